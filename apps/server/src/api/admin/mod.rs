@@ -1,0 +1,3 @@
+//! The admin API, by version.
+
+pub mod v1;

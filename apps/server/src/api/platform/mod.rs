@@ -1,0 +1,3 @@
+//! The platform API, by version.
+
+pub mod v1;

@@ -1,0 +1,3 @@
+//! The store API, by version.
+
+pub mod v1;

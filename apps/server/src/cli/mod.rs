@@ -1,0 +1,114 @@
+//! The command line. Results go to standard output, everything else to standard error; wrong use ends with 2,
+//! failure with 1.
+
+mod output;
+mod serve;
+mod tenant;
+mod token;
+
+use crate::config::{Config, Flags};
+use clap::{Parser, Subcommand};
+use output::Failure;
+use rustok_app::{PlatformCtx, Services};
+use rustok_core::clock::SystemClock;
+use rustok_core::deadline::Deadline;
+use rustok_storage::{Opener, Store};
+use rustok_telemetry::{LogFormat, init_log};
+use serde::Serialize;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a command may wait for the database.
+const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+
+/// Runs many shops and sites from one process.
+#[derive(Debug, Parser)]
+#[command(name = "rustok", version, about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API (this is what happens without a command)
+    Serve(serve::Options),
+    /// Bring the database's schema up to date
+    Migrate(output::Format),
+    /// Create, list, suspend and resume tenants, and give them hosts
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    /// Create, list and revoke bearer tokens
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+/// Runs what the command line asks for.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start: {error}")))
+        .and_then(|runtime| runtime.block_on(dispatch(cli)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let flags = cli.flags;
+    match cli.command.unwrap_or_else(|| Command::Serve(serve::Options::default())) {
+        Command::Serve(options) => serve::run(&flags, options).await,
+        Command::Migrate(format) => migrate(&flags, format).await,
+        Command::Tenant(command) => tenant::run(&flags, command).await,
+        Command::Token(command) => token::run(&flags, command).await,
+        Command::Openapi => output::json(&crate::router::document()),
+    }
+}
+
+async fn migrate(flags: &Flags, format: output::Format) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Migrated {
+        database: &'static str,
+        schema: i64,
+    }
+    let store = Store::open(load(flags)?.store()?, Opener::Server).await?;
+    let migrated = Migrated { database: store.system(), schema: rustok_storage::latest_schema() };
+    format.print(&migrated, |m| format!("{} has schema {}", m.database, m.schema))
+}
+
+/// The settings of a command, with the log started.
+fn load(flags: &Flags) -> Result<Config, Failure> {
+    load_with(flags, Flags::default())
+}
+
+fn load_with(flags: &Flags, extra: impl Serialize) -> Result<Config, Failure> {
+    let config = Config::load(flags, extra).map_err(|error| Failure::usage(error.to_string()))?;
+    let format = LogFormat::parse(&config.log_format)
+        .ok_or_else(|| Failure::usage("log_format is one of: auto, text, json"))?;
+    init_log(&config.log, format).map_err(|error| Failure::usage(format!("log filter: {error}")))?;
+    Ok(config)
+}
+
+/// What a command works with: the use cases over the database beside a running server.
+async fn services(flags: &Flags) -> Result<Arc<Services>, Failure> {
+    let config = load(flags)?;
+    let store = Store::open(config.store()?, Opener::Command).await?;
+    let validator = config.validator().map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
+    Ok(Arc::new(Services::new(store, Arc::new(SystemClock), validator)))
+}
+
+fn platform(services: &Arc<Services>) -> PlatformCtx {
+    PlatformCtx::system(Arc::clone(services), "command-line", Deadline::after(COMMAND_LIMIT))
+}

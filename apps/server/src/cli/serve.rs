@@ -1,0 +1,97 @@
+//! `rustok serve`: opens the database, says where everything is, serves until it is told to stop.
+
+use super::output::{Failure, line};
+use super::{Flags, load_with};
+use crate::config::Config;
+use crate::router;
+use crate::serve::serve;
+use crate::state::AppState;
+use clap::Args;
+use rustok_app::Services;
+use rustok_core::clock::SystemClock;
+use rustok_storage::{Opener, Store};
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+#[derive(Debug, Default, Args, Serialize)]
+pub(super) struct Options {
+    /// Where the API listens
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<SocketAddr>,
+    /// Where health and metrics listen
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    management_listen: Option<SocketAddr>,
+    /// Start without sample data
+    #[arg(long)]
+    #[serde(skip)]
+    no_demo: bool,
+    /// Print the merged settings, secrets masked, and stop
+    #[arg(long)]
+    #[serde(skip)]
+    print_config: bool,
+}
+
+pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> {
+    let config = load_with(flags, &options)?;
+    if options.print_config {
+        let printed = config.printed().map_err(|error| Failure::new(error.to_string()))?;
+        return line(printed.trim_end());
+    }
+    let store = Store::open(config.store()?, Opener::Server).await?;
+    let validator = config.validator().map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
+    let services = Arc::new(Services::new(store, Arc::new(SystemClock), validator));
+    let public = bind(config.listen).await?;
+    let management = bind(config.management_listen).await?;
+    greet(&config, &public, &management)?;
+    run_until_stopped(AppState::new(config, services), public, management).await
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))
+}
+
+fn greet(config: &Config, public: &TcpListener, management: &TcpListener) -> Result<(), Failure> {
+    let (public, management) = (public.local_addr()?, management.local_addr()?);
+    line(format!("listening on http://{public}"))?;
+    line(format!("management on http://{management}"))?;
+    line(format!("API documentation: http://{}:{}/api/docs", config.base_domain, public.port()))
+}
+
+async fn run_until_stopped(state: AppState, public: TcpListener, management: TcpListener) -> Result<(), Failure> {
+    let stop = CancellationToken::new();
+    let management_stop = CancellationToken::new();
+    let config = state.config().clone();
+    let workers = crate::worker::spawn_all(&state, &stop);
+    let management = tokio::spawn({
+        let (router, config, stop) = (router::management(&state), config.clone(), management_stop.clone());
+        async move { serve(management, router, &config, stop.cancelled_owned()).await }
+    });
+    let serving = serve(public, router::public(&state), &config, stop.clone().cancelled_owned());
+    let stopping = async {
+        stop_signal().await?;
+        tracing::info!("shutting down: finishing what is in flight");
+        state.start_draining();
+        stop.cancel();
+        Ok::<(), Failure>(())
+    };
+    let (finished, told) = tokio::join!(serving, stopping);
+    workers.finish().await;
+    management_stop.cancel();
+    let _ = management.await;
+    told?;
+    if finished { Ok(()) } else { Err(Failure::new("some requests were still in flight at the end of the shutdown time")) }
+}
+
+async fn stop_signal() -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}

@@ -1,0 +1,177 @@
+//! Settings: flags over environment (`RUSTOK_*`) over `rustok.toml` over defaults.
+//!
+//! Nothing else reads the environment. Secrets never show in what this prints.
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use ipnet::IpNet;
+use rustok_storage::{DatabaseUrl, StoreConfig, StoreError};
+use rustok_tenancy::{IdentifierError, TenantIdentifierValidator};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Where the data lives when nothing else is said.
+pub const DEFAULT_DATABASE: &str = "sqlite://rustok-data/rustok.db";
+
+/// Everything that can be set. Durations carry their unit in the name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `sqlite://path` or `postgres://...`; empty means the default file, with sample data on its first start.
+    pub database_url: Option<String>,
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// Where metrics and health listen; keep it off the internet.
+    pub management_listen: SocketAddr,
+    /// `{slug}.{base_domain}` names a tenant.
+    pub base_domain: String,
+    /// Where the outside reaches this server, for absolute links such as a problem's `type`.
+    pub base_url: Option<String>,
+    /// Proxies (CIDR) whose `X-Forwarded-Host` and `X-Tenant-ID` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Log filter, as of the `tracing` ecosystem: `info`, `rustok=debug,warn`.
+    pub log: String,
+    /// `json`, `text`, or `auto` (text on a terminal).
+    pub log_format: String,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// The largest request head, in bytes.
+    pub max_header_bytes: usize,
+    /// How long a request may take, in milliseconds.
+    pub request_timeout_ms: u64,
+    /// How long requests in flight may take to finish at shutdown, in milliseconds.
+    pub shutdown_timeout_ms: u64,
+    /// How often the tenant directory is asked for changes, in milliseconds.
+    pub directory_poll_ms: u64,
+    /// PostgreSQL connections at most.
+    pub postgres_connections: usize,
+    /// SQLite readers at most.
+    pub sqlite_readers: usize,
+    /// How much of a SQLite file each reader maps into memory, in bytes.
+    pub sqlite_mmap_bytes: i64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database_url: None,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            management_listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            base_domain: "localhost".to_owned(),
+            base_url: None,
+            trusted_proxies: Vec::new(),
+            log: "info".to_owned(),
+            log_format: "auto".to_owned(),
+            max_body_bytes: 2 << 20,
+            max_header_bytes: 32 << 10,
+            request_timeout_ms: 10_000,
+            shutdown_timeout_ms: 10_000,
+            directory_poll_ms: 250,
+            postgres_connections: 16,
+            sqlite_readers: 8,
+            sqlite_mmap_bytes: 256 << 20,
+        }
+    }
+}
+
+/// What may be given on the command line of every command; it wins over everything else.
+#[derive(Debug, Clone, Default, Serialize, clap::Args)]
+pub struct Flags {
+    /// `sqlite://path` or `postgres://user:password@host/database`
+    #[arg(long, global = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_url: Option<String>,
+    /// The domain below which every tenant has a name of its own
+    #[arg(long, global = true, value_name = "DOMAIN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_domain: Option<String>,
+    /// What to log: info, debug, rustok=debug,warn
+    #[arg(long, global = true, value_name = "FILTER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+}
+
+impl Config {
+    /// Merges all sources; `extra` holds the flags of one command.
+    ///
+    /// # Errors
+    /// What is wrong, with the name of the setting and where it was set.
+    pub fn load(flags: &Flags, extra: impl Serialize) -> Result<Self, Box<figment::Error>> {
+        let mut config: Self = Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file("rustok.toml"))
+            .merge(Env::prefixed("RUSTOK_").filter(|key| !key.starts_with("test_")))
+            .merge(Serialized::defaults(flags))
+            .merge(Serialized::defaults(extra))
+            .extract()?;
+        config.database_url = config.database_url.filter(|url| !url.is_empty());
+        Ok(config)
+    }
+
+    /// Whether this is the default database, which gets sample data on its first start.
+    #[must_use]
+    pub fn is_default_database(&self) -> bool {
+        self.database_url.is_none()
+    }
+
+    /// How to open the database.
+    ///
+    /// # Errors
+    /// When the URL is not one.
+    pub fn store(&self) -> Result<StoreConfig, StoreError> {
+        let url = DatabaseUrl::parse(self.database_url.as_deref().unwrap_or(DEFAULT_DATABASE))?;
+        Ok(StoreConfig {
+            url,
+            postgres_connections: self.postgres_connections.max(1),
+            sqlite_readers: self.sqlite_readers.max(1),
+            sqlite_mmap_bytes: self.sqlite_mmap_bytes.max(0),
+        })
+    }
+
+    /// The validator of tenant names. The default database answers on IP literals too, for its sample tenant.
+    ///
+    /// # Errors
+    /// When the base domain is not a domain.
+    pub fn validator(&self) -> Result<TenantIdentifierValidator, IdentifierError> {
+        Ok(TenantIdentifierValidator::new(&self.base_domain)?.with_ip_literals(self.is_default_database()))
+    }
+
+    /// How long a request may take.
+    #[must_use]
+    pub const fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// The settings as `rustok.toml` would have them, with the database's password masked.
+    ///
+    /// # Errors
+    /// Those of the TOML writer.
+    pub fn printed(&self) -> Result<String, toml::ser::Error> {
+        let mut shown = self.clone();
+        shown.database_url = Some(mask(self.database_url.as_deref().unwrap_or(DEFAULT_DATABASE)));
+        toml::to_string(&shown)
+    }
+}
+
+/// `postgres://user:secret@host/db` → `postgres://user:***@host/db`; parameters are dropped, they may hold one too.
+fn mask(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else { return "***".to_owned() };
+    match rest.rsplit_once('@') {
+        Some((user, host)) => format!("{scheme}://{}:***@{host}", user.split(':').next().unwrap_or_default()),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_do_not_show() {
+        assert_eq!(mask("postgres://app:p@ss:word@db/shop?password=x"), "postgres://app:***@db/shop");
+        assert_eq!(mask("sqlite://rustok-data/rustok.db"), "sqlite://rustok-data/rustok.db");
+        let config = Config { database_url: Some("postgres://a:hunter2@db/x".to_owned()), ..Config::default() };
+        assert!(!config.printed().unwrap().contains("hunter2"));
+    }
+}

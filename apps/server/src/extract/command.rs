@@ -1,0 +1,151 @@
+//! A write: context, body, and the `Idempotency-Key` bound to exactly this body.
+
+use super::ctx::{AdminCtx, PlatformAccess, StoreCtx};
+use crate::state::AppState;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Method, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use rustok_app::{Ctx, Idempotency};
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_storage::idempotency::IdempotencyScope;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+/// The longest `Idempotency-Key`, in bytes.
+const MAX_KEY_BYTES: usize = 255;
+
+/// A write with the JSON body `T`; `C` says who may send it.
+#[derive(Debug)]
+pub struct Command<C, T> {
+    /// Tenant, actor, deadline, idempotency.
+    pub ctx: C,
+    /// The body.
+    pub body: T,
+}
+
+/// A body that says nothing: absent, empty or `{}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Empty {}
+
+/// A JSON merge patch (RFC 7396), still to be applied to the resource as it is shown.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct MergePatch(pub serde_json::Map<String, serde_json::Value>);
+
+/// A context that can carry an `Idempotency-Key`.
+pub trait Repeatable {
+    /// The tenant context, if there is one.
+    fn ctx_mut(&mut self) -> Option<&mut Ctx>;
+}
+
+impl Repeatable for StoreCtx {
+    fn ctx_mut(&mut self) -> Option<&mut Ctx> {
+        Some(&mut self.0)
+    }
+}
+
+impl Repeatable for AdminCtx {
+    fn ctx_mut(&mut self) -> Option<&mut Ctx> {
+        Some(&mut self.0)
+    }
+}
+
+impl Repeatable for PlatformAccess {
+    fn ctx_mut(&mut self) -> Option<&mut Ctx> {
+        None
+    }
+}
+
+impl<C, T> FromRequest<AppState> for Command<C, T>
+where
+    C: FromRequestParts<AppState, Rejection = RichError> + Repeatable + Send,
+    T: DeserializeOwned,
+{
+    type Rejection = RichError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, RichError> {
+        let (mut parts, body) = request.into_parts();
+        // Who asks comes before what is asked: nobody's body is read who may not ask at all.
+        let mut ctx = C::from_request_parts(&mut parts, state).await?;
+        let body = read_body(body, state.config().max_body_bytes).await?;
+        check_content_type(&parts.headers, body.is_empty())?;
+        if parts.method == Method::POST
+            && let Some(ctx) = ctx.ctx_mut()
+        {
+            ctx.idempotency = idempotency(&parts, &body, ctx)?;
+        }
+        let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
+        Ok(Self { ctx, body: parse(&body)? })
+    }
+}
+
+async fn read_body(body: axum::body::Body, limit: usize) -> Result<Bytes, RichError> {
+    let collected = Limited::new(body, limit).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            RichError::new(ErrorKind::Validation, "body too large")
+                .with_status(413)
+                .with_code("body_too_large")
+                .with_public(format!("The body may have at most {limit} bytes."))
+        } else {
+            RichError::new(ErrorKind::Validation, format!("body not received: {error}"))
+                .with_status(400)
+                .with_code("body_not_received")
+                .with_public("The body did not arrive completely.")
+        }
+    })?;
+    Ok(collected.to_bytes())
+}
+
+fn check_content_type(headers: &HeaderMap, empty: bool) -> Result<(), RichError> {
+    let essence = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(|value| {
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    });
+    match essence.as_deref() {
+        None if empty => Ok(()),
+        Some(essence) if essence == "application/json" || essence.ends_with("+json") => Ok(()),
+        _ => Err(RichError::new(ErrorKind::Validation, "not JSON")
+            .with_status(415)
+            .with_code("unsupported_media_type")
+            .with_public("Send the body as JSON, with `Content-Type: application/json`.")),
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RichError> {
+    serde_json::from_slice(body).map_err(|error| {
+        let refused = RichError::new(ErrorKind::Validation, "body refused");
+        if error.is_data() {
+            refused
+                .with_public("The body does not have the documented form.")
+                .with_violation("#", "invalid", error.to_string())
+        } else {
+            refused
+                .with_status(400)
+                .with_code("malformed_json")
+                .with_public(format!("The body is not JSON: line {}, column {}.", error.line(), error.column()))
+        }
+    })
+}
+
+fn idempotency(parts: &Parts, body: &[u8], ctx: &Ctx) -> Result<Option<Idempotency>, RichError> {
+    let mut values = parts.headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
+    let (Some(key), None) = (key, values.next()) else {
+        return Err(RichError::new(ErrorKind::Validation, "idempotency key refused")
+            .with_status(400)
+            .with_code("invalid_idempotency_key")
+            .with_public("An Idempotency-Key stands once and has 1 to 255 printable ASCII characters."));
+    };
+    Ok(Some(Idempotency {
+        scope: IdempotencyScope {
+            actor: ctx.actor.to_string(),
+            route: format!("{} {}", parts.method, parts.uri.path()),
+            key: key.to_owned(),
+        },
+        body_hash: Sha256::digest(body).into(),
+    }))
+}

@@ -1,0 +1,80 @@
+//! The only door to the use cases: a tenant that was resolved, and an actor *of this tenant*.
+
+use crate::state::AppState;
+use axum::extract::FromRequestParts;
+use http::header;
+use http::request::Parts;
+use rustok_app::{Ctx, PlatformCtx, tenants};
+use rustok_auth::{Actor, AuthError, TokenSecret};
+use rustok_core::deadline::Deadline;
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_telemetry::TraceContext;
+use rustok_tenancy::Tenant;
+use std::sync::Arc;
+
+/// A visitor of the storefront: no token is asked for, and none is looked at.
+#[derive(Debug)]
+pub struct StoreCtx(pub Ctx);
+
+/// Somebody with a token of this tenant.
+#[derive(Debug)]
+pub struct AdminCtx(pub Ctx);
+
+/// Somebody with a platform token.
+#[derive(Debug)]
+pub struct PlatformAccess(pub PlatformCtx);
+
+impl FromRequestParts<AppState> for StoreCtx {
+    type Rejection = RichError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, RichError> {
+        Ok(Self(context(parts, state, Actor::Anonymous)?))
+    }
+}
+
+impl FromRequestParts<AppState> for AdminCtx {
+    type Rejection = RichError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, RichError> {
+        let secret = bearer(parts)?;
+        let mut ctx = context(parts, state, Actor::Anonymous)?;
+        ctx.actor = tenants::authenticate(state.services(), &ctx.tenant, &secret, ctx.deadline).await?;
+        Ok(Self(ctx))
+    }
+}
+
+impl FromRequestParts<AppState> for PlatformAccess {
+    type Rejection = RichError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, RichError> {
+        let secret = bearer(parts)?;
+        let deadline = deadline(parts);
+        let actor = tenants::authenticate_platform(state.services(), &secret, deadline).await?;
+        Ok(Self(PlatformCtx { services: Arc::clone(state.services()), actor, deadline }))
+    }
+}
+
+fn context(parts: &Parts, state: &AppState, actor: Actor) -> Result<Ctx, RichError> {
+    let tenant = parts.extensions.get::<Arc<Tenant>>();
+    let tenant = tenant.ok_or_else(|| RichError::new(ErrorKind::Internal, "a tenant route without a tenant"))?;
+    Ok(Ctx {
+        services: Arc::clone(state.services()),
+        tenant: Arc::clone(tenant),
+        actor,
+        deadline: deadline(parts),
+        traceparent: parts.extensions.get::<TraceContext>().map(ToString::to_string),
+        idempotency: None,
+    })
+}
+
+fn deadline(parts: &Parts) -> Deadline {
+    parts.extensions.get::<Deadline>().copied().unwrap_or(Deadline::never())
+}
+
+fn bearer(parts: &Parts) -> Result<TokenSecret, RichError> {
+    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => TokenSecret::from_bearer(value.as_bytes()).map_err(|e| AuthError::Malformed(e).into()),
+        _ => Err(AuthError::Unauthenticated.into()),
+    }
+}

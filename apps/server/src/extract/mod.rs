@@ -1,0 +1,9 @@
+//! From a request to what a handler needs: the context, the command, the page. Every refusal is a problem.
+
+pub mod command;
+pub mod ctx;
+pub mod params;
+
+pub use command::{Command, Empty, MergePatch};
+pub use ctx::{AdminCtx, PlatformAccess, StoreCtx};
+pub use params::{IfMatch, PathParams, QueryParams};

@@ -1,0 +1,17 @@
+//! The only room that knows HTTP: the server, its workers, and the command line beside it.
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod extract;
+pub mod health;
+pub mod layers;
+pub mod middleware;
+pub mod openapi;
+pub mod pages;
+pub mod problem;
+pub mod reply;
+pub mod router;
+pub mod serve;
+pub mod state;
+pub mod worker;

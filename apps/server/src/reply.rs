@@ -1,0 +1,106 @@
+//! From a view to an answer: JSON, `ETag`, `Location`, 304.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use rustok_app::Reply;
+use rustok_storage::idempotency::StoredReply;
+use serde::Serialize;
+use std::hash::{DefaultHasher, Hasher};
+
+const JSON: &str = "application/json";
+
+/// A strong entity tag over what is shown (RFC 9110, 8.8.3): the version, and a digest of the bytes.
+fn etag(version: i64, body: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    format!("\"{version}.{:016x}\"", hasher.finish())
+}
+
+fn json<T: Serialize>(view: &T) -> Vec<u8> {
+    // Views are strings, numbers and lists under string keys: there is nothing serde_json could refuse.
+    serde_json::to_vec(view).unwrap_or_default()
+}
+
+/// The answer of a write: the resource as it is now.
+#[must_use]
+pub fn stored<T: Serialize>(status: StatusCode, view: &T, version: i64, location: Option<String>) -> StoredReply {
+    let body = json(view);
+    let mut headers = vec![
+        (header::CONTENT_TYPE.to_string(), JSON.to_owned()),
+        (header::ETAG.to_string(), etag(version, &body)),
+    ];
+    headers.extend(location.map(|to| (header::LOCATION.to_string(), to)));
+    StoredReply { status: status.as_u16(), headers, body }
+}
+
+/// The answer of a write that leaves nothing to show.
+#[must_use]
+pub fn no_content() -> StoredReply {
+    StoredReply { status: StatusCode::NO_CONTENT.as_u16(), headers: Vec::new(), body: Vec::new() }
+}
+
+/// Sends the answer of a write, or its repetition.
+#[must_use]
+pub fn send(reply: Reply) -> Response {
+    let mut response = Response::new(Body::from(reply.stored.body));
+    *response.status_mut() = StatusCode::from_u16(reply.stored.status).unwrap_or(StatusCode::OK);
+    for (name, value) in &reply.stored.headers {
+        if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    if reply.replayed {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// One resource, or 304 when the client has it already.
+#[must_use]
+pub fn resource<T: Serialize>(request: &HeaderMap, view: &T, version: i64) -> Response {
+    let body = json(view);
+    let tag = etag(version, &body);
+    let fresh = matches_tag(request, &tag);
+    let mut response = Response::new(if fresh { Body::empty() } else { Body::from(body) });
+    if fresh {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    }
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// `If-None-Match` compares weakly (RFC 9110, 13.1.2).
+fn matches_tag(request: &HeaderMap, tag: &str) -> bool {
+    request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').map(str::trim).any(|wanted| wanted == "*" || wanted.trim_start_matches("W/") == tag)
+    })
+}
+
+/// A list.
+#[must_use]
+pub fn list<T: Serialize>(view: &T) -> Response {
+    let mut response = Response::new(Body::from(json(view)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_covers_what_is_shown_and_answers_304() {
+        let first = resource(&HeaderMap::new(), &"a", 1);
+        let tag = first.headers()[header::ETAG].clone();
+        let mut request = HeaderMap::new();
+        request.insert(header::IF_NONE_MATCH, tag);
+        assert_eq!(resource(&request, &"a", 1).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(resource(&request, &"b", 1).status(), StatusCode::OK);
+        assert_eq!(resource(&request, &"a", 2).status(), StatusCode::OK);
+    }
+}

@@ -1,0 +1,58 @@
+//! Every route of the server, on one page.
+
+use crate::api;
+use crate::health;
+use crate::layers;
+use crate::middleware::tenant::resolve_tenant;
+use crate::openapi;
+use crate::pages;
+use crate::problem;
+use crate::state::AppState;
+use axum::middleware::from_fn_with_state;
+use axum::{Router, routing};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+/// Where the document is served.
+pub const OPENAPI_PATH: &str = "/api/openapi.json";
+
+/// The routes of one tenant: its storefront and its administration.
+fn tenant_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .nest("/api/store/v1", api::store::v1::routes())
+        .nest("/api/admin/v1", api::admin::v1::routes())
+}
+
+/// The routes that are for no tenant.
+fn platform_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().nest("/api/platform/v1", api::platform::v1::routes())
+}
+
+/// The OpenAPI document.
+#[must_use]
+pub fn document() -> OpenApi {
+    openapi::complete(tenant_routes().merge(platform_routes()).into_openapi())
+}
+
+/// The public router, with all its layers.
+pub fn public(state: &AppState) -> Router {
+    let (tenant, _) = tenant_routes().split_for_parts();
+    let (platform, _) = platform_routes().split_for_parts();
+    let router = Router::new()
+        .merge(tenant.layer(from_fn_with_state(state.clone(), resolve_tenant)))
+        .merge(platform)
+        .route(OPENAPI_PATH, routing::get(pages::openapi))
+        .route("/api/docs", routing::get(pages::docs))
+        .route("/api/docs/{asset}", routing::get(pages::docs_asset))
+        .route("/problems/{code}", routing::get(problem::page))
+        .with_state(state.clone())
+        .merge(health::router(state.clone()))
+        .fallback(problem::route_not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed);
+    layers::wrap(router, state)
+}
+
+/// The management router: health, version, metrics. Keep its listener off the internet.
+pub fn management(state: &AppState) -> Router {
+    health::management(state.clone())
+}

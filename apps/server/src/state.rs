@@ -1,0 +1,56 @@
+//! What every handler can reach.
+
+use crate::config::Config;
+use crate::middleware::tenant_cache_v3::TenantCacheV3;
+use rustok_app::Services;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The state of the running server. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    services: Arc<Services>,
+    tenants: TenantCacheV3,
+    draining: AtomicBool,
+}
+
+impl AppState {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(config: Config, services: Arc<Services>) -> Self {
+        let tenants = TenantCacheV3::new(services.store.clone());
+        Self(Arc::new(Inner { config, services, tenants, draining: AtomicBool::new(false) }))
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// What use cases share.
+    #[must_use]
+    pub fn services(&self) -> &Arc<Services> {
+        &self.0.services
+    }
+
+    /// Tenants by their identifiers.
+    #[must_use]
+    pub fn tenants(&self) -> &TenantCacheV3 {
+        &self.0.tenants
+    }
+
+    /// From now on `/readyz` says no.
+    pub fn start_draining(&self) {
+        self.0.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether the server is shutting down.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Acquire)
+    }
+}

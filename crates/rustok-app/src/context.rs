@@ -1,0 +1,168 @@
+//! Who does this, for which tenant, until when: the first argument of every use case.
+//!
+//! Requests, workers, commands and tests all build a [`Ctx`]; there is no other way to a tenant's data.
+
+use crate::work::InFlight;
+use rand::rngs::StdRng;
+use rustok_auth::{Action, Actor, authorize};
+use rustok_core::clock::{Clock, Timestamp};
+use rustok_core::deadline::Deadline;
+use rustok_core::error::RichError;
+use rustok_core::ids::Ids;
+use rustok_events::{Event, Topic};
+use rustok_storage::idempotency::IdempotencyScope;
+use rustok_storage::{PlatformTx, Store, TenantTx};
+use rustok_tenancy::{Tenant, TenantIdentifierValidator};
+use std::sync::{Arc, Mutex, PoisonError};
+use uuid::Uuid;
+
+/// What all use cases share. One per process.
+#[derive(Debug)]
+pub struct Services {
+    /// The database.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Ids,
+    /// Canonical tenant names.
+    pub validator: TenantIdentifierValidator,
+    pub(crate) in_flight: InFlight,
+    rng: Mutex<StdRng>,
+}
+
+impl Services {
+    /// Services over an open store, with randomness from the operating system.
+    #[must_use]
+    pub fn new(store: Store, clock: Arc<dyn Clock>, validator: TenantIdentifierValidator) -> Self {
+        Self {
+            store,
+            ids: Ids::new(Arc::clone(&clock)),
+            clock,
+            validator,
+            in_flight: InFlight::default(),
+            rng: Mutex::new(rand::make_rng()),
+        }
+    }
+
+    /// Runs `make` with the generator that secrets come from.
+    pub(crate) fn with_rng<T>(&self, make: impl FnOnce(&mut StdRng) -> T) -> T {
+        make(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A request that asked to be repeatable, by its `Idempotency-Key`.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// Actor, route and key.
+    pub scope: IdempotencyScope,
+    /// SHA-256 of the body, so that one key cannot stand for two requests.
+    pub body_hash: [u8; 32],
+}
+
+/// The context of a use case on one tenant's data.
+#[derive(Debug, Clone)]
+pub struct Ctx {
+    /// What all use cases share.
+    pub services: Arc<Services>,
+    /// Whose data; resolved from the request's host, never from its body.
+    pub tenant: Arc<Tenant>,
+    /// Who does it.
+    pub actor: Actor,
+    /// When the answer is of no use any more.
+    pub deadline: Deadline,
+    /// The W3C trace context of the request, carried on into events.
+    pub traceparent: Option<String>,
+    /// Set when the request carries an `Idempotency-Key`.
+    pub idempotency: Option<Idempotency>,
+}
+
+impl Ctx {
+    /// A context of this process itself: a worker, a command.
+    #[must_use]
+    pub fn system(services: Arc<Services>, tenant: Arc<Tenant>, name: &'static str, deadline: Deadline) -> Self {
+        Self { services, tenant, actor: Actor::System(name), deadline, traceparent: None, idempotency: None }
+    }
+
+    /// Refuses what the policy does not allow to this actor.
+    ///
+    /// # Errors
+    /// `unauthenticated` or `forbidden`.
+    pub fn authorize(&self, action: Action) -> Result<(), RichError> {
+        Ok(authorize(&self.actor, action)?)
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.services.clock.now()
+    }
+
+    /// A new id.
+    #[must_use]
+    pub fn id<T: From<Uuid>>(&self) -> T {
+        self.services.ids.next()
+    }
+
+    /// A read-only transaction on the tenant's data.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn read(&self) -> Result<TenantTx, RichError> {
+        Ok(self.services.store.read(self.tenant.handle(), self.deadline).await?)
+    }
+
+    /// A transaction that may change the tenant's data, outside any `Idempotency-Key`. Requests use
+    /// [`Ctx::begin`](crate::work).
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn write(&self) -> Result<TenantTx, RichError> {
+        Ok(self.services.store.write(self.tenant.handle(), self.deadline).await?)
+    }
+
+    /// The event that tells of a change made now by this actor.
+    #[must_use]
+    pub fn event(&self, topic: Topic, subject_id: Uuid, payload: serde_json::Value) -> Event {
+        Event {
+            id: self.id(),
+            tenant_id: self.tenant.id,
+            topic,
+            subject_id,
+            payload,
+            occurred_at: self.now(),
+            traceparent: self.traceparent.clone(),
+        }
+    }
+}
+
+/// The context of a use case on the tenant directory.
+#[derive(Debug, Clone)]
+pub struct PlatformCtx {
+    /// What all use cases share.
+    pub services: Arc<Services>,
+    /// Who does it.
+    pub actor: Actor,
+    /// When the answer is of no use any more.
+    pub deadline: Deadline,
+}
+
+impl PlatformCtx {
+    /// A context of this process itself.
+    #[must_use]
+    pub fn system(services: Arc<Services>, name: &'static str, deadline: Deadline) -> Self {
+        Self { services, actor: Actor::System(name), deadline }
+    }
+
+    pub(crate) fn authorize(&self, action: Action) -> Result<(), RichError> {
+        Ok(authorize(&self.actor, action)?)
+    }
+
+    pub(crate) async fn read(&self) -> Result<PlatformTx, RichError> {
+        Ok(self.services.store.platform_read(self.deadline).await?)
+    }
+
+    pub(crate) async fn write(&self) -> Result<PlatformTx, RichError> {
+        Ok(self.services.store.platform_write(self.deadline).await?)
+    }
+}

@@ -1,0 +1,13 @@
+//! Use cases: authorise, open a transaction, apply the domain, keep the answer, commit.
+//!
+//! Every function takes a [`Ctx`] (or a [`PlatformCtx`] for the tenant directory) first. It knows neither SQL nor HTTP.
+
+pub mod catalog;
+pub mod content;
+mod context;
+pub mod orders;
+pub mod tenants;
+pub mod work;
+
+pub use context::{Ctx, Idempotency, PlatformCtx, Services};
+pub use work::{Begun, Reply, Work};

@@ -1,0 +1,10 @@
+//! The tenant directory: tenants, hosts and tokens.
+
+mod directory;
+mod tokens;
+
+pub use directory::{add_host, create, find, list, set_status};
+pub use tokens::{
+    IssuedToken, authenticate, authenticate_platform, issue_platform_token, issue_token, list_platform_tokens,
+    list_tokens, revoke_platform_token, revoke_token,
+};

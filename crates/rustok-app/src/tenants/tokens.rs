@@ -1,0 +1,138 @@
+//! Tokens: shown once, stored as a hash, looked up inside the tenant they belong to.
+
+use crate::context::{Ctx, PlatformCtx, Services};
+use rustok_auth::{Action, Actor, AuthError, Role, SecretKind, TokenSecret};
+use rustok_core::deadline::Deadline;
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::ids::TokenId;
+use rustok_storage::tenants::{self, PlatformToken};
+use rustok_storage::tokens::{self, ApiToken};
+use rustok_storage::StoreError;
+use rustok_tenancy::Tenant;
+
+/// A token with its secret, which is not to be had a second time.
+#[derive(Debug)]
+pub struct IssuedToken {
+    /// Its id.
+    pub id: TokenId,
+    /// The secret (redacted in `Debug`).
+    pub secret: TokenSecret,
+}
+
+fn fresh(services: &Services, kind: SecretKind) -> IssuedToken {
+    let secret = services.with_rng(|rng| TokenSecret::generate(kind, rng));
+    IssuedToken { id: services.ids.next(), secret }
+}
+
+/// Makes a token for a tenant.
+///
+/// # Errors
+/// Those of the policy and the database.
+pub async fn issue_token(ctx: &Ctx, name: &str, role: Role) -> Result<IssuedToken, RichError> {
+    ctx.authorize(Action::ManageTokens)?;
+    let issued = fresh(&ctx.services, SecretKind::Tenant);
+    let mut tx = ctx.write().await?;
+    tokens::insert_token(&mut tx, issued.id, name, role, &issued.secret.hash(), ctx.now()).await?;
+    tx.commit().await?;
+    Ok(issued)
+}
+
+/// All tokens of a tenant, without their secrets.
+///
+/// # Errors
+/// Those of the policy and the database.
+pub async fn list_tokens(ctx: &Ctx) -> Result<Vec<ApiToken>, RichError> {
+    ctx.authorize(Action::ManageTokens)?;
+    let mut tx = ctx.read().await?;
+    Ok(tokens::list_tokens(&mut tx).await?)
+}
+
+/// Revokes a token of the tenant.
+///
+/// # Errors
+/// `token_not_found`.
+pub async fn revoke_token(ctx: &Ctx, id: TokenId) -> Result<(), RichError> {
+    ctx.authorize(Action::ManageTokens)?;
+    let mut tx = ctx.write().await?;
+    tokens::revoke_token(&mut tx, id, ctx.now()).await.map_err(unknown_token)?;
+    Ok(tx.commit().await?)
+}
+
+fn unknown_token(error: StoreError) -> RichError {
+    match error {
+        StoreError::Stale { .. } => RichError::new(ErrorKind::NotFound, "no such token")
+            .with_code("token_not_found")
+            .with_public("There is no such token, or it was revoked before."),
+        other => other.into(),
+    }
+}
+
+/// Makes a platform token.
+///
+/// # Errors
+/// Those of the policy and the database.
+pub async fn issue_platform_token(ctx: &PlatformCtx, name: &str) -> Result<IssuedToken, RichError> {
+    ctx.authorize(Action::ManagePlatformTokens)?;
+    let issued = fresh(&ctx.services, SecretKind::Platform);
+    let mut tx = ctx.write().await?;
+    let now = ctx.services.clock.now();
+    tenants::insert_platform_token(&mut tx, issued.id, name, &issued.secret.hash(), now).await?;
+    tx.commit().await?;
+    Ok(issued)
+}
+
+/// All platform tokens, without their secrets.
+///
+/// # Errors
+/// Those of the policy and the database.
+pub async fn list_platform_tokens(ctx: &PlatformCtx) -> Result<Vec<PlatformToken>, RichError> {
+    ctx.authorize(Action::ManagePlatformTokens)?;
+    let mut tx = ctx.read().await?;
+    Ok(tenants::list_platform_tokens(&mut tx).await?)
+}
+
+/// Revokes a platform token.
+///
+/// # Errors
+/// `token_not_found`.
+pub async fn revoke_platform_token(ctx: &PlatformCtx, id: TokenId) -> Result<(), RichError> {
+    ctx.authorize(Action::ManagePlatformTokens)?;
+    let mut tx = ctx.write().await?;
+    tenants::revoke_platform_token(&mut tx, id, ctx.services.clock.now()).await.map_err(unknown_token)?;
+    Ok(tx.commit().await?)
+}
+
+/// Who a bearer token is, inside one tenant. A token of another tenant is simply unknown.
+///
+/// # Errors
+/// [`AuthError::Unauthenticated`] for an unknown token, and those of the database.
+pub async fn authenticate(
+    services: &Services,
+    tenant: &Tenant,
+    secret: &TokenSecret,
+    deadline: Deadline,
+) -> Result<Actor, RichError> {
+    if secret.kind() != SecretKind::Tenant {
+        return Err(AuthError::Unauthenticated.into());
+    }
+    let mut tx = services.store.read(tenant.handle(), deadline).await?;
+    let found = tokens::find_token(&mut tx, &secret.hash()).await?;
+    found.map(|(id, role)| Actor::Token { id, role }).ok_or_else(|| AuthError::UnknownToken.into())
+}
+
+/// Who a platform token is.
+///
+/// # Errors
+/// [`AuthError::Unauthenticated`] for an unknown token, and those of the database.
+pub async fn authenticate_platform(
+    services: &Services,
+    secret: &TokenSecret,
+    deadline: Deadline,
+) -> Result<Actor, RichError> {
+    if secret.kind() != SecretKind::Platform {
+        return Err(AuthError::Unauthenticated.into());
+    }
+    let mut tx = services.store.platform_read(deadline).await?;
+    let found = tenants::find_platform_token(&mut tx, &secret.hash()).await?;
+    found.map(|id| Actor::Platform { id }).ok_or_else(|| AuthError::UnknownToken.into())
+}

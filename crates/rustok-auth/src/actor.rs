@@ -1,0 +1,71 @@
+//! Who does something. Every use case, history row and event names one.
+//!
+//! An actor is made after a credential was looked up, or by the process for its own work; never from something that
+//! a request merely says.
+
+use crate::role::Role;
+use rustok_core::ids::TokenId;
+use std::fmt;
+
+/// Who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// A visitor of the storefront, or a caller without a credential.
+    Anonymous,
+    /// A token of the tenant that the request is for.
+    Token {
+        /// The token's id, never its secret.
+        id: TokenId,
+        /// What it may do.
+        role: Role,
+    },
+    /// A platform token: works on the tenant directory, never inside a tenant.
+    Platform {
+        /// The token's id, never its secret.
+        id: TokenId,
+    },
+    /// The process itself: a worker, the command line, the sample data. The name is a short kebab-case word, such as
+    /// `order-expiry`. No request can become this actor.
+    System(&'static str),
+}
+
+impl fmt::Display for Actor {
+    /// The stable text in history, events and logs: `anonymous`, `token:<uuid>`, `platform:<uuid>` or
+    /// `system:<name>`. It is stored, so it never changes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::Token { id, .. } => write!(f, "token:{id}"),
+            Self::Platform { id } => write!(f, "platform:{id}"),
+            Self::System(name) => write!(f, "system:{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn text_form_is_stable() {
+        let id = TokenId::from_uuid(Uuid::from_u128(0x018f_4e6a_7b1c_7def_8abc_0123_4567_89ab));
+        for (actor, text) in [
+            (Actor::Anonymous, "anonymous"),
+            (
+                Actor::Token {
+                    id,
+                    role: Role::Editor,
+                },
+                "token:018f4e6a-7b1c-7def-8abc-0123456789ab",
+            ),
+            (
+                Actor::Platform { id },
+                "platform:018f4e6a-7b1c-7def-8abc-0123456789ab",
+            ),
+            (Actor::System("order-expiry"), "system:order-expiry"),
+        ] {
+            assert_eq!(actor.to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Why somebody may not pass, with the one place that maps it to a kind, a code and a public sentence.
+//!
+//! An unknown, a revoked and a malformed token, and one of another tenant, MUST look alike from outside.
+
+use crate::permission::Action;
+use crate::token::TokenParseError;
+use rustok_core::error::{ErrorKind, RichError};
+use thiserror::Error;
+
+/// Why an actor was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum AuthError {
+    /// No credential was sent where one is needed.
+    #[error("no credential")]
+    Unauthenticated,
+    /// A credential was sent that is no token at all.
+    #[error("malformed credential: {0}")]
+    Malformed(#[from] TokenParseError),
+    /// A credential was sent that nobody here has: unknown, revoked, or of another tenant.
+    #[error("unknown token")]
+    UnknownToken,
+    /// The actor is known and may not do this.
+    #[error("not allowed to {action}")]
+    Forbidden {
+        /// What was refused.
+        action: Action,
+    },
+}
+
+impl From<AuthError> for RichError {
+    fn from(error: AuthError) -> Self {
+        let (kind, code, public) = match error {
+            AuthError::Unauthenticated => (
+                ErrorKind::Unauthenticated,
+                "unauthenticated",
+                "This needs a bearer token.",
+            ),
+            AuthError::Malformed(_) | AuthError::UnknownToken => (
+                ErrorKind::Unauthenticated,
+                "unauthenticated",
+                "The bearer token is not valid here.",
+            ),
+            AuthError::Forbidden { .. } => (
+                ErrorKind::Forbidden,
+                "forbidden",
+                "This token is not allowed to do that.",
+            ),
+        };
+        Self::new(kind, error.to_string())
+            .with_code(code)
+            .with_public(public)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_variant_has_its_kind_status_and_code() {
+        for (error, kind, status, code) in [
+            (
+                AuthError::Unauthenticated,
+                ErrorKind::Unauthenticated,
+                401,
+                "unauthenticated",
+            ),
+            (
+                TokenParseError::Malformed.into(),
+                ErrorKind::Unauthenticated,
+                401,
+                "unauthenticated",
+            ),
+            (
+                AuthError::UnknownToken,
+                ErrorKind::Unauthenticated,
+                401,
+                "unauthenticated",
+            ),
+            (
+                AuthError::Forbidden {
+                    action: Action::PayOrder,
+                },
+                ErrorKind::Forbidden,
+                403,
+                "forbidden",
+            ),
+        ] {
+            let rich = RichError::from(error);
+            assert_eq!(
+                (rich.kind(), rich.status(), rich.code()),
+                (kind, status, code),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn bad_tokens_of_all_sorts_look_alike() {
+        let unknown = RichError::from(AuthError::UnknownToken);
+        for reason in [
+            TokenParseError::TooLong,
+            TokenParseError::NotBearer,
+            TokenParseError::Malformed,
+        ] {
+            let malformed = RichError::from(AuthError::from(reason));
+            assert_eq!(malformed.public_message(), unknown.public_message());
+            assert_eq!(
+                (malformed.status(), malformed.code()),
+                (unknown.status(), unknown.code())
+            );
+        }
+    }
+}

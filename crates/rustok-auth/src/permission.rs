@@ -1,0 +1,123 @@
+//! What can be done: one [`Action`] per use case. Who may do it stands in [`crate::policy`].
+
+use std::fmt;
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
+        /// Something that a use case does. Each use case asks for exactly one before it opens the store.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Action {
+            $($(#[$doc])* $name),+
+        }
+
+        impl Action {
+            /// Every action, in the order of the policy table.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The snake_case name, for logs and for the inside message of a refusal.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text),+
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Store: list the active products.
+    ListProducts = "list_products",
+    /// Store: read one active product.
+    ReadProduct = "read_product",
+    /// Store: list the published nodes.
+    ListNodes = "list_nodes",
+    /// Store: read one published node.
+    ReadNode = "read_node",
+    /// Store: place an order.
+    PlaceOrder = "place_order",
+    /// Store: read one order with its own secret.
+    ReadOrderBySecret = "read_order_by_secret",
+
+    /// Admin: list and read products and variants in every status.
+    ReadCatalog = "read_catalog",
+    /// Admin: create a product.
+    CreateProduct = "create_product",
+    /// Admin: change a product, its variants, prices and images.
+    UpdateProduct = "update_product",
+    /// Admin: delete a product.
+    DeleteProduct = "delete_product",
+    /// Admin: set the stock of a variant.
+    SetStock = "set_stock",
+
+    /// Admin: list and read nodes in every status.
+    ReadContent = "read_content",
+    /// Admin: create a node.
+    CreateNode = "create_node",
+    /// Admin: change a node or one of its translations.
+    UpdateNode = "update_node",
+    /// Admin: delete a node, softly.
+    DeleteNode = "delete_node",
+    /// Admin: bring a deleted node back.
+    UndeleteNode = "undelete_node",
+    /// Admin: publish a node.
+    PublishNode = "publish_node",
+    /// Admin: take a published node back to draft.
+    UnpublishNode = "unpublish_node",
+    /// Admin: archive a published node.
+    ArchiveNode = "archive_node",
+    /// Admin: bring an archived node back to draft.
+    RestoreNode = "restore_node",
+
+    /// Admin: list and read orders, with the customers' addresses.
+    ReadOrders = "read_orders",
+    /// Admin: confirm an order.
+    ConfirmOrder = "confirm_order",
+    /// Admin: record a payment.
+    PayOrder = "pay_order",
+    /// Admin: record a shipment.
+    ShipOrder = "ship_order",
+    /// Admin: record a delivery.
+    DeliverOrder = "deliver_order",
+    /// Admin: cancel an order, with a refund if it was paid.
+    CancelOrder = "cancel_order",
+    /// Worker: cancel an order that nobody confirmed in time.
+    ExpireOrder = "expire_order",
+
+    /// Admin: read who did what to an order or a node.
+    ReadHistory = "read_history",
+    /// Admin: import products or content from a file.
+    ImportData = "import_data",
+    /// Admin: list, create and revoke the tenant's tokens.
+    ManageTokens = "manage_tokens",
+
+    /// Platform: list, create, change, suspend and resume tenants and their hosts.
+    ManageTenants = "manage_tenants",
+    /// Command line: list, create and revoke platform tokens.
+    ManagePlatformTokens = "manage_platform_tokens",
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_is_the_variant_in_snake_case() {
+        for action in Action::ALL {
+            let mut snake = String::new();
+            for (index, letter) in format!("{action:?}").char_indices() {
+                if letter.is_ascii_uppercase() && index > 0 {
+                    snake.push('_');
+                }
+                snake.push(letter.to_ascii_lowercase());
+            }
+            assert_eq!(action.as_str(), snake);
+        }
+    }
+}

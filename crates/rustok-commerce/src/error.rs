@@ -1,0 +1,289 @@
+//! What can go wrong in commerce, and which kind of failure each case is.
+//!
+//! The public text of an error never carries text from a payment provider or from a row.
+
+use rustok_core::error::{ErrorContext, ErrorKind, FieldViolation, RichError};
+use rustok_core::state_machine::{GuardRefusal, IllegalTransition};
+use thiserror::Error;
+use uuid::Uuid;
+
+/// The eleven failures of commerce.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CommerceError {
+    /// There is no such product in this tenant.
+    #[error("product {0} not found")]
+    ProductNotFound(Uuid),
+    /// There is no such variant in this tenant, or it is not for sale. Carries the id or SKU that was asked for.
+    #[error("variant {0:?} not found")]
+    VariantNotFound(String),
+    /// There is no such order in this tenant, or its secret is another one.
+    #[error("order {0} not found")]
+    OrderNotFound(Uuid),
+    /// Fields of the input break their rules: all of them at once.
+    #[error("validation failed: {}", pointers(.0))]
+    ValidationFailed(Vec<FieldViolation>),
+    /// Fewer pieces are left than were asked for.
+    #[error("insufficient stock of product {product_id}: {requested} requested, {available} available")]
+    InsufficientStock {
+        /// The product whose variant is short.
+        product_id: Uuid,
+        /// Pieces left.
+        available: i64,
+        /// Pieces asked for.
+        requested: i64,
+    },
+    /// A payment was refused; the text is the provider's and stays inside.
+    ///
+    /// Reserved: payments are recorded, not made, until a payment provider is connected. A provider that is down is
+    /// not this error but an `ExternalService` or `Timeout` of its adapter.
+    #[error("payment failed: {0}")]
+    PaymentFailed(String),
+    /// The order's state does not have this transition.
+    #[error(transparent)]
+    IllegalTransition(#[from] IllegalTransition),
+    /// The order's state has this transition, but the order itself does not allow it.
+    #[error("transition `{transition}` refused: {}", .refusal.reason())]
+    TransitionRefused {
+        /// The transition's name.
+        transition: &'static str,
+        /// Why.
+        refusal: GuardRefusal,
+    },
+    /// A stored row that no order can have produced.
+    #[error("inconsistent row in {table}, id {id}: {reason}")]
+    InconsistentRow {
+        /// The table.
+        table: &'static str,
+        /// The row's id.
+        id: Uuid,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// Another product or variant of the tenant already has this value.
+    #[error("{field} {value:?} is already taken")]
+    AlreadyTaken {
+        /// The field: `handle`, `sku`.
+        field: &'static str,
+        /// The value.
+        value: String,
+    },
+    /// Somebody else changed it since it was read.
+    #[error("version conflict: the current version is {current_version}")]
+    VersionConflict {
+        /// The version that is stored now.
+        current_version: i64,
+    },
+}
+
+/// Only the pointers and codes: a detail may repeat what the caller sent.
+fn pointers(violations: &[FieldViolation]) -> String {
+    let all: Vec<String> = violations
+        .iter()
+        .map(|v| format!("{} {}", v.pointer, v.code))
+        .collect();
+    all.join(", ")
+}
+
+impl CommerceError {
+    /// The kind of each failure: the one place that decides it.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::ProductNotFound(_) | Self::VariantNotFound(_) | Self::OrderNotFound(_) => {
+                ErrorKind::NotFound
+            }
+            Self::ValidationFailed(_) => ErrorKind::Validation,
+            Self::InsufficientStock { .. }
+            | Self::PaymentFailed(_)
+            | Self::IllegalTransition(_)
+            | Self::TransitionRefused { .. } => ErrorKind::BusinessRule,
+            Self::AlreadyTaken { .. } | Self::VersionConflict { .. } => ErrorKind::Conflict,
+            Self::InconsistentRow { .. } => ErrorKind::Internal,
+        }
+    }
+
+    /// One broken field.
+    pub(crate) fn invalid(field: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self::ValidationFailed(vec![FieldViolation::new(field, code, detail.into())])
+    }
+}
+
+impl From<CommerceError> for RichError {
+    fn from(error: CommerceError) -> Self {
+        let rich = Self::new(error.kind(), error.to_string());
+        match error {
+            CommerceError::ProductNotFound(_) => rich
+                .with_code("product_not_found")
+                .with_public("There is no such product."),
+            CommerceError::VariantNotFound(_) => rich
+                .with_code("variant_not_found")
+                .with_public("There is no such variant."),
+            CommerceError::OrderNotFound(_) => rich
+                .with_code("order_not_found")
+                .with_public("There is no such order."),
+            CommerceError::ValidationFailed(violations) => rich.with_violations(violations),
+            CommerceError::InsufficientStock {
+                product_id,
+                available,
+                requested,
+            } => rich
+                .with_code("insufficient_stock")
+                .with_public("There is not enough stock.")
+                .with_extension("product_id", product_id)
+                .with_extension("available", available)
+                .with_extension("requested", requested),
+            CommerceError::PaymentFailed(_) => rich
+                .with_code("payment_failed")
+                .with_public("The payment was refused."),
+            CommerceError::IllegalTransition(refusal) => refusal.into(),
+            CommerceError::TransitionRefused { transition, refusal } => rich
+                .with_code("transition_refused")
+                .with_public(format!("The order does not allow `{transition}`."))
+                .with_extension("reason", refusal.reason()),
+            CommerceError::InconsistentRow { .. } => rich.with_code("inconsistent_row"),
+            CommerceError::AlreadyTaken { field, .. } => rich
+                .with_code("already_taken")
+                .with_public(format!("This {field} is already taken."))
+                .with_violation(format!("#/{field}"), "already_taken", "is already taken"),
+            CommerceError::VersionConflict { current_version } => rich
+                .with_code("version_conflict")
+                .with_extension("current_version", current_version),
+        }
+    }
+}
+
+impl ErrorContext for CommerceError {
+    type Output = RichError;
+
+    fn map_rich(self, add: impl FnOnce(RichError) -> RichError) -> RichError {
+        add(self.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state_machine::order_machine;
+
+    /// Every variant with its kind, status and code, typed by hand. The match below stops compiling when a variant
+    /// is added, so that the table grows with it.
+    #[test]
+    fn each_failure_has_its_kind_and_code() {
+        let id = Uuid::from_u128(7);
+        let illegal = order_machine().check("shipped", "cancel").unwrap_err();
+        let refusal = rustok_core::state_machine::TransitionGuard::check(
+            &rustok_core::state_machine::Condition::new("never", "amount_negative", |_: &()| false),
+            &(),
+        )
+        .unwrap_err();
+        let table = [
+            (CommerceError::ProductNotFound(id), 404, "product_not_found"),
+            (
+                CommerceError::VariantNotFound("S-1".into()),
+                404,
+                "variant_not_found",
+            ),
+            (CommerceError::OrderNotFound(id), 404, "order_not_found"),
+            (
+                CommerceError::invalid("email", "required", "is missing"),
+                422,
+                "validation_failed",
+            ),
+            (
+                CommerceError::InsufficientStock {
+                    product_id: id,
+                    available: 1,
+                    requested: 2,
+                },
+                409,
+                "insufficient_stock",
+            ),
+            (
+                CommerceError::PaymentFailed("canary".into()),
+                409,
+                "payment_failed",
+            ),
+            (illegal.into(), 409, "illegal_transition"),
+            (
+                CommerceError::TransitionRefused {
+                    transition: "confirm",
+                    refusal,
+                },
+                409,
+                "transition_refused",
+            ),
+            (
+                CommerceError::InconsistentRow {
+                    table: "orders",
+                    id,
+                    reason: "canary",
+                },
+                500,
+                "inconsistent_row",
+            ),
+            (
+                CommerceError::AlreadyTaken {
+                    field: "handle",
+                    value: "canary".into(),
+                },
+                409,
+                "already_taken",
+            ),
+            (
+                CommerceError::VersionConflict { current_version: 3 },
+                409,
+                "version_conflict",
+            ),
+        ];
+        let mut seen = [false; 11];
+        for (error, status, code) in table {
+            seen[place(&error)] = true;
+            let rich = RichError::from(error);
+            assert_eq!((rich.status(), rich.code()), (status, code));
+            let wire = String::from_utf8(rich.to_response().to_json()).unwrap();
+            assert!(!wire.contains("canary"), "{wire}");
+        }
+        assert_eq!(seen, [true; 11]);
+    }
+
+    fn place(error: &CommerceError) -> usize {
+        match error {
+            CommerceError::ProductNotFound(_) => 0,
+            CommerceError::VariantNotFound(_) => 1,
+            CommerceError::OrderNotFound(_) => 2,
+            CommerceError::ValidationFailed(_) => 3,
+            CommerceError::InsufficientStock { .. } => 4,
+            CommerceError::PaymentFailed(_) => 5,
+            CommerceError::IllegalTransition(_) => 6,
+            CommerceError::TransitionRefused { .. } => 7,
+            CommerceError::InconsistentRow { .. } => 8,
+            CommerceError::AlreadyTaken { .. } => 9,
+            CommerceError::VersionConflict { .. } => 10,
+        }
+    }
+
+    #[test]
+    fn the_outside_reads_what_it_can_act_on() {
+        let short = CommerceError::InsufficientStock {
+            product_id: Uuid::nil(),
+            available: 1,
+            requested: 2,
+        };
+        let body = RichError::from(short).to_response().to_json();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&body["available"], &body["requested"]), (&1.into(), &2.into()));
+        assert_eq!(body["product_id"], Uuid::nil().to_string());
+
+        let stale = RichError::from(CommerceError::VersionConflict { current_version: 3 });
+        let body: serde_json::Value = serde_json::from_slice(&stale.to_response().to_json()).unwrap();
+        assert_eq!(body["current_version"], 3);
+    }
+
+    #[test]
+    fn context_keeps_the_kind() {
+        let lost: Result<(), _> = Err(CommerceError::OrderNotFound(Uuid::nil()));
+        assert_eq!(lost.context("shipping").unwrap_err().kind(), ErrorKind::NotFound);
+        let rich = CommerceError::OrderNotFound(Uuid::nil()).context("shipping");
+        assert_eq!(rich.code(), "order_not_found");
+    }
+}

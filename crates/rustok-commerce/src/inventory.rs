@@ -1,0 +1,151 @@
+//! Stock: whether it is tracked, what may be taken, and how much an order moves.
+//!
+//! The answer here is advice for a good message. What counts is the conditional update (`available >= n`) in the
+//! transaction that saves the order; isolation alone is never trusted with the last piece.
+
+use crate::error::CommerceError;
+use crate::order::OrderLine;
+use rustok_core::ids::{ProductId, VariantId};
+use std::collections::BTreeMap;
+
+/// Most pieces of one variant that can be entered, in stock or short of it.
+pub const MAX_STOCK: i64 = 1_000_000_000;
+
+/// The stock of one variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stock {
+    /// Pieces left; `None` is "not tracked". Below zero only with backorders.
+    pub available: Option<i64>,
+    /// Whether it is sold beyond zero.
+    pub allow_backorder: bool,
+}
+
+impl Stock {
+    /// Whether `requested` pieces can be taken; true means that they are counted (`OrderLine::stock_taken`), false
+    /// that stock is not tracked.
+    ///
+    /// # Errors
+    /// [`CommerceError::InsufficientStock`].
+    pub fn check(self, product_id: ProductId, requested: i64) -> Result<bool, CommerceError> {
+        match self.available {
+            None => Ok(false),
+            Some(available) if self.allow_backorder || available >= requested => Ok(true),
+            Some(available) => Err(CommerceError::InsufficientStock {
+                product_id: product_id.as_uuid(),
+                available,
+                requested,
+            }),
+        }
+    }
+}
+
+/// Checks a counted quantity as `PUT /variants/{id}/stock` gives it: 0 to [`MAX_STOCK`] pieces.
+///
+/// # Errors
+/// [`CommerceError::ValidationFailed`] at `#/quantity`.
+pub fn counted_quantity(quantity: i64) -> Result<i64, CommerceError> {
+    if (0..=MAX_STOCK).contains(&quantity) {
+        return Ok(quantity);
+    }
+    Err(CommerceError::invalid(
+        "quantity",
+        "out_of_range",
+        format!("must be 0 to {MAX_STOCK}"),
+    ))
+}
+
+/// How many pieces of one variant an order moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StockMove {
+    /// The variant.
+    pub variant_id: VariantId,
+    /// Its product.
+    pub product_id: ProductId,
+    /// Pieces, more than zero.
+    pub quantity: i64,
+}
+
+/// What `lines` take from the shelves when the order is placed and what goes back, once, when it is cancelled: one
+/// entry per variant whose stock is counted, sorted by variant id (two orders that lock rows in another sequence
+/// would deadlock).
+#[must_use]
+pub fn stock_moves(lines: &[OrderLine]) -> Vec<StockMove> {
+    let mut moves = BTreeMap::new();
+    for line in lines.iter().filter(|line| line.stock_taken) {
+        let (_, quantity) = moves.entry(line.variant_id).or_insert((line.product_id, 0_i64));
+        *quantity = quantity.saturating_add(line.quantity);
+    }
+    moves
+        .into_iter()
+        .map(|(variant_id, (product_id, quantity))| StockMove {
+            variant_id,
+            product_id,
+            quantity,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn line(variant: u128, quantity: i64, stock_taken: bool) -> OrderLine {
+        OrderLine {
+            variant_id: Uuid::from_u128(variant).into(),
+            product_id: Uuid::from_u128(1).into(),
+            title: "Tea".into(),
+            variant_title: "Green".into(),
+            sku: None,
+            quantity,
+            unit_price_minor: 100,
+            stock_taken,
+        }
+    }
+
+    #[test]
+    fn only_counted_stock_can_run_out() {
+        let product = Uuid::from_u128(1).into();
+        let check = |available, allow_backorder, n| {
+            Stock {
+                available,
+                allow_backorder,
+            }
+            .check(product, n)
+        };
+        assert_eq!(check(None, false, 10_000), Ok(false));
+        assert_eq!(check(Some(2), false, 2), Ok(true));
+        assert_eq!(check(Some(0), true, 2), Ok(true));
+        assert_eq!(
+            check(Some(2), false, 3),
+            Err(CommerceError::InsufficientStock {
+                product_id: Uuid::from_u128(1),
+                available: 2,
+                requested: 3
+            })
+        );
+    }
+
+    #[test]
+    fn moves_are_merged_sorted_and_counted_only() {
+        let lines = [
+            line(9, 1, true),
+            line(3, 2, true),
+            line(5, 7, false),
+            line(9, 4, true),
+        ];
+        let moves: Vec<_> = stock_moves(&lines)
+            .iter()
+            .map(|m| (m.variant_id.as_uuid().as_u128(), m.quantity))
+            .collect();
+        assert_eq!(moves, [(3, 2), (9, 5)]);
+    }
+
+    #[test]
+    fn a_count_has_limits() {
+        assert_eq!(counted_quantity(0), Ok(0));
+        assert_eq!(counted_quantity(MAX_STOCK), Ok(MAX_STOCK));
+        assert!(counted_quantity(-1).is_err());
+        assert!(counted_quantity(MAX_STOCK + 1).is_err());
+    }
+}

@@ -1,0 +1,25 @@
+//! Commerce: the typed life of an [`Order`], products, variants, prices and stock.
+//!
+//! This crate is pure: it has no clock, no randomness, no I/O, no SQL and no HTTP. Time and ids come as parameters;
+//! the only exception are the short names of the order's transitions (`confirm()`), which wrap `confirm_at(now)` over
+//! the system's clock and which the server never calls.
+
+pub mod email;
+pub mod error;
+pub mod inventory;
+pub mod order;
+pub mod payment;
+pub mod price;
+pub mod product;
+pub mod state_machine;
+mod text;
+pub mod variant;
+
+pub use email::CanonicalEmail;
+pub use error::CommerceError;
+pub use order::{OrderLine, OrderStatus, Placement};
+pub use product::{Product, ProductStatus};
+pub use state_machine::{
+    AnyOrder, Cancelled, Confirmed, Delivered, Order, OrderRow, Paid, Pending, Shipped, order_machine,
+};
+pub use variant::Variant;

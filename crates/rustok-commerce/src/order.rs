@@ -1,0 +1,420 @@
+//! What an order is made of: the command that places it and its lines.
+//!
+//! Prices and stock never come from the request: a line input names a variant and a quantity, nothing else. What an
+//! order may do next is in [`crate::state_machine`].
+
+use crate::email::CanonicalEmail;
+use crate::error::CommerceError;
+use crate::price::money_code;
+use rustok_core::clock::Timestamp;
+use rustok_core::error::FieldViolation;
+use rustok_core::ids::{CustomerId, OrderId, ProductId, TenantId, VariantId};
+use rustok_core::money::Currency;
+use rustok_core::state_machine::State;
+use std::fmt;
+use std::str::FromStr;
+
+/// Most lines of one order.
+pub const MAX_LINES: usize = 100;
+/// Most pieces of one line.
+pub const MAX_QUANTITY: i64 = 10_000;
+
+/// The state of an order, as a value: for filters and rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OrderStatus {
+    /// Placed; stock is taken.
+    Pending,
+    /// Accepted by the shop.
+    Confirmed,
+    /// The payment is recorded.
+    Paid,
+    /// On its way.
+    Shipped,
+    /// Arrived.
+    Delivered,
+    /// Called off; stock is back.
+    Cancelled,
+}
+
+impl OrderStatus {
+    /// All, in the order of an order's life.
+    pub const ALL: [Self; 6] = [
+        Self::Pending,
+        Self::Confirmed,
+        Self::Paid,
+        Self::Shipped,
+        Self::Delivered,
+        Self::Cancelled,
+    ];
+
+    /// The text in rows and in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => crate::Pending::NAME,
+            Self::Confirmed => crate::Confirmed::NAME,
+            Self::Paid => crate::Paid::NAME,
+            Self::Shipped => crate::Shipped::NAME,
+            Self::Delivered => crate::Delivered::NAME,
+            Self::Cancelled => crate::Cancelled::NAME,
+        }
+    }
+}
+
+impl fmt::Display for OrderStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The text is none of the statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a known status")]
+pub struct UnknownStatus;
+
+impl FromStr for OrderStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(UnknownStatus)
+    }
+}
+
+/// One line of an order: a copy of what was sold, at the price of that moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderLine {
+    /// The variant.
+    pub variant_id: VariantId,
+    /// Its product.
+    pub product_id: ProductId,
+    /// The product's title.
+    pub title: String,
+    /// The variant's title.
+    pub variant_title: String,
+    /// The variant's SKU.
+    pub sku: Option<String>,
+    /// Pieces, 1 to [`MAX_QUANTITY`].
+    pub quantity: i64,
+    /// The price of one piece, in minor units of the order's currency; not negative.
+    pub unit_price_minor: i64,
+    /// Whether the pieces were taken from counted stock, so that they go back when the order is cancelled.
+    pub stock_taken: bool,
+}
+
+impl OrderLine {
+    /// Price times quantity, in minor units; `None` beyond 64 bits.
+    #[must_use]
+    pub fn total_minor(&self) -> Option<i64> {
+        self.unit_price_minor.checked_mul(self.quantity)
+    }
+}
+
+/// The sum of `lines`, in minor units; `None` beyond 64 bits.
+#[must_use]
+pub fn lines_total_minor(lines: &[OrderLine]) -> Option<i64> {
+    lines
+        .iter()
+        .try_fold(0_i64, |sum, line| sum.checked_add(line.total_minor()?))
+}
+
+/// Everything that a new order is made of; [`crate::Order::place`] checks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// The new order's id.
+    pub id: OrderId,
+    /// The shop.
+    pub tenant_id: TenantId,
+    /// The buyer.
+    pub customer_id: CustomerId,
+    /// Where to write to the buyer.
+    pub email: CanonicalEmail,
+    /// The currency of all prices.
+    pub currency: Currency,
+    /// What is bought.
+    pub lines: Vec<OrderLine>,
+    /// When the order is called off unless it is confirmed before.
+    pub expires_at: Timestamp,
+}
+
+impl Placement {
+    /// The total in minor units, if every line keeps the rules.
+    pub(crate) fn checked_total_minor(&self) -> Result<i64, CommerceError> {
+        let mut violations = Vec::new();
+        count_lines(self.lines.len(), &mut violations);
+        for (at, line) in self.lines.iter().enumerate() {
+            check_quantity(at, line.quantity, &mut violations);
+            if line.unit_price_minor < 0 {
+                let detail = "must not have a negative price";
+                violations.push(FieldViolation::new(
+                    format!("#/lines/{at}"),
+                    "negative_price",
+                    detail,
+                ));
+            }
+        }
+        match lines_total_minor(&self.lines) {
+            Some(total) if violations.is_empty() => return Ok(total),
+            Some(_) => {}
+            None => violations.push(FieldViolation::new(
+                "#/lines",
+                "total_out_of_range",
+                "cost too much together",
+            )),
+        }
+        Err(CommerceError::ValidationFailed(violations))
+    }
+}
+
+fn count_lines(count: usize, violations: &mut Vec<FieldViolation>) {
+    if count == 0 {
+        violations.push(FieldViolation::new(
+            "#/lines",
+            "required",
+            "must have at least one line",
+        ));
+    } else if count > MAX_LINES {
+        let detail = format!("must have at most {MAX_LINES} lines");
+        violations.push(FieldViolation::new("#/lines", "too_many", detail));
+    }
+}
+
+fn check_quantity(at: usize, quantity: i64, violations: &mut Vec<FieldViolation>) {
+    if !(1..=MAX_QUANTITY).contains(&quantity) {
+        let detail = format!("must be 1 to {MAX_QUANTITY}");
+        violations.push(FieldViolation::new(
+            format!("#/lines/{at}/quantity"),
+            "out_of_range",
+            detail,
+        ));
+    }
+}
+
+/// What a buyer sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderInput {
+    /// An e-mail address.
+    pub email: String,
+    /// An ISO 4217 code.
+    pub currency: String,
+    /// What is wanted.
+    pub lines: Vec<LineInput>,
+}
+
+/// One wanted line: exactly one of `variant_id` and `sku`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LineInput {
+    /// The variant's UUID.
+    pub variant_id: Option<String>,
+    /// The variant's SKU.
+    pub sku: Option<String>,
+    /// Pieces.
+    pub quantity: i64,
+}
+
+/// What names a variant in an order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum VariantRef {
+    /// By id.
+    Id(VariantId),
+    /// By SKU.
+    Sku(String),
+}
+
+/// A checked line of an [`OrderRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LineRequest {
+    /// Which variant.
+    pub variant: VariantRef,
+    /// Pieces, 1 to [`MAX_QUANTITY`].
+    pub quantity: i64,
+}
+
+/// A checked order, not yet priced. Made by [`OrderInput::validate`] only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrderRequest {
+    /// Where to write to the buyer.
+    pub email: CanonicalEmail,
+    /// The currency to pay in.
+    pub currency: Currency,
+    /// 1 to [`MAX_LINES`] lines; two may name the same variant.
+    pub lines: Vec<LineRequest>,
+}
+
+impl OrderInput {
+    /// Checks all fields.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn validate(self) -> Result<OrderRequest, Vec<FieldViolation>> {
+        let mut violations = Vec::new();
+        let email = CanonicalEmail::parse(&self.email);
+        if email.is_none() {
+            violations.push(FieldViolation::new(
+                "email",
+                "invalid_email",
+                "must be an e-mail address",
+            ));
+        }
+        let currency = Currency::parse(&self.currency)
+            .map_err(|error| {
+                violations.push(FieldViolation::new(
+                    "currency",
+                    money_code(&error),
+                    error.to_string(),
+                ));
+            })
+            .ok();
+        count_lines(self.lines.len(), &mut violations);
+        // No more than the limit is looked at, so that a long list gives a short answer.
+        let lines: Vec<LineRequest> = self
+            .lines
+            .into_iter()
+            .take(MAX_LINES)
+            .enumerate()
+            .filter_map(|(at, line)| line.validate(at, &mut violations))
+            .collect();
+        match (email, currency) {
+            (Some(email), Some(currency)) if violations.is_empty() => Ok(OrderRequest {
+                email,
+                currency,
+                lines,
+            }),
+            _ => Err(violations),
+        }
+    }
+}
+
+impl LineInput {
+    fn validate(self, at: usize, violations: &mut Vec<FieldViolation>) -> Option<LineRequest> {
+        let pointer = |member: &str| format!("#/lines/{at}{member}");
+        check_quantity(at, self.quantity, violations);
+        let violation = match (self.variant_id, self.sku) {
+            (Some(id), None) => match id.parse() {
+                Ok(id) => {
+                    return Some(LineRequest {
+                        variant: VariantRef::Id(id),
+                        quantity: self.quantity,
+                    });
+                }
+                Err(_) => FieldViolation::new(pointer("/variant_id"), "invalid_uuid", "must be a UUID"),
+            },
+            (None, Some(sku)) if crate::variant::is_sku(&sku) => {
+                return Some(LineRequest {
+                    variant: VariantRef::Sku(sku),
+                    quantity: self.quantity,
+                });
+            }
+            (None, Some(_)) => FieldViolation::new(pointer("/sku"), "invalid_sku", crate::variant::SKU_RULE),
+            (None, None) => FieldViolation::new(pointer(""), "required", "needs variant_id or sku"),
+            (Some(_), Some(_)) => {
+                FieldViolation::new(pointer(""), "ambiguous", "must have variant_id or sku, not both")
+            }
+        };
+        violations.push(violation);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(lines: Vec<LineInput>) -> OrderInput {
+        OrderInput {
+            email: "Jane@Example.com".into(),
+            currency: "USD".into(),
+            lines,
+        }
+    }
+
+    fn by_sku(sku: &str, quantity: i64) -> LineInput {
+        LineInput {
+            variant_id: None,
+            sku: Some(sku.into()),
+            quantity,
+        }
+    }
+
+    fn codes(input: OrderInput) -> Vec<String> {
+        input
+            .validate()
+            .unwrap_err()
+            .iter()
+            .map(|v| format!("{} {}", v.pointer, v.code))
+            .collect()
+    }
+
+    #[test]
+    fn a_good_order_is_canonical() {
+        let id = "018f3b1c-0000-7000-8000-000000000001";
+        let by_id = LineInput {
+            variant_id: Some(id.into()),
+            sku: None,
+            quantity: 10_000,
+        };
+        let request = input(vec![by_id, by_sku("TEA-1", 1)]).validate().unwrap();
+        assert_eq!(request.email.as_str(), "jane@example.com");
+        assert_eq!(request.lines[0].variant, VariantRef::Id(id.parse().unwrap()));
+        assert_eq!(request.lines[1].variant, VariantRef::Sku("TEA-1".into()));
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        let bad_id = LineInput {
+            variant_id: Some("7".into()),
+            sku: None,
+            quantity: 0,
+        };
+        let both = LineInput {
+            variant_id: Some("7".into()),
+            sku: Some("x".into()),
+            quantity: 10_001,
+        };
+        let input = OrderInput {
+            email: "nobody".into(),
+            currency: "usd".into(),
+            lines: vec![
+                bad_id,
+                both,
+                by_sku(" ", 1),
+                LineInput {
+                    quantity: 1,
+                    ..LineInput::default()
+                },
+            ],
+        };
+        assert_eq!(
+            codes(input),
+            [
+                "#/email invalid_email",
+                "#/currency unknown_currency",
+                "#/lines/0/quantity out_of_range",
+                "#/lines/0/variant_id invalid_uuid",
+                "#/lines/1/quantity out_of_range",
+                "#/lines/1 ambiguous",
+                "#/lines/2/sku invalid_sku",
+                "#/lines/3 required",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_order_has_1_to_100_lines() {
+        assert_eq!(codes(input(vec![])), ["#/lines required"]);
+        assert!(input(vec![by_sku("a", 1); 100]).validate().is_ok());
+        assert_eq!(codes(input(vec![by_sku("a", 1); 101])), ["#/lines too_many"]);
+    }
+
+    #[test]
+    fn statuses_are_their_text() {
+        for status in OrderStatus::ALL {
+            assert_eq!(status.as_str().parse(), Ok(status));
+        }
+        assert_eq!("Pending".parse::<OrderStatus>(), Err(UnknownStatus));
+    }
+}

@@ -1,0 +1,395 @@
+//! The life of an order as types: what must not happen does not compile.
+//!
+//! ```text
+//! Pending → Confirmed → Paid → Shipped → Delivered
+//!    └───────────┴────────┴──→ Cancelled (a paid one with its refund)
+//! ```
+//!
+//! Each transition takes the order and gives the next one. It exists as `confirm_at(now)` and as the short `confirm()`
+//! over the system's clock, which the server never calls. Data of a state can be read only in the states that have it.
+//! Where the state is known only at run time (a row, a request) there is [`AnyOrder`]; rows are [`OrderRow`].
+//!
+//! Nothing here saves, charges or moves stock: the caller does, in one transaction, comparing status and version.
+
+mod any;
+mod guards;
+mod read;
+mod row;
+mod states;
+
+pub use any::AnyOrder;
+pub use row::{Fulfilment, OrderRow};
+pub use states::{Cancelled, Claim, Confirmed, Delivered, OrderState, Paid, Pending, Shipped};
+
+use crate::email::CanonicalEmail;
+use crate::error::CommerceError;
+use crate::order::{OrderLine, Placement};
+use crate::payment::{Payment, Refund};
+use guards::{cancellable, confirmable, payable, shippable};
+use rust_decimal::Decimal;
+use rustok_core::clock::{Clock, SystemClock, Timestamp};
+use rustok_core::ids::{CustomerId, OrderId, TenantId};
+use rustok_core::money::Money;
+use rustok_core::state_machine::{StateMachineBuilder, TransitionGuard, TransitionTable};
+use states::{Before, Shipment};
+use std::sync::LazyLock;
+
+/// What every order has, whatever its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Head {
+    id: OrderId,
+    tenant_id: TenantId,
+    customer_id: CustomerId,
+    email: Option<CanonicalEmail>,
+    lines: Vec<OrderLine>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    version: i64,
+}
+
+impl Head {
+    fn step(self, now: Timestamp) -> Self {
+        Self {
+            updated_at: now,
+            version: self.version.saturating_add(1),
+            ..self
+        }
+    }
+}
+
+/// An order in the state `S`.
+///
+/// ```
+/// use rust_decimal::Decimal;
+/// use rustok_commerce::{CommerceError, Order};
+/// use uuid::Uuid;
+///
+/// let order = Order::new_pending(Uuid::nil(), Uuid::nil(), Uuid::nil(), Decimal::new(1999, 2), "USD".into());
+/// let delivered = order
+///     .confirm()?
+///     .pay("pay_123".into(), "card".into())?
+///     .ship("TRACK123".into(), "FedEx".into())?
+///     .deliver(Some("Jane Roe".into()));
+/// assert_eq!(delivered.total().to_string(), "19.99 USD");
+/// assert_eq!(delivered.signature(), Some("Jane Roe"));
+/// assert_eq!(delivered.version(), 5);
+/// # Ok::<(), CommerceError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order<S: OrderState> {
+    head: Head,
+    total: S::Total,
+    state: S,
+}
+
+impl Order<Pending> {
+    /// An order over an amount, without lines. The amount is checked when it is confirmed. A shop's order comes from
+    /// [`Order::place`].
+    #[must_use]
+    pub fn new_pending(
+        id: impl Into<OrderId>,
+        tenant_id: impl Into<TenantId>,
+        customer_id: impl Into<CustomerId>,
+        amount: Decimal,
+        currency: String,
+    ) -> Self {
+        Self::new_pending_at(id, tenant_id, customer_id, amount, currency, SystemClock.now())
+    }
+
+    /// [`Order::new_pending`] at a given time.
+    #[must_use]
+    pub fn new_pending_at(
+        id: impl Into<OrderId>,
+        tenant_id: impl Into<TenantId>,
+        customer_id: impl Into<CustomerId>,
+        amount: Decimal,
+        currency: String,
+        now: Timestamp,
+    ) -> Self {
+        let head = Head {
+            id: id.into(),
+            tenant_id: tenant_id.into(),
+            customer_id: customer_id.into(),
+            email: None,
+            lines: Vec::new(),
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        Self {
+            head,
+            total: Claim {
+                amount,
+                currency: currency.into(),
+            },
+            state: Pending { expires_at: None },
+        }
+    }
+
+    /// Places an order: the total is the sum of its lines.
+    ///
+    /// # Errors
+    /// [`CommerceError::ValidationFailed`] without lines, with more than 100, with a quantity outside 1 to 10,000, a
+    /// negative price, or a total beyond 64 bits of minor units.
+    pub fn place(placement: Placement, now: Timestamp) -> Result<Self, CommerceError> {
+        let total = Money::from_minor(placement.checked_total_minor()?, placement.currency);
+        let head = Head {
+            id: placement.id,
+            tenant_id: placement.tenant_id,
+            customer_id: placement.customer_id,
+            email: Some(placement.email),
+            lines: placement.lines,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        Ok(Self {
+            head,
+            total: total.into(),
+            state: Pending {
+                expires_at: Some(placement.expires_at),
+            },
+        })
+    }
+
+    /// [`Order::confirm_at`] now.
+    ///
+    /// # Errors
+    /// See [`Order::confirm_at`].
+    pub fn confirm(self) -> Result<Order<Confirmed>, CommerceError> {
+        self.confirm_at(SystemClock.now())
+    }
+
+    /// Accepts the order.
+    ///
+    /// # Errors
+    /// [`CommerceError::TransitionRefused`] if the amount is negative or too large, the currency unknown, or the
+    /// amount has more decimals than the currency.
+    pub fn confirm_at(self, now: Timestamp) -> Result<Order<Confirmed>, CommerceError> {
+        let total = guards::confirmed_total(&self.total)?;
+        Ok(Order {
+            head: self.head.step(now),
+            total,
+            state: Confirmed { confirmed_at: now },
+        })
+    }
+
+    /// [`Order::cancel_at`](Order::<Pending>::cancel_at) now.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn cancel(self, reason: String) -> Result<Order<Cancelled>, CommerceError> {
+        self.cancel_at(reason, SystemClock.now())
+    }
+
+    /// Calls it off. The caller puts back [`crate::inventory::stock_moves`], in the same transaction.
+    ///
+    /// # Errors
+    /// [`CommerceError::ValidationFailed`] if the reason is blank or longer than 1,000 bytes.
+    pub fn cancel_at(self, reason: String, now: Timestamp) -> Result<Order<Cancelled>, CommerceError> {
+        cancel(self.head, self.total, reason, Before::Pending, now)
+    }
+}
+
+impl Order<Confirmed> {
+    /// [`Order::pay_at`] now.
+    ///
+    /// # Errors
+    /// See [`Order::pay_at`].
+    pub fn pay(self, payment_id: String, method: String) -> Result<Order<Paid>, CommerceError> {
+        self.pay_at(payment_id, method, SystemClock.now())
+    }
+
+    /// Records the payment.
+    ///
+    /// # Errors
+    /// [`CommerceError::ValidationFailed`] if one of the texts is blank, longer than 255 bytes or has control
+    /// characters.
+    pub fn pay_at(
+        self,
+        payment_id: String,
+        method: String,
+        now: Timestamp,
+    ) -> Result<Order<Paid>, CommerceError> {
+        let payment = Payment {
+            payment_id,
+            method,
+            paid_at: now,
+        };
+        if payable().check(&payment).is_err() {
+            return Err(guards::invalid_payment(&payment));
+        }
+        let state = Paid {
+            confirmed: self.state,
+            payment,
+        };
+        Ok(Order {
+            head: self.head.step(now),
+            total: self.total,
+            state,
+        })
+    }
+
+    /// [`Order::cancel_at`](Order::<Confirmed>::cancel_at) now.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn cancel(self, reason: String) -> Result<Order<Cancelled>, CommerceError> {
+        self.cancel_at(reason, SystemClock.now())
+    }
+
+    /// Calls it off. The caller puts back [`crate::inventory::stock_moves`], in the same transaction.
+    ///
+    /// # Errors
+    /// [`CommerceError::ValidationFailed`] if the reason is blank or longer than 1,000 bytes.
+    pub fn cancel_at(self, reason: String, now: Timestamp) -> Result<Order<Cancelled>, CommerceError> {
+        cancel(
+            self.head,
+            self.total.into(),
+            reason,
+            Before::Confirmed(self.state),
+            now,
+        )
+    }
+}
+
+impl Order<Paid> {
+    /// [`Order::ship_at`] now.
+    ///
+    /// # Errors
+    /// See [`Order::ship_at`].
+    pub fn ship(self, tracking: String, carrier: String) -> Result<Order<Shipped>, CommerceError> {
+        self.ship_at(tracking, carrier, SystemClock.now())
+    }
+
+    /// Sends it off.
+    ///
+    /// # Errors
+    /// [`CommerceError::ValidationFailed`] if one of the texts is blank, longer than 255 bytes or has control
+    /// characters.
+    pub fn ship_at(
+        self,
+        tracking: String,
+        carrier: String,
+        now: Timestamp,
+    ) -> Result<Order<Shipped>, CommerceError> {
+        let shipment = Shipment {
+            tracking,
+            carrier,
+            shipped_at: now,
+        };
+        if shippable().check(&shipment).is_err() {
+            return Err(guards::invalid_shipment(&shipment));
+        }
+        let state = Shipped {
+            paid: self.state,
+            shipment,
+        };
+        Ok(Order {
+            head: self.head.step(now),
+            total: self.total,
+            state,
+        })
+    }
+
+    /// [`Order::cancel_with_refund_at`] now.
+    ///
+    /// # Errors
+    /// See [`Order::cancel_with_refund_at`].
+    pub fn cancel_with_refund(
+        self,
+        reason: String,
+        refund_id: String,
+    ) -> Result<Order<Cancelled>, CommerceError> {
+        self.cancel_with_refund_at(reason, refund_id, SystemClock.now())
+    }
+
+    /// Calls it off and records the refund. The caller puts back [`crate::inventory::stock_moves`], in the same
+    /// transaction.
+    ///
+    /// # Errors
+    /// [`CommerceError::ValidationFailed`] if the reason is blank or longer than 1,000 bytes, or the refund's id is
+    /// blank or longer than 255 bytes.
+    pub fn cancel_with_refund_at(
+        self,
+        reason: String,
+        refund_id: String,
+        now: Timestamp,
+    ) -> Result<Order<Cancelled>, CommerceError> {
+        let before = Before::Paid(
+            self.state,
+            Refund {
+                refund_id,
+                refunded_at: now,
+            },
+        );
+        cancel(self.head, self.total.into(), reason, before, now)
+    }
+}
+
+impl Order<Shipped> {
+    /// [`Order::deliver_at`] now.
+    #[must_use]
+    pub fn deliver(self, signature: Option<String>) -> Order<Delivered> {
+        self.deliver_at(signature, SystemClock.now())
+    }
+
+    /// It arrived; `signature` is the name of who took it.
+    #[must_use]
+    pub fn deliver_at(self, signature: Option<String>, now: Timestamp) -> Order<Delivered> {
+        let state = Delivered {
+            shipped: self.state,
+            signature,
+            delivered_at: now,
+        };
+        Order {
+            head: self.head.step(now),
+            total: self.total,
+            state,
+        }
+    }
+}
+
+fn cancel(
+    head: Head,
+    total: Claim,
+    reason: String,
+    before: Before,
+    now: Timestamp,
+) -> Result<Order<Cancelled>, CommerceError> {
+    let state = Cancelled {
+        reason,
+        cancelled_at: now,
+        before,
+    };
+    if cancellable().check(&state).is_err() {
+        return Err(guards::invalid_cancellation(&state));
+    }
+    Ok(Order {
+        head: head.step(now),
+        total,
+        state,
+    })
+}
+
+static ORDER: LazyLock<TransitionTable> = LazyLock::new(|| {
+    StateMachineBuilder::new::<Pending>("order")
+        .guarded_edge::<Pending, Confirmed, _>("confirm", &confirmable())
+        .guarded_edge::<Pending, Cancelled, _>("cancel", &cancellable())
+        .guarded_edge::<Confirmed, Paid, _>("pay", &payable())
+        .guarded_edge::<Confirmed, Cancelled, _>("cancel", &cancellable())
+        .guarded_edge::<Paid, Shipped, _>("ship", &shippable())
+        .guarded_edge::<Paid, Cancelled, _>("cancel", &cancellable())
+        .edge::<Shipped, Delivered>("deliver")
+        .build()
+});
+
+/// The table of an order's transitions. The names are those of the API's `POST`s: `cancel` of a paid order is
+/// [`Order::cancel_with_refund`].
+#[must_use]
+pub fn order_machine() -> &'static TransitionTable {
+    &ORDER
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! An order whose state is known at run time only: the face for rows and requests.
+//!
+//! It must never have a rule of its own: each method matches the state and calls the typed transition.
+
+use super::guards::{invalid, signable};
+use super::{Cancelled, Confirmed, Delivered, Order, OrderState, Paid, Pending, Shipped, order_machine};
+use crate::email::CanonicalEmail;
+use crate::error::CommerceError;
+use crate::order::{OrderLine, OrderStatus};
+use rustok_core::clock::Timestamp;
+use rustok_core::ids::{CustomerId, OrderId, TenantId};
+use rustok_core::state_machine::{State, TransitionGuard};
+
+/// An order in any state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnyOrder {
+    /// See [`Pending`].
+    Pending(Order<Pending>),
+    /// See [`Confirmed`].
+    Confirmed(Order<Confirmed>),
+    /// See [`Paid`].
+    Paid(Order<Paid>),
+    /// See [`Shipped`].
+    Shipped(Order<Shipped>),
+    /// See [`Delivered`].
+    Delivered(Order<Delivered>),
+    /// See [`Cancelled`].
+    Cancelled(Order<Cancelled>),
+}
+
+macro_rules! from_typed {
+    ($($state:ident),+) => {$(
+        impl From<Order<$state>> for AnyOrder {
+            fn from(order: Order<$state>) -> Self {
+                Self::$state(order)
+            }
+        }
+    )+};
+}
+
+from_typed!(Pending, Confirmed, Paid, Shipped, Delivered, Cancelled);
+
+/// The same accessor of whatever state it is.
+macro_rules! each {
+    ($any:expr, $order:ident => $read:expr) => {
+        match $any {
+            AnyOrder::Pending($order) => $read,
+            AnyOrder::Confirmed($order) => $read,
+            AnyOrder::Paid($order) => $read,
+            AnyOrder::Shipped($order) => $read,
+            AnyOrder::Delivered($order) => $read,
+            AnyOrder::Cancelled($order) => $read,
+        }
+    };
+}
+
+fn name_of<S: OrderState>(_: &Order<S>) -> &'static str {
+    <S as State>::NAME
+}
+
+impl AnyOrder {
+    /// Its state.
+    #[must_use]
+    pub const fn status(&self) -> OrderStatus {
+        match self {
+            Self::Pending(_) => OrderStatus::Pending,
+            Self::Confirmed(_) => OrderStatus::Confirmed,
+            Self::Paid(_) => OrderStatus::Paid,
+            Self::Shipped(_) => OrderStatus::Shipped,
+            Self::Delivered(_) => OrderStatus::Delivered,
+            Self::Cancelled(_) => OrderStatus::Cancelled,
+        }
+    }
+
+    /// The names of the transitions that its state has, as the API's `POST`s are named.
+    pub fn allowed_transitions(&self) -> impl Iterator<Item = &'static str> {
+        order_machine().allowed(self.status().as_str())
+    }
+
+    /// The order's id.
+    #[must_use]
+    pub fn id(&self) -> OrderId {
+        each!(self, order => order.id())
+    }
+
+    /// The shop.
+    #[must_use]
+    pub fn tenant_id(&self) -> TenantId {
+        each!(self, order => order.tenant_id())
+    }
+
+    /// The buyer.
+    #[must_use]
+    pub fn customer_id(&self) -> CustomerId {
+        each!(self, order => order.customer_id())
+    }
+
+    /// Where to write to the buyer; every placed order has it.
+    #[must_use]
+    pub fn email(&self) -> Option<&CanonicalEmail> {
+        each!(self, order => order.email())
+    }
+
+    /// What was bought.
+    #[must_use]
+    pub fn lines(&self) -> &[OrderLine] {
+        each!(self, order => order.lines())
+    }
+
+    /// 1 for a new order, one more after each transition.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        each!(self, order => order.version())
+    }
+
+    /// Whether it is pending and its time is over.
+    #[must_use]
+    pub fn is_expired_at(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Pending(order) => order.expires_at().is_some_and(|expires_at| expires_at <= now),
+            _ => false,
+        }
+    }
+
+    /// The refusal of a transition that the state does not have.
+    fn refuse(&self, attempted: &'static str) -> CommerceError {
+        let state = each!(self, order => name_of(order));
+        order_machine().refuse(state, attempted).into()
+    }
+
+    /// `confirm`.
+    ///
+    /// # Errors
+    /// [`CommerceError::IllegalTransition`] unless pending; those of [`Order::confirm_at`].
+    pub fn confirm_at(self, now: Timestamp) -> Result<Self, CommerceError> {
+        match self {
+            Self::Pending(order) => Ok(order.confirm_at(now)?.into()),
+            other => Err(other.refuse("confirm")),
+        }
+    }
+
+    /// `pay`.
+    ///
+    /// # Errors
+    /// [`CommerceError::IllegalTransition`] unless confirmed; those of [`Order::pay_at`].
+    pub fn pay_at(self, payment_id: String, method: String, now: Timestamp) -> Result<Self, CommerceError> {
+        match self {
+            Self::Confirmed(order) => Ok(order.pay_at(payment_id, method, now)?.into()),
+            other => Err(other.refuse("pay")),
+        }
+    }
+
+    /// `ship`.
+    ///
+    /// # Errors
+    /// [`CommerceError::IllegalTransition`] unless paid; those of [`Order::ship_at`].
+    pub fn ship_at(self, tracking: String, carrier: String, now: Timestamp) -> Result<Self, CommerceError> {
+        match self {
+            Self::Paid(order) => Ok(order.ship_at(tracking, carrier, now)?.into()),
+            other => Err(other.refuse("ship")),
+        }
+    }
+
+    /// `deliver`.
+    ///
+    /// # Errors
+    /// [`CommerceError::IllegalTransition`] unless shipped; [`CommerceError::ValidationFailed`] for a signature that
+    /// is blank, longer than 255 bytes or has control characters.
+    pub fn deliver_at(self, signature: Option<String>, now: Timestamp) -> Result<Self, CommerceError> {
+        match self {
+            Self::Shipped(order) => {
+                signable()
+                    .check(&signature)
+                    .map_err(|refusal| invalid([Err(refusal)]))?;
+                Ok(order.deliver_at(signature, now).into())
+            }
+            other => Err(other.refuse("deliver")),
+        }
+    }
+
+    /// `cancel`: of a paid order with its refund.
+    ///
+    /// # Errors
+    /// [`CommerceError::IllegalTransition`] if shipped, delivered or cancelled; [`CommerceError::ValidationFailed`]
+    /// for a refund that is missing (paid) or out of place (not paid); those of the typed transitions.
+    pub fn cancel_at(
+        self,
+        reason: String,
+        refund_id: Option<String>,
+        now: Timestamp,
+    ) -> Result<Self, CommerceError> {
+        match (self, refund_id) {
+            (Self::Pending(order), None) => Ok(order.cancel_at(reason, now)?.into()),
+            (Self::Confirmed(order), None) => Ok(order.cancel_at(reason, now)?.into()),
+            (Self::Pending(_) | Self::Confirmed(_), Some(_)) => Err(CommerceError::invalid(
+                "refund_id",
+                "not_paid",
+                "must be left out: the order is not paid",
+            )),
+            // A refund that is missing is refused as a blank one, together with whatever else is wrong.
+            (Self::Paid(order), refund_id) => Ok(order
+                .cancel_with_refund_at(reason, refund_id.unwrap_or_default(), now)?
+                .into()),
+            (other, _) => Err(other.refuse("cancel")),
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! An order as plain columns, and back: the only way from a stored row to a typed order.
+//!
+//! A row that no order can have produced is refused, with the rule that it breaks; it must never be repaired here.
+//! The same rules stand as CHECK constraints in both databases.
+
+use super::guards::{cancellable, confirmable, payable, shippable};
+use super::{
+    AnyOrder, Before, Cancelled, Claim, Confirmed, Delivered, Head, Order, OrderState, Paid, Pending,
+    Shipment, Shipped,
+};
+use crate::email::CanonicalEmail;
+use crate::error::CommerceError;
+use crate::order::{MAX_QUANTITY, OrderLine, OrderStatus, lines_total_minor};
+use crate::payment::{Payment, Refund};
+use rustok_core::clock::Timestamp;
+use rustok_core::ids::{CustomerId, OrderId, TenantId};
+use rustok_core::money::{Currency, Money};
+use rustok_core::state_machine::TransitionGuard;
+
+/// The columns of an order and of its payment, fulfilment, refund and lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRow {
+    /// Key.
+    pub id: OrderId,
+    /// The shop, first in every key.
+    pub tenant_id: TenantId,
+    /// The buyer.
+    pub customer_id: CustomerId,
+    /// The buyer's address in canonical form.
+    pub email: String,
+    /// [`OrderStatus`] as text.
+    pub status: String,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// The sum of the lines, in minor units.
+    pub total_minor: i64,
+    /// When it was placed.
+    pub created_at: Timestamp,
+    /// When it came into its state.
+    pub updated_at: Timestamp,
+    /// When it is called off; in a pending order only.
+    pub expires_at: Option<Timestamp>,
+    /// When it was accepted.
+    pub confirmed_at: Option<Timestamp>,
+    /// The payment.
+    pub payment: Option<Payment>,
+    /// The fulfilment.
+    pub fulfilment: Option<Fulfilment>,
+    /// The refund; in a cancelled order that was paid.
+    pub refund: Option<Refund>,
+    /// Why it was called off.
+    pub cancel_reason: Option<String>,
+    /// When it was called off.
+    pub cancelled_at: Option<Timestamp>,
+    /// For compare-and-swap.
+    pub version: i64,
+    /// What was bought, in the order's sequence.
+    pub lines: Vec<OrderLine>,
+}
+
+/// How an order came to its buyer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fulfilment {
+    /// The carrier's number.
+    pub tracking: String,
+    /// The carrier.
+    pub carrier: String,
+    /// When it was sent off.
+    pub shipped_at: Timestamp,
+    /// Who took it, if that was written down.
+    pub signature: Option<String>,
+    /// When it arrived.
+    pub delivered_at: Option<Timestamp>,
+}
+
+/// Which rule a row breaks.
+type Broken = &'static str;
+
+fn demand(rule: bool, broken: Broken) -> Result<(), Broken> {
+    if rule { Ok(()) } else { Err(broken) }
+}
+
+impl TryFrom<OrderRow> for AnyOrder {
+    type Error = CommerceError;
+
+    fn try_from(row: OrderRow) -> Result<Self, CommerceError> {
+        let id = row.id.as_uuid();
+        decode(row).map_err(|reason| CommerceError::InconsistentRow {
+            table: "orders",
+            id,
+            reason,
+        })
+    }
+}
+
+fn decode(row: OrderRow) -> Result<AnyOrder, Broken> {
+    let status: OrderStatus = row.status.parse().map_err(|_| "unknown status")?;
+    let total = decode_total(&row)?;
+    let head = Head {
+        id: row.id,
+        tenant_id: row.tenant_id,
+        customer_id: row.customer_id,
+        email: Some(CanonicalEmail::parse(&row.email).ok_or("email is no address")?),
+        lines: row.lines,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        version: row.version,
+    };
+    demand(head.version >= 1, "version below 1")?;
+    demand(
+        row.expires_at.is_none() || status == OrderStatus::Pending,
+        "expires_at in an order that is not pending",
+    )?;
+    let mut data = StateData {
+        confirmed_at: row.confirmed_at,
+        payment: row.payment,
+        fulfilment: row.fulfilment,
+        refund: row.refund,
+        cancel_reason: row.cancel_reason,
+        cancelled_at: row.cancelled_at,
+    };
+    let order = match status {
+        OrderStatus::Pending => AnyOrder::from(Order {
+            head,
+            total: total.into(),
+            state: Pending {
+                expires_at: row.expires_at,
+            },
+        }),
+        OrderStatus::Confirmed => Order {
+            head,
+            total,
+            state: data.confirmed()?,
+        }
+        .into(),
+        OrderStatus::Paid => Order {
+            head,
+            total,
+            state: data.paid()?,
+        }
+        .into(),
+        OrderStatus::Shipped => {
+            let (state, arrival) = data.shipped()?;
+            demand(
+                arrival == Arrival::default(),
+                "delivery data in an order that is not delivered",
+            )?;
+            Order { head, total, state }.into()
+        }
+        OrderStatus::Delivered => {
+            let (shipped, arrival) = data.shipped()?;
+            let delivered_at = arrival.delivered_at.ok_or("delivered without delivered_at")?;
+            let state = Delivered {
+                shipped,
+                signature: arrival.signature,
+                delivered_at,
+            };
+            Order { head, total, state }.into()
+        }
+        OrderStatus::Cancelled => Order {
+            head,
+            total: total.into(),
+            state: data.cancelled()?,
+        }
+        .into(),
+    };
+    data.demand_empty()?;
+    Ok(order)
+}
+
+fn decode_total(row: &OrderRow) -> Result<Money, Broken> {
+    let currency = Currency::parse(&row.currency).map_err(|_| "unknown currency")?;
+    let total = Money::from_minor(row.total_minor, currency);
+    demand(confirmable().check(&Claim::from(total)).is_ok(), "negative total")?;
+    demand(!row.lines.is_empty(), "no lines")?;
+    let fit = |line: &OrderLine| (1..=MAX_QUANTITY).contains(&line.quantity) && line.unit_price_minor >= 0;
+    demand(
+        row.lines.iter().all(fit),
+        "a line with a quantity or price out of range",
+    )?;
+    demand(
+        lines_total_minor(&row.lines) == Some(row.total_minor),
+        "total is not the sum of the lines",
+    )?;
+    Ok(total)
+}
+
+/// The columns that belong to states. Each state takes what it has; what is left over is refused.
+struct StateData {
+    confirmed_at: Option<Timestamp>,
+    payment: Option<Payment>,
+    fulfilment: Option<Fulfilment>,
+    refund: Option<Refund>,
+    cancel_reason: Option<String>,
+    cancelled_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Arrival {
+    signature: Option<String>,
+    delivered_at: Option<Timestamp>,
+}
+
+impl StateData {
+    fn confirmed(&mut self) -> Result<Confirmed, Broken> {
+        let confirmed_at = self
+            .confirmed_at
+            .take()
+            .ok_or("confirmed or later without confirmed_at")?;
+        Ok(Confirmed { confirmed_at })
+    }
+
+    fn paid(&mut self) -> Result<Paid, Broken> {
+        let confirmed = self.confirmed()?;
+        let payment = self.payment.take().ok_or("paid or later without payment")?;
+        demand(payable().check(&payment).is_ok(), "payment with unfit text")?;
+        Ok(Paid { confirmed, payment })
+    }
+
+    fn shipped(&mut self) -> Result<(Shipped, Arrival), Broken> {
+        let paid = self.paid()?;
+        let Fulfilment {
+            tracking,
+            carrier,
+            shipped_at,
+            signature,
+            delivered_at,
+        } = self
+            .fulfilment
+            .take()
+            .ok_or("shipped or later without fulfilment")?;
+        let shipment = Shipment {
+            tracking,
+            carrier,
+            shipped_at,
+        };
+        demand(shippable().check(&shipment).is_ok(), "fulfilment with unfit text")?;
+        Ok((
+            Shipped { paid, shipment },
+            Arrival {
+                signature,
+                delivered_at,
+            },
+        ))
+    }
+
+    fn cancelled(&mut self) -> Result<Cancelled, Broken> {
+        let before = match (self.confirmed_at, &self.payment) {
+            (_, Some(_)) => {
+                let refund = self
+                    .refund
+                    .take()
+                    .ok_or("cancelled after payment without refund")?;
+                Before::Paid(self.paid()?, refund)
+            }
+            (Some(_), None) => Before::Confirmed(self.confirmed()?),
+            (None, None) => Before::Pending,
+        };
+        let reason = self.cancel_reason.take().ok_or("cancelled without reason")?;
+        let cancelled_at = self.cancelled_at.take().ok_or("cancelled without cancelled_at")?;
+        let cancelled = Cancelled {
+            reason,
+            cancelled_at,
+            before,
+        };
+        demand(
+            cancellable().check(&cancelled).is_ok(),
+            "cancellation with unfit text",
+        )?;
+        Ok(cancelled)
+    }
+
+    fn demand_empty(&self) -> Result<(), Broken> {
+        demand(
+            self.refund.is_none(),
+            "refund in an order that is not cancelled after payment",
+        )?;
+        demand(self.payment.is_none(), "payment in an order that is not paid")?;
+        demand(
+            self.fulfilment.is_none(),
+            "fulfilment in an order that is not shipped",
+        )?;
+        demand(
+            self.confirmed_at.is_none(),
+            "confirmed_at in an order that is not confirmed",
+        )?;
+        demand(
+            self.cancel_reason.is_none() && self.cancelled_at.is_none(),
+            "cancellation data in an order that is not cancelled",
+        )
+    }
+}
+
+impl From<&AnyOrder> for OrderRow {
+    fn from(order: &AnyOrder) -> Self {
+        order.clone().into()
+    }
+}
+
+impl From<AnyOrder> for OrderRow {
+    /// An order made by [`Order::new_pending`] has neither lines nor an address, so its row is refused when it is
+    /// read; a total that is no money is written as -1, which is refused as well.
+    fn from(order: AnyOrder) -> Self {
+        match order {
+            AnyOrder::Pending(Order { head, total, state }) => Self {
+                expires_at: state.expires_at,
+                ..bare::<Pending>(head, total)
+            },
+            AnyOrder::Confirmed(Order { head, total, state }) => {
+                bare::<Confirmed>(head, total.into()).confirmed(state)
+            }
+            AnyOrder::Paid(Order { head, total, state }) => bare::<Paid>(head, total.into()).paid(state),
+            AnyOrder::Shipped(Order { head, total, state }) => {
+                bare::<Shipped>(head, total.into()).shipped(state, Arrival::default())
+            }
+            AnyOrder::Delivered(Order { head, total, state }) => {
+                let arrival = Arrival {
+                    signature: state.signature,
+                    delivered_at: Some(state.delivered_at),
+                };
+                bare::<Delivered>(head, total.into()).shipped(state.shipped, arrival)
+            }
+            AnyOrder::Cancelled(Order { head, total, state }) => {
+                let row = bare::<Cancelled>(head, total);
+                let row = match state.before {
+                    Before::Pending => row,
+                    Before::Confirmed(confirmed) => row.confirmed(confirmed),
+                    Before::Paid(paid, refund) => Self {
+                        refund: Some(refund),
+                        ..row.paid(paid)
+                    },
+                };
+                Self {
+                    cancel_reason: Some(state.reason),
+                    cancelled_at: Some(state.cancelled_at),
+                    ..row
+                }
+            }
+        }
+    }
+}
+
+/// A row of the state `S` without the data of any state.
+fn bare<S: OrderState>(head: Head, total: Claim) -> OrderRow {
+    OrderRow {
+        id: head.id,
+        tenant_id: head.tenant_id,
+        customer_id: head.customer_id,
+        email: head.email.map(CanonicalEmail::into_string).unwrap_or_default(),
+        status: S::NAME.to_owned(),
+        total_minor: total.money().map_or(-1, Money::minor),
+        currency: total.currency.into_owned(),
+        created_at: head.created_at,
+        updated_at: head.updated_at,
+        expires_at: None,
+        confirmed_at: None,
+        payment: None,
+        fulfilment: None,
+        refund: None,
+        cancel_reason: None,
+        cancelled_at: None,
+        version: head.version,
+        lines: head.lines,
+    }
+}
+
+impl OrderRow {
+    fn confirmed(self, state: Confirmed) -> Self {
+        Self {
+            confirmed_at: Some(state.confirmed_at),
+            ..self
+        }
+    }
+
+    fn paid(self, state: Paid) -> Self {
+        Self {
+            payment: Some(state.payment),
+            ..self.confirmed(state.confirmed)
+        }
+    }
+
+    fn shipped(self, state: Shipped, arrival: Arrival) -> Self {
+        let Shipment {
+            tracking,
+            carrier,
+            shipped_at,
+        } = state.shipment;
+        let Arrival {
+            signature,
+            delivered_at,
+        } = arrival;
+        let fulfilment = Fulfilment {
+            tracking,
+            carrier,
+            shipped_at,
+            signature,
+            delivered_at,
+        };
+        Self {
+            fulfilment: Some(fulfilment),
+            ..self.paid(state.paid)
+        }
+    }
+}

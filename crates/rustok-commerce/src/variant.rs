@@ -1,0 +1,280 @@
+//! One sellable variant of a product: as it is stored, as it comes in, and the check between the two.
+//!
+//! What concerns several variants at once (their number, unique combinations of options) is in [`crate::product`].
+
+use crate::inventory::{MAX_STOCK, Stock};
+use crate::price::{MoneyInput, Price, PriceList};
+use crate::text::has_control;
+use rustok_core::error::FieldViolation;
+use rustok_core::ids::VariantId;
+use rustok_core::money::Currency;
+
+/// The title of the only variant of a product without options.
+pub const DEFAULT_TITLE: &str = "Default Title";
+/// Most characters of a SKU, a barcode and an option's name or value.
+pub(crate) const MAX_NAME_CHARS: usize = 255;
+/// What a SKU must be, for people.
+pub(crate) const SKU_RULE: &str =
+    "must be 1 to 255 characters without control characters or spaces at its ends";
+/// Heaviest variant, in grams: a thousand tonnes.
+const MAX_WEIGHT_GRAMS: i64 = 1_000_000_000;
+
+/// Whether `sku` can be one.
+pub(crate) fn is_sku(sku: &str) -> bool {
+    !sku.is_empty()
+        && sku.chars().take(MAX_NAME_CHARS + 1).count() <= MAX_NAME_CHARS
+        && sku.trim() == sku
+        && !has_control(sku)
+}
+
+/// A stored variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    /// The variant's id.
+    pub id: VariantId,
+    /// The merchant's own number.
+    pub sku: Option<String>,
+    /// The values of its options joined by ` / `, or [`DEFAULT_TITLE`].
+    pub title: String,
+    /// The value of each option of the product, in the product's sequence.
+    pub options: Vec<String>,
+    /// What it costs, per currency.
+    pub prices: PriceList,
+    /// GTIN, EAN, UPC, ISBN, ...; not checked.
+    pub barcode: Option<String>,
+    /// Weight in grams.
+    pub weight_grams: Option<i64>,
+    /// Pieces left; `None` is "not tracked".
+    pub available: Option<i64>,
+    /// Whether it is sold beyond zero.
+    pub allow_backorder: bool,
+    /// Its place in the product, from 0.
+    pub position: i64,
+}
+
+impl Variant {
+    /// The price in `currency`.
+    #[must_use]
+    pub fn find_price(&self, currency: Currency) -> Option<Price> {
+        self.prices.find(currency)
+    }
+
+    /// Its stock.
+    #[must_use]
+    pub const fn stock(&self) -> Stock {
+        Stock {
+            available: self.available,
+            allow_backorder: self.allow_backorder,
+        }
+    }
+}
+
+/// A variant as it comes in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VariantInput {
+    /// The variant that it changes; `None` for a new one.
+    pub id: Option<VariantId>,
+    /// The merchant's own number; blank is none.
+    pub sku: Option<String>,
+    /// The value of each option of the product.
+    pub options: Vec<String>,
+    /// The price; required for a new variant. An existing one without it cannot be ordered.
+    pub price: Option<MoneyInput>,
+    /// The price that is shown struck through, in the same currency.
+    pub compare_at_price: Option<MoneyInput>,
+    /// GTIN, EAN, UPC, ISBN, ...; blank is none.
+    pub barcode: Option<String>,
+    /// Weight in grams.
+    pub weight_grams: Option<i64>,
+    /// Pieces left; `None` is "not tracked".
+    pub available: Option<i64>,
+    /// Whether it is sold beyond zero.
+    pub allow_backorder: bool,
+}
+
+/// A checked variant. Made by [`crate::product::ProductInput::validate`] only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VariantDraft {
+    /// The variant that it changes; `None` for a new one.
+    pub id: Option<VariantId>,
+    /// See [`Variant::sku`].
+    pub sku: Option<String>,
+    /// See [`Variant::title`].
+    pub title: String,
+    /// See [`Variant::options`].
+    pub options: Vec<String>,
+    /// Its price in the currency of the input; empty for a variant that was given none.
+    pub prices: PriceList,
+    /// See [`Variant::barcode`].
+    pub barcode: Option<String>,
+    /// See [`Variant::weight_grams`].
+    pub weight_grams: Option<i64>,
+    /// See [`Variant::available`].
+    pub available: Option<i64>,
+    /// See [`Variant::allow_backorder`].
+    pub allow_backorder: bool,
+    /// See [`Variant::position`].
+    pub position: i64,
+}
+
+impl VariantDraft {
+    /// The only variant of a product that came without any.
+    pub(crate) fn only() -> Self {
+        Self {
+            id: None,
+            sku: None,
+            title: DEFAULT_TITLE.to_owned(),
+            options: Vec::new(),
+            prices: PriceList::default(),
+            barcode: None,
+            weight_grams: None,
+            available: None,
+            allow_backorder: false,
+            position: 0,
+        }
+    }
+}
+
+/// Trimmed; blank is none.
+pub(crate) fn present(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+}
+
+/// Whether `text` is one line of 1 to `max` characters.
+pub(crate) fn is_line(text: &str, max: usize) -> bool {
+    !text.is_empty() && text.chars().take(max + 1).count() <= max && !has_control(text)
+}
+
+impl VariantInput {
+    /// The variant at `position`; what is wrong goes to `violations`.
+    pub(crate) fn validate(
+        self,
+        position: usize,
+        option_count: usize,
+        violations: &mut Vec<FieldViolation>,
+    ) -> VariantDraft {
+        let base = format!("#/variants/{position}");
+        let prices = self.validate_prices(&base, violations);
+        let mut refuse = |member: &str, code: &'static str, detail: String| {
+            violations.push(FieldViolation::new(format!("{base}/{member}"), code, detail));
+        };
+        let sku = present(self.sku);
+        if sku.as_deref().is_some_and(|sku| !is_sku(sku)) {
+            refuse("sku", "invalid_sku", SKU_RULE.to_owned());
+        }
+        let barcode = present(self.barcode);
+        if barcode
+            .as_deref()
+            .is_some_and(|code| !is_line(code, MAX_NAME_CHARS))
+        {
+            refuse(
+                "barcode",
+                "invalid_text",
+                format!("must be at most {MAX_NAME_CHARS} characters"),
+            );
+        }
+        if self
+            .weight_grams
+            .is_some_and(|grams| !(0..=MAX_WEIGHT_GRAMS).contains(&grams))
+        {
+            refuse(
+                "weight_grams",
+                "out_of_range",
+                format!("must be 0 to {MAX_WEIGHT_GRAMS}"),
+            );
+        }
+        let least = if self.allow_backorder { -MAX_STOCK } else { 0 };
+        if self
+            .available
+            .is_some_and(|available| !(least..=MAX_STOCK).contains(&available))
+        {
+            refuse(
+                "available",
+                "out_of_range",
+                format!("must be {least} to {MAX_STOCK}"),
+            );
+        }
+        let options: Vec<String> = self.options.iter().map(|value| value.trim().to_owned()).collect();
+        if options.len() != option_count {
+            refuse(
+                "options",
+                "wrong_count",
+                format!("must have {option_count} values, one per option"),
+            );
+        }
+        for (at, _) in options
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| !is_line(value, MAX_NAME_CHARS))
+        {
+            refuse(
+                &format!("options/{at}"),
+                "invalid_text",
+                format!("must be 1 to {MAX_NAME_CHARS} characters"),
+            );
+        }
+        VariantDraft {
+            id: self.id,
+            sku,
+            title: if options.is_empty() {
+                DEFAULT_TITLE.to_owned()
+            } else {
+                options.join(" / ")
+            },
+            options,
+            prices,
+            barcode,
+            weight_grams: self.weight_grams,
+            available: self.available,
+            allow_backorder: self.allow_backorder,
+            position: i64::try_from(position).unwrap_or(i64::MAX),
+        }
+    }
+
+    fn validate_prices(&self, base: &str, violations: &mut Vec<FieldViolation>) -> PriceList {
+        let compare_pointer = format!("{base}/compare_at_price");
+        let compare_at = self
+            .compare_at_price
+            .as_ref()
+            .and_then(|price| price.validate(&compare_pointer, violations));
+        let Some(price) = &self.price else {
+            if self.id.is_none() {
+                violations.push(FieldViolation::new(
+                    format!("{base}/price"),
+                    "required",
+                    "is required",
+                ));
+            }
+            return PriceList::default();
+        };
+        let Some(amount) = price.validate(&format!("{base}/price"), violations) else {
+            return PriceList::default();
+        };
+        if compare_at.is_some_and(|other| other.currency() != amount.currency()) {
+            let detail = "must have the currency of the price";
+            violations.push(FieldViolation::new(compare_pointer, "currency_mismatch", detail));
+        }
+        [Price { amount, compare_at }].into_iter().collect()
+    }
+}
+
+impl VariantInput {
+    /// The input that would leave `variant` as it is, in `currency`; what a merge patch is merged into.
+    #[must_use]
+    pub fn from_variant(variant: &Variant, currency: Currency) -> Self {
+        let price = variant.find_price(currency);
+        Self {
+            id: Some(variant.id),
+            sku: variant.sku.clone(),
+            options: variant.options.clone(),
+            price: price.map(|price| MoneyInput::from(price.amount)),
+            compare_at_price: price.and_then(|price| price.compare_at).map(MoneyInput::from),
+            barcode: variant.barcode.clone(),
+            weight_grams: variant.weight_grams,
+            available: variant.available,
+            allow_backorder: variant.allow_backorder,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+use rustok_commerce::{Order, Shipped};
+
+fn cancel(order: Order<Shipped>) {
+    let _ = order.cancel("changed my mind".into());
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use rustok_commerce::{Order, Paid, Pending};
+
+fn forge() -> Paid {
+    Paid {}
+}
+
+fn strip(order: Order<Pending>) -> Pending {
+    order.state
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use rustok_commerce::{Confirmed, Order};
+
+fn ship(order: Order<Confirmed>) {
+    let _ = order.ship("TRACK123".into(), "FedEx".into());
+}
+
+fn main() {}

@@ -1,0 +1,278 @@
+//! What can go wrong with content, and what each of it is for the rest of the program.
+//!
+//! Text that came from outside must never get into a public message here, but for names that were asked for.
+
+use crate::locale::Locale;
+use crate::node::NodeStatus;
+use crate::slug::Slug;
+use crate::state_machine::InvalidNodeRow;
+pub use rustok_core::error::FieldViolation as FieldError;
+use rustok_core::error::{ErrorContext, ErrorKind, RichError};
+use rustok_core::state_machine::{GuardRefusal, IllegalTransition};
+use thiserror::Error;
+
+/// What can go wrong with content.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ContentError {
+    /// There is no such node for whoever asked. The text is an id or a slug and stays inside.
+    #[error("no node `{0}`")]
+    NotFound(String),
+    /// What was sent breaks rules; all of them are listed.
+    #[error("{} field(s) break a rule", .0.len())]
+    ValidationFailed(Vec<FieldError>),
+    /// Whoever asked may not do this.
+    #[error("the actor may not do this with content")]
+    Unauthorized,
+    /// The node has no such transition now.
+    #[error("{refused}{}", .reason.map(|reason| format!(" ({})", reason.reason())).unwrap_or_default())]
+    IllegalTransition {
+        /// What was tried, from where, and what can be tried instead.
+        refused: IllegalTransition,
+        /// What the transition's guard said, if the state has the transition.
+        reason: Option<GuardRefusal>,
+    },
+    /// Somebody else changed the node meanwhile.
+    #[error("the node has version {current_version} by now")]
+    VersionConflict {
+        /// The version that is stored.
+        current_version: i64,
+    },
+    /// Another node has the slug that was asked for.
+    #[error("slug `{slug}` is taken in {locale}")]
+    SlugTaken {
+        /// The slug.
+        slug: Slug,
+        /// The locale in which it is taken.
+        locale: Locale,
+    },
+    /// The text of a node in this status cannot be edited.
+    #[error("a node that is {status} cannot be edited")]
+    NotEditable {
+        /// The status it is in.
+        status: NodeStatus,
+        /// What can be done instead.
+        allowed_transitions: Vec<&'static str>,
+    },
+    /// A published node cannot be deleted.
+    #[error("a published node cannot be deleted")]
+    StillPublished {
+        /// What can be done instead.
+        allowed_transitions: Vec<&'static str>,
+    },
+    /// The node says nothing in that locale.
+    #[error("no translation in {locale}")]
+    TranslationNotFound {
+        /// The locale.
+        locale: Locale,
+    },
+    /// A category, tag or author that something refers to does not exist. The text is an id or a slug and stays inside.
+    #[error("no term or author `{name}`")]
+    ReferenceNotFound {
+        /// The field of the request that has the reference: `terms`, `author`.
+        field: &'static str,
+        /// What was referred to.
+        name: String,
+    },
+    /// A stored row that no node could have written.
+    #[error(transparent)]
+    InconsistentRow(#[from] InvalidNodeRow),
+}
+
+impl ContentError {
+    /// The kind: the one place where it is decided.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound(_) | Self::TranslationNotFound { .. } => ErrorKind::NotFound,
+            Self::ValidationFailed(_) | Self::ReferenceNotFound { .. } => ErrorKind::Validation,
+            // Who somebody is was decided before any content is touched, so this is about what they may do: 403.
+            Self::Unauthorized => ErrorKind::Forbidden,
+            Self::IllegalTransition { .. } | Self::NotEditable { .. } | Self::StillPublished { .. } => {
+                ErrorKind::BusinessRule
+            }
+            Self::VersionConflict { .. } | Self::SlugTaken { .. } => ErrorKind::Conflict,
+            Self::InconsistentRow(_) => ErrorKind::Internal,
+        }
+    }
+}
+
+impl From<ContentError> for RichError {
+    fn from(error: ContentError) -> Self {
+        let rich = Self::new(error.kind(), error.to_string());
+        match error {
+            ContentError::NotFound(_) => rich.with_code("node_not_found").with_public("There is no such node."),
+            ContentError::ValidationFailed(violations) => {
+                rich.with_code("validation_failed").with_violations(violations)
+            }
+            ContentError::Unauthorized => rich.with_code("forbidden"),
+            ContentError::IllegalTransition { refused, reason } => {
+                let public = match reason {
+                    Some(_) => format!("The node is {} and has no newer revision.", refused.current_state),
+                    None => format!(
+                        "The node is {}: it is not possible to {} it.",
+                        refused.current_state, refused.attempted
+                    ),
+                };
+                let rich = rich.with_code("illegal_transition").with_public(public);
+                let rich = match reason {
+                    Some(reason) => rich.with_extension("reason", reason.reason()),
+                    None => rich,
+                };
+                with_state(rich, refused.current_state, &refused.allowed_transitions)
+            }
+            ContentError::VersionConflict { current_version } => rich
+                .with_code("version_conflict")
+                .with_public("The node was changed meanwhile. Read it again.")
+                .with_extension("current_version", current_version),
+            ContentError::SlugTaken { .. } => rich
+                .with_code("slug_taken")
+                .with_public("Another node has this slug in this locale.")
+                .with_violation("slug", "taken", "is taken"),
+            ContentError::NotEditable { status, allowed_transitions } => with_state(
+                rich.with_code("node_not_editable").with_public(format!("A node that is {status} cannot be edited.")),
+                status.as_str(),
+                &allowed_transitions,
+            ),
+            ContentError::StillPublished { allowed_transitions } => with_state(
+                rich.with_code("node_still_published")
+                    .with_public("A published node must be unpublished or archived before it is deleted."),
+                NodeStatus::Published.as_str(),
+                &allowed_transitions,
+            ),
+            ContentError::TranslationNotFound { locale } => rich
+                .with_code("translation_not_found")
+                .with_public(format!("The node has no translation in {locale}.")),
+            ContentError::ReferenceNotFound { field, .. } => {
+                rich.with_code("validation_failed").with_violation(field, "not_found", "does not exist")
+            }
+            ContentError::InconsistentRow(row) => rich.with_source(row),
+        }
+    }
+}
+
+fn with_state(rich: RichError, current_state: &'static str, allowed_transitions: &[&'static str]) -> RichError {
+    rich.with_extension("current_state", current_state)
+        .with_extension("allowed_transitions", allowed_transitions)
+}
+
+impl ErrorContext for ContentError {
+    type Output = RichError;
+
+    fn map_rich(self, add: impl FnOnce(RichError) -> RichError) -> RichError {
+        add(self.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state_machine::transitions;
+    use rustok_core::error::ErrorResponse;
+    use rustok_core::ids::NodeId;
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    const CANARY: &str = "canary-4711";
+
+    /// Every variant with what it must become, typed by hand.
+    fn expected() -> Vec<(ContentError, ErrorKind, u16, &'static str)> {
+        let refused = transitions().refuse("draft", "archive");
+        let row = InvalidNodeRow { id: NodeId::from_uuid(Uuid::nil()), column: CANARY, rule: CANARY };
+        let locale = Locale::parse("en").unwrap();
+        vec![
+            (ContentError::NotFound(CANARY.into()), ErrorKind::NotFound, 404, "node_not_found"),
+            (
+                ContentError::ValidationFailed(vec![FieldError::new("title", "required", "is required")]),
+                ErrorKind::Validation,
+                422,
+                "validation_failed",
+            ),
+            (ContentError::Unauthorized, ErrorKind::Forbidden, 403, "forbidden"),
+            (
+                ContentError::IllegalTransition { refused, reason: None },
+                ErrorKind::BusinessRule,
+                409,
+                "illegal_transition",
+            ),
+            (ContentError::VersionConflict { current_version: 3 }, ErrorKind::Conflict, 409, "version_conflict"),
+            (
+                ContentError::SlugTaken { slug: Slug::parse(CANARY).unwrap(), locale },
+                ErrorKind::Conflict,
+                409,
+                "slug_taken",
+            ),
+            (
+                ContentError::NotEditable { status: NodeStatus::Archived, allowed_transitions: vec!["restore"] },
+                ErrorKind::BusinessRule,
+                409,
+                "node_not_editable",
+            ),
+            (
+                ContentError::StillPublished { allowed_transitions: vec!["unpublish"] },
+                ErrorKind::BusinessRule,
+                409,
+                "node_still_published",
+            ),
+            (ContentError::TranslationNotFound { locale }, ErrorKind::NotFound, 404, "translation_not_found"),
+            (
+                ContentError::ReferenceNotFound { field: "terms", name: CANARY.into() },
+                ErrorKind::Validation,
+                422,
+                "validation_failed",
+            ),
+            (ContentError::InconsistentRow(row), ErrorKind::Internal, 500, "internal"),
+        ]
+    }
+
+    fn wire(error: ContentError) -> Value {
+        serde_json::to_value(ErrorResponse::from(RichError::from(error))).unwrap()
+    }
+
+    #[test]
+    fn there_are_eleven_variants_and_each_has_its_kind_status_and_code() {
+        let mut seen = Vec::new();
+        for (error, kind, status, code) in expected() {
+            seen.push(std::mem::discriminant(&error));
+            let rich = RichError::from(error);
+            assert_eq!((rich.kind(), rich.status(), rich.code()), (kind, status, code));
+        }
+        assert_eq!(seen.len(), 11);
+        seen.dedup();
+        assert_eq!(seen.len(), 11);
+    }
+
+    #[test]
+    fn nothing_from_inside_gets_out() {
+        for (error, ..) in expected() {
+            let wire = wire(error).to_string();
+            assert!(!wire.contains(CANARY), "{wire}");
+        }
+    }
+
+    #[test]
+    fn an_illegal_transition_says_what_is_possible() {
+        let wire = wire(ContentError::IllegalTransition {
+            refused: transitions().refuse("published", "restore"),
+            reason: None,
+        });
+        assert_eq!(wire["current_state"], "published");
+        assert_eq!(wire["allowed_transitions"], json!(["publish", "unpublish", "archive"]));
+        assert_eq!(wire["detail"], "The node is published: it is not possible to restore it.");
+    }
+
+    #[test]
+    fn fields_and_versions_are_on_the_wire() {
+        let fields = wire(ContentError::ValidationFailed(vec![
+            FieldError::new("title", "required", "is required"),
+            FieldError::new("slug", "taken", "is taken"),
+        ]));
+        assert_eq!(fields["errors"][1]["pointer"], "#/slug");
+        assert_eq!(wire(ContentError::VersionConflict { current_version: 3 })["current_version"], 3);
+    }
+
+    #[test]
+    fn context_keeps_the_kind() {
+        let rich = ContentError::NotFound("x".into()).context("publish node");
+        assert_eq!((rich.kind(), rich.to_string()), (ErrorKind::NotFound, "publish node: no node `x`".into()));
+    }
+}

@@ -1,0 +1,405 @@
+//! The things around a node: its kind, its status, the terms it is filed under, its author, the order to make one.
+//!
+//! What a node may do next is [`crate::state_machine`]'s alone; nothing here changes a status.
+
+use crate::error::{ContentError, FieldError};
+use crate::locale::Locale;
+use crate::slug::Slug;
+use crate::text::{is_longer_than, one_line, plain_text};
+use crate::translation::{TranslationDraft, slug_violation};
+use rustok_core::ids::{AuthorId, NodeId, TermId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// What sort of content a node is: `post`, `page`, `article`, ... 1 to 64 of `[a-z0-9_-]`, a letter or digit at both
+/// ends.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NodeKind(Box<str>);
+
+impl NodeKind {
+    /// The longest kind, in characters.
+    pub const MAX_LEN: usize = 64;
+
+    /// Reads a kind.
+    ///
+    /// # Errors
+    /// [`ContentError::ValidationFailed`] at `#/kind`.
+    pub fn parse(kind: &str) -> Result<Self, ContentError> {
+        let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let bytes = kind.as_bytes();
+        let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
+        if bytes.len() <= Self::MAX_LEN && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(inner) {
+            return Ok(Self(kind.into()));
+        }
+        let rule = "must be 1 to 64 of a-z, 0-9, _ and -, with a letter or digit at both ends";
+        Err(ContentError::ValidationFailed(vec![FieldError::new("kind", "invalid_kind", rule)]))
+    }
+
+    /// The nearest kind to any text, `node` if there is none: for callers that cannot fail.
+    #[must_use]
+    pub fn from_lossy(text: &str) -> Self {
+        if let Ok(kind) = Self::parse(text) {
+            return kind;
+        }
+        let keep = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' };
+        let kind: String = text.trim().chars().map(keep).collect();
+        let kind = kind.trim_matches(['-', '_']);
+        let kind = kind.get(..Self::MAX_LEN).unwrap_or(kind).trim_end_matches(['-', '_']);
+        Self(if kind.is_empty() { "node".into() } else { kind.into() })
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The kind as a slug, for a node whose title has no usable character.
+    #[must_use]
+    pub fn as_slug(&self) -> Slug {
+        Slug::of_kind(&self.0)
+    }
+}
+
+impl fmt::Display for NodeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for NodeKind {
+    type Err = ContentError;
+
+    fn from_str(kind: &str) -> Result<Self, Self::Err> {
+        Self::parse(kind)
+    }
+}
+
+impl TryFrom<String> for NodeKind {
+    type Error = ContentError;
+
+    fn try_from(kind: String) -> Result<Self, Self::Error> {
+        Self::parse(&kind)
+    }
+}
+
+impl From<NodeKind> for String {
+    fn from(kind: NodeKind) -> Self {
+        kind.0.into_string()
+    }
+}
+
+/// Where a node is in its life, without the data that belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeStatus {
+    /// Being written; the public cannot see it.
+    Draft,
+    /// Its published revision is public from `published_at` on.
+    Published,
+    /// Taken out of sight, with a reason.
+    Archived,
+}
+
+impl NodeStatus {
+    /// All of them, in the order of a node's life.
+    pub const ALL: [Self; 3] = [Self::Draft, Self::Published, Self::Archived];
+
+    /// The name in rows and in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Published => "published",
+            Self::Archived => "archived",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+impl fmt::Display for NodeStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The order to make a node, with everything in it checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNode {
+    /// The id it will have.
+    pub id: NodeId,
+    /// What sort of content it is.
+    pub kind: NodeKind,
+    /// Who wrote it.
+    pub author_id: AuthorId,
+    /// The locale of its first translation.
+    pub locale: Locale,
+    /// Its first translation.
+    pub translation: TranslationDraft,
+    /// What it is filed under, at most [`NewNode::MAX_TERMS`].
+    pub terms: Vec<TermId>,
+}
+
+impl NewNode {
+    /// The most terms of a node.
+    pub const MAX_TERMS: usize = 200;
+
+    /// Checks that a node has not too many terms, and drops those that stand there twice.
+    ///
+    /// # Errors
+    /// [`ContentError::ValidationFailed`] at `#/terms`.
+    pub fn check_terms(mut terms: Vec<TermId>) -> Result<Vec<TermId>, ContentError> {
+        terms.sort_unstable();
+        terms.dedup();
+        if terms.len() <= Self::MAX_TERMS {
+            return Ok(terms);
+        }
+        let rule = format!("must have at most {} terms", Self::MAX_TERMS);
+        Err(ContentError::ValidationFailed(vec![FieldError::new("terms", "too_many", rule)]))
+    }
+}
+
+/// A way to file nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Taxonomy {
+    /// Categories, which may stand below one another.
+    Category,
+    /// Tags, which may not.
+    Tag,
+}
+
+impl Taxonomy {
+    /// The name in rows and in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Category => "category",
+            Self::Tag => "tag",
+        }
+    }
+
+    /// The taxonomy of that name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        [Self::Category, Self::Tag].into_iter().find(|taxonomy| taxonomy.as_str() == name)
+    }
+}
+
+/// A category or tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// Its id.
+    pub id: TermId,
+    /// Category or tag.
+    pub taxonomy: Taxonomy,
+    /// Its address, unique in the tenant for its taxonomy.
+    pub slug: Slug,
+    /// Its name, plain text of one line.
+    pub name: String,
+    /// The category above it; tags have none.
+    pub parent_id: Option<TermId>,
+}
+
+impl Term {
+    /// The longest name, in characters.
+    pub const MAX_NAME_CHARS: usize = 200;
+
+    /// A checked term. Markup in the name is reduced to its text; a slug that is missing or breaks the rules is made
+    /// from what there is, in the end from the taxonomy.
+    ///
+    /// # Errors
+    /// [`ContentError::ValidationFailed`]: a blank or too long name, a tag with a parent, a term above itself.
+    pub fn new(
+        id: impl Into<TermId>,
+        taxonomy: Taxonomy,
+        name: &str,
+        slug: Option<&str>,
+        parent_id: Option<TermId>,
+    ) -> Result<Self, ContentError> {
+        let id = id.into();
+        let mut errors = Vec::new();
+        let name = checked_name("name", name, Self::MAX_NAME_CHARS, &mut errors);
+        if parent_id.is_some() && taxonomy == Taxonomy::Tag {
+            errors.push(FieldError::new("parent_id", "not_allowed", "tags do not stand below one another"));
+        }
+        if parent_id == Some(id) {
+            errors.push(FieldError::new("parent_id", "invalid", "must be another term"));
+        }
+        let given = slug.map(str::trim).filter(|slug| !slug.is_empty());
+        let slug = given
+            .and_then(|given| Slug::parse(given).ok().or_else(|| Slug::from_title(given)))
+            .or_else(|| Slug::from_title(&name))
+            .unwrap_or_else(|| Slug::of_kind(taxonomy.as_str()));
+        if errors.is_empty() {
+            Ok(Self { id, taxonomy, slug, name, parent_id })
+        } else {
+            Err(ContentError::ValidationFailed(errors))
+        }
+    }
+
+    /// The same for a person, who is told about a wrong slug instead of getting another one.
+    ///
+    /// # Errors
+    /// As [`Term::new`], and a wrong slug at `#/slug`.
+    pub fn new_strict(
+        id: impl Into<TermId>,
+        taxonomy: Taxonomy,
+        name: &str,
+        slug: Option<&str>,
+        parent_id: Option<TermId>,
+    ) -> Result<Self, ContentError> {
+        match slug.filter(|slug| !slug.trim().is_empty()).map(Slug::parse) {
+            Some(Err(error)) => Err(ContentError::ValidationFailed(vec![slug_violation("slug", error)])),
+            _ => Self::new(id, taxonomy, name, slug, parent_id),
+        }
+    }
+}
+
+/// Somebody who writes nodes. Not an account: what may be done is decided by the token that does it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// Its id.
+    pub id: AuthorId,
+    /// The short name, unique in the tenant.
+    pub login: String,
+    /// The name that readers see.
+    pub display_name: String,
+}
+
+impl Author {
+    /// The longest login and the longest display name, in characters.
+    pub const MAX_NAME_CHARS: usize = 200;
+
+    /// A checked author; a blank display name becomes the login.
+    ///
+    /// # Errors
+    /// [`ContentError::ValidationFailed`]: a blank login, a name that is too long.
+    pub fn new(id: impl Into<AuthorId>, login: &str, display_name: &str) -> Result<Self, ContentError> {
+        let mut errors = Vec::new();
+        let login = checked_name("login", login, Self::MAX_NAME_CHARS, &mut errors);
+        let shown = if one_line(&plain_text(display_name)).is_empty() { &login } else { display_name };
+        let display_name = match shown.is_empty() {
+            true => String::new(),
+            false => checked_name("display_name", shown, Self::MAX_NAME_CHARS, &mut errors),
+        };
+        if errors.is_empty() {
+            Ok(Self { id: id.into(), login, display_name })
+        } else {
+            Err(ContentError::ValidationFailed(errors))
+        }
+    }
+}
+
+/// One line of plain text that is neither blank nor too long.
+fn checked_name(field: &str, name: &str, max: usize, errors: &mut Vec<FieldError>) -> String {
+    let name = one_line(&plain_text(name));
+    if name.is_empty() {
+        errors.push(FieldError::new(field, "required", "is required"));
+    }
+    if is_longer_than(&name, max) {
+        errors.push(FieldError::new(field, "too_long", format!("must have at most {max} characters")));
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn codes<T: fmt::Debug>(result: Result<T, ContentError>) -> Vec<String> {
+        match result.unwrap_err() {
+            ContentError::ValidationFailed(errors) => {
+                errors.into_iter().map(|e| format!("{} {}", e.pointer, e.code)).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn kinds_are_short_plain_words() {
+        let longest = "a".repeat(64);
+        for good in ["post", "a", "0", "wp_block", "news-item", longest.as_str()] {
+            assert_eq!(NodeKind::parse(good).unwrap().as_str(), good);
+        }
+        let too_long = "a".repeat(65);
+        for bad in ["", "Post", "a b", "-a", "a-", "_a", "é", "a/b", too_long.as_str()] {
+            assert_eq!(codes(NodeKind::parse(bad)), ["#/kind invalid_kind"], "{bad}");
+        }
+    }
+
+    #[test]
+    fn any_text_has_a_nearest_kind() {
+        let long = format!("{}-x", "a".repeat(63));
+        for (text, kind) in
+            [("article", "article"), (" News Item! ", "news-item"), ("", "node"), ("日本", "node"), (&long, &long[..63])]
+        {
+            let lossy = NodeKind::from_lossy(text);
+            assert_eq!(lossy.as_str(), kind);
+            assert_eq!(NodeKind::parse(lossy.as_str()), Ok(lossy.clone()));
+            assert_eq!(Slug::parse(lossy.as_str()), Ok(lossy.as_slug()));
+        }
+    }
+
+    #[test]
+    fn statuses_and_taxonomies_have_names() {
+        for status in NodeStatus::ALL {
+            assert_eq!(NodeStatus::find(status.as_str()), Some(status));
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        }
+        assert_eq!(NodeStatus::find("Draft"), None);
+        assert_eq!(Taxonomy::find("tag"), Some(Taxonomy::Tag));
+        assert_eq!(Taxonomy::find("tags"), None);
+    }
+
+    #[test]
+    fn terms_get_a_slug_in_any_case() {
+        let term = |name, slug| Term::new(Uuid::nil(), Taxonomy::Tag, name, slug, None).unwrap();
+        assert_eq!(term("News &amp; Views", None).name, "News & Views");
+        assert_eq!(term("News", Some("my-news")).slug.as_str(), "my-news");
+        assert_eq!(term("News", Some("My News")).slug.as_str(), "my-news");
+        assert_eq!(term("🎉", Some("")).slug.as_str(), "tag");
+        let strict = Term::new_strict(Uuid::nil(), Taxonomy::Tag, "News", Some("My News"), None);
+        assert_eq!(codes(strict), ["#/slug invalid_slug"]);
+    }
+
+    #[test]
+    fn only_categories_have_parents_and_never_themselves() {
+        let parent = Some(TermId::from_uuid(Uuid::max()));
+        assert!(Term::new(Uuid::nil(), Taxonomy::Category, "a", None, parent).is_ok());
+        assert_eq!(
+            codes(Term::new(Uuid::nil(), Taxonomy::Tag, " ", None, parent)),
+            ["#/name required", "#/parent_id not_allowed"]
+        );
+        assert_eq!(
+            codes(Term::new(Uuid::max(), Taxonomy::Category, "a", None, parent)),
+            ["#/parent_id invalid"]
+        );
+    }
+
+    #[test]
+    fn authors_have_a_name_to_show() {
+        let author = Author::new(Uuid::nil(), "jane", " ").unwrap();
+        assert_eq!(author.display_name, "jane");
+        assert_eq!(codes(Author::new(Uuid::nil(), "", "Jane")), ["#/login required"]);
+        assert_eq!(codes(Author::new(Uuid::nil(), "", "")), ["#/login required"]);
+        let long = "a".repeat(201);
+        assert_eq!(codes(Author::new(Uuid::nil(), "jane", &long)), ["#/display_name too_long"]);
+    }
+
+    #[test]
+    fn terms_of_a_node_are_distinct_and_bounded() {
+        let id = |n| TermId::from_uuid(Uuid::from_u128(n));
+        assert_eq!(NewNode::check_terms(vec![id(2), id(1), id(2)]).unwrap(), [id(1), id(2)]);
+        assert!(NewNode::check_terms((0..200).map(id).collect()).is_ok());
+        assert_eq!(codes(NewNode::check_terms((0..201).map(id).collect())), ["#/terms too_many"]);
+    }
+}

@@ -1,0 +1,311 @@
+//! The node at run time: its state is data, so every transition may be refused.
+//!
+//! It must never change a node but through the typed methods of [`ContentNode`].
+
+use super::{Archived, ContentNode, Draft, Published, newer_revision, transitions};
+use crate::error::{ContentError, FieldError};
+use crate::node::{NodeKind, NodeStatus};
+use crate::text::{has_forbidden_control, is_longer_than};
+use rustok_core::clock::Timestamp;
+use rustok_core::ids::{AuthorId, NodeId, TenantId};
+use rustok_core::state_machine::{GuardRefusal, IllegalTransition, TransitionGuard};
+
+/// The longest reason for archiving that is taken from outside, in characters.
+const MAX_REASON_CHARS: usize = 1_000;
+
+/// A node in any state, not deleted.
+///
+/// ```
+/// use rustok_content::{AnyContentNode, ContentError, ContentNode, NodeKind};
+/// use rustok_core::clock::Timestamp;
+/// use uuid::Uuid;
+///
+/// let (id, tenant, author, now) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3), Timestamp::UNIX_EPOCH);
+/// let node: AnyContentNode = ContentNode::new_draft_at(id, tenant, author, NodeKind::parse("post")?, now).into();
+/// assert_eq!(node.allowed_transitions(), ["publish"]);
+/// let refused = node.archive_at("old".into(), now).unwrap_err();
+/// assert!(matches!(refused, ContentError::IllegalTransition { .. }));
+/// # Ok::<(), ContentError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnyContentNode {
+    /// A draft.
+    Draft(ContentNode<Draft>),
+    /// A published node.
+    Published(ContentNode<Published>),
+    /// An archived node.
+    Archived(ContentNode<Archived>),
+}
+
+impl From<ContentNode<Draft>> for AnyContentNode {
+    fn from(node: ContentNode<Draft>) -> Self {
+        Self::Draft(node)
+    }
+}
+
+impl From<ContentNode<Published>> for AnyContentNode {
+    fn from(node: ContentNode<Published>) -> Self {
+        Self::Published(node)
+    }
+}
+
+impl From<ContentNode<Archived>> for AnyContentNode {
+    fn from(node: ContentNode<Archived>) -> Self {
+        Self::Archived(node)
+    }
+}
+
+/// Asks the node in whatever state it is.
+macro_rules! each {
+    ($any:expr, $node:ident => $answer:expr) => {
+        match $any {
+            AnyContentNode::Draft($node) => $answer,
+            AnyContentNode::Published($node) => $answer,
+            AnyContentNode::Archived($node) => $answer,
+        }
+    };
+}
+
+impl AnyContentNode {
+    /// The node's id.
+    #[must_use]
+    pub const fn id(&self) -> NodeId {
+        each!(self, node => node.id())
+    }
+
+    /// The tenant it belongs to.
+    #[must_use]
+    pub const fn tenant_id(&self) -> TenantId {
+        each!(self, node => node.tenant_id())
+    }
+
+    /// Who wrote it.
+    #[must_use]
+    pub const fn author_id(&self) -> AuthorId {
+        each!(self, node => node.author_id())
+    }
+
+    /// What sort of content it is.
+    #[must_use]
+    pub const fn kind(&self) -> &NodeKind {
+        each!(self, node => node.kind())
+    }
+
+    /// When it was made.
+    #[must_use]
+    pub const fn created_at(&self) -> Timestamp {
+        each!(self, node => node.created_at())
+    }
+
+    /// When it last changed.
+    #[must_use]
+    pub const fn updated_at(&self) -> Timestamp {
+        each!(self, node => node.updated_at())
+    }
+
+    /// The number of its newest save, from 1.
+    #[must_use]
+    pub const fn working_revision(&self) -> i64 {
+        each!(self, node => node.working_revision())
+    }
+
+    /// How often it changed, from 1.
+    #[must_use]
+    pub const fn version(&self) -> i64 {
+        each!(self, node => node.version())
+    }
+
+    /// The number of the save that is public.
+    #[must_use]
+    pub const fn published_revision(&self) -> Option<i64> {
+        match self {
+            Self::Published(node) => Some(node.published_revision()),
+            Self::Draft(_) | Self::Archived(_) => None,
+        }
+    }
+
+    /// From when on it is or was public, if it ever was.
+    #[must_use]
+    pub const fn published_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Draft(node) => node.first_published_at(),
+            Self::Published(node) => Some(node.published_at()),
+            Self::Archived(node) => Some(node.published_at()),
+        }
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub const fn status(&self) -> NodeStatus {
+        match self {
+            Self::Draft(_) => NodeStatus::Draft,
+            Self::Published(_) => NodeStatus::Published,
+            Self::Archived(_) => NodeStatus::Archived,
+        }
+    }
+
+    /// Whether the public sees it at `now`.
+    #[must_use]
+    pub fn is_public_at(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Published(node) if node.published_at() <= now)
+    }
+
+    /// The transitions that would not be refused now, as the API names them. A published node without a newer revision
+    /// has no `publish`.
+    #[must_use]
+    pub fn allowed_transitions(&self) -> Vec<&'static str> {
+        let publish_refused = matches!(self, Self::Published(node) if newer_revision().check(node).is_err());
+        let all = transitions().allowed(self.status().as_str());
+        all.filter(|name| !(publish_refused && *name == "publish")).collect()
+    }
+
+    /// Publishes.
+    ///
+    /// # Errors
+    /// [`ContentError::IllegalTransition`]: it is archived, or published without a newer working revision.
+    pub fn publish_at(self, now: Timestamp) -> Result<Self, ContentError> {
+        let allowed = self.allowed_transitions();
+        match self {
+            Self::Draft(node) => Ok(node.publish_at(now).into()),
+            Self::Published(node) => match node.publish_at(now) {
+                Ok(node) => Ok(node.into()),
+                Err(refusal) => Err(illegal(NodeStatus::Published, "publish", allowed, Some(refusal))),
+            },
+            Self::Archived(_) => Err(self.refuse("publish")),
+        }
+    }
+
+    /// Publishes a draft with a publication date of its own; see [`ContentNode::schedule_at`].
+    ///
+    /// # Errors
+    /// [`ContentError::IllegalTransition`] if it is no draft.
+    pub fn schedule_at(self, published_at: Timestamp, now: Timestamp) -> Result<Self, ContentError> {
+        match self {
+            Self::Draft(node) => Ok(node.schedule_at(published_at, now).into()),
+            other => Err(other.refuse("publish")),
+        }
+    }
+
+    /// Archives. The reason is kept without white space at its edges.
+    ///
+    /// # Errors
+    /// [`ContentError::IllegalTransition`] if it is not published; [`ContentError::ValidationFailed`] at `#/reason` if
+    /// the reason is blank, has control characters or more than 1,000 characters.
+    pub fn archive_at(self, reason: String, now: Timestamp) -> Result<Self, ContentError> {
+        match self {
+            Self::Published(node) => Ok(node.archive_at(checked_reason(&reason)?, now).into()),
+            other => Err(other.refuse("archive")),
+        }
+    }
+
+    /// Takes a published node back to a draft.
+    ///
+    /// # Errors
+    /// [`ContentError::IllegalTransition`] if it is not published.
+    pub fn unpublish_at(self, now: Timestamp) -> Result<Self, ContentError> {
+        match self {
+            Self::Published(node) => Ok(node.unpublish_at(now).into()),
+            other => Err(other.refuse("unpublish")),
+        }
+    }
+
+    /// Brings an archived node back as a draft.
+    ///
+    /// # Errors
+    /// [`ContentError::IllegalTransition`] if it is not archived.
+    pub fn restore_at(self, now: Timestamp) -> Result<Self, ContentError> {
+        match self {
+            Self::Archived(node) => Ok(node.restore_at(now).into()),
+            other => Err(other.refuse("restore")),
+        }
+    }
+
+    /// Counts one more save of its text.
+    ///
+    /// # Errors
+    /// [`ContentError::NotEditable`] if it is archived.
+    pub fn revise_at(self, now: Timestamp) -> Result<Self, ContentError> {
+        match self {
+            Self::Draft(node) => Ok(node.revise_at(now).into()),
+            Self::Published(node) => Ok(node.revise_at(now).into()),
+            Self::Archived(_) => Err(ContentError::NotEditable {
+                status: self.status(),
+                allowed_transitions: self.allowed_transitions(),
+            }),
+        }
+    }
+
+    /// Throws it away, so that it can be brought back for a while.
+    ///
+    /// # Errors
+    /// [`ContentError::StillPublished`]: a published node must be unpublished or archived first.
+    pub fn delete_at(self, now: Timestamp) -> Result<DeletedNode, ContentError> {
+        match self {
+            Self::Draft(node) => Ok(node.delete_at(now)),
+            Self::Archived(node) => Ok(node.delete_at(now)),
+            Self::Published(_) => {
+                Err(ContentError::StillPublished { allowed_transitions: self.allowed_transitions() })
+            }
+        }
+    }
+
+    fn refuse(&self, attempted: &'static str) -> ContentError {
+        illegal(self.status(), attempted, self.allowed_transitions(), None)
+    }
+}
+
+fn illegal(
+    status: NodeStatus,
+    attempted: &'static str,
+    allowed_transitions: Vec<&'static str>,
+    reason: Option<GuardRefusal>,
+) -> ContentError {
+    let refused = transitions().refuse(status.as_str(), attempted);
+    ContentError::IllegalTransition { refused: IllegalTransition { allowed_transitions, ..refused }, reason }
+}
+
+fn checked_reason(reason: &str) -> Result<String, ContentError> {
+    let reason = reason.trim();
+    let violation = if reason.is_empty() {
+        FieldError::new("reason", "required", "is required")
+    } else if has_forbidden_control(reason) {
+        FieldError::new("reason", "control_character", "must not have control characters")
+    } else if is_longer_than(reason, MAX_REASON_CHARS) {
+        FieldError::new("reason", "too_long", format!("must have at most {MAX_REASON_CHARS} characters"))
+    } else {
+        return Ok(reason.to_owned());
+    };
+    Err(ContentError::ValidationFailed(vec![violation]))
+}
+
+/// A node that was thrown away. It has no transitions: it can only be brought back, as what it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedNode {
+    node: AnyContentNode,
+    deleted_at: Timestamp,
+}
+
+impl DeletedNode {
+    /// `node` must not be published; only the typed `delete_at` and the row decoder call this.
+    pub(super) const fn new(node: AnyContentNode, deleted_at: Timestamp) -> Self {
+        Self { node, deleted_at }
+    }
+
+    /// When it was deleted.
+    #[must_use]
+    pub const fn deleted_at(&self) -> Timestamp {
+        self.deleted_at
+    }
+
+    /// What it was.
+    #[must_use]
+    pub const fn node(&self) -> &AnyContentNode {
+        &self.node
+    }
+
+    /// Brings it back as what it was; that counts as a change.
+    #[must_use]
+    pub fn undelete_at(self, now: Timestamp) -> AnyContentNode {
+        each!(self.node, node => node.step(now, |state| state).into())
+    }
+}

@@ -1,0 +1,285 @@
+//! Translations: what a node says in one locale, from the request or the export to what is stored.
+//!
+//! [`TranslationInput::validate`] is the only way to a [`TranslationDraft`], and only a draft can become a revision: no
+//! text reaches the store unchecked, no body without its sanitised HTML.
+
+use crate::body::{BodyFormat, render_html};
+use crate::error::{ContentError, FieldError};
+use crate::node::NodeKind;
+use crate::slug::{Slug, SlugError};
+use crate::text::{has_forbidden_control, is_longer_than, one_line, plain_text};
+
+/// Who the text comes from, which decides how strict the rules are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A person who can be asked to correct it. A title is needed, a wrong slug is an error.
+    Editor,
+    /// An export of another system, which must come in if there is any way: an empty title is taken, markup in title
+    /// and excerpt is reduced to its text, a slug that breaks our rules is replaced by the nearest one that does not,
+    /// control characters go.
+    Import,
+}
+
+/// What somebody wants a node to say in one locale. Nothing in it is checked yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TranslationInput {
+    /// Plain text of one line, 1 to [`TranslationInput::MAX_TITLE_CHARS`] characters.
+    pub title: String,
+    /// The wanted slug; none or a blank one is made from the title.
+    pub slug: Option<String>,
+    /// Plain text, at most [`TranslationInput::MAX_EXCERPT_CHARS`] characters; may be empty.
+    pub excerpt: String,
+    /// The body as it is written, at most [`crate::body::MAX_BODY_BYTES`]; may be empty.
+    pub body: String,
+    /// How the body is written.
+    pub format: BodyFormat,
+}
+
+impl TranslationInput {
+    /// The longest title. WordPress has no limit; its longest titles in the wild have a few hundred characters.
+    pub const MAX_TITLE_CHARS: usize = 1_000;
+    /// The longest excerpt.
+    pub const MAX_EXCERPT_CHARS: usize = 10_000;
+
+    /// Checks everything and renders the body. `kind` gives the slug when neither slug nor title has a usable
+    /// character.
+    ///
+    /// # Errors
+    /// [`ContentError::ValidationFailed`] with all broken rules at once, in the order title, slug, excerpt, body; the
+    /// pointers are `#/title` and so on.
+    pub fn validate(self, kind: &NodeKind, source: Source) -> Result<TranslationDraft, ContentError> {
+        let mut errors = Vec::new();
+        let title = title(&self.title, source, &mut errors);
+        let (slug, slug_is_given) = slug(self.slug.as_deref(), &title, kind, source, &mut errors);
+        let excerpt = excerpt(self.excerpt, source, &mut errors);
+        let body = match source {
+            Source::Import if has_forbidden_control(&self.body) => without_forbidden_control(&self.body),
+            _ => self.body,
+        };
+        let body_html = render_html(self.format, &body).unwrap_or_else(|error| {
+            errors.push(FieldError::new("body", error.code(), error.to_string()));
+            String::new()
+        });
+        if !errors.is_empty() {
+            return Err(ContentError::ValidationFailed(errors));
+        }
+        let translation = Translation { title, slug, excerpt, body, format: self.format, body_html };
+        Ok(TranslationDraft { translation, slug_is_given })
+    }
+}
+
+fn title(title: &str, source: Source, errors: &mut Vec<FieldError>) -> String {
+    let title = match source {
+        Source::Editor => title.trim().to_owned(),
+        Source::Import => one_line(&plain_text(title)),
+    };
+    if title.is_empty() && source == Source::Editor {
+        errors.push(FieldError::new("title", "required", "is required"));
+    }
+    if title.chars().any(char::is_control) {
+        errors.push(FieldError::new("title", "control_character", "must be one line without control characters"));
+    }
+    too_long(&title, "title", TranslationInput::MAX_TITLE_CHARS, errors);
+    title
+}
+
+fn excerpt(excerpt: String, source: Source, errors: &mut Vec<FieldError>) -> String {
+    let excerpt = match source {
+        Source::Editor => excerpt,
+        Source::Import => without_forbidden_control(plain_text(&excerpt).trim()),
+    };
+    if has_forbidden_control(&excerpt) {
+        errors.push(FieldError::new("excerpt", "control_character", "must not have control characters"));
+    }
+    too_long(&excerpt, "excerpt", TranslationInput::MAX_EXCERPT_CHARS, errors);
+    excerpt
+}
+
+fn too_long(text: &str, field: &str, max: usize, errors: &mut Vec<FieldError>) {
+    if is_longer_than(text, max) {
+        errors.push(FieldError::new(field, "too_long", format!("must have at most {max} characters")));
+    }
+}
+
+fn without_forbidden_control(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r')).collect()
+}
+
+/// The slug and whether it was asked for.
+fn slug(
+    given: Option<&str>,
+    title: &str,
+    kind: &NodeKind,
+    source: Source,
+    errors: &mut Vec<FieldError>,
+) -> (Slug, bool) {
+    let from_title = || Slug::from_title(title).unwrap_or_else(|| kind.as_slug());
+    let Some(given) = given.map(str::trim).filter(|given| !given.is_empty()) else {
+        return (from_title(), false);
+    };
+    match (Slug::parse(given), source) {
+        (Ok(slug), _) => (slug, true),
+        (Err(_), Source::Import) => match Slug::from_title(given) {
+            Some(slug) => (slug, true),
+            None => (from_title(), false),
+        },
+        (Err(error), Source::Editor) => {
+            errors.push(slug_violation("slug", error));
+            (from_title(), false)
+        }
+    }
+}
+
+/// The violation that a wrong slug in `field` is.
+pub(crate) fn slug_violation(field: &str, error: SlugError) -> FieldError {
+    FieldError::new(field, error.code(), error.to_string())
+}
+
+/// What a node says in one locale, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translation {
+    /// Plain text: whoever shows it in a page escapes it. Empty only where an import had none.
+    pub title: String,
+    /// The address, unique in the tenant for its locale.
+    pub slug: Slug,
+    /// Plain text, may be empty.
+    pub excerpt: String,
+    /// The body as it was written.
+    pub body: String,
+    /// How it was written.
+    pub format: BodyFormat,
+    /// The body as safe HTML.
+    pub body_html: String,
+}
+
+/// A checked translation on its way to the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TranslationDraft {
+    translation: Translation,
+    slug_is_given: bool,
+}
+
+impl TranslationDraft {
+    /// The text.
+    #[must_use]
+    pub const fn translation(&self) -> &Translation {
+        &self.translation
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn into_translation(self) -> Translation {
+        self.translation
+    }
+
+    /// Whether somebody asked for this slug. If it is taken, that is a conflict; a slug that was made from the title is
+    /// numbered instead.
+    #[must_use]
+    pub const fn slug_is_given(&self) -> bool {
+        self.slug_is_given
+    }
+
+    /// The same text at another address: the numbered one, or the one that the node already has.
+    #[must_use]
+    pub fn with_slug(mut self, slug: Slug) -> Self {
+        self.translation.slug = slug;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(title: &str) -> TranslationInput {
+        TranslationInput {
+            title: title.into(),
+            slug: None,
+            excerpt: String::new(),
+            body: "<p>x</p>".into(),
+            format: BodyFormat::Html,
+        }
+    }
+
+    fn validate(input: TranslationInput, source: Source) -> Result<TranslationDraft, Vec<(String, String)>> {
+        input.validate(&NodeKind::parse("post").unwrap(), source).map_err(|error| match error {
+            ContentError::ValidationFailed(errors) => {
+                errors.into_iter().map(|e| (e.pointer, e.code.into_owned())).collect()
+            }
+            other => panic!("{other:?}"),
+        })
+    }
+
+    fn slug_of(input: TranslationInput, source: Source) -> (String, bool) {
+        let draft = validate(input, source).unwrap();
+        (draft.translation().slug.to_string(), draft.slug_is_given())
+    }
+
+    #[test]
+    fn all_errors_come_at_once() {
+        let bad = TranslationInput {
+            title: " \t".into(),
+            slug: Some("Not A Slug".into()),
+            excerpt: format!("{}\u{0}", "x".repeat(10_001)),
+            body: "\u{0}".into(),
+            format: BodyFormat::Markdown,
+        };
+        let expected = [
+            ("#/title", "required"),
+            ("#/slug", "invalid_slug"),
+            ("#/excerpt", "control_character"),
+            ("#/excerpt", "too_long"),
+            ("#/body", "control_character"),
+        ];
+        let errors = validate(bad, Source::Editor).unwrap_err();
+        assert_eq!(errors, expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
+    }
+
+    #[test]
+    fn a_title_is_one_line_of_at_most_1000_characters() {
+        assert!(validate(input(&"ж".repeat(1_000)), Source::Editor).is_ok());
+        assert_eq!(validate(input(&"ж".repeat(1_001)), Source::Editor).unwrap_err()[0].1, "too_long");
+        assert_eq!(validate(input("a\nb"), Source::Editor).unwrap_err()[0].1, "control_character");
+        let draft = validate(input("  How to use <b>  "), Source::Editor).unwrap();
+        assert_eq!(draft.translation().title, "How to use <b>");
+    }
+
+    #[test]
+    fn an_editor_gets_the_slug_that_was_asked_for_or_one_from_the_title() {
+        let with = |slug: &str| TranslationInput { slug: Some(slug.into()), ..input("Hello, World") };
+        assert_eq!(slug_of(with("my-slug"), Source::Editor), ("my-slug".into(), true));
+        assert_eq!(slug_of(with("  "), Source::Editor), ("hello-world".into(), false));
+        assert_eq!(slug_of(input("!!!"), Source::Editor), ("post".into(), false));
+    }
+
+    #[test]
+    fn an_import_takes_what_it_gets() {
+        let import = TranslationInput {
+            title: "A <em>title</em>\r\nin &amp; lines".into(),
+            slug: Some("Ünï 🎉 Slug".into()),
+            excerpt: " <p>Short\u{1} &lt;text&gt;</p> ".into(),
+            body: "<p>a\u{b}b</p><script>x</script>".into(),
+            format: BodyFormat::Html,
+        };
+        let draft = validate(import, Source::Import).unwrap();
+        let expected = Translation {
+            title: "A title in & lines".into(),
+            slug: Slug::parse("ünï-slug").unwrap(),
+            excerpt: "Short <text>".into(),
+            body: "<p>ab</p><script>x</script>".into(),
+            format: BodyFormat::Html,
+            body_html: "<p>ab</p>".into(),
+        };
+        assert_eq!(draft.translation(), &expected);
+        assert!(draft.slug_is_given());
+        let nothing = TranslationInput { slug: Some("🎉".into()), ..input("") };
+        assert_eq!(slug_of(nothing, Source::Import), ("post".into(), false));
+    }
+
+    #[test]
+    fn a_slug_can_be_exchanged() {
+        let draft = validate(input("A"), Source::Editor).unwrap();
+        let next = draft.translation().slug.numbered(2);
+        assert_eq!(draft.with_slug(next).into_translation().slug.as_str(), "a-2");
+    }
+}

@@ -1,0 +1,308 @@
+//! The eleven kinds of failure and what follows from each: status, retry advice, what a circuit breaker makes of it.
+//!
+//! A kind is decided once, where the failure is understood; adding context never changes it. This file holds no text
+//! that comes from a request, a database or another service.
+
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// What sort of failure this is. The list is closed: a new failure is one of these with its own `code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// What the caller sent is malformed or breaks a rule of its fields.
+    Validation,
+    /// Nobody, or nobody we know, is asking.
+    Unauthenticated,
+    /// We know who asks; they may not.
+    Forbidden,
+    /// There is no such thing, or none that this caller may know of.
+    NotFound,
+    /// Somebody else was first: a version, a unique value, an idempotency key in flight.
+    Conflict,
+    /// The request is well formed and its target exists, but the rules forbid it now.
+    BusinessRule,
+    /// Too many requests.
+    RateLimited,
+    /// No answer in time.
+    Timeout,
+    /// We cannot serve now: breaker open, draining, overload, database gone.
+    Unavailable,
+    /// A service we depend on answered with a failure or with nonsense.
+    ExternalService,
+    /// Our own fault.
+    Internal,
+}
+
+/// Whether the same request may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RetryAdvice {
+    /// It will fail again.
+    Never,
+    /// Not as it is: read the current state first, then decide.
+    AfterReread,
+    /// Only if sending it twice does no harm (a safe method, or an `Idempotency-Key`): it may have taken effect.
+    IfIdempotent,
+    /// It had no effect; wait for `Retry-After` and send it again.
+    Always,
+}
+
+/// Who produced a failure, seen from a circuit breaker: we ourselves, or the dependency behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Origin {
+    /// The dependency (the default).
+    #[default]
+    Remote,
+    /// Our own rejection (an inner breaker, our limiter, draining): it says nothing about the dependency's health.
+    Local,
+}
+
+/// What a result means to a circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BreakerOutcome {
+    /// The dependency did its work (a 404 is not a sick database).
+    Success,
+    /// The dependency is to blame.
+    Failure,
+    /// Tells nothing; it is not counted.
+    Ignored,
+}
+
+impl ErrorKind {
+    /// All kinds, in the order of the table in the README.
+    pub const ALL: [Self; 11] = [
+        Self::Validation,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::Conflict,
+        Self::BusinessRule,
+        Self::RateLimited,
+        Self::Timeout,
+        Self::Unavailable,
+        Self::ExternalService,
+        Self::Internal,
+    ];
+
+    /// The name on the wire, in logs and in metrics: snake_case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Validation => "validation",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::BusinessRule => "business_rule",
+            Self::RateLimited => "rate_limited",
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::ExternalService => "external_service",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The `code` of an error that was given none.
+    #[must_use]
+    pub const fn default_code(self) -> &'static str {
+        match self {
+            Self::Validation => "validation_failed",
+            other => other.as_str(),
+        }
+    }
+
+    /// The HTTP status (RFC 9110, section 15; 429 and 431: RFC 6585) of an error that was given none.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Validation => 422,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::Conflict | Self::BusinessRule => 409,
+            Self::RateLimited => 429,
+            Self::Timeout => 504,
+            Self::Unavailable => 503,
+            Self::ExternalService => 502,
+            Self::Internal => 500,
+        }
+    }
+
+    /// Whether `status` is this kind's own or a more precise one of the same meaning (a 413 is still a validation
+    /// failure, a 412 still a conflict).
+    #[must_use]
+    pub const fn allows_status(self, status: u16) -> bool {
+        match self {
+            Self::Validation => {
+                matches!(
+                    status,
+                    400 | 405 | 406 | 408 | 411 | 413 | 414 | 415 | 416 | 417 | 422 | 428 | 431
+                )
+            }
+            Self::NotFound => matches!(status, 404 | 410),
+            Self::Conflict => matches!(status, 409 | 412),
+            other => status == other.status(),
+        }
+    }
+
+    /// Whether and how the same request may be sent again.
+    #[must_use]
+    pub const fn retry_advice(self) -> RetryAdvice {
+        match self {
+            Self::RateLimited | Self::Unavailable => RetryAdvice::Always,
+            Self::Timeout | Self::ExternalService => RetryAdvice::IfIdempotent,
+            Self::Conflict => RetryAdvice::AfterReread,
+            Self::Validation
+            | Self::Unauthenticated
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::BusinessRule
+            | Self::Internal => RetryAdvice::Never,
+        }
+    }
+
+    /// Whether the same request, unchanged, may succeed later.
+    ///
+    /// True for [`RetryAdvice::Always`] and [`RetryAdvice::IfIdempotent`]: whoever sends it again answers for it being
+    /// idempotent. A conflict is not: the same request loses again until the caller has read anew.
+    #[must_use]
+    pub const fn retryable(self) -> bool {
+        matches!(
+            self.retry_advice(),
+            RetryAdvice::Always | RetryAdvice::IfIdempotent
+        )
+    }
+
+    /// What a breaker makes of it when the failure came from the dependency that the breaker guards; for our own
+    /// rejections see [`ErrorKind::breaker_outcome_from`].
+    #[must_use]
+    pub const fn breaker_outcome(self) -> BreakerOutcome {
+        self.breaker_outcome_from(Origin::Remote)
+    }
+
+    /// What a breaker makes of it, given who produced it. `RateLimited` and `Unavailable` are failures of the
+    /// dependency but are ignored when they are our own rejection.
+    #[must_use]
+    pub const fn breaker_outcome_from(self, origin: Origin) -> BreakerOutcome {
+        match self {
+            Self::Validation
+            | Self::Unauthenticated
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Conflict
+            | Self::BusinessRule => BreakerOutcome::Success,
+            Self::RateLimited | Self::Unavailable => match origin {
+                Origin::Remote => BreakerOutcome::Failure,
+                Origin::Local => BreakerOutcome::Ignored,
+            },
+            Self::Timeout | Self::ExternalService | Self::Internal => BreakerOutcome::Failure,
+        }
+    }
+
+    /// The title of the problem type of [`ErrorKind::default_code`].
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Validation => "Validation failed",
+            Self::Unauthenticated => "Authentication required",
+            Self::Forbidden => "Forbidden",
+            Self::NotFound => "Not found",
+            Self::Conflict => "Conflict",
+            Self::BusinessRule => "Business rule violated",
+            Self::RateLimited => "Too many requests",
+            Self::Timeout => "Timeout",
+            Self::Unavailable => "Service unavailable",
+            Self::ExternalService => "External service failed",
+            Self::Internal => "Internal error",
+        }
+    }
+
+    /// The fixed sentence that the outside reads when the error was given no public message.
+    #[must_use]
+    pub const fn public_sentence(self) -> &'static str {
+        match self {
+            Self::Validation => "The request is not valid.",
+            Self::Unauthenticated => "Valid credentials are required.",
+            Self::Forbidden => "You are not allowed to do this.",
+            Self::NotFound => "There is no such resource.",
+            Self::Conflict => "The resource was changed by somebody else. Read it again and repeat.",
+            Self::BusinessRule => "The current state of the resource does not allow this.",
+            Self::RateLimited => "Too many requests. Try again later.",
+            Self::Timeout => "The request took too long.",
+            Self::Unavailable => "The service is not available at the moment. Try again later.",
+            Self::ExternalService => "A service that we depend on failed.",
+            Self::Internal => "Something went wrong on our side.",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for ErrorKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of SPEC 2.1, typed by hand.
+    #[test]
+    fn each_kind_follows_the_table() {
+        use BreakerOutcome::{Failure, Ignored, Success};
+        use ErrorKind as K;
+        let table = [
+            (K::Validation, 422, false, Success, Success),
+            (K::Unauthenticated, 401, false, Success, Success),
+            (K::Forbidden, 403, false, Success, Success),
+            (K::NotFound, 404, false, Success, Success),
+            (K::Conflict, 409, false, Success, Success),
+            (K::BusinessRule, 409, false, Success, Success),
+            (K::RateLimited, 429, true, Failure, Ignored),
+            (K::Timeout, 504, true, Failure, Failure),
+            (K::Unavailable, 503, true, Failure, Ignored),
+            (K::ExternalService, 502, true, Failure, Failure),
+            (K::Internal, 500, false, Failure, Failure),
+        ];
+        assert_eq!(table.map(|row| row.0), K::ALL);
+        for (kind, status, retryable, remote, local) in table {
+            assert_eq!(kind.status(), status, "{kind}");
+            assert_eq!(kind.retryable(), retryable, "{kind}");
+            assert_eq!(kind.breaker_outcome(), remote, "{kind}");
+            assert_eq!(kind.breaker_outcome_from(Origin::Local), local, "{kind}");
+            assert!(kind.allows_status(kind.status()), "{kind}");
+        }
+    }
+
+    #[test]
+    fn special_statuses_stay_inside_their_kind() {
+        for status in [400, 405, 408, 413, 414, 415, 428, 431] {
+            assert!(ErrorKind::Validation.allows_status(status));
+            assert!(!ErrorKind::Internal.allows_status(status));
+        }
+        assert!(ErrorKind::Conflict.allows_status(412));
+        assert!(!ErrorKind::BusinessRule.allows_status(412));
+        assert!(!ErrorKind::Validation.allows_status(500));
+        assert!(!ErrorKind::Validation.allows_status(200));
+    }
+
+    #[test]
+    fn names_are_snake_case_and_distinct() {
+        let mut names: Vec<_> = ErrorKind::ALL.map(ErrorKind::as_str).to_vec();
+        assert!(
+            names
+                .iter()
+                .all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        );
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 11);
+        assert_eq!(ErrorKind::Validation.default_code(), "validation_failed");
+        assert_eq!(ErrorKind::Internal.default_code(), "internal");
+    }
+}

@@ -1,0 +1,20 @@
+//! One error for the whole program, with two faces: a rich one inside, a problem document (RFC 9457) outside.
+//!
+//! The inside face must have no path into the outside one: [`ErrorResponse`] is built from public data only.
+#![doc = include_str!("README.md")]
+
+#[cfg(feature = "axum")]
+mod axum;
+mod context;
+mod kind;
+mod public;
+mod response;
+mod rich;
+mod validation;
+
+pub use context::ErrorContext;
+pub use kind::{BreakerOutcome, ErrorKind, Origin, RetryAdvice};
+pub use public::FieldViolation;
+pub use response::{ErrorResponse, PROBLEM_JSON};
+pub use rich::RichError;
+pub use validation::ValidationErrorBuilder;

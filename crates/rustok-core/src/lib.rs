@@ -1,0 +1,13 @@
+//! What every other crate of RusToK stands on: [`error`], [`resilience`], [`state_machine`], [`ids`], [`clock`],
+//! [`money`], [`page`] and [`deadline`].
+//!
+//! It depends on no other crate of the workspace and knows neither HTTP (but for the optional feature `axum`) nor SQL.
+
+pub mod clock;
+pub mod deadline;
+pub mod error;
+pub mod ids;
+pub mod money;
+pub mod page;
+pub mod resilience;
+pub mod state_machine;

@@ -1,0 +1,456 @@
+//! The settings of a breaker: the three-field config that most callers need, and the builder for the rest.
+//!
+//! Nothing here runs a call. Settings do not change once a breaker is built.
+
+use super::gate::Gate;
+use super::metrics::Transition;
+use super::{CircuitBreaker, window::Window};
+use crate::error::BreakerOutcome;
+use crate::resilience::JitterSource;
+use crate::resilience::jitter::nanos;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+
+/// The settings that every breaker has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CircuitBreakerConfig {
+    /// So many failures in a row open the breaker. At least 1.
+    pub failure_threshold: u32,
+    /// So many successful probes close it again. At least 1.
+    pub success_threshold: u32,
+    /// How long it stays open before it lets a probe through. At least 1 ms.
+    pub timeout: Duration,
+}
+
+impl Default for CircuitBreakerConfig {
+    /// 5 failures, 2 successes, 60 s.
+    fn default() -> Self {
+        Self {
+            failure_threshold: 5,
+            success_threshold: 2,
+            timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl CircuitBreakerConfig {
+    pub(super) fn clamped(self) -> Self {
+        Self {
+            failure_threshold: self.failure_threshold.max(1),
+            success_threshold: self.success_threshold.max(1),
+            timeout: self.timeout.max(MIN_OPEN_TIME),
+        }
+    }
+}
+
+const MIN_OPEN_TIME: Duration = Duration::from_millis(1);
+
+/// How long the breaker stays open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenTime {
+    /// Always the same.
+    Fixed(Duration),
+    /// Longer each time the probes fail again, from `initial` by `factor` up to `cap`; once the breaker has closed it
+    /// starts over. At most `jitter_percent` of the time (0 to 100) is taken off by chance, so that many processes do
+    /// not probe at once and the cap still holds.
+    Exponential {
+        /// The first time.
+        initial: Duration,
+        /// The factor from one time to the next, at least 1.
+        factor: u32,
+        /// The longest time.
+        cap: Duration,
+        /// How much of it chance may take off, in percent.
+        jitter_percent: u8,
+    },
+}
+
+impl OpenTime {
+    /// The time of the `nth` opening in a row (from 1). No number overflows.
+    pub(super) fn of(&self, nth: u32, jitter: &JitterSource) -> Duration {
+        match *self {
+            Self::Fixed(time) => time,
+            Self::Exponential {
+                initial,
+                factor,
+                cap,
+                jitter_percent,
+            } => {
+                let growth = u64::from(factor).saturating_pow(nth.saturating_sub(1));
+                let full = nanos(initial).saturating_mul(growth).min(nanos(cap));
+                let off = full / 100 * u64::from(jitter_percent);
+                jitter.between(
+                    Duration::from_nanos(full.saturating_sub(off)),
+                    Duration::from_nanos(full),
+                )
+            }
+        }
+    }
+
+    /// The time without chance of the first opening: what a manually opened breaker tells its callers.
+    pub(super) const fn initial(&self) -> Duration {
+        match *self {
+            Self::Fixed(time) | Self::Exponential { initial: time, .. } => time,
+        }
+    }
+}
+
+/// At least `percent` of at least `minimum_calls` calls in the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rate {
+    pub(super) percent: u8,
+    pub(super) minimum_calls: u32,
+}
+
+impl Rate {
+    pub(super) fn is_reached(self, part: u64, calls: u64) -> bool {
+        calls >= u64::from(self.minimum_calls).max(1)
+            && part.saturating_mul(100) >= calls.saturating_mul(u64::from(self.percent))
+    }
+
+    fn is_valid(self) -> bool {
+        (1..=100).contains(&self.percent) && self.minimum_calls > 0
+    }
+}
+
+/// Everything the state machine follows.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    pub(super) consecutive: Option<u32>,
+    pub(super) failure_rate: Option<Rate>,
+    pub(super) slow: Option<(Duration, Rate)>,
+    pub(super) window: (Duration, u16),
+    pub(super) success_threshold: u32,
+    pub(super) open_time: OpenTime,
+    pub(super) probes: u32,
+    pub(super) lease: Duration,
+    pub(super) cancelled: BreakerOutcome,
+    pub(super) jitter: JitterSource,
+}
+
+impl Rules {
+    pub(super) fn new(config: CircuitBreakerConfig) -> Self {
+        Self {
+            consecutive: Some(config.failure_threshold),
+            failure_rate: None,
+            slow: None,
+            window: (Duration::from_secs(10), 10),
+            success_threshold: config.success_threshold,
+            open_time: OpenTime::Fixed(config.timeout),
+            probes: 1,
+            lease: Duration::from_secs(30),
+            cancelled: BreakerOutcome::Ignored,
+            jitter: JitterSource::from_os(),
+        }
+    }
+
+    /// The window, if a rule needs one.
+    pub(super) fn make_window(&self) -> Option<Window> {
+        let needed = self.failure_rate.is_some() || self.slow.is_some();
+        needed.then(|| Window::new(nanos(self.window.0), self.window.1))
+    }
+}
+
+/// Called after each transition, in order, outside every lock.
+pub(super) type Listener = Box<dyn Fn(&Transition) + Send + Sync>;
+
+/// Builds a [`CircuitBreaker`]. It starts from the defaults of [`CircuitBreakerConfig`], one probe at a time with a
+/// lease of 30 s, and a window of 10 s in 10 buckets for the rate rules, of which none is set.
+#[must_use]
+pub struct CircuitBreakerBuilder {
+    name: Cow<'static, str>,
+    rules: Rules,
+    listeners: Vec<Listener>,
+}
+
+impl CircuitBreakerBuilder {
+    pub(super) fn new(name: Cow<'static, str>) -> Self {
+        Self {
+            name,
+            rules: Rules::new(CircuitBreakerConfig::default()),
+            listeners: Vec::new(),
+        }
+    }
+
+    /// Takes over the three settings of a config.
+    pub fn config(mut self, config: CircuitBreakerConfig) -> Self {
+        self.rules.consecutive = Some(config.failure_threshold);
+        self.rules.success_threshold = config.success_threshold;
+        self.rules.open_time = OpenTime::Fixed(config.timeout);
+        self
+    }
+
+    /// Opens after so many failures in a row.
+    pub fn consecutive_failures(mut self, failures: u32) -> Self {
+        self.rules.consecutive = Some(failures);
+        self
+    }
+
+    /// Failures in a row alone do not open it.
+    pub fn without_consecutive_failures(mut self) -> Self {
+        self.rules.consecutive = None;
+        self
+    }
+
+    /// Opens when at least `percent` (1 to 100) of the calls in the window failed, once it holds `minimum_calls`.
+    pub fn failure_rate(mut self, percent: u8, minimum_calls: u32) -> Self {
+        self.rules.failure_rate = Some(Rate {
+            percent,
+            minimum_calls,
+        });
+        self
+    }
+
+    /// Opens when at least `percent` (1 to 100) of the calls in the window took `slow` or longer, once it holds
+    /// `minimum_calls`. A slow probe counts as a failed one.
+    pub fn slow_call_rate(mut self, slow: Duration, percent: u8, minimum_calls: u32) -> Self {
+        self.rules.slow = Some((
+            slow,
+            Rate {
+                percent,
+                minimum_calls,
+            },
+        ));
+        self
+    }
+
+    /// The length of the window of the rate rules and its number of buckets (1 to 1000), by which it moves on.
+    pub fn window(mut self, length: Duration, buckets: u16) -> Self {
+        self.rules.window = (length, buckets);
+        self
+    }
+
+    /// So many successful probes close it again.
+    pub fn success_threshold(mut self, successes: u32) -> Self {
+        self.rules.success_threshold = successes;
+        self
+    }
+
+    /// How long it stays open.
+    pub fn open_time(mut self, time: OpenTime) -> Self {
+        self.rules.open_time = time;
+        self
+    }
+
+    /// How many probes (1 to 1000) may run at once while half-open.
+    pub fn half_open_probes(mut self, probes: u32) -> Self {
+        self.rules.probes = probes;
+        self
+    }
+
+    /// After how long a probe that has not ended gives its place to another one. Its own result then counts no more.
+    pub fn probe_lease(mut self, lease: Duration) -> Self {
+        self.rules.lease = lease;
+        self
+    }
+
+    /// What a future that is dropped before it ended counts as; [`BreakerOutcome::Ignored`] unless set. One that is
+    /// dropped at or after its deadline ([`super::Call::until`]) is a failure in any case.
+    pub fn cancelled_as(mut self, outcome: BreakerOutcome) -> Self {
+        self.rules.cancelled = outcome;
+        self
+    }
+
+    /// Where chance for the open time comes from.
+    pub fn jitter_source(mut self, source: JitterSource) -> Self {
+        self.rules.jitter = source;
+        self
+    }
+
+    /// Adds a listener. Listeners hear of transitions one after the other, in order, outside every lock: they may use
+    /// the breaker. A listener that blocks delays the call that caused the transition; one that panics is logged.
+    pub fn on_transition(mut self, listener: impl Fn(&Transition) + Send + Sync + 'static) -> Self {
+        self.listeners.push(Box::new(listener));
+        self
+    }
+
+    /// The breaker, closed.
+    ///
+    /// # Errors
+    /// [`CircuitBreakerConfigError`] names the first setting that is out of bounds.
+    pub fn build(self) -> Result<CircuitBreaker, CircuitBreakerConfigError> {
+        self.validate()?;
+        Ok(self.build_unchecked())
+    }
+
+    pub(super) fn build_unchecked(self) -> CircuitBreaker {
+        CircuitBreaker(Arc::new(Gate::new(self.name, self.rules, self.listeners)))
+    }
+
+    fn validate(&self) -> Result<(), CircuitBreakerConfigError> {
+        use CircuitBreakerConfigError as E;
+        let rules = &self.rules;
+        let rates = [rules.failure_rate, rules.slow.map(|(_, rate)| rate)];
+        let open_time_is_valid = match rules.open_time {
+            OpenTime::Fixed(time) => time >= MIN_OPEN_TIME,
+            OpenTime::Exponential {
+                initial,
+                factor,
+                cap,
+                jitter_percent,
+            } => initial >= MIN_OPEN_TIME && factor >= 1 && cap >= initial && jitter_percent <= 100,
+        };
+        let checks = [
+            (!self.name.is_empty(), E::Name),
+            (
+                rules.consecutive.is_some() || rates.iter().any(Option::is_some),
+                E::NoRule,
+            ),
+            (rules.consecutive != Some(0), E::FailureThreshold),
+            (rates.iter().flatten().all(|rate| rate.is_valid()), E::Rate),
+            (rules.slow.is_none_or(|(slow, _)| !slow.is_zero()), E::SlowCall),
+            (
+                (1..=1000).contains(&rules.window.1) && nanos(rules.window.0) >= 1000,
+                E::Window,
+            ),
+            (rules.success_threshold > 0, E::SuccessThreshold),
+            (open_time_is_valid, E::OpenTime),
+            ((1..=1000).contains(&rules.probes), E::Probes),
+            (!rules.lease.is_zero(), E::Lease),
+        ];
+        checks
+            .into_iter()
+            .find(|(holds, _)| !holds)
+            .map_or(Ok(()), |(_, error)| Err(error))
+    }
+}
+
+impl fmt::Debug for CircuitBreakerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CircuitBreakerBuilder")
+            .field("name", &self.name)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A setting that makes no sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum CircuitBreakerConfigError {
+    /// The name is empty.
+    #[error("the breaker has no name")]
+    Name,
+    /// Nothing could ever open it.
+    #[error("the breaker has no rule that opens it")]
+    NoRule,
+    /// Zero failures in a row.
+    #[error("the failure threshold must be at least 1")]
+    FailureThreshold,
+    /// A percentage outside 1 to 100, or no minimum of calls.
+    #[error("a rate needs 1 to 100 percent and a minimum of at least 1 call")]
+    Rate,
+    /// Every call would be slow.
+    #[error("the duration of a slow call must not be zero")]
+    SlowCall,
+    /// Not 1 to 1000 buckets, or a window below 1 µs.
+    #[error("the window needs 1 to 1000 buckets and at least 1 µs")]
+    Window,
+    /// Zero successes.
+    #[error("the success threshold must be at least 1")]
+    SuccessThreshold,
+    /// Below 1 ms, a cap below the initial time, a factor of 0, or jitter over 100 percent.
+    #[error(
+        "the open time must be at least 1 ms, its cap not below it, its factor at least 1, its jitter at most 100 %"
+    )]
+    OpenTime,
+    /// Not 1 to 1000 probes.
+    #[error("half-open needs 1 to 1000 probes")]
+    Probes,
+    /// A zero lease.
+    #[error("the lease of a probe must not be zero")]
+    Lease,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn each_bad_setting_is_named() {
+        use CircuitBreakerConfigError as E;
+        let b = || CircuitBreaker::builder("db");
+        let exponential = |factor, cap, jitter_percent| OpenTime::Exponential {
+            initial: SECOND,
+            factor,
+            cap,
+            jitter_percent,
+        };
+        for (builder, error) in [
+            (CircuitBreaker::builder(""), E::Name),
+            (b().without_consecutive_failures(), E::NoRule),
+            (b().consecutive_failures(0), E::FailureThreshold),
+            (b().failure_rate(0, 1), E::Rate),
+            (b().failure_rate(101, 1), E::Rate),
+            (b().failure_rate(50, 0), E::Rate),
+            (b().slow_call_rate(SECOND, 0, 1), E::Rate),
+            (b().slow_call_rate(Duration::ZERO, 50, 1), E::SlowCall),
+            (b().window(SECOND, 0), E::Window),
+            (b().window(SECOND, 1001), E::Window),
+            (b().window(Duration::ZERO, 10), E::Window),
+            (b().success_threshold(0), E::SuccessThreshold),
+            (b().open_time(OpenTime::Fixed(Duration::ZERO)), E::OpenTime),
+            (b().open_time(exponential(2, SECOND / 2, 0)), E::OpenTime),
+            (b().open_time(exponential(0, SECOND, 0)), E::OpenTime),
+            (b().open_time(exponential(2, SECOND, 101)), E::OpenTime),
+            (b().half_open_probes(0), E::Probes),
+            (b().half_open_probes(1001), E::Probes),
+            (b().probe_lease(Duration::ZERO), E::Lease),
+        ] {
+            assert_eq!(builder.build().err(), Some(error));
+        }
+        assert!(b().build().is_ok());
+    }
+
+    #[test]
+    fn exponential_open_time_grows_to_its_cap_at_any_number() {
+        let jitter = JitterSource::seeded(1);
+        let time = OpenTime::Exponential {
+            initial: SECOND,
+            factor: 2,
+            cap: 60 * SECOND,
+            jitter_percent: 0,
+        };
+        let times: Vec<_> = [1, 2, 3, 7, 8, u32::MAX]
+            .map(|nth| time.of(nth, &jitter).as_secs())
+            .to_vec();
+        assert_eq!(times, [1, 2, 4, 60, 60, 60]);
+        let huge = OpenTime::Exponential {
+            initial: Duration::MAX,
+            factor: u32::MAX,
+            cap: Duration::MAX,
+            jitter_percent: 100,
+        };
+        let _ = huge.of(u32::MAX, &jitter);
+    }
+
+    #[test]
+    fn jitter_takes_off_at_most_its_share() {
+        let jitter = JitterSource::seeded(1);
+        let time = OpenTime::Exponential {
+            initial: SECOND,
+            factor: 2,
+            cap: SECOND,
+            jitter_percent: 20,
+        };
+        let drawn: Vec<_> = (0..100).map(|_| time.of(3, &jitter)).collect();
+        assert!(drawn.iter().all(|time| (SECOND * 4 / 5..=SECOND).contains(time)));
+        assert!(drawn.iter().any(|time| *time < SECOND * 9 / 10));
+    }
+
+    #[test]
+    fn a_rate_needs_its_minimum() {
+        let rate = Rate {
+            percent: 50,
+            minimum_calls: 10,
+        };
+        assert!(!rate.is_reached(9, 9));
+        assert!(rate.is_reached(5, 10));
+        assert!(!rate.is_reached(4, 10));
+        assert!(!rate.is_reached(5, 11));
+    }
+}

@@ -1,0 +1,253 @@
+//! What a breaker tells about itself: states, transitions, counters, and the sampled log of rejections.
+//!
+//! Reading never changes a breaker, and a counter is never part of a decision.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The three states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CircuitState {
+    /// Calls go through.
+    Closed,
+    /// Calls are rejected.
+    Open,
+    /// A few probes go through, the rest is rejected.
+    HalfOpen,
+}
+
+impl CircuitState {
+    /// All states, in the order of [`CircuitState::index`].
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
+    /// The place in arrays that have one entry per state.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Closed => 0,
+            Self::Open => 1,
+            Self::HalfOpen => 2,
+        }
+    }
+
+    /// The name in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
+impl fmt::Display for CircuitState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Who decides about the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CircuitMode {
+    /// The rules.
+    Automatic,
+    /// Somebody opened it; it rejects until it is released.
+    ForcedOpen,
+    /// Somebody closed it; it counts but does not open until it is released.
+    ForcedClosed,
+    /// Somebody switched it off; it does not even count until it is released.
+    Disabled,
+}
+
+/// Why a state changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransitionReason {
+    /// Too many failures in a row.
+    ConsecutiveFailures,
+    /// Too large a share of failures in the window.
+    FailureRate,
+    /// Too large a share of slow calls in the window.
+    SlowCallRate,
+    /// The open time was up and a call came.
+    OpenTimeElapsed,
+    /// A probe failed or was slow.
+    ProbeFailed,
+    /// Enough probes succeeded.
+    ProbesSucceeded,
+    /// `open`, `close` or `disable` was called.
+    Manual,
+    /// `release` was called.
+    Released,
+    /// `reset` was called.
+    Reset,
+}
+
+/// One change of state or mode. `from` and `to` are the same when only the mode changed, or on a reset while closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transition {
+    /// The state before.
+    pub from: CircuitState,
+    /// The state now.
+    pub to: CircuitState,
+    /// Who decides now.
+    pub mode: CircuitMode,
+    /// Why.
+    pub reason: TransitionReason,
+    /// How long it stays open, if the rules opened it.
+    pub open_for: Option<Duration>,
+}
+
+/// A snapshot. The counters are read one by one while calls go on, so they may differ by calls that just ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CircuitBreakerMetrics {
+    /// The breaker's name.
+    pub name: Cow<'static, str>,
+    /// The state.
+    pub state: CircuitState,
+    /// Who decides about it.
+    pub mode: CircuitMode,
+    /// Calls that counted as success.
+    pub successes: u64,
+    /// Calls that counted as failure: errors, panics and timeouts.
+    pub failures: u64,
+    /// Calls that counted as neither.
+    pub ignored: u64,
+    /// Calls whose future was dropped before its end and its deadline. They are in no other counter.
+    pub cancelled: u64,
+    /// Failures that were panics.
+    pub panics: u64,
+    /// Failures that were futures dropped at or after their deadline.
+    pub timeouts: u64,
+    /// Calls that took as long as the slow-call rule says, or longer; 0 without such a rule.
+    pub slow: u64,
+    /// Results that came too late to count: the state had changed, or the probe's lease had run out.
+    pub late: u64,
+    /// Calls that were not let through.
+    pub rejected: u64,
+    /// How often each state was entered from another one; see [`CircuitState::index`].
+    pub transitions: [u64; 3],
+    /// How long it was in each state, in all.
+    pub time_in_state: [Duration; 3],
+    /// How long since the last transition.
+    pub since_transition: Duration,
+    /// Failures in a row now.
+    pub consecutive_failures: u32,
+    /// Probes that are running.
+    pub probes_in_flight: usize,
+    /// Calls in the window of the rate rules; 0 without such a rule.
+    pub window_calls: u64,
+    /// Failures in that window.
+    pub window_failures: u64,
+}
+
+impl CircuitBreakerMetrics {
+    /// 1 for the present state, 0 for the others; see [`CircuitState::index`].
+    #[must_use]
+    pub fn state_one_hot(&self) -> [u8; 3] {
+        CircuitState::ALL.map(|state| u8::from(state == self.state))
+    }
+
+    /// Calls that ended with a result.
+    #[must_use]
+    pub const fn completed(&self) -> u64 {
+        self.successes
+            .saturating_add(self.failures)
+            .saturating_add(self.ignored)
+    }
+
+    /// Successes per success or failure, 0 to 1; `None` before the first.
+    #[must_use]
+    pub fn success_rate(&self) -> Option<f64> {
+        ratio(self.successes, self.successes.saturating_add(self.failures))
+    }
+
+    /// Rejections per call that wanted to go through, 0 to 1; `None` before the first. Calls that still run do not
+    /// count.
+    #[must_use]
+    pub fn rejection_rate(&self) -> Option<f64> {
+        let ended = self.completed().saturating_add(self.cancelled);
+        ratio(self.rejected, self.rejected.saturating_add(ended))
+    }
+}
+
+fn ratio(part: u64, all: u64) -> Option<f64> {
+    #[expect(
+        clippy::float_arithmetic,
+        reason = "a ratio for people and dashboards, not money and not a decision"
+    )]
+    (all > 0).then(|| part as f64 / all as f64)
+}
+
+/// The counters, all monotonic.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) successes: AtomicU64,
+    pub(super) failures: AtomicU64,
+    pub(super) ignored: AtomicU64,
+    pub(super) cancelled: AtomicU64,
+    pub(super) panics: AtomicU64,
+    pub(super) timeouts: AtomicU64,
+    pub(super) slow: AtomicU64,
+    pub(super) late: AtomicU64,
+    pub(super) rejected: AtomicU64,
+}
+
+/// One more.
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The value now.
+pub(super) fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+/// Lets one rejection per second into the log.
+#[derive(Debug, Default)]
+pub(super) struct RejectionLog {
+    /// Nanoseconds since the breaker was made.
+    next: AtomicU64,
+    told: AtomicU64,
+}
+
+const LOG_EVERY: u64 = 1_000_000_000;
+
+impl RejectionLog {
+    /// Whether to log now, and if so how many rejections there were since the last line, this one included.
+    pub(super) fn sample(&self, now: u64, rejected: u64) -> Option<u64> {
+        let next = self.next.load(Ordering::Relaxed);
+        if now < next {
+            return None;
+        }
+        let after = now.saturating_add(LOG_EVERY);
+        self.next
+            .compare_exchange(next, after, Ordering::Relaxed, Ordering::Relaxed)
+            .ok()?;
+        Some(rejected.saturating_sub(self.told.swap(rejected, Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_takes_one_line_per_second_and_counts_the_rest() {
+        let log = RejectionLog::default();
+        assert_eq!(log.sample(5, 1), Some(1));
+        assert_eq!(log.sample(6, 2), None);
+        assert_eq!(log.sample(LOG_EVERY + 4, 3), None);
+        assert_eq!(log.sample(LOG_EVERY + 5, 4), Some(3));
+    }
+
+    #[test]
+    fn indices_follow_the_order_of_all() {
+        for (index, state) in CircuitState::ALL.into_iter().enumerate() {
+            assert_eq!(state.index(), index);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A call's place behind the breaker. It reports exactly once, whatever happens to the call.
+
+use super::error::Rejection;
+use super::gate::{Ending, Gate};
+use super::machine::Ticket;
+use crate::deadline::Deadline;
+use crate::error::BreakerOutcome;
+use std::fmt;
+use tokio::time::Instant;
+
+/// The right to make one call. Say how it ended with [`Permit::finish`].
+///
+/// Dropped without that it gives its place back: as a failure when a panic drops it or its deadline has passed, else as
+/// what [`super::CircuitBreakerBuilder::cancelled_as`] says.
+///
+/// ```
+/// use rustok_core::resilience::{BreakerOutcome, CircuitBreaker};
+///
+/// let breaker = CircuitBreaker::builder("mail").build().unwrap();
+/// let permit = breaker.acquire().unwrap();
+/// permit.finish(BreakerOutcome::Success);
+/// assert_eq!(breaker.metrics().successes, 1);
+/// ```
+#[must_use = "dropping it at once counts as a cancelled call"]
+pub struct Permit<'a> {
+    gate: &'a Gate,
+    ticket: Ticket,
+    started: Option<Instant>,
+    deadline: Deadline,
+    /// Foreign code is running under this permit right now.
+    running: bool,
+    /// A panic of the thread that drops it is a panic of the call.
+    watches_thread: bool,
+    reported: bool,
+}
+
+impl<'a> Permit<'a> {
+    /// For `run`, which knows by itself whether the call is being polled.
+    pub(super) fn acquire(gate: &'a Gate) -> Result<Self, Rejection> {
+        let ticket = gate.admit()?;
+        Ok(Self {
+            gate,
+            ticket,
+            started: gate.start(),
+            deadline: Deadline::never(),
+            running: false,
+            watches_thread: false,
+            reported: false,
+        })
+    }
+
+    /// For callers that hold the permit themselves. A thread that is panicking already says nothing about the call.
+    pub(super) fn acquire_watching(gate: &'a Gate) -> Result<Self, Rejection> {
+        let mut permit = Self::acquire(gate)?;
+        permit.watches_thread = !std::thread::panicking();
+        Ok(permit)
+    }
+
+    pub(super) const fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
+    pub(super) const fn set_running(&mut self, running: bool) {
+        self.running = running;
+    }
+
+    /// The call ended, with this.
+    pub fn finish(mut self, outcome: BreakerOutcome) {
+        self.report(Ending::Returned(outcome));
+    }
+
+    fn report(&mut self, ending: Ending) {
+        self.reported = true;
+        self.gate.settle(self.ticket, ending, self.started);
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if self.reported {
+            return;
+        }
+        let ending = if self.running || (self.watches_thread && std::thread::panicking()) {
+            Ending::Panicked
+        } else if self.deadline.is_expired() {
+            Ending::TimedOut
+        } else {
+            Ending::Cancelled
+        };
+        self.report(ending);
+    }
+}
+
+impl fmt::Debug for Permit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("breaker", &self.gate.name)
+            .field("ticket", &self.ticket)
+            .finish_non_exhaustive()
+    }
+}

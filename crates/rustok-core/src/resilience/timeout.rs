@@ -1,0 +1,126 @@
+//! An upper bound on how long a call may take.
+//!
+//! When the time is up the call's future is dropped, so what it holds must be safe to drop at any await.
+
+use crate::deadline::Deadline;
+use crate::error::{ErrorKind, RichError};
+use std::time::Duration;
+use thiserror::Error;
+
+/// No answer in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no answer within {limit:?}")]
+pub struct TimeoutError {
+    limit: Duration,
+}
+
+impl TimeoutError {
+    /// The time that was given.
+    #[must_use]
+    pub const fn limit(self) -> Duration {
+        self.limit
+    }
+}
+
+impl From<TimeoutError> for RichError {
+    fn from(error: TimeoutError) -> Self {
+        Self::new(ErrorKind::Timeout, error.to_string())
+    }
+}
+
+/// Runs `call` for at most `limit`. Whatever it returns is passed on, a `Result` too.
+///
+/// A call that is ready at once succeeds even with a zero limit. A limit too long for the clock is no limit.
+///
+/// ```
+/// use rustok_core::resilience::with_timeout;
+/// use std::time::Duration;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+/// assert_eq!(with_timeout(Duration::from_secs(1), || async { 7 }).await, Ok(7));
+/// let slow = with_timeout(Duration::from_secs(1), || std::future::pending::<u8>()).await;
+/// assert_eq!(slow.unwrap_err().limit(), Duration::from_secs(1));
+/// # });
+/// ```
+///
+/// # Errors
+/// [`TimeoutError`] when the time is up; the call is dropped then.
+pub async fn with_timeout<T, F, Fut>(limit: Duration, call: F) -> Result<T, TimeoutError>
+where
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = T>,
+{
+    tokio::time::timeout(limit, call())
+        .await
+        .map_err(|_| TimeoutError { limit })
+}
+
+/// Runs `call` until `deadline`. If that has passed already, `call` is not made at all.
+///
+/// # Errors
+/// [`TimeoutError`] with the time that was left when the call began.
+pub async fn with_deadline<T, F, Fut>(deadline: Deadline, call: F) -> Result<T, TimeoutError>
+where
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = T>,
+{
+    let (Some(at), Some(limit)) = (deadline.instant(), deadline.remaining()) else {
+        return Ok(call().await);
+    };
+    if limit.is_zero() {
+        return Err(TimeoutError { limit });
+    }
+    tokio::time::timeout_at(at, call())
+        .await
+        .map_err(|_| TimeoutError { limit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+    use tokio::time::{Instant, sleep};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn it_waits_exactly_as_long_as_it_may() {
+        let begun = Instant::now();
+        let result = with_timeout(2 * SECOND, pending::<()>).await;
+        assert_eq!(result, Err(TimeoutError { limit: 2 * SECOND }));
+        assert!(begun.elapsed() - 2 * SECOND < Duration::from_millis(2));
+        assert_eq!(with_timeout(2 * SECOND, || sleep(SECOND)).await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn extreme_limits_work() {
+        assert_eq!(with_timeout(Duration::MAX, || async { 1 }).await, Ok(1));
+        assert_eq!(with_timeout(Duration::ZERO, || async { 1 }).await, Ok(1));
+        assert!(with_timeout(Duration::ZERO, pending::<()>).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_passed_deadline_makes_no_call() {
+        let deadline = Deadline::after(SECOND);
+        assert_eq!(with_deadline(deadline, || async { 1 }).await, Ok(1));
+        tokio::time::advance(SECOND).await;
+        let result = with_deadline(deadline, || -> std::future::Ready<()> {
+            unreachable!("too late")
+        })
+        .await;
+        assert_eq!(
+            result,
+            Err(TimeoutError {
+                limit: Duration::ZERO
+            })
+        );
+        assert_eq!(with_deadline(Deadline::never(), || async { 2 }).await, Ok(2));
+    }
+
+    #[test]
+    fn a_timeout_is_a_504() {
+        let error = RichError::from(TimeoutError { limit: SECOND });
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Timeout, 504));
+        assert_eq!(error.to_string(), "no answer within 1s");
+    }
+}

@@ -1,0 +1,10 @@
+#![doc = include_str!("README.md")]
+//!
+//! This module must never know a machine by name, keep a clock, or allocate on the way through a transition: it
+//! allocates where a table is assembled and where a transition is refused, nowhere else.
+
+mod builder;
+mod transition;
+
+pub use builder::{Edge, StateMachineBuilder, TransitionTable};
+pub use transition::{And, Condition, GuardRefusal, IllegalTransition, Not, Or, State, TransitionGuard};

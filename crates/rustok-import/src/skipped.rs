@@ -1,0 +1,59 @@
+//! Counts of what was read and left out on purpose, by reason. Must stay small whatever names a file invents.
+
+use std::collections::BTreeMap;
+
+const MAX_REASONS: usize = 64;
+const MAX_REASON_BYTES: usize = 64;
+const OTHER: &str = "other";
+
+/// How often something was left out on purpose, by reason (`attachment`, `comment`, `blank row`, ...).
+///
+/// At most 64 reasons are kept apart; the rest is counted as `other`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Skipped(BTreeMap<String, u64>);
+
+impl Skipped {
+    /// How often for this reason; 0 when never.
+    #[must_use]
+    pub fn count(&self, reason: &str) -> u64 {
+        self.0.get(reason).copied().unwrap_or(0)
+    }
+
+    /// All reasons with their counts, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().map(|(reason, count)| (reason.as_str(), *count))
+    }
+
+    /// The sum over all reasons.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    pub(crate) fn add(&mut self, reason: &str) {
+        let known = self.0.contains_key(reason);
+        let fits = reason.len() <= MAX_REASON_BYTES && self.0.len() < MAX_REASONS;
+        let reason = if known || fits { reason } else { OTHER };
+        *self.0.entry(reason.to_owned()).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invented_names_do_not_pile_up() {
+        let mut skipped = Skipped::default();
+        for number in 0..1_000 {
+            skipped.add(&format!("type-{number}"));
+        }
+        skipped.add(&"x".repeat(1_000));
+        skipped.add("type-0");
+        assert_eq!(skipped.total(), 1_002);
+        assert_eq!(skipped.count("type-0"), 2);
+        assert_eq!(skipped.count("never"), 0);
+        assert!(skipped.iter().count() <= MAX_REASONS + 1);
+        assert_eq!(skipped.count(OTHER), 1_000 - 64 + 1);
+    }
+}

@@ -1,0 +1,272 @@
+//! Reads WordPress' export format WXR, versions 1.0 to 1.2. Elements are known by local name and by what their namespace
+//! is about, since the namespace addresses differ between versions and exporters. Must never hold more than one item.
+
+mod convert;
+mod date;
+mod record;
+mod text;
+
+use crate::error::{Fault, RowError, quoted};
+use crate::item::{Taxonomy, WordpressItem};
+use crate::seen::{MAX_IDENTIFIERS, Seen, Sighting};
+use crate::skipped::Skipped;
+use crate::xml::{Element, Family, Piece, Xml};
+use convert::Converted;
+use record::{Key, Record, Scope, read_text, skip};
+use std::io::Read;
+
+const VERSIONS: [&str; 3] = ["1.0", "1.1", "1.2"];
+const MAX_VERSION_BYTES: usize = 64;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Start,
+    Channel,
+    AfterChannel,
+    Done,
+}
+
+/// Streams authors, terms, posts and pages out of a WordPress export.
+///
+/// An item that cannot be used is an error with its place, and the next one is read. Broken XML, a document type, a
+/// missing or unknown `wp:wxr_version` and a truncated file end the iteration with one last error, after everything
+/// before it was yielded.
+///
+/// Attachments, menu entries, revisions and all other post types are skipped and counted under their type, comments
+/// under `comment`, terms of other taxonomies under `<taxonomy> term`, items in the bin under `status trash`.
+///
+/// Only UTF-8 is read. Limits: body 2 MiB, excerpt 1 MiB, other texts 4 KiB, 1,000 terms per item (beyond: an error for
+/// that item); a single text or tag 8 MiB, a start tag 64 KiB, depth 64, 2 million nodes (beyond: the end).
+#[derive(Debug)]
+pub struct WordpressReader<R> {
+    xml: Xml<R>,
+    file: String,
+    place: Place,
+    has_version: bool,
+    seen: Seen,
+    skipped: Skipped,
+    stopped_early: bool,
+}
+
+impl<R: Read> WordpressReader<R> {
+    /// Reads from `reader`; buffering is done inside. `file_name` appears in errors.
+    #[must_use]
+    pub fn new(reader: R, file_name: impl Into<String>) -> Self {
+        Self {
+            xml: Xml::new(reader),
+            file: file_name.into(),
+            place: Place::Start,
+            has_version: false,
+            seen: Seen::default(),
+            skipped: Skipped::default(),
+            stopped_early: false,
+        }
+    }
+
+    /// Bytes of the file used so far, for a progress bar.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.xml.bytes_read()
+    }
+
+    /// What was left out on purpose.
+    #[must_use]
+    pub fn skipped(&self) -> &Skipped {
+        &self.skipped
+    }
+
+    /// Whether the iteration ended before the end of the file, because the rest cannot be read.
+    #[must_use]
+    pub fn stopped_early(&self) -> bool {
+        self.stopped_early
+    }
+
+    /// An error at a place in this file, for a caller that refuses an item for a reason of its own.
+    #[must_use]
+    pub fn error_at(&self, line: u64, column: u64, reason: impl Into<String>) -> RowError {
+        RowError {
+            file: self.file.clone(),
+            line,
+            column,
+            reason: reason.into(),
+        }
+    }
+
+    /// Reads on until there is something to yield; `None` at the end of the file.
+    ///
+    /// The outer error ends the iteration, the inner one belongs to one item.
+    fn advance(&mut self) -> Result<Option<Result<WordpressItem, Fault>>, Fault> {
+        loop {
+            match self.place {
+                Place::Start => self.enter_channel()?,
+                Place::Channel => {
+                    if let Some(item) = self.read_in_channel()? {
+                        return Ok(Some(item));
+                    }
+                }
+                Place::AfterChannel => self.leave()?,
+                Place::Done => return Ok(None),
+            }
+        }
+    }
+
+    fn enter_channel(&mut self) -> Result<(), Fault> {
+        self.xml.open()?;
+        let mut inside = false;
+        loop {
+            let at = self.xml.position();
+            match self.xml.next()? {
+                Piece::Start(element) if !inside && element.is(Family::Plain, "rss") => inside = true,
+                Piece::Start(element) if !inside => {
+                    let reason = format!(
+                        "this is not a WordPress export: it starts with {}, not rss",
+                        quoted(&element.local)
+                    );
+                    return Err(Fault::new(element.at, reason));
+                }
+                Piece::Start(element) if element.is(Family::Plain, "channel") => {
+                    self.place = Place::Channel;
+                    return Ok(());
+                }
+                Piece::Start(_) => skip(&mut self.xml)?,
+                Piece::End | Piece::Eof => {
+                    return Err(Fault::new(
+                        at,
+                        "this is not a WordPress export: it has no channel",
+                    ));
+                }
+                Piece::Text(_) | Piece::Bad(_) => {}
+            }
+        }
+    }
+
+    fn read_in_channel(&mut self) -> Result<Option<Result<WordpressItem, Fault>>, Fault> {
+        match self.xml.next()? {
+            Piece::Start(element) => self.read_element(&element),
+            Piece::End | Piece::Eof => {
+                self.place = Place::AfterChannel;
+                Ok(None)
+            }
+            Piece::Text(_) | Piece::Bad(_) => Ok(None),
+        }
+    }
+
+    fn read_element(&mut self, element: &Element) -> Result<Option<Result<WordpressItem, Fault>>, Fault> {
+        let scope = match (element.family, element.local.as_str()) {
+            (Family::Plain, "item") => {
+                self.require_version(element)?;
+                return self.read_item(element);
+            }
+            (Family::Wp, "wxr_version") => {
+                self.read_version(element)?;
+                return Ok(None);
+            }
+            (Family::Wp, "author") => Scope::Author,
+            (Family::Wp, "category") => Scope::Category,
+            (Family::Wp, "tag") => Scope::Tag,
+            (Family::Wp, "term") => Scope::Term,
+            _ => {
+                skip(&mut self.xml)?;
+                return Ok(None);
+            }
+        };
+        let record = Record::read(&mut self.xml, element, scope)?;
+        let taxonomy = match scope {
+            Scope::Author | Scope::Item => {
+                return Ok(Some(convert::author(&record).map(WordpressItem::Author)));
+            }
+            Scope::Category => Taxonomy::Category,
+            Scope::Tag => Taxonomy::Tag,
+            Scope::Term => convert::taxonomy(record.text(Key::Taxonomy)),
+        };
+        match taxonomy {
+            Taxonomy::Category => Ok(Some(convert::term(&record).map(WordpressItem::Category))),
+            Taxonomy::Tag => Ok(Some(convert::term(&record).map(WordpressItem::Tag))),
+            Taxonomy::Other(name) => {
+                self.skipped.add(&format!("{name} term"));
+                Ok(None)
+            }
+        }
+    }
+
+    fn read_item(&mut self, element: &Element) -> Result<Option<Result<WordpressItem, Fault>>, Fault> {
+        let record = Record::read(&mut self.xml, element, Scope::Item)?;
+        for _ in 0..record.comments {
+            self.skipped.add("comment");
+        }
+        match convert::node(record) {
+            Ok(Converted::Skipped(reason)) => {
+                self.skipped.add(&reason);
+                Ok(None)
+            }
+            Ok(Converted::Node(node)) => match self.seen.insert(&node.external_id, element.at.line) {
+                Sighting::First => Ok(Some(Ok(WordpressItem::Node(node)))),
+                Sighting::Again(line) => {
+                    let id = quoted(&node.external_id);
+                    let reason = format!("the item on line {line} has the same id {id}");
+                    Ok(Some(Err(Fault::new(element.at, reason))))
+                }
+                Sighting::Full => Err(Fault::new(
+                    element.at,
+                    format!("the file has more than {MAX_IDENTIFIERS} items; split it"),
+                )),
+            },
+            Err(fault) => Ok(Some(Err(fault))),
+        }
+    }
+
+    fn read_version(&mut self, element: &Element) -> Result<(), Fault> {
+        let version = read_text(&mut self.xml, element, MAX_VERSION_BYTES)??;
+        if !VERSIONS.contains(&version.trim()) {
+            let reason = format!(
+                "WXR version {} is not known; 1.0, 1.1 and 1.2 are",
+                quoted(version.trim())
+            );
+            return Err(Fault::new(element.at, reason));
+        }
+        self.has_version = true;
+        Ok(())
+    }
+
+    fn require_version(&self, element: &Element) -> Result<(), Fault> {
+        if self.has_version {
+            return Ok(());
+        }
+        Err(Fault::new(
+            element.at,
+            "this is not a WordPress export: there is no wp:wxr_version before the first item",
+        ))
+    }
+
+    /// Reads what follows the channel, so that a truncated or doubled document is told.
+    fn leave(&mut self) -> Result<(), Fault> {
+        let at = self.xml.position();
+        match self.xml.next()? {
+            Piece::Start(_) => skip(&mut self.xml),
+            Piece::Eof if !self.has_version => Err(Fault::new(
+                at,
+                "this is not a WordPress export: there is no wp:wxr_version",
+            )),
+            Piece::Eof => {
+                self.place = Place::Done;
+                Ok(())
+            }
+            Piece::End | Piece::Text(_) | Piece::Bad(_) => Ok(()),
+        }
+    }
+}
+
+impl<R: Read> Iterator for WordpressReader<R> {
+    type Item = Result<WordpressItem, RowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.advance() {
+            Ok(item) => item.map(|item| item.map_err(|fault| fault.in_file(&self.file))),
+            Err(fault) => {
+                self.place = Place::Done;
+                self.stopped_early = true;
+                Some(Err(fault.in_file(&self.file)))
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! From the texts of a WXR element to what it means. Pure; must never publish what WordPress would not show: every
+//! status that is not certainly public becomes a draft.
+
+use super::date;
+use super::record::{Key, RawTerm, Record};
+use super::text::{plain, slug, slug_of_name};
+use crate::digest::Digest;
+use crate::error::{Fault, quoted};
+use crate::item::{AuthorItem, NodeItem, NodeKind, NodeStatus, Taxonomy, TermItem, TermRef};
+use jiff::Timestamp;
+
+const MAX_ID_BYTES: usize = 255;
+
+/// What an item is to us.
+#[derive(Debug)]
+pub(super) enum Converted {
+    Node(Box<NodeItem>),
+    /// Left out on purpose, with the reason to count it under.
+    Skipped(String),
+}
+
+/// # Errors
+/// When a post or page cannot be used.
+pub(super) fn node(mut record: Record) -> Result<Converted, Fault> {
+    let kind = match record.text(Key::PostType) {
+        "post" => NodeKind::Post,
+        "page" => NodeKind::Page,
+        "" => {
+            record.check()?;
+            return Err(Fault::new(record.at, "the item has no wp:post_type"));
+        }
+        other => return Ok(Converted::Skipped(other.to_owned())),
+    };
+    let source_status = record.text(Key::Status).to_owned();
+    if matches!(source_status.as_str(), "trash" | "inherit") {
+        return Ok(Converted::Skipped(format!("status {source_status}")));
+    }
+    record.check()?;
+    let external_id = record
+        .given(Key::PostId)
+        .or_else(|| record.given(Key::Guid))
+        .filter(|id| id.len() <= MAX_ID_BYTES)
+        .ok_or_else(|| Fault::new(record.at, "the item has neither a usable wp:post_id nor a guid"))?
+        .to_owned();
+    let date = post_date(&record)?;
+    let password_protected = !record.raw(Key::PostPassword).is_empty();
+    let status = match source_status.as_str() {
+        _ if password_protected => NodeStatus::Draft,
+        "publish" => NodeStatus::Published,
+        "future" if date.is_some() => NodeStatus::Published,
+        _ => NodeStatus::Draft,
+    };
+    let mut node = NodeItem {
+        external_id,
+        source_hash: [0; 32],
+        line: record.at.line,
+        column: record.at.column,
+        kind,
+        title: plain(record.text(Key::Title)),
+        slug: slug(record.text(Key::PostName)),
+        excerpt: record.take(Key::Excerpt),
+        body: record.take(Key::Body),
+        author_login: record.given(Key::Creator).map(str::to_owned),
+        status,
+        password_protected,
+        published_at: date.filter(|_| status == NodeStatus::Published),
+        created_at: date.filter(|_| source_status != "future"),
+        sticky: record.text(Key::Sticky) == "1",
+        parent_external_id: record
+            .given(Key::PostParent)
+            .filter(|id| *id != "0")
+            .map(str::to_owned),
+        menu_order: record.text(Key::MenuOrder).parse().unwrap_or(0),
+        terms: terms(&record.terms),
+        source_status,
+    };
+    node.source_hash = node_hash(&node);
+    Ok(Converted::Node(Box::new(node)))
+}
+
+/// UTC first; the local time is the last resort because the file does not name its zone.
+fn post_date(record: &Record) -> Result<Option<Timestamp>, Fault> {
+    let found = date::from_mysql(record.text(Key::PostDateGmt))
+        .or_else(|| date::from_rss(record.text(Key::PublishedRss)))
+        .or_else(|| date::from_mysql(record.text(Key::PostDate)));
+    if found.is_some() {
+        return Ok(found);
+    }
+    // Nothing usable: is there really no date, or one that nobody can read?
+    let unreadable = [Key::PostDateGmt, Key::PublishedRss, Key::PostDate]
+        .into_iter()
+        .find(|key| !date::is_none(record.text(*key)));
+    match unreadable {
+        Some(key) => Err(Fault::new(
+            record.place(key),
+            format!("{} is not a date", quoted(record.text(key))),
+        )),
+        None => Ok(None),
+    }
+}
+
+/// WXR 1.0 names every term twice, once without its slug; the one with the slug is kept.
+fn terms(raw: &[RawTerm]) -> Vec<TermRef> {
+    let mut terms: Vec<TermRef> = Vec::with_capacity(raw.len());
+    let mut unnamed: Vec<TermRef> = Vec::new();
+    for term in raw {
+        let name = plain(&term.name);
+        let taxonomy = taxonomy(term.domain.trim());
+        let stored = slug(&term.nicename);
+        let list = if stored.is_some() {
+            &mut terms
+        } else {
+            &mut unnamed
+        };
+        let Some(slug) = stored.or_else(|| slug_of_name(&name)) else {
+            continue;
+        };
+        let name = if name.is_empty() { slug.clone() } else { name };
+        if !list
+            .iter()
+            .any(|known| known.taxonomy == taxonomy && known.slug == slug)
+        {
+            list.push(TermRef { taxonomy, slug, name });
+        }
+    }
+    for term in unnamed {
+        let known = |other: &TermRef| {
+            other.taxonomy == term.taxonomy && (other.name == term.name || other.slug == term.slug)
+        };
+        if !terms.iter().any(known) {
+            terms.push(term);
+        }
+    }
+    terms
+}
+
+/// The taxonomy by WordPress' name; none is a category, as in plain RSS.
+pub(super) fn taxonomy(name: &str) -> Taxonomy {
+    match name {
+        "" | "category" => Taxonomy::Category,
+        "post_tag" | "tag" => Taxonomy::Tag,
+        other => Taxonomy::Other(other.to_owned()),
+    }
+}
+
+/// # Errors
+/// When the author has no login.
+pub(super) fn author(record: &Record) -> Result<AuthorItem, Fault> {
+    record.check()?;
+    let login = record
+        .given(Key::Login)
+        .filter(|login| login.len() <= MAX_ID_BYTES);
+    let login = login
+        .ok_or_else(|| Fault::new(record.at, "the author has no usable wp:author_login"))?
+        .to_owned();
+    let display_name = Some(plain(record.text(Key::DisplayName))).filter(|name| !name.is_empty());
+    let mut author = AuthorItem {
+        source_hash: [0; 32],
+        line: record.at.line,
+        column: record.at.column,
+        email: record.given(Key::Email).map(str::to_owned),
+        display_name: display_name.unwrap_or_else(|| login.clone()),
+        login,
+    };
+    let mut digest = Digest::new("wordpress-author:1");
+    digest.text(&author.login);
+    digest.optional(author.email.as_deref());
+    digest.text(&author.display_name);
+    author.source_hash = digest.finish();
+    Ok(author)
+}
+
+/// # Errors
+/// When the term has neither a slug nor a name to make one from.
+pub(super) fn term(record: &Record) -> Result<TermItem, Fault> {
+    record.check()?;
+    let name = plain(record.text(Key::Name));
+    let slug_of_term = slug(record.text(Key::Slug)).or_else(|| slug_of_name(&name));
+    let slug_of_term =
+        slug_of_term.ok_or_else(|| Fault::new(record.at, "the term has neither a slug nor a name"))?;
+    let mut term = TermItem {
+        source_hash: [0; 32],
+        line: record.at.line,
+        column: record.at.column,
+        name: if name.is_empty() {
+            slug_of_term.clone()
+        } else {
+            name
+        },
+        parent_slug: slug(record.text(Key::Parent)).filter(|parent| *parent != slug_of_term),
+        slug: slug_of_term,
+        description: record.given(Key::Description).map(str::to_owned),
+    };
+    let mut digest = Digest::new("wordpress-term:1");
+    digest.text(&term.slug);
+    digest.text(&term.name);
+    digest.optional(term.parent_slug.as_deref());
+    digest.optional(term.description.as_deref());
+    term.source_hash = digest.finish();
+    Ok(term)
+}
+
+fn node_hash(node: &NodeItem) -> [u8; 32] {
+    let mut digest = Digest::new("wordpress-node:1");
+    digest.text(match node.kind {
+        NodeKind::Post => "post",
+        NodeKind::Page => "page",
+    });
+    for text in [
+        &node.external_id,
+        &node.title,
+        &node.excerpt,
+        &node.body,
+        &node.source_status,
+    ] {
+        digest.text(text);
+    }
+    for text in [&node.slug, &node.author_login, &node.parent_external_id] {
+        digest.optional(text.as_deref());
+    }
+    digest.flag(node.status == NodeStatus::Published);
+    digest.flag(node.password_protected);
+    digest.flag(node.sticky);
+    digest.signed(node.menu_order);
+    for date in [node.published_at, node.created_at] {
+        digest.flag(date.is_some());
+        digest.signed(date.map_or(0, Timestamp::as_second));
+    }
+    digest.list(node.terms.len());
+    for term in &node.terms {
+        digest.text(match &term.taxonomy {
+            Taxonomy::Category => "category",
+            Taxonomy::Tag => "post_tag",
+            Taxonomy::Other(name) => name,
+        });
+        digest.text(&term.slug);
+        digest.text(&term.name);
+    }
+    digest.finish()
+}

@@ -1,0 +1,66 @@
+//! WordPress' dates. Must never fail: a date is usable or it is not.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::tz::TimeZone;
+
+/// `2013-04-09 18:20:39`, read as UTC; `None` for WordPress' "no date" (`0000-00-00 00:00:00`) and for anything else.
+pub(super) fn from_mysql(text: &str) -> Option<Timestamp> {
+    let civil = DateTime::strptime("%Y-%m-%d %H:%M:%S", text.trim()).ok()?;
+    in_range(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// `Tue, 09 Apr 2013 18:20:39 +0000`. The day of the week is not trusted: real exports get it wrong.
+pub(super) fn from_rss(text: &str) -> Option<Timestamp> {
+    const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+    in_range(PARSER.parse_timestamp(text.trim()).ok()?)
+}
+
+/// Whether the text is WordPress' way to say that there is no date.
+pub(super) fn is_none(text: &str) -> bool {
+    let text = text.trim();
+    // `Mon, 30 Nov -0001 00:00:00 +0000` is what PHP makes of the zero date.
+    text.is_empty()
+        || text.starts_with("0000-00-00")
+        || text.starts_with("-0001-")
+        || text.contains(" -0001 ")
+}
+
+/// From the year 1 on, as both databases store it.
+fn in_range(timestamp: Timestamp) -> Option<Timestamp> {
+    const YEAR_ONE: i64 = -62_135_596_800;
+    (timestamp.as_second() >= YEAR_ONE).then_some(timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_read_or_absent() {
+        assert_eq!(
+            from_mysql("2013-04-09 18:20:39").unwrap().to_string(),
+            "2013-04-09T18:20:39Z"
+        );
+        for text in [
+            "0000-00-00 00:00:00",
+            "-0001-11-30 00:00:00",
+            "",
+            "2013-02-30 00:00:00",
+            "yesterday",
+        ] {
+            assert_eq!(from_mysql(text), None, "{text}");
+        }
+        // A Tuesday, whatever the file says.
+        assert_eq!(
+            from_rss("Wed, 01 Jan 2030 19:00:18 +0200").unwrap().to_string(),
+            "2030-01-01T17:00:18Z"
+        );
+        assert_eq!(from_rss("Mon, 30 Nov -0001 00:00:00 +0000"), None);
+        assert!(
+            is_none("0000-00-00 00:00:00") && is_none(" ") && is_none("Mon, 30 Nov -0001 00:00:00 +0000")
+        );
+        assert!(!is_none("yesterday"));
+    }
+}

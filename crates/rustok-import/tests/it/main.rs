@@ -1,0 +1,12 @@
+//! Behaviour of both readers through their public interface: on two real exports, on small files for every edge, on
+//! files cut anywhere and on random bytes.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod files;
+mod memory;
+mod random;
+mod shopify;
+mod shopify_real;
+mod wordpress;
+mod wordpress_real;

@@ -1,0 +1,169 @@
+//! What can go wrong below the SQL line, told apart by what the caller can do about it.
+//!
+//! No text of a driver, no SQL and no connection string may reach a public message from here.
+
+use rustok_core::error::{ErrorKind, RichError};
+use std::time::Duration;
+use thiserror::Error;
+
+/// An error of the storage room.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database cannot be reached, refuses, is full or shuts down; a later try may work.
+    #[error("database unavailable: {0}")]
+    Unavailable(String),
+    /// The deadline passed before the database answered. A commit that was under way may have happened.
+    #[error("database deadline passed while {0}")]
+    Timeout(&'static str),
+    /// A unique key is taken; `key` is `table(column,...)` without the tenant.
+    #[error("unique key {key} is taken")]
+    Taken {
+        /// The key, for example `products(handle)`.
+        key: String,
+    },
+    /// A compare-and-swap found another version or no row.
+    #[error("{table}: expected {expected} rows to change, but {changed} did")]
+    Stale {
+        /// The table.
+        table: &'static str,
+        /// How many rows should have changed.
+        expected: u64,
+        /// How many did.
+        changed: u64,
+    },
+    /// A transaction lost against another one and can be tried again.
+    #[error("transaction conflict: {0}")]
+    Serialization(String),
+    /// A row that cannot be: refused when it was read.
+    #[error("inconsistent row in {table}, column {column}: {reason}")]
+    InconsistentRow {
+        /// The table.
+        table: &'static str,
+        /// The column, or the rule.
+        column: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A CHECK or foreign key refused a write, or a statement is wrong: a defect of ours.
+    #[error("database refused a statement on {table}: {reason}")]
+    Refused {
+        /// The table.
+        table: &'static str,
+        /// The driver's words.
+        reason: String,
+    },
+    /// The database cannot be opened as it was configured.
+    #[error("{0}")]
+    Setup(String),
+}
+
+/// How long a caller should wait before the next try when the database is away.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl StoreError {
+    pub(crate) fn inconsistent(table: &'static str, column: &str, reason: &str) -> Self {
+        Self::InconsistentRow { table, column: column.to_owned(), reason: reason.to_owned() }
+    }
+
+    /// Whether the unique key `key` (as `products(handle)`) was taken.
+    #[must_use]
+    pub fn is_taken(&self, wanted: &str) -> bool {
+        matches!(self, Self::Taken { key } if key == wanted)
+    }
+
+    /// Whether this tells that the database itself is sick: connection, pool and time-out failures count for a
+    /// breaker, rows that do not decode do not.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Timeout(_))
+    }
+
+    pub(crate) fn from_sqlite(table: &'static str, error: &rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        let text = error.to_string();
+        let Some(code) = error.sqlite_error_code() else {
+            return Self::Refused { table, reason: text };
+        };
+        match code {
+            Code::ConstraintViolation => match text.strip_prefix("UNIQUE constraint failed: ") {
+                Some(columns) => Self::Taken { key: sqlite_key(columns) },
+                None => Self::Refused { table, reason: text },
+            },
+            Code::DatabaseBusy
+            | Code::DatabaseLocked
+            | Code::DiskFull
+            | Code::SystemIoFailure
+            | Code::CannotOpen
+            | Code::OutOfMemory
+            | Code::FileLockingProtocolFailed
+            | Code::ReadOnly
+            | Code::DatabaseCorrupt => Self::Unavailable(text),
+            Code::OperationInterrupted => Self::Timeout("a statement ran"),
+            _ => Self::Refused { table, reason: text },
+        }
+    }
+
+    pub(crate) fn from_postgres(table: &'static str, error: &tokio_postgres::Error) -> Self {
+        let Some(db) = error.as_db_error() else {
+            let text = std::error::Error::source(error).map_or_else(|| error.to_string(), |s| format!("{error}: {s}"));
+            let encoding = text.starts_with("error serializing") || text.starts_with("error deserializing");
+            return if encoding { Self::Refused { table, reason: text } } else { Self::Unavailable(text) };
+        };
+        let text = db.message().to_owned();
+        match db.code().code() {
+            "23505" => Self::Taken { key: postgres_key(db.table().unwrap_or(table), db.detail().unwrap_or_default()) },
+            "40001" | "40P01" => Self::Serialization(text),
+            "57014" => Self::Timeout("a statement ran"),
+            code if matches!(&code[..2], "08" | "53" | "57" | "58" | "XX") => Self::Unavailable(text),
+            _ => Self::Refused { table, reason: format!("{} ({})", text, db.code().code()) },
+        }
+    }
+}
+
+/// `products.tenant_id, products.handle` → `products(handle)`.
+fn sqlite_key(columns: &str) -> String {
+    let mut parts = columns.split(", ").filter_map(|part| part.split_once('.')).peekable();
+    let table = parts.peek().map_or("", |(table, _)| table);
+    let columns: Vec<_> = parts.map(|(_, column)| column).filter(|c| *c != "tenant_id").collect();
+    format!("{table}({})", columns.join(","))
+}
+
+/// `Key (tenant_id, handle)=(...) already exists.` → `products(handle)`.
+fn postgres_key(table: &str, detail: &str) -> String {
+    let columns = detail.split_once('(').and_then(|(_, rest)| rest.split_once(")=")).map_or("", |(columns, _)| columns);
+    let columns: Vec<_> = columns.split(", ").filter(|c| *c != "tenant_id").collect();
+    format!("{table}({})", columns.join(","))
+}
+
+impl From<StoreError> for RichError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) | StoreError::Serialization(_) => {
+                Self::new(ErrorKind::Unavailable, "database unavailable").with_retry_after(RETRY_AFTER)
+            }
+            StoreError::Timeout(_) => Self::new(ErrorKind::Timeout, "database timeout"),
+            StoreError::Taken { .. } => Self::new(ErrorKind::Conflict, "unique key taken"),
+            StoreError::Stale { .. } => Self::new(ErrorKind::Conflict, "stale write")
+                .with_code("version_conflict")
+                .with_public("It was changed by somebody else meanwhile. Read it again and repeat the request."),
+            StoreError::InconsistentRow { .. } | StoreError::Refused { .. } | StoreError::Setup(_) => {
+                Self::new(ErrorKind::Internal, "storage defect")
+            }
+        }
+        .with_source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_databases_name_a_key_alike() {
+        let sqlite = sqlite_key("node_translations.tenant_id, node_translations.slug, node_translations.locale");
+        let postgres =
+            postgres_key("node_translations", "Key (tenant_id, slug, locale)=(0190, a, en) already exists.");
+        assert_eq!(sqlite, "node_translations(slug,locale)");
+        assert_eq!(sqlite, postgres);
+    }
+}

@@ -1,0 +1,22 @@
+//! The only room that knows SQL: one seam over SQLite and PostgreSQL, one function per query.
+//!
+//! Tenant data is reached through a [`TenantTx`], which is made only from a `TenantHandle`; the tenant directory and
+//! what workers claim across tenants through a [`PlatformTx`]. There is no other door.
+
+mod error;
+pub mod idempotency;
+mod migrate;
+pub mod outbox;
+mod postgres;
+mod row;
+mod sqlite;
+mod store;
+pub mod tenants;
+pub mod tokens;
+mod tx;
+mod value;
+
+pub use error::StoreError;
+pub use migrate::latest_schema;
+pub use store::{DatabaseUrl, Opener, Store, StoreConfig};
+pub use tx::{PlatformTx, TenantTx};

@@ -1,0 +1,187 @@
+//! Brings a schema up to date: forward only, the same numbers for both databases, under a lock, each migration and its
+//! history row in one transaction. A newer schema is refused.
+
+use crate::error::StoreError;
+use crate::sqlite::open_writer;
+use crate::store::Opener;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use tokio_postgres::{Client, Config, NoTls};
+
+/// One step of the schema, in both dialects.
+struct Migration {
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+macro_rules! migrations {
+    ($($name:literal),+ $(,)?) => {
+        &[$(Migration {
+            name: $name,
+            sqlite: include_str!(concat!("../migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../migrations/postgres/", $name, ".sql")),
+        }),+]
+    };
+}
+
+/// In order; the number of a migration is its place, from 1.
+const MIGRATIONS: &[Migration] = migrations!["0001_initial"];
+
+const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
+                       (number bigint NOT NULL PRIMARY KEY, name text NOT NULL)";
+
+/// The roles of PostgreSQL: nobody logs in with them and they own nothing.
+const ROLES: &str = r"
+DO $$
+DECLARE
+    role text;
+    kind text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['rustok_app', 'rustok_platform'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role);
+        END IF;
+        IF NOT pg_has_role(current_user, role, kind) THEN
+            EXECUTE format('GRANT %I TO CURRENT_USER', role);
+        END IF;
+    END LOOP;
+END $$";
+
+/// Any number will do, as long as every RusToK takes the same one.
+const LOCK_KEY: i64 = 0x0072_7573_746f_6b01;
+
+/// The number of the newest migration this binary knows.
+#[must_use]
+pub fn latest_schema() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// What is still to be applied to a schema that has `current`.
+fn pending(current: i64, opener: Opener) -> Result<&'static [Migration], StoreError> {
+    let latest = latest_schema();
+    if current > latest {
+        return Err(StoreError::Setup(format!(
+            "the database has schema {current}, this binary knows only up to {latest}: use a newer rustok"
+        )));
+    }
+    if opener == Opener::Command && current != 0 && current < latest {
+        return Err(StoreError::Setup(format!(
+            "the database has schema {current}, this binary wants {latest}: run `rustok migrate` first"
+        )));
+    }
+    let applied = usize::try_from(current).unwrap_or(0);
+    Ok(MIGRATIONS.get(applied..).unwrap_or_default())
+}
+
+/// `path` with `suffix` added to its file name.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+pub(crate) fn open_lock(path: &Path) -> Result<File, StoreError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
+        OpenOptions::new().create(true).truncate(false).write(true).open(path)
+    })
+    .map_err(|error| StoreError::Setup(format!("cannot open {}: {error}", path.display())))
+}
+
+pub(crate) fn sqlite(path: &Path, opener: Opener) -> Result<(), StoreError> {
+    let setup = |error: rusqlite::Error| StoreError::Setup(format!("cannot migrate {}: {error}", path.display()));
+    let lock = open_lock(&beside(path, ".migrate.lock"))?;
+    lock.lock().map_err(|error| StoreError::Setup(format!("cannot lock {}: {error}", path.display())))?;
+    let conn = open_writer(path)?;
+    conn.busy_timeout(std::time::Duration::from_secs(30)).map_err(setup)?;
+    // A table rebuild with foreign keys on would delete child rows; they are checked before the commit instead.
+    conn.pragma_update(None, "foreign_keys", false).map_err(setup)?;
+    conn.execute_batch(HISTORY).map_err(setup)?;
+    let current = conn
+        .query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
+        .map_err(setup)?;
+    for (migration, number) in pending(current, opener)?.iter().zip(current + 1..) {
+        let apply = || -> rusqlite::Result<bool> {
+            conn.execute_batch("BEGIN IMMEDIATE")?;
+            conn.execute_batch(migration.sqlite)?;
+            conn.execute("INSERT INTO schema_migrations (number, name) VALUES (?1, ?2)", (number, migration.name))?;
+            let broken = conn.prepare("PRAGMA foreign_key_check")?.exists([])?;
+            conn.execute_batch(if broken { "ROLLBACK" } else { "COMMIT" })?;
+            Ok(broken)
+        };
+        if apply().map_err(setup)? {
+            return Err(StoreError::Setup(format!("migration {} left broken foreign keys", migration.name)));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn postgres(config: &Config, opener: Opener) -> Result<(), StoreError> {
+    let client = connect(config).await?;
+    let history = client
+        .query_one("SELECT to_regclass('schema_migrations') IS NOT NULL", &[])
+        .await
+        .map_err(|error| setup_postgres(&error))?;
+    if history.get(0) && pending(current_postgres(&client).await?, opener)?.is_empty() {
+        return Ok(());
+    }
+    create_roles(config, &client).await?;
+    let lock = format!("SET row_security = off; SELECT pg_advisory_lock({LOCK_KEY}); {HISTORY}");
+    client.batch_execute(&lock).await.map_err(|error| setup_postgres(&error))?;
+    let current = current_postgres(&client).await?;
+    for (migration, number) in pending(current, opener)?.iter().zip(current + 1..) {
+        let sql = format!(
+            "BEGIN; GRANT USAGE ON SCHEMA public TO rustok_app, rustok_platform; {} \
+             INSERT INTO schema_migrations (number, name) VALUES ({number}, '{}'); COMMIT",
+            migration.postgres, migration.name
+        );
+        client.batch_execute(&sql).await.map_err(|error| setup_postgres(&error))?;
+    }
+    let unlock = format!("SELECT pg_advisory_unlock({LOCK_KEY})");
+    client.batch_execute(&unlock).await.map_err(|error| setup_postgres(&error))
+}
+
+async fn current_postgres(client: &Client) -> Result<i64, StoreError> {
+    let row = client.query_one("SELECT coalesce(max(number), 0) FROM schema_migrations", &[]).await;
+    row.map(|row| row.get(0)).map_err(|error| setup_postgres(&error))
+}
+
+/// Roles belong to the whole cluster, and PostgreSQL's advisory locks to one database: so all take the lock in the
+/// database `postgres`, and only where that cannot be entered in their own.
+async fn create_roles(config: &Config, own: &Client) -> Result<(), StoreError> {
+    let mut shared = config.clone();
+    let shared = connect(shared.dbname("postgres")).await.ok();
+    let client = shared.as_ref().unwrap_or(own);
+    let sql = format!("SELECT pg_advisory_lock({LOCK_KEY}); {ROLES}; SELECT pg_advisory_unlock({LOCK_KEY})");
+    client.batch_execute(&sql).await.map_err(|error| setup_postgres(&error))
+}
+
+async fn connect(config: &Config) -> Result<Client, StoreError> {
+    let (client, connection) = config
+        .connect(NoTls)
+        .await
+        .map_err(|error| StoreError::Unavailable(format!("cannot connect to PostgreSQL: {error}")))?;
+    // It ends by itself when the client is dropped.
+    drop(tokio::spawn(connection));
+    Ok(client)
+}
+
+fn setup_postgres(error: &tokio_postgres::Error) -> StoreError {
+    match StoreError::from_postgres("schema_migrations", error) {
+        StoreError::Refused { reason, .. } => StoreError::Setup(format!("cannot migrate PostgreSQL: {reason}")),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_schema_is_refused_and_an_old_one_by_commands() {
+        assert!(matches!(pending(latest_schema() + 1, Opener::Server), Err(StoreError::Setup(_))));
+        assert_eq!(pending(0, Opener::Command).unwrap().len(), MIGRATIONS.len());
+        assert!(pending(latest_schema(), Opener::Command).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,119 @@
+//! Facts that were committed and wait to be delivered, and work that falls due later.
+
+use crate::error::StoreError;
+use crate::row::Json;
+use crate::tx::{PlatformTx, Statement, TenantTx};
+use crate::value::{Value, params};
+use jiff::Timestamp;
+use rustok_core::ids::{EventId, TenantId};
+use rustok_events::{Event, Job, JobKind};
+use uuid::Uuid;
+
+const OUTBOX: &str = "outbox";
+const DUE_WORK: &str = "due_work";
+
+/// The write that puts an event into the outbox, in the transaction of the fact.
+pub(crate) fn insert_event(tenant: TenantId, event: &Event) -> Statement<'static> {
+    Statement::one(
+        OUTBOX,
+        "INSERT INTO outbox (tenant_id, id, topic, subject_id, payload, traceparent, occurred_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            tenant.into(),
+            event.id.into(),
+            event.topic.as_str().into(),
+            event.subject_id.into(),
+            Value::from(&event.payload),
+            event.traceparent.clone().into(),
+            event.occurred_at.into(),
+        ],
+    )
+}
+
+/// Events that wait, oldest first. On PostgreSQL those that another worker holds are passed over.
+///
+/// # Errors
+/// Those of the database.
+pub async fn claim_events(tx: &mut PlatformTx, limit: i64) -> Result<Vec<Event>, StoreError> {
+    let lock = if tx.db.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
+    let sql = format!(
+        "SELECT tenant_id, id, topic, subject_id, payload, traceparent, occurred_at FROM outbox \
+         WHERE delivered_at IS NULL ORDER BY occurred_at LIMIT $1 {lock}"
+    );
+    tx.db
+        .fetch(OUTBOX, &sql, params![limit], |row| {
+            let topic: String = row.get("topic")?;
+            Ok(Event {
+                id: row.get("id")?,
+                tenant_id: row.get("tenant_id")?,
+                topic: topic.parse().map_err(|_| row.inconsistent("topic", &topic))?,
+                subject_id: row.get("subject_id")?,
+                payload: row.get::<Json<_>>("payload")?.0,
+                occurred_at: row.get("occurred_at")?,
+                traceparent: row.get("traceparent")?,
+            })
+        })
+        .await
+}
+
+/// Marks an event as delivered.
+///
+/// # Errors
+/// [`StoreError::Stale`] when it was delivered before.
+pub async fn mark_delivered(
+    tx: &mut PlatformTx,
+    tenant: TenantId,
+    id: EventId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE outbox SET delivered_at = $3 WHERE tenant_id = $1 AND id = $2 AND delivered_at IS NULL";
+    tx.db.execute_one(OUTBOX, sql, params![tenant, id, now]).await
+}
+
+/// Forgets events that were delivered before `before`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_delivered_before(tx: &mut PlatformTx, before: Timestamp) -> Result<u64, StoreError> {
+    tx.db.execute(OUTBOX, "DELETE FROM outbox WHERE delivered_at < $1", params![before]).await
+}
+
+/// The write that plans work, in the transaction that makes it necessary.
+pub(crate) fn insert_job(tenant: TenantId, job: &Job) -> Statement<'static> {
+    Statement::one(
+        DUE_WORK,
+        "INSERT INTO due_work (tenant_id, id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4, $5)",
+        &[tenant.into(), job.id.into(), job.kind.as_str().into(), job.subject_id.into(), job.due_at.into()],
+    )
+}
+
+/// Work that fell due, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_due(tx: &mut PlatformTx, now: Timestamp, limit: i64) -> Result<Vec<Job>, StoreError> {
+    let sql = "SELECT tenant_id, id, kind, subject_id, due_at FROM due_work \
+               WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
+    tx.db
+        .fetch(DUE_WORK, sql, params![now, limit], |row| {
+            let kind: String = row.get("kind")?;
+            Ok(Job {
+                id: row.get("id")?,
+                tenant_id: row.get("tenant_id")?,
+                kind: kind.parse().map_err(|_| row.inconsistent("kind", &kind))?,
+                subject_id: row.get("subject_id")?,
+                due_at: row.get("due_at")?,
+            })
+        })
+        .await
+}
+
+/// Takes planned work back: it was done or is not needed any more. Whether there was any.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_job(tx: &mut TenantTx, kind: JobKind, subject: Uuid) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM due_work WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3";
+    let deleted = tx.db.execute(DUE_WORK, sql, params![tx.tenant, kind.as_str(), subject]).await?;
+    Ok(deleted > 0)
+}

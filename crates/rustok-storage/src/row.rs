@@ -1,0 +1,188 @@
+//! What comes out of a statement: columns by name, decoded or refused.
+
+use crate::error::StoreError;
+use crate::value::POSTGRES_EPOCH_MICROS;
+use jiff::Timestamp;
+use rusqlite::types::ValueRef;
+use rustok_core::ids;
+use serde::de::DeserializeOwned;
+use std::error::Error;
+use tokio_postgres::types::{FromSql, Type};
+use uuid::Uuid;
+
+/// One column's value, still borrowed from the driver.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Column<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    Uuid(Uuid),
+    Time(Timestamp),
+}
+
+/// A row of either database.
+pub(crate) struct Row<'a> {
+    table: &'static str,
+    inner: Inner<'a>,
+}
+
+enum Inner<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
+}
+
+impl<'a> Row<'a> {
+    pub(crate) fn sqlite(table: &'static str, row: &'a rusqlite::Row<'a>) -> Self {
+        Self { table, inner: Inner::Sqlite(row) }
+    }
+
+    pub(crate) fn postgres(table: &'static str, row: &'a tokio_postgres::Row) -> Self {
+        Self { table, inner: Inner::Postgres(row) }
+    }
+
+    /// The column as `T`.
+    pub(crate) fn get<T: FromColumn>(&self, column: &str) -> Result<T, StoreError> {
+        let value = match &self.inner {
+            Inner::Sqlite(row) => row.get_ref(column).map_err(|error| error.to_string()).and_then(sqlite_column),
+            Inner::Postgres(row) => row
+                .try_get::<_, Option<PostgresColumn<'_>>>(column)
+                .map(|value| value.map_or(Column::Null, |column| column.0))
+                .map_err(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string)),
+        };
+        value
+            .and_then(|value| T::from_column(value).ok_or_else(|| format!("{value:?} does not decode")))
+            .map_err(|reason| self.inconsistent(column, &reason))
+    }
+
+    /// The error for a row that cannot be.
+    pub(crate) fn inconsistent(&self, column: &str, reason: &str) -> StoreError {
+        StoreError::inconsistent(self.table, column, reason)
+    }
+}
+
+fn sqlite_column(value: ValueRef<'_>) -> Result<Column<'_>, String> {
+    Ok(match value {
+        ValueRef::Null => Column::Null,
+        ValueRef::Integer(value) => Column::Int(value),
+        ValueRef::Text(text) => Column::Text(std::str::from_utf8(text).map_err(|error| error.to_string())?),
+        ValueRef::Blob(bytes) => Column::Bytes(bytes),
+        ValueRef::Real(_) => return Err("a float, which no column holds".to_owned()),
+    })
+}
+
+struct PostgresColumn<'a>(Column<'a>);
+
+impl<'a> FromSql<'a> for PostgresColumn<'a> {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(match *ty {
+            Type::BOOL => Column::Bool(bool::from_sql(ty, raw)?),
+            Type::INT8 => Column::Int(i64::from_sql(ty, raw)?),
+            Type::INT4 => Column::Int(i32::from_sql(ty, raw)?.into()),
+            Type::TEXT | Type::VARCHAR => Column::Text(std::str::from_utf8(raw)?),
+            Type::BYTEA => Column::Bytes(raw),
+            Type::UUID => Column::Uuid(Uuid::from_slice(raw)?),
+            Type::TIMESTAMPTZ => {
+                let micros = i64::from_be_bytes(raw.try_into()?);
+                let micros = micros.checked_add(POSTGRES_EPOCH_MICROS).ok_or("time out of range")?;
+                Column::Time(Timestamp::from_microsecond(micros)?)
+            }
+            Type::JSONB => match raw.split_first() {
+                Some((1, json)) => Column::Text(std::str::from_utf8(json)?),
+                _ => return Err("unknown jsonb version".into()),
+            },
+            _ => return Err(format!("columns of type {ty} are not read").into()),
+        }))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+/// What a column can be decoded into; `None` when the value does not fit.
+pub(crate) trait FromColumn: Sized {
+    fn from_column(column: Column<'_>) -> Option<Self>;
+}
+
+impl FromColumn for i64 {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        if let Column::Int(value) = column { Some(value) } else { None }
+    }
+}
+
+impl FromColumn for bool {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        match column {
+            Column::Bool(value) => Some(value),
+            Column::Int(0) => Some(false),
+            Column::Int(1) => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl FromColumn for String {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        if let Column::Text(text) = column { Some(text.to_owned()) } else { None }
+    }
+}
+
+impl FromColumn for Vec<u8> {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        if let Column::Bytes(bytes) = column { Some(bytes.to_vec()) } else { None }
+    }
+}
+
+impl FromColumn for [u8; 32] {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        if let Column::Bytes(bytes) = column { bytes.try_into().ok() } else { None }
+    }
+}
+
+impl FromColumn for Uuid {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        match column {
+            Column::Uuid(id) => Some(id),
+            Column::Bytes(bytes) => Self::from_slice(bytes).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl FromColumn for Timestamp {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        match column {
+            Column::Time(time) => Some(time),
+            Column::Int(micros) => Self::from_microsecond(micros).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// A JSON column, decoded.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromColumn for Json<T> {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        if let Column::Text(json) = column { serde_json::from_str(json).ok().map(Self) } else { None }
+    }
+}
+
+impl<T: FromColumn> FromColumn for Option<T> {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        if let Column::Null = column { Some(None) } else { T::from_column(column).map(Some) }
+    }
+}
+
+macro_rules! id_columns {
+    ($($id:ident),+) => {$(
+        impl FromColumn for ids::$id {
+            fn from_column(column: Column<'_>) -> Option<Self> {
+                Uuid::from_column(column).map(Self::from_uuid)
+            }
+        }
+    )+};
+}
+id_columns!(TenantId, NodeId, TermId, AuthorId, ProductId, VariantId, OrderId, CustomerId, TokenId, EventId, JobId);

@@ -1,0 +1,282 @@
+//! SQLite: readers called in the thread, one writer with group commit.
+//!
+//! Writers take turns at one connection behind a fair mutex. Each runs inside a SAVEPOINT, releases it, and then waits
+//! for the commit that a committer thread makes for all who queued meanwhile. Nothing is told to the outside before
+//! that commit. Nobody may await anything but the database while holding the connection.
+
+use crate::error::StoreError;
+use crate::row::Row;
+use crate::value::Value;
+use rusqlite::{Connection, OpenFlags};
+use rustok_core::deadline::Deadline;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+use tokio::sync::{Mutex as FairMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// How long to wait before another try when a process beside this one holds the write lock.
+const BUSY_PAUSE: Duration = Duration::from_millis(2);
+/// Prepared statements kept per connection; more than the queries that there are.
+const CACHED_STATEMENTS: usize = 256;
+
+pub(crate) struct Sqlite {
+    writer: Arc<FairMutex<Writer>>,
+    wake_committer: mpsc::Sender<()>,
+    readers: Arc<Readers>,
+    path: PathBuf,
+}
+
+struct Writer {
+    conn: Connection,
+    /// Who waits for the commit of the transaction that is open.
+    waiting: Vec<oneshot::Sender<Result<(), String>>>,
+}
+
+struct Readers {
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+    path: PathBuf,
+    mmap_bytes: i64,
+}
+
+impl Sqlite {
+    /// Opens the writer and gets readers ready. The schema must be there.
+    pub(crate) fn open(path: &Path, readers: usize, mmap_bytes: i64) -> Result<Self, StoreError> {
+        let writer = Arc::new(FairMutex::new(Writer { conn: open_writer(path)?, waiting: Vec::new() }));
+        let (wake_committer, wake) = mpsc::channel();
+        let committed = Arc::clone(&writer);
+        std::thread::Builder::new()
+            .name("sqlite-commit".to_owned())
+            .spawn(move || commit_groups(&committed, &wake))
+            .map_err(|error| StoreError::Setup(format!("no thread for commits: {error}")))?;
+        let readers = Readers {
+            idle: Mutex::new(Vec::new()),
+            permits: Arc::new(Semaphore::new(readers)),
+            path: path.to_owned(),
+            mmap_bytes,
+        };
+        Ok(Self { writer, wake_committer, readers: Arc::new(readers), path: path.to_owned() })
+    }
+
+    /// The database file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) async fn read(&self, deadline: Deadline) -> Result<ReadTx, StoreError> {
+        let permits = Arc::clone(&self.readers.permits);
+        let permit = within(deadline, "waiting for a reader", permits.acquire_owned())
+            .await?
+            .map_err(|_| StoreError::Unavailable("readers are closed".to_owned()))?;
+        let idle = self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let conn = idle.map_or_else(|| open_reader(&self.readers.path, self.readers.mmap_bytes), Ok)?;
+        Ok(ReadTx { conn: Some(conn), begun: false, readers: Arc::clone(&self.readers), _permit: permit })
+    }
+
+    pub(crate) async fn write(&self, deadline: Deadline) -> Result<WriteTx, StoreError> {
+        let guard = within(deadline, "waiting for the writer", Arc::clone(&self.writer).lock_owned()).await?;
+        while guard.conn.is_autocommit() {
+            match guard.conn.execute_batch("BEGIN IMMEDIATE") {
+                Ok(()) => break,
+                Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                    if deadline.is_expired() {
+                        return Err(StoreError::Timeout("waiting for another process that writes"));
+                    }
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                Err(error) => return Err(StoreError::from_sqlite("", &error)),
+            }
+        }
+        guard.conn.execute_batch("SAVEPOINT member").map_err(|error| StoreError::from_sqlite("", &error))?;
+        Ok(WriteTx { guard: Some(guard), wake_committer: self.wake_committer.clone() })
+    }
+}
+
+async fn within<F: Future>(deadline: Deadline, doing: &'static str, work: F) -> Result<F::Output, StoreError> {
+    match deadline.instant() {
+        Some(at) => tokio::time::timeout_at(at, work).await.map_err(|_| StoreError::Timeout(doing)),
+        None => Ok(work.await),
+    }
+}
+
+/// The committer: one COMMIT for all who released their savepoint since the last one.
+fn commit_groups(writer: &FairMutex<Writer>, wake: &mpsc::Receiver<()>) {
+    while wake.recv().is_ok() {
+        let mut writer = writer.blocking_lock();
+        let waiting = std::mem::take(&mut writer.waiting);
+        if waiting.is_empty() {
+            continue;
+        }
+        let result = writer.conn.execute_batch("COMMIT").map_err(|error| error.to_string());
+        if result.is_err() && !writer.conn.is_autocommit() {
+            let _ = writer.conn.execute_batch("ROLLBACK");
+        }
+        drop(writer);
+        for member in waiting {
+            let _ = member.send(result.clone());
+        }
+    }
+}
+
+fn configure(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "trusted_schema", false)
+}
+
+/// A connection that may write, with the settings that durability needs.
+pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let setup = |error: rusqlite::Error| StoreError::Setup(format!("cannot open {}: {error}", path.display()));
+    let conn = Connection::open(path).map_err(setup)?;
+    // Switching to WAL wants the file for itself for a moment; other processes may be opening it too.
+    conn.busy_timeout(Duration::from_secs(5)).map_err(setup)?;
+    let mode: String =
+        conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(setup)?;
+    if mode != "wal" {
+        return Err(StoreError::Setup(format!("{} cannot use a write-ahead log", path.display())));
+    }
+    conn.pragma_update(None, "synchronous", "FULL").map_err(setup)?;
+    configure(&conn).map_err(setup)?;
+    conn.busy_timeout(Duration::ZERO).map_err(setup)?;
+    Ok(conn)
+}
+
+fn open_reader(path: &Path, mmap_bytes: i64) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let conn = Connection::open_with_flags(path, flags)?;
+        configure(&conn)?;
+        conn.pragma_update(None, "mmap_size", mmap_bytes)?;
+        conn.busy_timeout(Duration::from_millis(50))?;
+        Ok(conn)
+    };
+    open().map_err(|error: rusqlite::Error| StoreError::from_sqlite("", &error))
+}
+
+/// A read-only transaction: one snapshot from its first statement to its end.
+pub(crate) struct ReadTx {
+    conn: Option<Connection>,
+    begun: bool,
+    readers: Arc<Readers>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl ReadTx {
+    pub(crate) fn connection(&mut self) -> Result<&Connection, StoreError> {
+        let conn = self.conn.as_ref().ok_or_else(closed)?;
+        if !self.begun {
+            let begin = conn.prepare_cached("BEGIN").and_then(|mut begin| begin.raw_execute());
+            begin.map_err(|error| StoreError::from_sqlite("", &error))?;
+            self.begun = true;
+        }
+        Ok(conn)
+    }
+}
+
+impl Drop for ReadTx {
+    fn drop(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        let ended = !self.begun || conn.prepare_cached("COMMIT").and_then(|mut end| end.raw_execute()).is_ok();
+        if ended && conn.is_autocommit() {
+            self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+        }
+    }
+}
+
+/// A turn at the writer. Dropped without a commit it leaves no trace.
+pub(crate) struct WriteTx {
+    guard: Option<OwnedMutexGuard<Writer>>,
+    wake_committer: mpsc::Sender<()>,
+}
+
+impl WriteTx {
+    pub(crate) fn connection(&mut self) -> Result<&Connection, StoreError> {
+        let writer = self.guard.as_ref().ok_or_else(closed)?;
+        if writer.conn.is_autocommit() {
+            return Err(StoreError::Unavailable("the transaction was ended by an earlier error".to_owned()));
+        }
+        Ok(&writer.conn)
+    }
+
+    /// Releases the savepoint and waits for the group's commit.
+    pub(crate) async fn commit(mut self, deadline: Deadline) -> Result<(), StoreError> {
+        let conn = self.connection()?;
+        conn.execute_batch("RELEASE member").map_err(|error| StoreError::from_sqlite("", &error))?;
+        let (done, committed) = oneshot::channel();
+        if let Some(mut writer) = self.guard.take() {
+            writer.waiting.push(done);
+            // The committer finds whoever is in the list when it gets the lock; one wake per group is enough.
+            if writer.waiting.len() == 1 {
+                let _ = self.wake_committer.send(());
+            }
+        }
+        within(deadline, "waiting for a commit", committed)
+            .await?
+            .map_err(|_| StoreError::Unavailable("the committer has stopped".to_owned()))?
+            .map_err(StoreError::Unavailable)
+    }
+}
+
+impl Drop for WriteTx {
+    fn drop(&mut self) {
+        let Some(mut writer) = self.guard.take() else { return };
+        if writer.conn.is_autocommit() {
+            // An error such as a full disk ended the whole transaction: everybody in the group lost.
+            for member in std::mem::take(&mut writer.waiting) {
+                let _ = member.send(Err("an error ended the whole transaction".to_owned()));
+            }
+        } else if writer.waiting.is_empty() {
+            let _ = writer.conn.execute_batch("ROLLBACK");
+        } else {
+            let _ = writer.conn.execute_batch("ROLLBACK TO member; RELEASE member");
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the transaction is over".to_owned())
+}
+
+/// Binds by the digits of each parameter's name: in SQLite `$2` is a *named* parameter, numbered by first appearance.
+fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value<'_>]) -> Result<(), String> {
+    for index in 1..=statement.parameter_count() {
+        let name = statement.parameter_name(index).unwrap_or_default();
+        let digits = name.trim_start_matches('$').split("::").next().unwrap_or_default();
+        let number: usize = digits.parse().map_err(|_| format!("parameter `{name}` has no number"))?;
+        let value = number.checked_sub(1).and_then(|n| params.get(n));
+        let value = value.ok_or_else(|| format!("parameter `{name}` has no value"))?;
+        statement.raw_bind_parameter(index, value).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+pub(crate) fn query<T>(
+    conn: &Connection,
+    table: &'static str,
+    sql: &str,
+    params: &[Value<'_>],
+    map: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let failed = |error: rusqlite::Error| StoreError::from_sqlite(table, &error);
+    let mut statement = conn.prepare_cached(sql).map_err(failed)?;
+    bind(&mut statement, params).map_err(|reason| StoreError::Refused { table, reason })?;
+    let mut rows = statement.raw_query();
+    let mut items = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        items.push(map(&Row::sqlite(table, row))?);
+    }
+    Ok(items)
+}
+
+pub(crate) fn execute(
+    conn: &Connection,
+    table: &'static str,
+    sql: &str,
+    params: &[Value<'_>],
+) -> Result<u64, StoreError> {
+    let failed = |error: rusqlite::Error| StoreError::from_sqlite(table, &error);
+    let mut statement = conn.prepare_cached(sql).map_err(failed)?;
+    bind(&mut statement, params).map_err(|reason| StoreError::Refused { table, reason })?;
+    let changed = statement.raw_execute().map_err(failed)?;
+    Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,220 @@
+//! Opening a database and beginning transactions on it.
+
+use crate::error::StoreError;
+use crate::migrate;
+use crate::postgres::{Mode, Postgres, Role};
+use crate::sqlite::Sqlite;
+use crate::tx::{Db, PlatformTx, TenantTx};
+use rustok_core::deadline::Deadline;
+use rustok_tenancy::TenantHandle;
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where the data lives: `sqlite://path` or `postgres://...`.
+#[derive(Debug, Clone)]
+pub enum DatabaseUrl {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL connection string (its password never shows in `Debug`).
+    Postgres(Box<tokio_postgres::Config>),
+}
+
+impl DatabaseUrl {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// [`StoreError::Setup`], which does not repeat the URL, since it may hold a password.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            if path.is_empty() || path.contains('?') {
+                return Err(StoreError::Setup("a SQLite URL is sqlite:// and the path of a file".to_owned()));
+            }
+            return Ok(Self::Sqlite(PathBuf::from(path)));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let config = url.parse::<tokio_postgres::Config>();
+            return config
+                .map(|config| Self::Postgres(Box::new(config)))
+                .map_err(|error| StoreError::Setup(format!("the PostgreSQL URL is not valid: {error}")));
+        }
+        Err(StoreError::Setup("a database URL starts with sqlite:// or postgres://".to_owned()))
+    }
+
+    /// `sqlite` or `postgresql`.
+    #[must_use]
+    pub fn system(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgresql",
+        }
+    }
+}
+
+/// Who opens the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opener {
+    /// The server: brings the schema up to date; on SQLite it keeps other servers off the file for as long as it lives.
+    Server,
+    /// A command beside a server: creates the schema of an empty database, and refuses an outdated one.
+    Command,
+}
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Where the data lives.
+    pub url: DatabaseUrl,
+    /// PostgreSQL connections at most.
+    pub postgres_connections: usize,
+    /// SQLite readers at most.
+    pub sqlite_readers: usize,
+    /// How much of a SQLite file each reader maps into memory, in bytes.
+    pub sqlite_mmap_bytes: i64,
+}
+
+impl StoreConfig {
+    /// The defaults: 16 connections, 8 readers, 256 MiB mapped.
+    #[must_use]
+    pub fn new(url: DatabaseUrl) -> Self {
+        Self { url, postgres_connections: 16, sqlite_readers: 8, sqlite_mmap_bytes: 256 << 20 }
+    }
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Backend>,
+}
+
+enum Backend {
+    Sqlite { db: Sqlite, _server_lock: Option<File> },
+    Postgres(Postgres),
+}
+
+impl Store {
+    /// Opens the database and checks its schema.
+    ///
+    /// # Errors
+    /// [`StoreError::Setup`] when another server has the SQLite file, the schema is newer than this binary or (for a
+    /// command) older; [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn open(config: StoreConfig, opener: Opener) -> Result<Self, StoreError> {
+        let backend = match config.url {
+            DatabaseUrl::Sqlite(path) => {
+                let server_lock = match opener {
+                    Opener::Server => Some(lock_file(&path)?),
+                    Opener::Command => None,
+                };
+                migrate::sqlite(&path, opener)?;
+                let db = Sqlite::open(&path, config.sqlite_readers, config.sqlite_mmap_bytes)?;
+                Backend::Sqlite { db, _server_lock: server_lock }
+            }
+            DatabaseUrl::Postgres(postgres) => {
+                migrate::postgres(&postgres, opener).await?;
+                Backend::Postgres(Postgres::open(*postgres, config.postgres_connections)?)
+            }
+        };
+        Ok(Self { inner: Arc::new(backend) })
+    }
+
+    /// A read-only transaction on one tenant's data; it sees one snapshot.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] and [`StoreError::Timeout`].
+    pub async fn read(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
+        let db = match &*self.inner {
+            Backend::Sqlite { db, .. } => Db::sqlite_read(db.read(deadline).await?, deadline),
+            Backend::Postgres(db) => {
+                Db::postgres(db.begin(Role::App(tenant.tenant_id()), Mode::Read, deadline).await?, deadline)
+            }
+        };
+        Ok(TenantTx { db, tenant: tenant.tenant_id() })
+    }
+
+    /// A transaction that may change one tenant's data. On SQLite it holds the only writer: await nothing but the
+    /// database until it is committed or dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] and [`StoreError::Timeout`].
+    pub async fn write(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
+        let db = match &*self.inner {
+            Backend::Sqlite { db, .. } => Db::sqlite_write(db.write(deadline).await?, deadline),
+            Backend::Postgres(db) => {
+                Db::postgres(db.begin(Role::App(tenant.tenant_id()), Mode::Write, deadline).await?, deadline)
+            }
+        };
+        Ok(TenantTx { db, tenant: tenant.tenant_id() })
+    }
+
+    /// A read-only transaction on the tenant directory and on due work.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] and [`StoreError::Timeout`].
+    pub async fn platform_read(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
+        let db = match &*self.inner {
+            Backend::Sqlite { db, .. } => Db::sqlite_read(db.read(deadline).await?, deadline),
+            Backend::Postgres(db) => Db::postgres(db.begin(Role::Platform, Mode::Read, deadline).await?, deadline),
+        };
+        Ok(PlatformTx { db })
+    }
+
+    /// A transaction that may change the tenant directory and the outbox.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] and [`StoreError::Timeout`].
+    pub async fn platform_write(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
+        let db = match &*self.inner {
+            Backend::Sqlite { db, .. } => Db::sqlite_write(db.write(deadline).await?, deadline),
+            Backend::Postgres(db) => Db::postgres(db.begin(Role::Platform, Mode::Write, deadline).await?, deadline),
+        };
+        Ok(PlatformTx { db })
+    }
+
+    /// `sqlite` or `postgresql`, as OpenTelemetry's `db.system.name` has it.
+    #[must_use]
+    pub fn system(&self) -> &'static str {
+        match &*self.inner {
+            Backend::Sqlite { .. } => "sqlite",
+            Backend::Postgres(_) => "postgresql",
+        }
+    }
+
+    /// The SQLite file, if that is what this is.
+    #[must_use]
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        match &*self.inner {
+            Backend::Sqlite { db, .. } => Some(db.path()),
+            Backend::Postgres(_) => None,
+        }
+    }
+
+    /// PostgreSQL connections: how many there are and how many of them are idle.
+    #[must_use]
+    pub fn postgres_connections(&self) -> Option<(usize, usize)> {
+        match &*self.inner {
+            Backend::Sqlite { .. } => None,
+            Backend::Postgres(db) => Some(db.connections()),
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.system()).finish()
+    }
+}
+
+/// Takes the lock that keeps a second server off the file; the system frees it when this process ends.
+fn lock_file(database: &Path) -> Result<File, StoreError> {
+    let path = migrate::beside(database, ".lock");
+    let file = migrate::open_lock(&path)?;
+    file.try_lock().map_err(|_| {
+        StoreError::Setup(format!(
+            "another server is using {} (its lock is {}); stop it first or give this one its own file",
+            database.display(),
+            path.display()
+        ))
+    })?;
+    Ok(file)
+}

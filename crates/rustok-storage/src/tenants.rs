@@ -1,0 +1,241 @@
+//! The tenant directory: tenants, their hosts, platform tokens and the version that tells caches of a change.
+
+use crate::error::StoreError;
+use crate::row::{Json, Row};
+use crate::tx::PlatformTx;
+use crate::value::{Value, pad, params, placeholders};
+use jiff::Timestamp;
+use rustok_auth::TokenHash;
+use rustok_core::ids::{TenantId, TokenId};
+use rustok_core::page::{Limit, Page};
+use rustok_tenancy::{IdentifierView, NewTenant, Tenant, TenantIdentifier, TenantStatus};
+
+const TENANTS: &str = "tenants";
+const COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.settings, t.created_at, t.version";
+
+fn decode(row: &Row<'_>) -> Result<Tenant, StoreError> {
+    let status: String = row.get("status")?;
+    Ok(Tenant {
+        id: row.get("id")?,
+        slug: row.get("slug")?,
+        name: row.get("name")?,
+        status: status.parse().map_err(|_| row.inconsistent("status", &status))?,
+        hosts: Vec::new(),
+        settings: row.get::<Json<_>>("settings")?.0,
+        created_at: row.get("created_at")?,
+        version: row.get("version")?,
+    })
+}
+
+/// The tenant that an identifier names.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_tenant(tx: &mut PlatformTx, identifier: &TenantIdentifier) -> Result<Option<Tenant>, StoreError> {
+    let (condition, value) = match identifier.view() {
+        IdentifierView::Host(host) => {
+            ("JOIN tenant_hosts h ON h.tenant_id = t.id WHERE h.host = $1", Value::from(host))
+        }
+        IdentifierView::Slug(slug) => ("WHERE t.slug = $1", Value::from(slug)),
+        IdentifierView::Id(id) => ("WHERE t.id = $1", Value::from(id)),
+    };
+    let sql = format!("SELECT {COLUMNS} FROM tenants t {condition}");
+    let mut found = tx.db.fetch(TENANTS, &sql, &[value], decode).await?;
+    add_hosts(tx, &mut found).await?;
+    Ok(found.pop())
+}
+
+/// A page of tenants, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_tenants(
+    tx: &mut PlatformTx,
+    after: Option<TenantId>,
+    limit: Limit,
+) -> Result<Page<Tenant>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM tenants t WHERE $1::uuid IS NULL OR t.id > $1::uuid ORDER BY t.id LIMIT $2"
+    );
+    let mut found = tx.db.fetch(TENANTS, &sql, params![after, limit.plus_one()], decode).await?;
+    add_hosts(tx, &mut found).await?;
+    Ok(Page::cut(found, limit, |tenant| tenant.id))
+}
+
+async fn add_hosts(tx: &mut PlatformTx, tenants: &mut [Tenant]) -> Result<(), StoreError> {
+    if tenants.is_empty() {
+        return Ok(());
+    }
+    let mut ids: Vec<Value<'_>> = tenants.iter().map(|tenant| tenant.id.into()).collect();
+    pad(&mut ids);
+    let sql = format!(
+        "SELECT tenant_id, host FROM tenant_hosts WHERE tenant_id IN ({}) ORDER BY tenant_id, host",
+        placeholders(1, ids.len())
+    );
+    let hosts = tx
+        .db
+        .fetch("tenant_hosts", &sql, &ids, |row| Ok((row.get::<TenantId>("tenant_id")?, row.get::<String>("host")?)))
+        .await?;
+    for (id, host) in hosts {
+        if let Some(tenant) = tenants.iter_mut().find(|tenant| tenant.id == id) {
+            tenant.hosts.push(host);
+        }
+    }
+    Ok(())
+}
+
+/// Adds a tenant with its hosts.
+///
+/// # Errors
+/// [`StoreError::Taken`] with `tenants(slug)` or `tenant_hosts(host)`.
+pub async fn insert_tenant(tx: &mut PlatformTx, tenant: &NewTenant) -> Result<(), StoreError> {
+    let settings = settings_json(tenant.settings())?;
+    tx.db
+        .execute_one(
+            TENANTS,
+            "INSERT INTO tenants (id, slug, name, status, settings, created_at, updated_at, version) \
+             VALUES ($1, $2, $3, 'active', $4, $5, $5, 1)",
+            params![tenant.id(), tenant.slug().as_str(), tenant.name(), &settings, tenant.created_at()],
+        )
+        .await?;
+    for host in tenant.hosts() {
+        insert_host(tx, tenant.id(), host.as_str(), tenant.created_at()).await?;
+    }
+    raise_version(tx).await
+}
+
+fn settings_json(settings: &rustok_tenancy::TenantSettings) -> Result<serde_json::Value, StoreError> {
+    serde_json::to_value(settings)
+        .map_err(|error| StoreError::Refused { table: TENANTS, reason: format!("settings: {error}") })
+}
+
+async fn insert_host(tx: &mut PlatformTx, id: TenantId, host: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.db
+        .execute_one(
+            "tenant_hosts",
+            "INSERT INTO tenant_hosts (host, tenant_id, created_at) VALUES ($1, $2, $3)",
+            params![host, id, now],
+        )
+        .await
+}
+
+/// Gives a tenant one more host.
+///
+/// # Errors
+/// [`StoreError::Taken`] with `tenant_hosts(host)`.
+pub async fn add_host(tx: &mut PlatformTx, id: TenantId, host: &str, now: Timestamp) -> Result<(), StoreError> {
+    insert_host(tx, id, host, now).await?;
+    touch(tx, id, now).await
+}
+
+/// Changes a tenant's status.
+///
+/// # Errors
+/// [`StoreError::Stale`] when there is no such tenant.
+pub async fn set_status(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    status: TenantStatus,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.db
+        .execute_one(TENANTS, "UPDATE tenants SET status = $2 WHERE id = $1", params![id, status.as_str()])
+        .await?;
+    touch(tx, id, now).await
+}
+
+async fn touch(tx: &mut PlatformTx, id: TenantId, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE tenants SET updated_at = $2, version = version + 1 WHERE id = $1";
+    tx.db.execute_one(TENANTS, sql, params![id, now]).await?;
+    raise_version(tx).await
+}
+
+async fn raise_version(tx: &mut PlatformTx) -> Result<(), StoreError> {
+    let sql = "UPDATE directory_version SET version = version + 1 WHERE id = 1";
+    tx.db.execute_one("directory_version", sql, &[]).await
+}
+
+/// The number that grows with every change of the directory; every process polls it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn directory_version(tx: &mut PlatformTx) -> Result<i64, StoreError> {
+    let sql = "SELECT version FROM directory_version WHERE id = 1";
+    let version = tx.db.fetch_optional("directory_version", sql, &[], |row| row.get("version")).await?;
+    version.ok_or_else(|| StoreError::inconsistent("directory_version", "id", "the row is missing"))
+}
+
+/// A token without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlatformToken {
+    /// Its id.
+    pub id: TokenId,
+    /// What people call it.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Adds a platform token.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_platform_token(
+    tx: &mut PlatformTx,
+    id: TokenId,
+    name: &str,
+    hash: &TokenHash,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.db
+        .execute_one(
+            "platform_tokens",
+            "INSERT INTO platform_tokens (id, name, hash, created_at) VALUES ($1, $2, $3, $4)",
+            params![id, name, hash.as_bytes(), now],
+        )
+        .await
+}
+
+/// The platform token with this hash, unless it was revoked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_platform_token(tx: &mut PlatformTx, hash: &TokenHash) -> Result<Option<TokenId>, StoreError> {
+    tx.db
+        .fetch_optional(
+            "platform_tokens",
+            "SELECT id FROM platform_tokens WHERE hash = $1 AND revoked_at IS NULL",
+            params![hash.as_bytes()],
+            |row| row.get("id"),
+        )
+        .await
+}
+
+/// All platform tokens, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_platform_tokens(tx: &mut PlatformTx) -> Result<Vec<PlatformToken>, StoreError> {
+    let sql = "SELECT id, name, created_at, revoked_at FROM platform_tokens ORDER BY id";
+    tx.db
+        .fetch("platform_tokens", sql, &[], |row| {
+            Ok(PlatformToken {
+                id: row.get("id")?,
+                name: row.get("name")?,
+                created_at: row.get("created_at")?,
+                revoked_at: row.get("revoked_at")?,
+            })
+        })
+        .await
+}
+
+/// Revokes a platform token.
+///
+/// # Errors
+/// [`StoreError::Stale`] when there is no such token or it was revoked before.
+pub async fn revoke_platform_token(tx: &mut PlatformTx, id: TokenId, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE platform_tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    tx.db.execute_one("platform_tokens", sql, params![id, now]).await
+}

@@ -1,0 +1,177 @@
+//! PostgreSQL: in what state a pooled connection comes back. It must never carry a tenant, a role or a transaction.
+
+use super::*;
+use crate::tx::Statement;
+use crate::value::params;
+use std::pin::pin;
+use std::task::{Context, Waker};
+use tokio_postgres::SimpleQueryMessage;
+
+/// What the next user of a connection finds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    tenant: String,
+    own_role: bool,
+    no_transaction: bool,
+    timeout: String,
+}
+
+pub(super) fn clean() -> Found {
+    Found { tenant: String::new(), own_role: true, no_transaction: true, timeout: "0".to_owned() }
+}
+
+/// Takes a connection from the pool and looks at it, without a transaction of its own around the question: the time
+/// at which the transaction began is then the statement's.
+pub(super) async fn look(client: &tokio_postgres::Client) -> Found {
+    let sql = "SELECT coalesce(current_setting('rustok.tenant_id', true), ''), current_user = session_user, \
+               now() = statement_timestamp(), current_setting('statement_timeout')";
+    let answer = client.simple_query(sql).await.unwrap();
+    let row = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let text = |column| row.unwrap().get(column).unwrap();
+    Found {
+        tenant: text(0).to_owned(),
+        own_role: text(1) == "t",
+        no_transaction: text(2) == "t",
+        timeout: text(3).to_owned(),
+    }
+}
+
+async fn left_behind(store: &Store) -> Found {
+    look(&store.pooled_client().await).await
+}
+
+async fn process_id(store: &Store) -> i32 {
+    store.pooled_client().await.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0)
+}
+
+/// One connection only: every look is at the one that was used before.
+async fn one_connection() -> (TestDatabase, Store, TenantHandle) {
+    let db = TestDatabase::postgres().await;
+    let store = open_small(&db, 1).await;
+    let shop = tenant(&store, 1, "shop1").await;
+    (db, store, shop)
+}
+
+#[tokio::test]
+async fn a_dirty_connection_would_be_noticed() {
+    let (_db, store, shop) = one_connection().await;
+    let set = format!("SET rustok.tenant_id = '{shop}'; SET ROLE rustok_app; SET statement_timeout = 900");
+    store.pooled_client().await.batch_execute(&format!("{set}; BEGIN")).await.unwrap();
+    let found = left_behind(&store).await;
+    let dirty =
+        Found { tenant: shop.to_string(), own_role: false, no_transaction: false, timeout: "900ms".to_owned() };
+    assert_eq!(found, dirty);
+}
+
+#[tokio::test]
+async fn however_a_transaction_ends_its_connection_comes_back_clean() {
+    let (_db, store, shop) = one_connection().await;
+    let before = process_id(&store).await;
+    let params = params![shop.tenant_id(), id(1), "a", now()];
+    let sees_its_tenant = async |tx: &mut crate::TenantTx| {
+        let sql = "SELECT current_setting('rustok.tenant_id') AS tenant, current_user::text AS role";
+        let seen = tx.db.fetch("x", sql, &[], |row| Ok((row.get::<String>("tenant")?, row.get::<String>("role")?)));
+        assert_eq!(seen.await.unwrap(), [(shop.to_string(), "rustok_app".to_owned())]);
+    };
+
+    let mut tx = store.write(shop, soon()).await.unwrap();
+    sees_its_tenant(&mut tx).await;
+    tx.commit().await.unwrap();
+    assert_eq!(left_behind(&store).await, clean(), "committed");
+
+    let mut tx = store.read(shop, soon()).await.unwrap();
+    sees_its_tenant(&mut tx).await;
+    drop(tx);
+    assert_eq!(left_behind(&store).await, clean(), "dropped after a read");
+
+    drop(store.write(shop, soon()).await.unwrap());
+    assert_eq!(left_behind(&store).await, clean(), "dropped before its first statement");
+
+    store.write(shop, soon()).await.unwrap().commit().await.unwrap();
+    assert_eq!(left_behind(&store).await, clean(), "committed without a statement");
+
+    let mut tx = store.write(shop, soon()).await.unwrap();
+    tx.db.execute_one("authors", INSERT_AUTHOR, params).await.unwrap();
+    drop(tx);
+    assert_eq!(left_behind(&store).await, clean(), "dropped after a write");
+
+    let mut tx = store.write(shop, soon()).await.unwrap();
+    tx.db.execute("authors", "INSERT INTO authors (tenant_id) VALUES ($1)", params![shop.tenant_id()]).await.unwrap_err();
+    drop(tx);
+    assert_eq!(left_behind(&store).await, clean(), "dropped after a failure");
+
+    let mut tx = store.write(shop, soon()).await.unwrap();
+    tx.db.execute("authors", "nonsense", &[]).await.unwrap_err();
+    tx.commit().await.unwrap_err();
+    assert_eq!(left_behind(&store).await, clean(), "commit of a failure");
+
+    let mut tx = store.platform_write(soon()).await.unwrap();
+    tenants::directory_version(&mut tx).await.unwrap();
+    drop(tx);
+    assert_eq!(left_behind(&store).await, clean(), "the platform's");
+
+    let mut tx = store.write(shop, soon()).await.unwrap();
+    tx.db.execute_one("authors", INSERT_AUTHOR, params).await.unwrap();
+    let unwound = tokio::spawn(async move {
+        let _tx = tx;
+        panic!("on purpose");
+    });
+    assert!(unwound.await.unwrap_err().is_panic());
+    assert_eq!(left_behind(&store).await, clean(), "unwound by a panic");
+
+    assert_eq!(process_id(&store).await, before, "it was one connection all the time");
+    assert_eq!(logins(&store, shop).await, [""; 0], "nothing that was dropped was kept");
+}
+
+#[tokio::test]
+async fn a_statement_dropped_in_flight_leaves_a_clean_connection() {
+    let (_db, store, shop) = one_connection().await;
+    let slow = "SELECT pg_sleep(0.02)::text AS slept";
+    for prepared in [false, true] {
+        // Unprepared it is dropped while it is being prepared, before BEGIN is sent.
+        let mut tx = store.read(shop, soon()).await.unwrap();
+        if prepared {
+            tx.db.fetch("x", slow, &[], |_| Ok(())).await.unwrap();
+        }
+        let mut query = Box::pin(tx.db.fetch("x", slow, &[], |_| Ok(())));
+        assert!(query.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(query);
+        drop(tx);
+        assert_eq!(left_behind(&store).await, clean(), "prepared: {prepared}");
+    }
+    // The first statement of a transaction, sent together with BEGIN.
+    let mut tx = store.read(shop, soon()).await.unwrap();
+    let mut query = Box::pin(tx.db.fetch("x", slow, &[], |_| Ok(())));
+    assert!(query.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(query);
+    drop(tx);
+    assert_eq!(left_behind(&store).await, clean(), "dropped with BEGIN");
+    // A write and a commit, dropped as they were sent.
+    let mut tx = store.write(shop, soon()).await.unwrap();
+    let params = params![shop.tenant_id(), id(1), "a", now()];
+    tx.db.execute_all(&[Statement::one("authors", INSERT_AUTHOR, params)]).await.unwrap();
+    let mut commit = Box::pin(tx.commit());
+    assert!(commit.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(commit);
+    assert_eq!(left_behind(&store).await, clean(), "dropped commit");
+    assert_eq!(logins(&store, shop).await, ["a"], "COMMIT was on its way before the ROLLBACK");
+}
+
+#[tokio::test]
+async fn a_transaction_may_be_dropped_where_no_runtime_is() {
+    let (_db, store, shop) = one_connection().await;
+    let mut tx = store.read(shop, soon()).await.unwrap();
+    tx.db.fetch("x", "SELECT 1 AS n", &[], |_| Ok(())).await.unwrap();
+    {
+        let mut query = pin!(tx.db.fetch("x", "SELECT pg_sleep(0.1)::text AS slept", &[], |_| Ok(())));
+        assert!(query.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    let before = store.postgres_connections();
+    std::thread::spawn(move || drop(tx)).join().unwrap();
+    assert_eq!(before, Some((1, 0)));
+    assert_eq!(store.postgres_connections(), Some((0, 0)), "nobody can clean it up, so it is given up");
+    assert_eq!(left_behind(&store).await, clean());
+}

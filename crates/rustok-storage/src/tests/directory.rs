@@ -1,0 +1,182 @@
+//! The tenant directory and the tokens.
+
+use super::*;
+use crate::tokens;
+use rustok_auth::{Role, TokenHash};
+use rustok_core::ids::TokenId;
+use rustok_core::page::Limit;
+use rustok_tenancy::{Tenant, TenantIdentifier, TenantStatus};
+use rustok_test_support::both_databases;
+
+async fn find(store: &Store, identifier: &TenantIdentifier) -> Option<Tenant> {
+    let mut tx = store.platform_read(soon()).await.unwrap();
+    tenants::find_tenant(&mut tx, identifier).await.unwrap()
+}
+
+async fn version(store: &Store) -> i64 {
+    let mut tx = store.platform_read(soon()).await.unwrap();
+    tenants::directory_version(&mut tx).await.unwrap()
+}
+
+fn token_id(number: u128) -> TokenId {
+    TokenId::from_uuid(id(number))
+}
+
+both_databases! {
+    async fn a_tenant_is_found_by_host_slug_and_id(db) {
+        let store = open(&db).await;
+        let wanted = new_tenant(1, "shop1", &["b.example", "a.example"]);
+        add_tenant(&store, &wanted).await.unwrap();
+        add_tenant(&store, &new_tenant(2, "shop2", &["c.example"])).await.unwrap();
+        let names = validator();
+        for identifier in [
+            names.host("a.example").unwrap(),
+            names.host("b.example").unwrap(),
+            names.slug("shop1").unwrap(),
+            names.known_id(wanted.id()),
+        ] {
+            let found = find(&store, &identifier).await.unwrap();
+            assert_eq!((found.id, &*found.slug, &*found.name), (wanted.id(), "shop1", "Shop shop1"));
+            assert_eq!(found.hosts, ["a.example", "b.example"]);
+            assert_eq!((found.status, found.version), (TenantStatus::Active, 1));
+            assert_eq!((found.created_at, found.settings), (now(), TenantSettings::default()));
+        }
+        for identifier in [
+            names.host("shop1").unwrap(),
+            names.slug("a-example").unwrap(),
+            names.known_id(TenantId::from_uuid(id(3))),
+        ] {
+            assert_eq!(find(&store, &identifier).await, None);
+        }
+    }
+
+    async fn taken_names_are_told_alike_and_leave_nothing(db) {
+        let store = open(&db).await;
+        add_tenant(&store, &new_tenant(1, "shop1", &["a.example"])).await.unwrap();
+        let before = version(&store).await;
+        for (tenant, key) in [
+            (new_tenant(2, "shop1", &[]), "tenants(slug)"),
+            (new_tenant(2, "shop2", &["b.example", "a.example"]), "tenant_hosts(host)"),
+            (new_tenant(1, "shop2", &[]), "tenants(id)"),
+        ] {
+            let error = add_tenant(&store, &tenant).await.unwrap_err();
+            assert!(error.is_taken(key), "{error:?} is not {key}");
+            assert_eq!(find(&store, &validator().slug("shop2").unwrap()).await, None);
+            assert_eq!(find(&store, &validator().host("b.example").unwrap()).await, None);
+        }
+        assert_eq!(version(&store).await, before);
+    }
+
+    async fn every_change_raises_the_version(db) {
+        let store = open(&db).await;
+        let shop = tenant(&store, 1, "shop1").await.tenant_id();
+        let start = version(&store).await;
+        let later = now() + Duration::from_secs(1);
+
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        tenants::add_host(&mut tx, shop, "a.example", later).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(version(&store).await, start + 1);
+
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        tenants::set_status(&mut tx, shop, TenantStatus::Suspended, later).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(version(&store).await, start + 2);
+        let found = find(&store, &validator().host("a.example").unwrap()).await.unwrap();
+        assert_eq!((found.status, found.version), (TenantStatus::Suspended, 3));
+
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        let stranger = TenantId::from_uuid(id(9));
+        let error = tenants::set_status(&mut tx, stranger, TenantStatus::Active, later).await.unwrap_err();
+        assert!(matches!(error, StoreError::Stale { table: "tenants", expected: 1, changed: 0 }), "{error:?}");
+        drop(tx);
+        assert_eq!(version(&store).await, start + 2);
+    }
+
+    async fn tenants_are_listed_in_pages_with_their_hosts(db) {
+        let store = open(&db).await;
+        for number in 1..=5 {
+            let host = format!("{number}.example.org");
+            add_tenant(&store, &new_tenant(number, &format!("shop{number}"), &[&host])).await.unwrap();
+        }
+        let limit = Limit::new(2).unwrap();
+        let (mut after, mut seen) = (None, Vec::new());
+        loop {
+            let mut tx = store.platform_read(soon()).await.unwrap();
+            let page = tenants::list_tenants(&mut tx, after, limit).await.unwrap();
+            after = page.items.last().map(|tenant| tenant.id);
+            seen.extend(page.items.into_iter().map(|tenant| (tenant.slug, tenant.hosts.concat())));
+            if page.next_cursor.is_none() {
+                break;
+            }
+        }
+        let expected: Vec<_> = (1..=5).map(|n| (format!("shop{n}"), format!("{n}.example.org"))).collect();
+        assert_eq!(seen, expected);
+    }
+
+    async fn a_token_of_another_tenant_is_unknown(db) {
+        let store = open(&db).await;
+        let (one, two) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
+        let (hash, shared) = (TokenHash::from_bytes([1; 32]), TokenHash::from_bytes([2; 32]));
+        let mut tx = store.write(one, soon()).await.unwrap();
+        tokens::insert_token(&mut tx, token_id(1), "ci", Role::Editor, &hash, now()).await.unwrap();
+        tokens::insert_token(&mut tx, token_id(2), "", Role::Viewer, &shared, now()).await.unwrap();
+        tx.commit().await.unwrap();
+        // The same secret and the same id in another tenant are no clash: it would tell about a neighbour.
+        let mut tx = store.write(two, soon()).await.unwrap();
+        tokens::insert_token(&mut tx, token_id(2), "", Role::Admin, &shared, now()).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let mut tx = store.read(one, soon()).await.unwrap();
+        assert_eq!(tokens::find_token(&mut tx, &hash).await.unwrap(), Some((token_id(1), Role::Editor)));
+        assert_eq!(tokens::find_token(&mut tx, &shared).await.unwrap(), Some((token_id(2), Role::Viewer)));
+        drop(tx);
+        let mut tx = store.read(two, soon()).await.unwrap();
+        assert_eq!(tokens::find_token(&mut tx, &hash).await.unwrap(), None);
+        assert_eq!(tokens::find_token(&mut tx, &shared).await.unwrap(), Some((token_id(2), Role::Admin)));
+        let listed = tokens::list_tokens(&mut tx).await.unwrap();
+        assert_eq!(listed.iter().map(|token| token.id).collect::<Vec<_>>(), [token_id(2)]);
+        drop(tx);
+        // Nor can it be revoked from there.
+        let mut tx = store.write(two, soon()).await.unwrap();
+        let error = tokens::revoke_token(&mut tx, token_id(1), now()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Stale { changed: 0, .. }), "{error:?}");
+    }
+
+    async fn a_revoked_token_opens_nothing(db) {
+        let store = open(&db).await;
+        let shop = tenant(&store, 1, "shop1").await;
+        let hash = TokenHash::from_bytes([1; 32]);
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        tokens::insert_token(&mut tx, token_id(1), "ci", Role::Admin, &hash, now()).await.unwrap();
+        tokens::revoke_token(&mut tx, token_id(1), now()).await.unwrap();
+        assert_eq!(tokens::find_token(&mut tx, &hash).await.unwrap(), None);
+        assert_eq!(tokens::list_tokens(&mut tx).await.unwrap()[0].revoked_at, Some(now()));
+        tx.commit().await.unwrap();
+
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        assert!(tokens::revoke_token(&mut tx, token_id(1), now()).await.is_err());
+        drop(tx);
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        let error = tokens::insert_token(&mut tx, token_id(2), "", Role::Admin, &hash, now()).await.unwrap_err();
+        assert!(error.is_taken("api_tokens(hash)"), "{error:?}");
+    }
+
+    async fn a_platform_token_opens_the_platform_until_it_is_revoked(db) {
+        let store = open(&db).await;
+        let hash = TokenHash::from_bytes([3; 32]);
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        tenants::insert_platform_token(&mut tx, token_id(1), "ops", &hash, now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        assert_eq!(tenants::find_platform_token(&mut tx, &hash).await.unwrap(), Some(token_id(1)));
+        assert_eq!(
+            tenants::find_platform_token(&mut tx, &TokenHash::from_bytes([4; 32])).await.unwrap(),
+            None
+        );
+        tenants::revoke_platform_token(&mut tx, token_id(1), now()).await.unwrap();
+        assert_eq!(tenants::find_platform_token(&mut tx, &hash).await.unwrap(), None);
+        assert_eq!(tenants::list_platform_tokens(&mut tx).await.unwrap()[0].revoked_at, Some(now()));
+        assert!(tenants::revoke_platform_token(&mut tx, token_id(1), now()).await.is_err());
+    }
+}

@@ -1,0 +1,83 @@
+//! Kept answers: found again byte for byte, in their scope only, and one request at a time.
+
+use super::*;
+use crate::idempotency::{self, IdempotencyRecord, IdempotencyScope, StoredReply};
+use rustok_test_support::both_databases;
+
+fn scope(key: &str) -> IdempotencyScope {
+    IdempotencyScope { actor: "token:1".to_owned(), route: "POST /orders".to_owned(), key: key.to_owned() }
+}
+
+fn reply() -> StoredReply {
+    let headers = vec![("content-type".to_owned(), "application/json; charset=\"ütf-8\"".to_owned())];
+    StoredReply { status: 201, headers, body: vec![0, 255, b'"', b'\n'] }
+}
+
+async fn keep(store: &Store, tenant: TenantHandle, scope: &IdempotencyScope, at: Timestamp) {
+    let mut tx = store.write(tenant, soon()).await.unwrap();
+    idempotency::insert_record(&mut tx, scope, &[7; 32], &reply(), at).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn find(
+    store: &Store,
+    tenant: TenantHandle,
+    scope: &IdempotencyScope,
+    not_before: Timestamp,
+) -> Option<IdempotencyRecord> {
+    let mut tx = store.write(tenant, soon()).await.unwrap();
+    idempotency::claim(&mut tx, scope, 42, not_before).await.unwrap().unwrap()
+}
+
+both_databases! {
+    async fn an_answer_is_found_in_its_scope_only(db) {
+        let store = open(&db).await;
+        let (one, two) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
+        keep(&store, one, &scope("a"), now()).await;
+        let found = find(&store, one, &scope("a"), now()).await.unwrap();
+        assert_eq!(found, IdempotencyRecord { body_hash: [7; 32], reply: reply() });
+        assert_eq!(find(&store, two, &scope("a"), now()).await, None);
+        assert_eq!(find(&store, one, &scope("b"), now()).await, None);
+        for other in [
+            IdempotencyScope { actor: "token:2".to_owned(), ..scope("a") },
+            IdempotencyScope { route: "POST /nodes".to_owned(), ..scope("a") },
+        ] {
+            assert_eq!(find(&store, one, &other, now()).await, None);
+        }
+    }
+
+    async fn an_old_answer_is_not_given_and_makes_room(db) {
+        let store = open(&db).await;
+        let (one, two) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
+        let later = now() + Duration::from_secs(86_400);
+        keep(&store, one, &scope("a"), now()).await;
+        keep(&store, two, &scope("a"), now()).await;
+        assert_eq!(find(&store, one, &scope("a"), later).await, None);
+        keep(&store, one, &scope("a"), later).await;
+        assert!(find(&store, one, &scope("a"), later).await.is_some());
+
+        let mut tx = store.write(one, soon()).await.unwrap();
+        assert_eq!(idempotency::delete_records_before(&mut tx, later).await.unwrap(), 0);
+        let much_later = later + Duration::from_secs(1);
+        assert_eq!(idempotency::delete_records_before(&mut tx, much_later).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        assert!(find(&store, two, &scope("a"), now()).await.is_some(), "a neighbour's answers stay");
+    }
+}
+
+#[tokio::test]
+async fn postgres_lets_one_request_at_a_time_claim_a_key() {
+    let db = TestDatabase::postgres().await;
+    let store = open(&db).await;
+    let shop = tenant(&store, 1, "shop1").await;
+    let mut first = store.write(shop, soon()).await.unwrap();
+    assert_eq!(idempotency::claim(&mut first, &scope("a"), 1, now()).await.unwrap(), Some(None));
+    let mut second = store.write(shop, soon()).await.unwrap();
+    assert_eq!(idempotency::claim(&mut second, &scope("a"), 1, now()).await.unwrap(), None);
+    drop(second);
+    idempotency::insert_record(&mut first, &scope("a"), &[7; 32], &reply(), now()).await.unwrap();
+    first.commit().await.unwrap();
+    let mut third = store.write(shop, soon()).await.unwrap();
+    let found = idempotency::claim(&mut third, &scope("a"), 1, now()).await.unwrap();
+    assert!(matches!(found, Some(Some(_))), "free, and the answer is there: {found:?}");
+}

@@ -1,0 +1,225 @@
+//! Row security and roles on PostgreSQL, with the tenant's filter in the SQL left out: under a superuser's URL, which
+//! row security alone does not stop, and under the owner's.
+
+use super::*;
+use crate::tx::{Db, PlatformTx};
+use crate::value::{Value, params};
+use tokio_postgres::NoTls;
+
+/// Two tenants with a row each in a few tables, foreign keys included.
+struct World {
+    _db: TestDatabase,
+    store: Store,
+    one: TenantHandle,
+    two: TenantHandle,
+}
+
+const TABLES: [&str; 5] = ["api_tokens", "authors", "customers", "nodes", "outbox"];
+
+async fn world(db: TestDatabase) -> World {
+    let store = open(&db).await;
+    let (one, two) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
+    for tenant in [one, two] {
+        let mut tx = store.write(tenant, soon()).await.unwrap();
+        let owner = tx.tenant;
+        for (table, columns, values) in [
+            ("api_tokens", "tenant_id, id, name, role, hash, created_at", "$1, $2, 'x', 'admin', '\\x00', $3"),
+            ("authors", "tenant_id, id, login, display_name, created_at", "$1, $2, 'x', 'x', $3"),
+            ("customers", "tenant_id, id, email, created_at", "$1, $2, 'a@example.org', $3"),
+            (
+                "nodes",
+                "tenant_id, id, kind, status, author_id, created_at, updated_at, working_revision, version",
+                "$1, $2, 'post', 'draft', $2, $3, $3, 1, 1",
+            ),
+            ("outbox", "tenant_id, id, topic, subject_id, payload, occurred_at", "$1, $2, 'x', $2, '{}', $3"),
+        ] {
+            let sql = format!("INSERT INTO {table} ({columns}) VALUES ({values})");
+            tx.db.execute_one(table, &sql, params![owner, id(7), now()]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+    World { _db: db, store, one, two }
+}
+
+async fn superuser_and_owner() -> [World; 2] {
+    [world(TestDatabase::postgres().await).await, world(TestDatabase::postgres_as_owner().await).await]
+}
+
+async fn tenants_in(db: &mut Db, table: &str) -> Result<Vec<TenantId>, StoreError> {
+    let sql = format!("SELECT tenant_id FROM {table} ORDER BY tenant_id");
+    db.fetch("x", &sql, &[], |row| row.get("tenant_id")).await
+}
+
+#[track_caller]
+fn assert_denied<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
+    match answer {
+        Err(StoreError::Refused { reason, .. }) if reason.contains("42501") => {}
+        other => panic!("not denied: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_query_without_a_tenant_sees_its_own_rows_only() {
+    for world in superuser_and_owner().await {
+        for tenant in [world.one, world.two] {
+            for table in TABLES {
+                let mut tx = world.store.read(tenant, soon()).await.unwrap();
+                assert_eq!(tenants_in(&mut tx.db, table).await.unwrap(), [tenant.tenant_id()], "{table}");
+            }
+        }
+    }
+}
+
+/// Why the role is needed: what a superuser sees with a tenant set, but under its own name.
+#[tokio::test]
+async fn without_the_role_a_superuser_sees_every_tenant() {
+    let world = world(TestDatabase::postgres().await).await;
+    let client = world.store.pooled_client().await;
+    let sql = format!("BEGIN; SET LOCAL rustok.tenant_id = '{}'", world.one);
+    client.batch_execute(&sql).await.unwrap();
+    let rows = client.query("SELECT tenant_id FROM authors", &[]).await.unwrap();
+    assert_eq!(rows.len(), 2);
+    client.batch_execute("ROLLBACK").await.unwrap();
+}
+
+/// The owner's own name opens nothing either: row security is forced.
+#[tokio::test]
+async fn without_the_role_the_owner_sees_nothing() {
+    let world = world(TestDatabase::postgres_as_owner().await).await;
+    let client = world.store.pooled_client().await;
+    let sql = format!("BEGIN; SET LOCAL rustok.tenant_id = '{}'", world.one);
+    client.batch_execute(&sql).await.unwrap();
+    for table in TABLES {
+        let rows = client.query(&format!("SELECT tenant_id FROM {table}"), &[]).await.unwrap();
+        // The owner is a member of rustok_platform, whose work list it may read.
+        let expected = if table == "outbox" { 2 } else { 0 };
+        assert_eq!(rows.len(), expected, "{table}");
+    }
+    client.batch_execute("ROLLBACK").await.unwrap();
+}
+
+#[tokio::test]
+async fn the_role_without_a_tenant_sees_nothing() {
+    let world = world(TestDatabase::postgres().await).await;
+    let client = world.store.pooled_client().await;
+    // Never set in this session, and set in an earlier transaction: the setting is then empty, not missing.
+    for before in ["", "BEGIN; SET LOCAL rustok.tenant_id = 'x'; COMMIT;"] {
+        client.batch_execute(&format!("{before} BEGIN; SET LOCAL ROLE rustok_app")).await.unwrap();
+        for table in TABLES {
+            let rows = client.query(&format!("SELECT tenant_id FROM {table}"), &[]).await.unwrap();
+            assert!(rows.is_empty(), "{table}");
+        }
+        client.batch_execute("ROLLBACK").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn no_row_of_another_tenant_can_be_written() {
+    for world in superuser_and_owner().await {
+        let other: Value<'_> = world.two.tenant_id().into();
+        let insert = [other.clone(), id(8).into(), "y".into(), now().into()];
+        let mut tx = world.store.write(world.one, soon()).await.unwrap();
+        assert_denied(tx.db.execute("authors", INSERT_AUTHOR, &insert).await);
+
+        let mut tx = world.store.write(world.one, soon()).await.unwrap();
+        assert_denied(tx.db.execute("authors", "UPDATE authors SET tenant_id = $1", &[other.clone()]).await);
+
+        // Aimed at the other's row, or at all rows: only its own are there.
+        let mut tx = world.store.write(world.one, soon()).await.unwrap();
+        let aimed = "UPDATE outbox SET topic = 'mine' WHERE tenant_id = $1";
+        assert_eq!(tx.db.execute("outbox", aimed, &[other.clone()]).await.unwrap(), 0);
+        assert_eq!(tx.db.execute("outbox", "UPDATE outbox SET topic = 'mine'", &[]).await.unwrap(), 1);
+        assert_eq!(tx.db.execute("outbox", "DELETE FROM outbox WHERE tenant_id = $1", &[other]).await.unwrap(), 0);
+        assert_eq!(tx.db.execute("outbox", "DELETE FROM outbox", &[]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let mut tx = world.store.read(world.two, soon()).await.unwrap();
+        let topics = tx.db.fetch("outbox", "SELECT topic FROM outbox", &[], |row| row.get::<String>("topic"));
+        assert_eq!(topics.await.unwrap(), ["x"]);
+    }
+}
+
+/// A unique key and a foreign key are no windows: what a neighbour has neither clashes nor can be pointed to.
+#[tokio::test]
+async fn keys_tell_nothing_about_a_neighbour() {
+    for world in superuser_and_owner().await {
+        add_authors(&world.store, world.one, &["only-one"]).await;
+        add_authors(&world.store, world.two, &["only-one", "only-two"]).await;
+        let mut tx = world.store.read(world.two, soon()).await.unwrap();
+        let sql = "SELECT id FROM authors WHERE login = 'only-two'";
+        let theirs: Uuid = tx.db.fetch_optional("authors", sql, &[], |row| row.get("id")).await.unwrap().unwrap();
+        drop(tx);
+        let mut tx = world.store.write(world.one, soon()).await.unwrap();
+        let answer = tx.db.execute("nodes", "UPDATE nodes SET author_id = $1", params![theirs]).await;
+        match answer {
+            Err(StoreError::Refused { reason, .. }) => assert!(reason.contains("23503"), "{reason}"),
+            other => panic!("pointed at a neighbour's row: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_cannot_touch_the_platform() {
+    for world in superuser_and_owner().await {
+        for table in ["tenants", "tenant_hosts", "platform_tokens", "directory_version", "schema_migrations"] {
+            for sql in [format!("SELECT * FROM {table}"), format!("DELETE FROM {table}")] {
+                let mut tx = world.store.write(world.one, soon()).await.unwrap();
+                assert_denied(tx.db.execute("x", &sql, &[]).await);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_history_cannot_be_changed() {
+    let world = world(TestDatabase::postgres().await).await;
+    for table in [
+        "node_revisions", "node_history", "order_history", "order_lines", "stock_movements", "payments", "refunds",
+    ] {
+        for sql in [format!("UPDATE {table} SET tenant_id = tenant_id"), format!("DELETE FROM {table}")] {
+            let mut tx = world.store.write(world.one, soon()).await.unwrap();
+            assert_denied(tx.db.execute("x", &sql, &[]).await);
+        }
+    }
+}
+
+async fn platform(store: &Store) -> PlatformTx {
+    store.platform_write(soon()).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_platform_cannot_touch_tenant_data() {
+    for world in superuser_and_owner().await {
+        let client = world.store.pooled_client().await;
+        let sql = "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
+                   WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attname = 'tenant_id' \
+                   AND c.relname NOT IN ('tenant_hosts', 'outbox', 'due_work')";
+        let tables = client.query(sql, &[]).await.unwrap();
+        drop(client);
+        assert!(tables.len() > 20);
+        for table in tables {
+            let table: String = table.get(0);
+            for sql in [format!("SELECT * FROM {table}"), format!("DELETE FROM {table}")] {
+                assert_denied(platform(&world.store).await.db.execute("x", &sql, &[]).await);
+            }
+        }
+        // What workers claim, across tenants; they plan nothing and invent nothing.
+        let mut tx = platform(&world.store).await;
+        let both = [world.one.tenant_id(), world.two.tenant_id()];
+        assert_eq!(tenants_in(&mut tx.db, "outbox").await.unwrap(), both);
+        assert_eq!(tenants_in(&mut tx.db, "due_work").await.unwrap(), []);
+        for sql in ["INSERT INTO outbox SELECT * FROM outbox", "DELETE FROM due_work"] {
+            assert_denied(platform(&world.store).await.db.execute("x", sql, &[]).await);
+        }
+    }
+}
+
+/// Nobody gets out of a role by SQL that the storage room would have to send itself; the roles cannot log in.
+#[tokio::test]
+async fn nobody_logs_in_as_a_role_of_ours() {
+    let db = TestDatabase::postgres().await;
+    for role in ["rustok_app", "rustok_platform"] {
+        let mut config: tokio_postgres::Config = db.url().parse().unwrap();
+        let error = config.user(role).connect(NoTls).await.err().unwrap();
+        assert_eq!(error.code().unwrap().code(), "28000", "{error:?}");
+    }
+}

@@ -1,0 +1,272 @@
+//! What can go wrong on the way to a tenant, with the one place that maps it to a kind, a code and a public sentence.
+//!
+//! No public sentence repeats what the caller sent, and none tells about a tenant that the caller did not name.
+
+use rustok_core::error::{ErrorKind, FieldViolation, RichError};
+use std::borrow::Cow;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Why a text is not an identifier. The message is fit for the public.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum IdentifierError {
+    /// Nothing there.
+    #[error("must not be empty")]
+    Empty,
+    /// Longer than any identifier of its kind.
+    #[error("must have at most {max_bytes} bytes")]
+    TooLong {
+        /// The limit that was passed.
+        max_bytes: usize,
+    },
+    /// What follows the colon is not a port.
+    #[error("the port must be a number from 0 to 65535")]
+    InvalidPort,
+    /// Not a hostname.
+    #[error("must be a hostname")]
+    InvalidHost,
+    /// An IP address where only names are served.
+    #[error("must be a hostname, not an IP address")]
+    IpLiteral,
+    /// Not a slug.
+    #[error("must be 3 to 63 letters a to z, digits and hyphens, without a hyphen at an edge")]
+    InvalidSlug,
+    /// A slug that the platform keeps for itself.
+    #[error("is reserved")]
+    ReservedSlug,
+    /// A slug that could be taken for an id.
+    #[error("must not look like a UUID")]
+    UuidAsSlug,
+    /// Not a UUID.
+    #[error("must be a UUID")]
+    InvalidUuid,
+    /// A custom host that is some slug's own.
+    #[error("names below the base domain belong to slugs")]
+    BelowBaseDomain,
+}
+
+impl IdentifierError {
+    /// A stable code for a field of a validation problem.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "required",
+            Self::TooLong { .. } => "too_long",
+            Self::InvalidPort => "invalid_port",
+            Self::InvalidHost => "invalid_host",
+            Self::IpLiteral => "ip_literal",
+            Self::InvalidSlug => "invalid_slug",
+            Self::ReservedSlug => "reserved_slug",
+            Self::UuidAsSlug => "uuid_as_slug",
+            Self::InvalidUuid => "invalid_uuid",
+            Self::BelowBaseDomain => "below_base_domain",
+        }
+    }
+}
+
+/// Why there is no tenant to work for, or why the directory refused a change.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TenantError {
+    /// No tenant has that identifier. An answer, not a fault: a breaker never counts it.
+    #[error("no tenant has this identifier")]
+    NotFound,
+    /// The tenant is not served at the moment.
+    #[error("the tenant is suspended")]
+    Suspended,
+    /// The directory cannot be asked at the moment.
+    #[error("the tenant directory is unavailable, retry after {} ms", retry_after.as_millis())]
+    Unavailable {
+        /// When asking again can help.
+        retry_after: Duration,
+    },
+    /// What names the tenant is no identifier.
+    #[error("invalid tenant identifier: {0}")]
+    InvalidIdentifier(#[from] IdentifierError),
+    /// Two parts of one request name two tenants.
+    #[error("the host and the tenant header name different tenants")]
+    IdentifierMismatch,
+    /// What was sent to create or change a tenant is wrong.
+    #[error("the tenant is not valid: {} violation(s)", .0.len())]
+    Invalid(Vec<FieldViolation>),
+    /// Another tenant has that slug.
+    #[error("the slug is taken")]
+    SlugTaken,
+    /// Another tenant, or this one, has that host.
+    #[error("the host is taken")]
+    HostTaken,
+    /// Somebody else changed the tenant meanwhile.
+    #[error("the tenant has version {current_version} by now")]
+    VersionConflict {
+        /// The version that is stored.
+        current_version: i64,
+    },
+    /// A row of the directory breaks the rules. The text is for the inside only.
+    #[error("inconsistent tenant row: {0}")]
+    Inconsistent(String),
+}
+
+impl TenantError {
+    const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound => ErrorKind::NotFound,
+            Self::Suspended => ErrorKind::Forbidden,
+            Self::Unavailable { .. } => ErrorKind::Unavailable,
+            Self::InvalidIdentifier(_) | Self::IdentifierMismatch | Self::Invalid(_) => ErrorKind::Validation,
+            Self::SlugTaken | Self::HostTaken | Self::VersionConflict { .. } => ErrorKind::Conflict,
+            Self::Inconsistent(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// Code and public sentence; `None` where the kind's own say all that may be said.
+    fn public(&self) -> Option<(&'static str, Cow<'static, str>)> {
+        let (code, text) = match self {
+            Self::NotFound => ("tenant_not_found", "There is no shop or site at this address."),
+            Self::Suspended => ("tenant_suspended", "This shop or site is suspended."),
+            Self::Unavailable { .. } => (
+                "tenant_unavailable",
+                "The tenant directory cannot be reached at the moment. Try again later.",
+            ),
+            Self::InvalidIdentifier(reason) => {
+                let text = format!("The request does not name a tenant: {reason}.");
+                return Some(("invalid_tenant_identifier", text.into()));
+            }
+            Self::IdentifierMismatch => (
+                "tenant_identifier_mismatch",
+                "The host and the tenant header name different tenants.",
+            ),
+            Self::Invalid(_) => ("validation_failed", "The tenant is not valid."),
+            Self::SlugTaken => ("slug_taken", "The slug is taken."),
+            Self::HostTaken => ("host_taken", "The host is taken."),
+            Self::VersionConflict { .. } => (
+                "version_conflict",
+                "The tenant was changed meanwhile. Read it again.",
+            ),
+            Self::Inconsistent(_) => return None,
+        };
+        Some((code, text.into()))
+    }
+}
+
+impl From<TenantError> for RichError {
+    fn from(error: TenantError) -> Self {
+        let mut rich = Self::new(error.kind(), error.to_string());
+        if let Some((code, text)) = error.public() {
+            rich = rich.with_code(code).with_public(text);
+        }
+        match error {
+            TenantError::Unavailable { retry_after } => rich.with_retry_after(retry_after),
+            // What names the tenant is malformed, which is not the fault of a field: 400, not 422.
+            TenantError::InvalidIdentifier(_) | TenantError::IdentifierMismatch => rich.with_status(400),
+            TenantError::Invalid(violations) => rich.with_violations(violations),
+            TenantError::VersionConflict { current_version } => {
+                rich.with_extension("current_version", current_version)
+            }
+            _ => rich,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every variant with what it must become, typed by hand.
+    fn expected() -> Vec<(TenantError, ErrorKind, u16, &'static str)> {
+        let violation = FieldViolation::new("slug", "invalid_slug", "is wrong");
+        let retry_after = Duration::from_secs(3);
+        vec![
+            (
+                TenantError::NotFound,
+                ErrorKind::NotFound,
+                404,
+                "tenant_not_found",
+            ),
+            (
+                TenantError::Suspended,
+                ErrorKind::Forbidden,
+                403,
+                "tenant_suspended",
+            ),
+            (
+                TenantError::Unavailable { retry_after },
+                ErrorKind::Unavailable,
+                503,
+                "tenant_unavailable",
+            ),
+            (
+                IdentifierError::IpLiteral.into(),
+                ErrorKind::Validation,
+                400,
+                "invalid_tenant_identifier",
+            ),
+            (
+                TenantError::IdentifierMismatch,
+                ErrorKind::Validation,
+                400,
+                "tenant_identifier_mismatch",
+            ),
+            (
+                TenantError::Invalid(vec![violation]),
+                ErrorKind::Validation,
+                422,
+                "validation_failed",
+            ),
+            (TenantError::SlugTaken, ErrorKind::Conflict, 409, "slug_taken"),
+            (TenantError::HostTaken, ErrorKind::Conflict, 409, "host_taken"),
+            (
+                TenantError::VersionConflict { current_version: 4 },
+                ErrorKind::Conflict,
+                409,
+                "version_conflict",
+            ),
+        ]
+    }
+
+    #[test]
+    fn each_variant_has_its_kind_status_and_code() {
+        for (error, kind, status, code) in expected() {
+            let rich = RichError::from(error.clone());
+            assert_eq!(
+                (rich.kind(), rich.status(), rich.code()),
+                (kind, status, code),
+                "{error:?}"
+            );
+            assert!(
+                rich.public_message().is_some_and(|text| !text.is_empty()),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_caller_needs_travels_with_it() {
+        let retry_after = Duration::from_secs(3);
+        assert_eq!(
+            RichError::from(TenantError::Unavailable { retry_after }).retry_after(),
+            Some(retry_after)
+        );
+        let violation = FieldViolation::new("slug", "invalid_slug", "is wrong");
+        let invalid = RichError::from(TenantError::Invalid(vec![violation.clone()]));
+        assert_eq!(invalid.violations(), [violation]);
+        let conflict = RichError::from(TenantError::VersionConflict { current_version: 4 });
+        let body: serde_json::Value = serde_json::from_slice(&conflict.to_response().to_json()).unwrap();
+        assert_eq!(body["current_version"], 4);
+    }
+
+    #[test]
+    fn a_broken_row_says_nothing_outside() {
+        let rich = RichError::from(TenantError::Inconsistent("canary-7".into()));
+        assert_eq!(rich.kind(), ErrorKind::Internal);
+        let body = String::from_utf8(rich.to_response().to_json()).unwrap();
+        assert!(!body.contains("canary-7"), "{body}");
+    }
+
+    #[test]
+    fn the_public_sentence_names_the_fault_of_an_identifier() {
+        let rich = RichError::from(TenantError::from(IdentifierError::IpLiteral));
+        assert_eq!(
+            rich.public_message(),
+            Some("The request does not name a tenant: must be a hostname, not an IP address.")
+        );
+    }
+}

@@ -1,0 +1,389 @@
+//! The settings that a tenant owns. They are stored as one JSON document; a member that is missing has its default.
+//!
+//! Reading a stored document never fails on a member that a newer version wrote. Nothing that a person sends becomes
+//! a setting without [`TenantSettings::checked`].
+
+use crate::host::{Hostname, split_port};
+use rustok_core::error::FieldViolation;
+use rustok_core::money::{Currency, MoneyError};
+use serde::{Deserialize, Serialize};
+
+/// The longest language tag that is accepted (RFC 5646, 4.4.1 recommends room for 35).
+pub const MAX_LOCALE_BYTES: usize = 35;
+
+/// The most locales a tenant may list.
+pub const MAX_LOCALES: usize = 50;
+
+/// The most CORS origins a tenant may list: the whole list is compared with every cross-origin request.
+pub const MAX_CORS_ORIGINS: usize = 50;
+
+/// The longest time an unconfirmed order may hold stock: 30 days, in minutes.
+pub const MAX_PENDING_ORDER_TTL_MINUTES: u32 = 43_200;
+
+/// What a tenant can set about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TenantSettings {
+    /// ISO 4217 code of the currency that is taken where none is named. Default `USD`.
+    pub default_currency: String,
+    /// Language tag (BCP 47) that is taken where none is asked for, the end of every fallback chain. Default `en`.
+    pub default_locale: String,
+    /// The locales that the tenant publishes in, the default one among them.
+    pub locales: Vec<String>,
+    /// Origins (RFC 6454) whose scripts may read the store API, such as `https://shop.example`; `*` is every one.
+    pub cors_origins: Vec<String>,
+    /// Minutes after which an order that nobody confirmed is cancelled, 1 to 43,200. Default 60.
+    pub pending_order_ttl_minutes: u32,
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        Self {
+            default_currency: "USD".to_owned(),
+            default_locale: "en".to_owned(),
+            locales: vec!["en".to_owned()],
+            cors_origins: Vec::new(),
+            pending_order_ttl_minutes: 60,
+        }
+    }
+}
+
+impl TenantSettings {
+    /// The default currency, typed.
+    ///
+    /// # Errors
+    /// The stored code is not a currency; cannot happen to settings that were [`Self::checked`].
+    pub fn currency(&self) -> Result<Currency, MoneyError> {
+        Currency::parse(&self.default_currency)
+    }
+
+    /// Whether a script of `origin`, as a browser writes it into `Origin`, may read the store API.
+    #[must_use]
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        // A browser sends the canonical form (Fetch, 3.2), which is what `checked` keeps.
+        self.cors_origins
+            .iter()
+            .any(|allowed| allowed == "*" || allowed == origin)
+    }
+
+    /// The settings in canonical form, or everything that is wrong with them. `at` is the JSON pointer of the
+    /// settings in the document that was sent, such as `#/settings`.
+    ///
+    /// Locales get the case of RFC 5646, 2.1.1 and the default one is added to the list; origins get the form that a
+    /// browser sends; what is listed twice is kept once.
+    ///
+    /// # Errors
+    /// One violation for each thing that is wrong.
+    pub fn checked(self, at: &str) -> Result<Self, Vec<FieldViolation>> {
+        let mut found = Vec::new();
+        if let Err(error) = self.currency() {
+            found.push(FieldViolation::new(
+                format!("{at}/default_currency"),
+                "invalid_currency",
+                error.to_string(),
+            ));
+        }
+        if !(1..=MAX_PENDING_ORDER_TTL_MINUTES).contains(&self.pending_order_ttl_minutes) {
+            let detail = format!("must be 1 to {MAX_PENDING_ORDER_TTL_MINUTES} minutes");
+            found.push(FieldViolation::new(
+                format!("{at}/pending_order_ttl_minutes"),
+                "out_of_range",
+                detail,
+            ));
+        }
+        let default_locale = canonical_locale(&self.default_locale).unwrap_or_else(|| {
+            found.push(FieldViolation::new(
+                format!("{at}/default_locale"),
+                "invalid_locale",
+                INVALID_LOCALE,
+            ));
+            String::new()
+        });
+        let mut locales = each(
+            &self.locales,
+            &format!("{at}/locales"),
+            MAX_LOCALES,
+            &mut found,
+            |text| canonical_locale(text).ok_or(("invalid_locale", INVALID_LOCALE)),
+        );
+        if !locales.contains(&default_locale) {
+            locales.insert(0, default_locale.clone());
+        }
+        let origins = format!("{at}/cors_origins");
+        let cors_origins = each(
+            &self.cors_origins,
+            &origins,
+            MAX_CORS_ORIGINS,
+            &mut found,
+            |text| canonical_origin(text).ok_or(("invalid_origin", INVALID_ORIGIN)),
+        );
+        if found.is_empty() {
+            Ok(Self {
+                default_locale,
+                locales,
+                cors_origins,
+                ..self
+            })
+        } else {
+            Err(found)
+        }
+    }
+}
+
+const INVALID_LOCALE: &str = "must be a language tag such as en or pt-BR";
+const INVALID_ORIGIN: &str = "must be * or an origin such as https://shop.example, without a path";
+
+/// Puts every item into canonical form, keeps the first of equal ones and notes what is wrong.
+fn each(
+    items: &[String],
+    at: &str,
+    max: usize,
+    found: &mut Vec<FieldViolation>,
+    canonical: impl Fn(&str) -> Result<String, (&'static str, &'static str)>,
+) -> Vec<String> {
+    if items.len() > max {
+        // The items are not looked at: a list of a million wrong ones must not make a million violations.
+        found.push(FieldViolation::new(
+            at,
+            "too_many_items",
+            format!("at most {max} items"),
+        ));
+        return Vec::new();
+    }
+    let mut kept = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        match canonical(item) {
+            Ok(item) if kept.contains(&item) => {}
+            Ok(item) => kept.push(item),
+            Err((code, detail)) => found.push(FieldViolation::new(format!("{at}/{index}"), code, detail)),
+        }
+    }
+    kept
+}
+
+/// A well-formed language tag (RFC 5646, 2.1: language of 2 or 3 letters, then subtags of 2 to 8 letters or digits)
+/// in its conventional case. Single-letter subtags (extensions, private use) are refused: nothing here gives them a
+/// meaning.
+fn canonical_locale(text: &str) -> Option<String> {
+    if text.len() > MAX_LOCALE_BYTES {
+        return None;
+    }
+    let mut subtags = text.split('-');
+    let language = subtags
+        .next()
+        .filter(|tag| matches!(tag.len(), 2 | 3) && letters(tag))?;
+    let mut out = language.to_ascii_lowercase();
+    for tag in subtags {
+        if !(2..=8).contains(&tag.len()) || !tag.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return None;
+        }
+        let lower = tag.to_ascii_lowercase();
+        out.push('-');
+        match tag.len() {
+            2 => out.push_str(&tag.to_ascii_uppercase()),
+            4 if letters(tag) => {
+                out.push_str(&lower[..1].to_ascii_uppercase());
+                out.push_str(&lower[1..]);
+            }
+            _ => out.push_str(&lower),
+        }
+    }
+    Some(out)
+}
+
+fn letters(tag: &str) -> bool {
+    tag.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+/// `*`, or scheme, canonical host and port as a browser serialises them (RFC 6454, 6.2): no default port, no path.
+fn canonical_origin(text: &str) -> Option<String> {
+    if text == "*" {
+        return Some(text.to_owned());
+    }
+    let (scheme, authority) = text.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let default_port = match scheme.as_str() {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let (name, port) = split_port(authority).ok()?;
+    // A storefront under development lives on an address as often as on a name.
+    let host = Hostname::parse_without_port(name, true).ok()?;
+    Some(match port {
+        Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
+        _ => format!("{scheme}://{host}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn owned(items: &[&str]) -> Vec<String> {
+        items.iter().map(|&item| item.to_owned()).collect()
+    }
+
+    #[test]
+    fn missing_members_have_their_defaults_and_unknown_ones_are_passed_over() {
+        let settings: TenantSettings =
+            serde_json::from_str(r#"{"locales":["de"],"from_the_future":1}"#).unwrap();
+        assert_eq!(
+            settings,
+            TenantSettings {
+                locales: owned(&["de"]),
+                ..TenantSettings::default()
+            }
+        );
+        let empty: TenantSettings = serde_json::from_str("{}").unwrap();
+        assert_eq!(empty.default_currency, "USD");
+        assert_eq!(empty.default_locale, "en");
+        assert_eq!(empty.pending_order_ttl_minutes, 60);
+        assert_eq!(empty.clone().checked("#"), Ok(empty));
+    }
+
+    #[test]
+    fn json_round_trips() {
+        let settings = TenantSettings {
+            cors_origins: owned(&["https://a.example"]),
+            ..Default::default()
+        };
+        let json = serde_json::to_string(&settings).unwrap();
+        assert_eq!(serde_json::from_str::<TenantSettings>(&json).unwrap(), settings);
+    }
+
+    #[test]
+    fn canonical_form_is_kept() {
+        let settings = TenantSettings {
+            default_currency: "EUR".into(),
+            default_locale: "PT-br".into(),
+            locales: owned(&["EN", "zh-hant-tw", "en", "es-419", "sl-ROZAJ"]),
+            cors_origins: owned(&[
+                "HTTPS://Shop.Example:443",
+                "https://shop.example",
+                "http://bücher.example:8080",
+                "http://127.0.0.1:3000",
+                "http://[0::1]:80",
+                "*",
+            ]),
+            pending_order_ttl_minutes: 1,
+        };
+        let checked = settings.checked("#/settings").unwrap();
+        assert_eq!(checked.default_locale, "pt-BR");
+        assert_eq!(
+            checked.locales,
+            ["pt-BR", "en", "zh-Hant-TW", "es-419", "sl-rozaj"]
+        );
+        assert_eq!(
+            checked.cors_origins,
+            [
+                "https://shop.example",
+                "http://xn--bcher-kva.example:8080",
+                "http://127.0.0.1:3000",
+                "http://[::1]",
+                "*"
+            ]
+        );
+        assert_eq!(checked.currency().unwrap().code(), "EUR");
+        assert_eq!(checked.clone().checked("#"), Ok(checked));
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_with_their_place() {
+        let settings = TenantSettings {
+            default_currency: "usd".into(),
+            default_locale: "e".into(),
+            locales: owned(&["en", "x-private", "en_US"]),
+            cors_origins: owned(&[
+                "https://ok.example",
+                "https://ok.example/",
+                "ftp://ok.example",
+                "null",
+            ]),
+            pending_order_ttl_minutes: 0,
+        };
+        let found = settings.checked("#/settings").unwrap_err();
+        let told: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();
+        assert_eq!(
+            told,
+            [
+                ("#/settings/default_currency", "invalid_currency"),
+                ("#/settings/pending_order_ttl_minutes", "out_of_range"),
+                ("#/settings/default_locale", "invalid_locale"),
+                ("#/settings/locales/1", "invalid_locale"),
+                ("#/settings/locales/2", "invalid_locale"),
+                ("#/settings/cors_origins/1", "invalid_origin"),
+                ("#/settings/cors_origins/2", "invalid_origin"),
+                ("#/settings/cors_origins/3", "invalid_origin"),
+            ]
+        );
+    }
+
+    #[test]
+    fn long_lists_and_times_are_refused_as_a_whole() {
+        let settings = TenantSettings {
+            locales: vec!["?".into(); MAX_LOCALES + 1],
+            cors_origins: vec!["?".into(); MAX_CORS_ORIGINS + 1],
+            pending_order_ttl_minutes: MAX_PENDING_ORDER_TTL_MINUTES + 1,
+            ..TenantSettings::default()
+        };
+        let found = settings.checked("#").unwrap_err();
+        let told: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();
+        assert_eq!(
+            told,
+            [
+                ("#/pending_order_ttl_minutes", "out_of_range"),
+                ("#/locales", "too_many_items"),
+                ("#/cors_origins", "too_many_items")
+            ]
+        );
+    }
+
+    #[test]
+    fn bad_origins_are_refused() {
+        for origin in [
+            "",
+            "shop.example",
+            "https://",
+            "https://a@b.example",
+            "https://a.example?x",
+            "https://a.example:99999",
+            "https://*.example",
+            "javascript://a.example",
+        ] {
+            assert_eq!(canonical_origin(origin), None, "{origin}");
+        }
+    }
+
+    #[test]
+    fn only_listed_origins_are_allowed() {
+        let mut settings = TenantSettings {
+            cors_origins: owned(&["https://a.example"]),
+            ..TenantSettings::default()
+        };
+        assert!(settings.allows_origin("https://a.example"));
+        for origin in [
+            "http://a.example",
+            "https://a.example.evil",
+            "https://a.example:444",
+            "null",
+            "",
+        ] {
+            assert!(!settings.allows_origin(origin), "{origin}");
+        }
+        settings.cors_origins.push("*".into());
+        assert!(settings.allows_origin("https://anyone.example"));
+        assert!(!TenantSettings::default().allows_origin("https://a.example"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_canonical_locale_stays_as_it_is(raw in "[a-zA-Z]{1,4}(-[a-zA-Z0-9]{1,9}){0,3}") {
+            if let Some(first) = canonical_locale(&raw) {
+                prop_assert!(first.eq_ignore_ascii_case(&raw));
+                prop_assert_eq!(canonical_locale(&first), Some(first));
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! A tenant's slug: its short name in hostnames, on the command line and in `X-Tenant-ID`.
+//!
+//! It must never be mistaken for something else: for a UUID, for a hostname of another script, or for a name that
+//! belongs to the platform.
+
+use crate::error::IdentifierError;
+use crate::host::{MAX_LABEL_BYTES, is_label};
+use std::fmt;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The shortest slug.
+pub const MIN_SLUG_BYTES: usize = 3;
+
+/// The longest slug: it has to fit into one DNS label.
+pub const MAX_SLUG_BYTES: usize = MAX_LABEL_BYTES;
+
+/// Names that belong to the platform or that people would take for it. Sorted, so that it can be searched.
+#[rustfmt::skip]
+const RESERVED_SLUGS: [&str; 44] = [
+    "abuse", "account", "accounts", "admin", "administrator", "anonymous", "api", "assets", "auth",
+    "autoconfig", "autodiscover", "billing", "cdn", "dashboard", "ftp", "health", "hostmaster", "imap",
+    "internal", "livez", "localhost", "login", "mail", "metrics", "mta-sts", "null", "platform", "pop",
+    "postmaster", "problems", "readyz", "root", "rustok", "security", "smtp", "static", "status",
+    "support", "system", "tenant", "undefined", "webmaster", "wpad", "www",
+];
+
+/// A tenant's slug: 3 to 63 of `[a-z0-9-]` without a hyphen at an edge, not reserved and not a UUID.
+///
+/// Cloning does not copy the text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TenantSlug(Arc<str>);
+
+impl TenantSlug {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn parse(raw: &str) -> Result<Self, IdentifierError> {
+        if raw.is_empty() {
+            return Err(IdentifierError::Empty);
+        }
+        if raw.len() > MAX_SLUG_BYTES {
+            return Err(IdentifierError::TooLong {
+                max_bytes: MAX_SLUG_BYTES,
+            });
+        }
+        let slug = raw.to_ascii_lowercase();
+        // `xn--` would make the slug's hostname an internationalised name that looks like another one.
+        if slug.len() < MIN_SLUG_BYTES || !is_label(&slug) || slug.starts_with("xn--") {
+            return Err(IdentifierError::InvalidSlug);
+        }
+        if RESERVED_SLUGS.binary_search(&slug.as_str()).is_ok() {
+            return Err(IdentifierError::ReservedSlug);
+        }
+        // Also the form without hyphens: `slug_or_id` must never have to choose.
+        if Uuid::try_parse(&slug).is_ok() {
+            return Err(IdentifierError::UuidAsSlug);
+        }
+        Ok(Self(slug.into()))
+    }
+}
+
+impl fmt::Display for TenantSlug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UUID: &str = "018f4e6a-7b1c-7def-8abc-0123456789ab";
+
+    #[test]
+    fn reserved_slugs_are_sorted_and_would_otherwise_be_slugs() {
+        assert!(RESERVED_SLUGS.is_sorted());
+        for slug in RESERVED_SLUGS {
+            assert!(slug.len() >= MIN_SLUG_BYTES && is_label(slug), "{slug}");
+            assert_eq!(TenantSlug::parse(slug), Err(IdentifierError::ReservedSlug));
+            assert_eq!(
+                TenantSlug::parse(&slug.to_uppercase()),
+                Err(IdentifierError::ReservedSlug)
+            );
+        }
+        for slug in ["www", "api", "admin", "platform"] {
+            assert!(RESERVED_SLUGS.contains(&slug));
+        }
+    }
+
+    #[test]
+    fn slugs_follow_the_rules() {
+        for slug in ["demo", "a-b", "123", "shop1", "a--b", &"a".repeat(63)] {
+            assert_eq!(TenantSlug::parse(slug).unwrap().as_str(), slug);
+        }
+        assert_eq!(TenantSlug::parse("DeMo"), TenantSlug::parse("demo"));
+        for slug in [
+            "ab",
+            "-ab",
+            "ab-",
+            "a_b",
+            "a.b",
+            "a b",
+            " abc",
+            "abc ",
+            "ünï",
+            "Ünï",
+            "xn--bcher-kva",
+            "XN--abc",
+        ] {
+            assert_eq!(
+                TenantSlug::parse(slug),
+                Err(IdentifierError::InvalidSlug),
+                "{slug}"
+            );
+        }
+        assert_eq!(TenantSlug::parse(""), Err(IdentifierError::Empty));
+        assert_eq!(
+            TenantSlug::parse(&"a".repeat(64)),
+            Err(IdentifierError::TooLong { max_bytes: 63 })
+        );
+    }
+
+    #[test]
+    fn what_parses_as_a_uuid_is_never_a_slug() {
+        for slug in [UUID, &UUID.replace('-', ""), &UUID.to_uppercase()] {
+            assert_eq!(TenantSlug::parse(slug), Err(IdentifierError::UuidAsSlug));
+        }
+    }
+}

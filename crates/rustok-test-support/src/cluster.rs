@@ -1,0 +1,232 @@
+//! The PostgreSQL server that tests share: one thread with one connection creates and drops their databases.
+//!
+//! Each process makes a migrated template once; a test's database is a copy of it. A thread of its own, because every
+//! test has its own runtime, and a connection dies with the runtime that made it.
+
+use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
+use std::hash::BuildHasher;
+use std::sync::{OnceLock, mpsc as blocking};
+use tokio::sync::{mpsc, oneshot};
+use tokio_postgres::{Client, Config, NoTls};
+
+const URL: &str = "RUSTOK_TEST_POSTGRES_URL";
+const OWNER_URL: &str = "RUSTOK_TEST_POSTGRES_OWNER_URL";
+
+/// Who owns a database and whom its URL names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Superuser,
+    Plain,
+}
+
+/// What a database starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    Empty,
+    Migrated,
+}
+
+/// A database that was made.
+pub(crate) struct Made {
+    pub(crate) name: String,
+    pub(crate) url: String,
+    pub(crate) superuser_url: String,
+}
+
+enum Task {
+    Create { owner: Owner, start: Start, made: oneshot::Sender<Result<Made, String>> },
+    Drop { name: String, dropped: blocking::Sender<()> },
+}
+
+static KEEPER: OnceLock<mpsc::UnboundedSender<Task>> = OnceLock::new();
+
+pub(crate) async fn create(owner: Owner, start: Start) -> Made {
+    variable(URL);
+    if owner == Owner::Plain {
+        variable(OWNER_URL);
+    }
+    let (made, answer) = oneshot::channel();
+    keeper().send(Task::Create { owner, start, made }).ok();
+    match answer.await {
+        Ok(Ok(made)) => made,
+        Ok(Err(error)) => panic!("no test database: {error}"),
+        Err(_) => panic!("no test database: the server of {URL} went away"),
+    }
+}
+
+/// Waits until the database is gone, so that none is left when the process ends.
+pub(crate) fn drop_database(name: &str) {
+    let (dropped, answer) = blocking::channel();
+    if keeper().send(Task::Drop { name: name.to_owned(), dropped }).is_ok() {
+        answer.recv().ok();
+    }
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with scripts/test"))
+}
+
+fn keeper() -> &'static mpsc::UnboundedSender<Task> {
+    KEEPER.get_or_init(|| {
+        let (tasks, inbox) = mpsc::unbounded_channel();
+        std::thread::Builder::new()
+            .name("test-databases".to_owned())
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(keep(inbox));
+            })
+            .unwrap();
+        tasks
+    })
+}
+
+async fn keep(mut inbox: mpsc::UnboundedReceiver<Task>) {
+    let mut cluster = match Cluster::connect().await {
+        Ok(cluster) => cluster,
+        Err(error) => {
+            // Every caller is told the same.
+            while let Some(task) = inbox.recv().await {
+                if let Task::Create { made, .. } = task {
+                    made.send(Err(error.clone())).ok();
+                }
+            }
+            return;
+        }
+    };
+    while let Some(task) = inbox.recv().await {
+        match task {
+            Task::Create { owner, start, made } => {
+                made.send(cluster.create(owner, start).await).ok();
+            }
+            Task::Drop { name, dropped } => {
+                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                cluster.client.batch_execute(&sql).await.ok();
+                dropped.send(()).ok();
+            }
+        }
+    }
+}
+
+struct Cluster {
+    client: Client,
+    /// `rustok_test_` and what tells this process from others: the start of its databases' names.
+    run: String,
+    made: u32,
+    templates: Vec<(Owner, String)>,
+}
+
+impl Cluster {
+    async fn connect() -> Result<Self, String> {
+        let number = std::hash::RandomState::new().hash_one(std::process::id());
+        let run = format!("rustok_test_{number:016x}");
+        let mut config: Config = variable(URL).parse().map_err(|error| format!("{URL}: {error}"))?;
+        // The name says that this process lives, see `sweep`.
+        let (client, connection) = config
+            .application_name(&run)
+            .connect(NoTls)
+            .await
+            .map_err(|error| format!("cannot connect to the server of {URL}: {error}"))?;
+        drop(tokio::spawn(connection));
+        let cluster = Self { client, run, made: 0, templates: Vec::new() };
+        cluster.sweep().await?;
+        Ok(cluster)
+    }
+
+    /// Drops what processes left behind that were killed.
+    async fn sweep(&self) -> Result<(), String> {
+        let sql = "SELECT datname FROM pg_database d WHERE datname ~ '^rustok_test_[0-9a-f]{16}_' AND NOT EXISTS \
+                   (SELECT FROM pg_stat_activity a WHERE a.application_name = left(d.datname, 28))";
+        for row in self.client.query(sql, &[]).await.map_err(told)? {
+            let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", row.get::<_, String>(0));
+            // Another process may be at it too.
+            self.client.batch_execute(&sql).await.ok();
+        }
+        Ok(())
+    }
+
+    async fn create(&mut self, owner: Owner, start: Start) -> Result<Made, String> {
+        let template = match start {
+            Start::Empty => "template0".to_owned(),
+            Start::Migrated => self.template(owner).await?,
+        };
+        self.copy(&template, owner).await
+    }
+
+    async fn copy(&mut self, template: &str, owner: Owner) -> Result<Made, String> {
+        self.made += 1;
+        let name = format!("{}_{}", self.run, self.made);
+        let url = variable(if owner == Owner::Plain { OWNER_URL } else { URL });
+        let config: Config = url.parse().map_err(|error| format!("{owner:?}: {error}"))?;
+        let user = config.get_user().ok_or("the URL names no user")?;
+        // A copy of the template's files: several times faster than through the log where fsync is off.
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {template} OWNER \"{user}\" STRATEGY file_copy");
+        self.client.batch_execute(&sql).await.map_err(told)?;
+        let made = Made {
+            url: with_database(&url, &name),
+            superuser_url: with_database(&variable(URL), &name),
+            name,
+        };
+        Ok(made)
+    }
+
+    /// The migrated database that others are copied from.
+    async fn template(&mut self, owner: Owner) -> Result<String, String> {
+        if let Some((_, name)) = self.templates.iter().find(|(whose, _)| *whose == owner) {
+            return Ok(name.clone());
+        }
+        let made = self.copy("template0", owner).await?;
+        if owner == Owner::Plain {
+            self.lend_roles().await?;
+        }
+        let url = DatabaseUrl::parse(&made.url).map_err(|error| error.to_string())?;
+        let store = Store::open(StoreConfig::new(url), Opener::Server).await;
+        drop(store.map_err(|error| format!("cannot migrate: {error}"))?);
+        self.templates.push((owner, made.name.clone()));
+        Ok(made.name)
+    }
+
+    /// From PostgreSQL 16 on, a role with CREATEROLE may only grant roles that it made itself. On a server where
+    /// somebody else migrated first, the plain owner gets them from the superuser.
+    async fn lend_roles(&self) -> Result<(), String> {
+        let config: Config = variable(OWNER_URL).parse().map_err(|error| format!("{OWNER_URL}: {error}"))?;
+        let user = config.get_user().ok_or("the URL names no user")?;
+        let sql = "SELECT rolname FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform') \
+                   AND current_setting('server_version_num')::int >= 160000";
+        for row in self.client.query(sql, &[]).await.map_err(told)? {
+            let sql = format!("GRANT {} TO \"{user}\"", row.get::<_, String>(0));
+            self.client.batch_execute(&sql).await.map_err(told)?;
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
+fn told(error: tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned())
+}
+
+/// `url` with another database's name in the place of its own.
+fn with_database(url: &str, name: &str) -> String {
+    let (base, query) = url.split_once('?').map_or((url, ""), |(base, query)| (base, query));
+    let start = base.find("://").map_or(0, |at| at + 3);
+    let base = base[start..].find('/').map_or(base, |at| &base[..start + at]);
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("{base}/{name}{mark}{query}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_database_of_a_url_changes() {
+        for (url, changed) in [
+            ("postgres://u@h:1/postgres", "postgres://u@h:1/x"),
+            ("postgres://u@h:1", "postgres://u@h:1/x"),
+            ("postgres://u:p@h/a?sslmode=disable", "postgres://u:p@h/x?sslmode=disable"),
+            ("postgres:///a?host=/run/pg", "postgres:///x?host=/run/pg"),
+        ] {
+            assert_eq!(with_database(url, "x"), changed);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! A database per test, on either system, gone when the test is.
+//!
+//! It must never skip: a test that asks for PostgreSQL without one fails and says how to get it.
+
+use crate::cluster::{self, Owner, Start};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A database that belongs to one test. Dropped, it is deleted, whoever is still connected.
+#[derive(Debug)]
+pub struct TestDatabase {
+    url: String,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Sqlite { file: PathBuf, _folder: TempDir },
+    Postgres { name: String, superuser_url: String },
+}
+
+impl TestDatabase {
+    /// A SQLite file that does not exist yet, in a folder of its own: whoever opens it first creates the schema.
+    ///
+    /// # Panics
+    /// When no temporary folder can be made.
+    #[must_use]
+    pub fn sqlite() -> Self {
+        let folder = tempfile::Builder::new().prefix("rustok-test-").tempdir().unwrap();
+        let file = folder.path().join("rustok.db");
+        Self { url: format!("sqlite://{}", file.display()), place: Place::Sqlite { file, _folder: folder } }
+    }
+
+    /// A PostgreSQL database with the current schema; its URL is a superuser's.
+    ///
+    /// # Panics
+    /// Without `RUSTOK_TEST_POSTGRES_URL`, or when that server does not do as it is told.
+    pub async fn postgres() -> Self {
+        Self::create(Owner::Superuser, Start::Migrated).await
+    }
+
+    /// A PostgreSQL database with the current schema, made and owned by a plain role; its URL is that role's.
+    ///
+    /// # Panics
+    /// Without `RUSTOK_TEST_POSTGRES_URL` and `RUSTOK_TEST_POSTGRES_OWNER_URL`.
+    pub async fn postgres_as_owner() -> Self {
+        Self::create(Owner::Plain, Start::Migrated).await
+    }
+
+    /// A PostgreSQL database without any schema; its URL is a superuser's.
+    ///
+    /// # Panics
+    /// As [`Self::postgres`].
+    pub async fn postgres_empty() -> Self {
+        Self::create(Owner::Superuser, Start::Empty).await
+    }
+
+    /// A PostgreSQL database without any schema, owned by a plain role; its URL is that role's.
+    ///
+    /// # Panics
+    /// As [`Self::postgres_as_owner`].
+    pub async fn postgres_empty_as_owner() -> Self {
+        Self::create(Owner::Plain, Start::Empty).await
+    }
+
+    async fn create(owner: Owner, start: Start) -> Self {
+        let made = cluster::create(owner, start).await;
+        Self { url: made.url, place: Place::Postgres { name: made.name, superuser_url: made.superuser_url } }
+    }
+
+    /// What goes into `RUSTOK_DATABASE_URL`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether this is PostgreSQL.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.place, Place::Postgres { .. })
+    }
+
+    /// A superuser's URL of this database, for a look behind the server's back.
+    ///
+    /// # Panics
+    /// On SQLite, which knows no users.
+    #[must_use]
+    pub fn superuser_url(&self) -> &str {
+        match &self.place {
+            Place::Postgres { superuser_url, .. } => superuser_url,
+            Place::Sqlite { .. } => panic!("SQLite has no superuser"),
+        }
+    }
+
+    /// The SQLite file, for a look behind the server's back.
+    ///
+    /// # Panics
+    /// On PostgreSQL.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match &self.place {
+            Place::Sqlite { file, .. } => file,
+            Place::Postgres { .. } => panic!("PostgreSQL is not a file"),
+        }
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if let Place::Postgres { name, .. } = &self.place {
+            cluster::drop_database(name);
+        }
+    }
+}
+
+/// Writes each test once and runs it on both databases, as `name::sqlite` and `name::postgres`.
+///
+/// ```ignore
+/// both_databases! {
+///     /// What it shows.
+///     async fn an_order_is_kept(db) {
+///         let store = open(&db).await;
+///     }
+/// }
+/// ```
+///
+/// `db` is a [`TestDatabase`]. The crate that uses this needs tokio with its macros.
+#[macro_export]
+macro_rules! both_databases {
+    ($($(#[$meta:meta])* async fn $name:ident($db:ident) $body:block)+) => {$(
+        $(#[$meta])*
+        #[cfg(test)]
+        mod $name {
+            use super::*;
+
+            async fn case($db: $crate::TestDatabase) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                case($crate::TestDatabase::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                case($crate::TestDatabase::postgres().await).await;
+            }
+        }
+    )+};
+}

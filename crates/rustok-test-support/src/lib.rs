@@ -1,0 +1,12 @@
+//! What tests need and cannot make themselves in a line: a database of their own, and the real server beside them.
+//!
+//! For dev-dependencies only. Its public names must never show a type of `rustok-storage`: that crate's own unit
+//! tests use this one, and would meet the same type twice.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod cluster;
+pub mod database;
+pub mod server;
+
+pub use database::TestDatabase;
+pub use server::{Finished, ServerCommand, TestServer};

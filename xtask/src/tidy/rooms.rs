@@ -1,0 +1,255 @@
+//! Who may depend on whom: the rooms of ARCHITECTURE.md as a table.
+//!
+//! Must never read a file: it judges one dependency at a time. A new crate gets its row here first.
+
+use super::Breach;
+
+/// One dependency of a workspace crate, as `cargo metadata` tells it.
+#[derive(Debug)]
+pub(crate) struct Edge<'a> {
+    /// The workspace crate.
+    pub(crate) from: &'a str,
+    /// What it depends on, inside or outside of the workspace.
+    pub(crate) to: &'a str,
+    /// A dev-dependency.
+    pub(crate) for_tests: bool,
+    pub(crate) optional: bool,
+    pub(crate) features: &'a [String],
+}
+
+/// The pure rooms: no I/O, no clock, no HTTP, no SQL; they depend on core only, never on each other.
+pub(crate) const DOMAIN: [&str; 5] = [
+    "rustok-tenancy",
+    "rustok-auth",
+    "rustok-content",
+    "rustok-commerce",
+    "rustok-events",
+];
+
+/// The rooms below the use cases that may be named beside [`DOMAIN`]; `None` for a crate that has no row.
+fn rooms_below(from: &str) -> Option<(&'static [&'static str], bool)> {
+    const CORE: &[&str] = &["rustok-core"];
+    Some(match from {
+        "rustok-core" | "xtask" => (&[], false),
+        domain if DOMAIN.contains(&domain) => (CORE, false),
+        "rustok-telemetry" => (CORE, false),
+        "rustok-import" | "rustok-storage" => (CORE, true),
+        "rustok-test-support" => (&["rustok-core", "rustok-storage"], true),
+        "rustok-app" => (&["rustok-core", "rustok-storage", "rustok-import"], true),
+        "rustok-server" => (
+            &[
+                "rustok-core",
+                "rustok-storage",
+                "rustok-import",
+                "rustok-app",
+                "rustok-telemetry",
+            ],
+            true,
+        ),
+        _ => return None,
+    })
+}
+
+/// Outside crates that only some rooms may know.
+const KEPT: &[(&[&str], &[&str], &str)] = &[
+    (
+        &[
+            "rusqlite",
+            "libsqlite3-sys",
+            "deadpool",
+            "deadpool-postgres",
+            "postgres",
+            "postgres-types",
+            "refinery",
+        ],
+        &["rustok-storage"],
+        "database drivers belong to rustok-storage",
+    ),
+    // Test support creates and drops databases, nothing else.
+    (
+        &["tokio-postgres"],
+        &["rustok-storage", "rustok-test-support"],
+        "database drivers belong to rustok-storage",
+    ),
+    (
+        &["axum", "axum-extra", "tower-http", "utoipa", "utoipa-axum"],
+        &["rustok-server"],
+        "HTTP belongs to apps/server",
+    ),
+    (
+        &["axum-core"],
+        &["rustok-core", "rustok-server"],
+        "HTTP belongs to apps/server",
+    ),
+    (
+        &["http", "hyper", "hyper-util"],
+        &[
+            "rustok-core",
+            "rustok-server",
+            "rustok-telemetry",
+            "rustok-test-support",
+        ],
+        "HTTP belongs to apps/server",
+    ),
+];
+
+/// What no pure room may have outside of its tests: runtimes and I/O.
+const IMPURE: [&str; 6] = [
+    "tokio",
+    "reqwest",
+    "futures-util",
+    "tempfile",
+    "figment",
+    "tracing-subscriber",
+];
+
+/// Judges one dependency.
+pub(crate) fn check_edge(edge: &Edge<'_>) -> Option<Breach> {
+    let breach = |why: &str| {
+        Some(Breach::new(
+            edge.from,
+            format!("must not depend on {}: {why}", edge.to),
+        ))
+    };
+    let Some((below, domain_too)) = rooms_below(edge.from) else {
+        return Some(Breach::new(
+            edge.from,
+            "has no row in the table of rooms (xtask/src/tidy/rooms.rs)",
+        ));
+    };
+    if edge.to.starts_with("rustok-") || edge.to == "xtask" {
+        let may = below.contains(&edge.to)
+            || (domain_too && DOMAIN.contains(&edge.to))
+            || (edge.for_tests && edge.to == "rustok-test-support");
+        if !may {
+            return breach("the arrows between the crates in ARCHITECTURE.md do not allow it");
+        }
+        if edge.to == "rustok-core"
+            && edge.from != "rustok-server"
+            && edge.features.iter().any(|f| f == "axum")
+        {
+            return breach("its feature `axum` is for apps/server only");
+        }
+        return None;
+    }
+    if let Some((_, _, why)) = KEPT
+        .iter()
+        .find(|(kept, by, _)| kept.contains(&edge.to) && !by.contains(&edge.from))
+    {
+        return breach(why);
+    }
+    if edge.for_tests {
+        return None;
+    }
+    if edge.from == "rustok-core" && matches!(edge.to, "axum-core" | "http") && !edge.optional {
+        return breach("in core it must be optional, behind the feature `axum`");
+    }
+    if DOMAIN.contains(&edge.from) && IMPURE.contains(&edge.to) {
+        return breach("domain crates are pure; time, ids and randomness come as parameters");
+    }
+    None
+}
+
+/// Judges the text of a crate's manifest.
+pub(crate) fn check_package(name: &str, manifest: &str) -> Option<Breach> {
+    let lines: Vec<&str> = manifest.lines().map(str::trim).collect();
+    let inherits = lines
+        .windows(2)
+        .any(|pair| pair == ["[lints]", "workspace = true"]);
+    (!inherits).then(|| Breach::new(name, "its Cargo.toml must hold `[lints]` with `workspace = true`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edge<'a>(from: &'a str, to: &'a str) -> Edge<'a> {
+        Edge {
+            from,
+            to,
+            for_tests: false,
+            optional: false,
+            features: &[],
+        }
+    }
+
+    fn breaks(edge: &Edge<'_>) -> bool {
+        check_edge(edge).is_some()
+    }
+
+    #[test]
+    fn crates_depend_downwards_only() {
+        for (from, to) in [
+            ("rustok-content", "rustok-core"),
+            ("rustok-storage", "rustok-commerce"),
+            ("rustok-app", "rustok-storage"),
+            ("rustok-server", "rustok-app"),
+        ] {
+            assert!(!breaks(&edge(from, to)), "{from} -> {to}");
+            assert!(breaks(&edge(to, from)), "{to} -> {from}");
+        }
+        assert!(
+            breaks(&edge("rustok-content", "rustok-commerce")),
+            "domain crates know nothing of each other"
+        );
+        assert!(breaks(&edge("rustok-import", "rustok-storage")));
+        assert!(breaks(&edge("rustok-storage", "rustok-telemetry")));
+        assert!(
+            breaks(&edge("rustok-new", "rustok-core")),
+            "a crate without a row"
+        );
+    }
+
+    #[test]
+    fn test_support_is_for_tests_only() {
+        let mut it = edge("rustok-server", "rustok-test-support");
+        assert!(breaks(&it));
+        it.for_tests = true;
+        assert!(!breaks(&it));
+    }
+
+    #[test]
+    fn drivers_and_http_stay_in_their_rooms() {
+        assert!(!breaks(&edge("rustok-storage", "rusqlite")) && !breaks(&edge("rustok-server", "axum")));
+        assert!(breaks(&edge("rustok-app", "rusqlite")) && breaks(&edge("rustok-server", "tokio-postgres")));
+        assert!(!breaks(&edge("rustok-test-support", "tokio-postgres")));
+        assert!(breaks(&edge("rustok-app", "axum")) && breaks(&edge("rustok-telemetry", "tower-http")));
+        let mut in_tests = edge("rustok-app", "rusqlite");
+        in_tests.for_tests = true;
+        assert!(breaks(&in_tests), "tests go through the store too");
+    }
+
+    #[test]
+    fn core_has_http_only_as_an_option_and_only_the_server_turns_it_on() {
+        let mut it = edge("rustok-core", "axum-core");
+        assert!(breaks(&it));
+        it.optional = true;
+        assert!(!breaks(&it));
+        let features = ["axum".to_owned()];
+        assert!(breaks(&Edge {
+            features: &features,
+            ..edge("rustok-app", "rustok-core")
+        }));
+        assert!(!breaks(&Edge {
+            features: &features,
+            ..edge("rustok-server", "rustok-core")
+        }));
+    }
+
+    #[test]
+    fn domain_crates_are_pure_outside_of_their_tests() {
+        let mut it = edge("rustok-commerce", "tokio");
+        assert!(breaks(&it));
+        it.for_tests = true;
+        assert!(!breaks(&it));
+    }
+
+    #[test]
+    fn every_crate_inherits_the_lints() {
+        assert_eq!(
+            check_package("x", "[package]\n\n[lints]\nworkspace = true\n"),
+            None
+        );
+        assert!(check_package("x", "[package]\n[dependencies]\n").is_some());
+    }
+}

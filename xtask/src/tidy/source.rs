@@ -1,0 +1,294 @@
+//! What a source file may hold: its size and opening, leftovers, and words that belong to one room only.
+//!
+//! Must never read a file: it judges the text that it is given. Test code may hold SQL (to break the database on
+//! purpose); nothing else is exempt.
+
+use super::Breach;
+use super::rooms::DOMAIN;
+use super::strip::{self, Views};
+
+const MAX_LINES: usize = 800;
+const VAGUE_NAMES: [&str; 6] = ["util", "utils", "helper", "helpers", "common", "manager"];
+const SQL: [&str; 6] = [
+    "SELECT ",
+    "INSERT INTO ",
+    "DELETE FROM ",
+    "CREATE TABLE ",
+    "ALTER TABLE ",
+    "ON CONFLICT ",
+];
+/// Crates whose names may be written only in the rooms beside them.
+const OWNED: &[(&str, &[&str])] = &[
+    ("rusqlite::", &["rustok-storage"]),
+    ("deadpool_postgres::", &["rustok-storage"]),
+    ("tokio_postgres::", &["rustok-storage", "rustok-test-support"]),
+    ("axum::", &["rustok-server"]),
+    ("axum_core::", &["rustok-core"]),
+    ("tower_http::", &["rustok-server"]),
+];
+const IMPURE: [&str; 5] = [
+    "std::fs",
+    "std::env::",
+    "std::process",
+    "TcpStream",
+    "SystemTime::now",
+];
+
+/// Judges one file; `path` is relative to the workspace, with `/`.
+pub(crate) fn check(path: &str, source: &str) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    let lines = source.lines().count();
+    if lines > MAX_LINES {
+        breaches.push(Breach::new(
+            path,
+            format!("{lines} lines; {MAX_LINES} is the limit: split it by concept"),
+        ));
+    }
+    if path.split(['/', '.']).any(|part| VAGUE_NAMES.contains(&part)) {
+        breaches.push(Breach::new(
+            path,
+            "says nothing by its name: call it after what it holds",
+        ));
+    }
+    if path.contains("/tests/ui/") {
+        return breaches; // must not compile, and shows only that
+    }
+    if !source.starts_with("//!") && !source.starts_with("#![doc = include_str!(") {
+        breaches.push(Breach::new(
+            path,
+            "must open with `//!`: what it is for and what it must never do",
+        ));
+    }
+    let in_tests =
+        ["/tests/", "/benches/"].iter().any(|part| path.contains(part)) || path.ends_with("/tests.rs");
+    check_leftovers(path, &strip::views(source), &mut breaches);
+    if !in_tests {
+        check_words(path, &strip::without_tests(source), &mut breaches);
+    }
+    breaches
+}
+
+/// What nobody may leave behind, in tests either.
+fn check_leftovers(path: &str, views: &Views, breaches: &mut Vec<Breach>) {
+    for word in ["todo!", "unimplemented!"] {
+        find(path, &views.code, word, "finish it or open an issue", breaches);
+    }
+    for word in ["FIXME", "XXX"] {
+        find(
+            path,
+            &views.comments,
+            word,
+            "finish it or open an issue",
+            breaches,
+        );
+    }
+    for word in ["#[allow(", "#![allow("] {
+        find(
+            path,
+            &views.code,
+            word,
+            "use `#[expect(lint, reason = \"..\")]`",
+            breaches,
+        );
+    }
+}
+
+/// Words that only some rooms may use.
+fn check_words(path: &str, views: &Views, breaches: &mut Vec<Breach>) {
+    let room = room(path);
+    for (word, rooms) in OWNED {
+        if !rooms.contains(&room) {
+            find(
+                path,
+                &views.code,
+                word,
+                &format!("belongs to {}", rooms.join(", ")),
+                breaches,
+            );
+        }
+    }
+    // Test support creates databases; this very file names the words.
+    if !["rustok-storage", "rustok-test-support", "xtask"].contains(&room) {
+        for word in SQL {
+            find(
+                path,
+                &views.strings,
+                word,
+                "SQL belongs to rustok-storage",
+                breaches,
+            );
+        }
+    }
+    if DOMAIN.contains(&room) {
+        for word in IMPURE {
+            find(path, &views.code, word, "domain crates are pure", breaches);
+        }
+    }
+    if room == "rustok-server" {
+        for (number, line) in views.strings.lines().enumerate() {
+            let after = line
+                .split("/:")
+                .skip(1)
+                .any(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+            if after {
+                let place = format!("{path}:{}", number + 1);
+                breaches.push(Breach::new(
+                    place,
+                    "a route's parameter is written `/{id}`, not `/:id`",
+                ));
+            }
+        }
+    }
+}
+
+/// The crate that a path belongs to.
+fn room(path: &str) -> &str {
+    match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["apps", "server", ..] => "rustok-server",
+        ["crates", name, ..] | [name, ..] => name,
+        [] => "",
+    }
+}
+
+/// Adds a breach for each line of `view` that holds `word` by itself.
+fn find(path: &str, view: &str, word: &str, why: &str, breaches: &mut Vec<Breach>) {
+    let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
+    for (number, line) in view.lines().enumerate() {
+        let alone = line.match_indices(word).any(|(at, _)| {
+            let whole_start = !word.starts_with(part_of_name) || !line[..at].ends_with(part_of_name);
+            let whole_end =
+                !word.ends_with(part_of_name) || !line[at + word.len()..].starts_with(part_of_name);
+            whole_start && whole_end
+        });
+        if alone {
+            breaches.push(Breach::new(
+                format!("{path}:{}", number + 1),
+                format!("`{}`: {why}", word.trim()),
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: &str = "apps/server/src/router.rs";
+    const DOMAIN_FILE: &str = "crates/rustok-commerce/src/order.rs";
+    const STORAGE: &str = "crates/rustok-storage/src/orders.rs";
+
+    /// The breaches of a file that opens well, one per line.
+    fn told(path: &str, body: &str) -> String {
+        check(path, &format!("//! Doc.\n{body}\n"))
+            .iter()
+            .map(|b| format!("{b}\n"))
+            .collect()
+    }
+
+    #[test]
+    fn clean_code_passes_whatever_its_comments_say() {
+        assert_eq!(
+            told(
+                SERVER,
+                "// axum::Router answers SELECT ; see rusqlite::Row\nuse axum::Router;"
+            ),
+            ""
+        );
+        assert_eq!(
+            told(
+                DOMAIN_FILE,
+                "/// `todo!()` and `#[allow(x)]` are refused.\nfn my_todo() {}"
+            ),
+            ""
+        );
+    }
+
+    #[test]
+    fn size_opening_and_name_are_checked() {
+        assert!(told(SERVER, &"\n".repeat(800)).contains("800 is the limit"));
+        assert_eq!(told(SERVER, &"\n".repeat(798)), "");
+        assert!(check(SERVER, "use x;\n")[0].message.contains("must open with"));
+        assert_eq!(check(SERVER, "#![doc = include_str!(\"README.md\")]\n"), []);
+        assert_eq!(
+            check("crates/rustok-commerce/tests/ui/ship.rs", "fn main() {}\n"),
+            []
+        );
+        assert!(told("crates/rustok-app/src/utils.rs", "").contains("says nothing"));
+        assert!(told("crates/rustok-app/src/common/orders.rs", "").contains("says nothing"));
+    }
+
+    #[test]
+    fn leftovers_are_told_with_their_line_in_tests_too() {
+        let source = "#[cfg(test)]\nmod tests {\n    fn a() { todo!() }\n}";
+        assert!(told(SERVER, source).starts_with("apps/server/src/router.rs:4: `todo!`"));
+        assert!(told(SERVER, "fn a() { unimplemented!(\"x\") }").contains("unimplemented!"));
+        assert!(told(SERVER, "// FIXME later").contains("FIXME"));
+        assert!(told(SERVER, "/* XXX */").contains("XXX"));
+        assert!(told(SERVER, "#[allow(dead_code)]\nfn a() {}").contains("#[expect("));
+        assert!(told(SERVER, "#![allow(dead_code)]").contains("#[expect("));
+        assert_eq!(told(SERVER, "let code = \"XXX\"; // template.XXXXXX"), "");
+    }
+
+    #[test]
+    fn sql_lives_in_storage_and_tests_only() {
+        let query = "const Q: &str = r\"SELECT 1\";";
+        assert!(told(SERVER, query).contains(":2: `SELECT`: SQL belongs to rustok-storage"));
+        assert!(
+            told(
+                "crates/rustok-app/src/orders/ship.rs",
+                "f(\"x\\\n  INSERT INTO y\")"
+            )
+            .contains(":3: `INSERT INTO`")
+        );
+        assert_eq!(told(STORAGE, query), "");
+        assert_eq!(
+            told(SERVER, &format!("#[cfg(test)]\nmod tests {{\n{query}\n}}")),
+            ""
+        );
+        assert_eq!(told("apps/server/tests/it/leaks.rs", query), "");
+    }
+
+    #[test]
+    fn drivers_and_http_are_named_in_their_rooms_only() {
+        assert!(told(SERVER, "use rusqlite::Connection;").contains("belongs to rustok-storage"));
+        assert!(
+            told("crates/rustok-app/src/context.rs", "fn a(x: axum::Router) {}")
+                .contains("belongs to rustok-server")
+        );
+        assert!(
+            told("crates/rustok-telemetry/src/http.rs", "use tower_http::trace;").contains("rustok-server")
+        );
+        assert_eq!(
+            told(STORAGE, "use rusqlite::Connection; use tokio_postgres::Row;"),
+            ""
+        );
+    }
+
+    #[test]
+    fn domain_crates_touch_nothing_outside() {
+        assert!(told(DOMAIN_FILE, "let x = std::fs::read(y);").contains("pure"));
+        assert!(
+            told(
+                DOMAIN_FILE,
+                "use std::time::{Duration};\nlet n = SystemTime::now();"
+            )
+            .contains("pure")
+        );
+        assert_eq!(
+            told("crates/rustok-storage/src/lock.rs", "let x = std::fs::read(y);"),
+            ""
+        );
+    }
+
+    #[test]
+    fn routes_use_braces() {
+        assert!(told(SERVER, "r.route(\"/orders/:id\", get(f))").contains("/{id}"));
+        assert_eq!(
+            told(
+                SERVER,
+                "r.route(\"/orders/{id}\", get(f)); let u = \"http://x/\";"
+            ),
+            ""
+        );
+    }
+}
