@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod content;
 mod context;
+pub mod import;
 pub mod orders;
 pub mod tenants;
 pub mod work;

@@ -100,7 +100,9 @@ impl From<ContentError> for RichError {
     fn from(error: ContentError) -> Self {
         let rich = Self::new(error.kind(), error.to_string());
         match error {
-            ContentError::NotFound(_) => rich.with_code("node_not_found").with_public("There is no such node."),
+            ContentError::NotFound(_) => rich
+                .with_code("node_not_found")
+                .with_public("There is no such node."),
             ContentError::ValidationFailed(violations) => {
                 rich.with_code("validation_failed").with_violations(violations)
             }
@@ -128,8 +130,12 @@ impl From<ContentError> for RichError {
                 .with_code("slug_taken")
                 .with_public("Another node has this slug in this locale.")
                 .with_violation("slug", "taken", "is taken"),
-            ContentError::NotEditable { status, allowed_transitions } => with_state(
-                rich.with_code("node_not_editable").with_public(format!("A node that is {status} cannot be edited.")),
+            ContentError::NotEditable {
+                status,
+                allowed_transitions,
+            } => with_state(
+                rich.with_code("node_not_editable")
+                    .with_public(format!("A node that is {status} cannot be edited.")),
                 status.as_str(),
                 &allowed_transitions,
             ),
@@ -142,15 +148,19 @@ impl From<ContentError> for RichError {
             ContentError::TranslationNotFound { locale } => rich
                 .with_code("translation_not_found")
                 .with_public(format!("The node has no translation in {locale}.")),
-            ContentError::ReferenceNotFound { field, .. } => {
-                rich.with_code("validation_failed").with_violation(field, "not_found", "does not exist")
-            }
+            ContentError::ReferenceNotFound { field, .. } => rich
+                .with_code("validation_failed")
+                .with_violation(field, "not_found", "does not exist"),
             ContentError::InconsistentRow(row) => rich.with_source(row),
         }
     }
 }
 
-fn with_state(rich: RichError, current_state: &'static str, allowed_transitions: &[&'static str]) -> RichError {
+fn with_state(
+    rich: RichError,
+    current_state: &'static str,
+    allowed_transitions: &[&'static str],
+) -> RichError {
     rich.with_extension("current_state", current_state)
         .with_extension("allowed_transitions", allowed_transitions)
 }
@@ -177,10 +187,19 @@ mod tests {
     /// Every variant with what it must become, typed by hand.
     fn expected() -> Vec<(ContentError, ErrorKind, u16, &'static str)> {
         let refused = transitions().refuse("draft", "archive");
-        let row = InvalidNodeRow { id: NodeId::from_uuid(Uuid::nil()), column: CANARY, rule: CANARY };
+        let row = InvalidNodeRow {
+            id: NodeId::from_uuid(Uuid::nil()),
+            column: CANARY,
+            rule: CANARY,
+        };
         let locale = Locale::parse("en").unwrap();
         vec![
-            (ContentError::NotFound(CANARY.into()), ErrorKind::NotFound, 404, "node_not_found"),
+            (
+                ContentError::NotFound(CANARY.into()),
+                ErrorKind::NotFound,
+                404,
+                "node_not_found",
+            ),
             (
                 ContentError::ValidationFailed(vec![FieldError::new("title", "required", "is required")]),
                 ErrorKind::Validation,
@@ -189,38 +208,67 @@ mod tests {
             ),
             (ContentError::Unauthorized, ErrorKind::Forbidden, 403, "forbidden"),
             (
-                ContentError::IllegalTransition { refused, reason: None },
+                ContentError::IllegalTransition {
+                    refused,
+                    reason: None,
+                },
                 ErrorKind::BusinessRule,
                 409,
                 "illegal_transition",
             ),
-            (ContentError::VersionConflict { current_version: 3 }, ErrorKind::Conflict, 409, "version_conflict"),
             (
-                ContentError::SlugTaken { slug: Slug::parse(CANARY).unwrap(), locale },
+                ContentError::VersionConflict { current_version: 3 },
+                ErrorKind::Conflict,
+                409,
+                "version_conflict",
+            ),
+            (
+                ContentError::SlugTaken {
+                    slug: Slug::parse(CANARY).unwrap(),
+                    locale,
+                },
                 ErrorKind::Conflict,
                 409,
                 "slug_taken",
             ),
             (
-                ContentError::NotEditable { status: NodeStatus::Archived, allowed_transitions: vec!["restore"] },
+                ContentError::NotEditable {
+                    status: NodeStatus::Archived,
+                    allowed_transitions: vec!["restore"],
+                },
                 ErrorKind::BusinessRule,
                 409,
                 "node_not_editable",
             ),
             (
-                ContentError::StillPublished { allowed_transitions: vec!["unpublish"] },
+                ContentError::StillPublished {
+                    allowed_transitions: vec!["unpublish"],
+                },
                 ErrorKind::BusinessRule,
                 409,
                 "node_still_published",
             ),
-            (ContentError::TranslationNotFound { locale }, ErrorKind::NotFound, 404, "translation_not_found"),
             (
-                ContentError::ReferenceNotFound { field: "terms", name: CANARY.into() },
+                ContentError::TranslationNotFound { locale },
+                ErrorKind::NotFound,
+                404,
+                "translation_not_found",
+            ),
+            (
+                ContentError::ReferenceNotFound {
+                    field: "terms",
+                    name: CANARY.into(),
+                },
                 ErrorKind::Validation,
                 422,
                 "validation_failed",
             ),
-            (ContentError::InconsistentRow(row), ErrorKind::Internal, 500, "internal"),
+            (
+                ContentError::InconsistentRow(row),
+                ErrorKind::Internal,
+                500,
+                "internal",
+            ),
         ]
     }
 
@@ -256,8 +304,14 @@ mod tests {
             reason: None,
         });
         assert_eq!(wire["current_state"], "published");
-        assert_eq!(wire["allowed_transitions"], json!(["publish", "unpublish", "archive"]));
-        assert_eq!(wire["detail"], "The node is published: it is not possible to restore it.");
+        assert_eq!(
+            wire["allowed_transitions"],
+            json!(["publish", "unpublish", "archive"])
+        );
+        assert_eq!(
+            wire["detail"],
+            "The node is published: it is not possible to restore it."
+        );
     }
 
     #[test]
@@ -267,12 +321,18 @@ mod tests {
             FieldError::new("slug", "taken", "is taken"),
         ]));
         assert_eq!(fields["errors"][1]["pointer"], "#/slug");
-        assert_eq!(wire(ContentError::VersionConflict { current_version: 3 })["current_version"], 3);
+        assert_eq!(
+            wire(ContentError::VersionConflict { current_version: 3 })["current_version"],
+            3
+        );
     }
 
     #[test]
     fn context_keeps_the_kind() {
         let rich = ContentError::NotFound("x".into()).context("publish node");
-        assert_eq!((rich.kind(), rich.to_string()), (ErrorKind::NotFound, "publish node: no node `x`".into()));
+        assert_eq!(
+            (rich.kind(), rich.to_string()),
+            (ErrorKind::NotFound, "publish node: no node `x`".into())
+        );
     }
 }

@@ -18,5 +18,7 @@ pub use locale::Locale;
 pub use node::{Author, NewNode, NodeKind, NodeStatus, Taxonomy, Term};
 pub use revision::Revision;
 pub use slug::Slug;
-pub use state_machine::{AnyContentNode, Archived, ContentNode, DeletedNode, Draft, InvalidNodeRow, NodeRow, Published};
+pub use state_machine::{
+    AnyContentNode, Archived, ContentNode, DeletedNode, Draft, InvalidNodeRow, NodeRow, Published,
+};
 pub use translation::{Source, Translation, TranslationDraft, TranslationInput};

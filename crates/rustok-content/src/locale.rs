@@ -14,7 +14,7 @@ pub struct LocaleError;
 
 /// A language tag of BCP 47 (RFC 5646), cut down to `language[-Script][-REGION]`: `en`, `pt-BR`, `zh-Hans`, `es-419`.
 ///
-/// It is always in its canonical case (RFC 5646, 2.1.1) and at most 11 ASCII characters long.
+/// It is always in its canonical case (RFC 5646, 2.1.1) and at most 12 ASCII characters long.
 ///
 /// ```
 /// use rustok_content::Locale;
@@ -32,8 +32,8 @@ pub struct Locale {
 }
 
 impl Locale {
-    /// The longest locale: three letters of language, four of script, three digits of region.
-    pub const MAX_LEN: usize = 11;
+    /// The longest locale: three letters of language, four of script, three digits of region, two hyphens.
+    pub const MAX_LEN: usize = 12;
     /// The most ranges of an `Accept-Language` field that are looked at; the rest is ignored.
     pub const MAX_RANGES: usize = 16;
     /// The longest `Accept-Language` field that is looked at, in bytes; a longer one is ignored.
@@ -51,19 +51,34 @@ impl Locale {
     /// The longest beginning of `tag` that is in the subset, and whether that is all of it.
     fn read(tag: &str) -> Option<(Self, bool)> {
         let mut subtags = tag.split('-').peekable();
-        let language = subtags.next().filter(|s| matches!(s.len(), 2 | 3) && is_alpha(s))?;
+        let language = subtags
+            .next()
+            .filter(|s| matches!(s.len(), 2 | 3) && is_alpha(s))?;
         let script = subtags.next_if(|s| s.len() == 4 && is_alpha(s));
         let region = subtags.next_if(|s| {
             (s.len() == 2 && is_alpha(s)) || (s.len() == 3 && s.bytes().all(|b| b.is_ascii_digit()))
         });
-        let mut locale = Self { bytes: [0; Self::MAX_LEN], len: 0 };
+        let mut locale = Self {
+            bytes: [0; Self::MAX_LEN],
+            len: 0,
+        };
         locale.push(language.bytes().map(|b| b.to_ascii_lowercase()));
         if let Some(script) = script {
-            let title = |(at, b): (usize, u8)| if at == 0 { b.to_ascii_uppercase() } else { b.to_ascii_lowercase() };
+            let title = |(at, b): (usize, u8)| {
+                if at == 0 {
+                    b.to_ascii_uppercase()
+                } else {
+                    b.to_ascii_lowercase()
+                }
+            };
             locale.push(b"-".iter().copied().chain(script.bytes().enumerate().map(title)));
         }
         if let Some(region) = region {
-            locale.push(b"-".iter().copied().chain(region.bytes().map(|b| b.to_ascii_uppercase())));
+            locale.push(
+                b"-".iter()
+                    .copied()
+                    .chain(region.bytes().map(|b| b.to_ascii_uppercase())),
+            );
         }
         Some((locale, subtags.next().is_none()))
     }
@@ -81,7 +96,10 @@ impl Locale {
     /// The tag in its canonical case.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.bytes.get(..usize::from(self.len)).and_then(|b| str::from_utf8(b).ok()).unwrap_or_default()
+        self.bytes
+            .get(..usize::from(self.len))
+            .and_then(|b| str::from_utf8(b).ok())
+            .unwrap_or_default()
     }
 
     /// The locale without its last subtag: `zh-Hans-CN` → `zh-Hans` → `zh` → none (RFC 4647, 3.4).
@@ -159,7 +177,9 @@ fn range(member: &str) -> Option<(u16, Locale)> {
 
 /// `q=0.8` in thousandths (RFC 9110, 12.4.2): at most three decimals, at most 1.
 fn weight(parameter: &str) -> Option<u16> {
-    let value = parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q="))?;
+    let value = parameter
+        .strip_prefix("q=")
+        .or_else(|| parameter.strip_prefix("Q="))?;
     let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
     if !matches!(whole, "0" | "1") || decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -232,8 +252,25 @@ mod tests {
     #[test]
     fn other_tags_are_refused() {
         for bad in [
-            "", "e", "english", "pt_BR", "en-", "-en", "en--US", "en-USA", "en-12", "zh-CN-Hans", "de-CH-1996",
-            "en-u-ca-buddhist", "x-klingon", "i-klingon", "*", "ру", "en us", "en-US-x", " en",
+            "",
+            "e",
+            "english",
+            "pt_BR",
+            "en-",
+            "-en",
+            "en--US",
+            "en-USA",
+            "en-12",
+            "zh-CN-Hans",
+            "de-CH-1996",
+            "en-u-ca-buddhist",
+            "x-klingon",
+            "i-klingon",
+            "*",
+            "ру",
+            "en us",
+            "en-US-x",
+            " en",
         ] {
             assert_eq!(Locale::parse(bad), Err(LocaleError), "{bad}");
         }
@@ -241,9 +278,15 @@ mod tests {
 
     #[test]
     fn a_chain_goes_to_the_parents_and_ends_at_the_default() {
-        assert_eq!(texts(&Locale::chain(&[of("pt-BR")], of("en"))), ["pt-BR", "pt", "en"]);
         assert_eq!(
-            texts(&Locale::chain(&[of("zh-Hans-CN"), of("zh"), of("ru")], of("en-GB"))),
+            texts(&Locale::chain(&[of("pt-BR")], of("en"))),
+            ["pt-BR", "pt", "en"]
+        );
+        assert_eq!(
+            texts(&Locale::chain(
+                &[of("zh-Hans-CN"), of("zh"), of("ru")],
+                of("en-GB")
+            )),
             ["zh-Hans-CN", "zh-Hans", "zh", "ru", "en-GB", "en"]
         );
         assert_eq!(texts(&Locale::chain(&[], of("de"))), ["de"]);
@@ -260,7 +303,10 @@ mod tests {
             ("en;q=0.5, en;q=0.9, de;q=0.7", vec!["en", "de"]),
             ("de-CH-1996, zh-cmn-Hans-CN", vec!["de-CH", "zh"]),
             ("en;q=1.000", vec!["en"]),
-            ("en;q=1.001, de;q=2, fr;q=, ru;q=0.1234, it;q=.5, es;level=1, pt;q=-1", vec![]),
+            (
+                "en;q=1.001, de;q=2, fr;q=, ru;q=0.1234, it;q=.5, es;level=1, pt;q=-1",
+                vec![],
+            ),
             ("", vec![]),
             (",,;;q=1,", vec![]),
             ("*", vec![]),
@@ -271,7 +317,10 @@ mod tests {
 
     #[test]
     fn accept_language_is_bounded() {
-        let many = (b'a'..=b'z').map(|c| format!("a{}", char::from(c))).collect::<Vec<_>>().join(",");
+        let many = (b'a'..=b'z')
+            .map(|c| format!("a{}", char::from(c)))
+            .collect::<Vec<_>>()
+            .join(",");
         assert_eq!(Locale::from_accept_language(&many).len(), Locale::MAX_RANGES);
         assert!(Locale::from_accept_language(&"en,".repeat(1_000)).is_empty());
     }

@@ -30,11 +30,19 @@ impl NodeKind {
         let edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         let bytes = kind.as_bytes();
         let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
-        if bytes.len() <= Self::MAX_LEN && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(inner) {
+        if bytes.len() <= Self::MAX_LEN
+            && edge(bytes.first())
+            && edge(bytes.last())
+            && bytes.iter().all(inner)
+        {
             return Ok(Self(kind.into()));
         }
         let rule = "must be 1 to 64 of a-z, 0-9, _ and -, with a letter or digit at both ends";
-        Err(ContentError::ValidationFailed(vec![FieldError::new("kind", "invalid_kind", rule)]))
+        Err(ContentError::ValidationFailed(vec![FieldError::new(
+            "kind",
+            "invalid_kind",
+            rule,
+        )]))
     }
 
     /// The nearest kind to any text, `node` if there is none: for callers that cannot fail.
@@ -43,11 +51,24 @@ impl NodeKind {
         if let Ok(kind) = Self::parse(text) {
             return kind;
         }
-        let keep = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' };
+        let keep = |c: char| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        };
         let kind: String = text.trim().chars().map(keep).collect();
         let kind = kind.trim_matches(['-', '_']);
-        let kind = kind.get(..Self::MAX_LEN).unwrap_or(kind).trim_end_matches(['-', '_']);
-        Self(if kind.is_empty() { "node".into() } else { kind.into() })
+        let kind = kind
+            .get(..Self::MAX_LEN)
+            .unwrap_or(kind)
+            .trim_end_matches(['-', '_']);
+        Self(if kind.is_empty() {
+            "node".into()
+        } else {
+            kind.into()
+        })
     }
 
     /// The text.
@@ -162,7 +183,9 @@ impl NewNode {
             return Ok(terms);
         }
         let rule = format!("must have at most {} terms", Self::MAX_TERMS);
-        Err(ContentError::ValidationFailed(vec![FieldError::new("terms", "too_many", rule)]))
+        Err(ContentError::ValidationFailed(vec![FieldError::new(
+            "terms", "too_many", rule,
+        )]))
     }
 }
 
@@ -189,7 +212,9 @@ impl Taxonomy {
     /// The taxonomy of that name.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
-        [Self::Category, Self::Tag].into_iter().find(|taxonomy| taxonomy.as_str() == name)
+        [Self::Category, Self::Tag]
+            .into_iter()
+            .find(|taxonomy| taxonomy.as_str() == name)
     }
 }
 
@@ -228,7 +253,11 @@ impl Term {
         let mut errors = Vec::new();
         let name = checked_name("name", name, Self::MAX_NAME_CHARS, &mut errors);
         if parent_id.is_some() && taxonomy == Taxonomy::Tag {
-            errors.push(FieldError::new("parent_id", "not_allowed", "tags do not stand below one another"));
+            errors.push(FieldError::new(
+                "parent_id",
+                "not_allowed",
+                "tags do not stand below one another",
+            ));
         }
         if parent_id == Some(id) {
             errors.push(FieldError::new("parent_id", "invalid", "must be another term"));
@@ -239,7 +268,13 @@ impl Term {
             .or_else(|| Slug::from_title(&name))
             .unwrap_or_else(|| Slug::of_kind(taxonomy.as_str()));
         if errors.is_empty() {
-            Ok(Self { id, taxonomy, slug, name, parent_id })
+            Ok(Self {
+                id,
+                taxonomy,
+                slug,
+                name,
+                parent_id,
+            })
         } else {
             Err(ContentError::ValidationFailed(errors))
         }
@@ -257,7 +292,9 @@ impl Term {
         parent_id: Option<TermId>,
     ) -> Result<Self, ContentError> {
         match slug.filter(|slug| !slug.trim().is_empty()).map(Slug::parse) {
-            Some(Err(error)) => Err(ContentError::ValidationFailed(vec![slug_violation("slug", error)])),
+            Some(Err(error)) => Err(ContentError::ValidationFailed(vec![slug_violation(
+                "slug", error,
+            )])),
             _ => Self::new(id, taxonomy, name, slug, parent_id),
         }
     }
@@ -285,13 +322,21 @@ impl Author {
     pub fn new(id: impl Into<AuthorId>, login: &str, display_name: &str) -> Result<Self, ContentError> {
         let mut errors = Vec::new();
         let login = checked_name("login", login, Self::MAX_NAME_CHARS, &mut errors);
-        let shown = if one_line(&plain_text(display_name)).is_empty() { &login } else { display_name };
+        let shown = if one_line(&plain_text(display_name)).is_empty() {
+            &login
+        } else {
+            display_name
+        };
         let display_name = match shown.is_empty() {
             true => String::new(),
             false => checked_name("display_name", shown, Self::MAX_NAME_CHARS, &mut errors),
         };
         if errors.is_empty() {
-            Ok(Self { id: id.into(), login, display_name })
+            Ok(Self {
+                id: id.into(),
+                login,
+                display_name,
+            })
         } else {
             Err(ContentError::ValidationFailed(errors))
         }
@@ -305,7 +350,11 @@ fn checked_name(field: &str, name: &str, max: usize, errors: &mut Vec<FieldError
         errors.push(FieldError::new(field, "required", "is required"));
     }
     if is_longer_than(&name, max) {
-        errors.push(FieldError::new(field, "too_long", format!("must have at most {max} characters")));
+        errors.push(FieldError::new(
+            field,
+            "too_long",
+            format!("must have at most {max} characters"),
+        ));
     }
     name
 }
@@ -317,9 +366,10 @@ mod tests {
 
     fn codes<T: fmt::Debug>(result: Result<T, ContentError>) -> Vec<String> {
         match result.unwrap_err() {
-            ContentError::ValidationFailed(errors) => {
-                errors.into_iter().map(|e| format!("{} {}", e.pointer, e.code)).collect()
-            }
+            ContentError::ValidationFailed(errors) => errors
+                .into_iter()
+                .map(|e| format!("{} {}", e.pointer, e.code))
+                .collect(),
             other => panic!("{other:?}"),
         }
     }
@@ -339,9 +389,13 @@ mod tests {
     #[test]
     fn any_text_has_a_nearest_kind() {
         let long = format!("{}-x", "a".repeat(63));
-        for (text, kind) in
-            [("article", "article"), (" News Item! ", "news-item"), ("", "node"), ("日本", "node"), (&long, &long[..63])]
-        {
+        for (text, kind) in [
+            ("article", "article"),
+            (" News Item! ", "news-item"),
+            ("", "node"),
+            ("日本", "node"),
+            (&long, &long[..63]),
+        ] {
             let lossy = NodeKind::from_lossy(text);
             assert_eq!(lossy.as_str(), kind);
             assert_eq!(NodeKind::parse(lossy.as_str()), Ok(lossy.clone()));
@@ -392,14 +446,23 @@ mod tests {
         assert_eq!(codes(Author::new(Uuid::nil(), "", "Jane")), ["#/login required"]);
         assert_eq!(codes(Author::new(Uuid::nil(), "", "")), ["#/login required"]);
         let long = "a".repeat(201);
-        assert_eq!(codes(Author::new(Uuid::nil(), "jane", &long)), ["#/display_name too_long"]);
+        assert_eq!(
+            codes(Author::new(Uuid::nil(), "jane", &long)),
+            ["#/display_name too_long"]
+        );
     }
 
     #[test]
     fn terms_of_a_node_are_distinct_and_bounded() {
         let id = |n| TermId::from_uuid(Uuid::from_u128(n));
-        assert_eq!(NewNode::check_terms(vec![id(2), id(1), id(2)]).unwrap(), [id(1), id(2)]);
+        assert_eq!(
+            NewNode::check_terms(vec![id(2), id(1), id(2)]).unwrap(),
+            [id(1), id(2)]
+        );
         assert!(NewNode::check_terms((0..200).map(id).collect()).is_ok());
-        assert_eq!(codes(NewNode::check_terms((0..201).map(id).collect())), ["#/terms too_many"]);
+        assert_eq!(
+            codes(NewNode::check_terms((0..201).map(id).collect())),
+            ["#/terms too_many"]
+        );
     }
 }

@@ -74,7 +74,11 @@ impl Slug {
         if text.len() > Self::MAX_CHARS * 12 {
             return Err(SlugError::TooLong);
         }
-        let slug: String = if text.is_ascii() { text.to_owned() } else { text.nfc().collect() };
+        let slug: String = if text.is_ascii() {
+            text.to_owned()
+        } else {
+            text.nfc().collect()
+        };
         if slug.chars().count() > Self::MAX_CHARS {
             return Err(SlugError::TooLong);
         }
@@ -95,7 +99,11 @@ impl Slug {
     #[must_use]
     pub fn from_title(title: &str) -> Option<Self> {
         // Four times the length is enough for 200 characters of any title a person reads, and bounds the work.
-        let start: String = plain_text(title).chars().take(Self::MAX_CHARS * 4).nfc().collect();
+        let start: String = plain_text(title)
+            .chars()
+            .take(Self::MAX_CHARS * 4)
+            .nfc()
+            .collect();
         let mut slug = String::with_capacity(start.len());
         let mut gap = false;
         for c in start.to_lowercase().nfc() {
@@ -207,10 +215,25 @@ mod tests {
 
     #[test]
     fn real_slugs_of_any_script_are_read() {
-        for good in ["a", "1112", "dcp_2082", "επίπεδο-2", "你好-世界", "שלום", "привет-мир", "हिन्दी", "ไทย", "_x", "a--b"] {
+        for good in [
+            "a",
+            "1112",
+            "dcp_2082",
+            "επίπεδο-2",
+            "你好-世界",
+            "שלום",
+            "привет-мир",
+            "हिन्दी",
+            "ไทย",
+            "_x",
+            "a--b",
+        ] {
             assert_eq!(Slug::parse(good).unwrap().as_str(), good);
         }
-        assert_eq!(Slug::parse("e\u{301}te\u{301}").unwrap().as_str(), "\u{e9}t\u{e9}");
+        assert_eq!(
+            Slug::parse("e\u{301}te\u{301}").unwrap().as_str(),
+            "\u{e9}t\u{e9}"
+        );
     }
 
     #[test]
@@ -246,7 +269,10 @@ mod tests {
             ("Hello, World!", "hello-world"),
             ("  What's   new?  ", "whats-new"),
             ("Don’t—stop", "dont-stop"),
-            ("Markup: Title <em>With</em> <b>Mark<sup>up</sup></b>", "markup-title-with-markup"),
+            (
+                "Markup: Title <em>With</em> <b>Mark<sup>up</sup></b>",
+                "markup-title-with-markup",
+            ),
             ("Tom &amp; Jerry", "tom-jerry"),
             ("ΟΔΟΣ", "οδος"),
             ("İstanbul", "i\u{307}stanbul"),

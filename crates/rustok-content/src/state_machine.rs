@@ -134,7 +134,10 @@ impl<S: State> ContentNode<S> {
     fn step<T: State>(mut self, now: Timestamp, next: impl FnOnce(S) -> T) -> ContentNode<T> {
         self.core.version = self.core.version.saturating_add(1);
         self.core.updated_at = now;
-        ContentNode { core: self.core, state: next(self.state) }
+        ContentNode {
+            core: self.core,
+            state: next(self.state),
+        }
     }
 
     /// The same state with one more save.
@@ -153,7 +156,13 @@ impl ContentNode<Draft> {
         author_id: impl Into<AuthorId>,
         kind: String,
     ) -> Self {
-        Self::new_draft_at(id, tenant_id, author_id, NodeKind::from_lossy(&kind), SystemClock.now())
+        Self::new_draft_at(
+            id,
+            tenant_id,
+            author_id,
+            NodeKind::from_lossy(&kind),
+            SystemClock.now(),
+        )
     }
 
     /// A new draft at revision 1, made at `now`; an import gives the date of its source.
@@ -175,7 +184,10 @@ impl ContentNode<Draft> {
             working_revision: 1,
             version: 1,
         };
-        Self { core, state: Draft { published_at: None } }
+        Self {
+            core,
+            state: Draft { published_at: None },
+        }
     }
 
     /// [`ContentNode::publish_at`], now.
@@ -195,7 +207,10 @@ impl ContentNode<Draft> {
     #[must_use]
     pub fn schedule_at(self, published_at: Timestamp, now: Timestamp) -> ContentNode<Published> {
         let revision = self.core.working_revision;
-        self.step(now, |draft| Published { published_at: draft.published_at.unwrap_or(published_at), revision })
+        self.step(now, |draft| Published {
+            published_at: draft.published_at.unwrap_or(published_at),
+            revision,
+        })
     }
 
     /// [`ContentNode::revise_at`], now.
@@ -251,7 +266,11 @@ impl ContentNode<Published> {
     /// Takes it out of sight and keeps why and when.
     #[must_use]
     pub fn archive_at(self, reason: String, now: Timestamp) -> ContentNode<Archived> {
-        self.step(now, |state| Archived { published_at: state.published_at, archived_at: now, reason })
+        self.step(now, |state| Archived {
+            published_at: state.published_at,
+            archived_at: now,
+            reason,
+        })
     }
 
     /// [`ContentNode::unpublish_at`], now.
@@ -264,7 +283,9 @@ impl ContentNode<Published> {
     /// taken back was not published.
     #[must_use]
     pub fn unpublish_at(self, now: Timestamp) -> ContentNode<Draft> {
-        self.step(now, |state| Draft { published_at: reached(state.published_at, now) })
+        self.step(now, |state| Draft {
+            published_at: reached(state.published_at, now),
+        })
     }
 
     /// [`ContentNode::revise_at`], now.
@@ -302,7 +323,9 @@ impl ContentNode<Archived> {
     /// Back to a draft. Its first publication date stays, unless it was archived before it was reached.
     #[must_use]
     pub fn restore_at(self, now: Timestamp) -> ContentNode<Draft> {
-        self.step(now, |state| Draft { published_at: reached(state.published_at, state.archived_at) })
+        self.step(now, |state| Draft {
+            published_at: reached(state.published_at, state.archived_at),
+        })
     }
 
     /// Throws it away; it can be brought back for a while.
@@ -337,9 +360,11 @@ fn reached(published_at: Timestamp, left_at: Timestamp) -> Option<Timestamp> {
 
 /// What publishing a published node needs.
 fn newer_revision() -> impl TransitionGuard<ContentNode<Published>> {
-    Condition::new("newer working revision", "no_newer_revision", |node: &ContentNode<Published>| {
-        node.core.working_revision > node.state.revision
-    })
+    Condition::new(
+        "newer working revision",
+        "no_newer_revision",
+        |node: &ContentNode<Published>| node.core.working_revision > node.state.revision,
+    )
 }
 
 /// All transitions of a node, in the order in which the API names them.

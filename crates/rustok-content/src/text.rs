@@ -25,7 +25,9 @@ pub(crate) fn plain_text(markup: &str) -> String {
         text.push_str(before);
         if let Some(after) = after_tag(from) {
             rest = after;
-        } else if let Some((entity, stands_for)) = ENTITIES.iter().find(|(entity, _)| from.starts_with(entity)) {
+        } else if let Some((entity, stands_for)) =
+            ENTITIES.iter().find(|(entity, _)| from.starts_with(entity))
+        {
             text.push_str(stands_for);
             rest = &from[entity.len()..];
         } else {
@@ -44,14 +46,18 @@ fn after_tag(from: &str) -> Option<&str> {
         return comment.find("-->").map(|end| &comment[end + 3..]);
     }
     let name = inside.strip_prefix('/').unwrap_or(inside);
-    name.starts_with(|c: char| c.is_ascii_alphabetic()).then_some(())?;
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        .then_some(())?;
     inside.find('>').map(|end| &inside[end + 1..])
 }
 
 /// One line: runs of white space and control characters become one space, none at the edges.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+    for word in text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+    {
         if !line.is_empty() {
             line.push(' ');
         }
@@ -64,7 +70,8 @@ pub(crate) fn one_line(text: &str) -> String {
 ///
 /// PostgreSQL refuses NUL in text; the others are never meant.
 pub(crate) fn has_forbidden_control(text: &str) -> bool {
-    text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+    text.chars()
+        .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
 /// Whether the text has more than `max` characters; it counts no further than it must.
@@ -81,13 +88,26 @@ mod tests {
         let title = "Markup: Title <em>With</em> <b class=\"x\">Mark<sup>up</sup></b>";
         assert_eq!(plain_text(title), "Markup: Title With Markup");
         assert_eq!(plain_text("a<!-- <b> -->b"), "ab");
-        assert_eq!(plain_text("Tom &amp; Jerry&nbsp;&#8217; &unknown;"), "Tom & Jerry &#8217; &unknown;");
+        assert_eq!(
+            plain_text("Tom &amp; Jerry&nbsp;&#8217; &unknown;"),
+            "Tom & Jerry &#8217; &unknown;"
+        );
         assert_eq!(plain_text("<script>alert(1)</script>"), "alert(1)");
     }
 
     #[test]
     fn what_is_no_tag_stays() {
-        for text in ["a < b > c", "1<2", "<", "a <b", "<!-- open", "R&D", "", "&", "日本<3"] {
+        for text in [
+            "a < b > c",
+            "1<2",
+            "<",
+            "a <b",
+            "<!-- open",
+            "R&D",
+            "",
+            "&",
+            "日本<3",
+        ] {
             assert_eq!(plain_text(text), text);
         }
     }

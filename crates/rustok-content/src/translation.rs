@@ -63,8 +63,18 @@ impl TranslationInput {
         if !errors.is_empty() {
             return Err(ContentError::ValidationFailed(errors));
         }
-        let translation = Translation { title, slug, excerpt, body, format: self.format, body_html };
-        Ok(TranslationDraft { translation, slug_is_given })
+        let translation = Translation {
+            title,
+            slug,
+            excerpt,
+            body,
+            format: self.format,
+            body_html,
+        };
+        Ok(TranslationDraft {
+            translation,
+            slug_is_given,
+        })
     }
 }
 
@@ -77,7 +87,11 @@ fn title(title: &str, source: Source, errors: &mut Vec<FieldError>) -> String {
         errors.push(FieldError::new("title", "required", "is required"));
     }
     if title.chars().any(char::is_control) {
-        errors.push(FieldError::new("title", "control_character", "must be one line without control characters"));
+        errors.push(FieldError::new(
+            "title",
+            "control_character",
+            "must be one line without control characters",
+        ));
     }
     too_long(&title, "title", TranslationInput::MAX_TITLE_CHARS, errors);
     title
@@ -89,7 +103,11 @@ fn excerpt(excerpt: String, source: Source, errors: &mut Vec<FieldError>) -> Str
         Source::Import => without_forbidden_control(plain_text(&excerpt).trim()),
     };
     if has_forbidden_control(&excerpt) {
-        errors.push(FieldError::new("excerpt", "control_character", "must not have control characters"));
+        errors.push(FieldError::new(
+            "excerpt",
+            "control_character",
+            "must not have control characters",
+        ));
     }
     too_long(&excerpt, "excerpt", TranslationInput::MAX_EXCERPT_CHARS, errors);
     excerpt
@@ -97,12 +115,18 @@ fn excerpt(excerpt: String, source: Source, errors: &mut Vec<FieldError>) -> Str
 
 fn too_long(text: &str, field: &str, max: usize, errors: &mut Vec<FieldError>) {
     if is_longer_than(text, max) {
-        errors.push(FieldError::new(field, "too_long", format!("must have at most {max} characters")));
+        errors.push(FieldError::new(
+            field,
+            "too_long",
+            format!("must have at most {max} characters"),
+        ));
     }
 }
 
 fn without_forbidden_control(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r')).collect()
+    text.chars()
+        .filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r'))
+        .collect()
 }
 
 /// The slug and whether it was asked for.
@@ -202,12 +226,15 @@ mod tests {
     }
 
     fn validate(input: TranslationInput, source: Source) -> Result<TranslationDraft, Vec<(String, String)>> {
-        input.validate(&NodeKind::parse("post").unwrap(), source).map_err(|error| match error {
-            ContentError::ValidationFailed(errors) => {
-                errors.into_iter().map(|e| (e.pointer, e.code.into_owned())).collect()
-            }
-            other => panic!("{other:?}"),
-        })
+        input
+            .validate(&NodeKind::parse("post").unwrap(), source)
+            .map_err(|error| match error {
+                ContentError::ValidationFailed(errors) => errors
+                    .into_iter()
+                    .map(|e| (e.pointer, e.code.into_owned()))
+                    .collect(),
+                other => panic!("{other:?}"),
+            })
     }
 
     fn slug_of(input: TranslationInput, source: Source) -> (String, bool) {
@@ -232,21 +259,33 @@ mod tests {
             ("#/body", "control_character"),
         ];
         let errors = validate(bad, Source::Editor).unwrap_err();
-        assert_eq!(errors, expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
+        assert_eq!(
+            errors,
+            expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned()))
+        );
     }
 
     #[test]
     fn a_title_is_one_line_of_at_most_1000_characters() {
         assert!(validate(input(&"ж".repeat(1_000)), Source::Editor).is_ok());
-        assert_eq!(validate(input(&"ж".repeat(1_001)), Source::Editor).unwrap_err()[0].1, "too_long");
-        assert_eq!(validate(input("a\nb"), Source::Editor).unwrap_err()[0].1, "control_character");
+        assert_eq!(
+            validate(input(&"ж".repeat(1_001)), Source::Editor).unwrap_err()[0].1,
+            "too_long"
+        );
+        assert_eq!(
+            validate(input("a\nb"), Source::Editor).unwrap_err()[0].1,
+            "control_character"
+        );
         let draft = validate(input("  How to use <b>  "), Source::Editor).unwrap();
         assert_eq!(draft.translation().title, "How to use <b>");
     }
 
     #[test]
     fn an_editor_gets_the_slug_that_was_asked_for_or_one_from_the_title() {
-        let with = |slug: &str| TranslationInput { slug: Some(slug.into()), ..input("Hello, World") };
+        let with = |slug: &str| TranslationInput {
+            slug: Some(slug.into()),
+            ..input("Hello, World")
+        };
         assert_eq!(slug_of(with("my-slug"), Source::Editor), ("my-slug".into(), true));
         assert_eq!(slug_of(with("  "), Source::Editor), ("hello-world".into(), false));
         assert_eq!(slug_of(input("!!!"), Source::Editor), ("post".into(), false));
@@ -272,7 +311,10 @@ mod tests {
         };
         assert_eq!(draft.translation(), &expected);
         assert!(draft.slug_is_given());
-        let nothing = TranslationInput { slug: Some("🎉".into()), ..input("") };
+        let nothing = TranslationInput {
+            slug: Some("🎉".into()),
+            ..input("")
+        };
         assert_eq!(slug_of(nothing, Source::Import), ("post".into(), false));
     }
 

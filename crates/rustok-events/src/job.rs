@@ -1,25 +1,34 @@
-//! Work that has to happen later, planned in the transaction that makes it necessary.
+//! Due work: what a worker must do at a time that was set when something else was committed.
+//!
+//! A job must be harmless when it is done twice or when its subject has moved on meanwhile: it is claimed, done and
+//! removed, and a worker may die in between.
 
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{JobId, TenantId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 use uuid::Uuid;
 
-/// A text that names no kind of work.
+/// Not the name of a kind of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("no such kind of work")]
+#[error("is not the name of a kind of work")]
 pub struct UnknownJobKind;
 
-/// What is to be done. The names are stored: they never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum JobKind {
-    /// Cancel the order if nobody confirmed it.
+    /// Cancel an order that is still pending and give its stock back. The subject is the order.
     ExpireOrder,
 }
 
 impl JobKind {
-    /// The stable name.
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::ExpireOrder];
+
+    /// The stable name in rows.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -28,36 +37,74 @@ impl JobKind {
     }
 }
 
-impl FromStr for JobKind {
-    type Err = UnknownJobKind;
-
-    fn from_str(text: &str) -> Result<Self, UnknownJobKind> {
-        (text == Self::ExpireOrder.as_str()).then_some(Self::ExpireOrder).ok_or(UnknownJobKind)
+impl fmt::Display for JobKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
-/// Work that falls due.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl FromStr for JobKind {
+    type Err = UnknownJobKind;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.as_str() == name)
+            .ok_or(UnknownJobKind)
+    }
+}
+
+/// A piece of due work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its id.
     pub id: JobId,
-    /// Whose it is.
+    /// The tenant it is done for.
     pub tenant_id: TenantId,
-    /// What is to be done.
+    /// What is to be done. There is at most one job of a kind for one subject.
     pub kind: JobKind,
-    /// To what.
+    /// What it is done to.
     pub subject_id: Uuid,
-    /// Not before.
+    /// From when on it is to be done.
     pub due_at: Timestamp,
+}
+
+impl Job {
+    /// Whether it is to be done at `now`.
+    #[must_use]
+    pub fn is_due_at(&self, now: Timestamp) -> bool {
+        self.due_at <= now
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
-    fn names_read_back() {
-        assert_eq!(JobKind::ExpireOrder.as_str().parse(), Ok(JobKind::ExpireOrder));
-        assert_eq!("expire".parse::<JobKind>(), Err(UnknownJobKind));
+    fn names_are_stable() {
+        assert_eq!(JobKind::ExpireOrder.to_string(), "expire_order");
+        for kind in JobKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+        assert_eq!("ExpireOrder".parse::<JobKind>(), Err(UnknownJobKind));
+    }
+
+    #[test]
+    fn work_is_due_from_its_moment_on() {
+        let due_at = Timestamp::UNIX_EPOCH + Duration::from_secs(3_600);
+        let id = Uuid::from_u128(1);
+        let job = Job {
+            id: id.into(),
+            tenant_id: id.into(),
+            kind: JobKind::ExpireOrder,
+            subject_id: id,
+            due_at,
+        };
+        assert!(!job.is_due_at(due_at - Duration::from_micros(1)));
+        assert!(job.is_due_at(due_at));
     }
 }

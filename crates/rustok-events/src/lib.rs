@@ -1,10 +1,10 @@
-//! Events and due work: what goes through the outbox, and what has to happen later.
+//! Facts that were committed and work that is due: [`Event`] with its [`Topic`], and [`Job`].
 //!
-//! An event tells of a fact that was committed; it never asks for something.
+//! This crate is data only: it must never deliver, store or time anything.
 
-mod envelope;
-mod job;
-mod topic;
+pub mod envelope;
+pub mod job;
+pub mod topic;
 
 pub use envelope::Event;
 pub use job::{Job, JobKind, UnknownJobKind};

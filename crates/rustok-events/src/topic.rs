@@ -1,32 +1,43 @@
-//! The topics. Their names are stored and sent: they never change.
+//! What an event is about.
+//!
+//! A topic's name is in stored rows and in the hands of subscribers: it must never change, and never mean another thing.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// A text that names no topic.
+/// Not the name of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("no such topic")]
+#[error("is not the name of a topic")]
 pub struct UnknownTopic;
 
+/// Declares the topics, so that a name can be forgotten neither in [`Topic::as_str`] nor in [`Topic::ALL`].
 macro_rules! topics {
-    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
-        /// What an event tells of: `noun.past`.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    ($($(#[$doc:meta])+ $topic:ident = $name:literal),+ $(,)?) => {
+        /// What happened, as `subject.past_participle`.
+        ///
+        /// ```
+        /// use rustok_events::Topic;
+        ///
+        /// assert_eq!("order.placed".parse(), Ok(Topic::OrderPlaced));
+        /// assert_eq!(Topic::OrderPlaced.to_string(), "order.placed");
+        /// ```
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "&'static str")]
         pub enum Topic {
-            $($(#[$doc])* $name),+
+            $($(#[$doc])+ $topic),+
         }
 
         impl Topic {
-            /// Every topic.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$topic),+];
 
             /// The stable name.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$name => $text),+
+                    $(Self::$topic => $name),+
                 }
             }
         }
@@ -40,35 +51,35 @@ topics! {
     OrderConfirmed = "order.confirmed",
     /// An order was paid.
     OrderPaid = "order.paid",
-    /// An order was shipped.
+    /// An order was handed to a carrier.
     OrderShipped = "order.shipped",
-    /// An order was delivered.
+    /// An order arrived.
     OrderDelivered = "order.delivered",
     /// An order was cancelled and its stock given back.
     OrderCancelled = "order.cancelled",
-    /// A node was created.
+    /// A node was made.
     NodeCreated = "node.created",
-    /// A node got a newer working revision.
+    /// A node's text was saved.
     NodeRevised = "node.revised",
-    /// A node's working revision went live.
+    /// A node's working revision became public, now or from a date in the future on.
     NodePublished = "node.published",
-    /// A node was taken back to draft.
+    /// A node went back to a draft.
     NodeUnpublished = "node.unpublished",
     /// A node was archived.
     NodeArchived = "node.archived",
-    /// An archived node became a draft again.
+    /// A node came back from the archive, as a draft.
     NodeRestored = "node.restored",
-    /// A node was deleted, softly.
+    /// A node was thrown away; it may come back.
     NodeDeleted = "node.deleted",
-    /// A deleted node came back.
+    /// A node that was thrown away came back.
     NodeUndeleted = "node.undeleted",
-    /// A product was created.
+    /// A product was made.
     ProductCreated = "product.created",
-    /// A product, its variants, prices or images changed.
+    /// A product or one of its variants changed.
     ProductUpdated = "product.updated",
-    /// A product was deleted, softly.
+    /// A product was taken away.
     ProductDeleted = "product.deleted",
-    /// A stock level was set.
+    /// The stock of a variant was set, or began to be tracked. Orders move stock without this event.
     StockChanged = "stock.changed",
 }
 
@@ -81,14 +92,26 @@ impl fmt::Display for Topic {
 impl FromStr for Topic {
     type Err = UnknownTopic;
 
-    fn from_str(text: &str) -> Result<Self, UnknownTopic> {
-        Self::ALL.iter().copied().find(|topic| topic.as_str() == text).ok_or(UnknownTopic)
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|topic| topic.as_str() == name)
+            .ok_or(UnknownTopic)
     }
 }
 
-impl Serialize for Topic {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+impl TryFrom<String> for Topic {
+    type Error = UnknownTopic;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        name.parse()
+    }
+}
+
+impl From<Topic> for &'static str {
+    fn from(topic: Topic) -> Self {
+        topic.as_str()
     }
 }
 
@@ -96,11 +119,45 @@ impl Serialize for Topic {
 mod tests {
     use super::*;
 
+    /// Typed by hand: rows and subscribers rely on these names.
+    const NAMES: [&str; 18] = [
+        "order.placed",
+        "order.confirmed",
+        "order.paid",
+        "order.shipped",
+        "order.delivered",
+        "order.cancelled",
+        "node.created",
+        "node.revised",
+        "node.published",
+        "node.unpublished",
+        "node.archived",
+        "node.restored",
+        "node.deleted",
+        "node.undeleted",
+        "product.created",
+        "product.updated",
+        "product.deleted",
+        "stock.changed",
+    ];
+
     #[test]
-    fn names_are_distinct_and_read_back() {
+    fn names_are_stable() {
+        let names: Vec<_> = Topic::ALL.iter().map(|topic| topic.as_str()).collect();
+        assert_eq!(names, NAMES);
         for topic in Topic::ALL {
             assert_eq!(topic.as_str().parse(), Ok(*topic));
+            let json = serde_json::to_value(topic).unwrap();
+            assert_eq!(json, topic.as_str());
+            assert_eq!(serde_json::from_value::<Topic>(json).unwrap(), *topic);
         }
-        assert_eq!("order.lost".parse::<Topic>(), Err(UnknownTopic));
+    }
+
+    #[test]
+    fn other_names_are_refused() {
+        for bad in ["", "order", "Order.placed", "order.placed ", "order_placed"] {
+            assert_eq!(bad.parse::<Topic>(), Err(UnknownTopic), "{bad}");
+        }
+        assert!(serde_json::from_str::<Topic>("\"order.lost\"").is_err());
     }
 }

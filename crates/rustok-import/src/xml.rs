@@ -176,7 +176,7 @@ impl<R: Read> Xml<R> {
         self.buffer.clear();
         self.buffer.shrink_to(KEPT_BUFFER_BYTES);
         let at = self.position();
-        
+        self.reader.get_mut().open_window(MAX_PIECE_BYTES);
         let (namespace, event) = match self.reader.read_resolved_event_into(&mut self.buffer) {
             Ok(read) => read,
             Err(error) => return self.refuse(at, &error).map(Some),
@@ -518,10 +518,10 @@ mod tests {
         assert!(pieces(&tag).1.unwrap().reason.contains("start tag"));
 
         let start: &[u8] = b"<a>";
-        let mut endless = Xml::new(start.chain(std::io::repeat(b'x')));
-        assert!(matches!(endless.next(), Ok(Piece::Start(_))));
-        let fault = endless.next().unwrap_err();
+        let mut large = Xml::new(start.chain(std::io::repeat(b'x').take(4 * MAX_PIECE_BYTES)));
+        assert!(matches!(large.next(), Ok(Piece::Start(_))));
+        let fault = large.next().unwrap_err();
         assert!(fault.reason.contains("8 MiB"), "{}", fault.reason);
-        assert!(endless.buffer.capacity() < 40 * 1024 * 1024);
+        assert!(large.buffer.capacity() < 40 * 1024 * 1024);
     }
 }

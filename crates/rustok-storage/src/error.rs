@@ -111,7 +111,8 @@ impl StoreError {
         };
         let text = db.message().to_owned();
         match db.code().code() {
-            "23505" => Self::Taken { key: postgres_key(db.table().unwrap_or(table), db.detail().unwrap_or_default()) },
+            // Every unique key is named after its columns: where row security is on, nothing else is told about it.
+            "23505" => Self::Taken { key: db.constraint().unwrap_or(table).to_owned() },
             "40001" | "40P01" => Self::Serialization(text),
             "57014" => Self::Timeout("a statement ran"),
             code if matches!(&code[..2], "08" | "53" | "57" | "58" | "XX") => Self::Unavailable(text),
@@ -125,13 +126,6 @@ fn sqlite_key(columns: &str) -> String {
     let mut parts = columns.split(", ").filter_map(|part| part.split_once('.')).peekable();
     let table = parts.peek().map_or("", |(table, _)| table);
     let columns: Vec<_> = parts.map(|(_, column)| column).filter(|c| *c != "tenant_id").collect();
-    format!("{table}({})", columns.join(","))
-}
-
-/// `Key (tenant_id, handle)=(...) already exists.` → `products(handle)`.
-fn postgres_key(table: &str, detail: &str) -> String {
-    let columns = detail.split_once('(').and_then(|(_, rest)| rest.split_once(")=")).map_or("", |(columns, _)| columns);
-    let columns: Vec<_> = columns.split(", ").filter(|c| *c != "tenant_id").collect();
     format!("{table}({})", columns.join(","))
 }
 
@@ -159,11 +153,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_databases_name_a_key_alike() {
-        let sqlite = sqlite_key("node_translations.tenant_id, node_translations.slug, node_translations.locale");
-        let postgres =
-            postgres_key("node_translations", "Key (tenant_id, slug, locale)=(0190, a, en) already exists.");
-        assert_eq!(sqlite, "node_translations(slug,locale)");
-        assert_eq!(sqlite, postgres);
+    fn a_key_of_sqlite_is_named_by_its_columns_without_the_tenant() {
+        let key = sqlite_key("node_translations.tenant_id, node_translations.slug, node_translations.locale");
+        assert_eq!(key, "node_translations(slug,locale)");
+        assert_eq!(sqlite_key("tenants.slug"), "tenants(slug)");
     }
 }

@@ -7,23 +7,19 @@ use crate::error::StoreError;
 use crate::tx::{Expect, Statement, TenantTx};
 use crate::value::{Value, params};
 use jiff::Timestamp;
-use rustok_core::ids::{MovementId, OrderId, TenantId, VariantId};
+use rustok_core::ids::{MovementId, TenantId, VariantId};
 use rustok_events::Event;
 
 const LEVELS: &str = "stock_levels";
 const MOVEMENTS: &str = "stock_movements";
 
-/// Why a level changed. The names are stored: they never change.
+/// Why a level was set. The names are stored: they never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MovementReason {
     /// Somebody counted.
     Set,
     /// A file said so.
     Imported,
-    /// An order took pieces.
-    Reserved,
-    /// A cancelled order gave them back.
-    Released,
 }
 
 impl MovementReason {
@@ -33,21 +29,17 @@ impl MovementReason {
         match self {
             Self::Set => "set",
             Self::Imported => "imported",
-            Self::Reserved => "reserved",
-            Self::Released => "released",
         }
     }
 }
 
-/// One line of the ledger. Lines are never changed; the level is the sum of its lines.
+/// One line of the ledger that no order wrote. Lines are never changed; the level is the sum of all its lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Movement {
     /// Its id.
     pub id: MovementId,
     /// Whose level.
     pub variant_id: VariantId,
-    /// The order that moved it, if one did.
-    pub order_id: Option<OrderId>,
     /// By how many pieces; below zero when there are fewer now.
     pub delta: i64,
     /// Why.
@@ -80,13 +72,12 @@ pub struct NewLevel {
 pub(crate) fn insert_movement<'a>(tenant: TenantId, movement: &'a Movement) -> Statement<'a> {
     Statement::one(
         MOVEMENTS,
-        "INSERT INTO stock_movements (tenant_id, id, variant_id, order_id, delta, reason, actor, at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO stock_movements (tenant_id, id, variant_id, delta, reason, actor, at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         params![
             tenant,
             movement.id,
             movement.variant_id,
-            movement.order_id,
             movement.delta,
             movement.reason.as_str(),
             &movement.actor,

@@ -3,15 +3,26 @@
 //! Tenant data is reached through a [`TenantTx`], which is made only from a `TenantHandle`; the tenant directory and
 //! what workers claim across tenants through a [`PlatformTx`]. There is no other door.
 
+pub mod authors;
+mod backup;
+pub mod customers;
 mod error;
 pub mod idempotency;
+pub mod import_references;
+pub mod inspect;
+pub mod inventory;
 mod migrate;
+pub mod nodes;
+pub mod orders;
 pub mod outbox;
 mod postgres;
+pub mod products;
+pub mod reservations;
 mod row;
 mod sqlite;
 mod store;
 pub mod tenants;
+pub mod terms;
 pub mod tokens;
 mod tx;
 mod value;
@@ -20,3 +31,6 @@ pub use error::StoreError;
 pub use migrate::latest_schema;
 pub use store::{DatabaseUrl, Opener, Store, StoreConfig};
 pub use tx::{PlatformTx, TenantTx};
+
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use tokio_postgres::{Client, Config, NoTls};
 
 /// One step of the schema, in both dialects.
-struct Migration {
-    name: &'static str,
-    sqlite: &'static str,
-    postgres: &'static str,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Migration {
+    pub(crate) name: &'static str,
+    pub(crate) sqlite: &'static str,
+    pub(crate) postgres: &'static str,
 }
 
 macro_rules! migrations {
@@ -26,7 +27,7 @@ macro_rules! migrations {
 }
 
 /// In order; the number of a migration is its place, from 1.
-const MIGRATIONS: &[Migration] = migrations!["0001_initial"];
+pub(crate) const MIGRATIONS: &[Migration] = migrations!["0001_initial"];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
                        (number bigint NOT NULL PRIMARY KEY, name text NOT NULL)";
@@ -48,18 +49,35 @@ BEGIN
     END LOOP;
 END $$";
 
+/// What must be known of a server before anything is done there: its version, whether it has a history of ours, how
+/// many of the two roles we may act as, and how many of them could walk around row security.
+const SERVER: &str = "
+SELECT current_setting('server_version_num')::int8 AS version,
+    to_regclass('schema_migrations') IS NOT NULL AS history,
+    (SELECT count(*) FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform') AND pg_has_role(oid,
+        CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)) AS ours,
+    (SELECT count(*) FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform')
+        AND (rolsuper OR rolbypassrls OR rolcanlogin)) AS mighty";
+
+/// The oldest PostgreSQL with all that the schema needs.
+const OLDEST_POSTGRES: i64 = 150_000;
+
 /// Any number will do, as long as every RusToK takes the same one.
 const LOCK_KEY: i64 = 0x0072_7573_746f_6b01;
 
 /// The number of the newest migration this binary knows.
 #[must_use]
 pub fn latest_schema() -> i64 {
-    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+    latest(MIGRATIONS)
+}
+
+fn latest(migrations: &[Migration]) -> i64 {
+    i64::try_from(migrations.len()).unwrap_or(i64::MAX)
 }
 
 /// What is still to be applied to a schema that has `current`.
-fn pending(current: i64, opener: Opener) -> Result<&'static [Migration], StoreError> {
-    let latest = latest_schema();
+fn pending(migrations: &[Migration], current: i64, opener: Opener) -> Result<&[Migration], StoreError> {
+    let latest = latest(migrations);
     if current > latest {
         return Err(StoreError::Setup(format!(
             "the database has schema {current}, this binary knows only up to {latest}: use a newer rustok"
@@ -71,7 +89,7 @@ fn pending(current: i64, opener: Opener) -> Result<&'static [Migration], StoreEr
         )));
     }
     let applied = usize::try_from(current).unwrap_or(0);
-    Ok(MIGRATIONS.get(applied..).unwrap_or_default())
+    Ok(migrations.get(applied..).unwrap_or_default())
 }
 
 /// `path` with `suffix` added to its file name.
@@ -89,7 +107,7 @@ pub(crate) fn open_lock(path: &Path) -> Result<File, StoreError> {
     .map_err(|error| StoreError::Setup(format!("cannot open {}: {error}", path.display())))
 }
 
-pub(crate) fn sqlite(path: &Path, opener: Opener) -> Result<(), StoreError> {
+pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> Result<(), StoreError> {
     let setup = |error: rusqlite::Error| StoreError::Setup(format!("cannot migrate {}: {error}", path.display()));
     let lock = open_lock(&beside(path, ".migrate.lock"))?;
     lock.lock().map_err(|error| StoreError::Setup(format!("cannot lock {}: {error}", path.display())))?;
@@ -101,7 +119,7 @@ pub(crate) fn sqlite(path: &Path, opener: Opener) -> Result<(), StoreError> {
     let current = conn
         .query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
         .map_err(setup)?;
-    for (migration, number) in pending(current, opener)?.iter().zip(current + 1..) {
+    for (migration, number) in pending(migrations, current, opener)?.iter().zip(current + 1..) {
         let apply = || -> rusqlite::Result<bool> {
             conn.execute_batch("BEGIN IMMEDIATE")?;
             conn.execute_batch(migration.sqlite)?;
@@ -117,20 +135,27 @@ pub(crate) fn sqlite(path: &Path, opener: Opener) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(crate) async fn postgres(config: &Config, opener: Opener) -> Result<(), StoreError> {
+pub(crate) async fn postgres(config: &Config, opener: Opener, migrations: &[Migration]) -> Result<(), StoreError> {
     let client = connect(config).await?;
-    let history = client
-        .query_one("SELECT to_regclass('schema_migrations') IS NOT NULL", &[])
-        .await
-        .map_err(|error| setup_postgres(&error))?;
-    if history.get(0) && pending(current_postgres(&client).await?, opener)?.is_empty() {
+    let server = client.query_one(SERVER, &[]).await.map_err(|error| setup_postgres(&error))?;
+    if server.get::<_, i64>("version") < OLDEST_POSTGRES {
+        return Err(StoreError::Setup("PostgreSQL 15 or newer is needed".to_owned()));
+    }
+    if server.get::<_, i64>("mighty") > 0 {
+        let told = "the roles rustok_app and rustok_platform must not log in, be superusers or bypass row security";
+        return Err(StoreError::Setup(told.to_owned()));
+    }
+    // Roles are not part of a dump: a database that was brought from another cluster has none of them yet.
+    if server.get::<_, i64>("ours") < 2 {
+        create_roles(config, &client).await?;
+    }
+    if server.get("history") && pending(migrations, current_postgres(&client).await?, opener)?.is_empty() {
         return Ok(());
     }
-    create_roles(config, &client).await?;
     let lock = format!("SET row_security = off; SELECT pg_advisory_lock({LOCK_KEY}); {HISTORY}");
     client.batch_execute(&lock).await.map_err(|error| setup_postgres(&error))?;
     let current = current_postgres(&client).await?;
-    for (migration, number) in pending(current, opener)?.iter().zip(current + 1..) {
+    for (migration, number) in pending(migrations, current, opener)?.iter().zip(current + 1..) {
         let sql = format!(
             "BEGIN; GRANT USAGE ON SCHEMA public TO rustok_app, rustok_platform; {} \
              INSERT INTO schema_migrations (number, name) VALUES ({number}, '{}'); COMMIT",
@@ -140,6 +165,16 @@ pub(crate) async fn postgres(config: &Config, opener: Opener) -> Result<(), Stor
     }
     let unlock = format!("SELECT pg_advisory_unlock({LOCK_KEY})");
     client.batch_execute(&unlock).await.map_err(|error| setup_postgres(&error))
+}
+
+/// The schema's number, if there is a history of one. Changes nothing.
+pub(crate) async fn find_postgres_schema(config: &Config) -> Result<Option<i64>, StoreError> {
+    let client = connect(config).await?;
+    let history = client.query_one("SELECT to_regclass('schema_migrations') IS NOT NULL", &[]).await;
+    if history.map_err(|error| setup_postgres(&error))?.get(0) {
+        return current_postgres(&client).await.map(Some);
+    }
+    Ok(None)
 }
 
 async fn current_postgres(client: &Client) -> Result<i64, StoreError> {
@@ -153,7 +188,8 @@ async fn create_roles(config: &Config, own: &Client) -> Result<(), StoreError> {
     let mut shared = config.clone();
     let shared = connect(shared.dbname("postgres")).await.ok();
     let client = shared.as_ref().unwrap_or(own);
-    let sql = format!("SELECT pg_advisory_lock({LOCK_KEY}); {ROLES}; SELECT pg_advisory_unlock({LOCK_KEY})");
+    // One message is one transaction: the lock is freed when the roles are there for the others to see.
+    let sql = format!("SELECT pg_advisory_xact_lock({LOCK_KEY}); {ROLES}");
     client.batch_execute(&sql).await.map_err(|error| setup_postgres(&error))
 }
 
@@ -180,8 +216,8 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_refused_and_an_old_one_by_commands() {
-        assert!(matches!(pending(latest_schema() + 1, Opener::Server), Err(StoreError::Setup(_))));
-        assert_eq!(pending(0, Opener::Command).unwrap().len(), MIGRATIONS.len());
-        assert!(pending(latest_schema(), Opener::Command).unwrap().is_empty());
+        assert!(matches!(pending(MIGRATIONS, latest_schema() + 1, Opener::Server), Err(StoreError::Setup(_))));
+        assert_eq!(pending(MIGRATIONS, 0, Opener::Command).unwrap().len(), MIGRATIONS.len());
+        assert!(pending(MIGRATIONS, latest_schema(), Opener::Command).unwrap().is_empty());
     }
 }

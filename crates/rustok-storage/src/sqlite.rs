@@ -16,6 +16,9 @@ use tokio::sync::{Mutex as FairMutex, OwnedMutexGuard, OwnedSemaphorePermit, Sem
 
 /// How long to wait before another try when a process beside this one holds the write lock.
 const BUSY_PAUSE: Duration = Duration::from_millis(2);
+/// How many steps of SQLite's virtual machine a reader goes between two looks at its deadline: some tenths of a
+/// millisecond.
+const STEPS_PER_LOOK: i32 = 10_000;
 /// Prepared statements kept per connection; more than the queries that there are.
 const CACHED_STATEMENTS: usize = 256;
 
@@ -32,8 +35,14 @@ struct Writer {
     waiting: Vec<oneshot::Sender<Result<(), String>>>,
 }
 
+/// A connection that reads, and until when.
+struct Reader {
+    conn: Connection,
+    deadline: Arc<Mutex<Deadline>>,
+}
+
 struct Readers {
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Reader>>,
     permits: Arc<Semaphore>,
     path: PathBuf,
     mmap_bytes: i64,
@@ -69,14 +78,15 @@ impl Sqlite {
             .await?
             .map_err(|_| StoreError::Unavailable("readers are closed".to_owned()))?;
         let idle = self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let conn = idle.map_or_else(|| open_reader(&self.readers.path, self.readers.mmap_bytes), Ok)?;
-        Ok(ReadTx { conn: Some(conn), begun: false, readers: Arc::clone(&self.readers), _permit: permit })
+        let reader = idle.map_or_else(|| open_reader(&self.readers.path, self.readers.mmap_bytes), Ok)?;
+        *reader.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+        Ok(ReadTx { reader: Some(reader), begun: false, readers: Arc::clone(&self.readers), _permit: permit })
     }
 
     pub(crate) async fn write(&self, deadline: Deadline) -> Result<WriteTx, StoreError> {
         let guard = within(deadline, "waiting for the writer", Arc::clone(&self.writer).lock_owned()).await?;
         while guard.conn.is_autocommit() {
-            match guard.conn.execute_batch("BEGIN IMMEDIATE") {
+            match control(&guard.conn, "BEGIN IMMEDIATE") {
                 Ok(()) => break,
                 Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
                     if deadline.is_expired() {
@@ -87,7 +97,12 @@ impl Sqlite {
                 Err(error) => return Err(StoreError::from_sqlite("", &error)),
             }
         }
-        guard.conn.execute_batch("SAVEPOINT member").map_err(|error| StoreError::from_sqlite("", &error))?;
+        if let Err(error) = control(&guard.conn, "SAVEPOINT member") {
+            if guard.waiting.is_empty() {
+                let _ = control(&guard.conn, "ROLLBACK");
+            }
+            return Err(StoreError::from_sqlite("", &error));
+        }
         Ok(WriteTx { guard: Some(guard), wake_committer: self.wake_committer.clone() })
     }
 }
@@ -99,6 +114,11 @@ async fn within<F: Future>(deadline: Deadline, doing: &'static str, work: F) -> 
     }
 }
 
+/// Runs a statement that only moves the transaction.
+fn control(conn: &Connection, sql: &'static str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.raw_execute().map(drop)
+}
+
 /// The committer: one COMMIT for all who released their savepoint since the last one.
 fn commit_groups(writer: &FairMutex<Writer>, wake: &mpsc::Receiver<()>) {
     while wake.recv().is_ok() {
@@ -107,9 +127,9 @@ fn commit_groups(writer: &FairMutex<Writer>, wake: &mpsc::Receiver<()>) {
         if waiting.is_empty() {
             continue;
         }
-        let result = writer.conn.execute_batch("COMMIT").map_err(|error| error.to_string());
+        let result = control(&writer.conn, "COMMIT").map_err(|error| error.to_string());
         if result.is_err() && !writer.conn.is_autocommit() {
-            let _ = writer.conn.execute_batch("ROLLBACK");
+            let _ = control(&writer.conn, "ROLLBACK");
         }
         drop(writer);
         for member in waiting {
@@ -141,21 +161,26 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-fn open_reader(path: &Path, mmap_bytes: i64) -> Result<Connection, StoreError> {
+fn open_reader(path: &Path, mmap_bytes: i64) -> Result<Reader, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let deadline = Arc::new(Mutex::new(Deadline::never()));
     let open = || {
-        let conn = Connection::open_with_flags(path, flags)?;
+        let mut conn = Connection::open_with_flags(path, flags)?;
         configure(&conn)?;
         conn.pragma_update(None, "mmap_size", mmap_bytes)?;
         conn.busy_timeout(Duration::from_millis(50))?;
-        Ok(conn)
+        // Only readers are interrupted: in a writer that would end the transaction of the whole group.
+        let until = Arc::clone(&deadline);
+        let passed = move || until.lock().unwrap_or_else(PoisonError::into_inner).is_expired();
+        conn.progress_handler(STEPS_PER_LOOK, Some(passed))?;
+        Ok(Reader { conn, deadline: Arc::clone(&deadline) })
     };
     open().map_err(|error: rusqlite::Error| StoreError::from_sqlite("", &error))
 }
 
 /// A read-only transaction: one snapshot from its first statement to its end.
 pub(crate) struct ReadTx {
-    conn: Option<Connection>,
+    reader: Option<Reader>,
     begun: bool,
     readers: Arc<Readers>,
     _permit: OwnedSemaphorePermit,
@@ -163,10 +188,9 @@ pub(crate) struct ReadTx {
 
 impl ReadTx {
     pub(crate) fn connection(&mut self) -> Result<&Connection, StoreError> {
-        let conn = self.conn.as_ref().ok_or_else(closed)?;
+        let conn = &self.reader.as_ref().ok_or_else(closed)?.conn;
         if !self.begun {
-            let begin = conn.prepare_cached("BEGIN").and_then(|mut begin| begin.raw_execute());
-            begin.map_err(|error| StoreError::from_sqlite("", &error))?;
+            control(conn, "BEGIN").map_err(|error| StoreError::from_sqlite("", &error))?;
             self.begun = true;
         }
         Ok(conn)
@@ -175,10 +199,10 @@ impl ReadTx {
 
 impl Drop for ReadTx {
     fn drop(&mut self) {
-        let Some(conn) = self.conn.take() else { return };
-        let ended = !self.begun || conn.prepare_cached("COMMIT").and_then(|mut end| end.raw_execute()).is_ok();
-        if ended && conn.is_autocommit() {
-            self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+        let Some(reader) = self.reader.take() else { return };
+        let ended = !self.begun || control(&reader.conn, "COMMIT").is_ok();
+        if ended && reader.conn.is_autocommit() {
+            self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
         }
     }
 }
@@ -201,7 +225,7 @@ impl WriteTx {
     /// Releases the savepoint and waits for the group's commit.
     pub(crate) async fn commit(mut self, deadline: Deadline) -> Result<(), StoreError> {
         let conn = self.connection()?;
-        conn.execute_batch("RELEASE member").map_err(|error| StoreError::from_sqlite("", &error))?;
+        control(conn, "RELEASE member").map_err(|error| StoreError::from_sqlite("", &error))?;
         let (done, committed) = oneshot::channel();
         if let Some(mut writer) = self.guard.take() {
             writer.waiting.push(done);
@@ -220,15 +244,18 @@ impl WriteTx {
 impl Drop for WriteTx {
     fn drop(&mut self) {
         let Some(mut writer) = self.guard.take() else { return };
-        if writer.conn.is_autocommit() {
-            // An error such as a full disk ended the whole transaction: everybody in the group lost.
-            for member in std::mem::take(&mut writer.waiting) {
-                let _ = member.send(Err("an error ended the whole transaction".to_owned()));
-            }
-        } else if writer.waiting.is_empty() {
-            let _ = writer.conn.execute_batch("ROLLBACK");
-        } else {
-            let _ = writer.conn.execute_batch("ROLLBACK TO member; RELEASE member");
+        let undone = !writer.conn.is_autocommit()
+            && !writer.waiting.is_empty()
+            && control(&writer.conn, "ROLLBACK TO member").and_then(|()| control(&writer.conn, "RELEASE member")).is_ok();
+        if undone {
+            return;
+        }
+        if !writer.conn.is_autocommit() {
+            let _ = control(&writer.conn, "ROLLBACK");
+        }
+        // An error such as a full disk ended the whole transaction: everybody in the group lost.
+        for member in std::mem::take(&mut writer.waiting) {
+            let _ = member.send(Err("an error ended the whole transaction".to_owned()));
         }
     }
 }

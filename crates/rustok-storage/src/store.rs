@@ -106,12 +106,12 @@ impl Store {
                     Opener::Server => Some(lock_file(&path)?),
                     Opener::Command => None,
                 };
-                migrate::sqlite(&path, opener)?;
+                migrate::sqlite(&path, opener, migrate::MIGRATIONS)?;
                 let db = Sqlite::open(&path, config.sqlite_readers, config.sqlite_mmap_bytes)?;
                 Backend::Sqlite { db, _server_lock: server_lock }
             }
             DatabaseUrl::Postgres(postgres) => {
-                migrate::postgres(&postgres, opener).await?;
+                migrate::postgres(&postgres, opener, migrate::MIGRATIONS).await?;
                 Backend::Postgres(Postgres::open(*postgres, config.postgres_connections)?)
             }
         };
@@ -169,6 +169,15 @@ impl Store {
             Backend::Postgres(db) => Db::postgres(db.begin(Role::Platform, Mode::Write, deadline).await?, deadline),
         };
         Ok(PlatformTx { db })
+    }
+
+    /// A pooled PostgreSQL connection as it came back, for a look at what was left on it.
+    #[cfg(test)]
+    pub(crate) async fn pooled_client(&self) -> deadpool_postgres::Object {
+        match &*self.inner {
+            Backend::Postgres(db) => db.pooled_client().await,
+            Backend::Sqlite { .. } => panic!("SQLite has no pool of clients"),
+        }
     }
 
     /// `sqlite` or `postgresql`, as OpenTelemetry's `db.system.name` has it.

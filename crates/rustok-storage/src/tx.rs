@@ -45,6 +45,8 @@ impl<'a> Statement<'a> {
 pub(crate) struct Db {
     inner: Inner,
     deadline: Deadline,
+    /// A statement failed, or nobody waited for its answer: the transaction can only be given up, on either database.
+    broken: bool,
 }
 
 enum Inner {
@@ -55,15 +57,20 @@ enum Inner {
 
 impl Db {
     pub(crate) fn sqlite_read(tx: ReadTx, deadline: Deadline) -> Self {
-        Self { inner: Inner::SqliteRead(tx), deadline }
+        Self { inner: Inner::SqliteRead(tx), deadline, broken: false }
     }
 
     pub(crate) fn sqlite_write(tx: WriteTx, deadline: Deadline) -> Self {
-        Self { inner: Inner::SqliteWrite(tx), deadline }
+        Self { inner: Inner::SqliteWrite(tx), deadline, broken: false }
     }
 
     pub(crate) fn postgres(tx: PgTx, deadline: Deadline) -> Self {
-        Self { inner: Inner::Postgres(tx), deadline }
+        Self { inner: Inner::Postgres(tx), deadline, broken: false }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
@@ -78,14 +85,16 @@ impl Db {
         params: &[Value<'_>],
         map: impl Fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        match &mut self.inner {
-            Inner::SqliteRead(tx) => sqlite::query(tx.connection()?, table, sql, params, map),
-            Inner::SqliteWrite(tx) => sqlite::query(tx.connection()?, table, sql, params, map),
+        self.start(table)?;
+        let rows = match &mut self.inner {
+            Inner::SqliteRead(tx) => tx.connection().and_then(|conn| sqlite::query(conn, table, sql, params, map)),
+            Inner::SqliteWrite(tx) => tx.connection().and_then(|conn| sqlite::query(conn, table, sql, params, map)),
             Inner::Postgres(tx) => {
-                let rows = tx.query(table, sql, params).await?;
-                rows.iter().map(|row| map(&Row::postgres(table, row))).collect()
+                let rows = tx.query(table, sql, params).await;
+                rows.and_then(|rows| rows.iter().map(|row| map(&Row::postgres(table, row))).collect())
             }
-        }
+        };
+        self.settle(rows)
     }
 
     /// The first row of a query, if there is one.
@@ -106,17 +115,19 @@ impl Db {
         sql: &str,
         params: &[Value<'_>],
     ) -> Result<u64, StoreError> {
-        match &mut self.inner {
-            Inner::SqliteRead(tx) => sqlite::execute(tx.connection()?, table, sql, params),
-            Inner::SqliteWrite(tx) => sqlite::execute(tx.connection()?, table, sql, params),
+        self.start(table)?;
+        let changed = match &mut self.inner {
+            Inner::SqliteRead(tx) => tx.connection().and_then(|conn| sqlite::execute(conn, table, sql, params)),
+            Inner::SqliteWrite(tx) => tx.connection().and_then(|conn| sqlite::execute(conn, table, sql, params)),
             Inner::Postgres(tx) => tx.execute(table, sql, params).await,
-        }
+        };
+        self.settle(changed)
     }
 
     /// A write that must change exactly one row.
     ///
     /// # Errors
-    /// [`StoreError::Stale`] when it changed none or several.
+    /// [`StoreError::Stale`] when it changed none or several; nothing of the transaction can be committed then.
     pub(crate) async fn execute_one(
         &mut self,
         table: &'static str,
@@ -124,31 +135,54 @@ impl Db {
         params: &[Value<'_>],
     ) -> Result<(), StoreError> {
         let changed = self.execute(table, sql, params).await?;
-        match &mut self.inner {
-            Inner::Postgres(tx) => tx.check(table, Expect::Exactly(1), changed),
-            _ => Expect::Exactly(1).check(table, changed),
-        }
+        let checked = Expect::Exactly(1).check(table, changed);
+        self.settle(checked)
     }
 
     /// Several writes in one flight, each with its own check.
     pub(crate) async fn execute_all(&mut self, statements: &[Statement<'_>]) -> Result<(), StoreError> {
+        if self.is_postgres() {
+            self.start(statements.first().map_or("", |statement| statement.table))?;
+        }
         if let Inner::Postgres(tx) = &mut self.inner {
-            return tx.execute_all(statements).await;
+            let executed = tx.execute_all(statements).await;
+            return self.settle(executed);
         }
         for statement in statements {
             let changed = self.execute(statement.table, statement.sql, &statement.params).await?;
-            statement.expect.check(statement.table, changed)?;
+            let checked = statement.expect.check(statement.table, changed);
+            self.settle(checked)?;
         }
         Ok(())
     }
 
     /// Makes everything durable. Only after this may anything be told to the outside.
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        self.start("")?;
         match self.inner {
             Inner::SqliteRead(_) => Ok(()),
             Inner::SqliteWrite(tx) => tx.commit(self.deadline).await,
             Inner::Postgres(tx) => tx.commit().await,
         }
+    }
+
+    /// Before anything is sent: a transaction that failed does nothing more, nor does one whose deadline has passed.
+    /// Marks the transaction as broken until the answer: a future that is dropped meanwhile leaves it so.
+    fn start(&mut self, table: &'static str) -> Result<(), StoreError> {
+        if self.broken {
+            return Err(StoreError::Refused { table, reason: "the transaction failed before".to_owned() });
+        }
+        if self.deadline.is_expired() {
+            return Err(StoreError::Timeout("a statement was due"));
+        }
+        self.broken = true;
+        Ok(())
+    }
+
+    /// After the answer. A row that does not decode breaks nothing.
+    fn settle<T>(&mut self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.broken = !matches!(answer, Ok(_) | Err(StoreError::InconsistentRow { .. }));
+        answer
     }
 }
 

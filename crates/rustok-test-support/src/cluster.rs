@@ -34,8 +34,15 @@ pub(crate) struct Made {
 }
 
 enum Task {
-    Create { owner: Owner, start: Start, made: oneshot::Sender<Result<Made, String>> },
-    Drop { name: String, dropped: blocking::Sender<()> },
+    Create {
+        owner: Owner,
+        start: Start,
+        made: oneshot::Sender<Result<Made, String>>,
+    },
+    Drop {
+        name: String,
+        dropped: blocking::Sender<()>,
+    },
 }
 
 static KEEPER: OnceLock<mpsc::UnboundedSender<Task>> = OnceLock::new();
@@ -57,7 +64,13 @@ pub(crate) async fn create(owner: Owner, start: Start) -> Made {
 /// Waits until the database is gone, so that none is left when the process ends.
 pub(crate) fn drop_database(name: &str) {
     let (dropped, answer) = blocking::channel();
-    if keeper().send(Task::Drop { name: name.to_owned(), dropped }).is_ok() {
+    if keeper()
+        .send(Task::Drop {
+            name: name.to_owned(),
+            dropped,
+        })
+        .is_ok()
+    {
         answer.recv().ok();
     }
 }
@@ -72,7 +85,10 @@ fn keeper() -> &'static mpsc::UnboundedSender<Task> {
         std::thread::Builder::new()
             .name("test-databases".to_owned())
             .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap();
                 runtime.block_on(keep(inbox));
             })
             .unwrap();
@@ -127,7 +143,12 @@ impl Cluster {
             .await
             .map_err(|error| format!("cannot connect to the server of {URL}: {error}"))?;
         drop(tokio::spawn(connection));
-        let cluster = Self { client, run, made: 0, templates: Vec::new() };
+        let cluster = Self {
+            client,
+            run,
+            made: 0,
+            templates: Vec::new(),
+        };
         cluster.sweep().await?;
         Ok(cluster)
     }
@@ -188,7 +209,9 @@ impl Cluster {
     /// From PostgreSQL 16 on, a role with CREATEROLE may only grant roles that it made itself. On a server where
     /// somebody else migrated first, the plain owner gets them from the superuser.
     async fn lend_roles(&self) -> Result<(), String> {
-        let config: Config = variable(OWNER_URL).parse().map_err(|error| format!("{OWNER_URL}: {error}"))?;
+        let config: Config = variable(OWNER_URL)
+            .parse()
+            .map_err(|error| format!("{OWNER_URL}: {error}"))?;
         let user = config.get_user().ok_or("the URL names no user")?;
         let sql = "SELECT rolname FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform') \
                    AND current_setting('server_version_num')::int >= 160000";
@@ -202,12 +225,16 @@ impl Cluster {
 
 #[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn told(error: tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned())
+    error
+        .as_db_error()
+        .map_or_else(|| error.to_string(), |db| db.message().to_owned())
 }
 
 /// `url` with another database's name in the place of its own.
 fn with_database(url: &str, name: &str) -> String {
-    let (base, query) = url.split_once('?').map_or((url, ""), |(base, query)| (base, query));
+    let (base, query) = url
+        .split_once('?')
+        .map_or((url, ""), |(base, query)| (base, query));
     let start = base.find("://").map_or(0, |at| at + 3);
     let base = base[start..].find('/').map_or(base, |at| &base[..start + at]);
     let mark = if query.is_empty() { "" } else { "?" };
@@ -223,7 +250,10 @@ mod tests {
         for (url, changed) in [
             ("postgres://u@h:1/postgres", "postgres://u@h:1/x"),
             ("postgres://u@h:1", "postgres://u@h:1/x"),
-            ("postgres://u:p@h/a?sslmode=disable", "postgres://u:p@h/x?sslmode=disable"),
+            (
+                "postgres://u:p@h/a?sslmode=disable",
+                "postgres://u:p@h/x?sslmode=disable",
+            ),
             ("postgres:///a?host=/run/pg", "postgres:///x?host=/run/pg"),
         ] {
             assert_eq!(with_database(url, "x"), changed);

@@ -28,7 +28,13 @@ impl TestDatabase {
     pub fn sqlite() -> Self {
         let folder = tempfile::Builder::new().prefix("rustok-test-").tempdir().unwrap();
         let file = folder.path().join("rustok.db");
-        Self { url: format!("sqlite://{}", file.display()), place: Place::Sqlite { file, _folder: folder } }
+        Self {
+            url: format!("sqlite://{}", file.display()),
+            place: Place::Sqlite {
+                file,
+                _folder: folder,
+            },
+        }
     }
 
     /// A PostgreSQL database with the current schema; its URL is a superuser's.
@@ -65,7 +71,13 @@ impl TestDatabase {
 
     async fn create(owner: Owner, start: Start) -> Self {
         let made = cluster::create(owner, start).await;
-        Self { url: made.url, place: Place::Postgres { name: made.name, superuser_url: made.superuser_url } }
+        Self {
+            url: made.url,
+            place: Place::Postgres {
+                name: made.name,
+                superuser_url: made.superuser_url,
+            },
+        }
     }
 
     /// What goes into `RUSTOK_DATABASE_URL`.
@@ -146,4 +158,57 @@ macro_rules! both_databases {
             }
         }
     )+};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_postgres::{Client, NoTls};
+
+    async fn client(url: &str) -> Result<Client, tokio_postgres::Error> {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+        drop(tokio::spawn(connection));
+        Ok(client)
+    }
+
+    both_databases! {
+        async fn each_has_its_own_and_it_goes_with_the_test(db) {
+            let url = db.url().to_owned();
+            if db.is_postgres() {
+                let other = TestDatabase::postgres().await;
+                assert_ne!(other.url(), url);
+                let (one, two) = (client(&url).await.unwrap(), client(other.url()).await.unwrap());
+                one.batch_execute("CREATE TABLE mine ()").await.unwrap();
+                assert!(two.batch_execute("SELECT FROM mine").await.is_err());
+                assert!(two.batch_execute("SELECT FROM schema_migrations").await.is_ok(), "migrated");
+                drop(db);
+                assert!(client(&url).await.is_err(), "it is still there");
+                assert!(one.batch_execute("SELECT 1").await.is_err(), "connections go with it");
+            } else {
+                let path = db.path().to_owned();
+                assert_ne!(TestDatabase::sqlite().path(), path);
+                std::fs::write(&path, "").unwrap();
+                drop(db);
+                assert!(!path.exists());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plain_owner_owns_what_it_made() {
+        for (db, tables) in [
+            (TestDatabase::postgres_as_owner().await, true),
+            (TestDatabase::postgres_empty_as_owner().await, false),
+        ] {
+            let client = client(db.url()).await.unwrap();
+            let sql = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), \
+                       (SELECT datdba::regrole::text = current_user FROM pg_database WHERE datname = current_database()), \
+                       (SELECT count(*) FROM pg_tables WHERE tableowner = current_user) > 0";
+            let row = client.query_one(sql, &[]).await.unwrap();
+            assert_eq!(
+                [row.get::<_, bool>(0), row.get(1), row.get(2)],
+                [false, true, tables]
+            );
+        }
+    }
 }

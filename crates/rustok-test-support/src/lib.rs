@@ -2,7 +2,11 @@
 //!
 //! For dev-dependencies only. Its public names must never show a type of `rustok-storage`: that crate's own unit
 //! tests use this one, and would meet the same type twice.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
 
 mod cluster;
 pub mod database;

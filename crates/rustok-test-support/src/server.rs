@@ -35,11 +35,19 @@ impl ServerCommand {
     /// When no temporary folder can be made.
     #[must_use]
     pub fn new(binary: impl Into<PathBuf>, database_url: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("rustok-server-").tempdir().unwrap();
-        Self { binary: binary.into(), args: Vec::new(), env: BTreeMap::new(), folder: Arc::new(folder) }
-            .env("RUSTOK_DATABASE_URL", database_url)
-            .env("RUSTOK_LISTEN", "127.0.0.1:0")
-            .env("RUSTOK_MANAGEMENT_LISTEN", "127.0.0.1:0")
+        let folder = tempfile::Builder::new()
+            .prefix("rustok-server-")
+            .tempdir()
+            .unwrap();
+        Self {
+            binary: binary.into(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            folder: Arc::new(folder),
+        }
+        .env("RUSTOK_DATABASE_URL", database_url)
+        .env("RUSTOK_LISTEN", "127.0.0.1:0")
+        .env("RUSTOK_MANAGEMENT_LISTEN", "127.0.0.1:0")
     }
 
     /// One more argument after `serve`.
@@ -96,15 +104,33 @@ impl ServerCommand {
         let told = timeout(PATIENCE, addresses.wait_for(Addresses::complete)).await;
         let told = told.map(|told| told.map(|addresses| addresses.clone()));
         let (url, management_url) = match told {
-            Ok(Ok(Addresses { public: Some(public), management: Some(management) })) => (public, management),
-            Err(_) => panic!("no addresses after {PATIENCE:?}: {:?} {:?}", stdout.text(), stderr.text()),
+            Ok(Ok(Addresses {
+                public: Some(public),
+                management: Some(management),
+            })) => (public, management),
+            Err(_) => panic!(
+                "no addresses after {PATIENCE:?}: {:?} {:?}",
+                stdout.text(),
+                stderr.text()
+            ),
             // Its output ended before both were told.
             Ok(_) => {
                 let status = wait(&mut child, "end").await;
-                return Err(Finished::new(status, stdout.finish().await, stderr.finish().await));
+                return Err(Finished::new(
+                    status,
+                    stdout.finish().await,
+                    stderr.finish().await,
+                ));
             }
         };
-        Ok(TestServer { command: self.clone(), child, url, management_url, stdout, stderr })
+        Ok(TestServer {
+            command: self.clone(),
+            child,
+            url,
+            management_url,
+            stdout,
+            stderr,
+        })
     }
 
     /// Runs a command, such as `["tenant", "create", "shop1", "--json"]`, to its end.
@@ -129,7 +155,11 @@ impl ServerCommand {
             }
         }
         command.envs(&self.env).current_dir(self.folder.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         command
     }
 }
@@ -147,7 +177,11 @@ pub struct Finished {
 
 impl Finished {
     fn new(status: ExitStatus, stdout: String, stderr: String) -> Self {
-        Self { code: status.code(), stdout, stderr }
+        Self {
+            code: status.code(),
+            stdout,
+            stderr,
+        }
     }
 
     /// What it printed, for a command that must succeed.
@@ -269,7 +303,9 @@ impl TestServer {
 }
 
 fn spawn(mut command: Command) -> Child {
-    command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
+    command
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
 }
 
 async fn wait(child: &mut Child, doing: &str) -> ExitStatus {
@@ -293,7 +329,10 @@ impl Addresses {
 
     /// Takes note of `listening on http://...` and `management on http://...`. Whether this line told one.
     fn read(&mut self, line: &str) -> bool {
-        for (words, place) in [("listening on ", &mut self.public), ("management on ", &mut self.management)] {
+        for (words, place) in [
+            ("listening on ", &mut self.public),
+            ("management on ", &mut self.management),
+        ] {
             if let Some((_, rest)) = line.split_once(words)
                 && rest.starts_with("http://")
             {
@@ -362,7 +401,10 @@ mod tests {
     #[tokio::test]
     async fn a_server_is_started_killed_and_told_to_end() {
         let server = shell(SERVES).start().await;
-        assert_eq!((server.url(), server.management_url()), ("http://127.0.0.1:1", "http://127.0.0.1:2"));
+        assert_eq!(
+            (server.url(), server.management_url()),
+            ("http://127.0.0.1:1", "http://127.0.0.1:2")
+        );
         let killed = server.pid();
         let server = server.kill_and_restart().await;
         assert_ne!(server.pid(), killed);
@@ -384,8 +426,17 @@ mod tests {
         let printed = command.run(&["serve", "tenant", "list"]).await.success();
         let lines: Vec<_> = printed.lines().collect();
         assert_eq!(Path::new(lines[0]), command.folder().canonicalize().unwrap());
-        let names: Vec<_> = lines[1..].iter().map(|line| line.split('=').next().unwrap()).collect();
-        let expected = ["RUSTOK_DATABASE_URL", "RUSTOK_LISTEN", "RUSTOK_MANAGEMENT_LISTEN", "RUSTOK_X", "tenant list"];
+        let names: Vec<_> = lines[1..]
+            .iter()
+            .map(|line| line.split('=').next().unwrap())
+            .collect();
+        let expected = [
+            "RUSTOK_DATABASE_URL",
+            "RUSTOK_LISTEN",
+            "RUSTOK_MANAGEMENT_LISTEN",
+            "RUSTOK_X",
+            "tenant list",
+        ];
         assert_eq!(names, expected);
     }
 }

@@ -1,7 +1,11 @@
 //! The command line. Results go to standard output, everything else to standard error; wrong use ends with 2,
 //! failure with 1.
 
+mod backup;
+mod doctor;
+mod import;
 mod output;
+mod progress;
 mod serve;
 mod tenant;
 mod token;
@@ -44,6 +48,13 @@ enum Command {
     /// Create, list and revoke bearer tokens
     #[command(subcommand)]
     Token(token::Command),
+    /// Import a file from another system
+    #[command(subcommand)]
+    Import(import::Command),
+    /// Copy the SQLite database while it is in use
+    Backup(backup::Options),
+    /// Check settings, database, isolation and clock
+    Doctor(output::Format),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -73,6 +84,9 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Migrate(format) => migrate(&flags, format).await,
         Command::Tenant(command) => tenant::run(&flags, command).await,
         Command::Token(command) => token::run(&flags, command).await,
+        Command::Import(command) => import::run(&flags, command).await,
+        Command::Backup(options) => backup::run(&flags, options).await,
+        Command::Doctor(format) => doctor::run(&flags, format).await,
         Command::Openapi => output::json(&crate::router::document()),
     }
 }

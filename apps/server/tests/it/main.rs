@@ -1,1 +1,7 @@
-//! x
+//! The server as its users see it: over HTTP, by its command line, on both databases.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod catalog;
+mod platform;
+#[path = "../tenant_cache_v2_test.rs"]
+mod tenant_cache_v2_test;

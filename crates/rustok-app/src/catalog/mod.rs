@@ -1,1 +1,96 @@
-//! placeholder
+//! The catalogue: products with their variants, prices and stock.
+//!
+//! Every write of a product goes through [`check`], which sanitises its HTML and names all that is wrong at once.
+
+mod assemble;
+mod create;
+mod delete;
+mod draft;
+mod handle;
+pub mod import;
+mod read;
+mod stock;
+mod update;
+
+pub use create::create;
+pub use delete::delete;
+pub use draft::{CheckedDraft, check};
+pub use read::{
+    ProductFilter, get, get_active, get_variant, list, list_active, shown_price,
+};
+pub use stock::set_stock;
+pub use update::{update, update_variant};
+
+use crate::context::Ctx;
+use rustok_commerce::CommerceError;
+use rustok_commerce::product::Product;
+use rustok_core::error::{ErrorKind, FieldViolation, RichError};
+use rustok_core::ids::{ProductId, VariantId};
+use rustok_core::money::Currency;
+use rustok_events::{Event, Topic};
+use rustok_storage::inventory::{Movement, MovementReason};
+use serde_json::json;
+
+fn product_not_found(id: ProductId) -> RichError {
+    CommerceError::ProductNotFound(id.as_uuid()).into()
+}
+
+fn variant_not_found(id: VariantId) -> RichError {
+    CommerceError::VariantNotFound(id.to_string()).into()
+}
+
+fn refused(violations: Vec<FieldViolation>) -> RichError {
+    CommerceError::ValidationFailed(violations).into()
+}
+
+fn handle_taken() -> RichError {
+    RichError::new(ErrorKind::Conflict, "handle taken")
+        .with_code("handle_taken")
+        .with_public("Another product has this handle.")
+        .with_violation("#/handle", "taken", "is taken by another product")
+}
+
+/// The currency that prices are shown and taken in where none is named.
+///
+/// # Errors
+/// The tenant's settings name no currency: a defect of ours.
+pub fn currency(ctx: &Ctx) -> Result<Currency, RichError> {
+    ctx.tenant.settings.currency().map_err(|error| {
+        RichError::new(ErrorKind::Internal, "the tenant's currency is none").with_source(error)
+    })
+}
+
+fn product_event(ctx: &Ctx, topic: Topic, product: &Product) -> Event {
+    let payload = json!({
+        "handle": product.handle.as_str(),
+        "status": product.status.as_str(),
+        "version": product.version,
+    });
+    ctx.event(topic, product.id.as_uuid(), payload)
+}
+
+/// `available` is `None` for a variant that is not tracked any more.
+fn stock_event(ctx: &Ctx, product: ProductId, variant: VariantId, available: Option<i64>) -> Event {
+    let payload = json!({ "variant_id": variant, "available": available });
+    ctx.event(Topic::StockChanged, product.as_uuid(), payload)
+}
+
+/// A ledger line by this actor, now.
+fn movement(ctx: &Ctx, variant_id: VariantId, delta: i64, reason: MovementReason) -> Movement {
+    Movement {
+        id: ctx.id(),
+        variant_id,
+        delta,
+        reason,
+        actor: ctx.actor.to_string(),
+        at: ctx.now(),
+    }
+}
+
+/// The first ledger lines of the variants of `after` that `before` does not have and that are tracked.
+fn first_movements(ctx: &Ctx, before: Option<&Product>, after: &Product, reason: MovementReason) -> Vec<Movement> {
+    let known = |id| before.is_some_and(|before| before.variants.iter().any(|variant| variant.id == id));
+    let new = after.variants.iter().filter(|variant| !known(variant.id));
+    new.filter_map(|variant| Some(movement(ctx, variant.id, variant.available?, reason)))
+        .collect()
+}

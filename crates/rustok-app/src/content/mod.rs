@@ -1,1 +1,28 @@
-//! placeholder
+//! Content: writing nodes through their whole life, reading them as the administration and as the public.
+//!
+//! The public functions never touch a working revision; everything else asks for a role first. What a node may do next
+//! is decided by `rustok-content` alone.
+
+mod addresses;
+pub mod authors;
+mod change;
+mod create;
+pub mod import;
+mod life;
+pub mod locales;
+mod public;
+mod read;
+mod search;
+pub mod terms;
+mod update;
+
+pub use authors::AuthorRef;
+pub use create::{NewContent, create};
+pub use life::{archive, delete, publish, restore, undelete, unpublish};
+pub use public::{find_public, list_public};
+pub use read::{ListNodes, get, history, list};
+pub use rustok_storage::nodes::history::NodeHistoryEntry;
+pub use rustok_storage::nodes::public::{PublicFilter, PublicNode, PublicTerm};
+pub use rustok_storage::nodes::{FiledTerm, NodeDetail, StoredNode, TranslationState};
+pub use terms::TermRef;
+pub use update::{NodeEdit, put_translation, update};

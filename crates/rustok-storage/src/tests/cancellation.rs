@@ -177,7 +177,7 @@ async fn ten_thousand_cancellations_leak_nothing() {
     }
     let halves = "SELECT count(*) FROM (SELECT tenant_id, id FROM customers) c \
                   FULL JOIN (SELECT tenant_id, id FROM terms) t USING (tenant_id, id) \
-                  WHERE (c.*) IS NULL OR (t.*) IS NULL";
+                  WHERE c.id IS NULL OR t.id IS NULL";
     assert_eq!(clients[0].query_one(halves, &[]).await.unwrap().get::<_, i64>(0), 0, "half a transaction");
     let kept: i64 = clients[0].query_one("SELECT count(*) FROM terms", &[]).await.unwrap().get(0);
     let idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";

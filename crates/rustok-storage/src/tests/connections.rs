@@ -22,7 +22,7 @@ pub(super) fn clean() -> Found {
 
 /// Takes a connection from the pool and looks at it, without a transaction of its own around the question: the time
 /// at which the transaction began is then the statement's.
-pub(super) async fn look(client: &tokio_postgres::Client) -> Found {
+pub(super) async fn look(client: &deadpool_postgres::Object) -> Found {
     let sql = "SELECT coalesce(current_setting('rustok.tenant_id', true), ''), current_user = session_user, \
                now() = statement_timestamp(), current_setting('statement_timeout')";
     let answer = client.simple_query(sql).await.unwrap();

@@ -46,7 +46,7 @@ async fn writers_share_commits_and_every_answer_is_durable() {
     let before = commits(db.path());
     // All queue for the writer behind this turn; the committer comes after those who queued.
     let turn = store.write(shop, soon()).await.unwrap();
-    let mut writers = pin!(join_all((0..WRITERS).map(|number| {
+    let mut writers = Box::pin(join_all((0..WRITERS).map(|number| {
         let (store, path) = (&store, db.path());
         async move {
             let mut tx = store.write(shop, soon()).await?;
@@ -59,9 +59,10 @@ async fn writers_share_commits_and_every_answer_is_durable() {
     })));
     assert!(!poll(writers.as_mut()), "somebody wrote out of turn");
     drop(turn);
-    for answer in writers.await {
+    for answer in writers.as_mut().await {
         answer.unwrap();
     }
+    drop(writers);
     let made = commits(db.path()) - before;
     assert!((1..=8).contains(&made), "{made} commits for {WRITERS} writers");
 

@@ -32,7 +32,7 @@ both_databases! {
             let json = serde_json::json!({"a": [text, int, null]});
             let mut tx = store.read(shop, soon()).await.unwrap();
             let sql = "SELECT $1::bigint AS n, $2::text AS t, $3::bytea AS b, $4::uuid AS id, \
-                       $5::timestamptz AS at, $6::boolean AS f, $7::jsonb AS j, $8::text AS nothing";
+                       $5::timestamptz AS at, $6::boolean AS f, $7::jsonb AS j, $8::text AS absent";
             let params = params![int, text, bytes, id(5), time, flag, &json, None::<&str>];
             let row = tx.db.fetch_optional("x", sql, params, |row| {
                 assert_eq!(row.get::<i64>("n")?, int);
@@ -43,7 +43,7 @@ both_databases! {
                 assert_eq!(row.get::<bool>("f")?, flag);
                 assert_eq!(row.get::<Json<serde_json::Value>>("j")?.0, json);
                 assert_eq!(row.get::<Option<i64>>("n")?, Some(int));
-                row.get::<Option<String>>("nothing")
+                row.get::<Option<String>>("absent")
             });
             assert_eq!(row.await.unwrap(), Some(None));
         }
@@ -53,20 +53,21 @@ both_databases! {
         let store = open(&db).await;
         let mut tx = store.platform_read(soon()).await.unwrap();
         let sql = "SELECT $2::bigint AS b, $1::bigint AS a, $2::bigint + $1::bigint AS c, $3::bigint - $1 AS d";
-        let row = tx.db.fetch("x", sql, params![1, 20, 300], |row| {
+        let values = params![1, 20, 300];
+        let row = tx.db.fetch("x", sql, values, |row| {
             Ok((row.get::<i64>("a")?, row.get::<i64>("b")?, row.get::<i64>("c")?, row.get::<i64>("d")?))
         });
         assert_eq!(row.await.unwrap(), [(1, 20, 21, 299)]);
         // A parameter without a value is refused, not NULL.
-        let row = tx.db.fetch("x", "SELECT $2::bigint AS a, $1::bigint AS b", params![1], |_| Ok(()));
-        assert!(row.await.is_err());
+        let sql = "SELECT $2::bigint AS a, $1::bigint AS b";
+        assert!(tx.db.fetch("x", sql, params![1], |_| Ok(())).await.is_err());
     }
 
     async fn a_row_that_cannot_be_is_refused_by_name(db) {
         let store = open(&db).await;
         let mut tx = store.platform_read(soon()).await.unwrap();
-        let sql = "SELECT 'x' AS word, NULL AS nothing";
-        for column in ["word", "nothing", "missing"] {
+        let sql = "SELECT 'x' AS word, NULL AS absent";
+        for column in ["word", "absent", "missing"] {
             let error = tx.db.fetch("orders", sql, &[], |row| row.get::<i64>(column)).await.unwrap_err();
             match error {
                 StoreError::InconsistentRow { table: "orders", column: named, .. } => assert_eq!(named, column),

@@ -1,9 +1,15 @@
 //! The administration of one tenant, with one of its tokens.
 
+mod nodes;
+mod products;
+mod variants;
+
+mod orders;
+
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
 
 /// All routes below `/api/admin/v1`.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(nodes::routes()).merge(orders::routes()).merge(products::routes()).merge(variants::routes())
 }

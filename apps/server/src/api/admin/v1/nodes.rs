@@ -1,0 +1,293 @@
+//! `/nodes`: list, create, read, change, delete, translate. The transitions stand beside, in [`life`].
+
+mod life;
+
+use crate::api::node::{
+    CreateNode, EditableNode, KIND_RULE, NodeHistory, NodePage, NodeView, PutTranslation, QueryReader, addressed_locale,
+};
+use crate::extract::params::page;
+use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams};
+use crate::problem::{AdminProblems, UpdateProblems, WriteProblems};
+use crate::reply;
+use crate::state::AppState;
+use axum::extract::FromRequestParts;
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use rustok_app::content::{self, ListNodes, NodeDetail};
+use rustok_content::{Locale, NodeKind, NodeStatus};
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::ids::NodeId;
+use rustok_core::page::Page;
+use rustok_storage::idempotency::StoredReply;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The longest text that is searched for, in characters.
+const MAX_Q_CHARS: usize = 200;
+
+/// Which nodes, and which page of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// 1 to 100, 20 unless said otherwise.
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    after: Option<String>,
+    /// `draft`, `published` or `archived`.
+    status: Option<String>,
+    /// Exactly this kind.
+    kind: Option<String>,
+    /// Text in a title of any locale, in whatever case, at most 200 characters.
+    q: Option<String>,
+    /// RFC 3339: changed then or later.
+    updated_after: Option<String>,
+    /// RFC 3339: changed before.
+    updated_before: Option<String>,
+    /// `true`: those that were deleted, instead of those in use.
+    #[serde(default)]
+    deleted: bool,
+    /// The locale to show, where there is one.
+    locale: Option<String>,
+}
+
+impl ListQuery {
+    fn wanted(self) -> Result<ListNodes, RichError> {
+        const TIME: &str = "must be a time such as 2026-01-31T12:00:00Z";
+        let mut query = QueryReader::default();
+        let status = self.status.as_deref().map(NodeStatus::find);
+        if status == Some(None) {
+            query.refuse("status", "invalid", "must be draft, published or archived");
+        }
+        if self.q.as_ref().is_some_and(|q| q.chars().count() > MAX_Q_CHARS) {
+            query.refuse("q", "too_long", format!("must have at most {MAX_Q_CHARS} characters"));
+        }
+        let wanted = ListNodes {
+            status: status.flatten(),
+            kind: query.read::<NodeKind>("kind", self.kind.as_deref(), KIND_RULE),
+            title: self.q,
+            updated_after: query.read::<Timestamp>("updated_after", self.updated_after.as_deref(), TIME),
+            updated_before: query.read::<Timestamp>("updated_before", self.updated_before.as_deref(), TIME),
+            deleted: self.deleted,
+            locale: query.locale(self.locale.as_deref()),
+        };
+        query.finish().map(|()| wanted)
+    }
+}
+
+/// Which locale of a node.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LocaleQuery {
+    /// The locale; the tenant's default one, or else the node's first, if it is not given.
+    locale: Option<String>,
+}
+
+impl LocaleQuery {
+    fn read(&self) -> Result<Option<Locale>, RichError> {
+        let mut query = QueryReader::default();
+        let locale = query.locale(self.locale.as_deref());
+        query.finish().map(|()| locale)
+    }
+}
+
+/// `If-Match` where it is not demanded.
+#[derive(Debug, Clone, Copy)]
+struct Precondition(Option<IfMatch>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Precondition {
+    type Rejection = RichError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
+        if parts.headers.contains_key(header::IF_MATCH) {
+            return IfMatch::from_request_parts(parts, state).await.map(|tag| Self(Some(tag)));
+        }
+        Ok(Self(None))
+    }
+}
+
+impl Precondition {
+    fn check(self, version: i64) -> Result<(), RichError> {
+        self.0.map_or(Ok(()), |tag| tag.check(version))
+    }
+
+    fn demand(self, version: i64) -> Result<(), RichError> {
+        let missing = || {
+            RichError::new(ErrorKind::Validation, "no If-Match")
+                .with_status(428)
+                .with_code("precondition_required")
+                .with_public("Read the resource first and send its ETag as If-Match.")
+        };
+        self.0.ok_or_else(missing)?.check(version)
+    }
+}
+
+/// The answer of a write: the node as it is now.
+fn shown(status: StatusCode, detail: &NodeDetail, location: Option<String>) -> StoredReply {
+    reply::stored(status, &NodeView::from(detail), detail.node.any().version(), location)
+}
+
+fn address(detail: &NodeDetail) -> String {
+    format!("/api/admin/v1/nodes/{}", detail.node.any().id())
+}
+
+/// List nodes, newest first.
+#[utoipa::path(
+    get,
+    path = "/nodes",
+    operation_id = "list_nodes",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(ListQuery),
+    responses((status = 200, body = NodePage), AdminProblems)
+)]
+async fn list(AdminCtx(ctx): AdminCtx, QueryParams(query): QueryParams<ListQuery>) -> Result<Response, RichError> {
+    let (limit, after) = page::<NodeId>(query.limit, query.after.as_deref())?;
+    let Page { items, next_cursor } = content::list(&ctx, query.wanted()?, after, limit).await?;
+    Ok(reply::list(&NodePage { items: items.iter().map(NodeView::from).collect(), next_cursor }))
+}
+
+/// Create a node: a draft with its first translation.
+#[utoipa::path(
+    post,
+    path = "/nodes",
+    operation_id = "create_node",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    request_body = CreateNode,
+    responses((status = 201, body = NodeView), AdminProblems, WriteProblems)
+)]
+async fn create(command: Command<AdminCtx, CreateNode>) -> Result<Response, RichError> {
+    let render = |detail: &NodeDetail| shown(StatusCode::CREATED, detail, Some(address(detail)));
+    content::create(&command.ctx.0, command.body.into(), render).await.map(reply::send)
+}
+
+/// Read a node.
+#[utoipa::path(
+    get,
+    path = "/nodes/{id}",
+    operation_id = "read_node",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path), LocaleQuery),
+    responses((status = 200, body = NodeView), AdminProblems)
+)]
+async fn read(
+    AdminCtx(ctx): AdminCtx,
+    PathParams(id): PathParams<NodeId>,
+    QueryParams(query): QueryParams<LocaleQuery>,
+    headers: HeaderMap,
+) -> Result<Response, RichError> {
+    let detail = content::get(&ctx, id, query.read()?).await?;
+    Ok(reply::resource(&headers, &NodeView::from(&detail), detail.node.any().version()))
+}
+
+/// Change a node, or its text in one locale. What is public stays as it is until the next publish, but for kind, author
+/// and terms.
+#[utoipa::path(
+    patch,
+    path = "/nodes/{id}",
+    operation_id = "update_node",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path), LocaleQuery, ("If-Match" = String, Header, description = "The ETag of the node")),
+    request_body(content = EditableNode, content_type = "application/merge-patch+json"),
+    responses((status = 200, body = NodeView), AdminProblems, WriteProblems, UpdateProblems)
+)]
+async fn update(
+    PathParams(id): PathParams<NodeId>,
+    QueryParams(query): QueryParams<LocaleQuery>,
+    if_match: IfMatch,
+    command: Command<AdminCtx, MergePatch>,
+) -> Result<Response, RichError> {
+    let mut patch = command.body;
+    let locale = addressed_locale(&mut patch, query.read()?)?;
+    let edit = |detail: &NodeDetail| EditableNode::patched(detail, &patch);
+    let check = |version| if_match.check(version);
+    let render = |detail: &NodeDetail| shown(StatusCode::OK, detail, None);
+    content::update(&command.ctx.0, id, locale, check, edit, render).await.map(reply::send)
+}
+
+/// Delete a node that is not published, softly.
+#[utoipa::path(
+    delete,
+    path = "/nodes/{id}",
+    operation_id = "delete_node",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The ETag of the node")),
+    responses((status = 204), AdminProblems, WriteProblems, UpdateProblems)
+)]
+async fn delete(
+    PathParams(id): PathParams<NodeId>,
+    precondition: Precondition,
+    command: Command<AdminCtx, Empty>,
+) -> Result<Response, RichError> {
+    let check = |version| precondition.check(version);
+    content::delete(&command.ctx.0, id, check, |_| reply::no_content()).await.map(reply::send)
+}
+
+/// Write the whole text of a node in one locale. `If-Match` is demanded when there is one already.
+#[utoipa::path(
+    put,
+    path = "/nodes/{id}/translations/{locale}",
+    operation_id = "put_node_translation",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(
+        ("id" = Uuid, Path),
+        ("locale" = String, Path, example = "ru"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the node"),
+    ),
+    request_body = PutTranslation,
+    responses(
+        (status = 200, description = "Written again", body = NodeView),
+        (status = 201, description = "Written for the first time", body = NodeView),
+        AdminProblems, WriteProblems, UpdateProblems
+    )
+)]
+async fn put_translation(
+    PathParams((id, locale)): PathParams<(NodeId, String)>,
+    precondition: Precondition,
+    command: Command<AdminCtx, PutTranslation>,
+) -> Result<Response, RichError> {
+    let locale = content::locales::parse_locale("locale", &locale).map_err(|violation| {
+        RichError::new(ErrorKind::Validation, "locale in the path refused").with_violations(vec![violation])
+    })?;
+    let check = |version, exists| if exists { precondition.demand(version) } else { precondition.check(version) };
+    let render = |detail: &NodeDetail, is_new: bool| match is_new {
+        true => shown(StatusCode::CREATED, detail, Some(format!("{}?locale={locale}", address(detail)))),
+        false => shown(StatusCode::OK, detail, None),
+    };
+    content::put_translation(&command.ctx.0, id, locale, command.body.into(), check, render).await.map(reply::send)
+}
+
+/// What happened to a node, oldest first.
+#[utoipa::path(
+    get,
+    path = "/nodes/{id}/history",
+    operation_id = "read_node_history",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    responses((status = 200, body = NodeHistory), AdminProblems)
+)]
+async fn history(AdminCtx(ctx): AdminCtx, PathParams(id): PathParams<NodeId>) -> Result<Response, RichError> {
+    let entries = content::history(&ctx, id).await?;
+    Ok(reply::list(&NodeHistory::from(&entries[..])))
+}
+
+/// All routes of nodes.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read, update, delete))
+        .routes(routes!(put_translation))
+        .routes(routes!(history))
+        .merge(life::routes())
+}

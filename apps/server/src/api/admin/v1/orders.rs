@@ -1,0 +1,343 @@
+//! `/orders` of the administration: list, read, one POST per transition, history.
+
+use crate::api::order::AdminOrderView;
+use crate::extract::params::page;
+use crate::extract::{AdminCtx, Command, Empty, PathParams, QueryParams};
+use crate::problem::{AdminProblems, WriteProblems};
+use crate::reply;
+use crate::state::AppState;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use rustok_app::orders::{self, OrderFilter, OrderHistory};
+use rustok_commerce::{AnyOrder, CanonicalEmail};
+use rustok_core::clock::Timestamp;
+use rustok_core::error::{ErrorKind, FieldViolation, RichError};
+use rustok_core::ids::OrderId;
+use rustok_core::page::Page;
+use rustok_storage::idempotency::StoredReply;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+/// A page of orders.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderPage)]
+pub(super) struct OrderPage {
+    items: Vec<AdminOrderView>,
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// Which orders, and which page of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListOrders {
+    /// 1 to 100, 20 unless said otherwise.
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    after: Option<String>,
+    /// `pending`, `confirmed`, `paid`, `shipped`, `delivered` or `cancelled`.
+    status: Option<String>,
+    /// The buyer's address, in any case.
+    email: Option<String>,
+    /// Placed then or later: RFC 3339, or a date in UTC.
+    created_after: Option<String>,
+    /// Placed before: RFC 3339, or a date in UTC.
+    created_before: Option<String>,
+}
+
+impl ListOrders {
+    fn filter(&self) -> Result<OrderFilter, RichError> {
+        let mut violations = Vec::new();
+        let filter = OrderFilter {
+            status: read("status", self.status.as_deref(), |text| text.parse().ok(), &mut violations),
+            email: read("email", self.email.as_deref(), CanonicalEmail::parse, &mut violations),
+            created_after: read("created_after", self.created_after.as_deref(), moment, &mut violations),
+            created_before: read("created_before", self.created_before.as_deref(), moment, &mut violations),
+        };
+        if violations.is_empty() {
+            return Ok(filter);
+        }
+        Err(RichError::new(ErrorKind::Validation, "order filter refused").with_violations(violations))
+    }
+}
+
+/// A query parameter that may be missing; what cannot be read is noted.
+fn read<T>(
+    name: &str,
+    text: Option<&str>,
+    parse: impl FnOnce(&str) -> Option<T>,
+    violations: &mut Vec<FieldViolation>,
+) -> Option<T> {
+    let text = text?;
+    let value = parse(text);
+    if value.is_none() {
+        violations.push(FieldViolation::new(format!("?{name}"), "invalid", "has no value that is known here"));
+    }
+    value
+}
+
+/// `2026-01-02T03:04:05Z`, or `2026-01-02` for the start of that day in UTC.
+fn moment(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| format!("{text}T00:00:00Z").parse().ok())
+}
+
+/// A payment that was received.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PayOrder {
+    /// The payment provider's name for it: 1 to 255 bytes.
+    #[schema(example = "pay_123")]
+    payment_id: String,
+    /// 1 to 255 bytes.
+    #[schema(example = "card")]
+    method: String,
+}
+
+/// A shipment.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShipOrder {
+    /// 1 to 255 bytes.
+    #[schema(example = "TRACK123")]
+    tracking: String,
+    /// 1 to 255 bytes.
+    #[schema(example = "FedEx")]
+    carrier: String,
+}
+
+/// A delivery.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeliverOrder {
+    /// Who took it: 1 to 255 bytes.
+    #[schema(example = "Jane Roe")]
+    signature: Option<String>,
+}
+
+/// Why an order is called off.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CancelOrder {
+    /// 1 to 1,000 bytes.
+    #[schema(example = "the customer asked for it")]
+    reason: String,
+    /// The payment provider's name for the refund: needed when the order is paid, refused when it is not.
+    #[schema(example = "re_123")]
+    refund_id: Option<String>,
+}
+
+/// One step in an order's life.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OrderHistoryView {
+    /// The order's version after it.
+    version: i64,
+    /// `place`, `confirm`, `pay`, `ship`, `deliver` or `cancel`.
+    transition: String,
+    /// The status before; a new order had none.
+    #[schema(required)]
+    from: Option<String>,
+    /// The status after.
+    to: String,
+    /// `anonymous`, `token:<id>` or `system:<name>`.
+    actor: String,
+    #[schema(required)]
+    reason: Option<String>,
+    /// RFC 3339, UTC.
+    at: String,
+}
+
+impl From<OrderHistory> for OrderHistoryView {
+    fn from(step: OrderHistory) -> Self {
+        let OrderHistory { version, transition, from, to, actor, reason, at } = step;
+        Self { version, transition, from, to, actor, reason, at: at.to_string() }
+    }
+}
+
+/// An order's life, oldest step first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OrderHistoryList {
+    items: Vec<OrderHistoryView>,
+}
+
+/// List orders, newest first.
+#[utoipa::path(
+    get,
+    path = "/orders",
+    operation_id = "list_orders",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(ListOrders),
+    responses((status = 200, body = OrderPage), AdminProblems)
+)]
+async fn list(
+    AdminCtx(ctx): AdminCtx,
+    QueryParams(query): QueryParams<ListOrders>,
+) -> Result<Response, RichError> {
+    let (limit, after) = page::<OrderId>(query.limit, query.after.as_deref())?;
+    let Page { items, next_cursor } = orders::list(&ctx, &query.filter()?, after, limit).await?;
+    Ok(reply::list(&OrderPage { items: items.iter().map(AdminOrderView::from).collect(), next_cursor }))
+}
+
+/// Read an order.
+#[utoipa::path(
+    get,
+    path = "/orders/{id}",
+    operation_id = "read_order",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    responses((status = 200, body = AdminOrderView), AdminProblems)
+)]
+async fn read_one(
+    AdminCtx(ctx): AdminCtx,
+    PathParams(id): PathParams<Uuid>,
+    headers: HeaderMap,
+) -> Result<Response, RichError> {
+    let order = orders::get(&ctx, OrderId::from_uuid(id)).await?;
+    Ok(reply::resource(&headers, &AdminOrderView::from(&order), order.version()))
+}
+
+/// Read who did what to an order.
+#[utoipa::path(
+    get,
+    path = "/orders/{id}/history",
+    operation_id = "read_order_history",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    responses((status = 200, body = OrderHistoryList), AdminProblems)
+)]
+async fn history(AdminCtx(ctx): AdminCtx, PathParams(id): PathParams<Uuid>) -> Result<Response, RichError> {
+    let steps = orders::history(&ctx, OrderId::from_uuid(id)).await?;
+    Ok(reply::list(&OrderHistoryList { items: steps.into_iter().map(Into::into).collect() }))
+}
+
+/// The answer of a transition: the order as it is now.
+fn changed(order: &AnyOrder) -> StoredReply {
+    reply::stored(StatusCode::OK, &AdminOrderView::from(order), order.version(), None)
+}
+
+/// Confirm a pending order.
+#[utoipa::path(
+    post,
+    path = "/orders/{id}/confirm",
+    operation_id = "confirm_order",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
+)]
+async fn confirm(
+    PathParams(id): PathParams<Uuid>,
+    command: Command<AdminCtx, Empty>,
+) -> Result<Response, RichError> {
+    Ok(reply::send(orders::confirm(&command.ctx.0, OrderId::from_uuid(id), changed).await?))
+}
+
+/// Record the payment of a confirmed order.
+#[utoipa::path(
+    post,
+    path = "/orders/{id}/pay",
+    operation_id = "pay_order",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    request_body = PayOrder,
+    responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
+)]
+async fn pay(
+    PathParams(id): PathParams<Uuid>,
+    command: Command<AdminCtx, PayOrder>,
+) -> Result<Response, RichError> {
+    let PayOrder { payment_id, method } = command.body;
+    Ok(reply::send(orders::pay(&command.ctx.0, OrderId::from_uuid(id), payment_id, method, changed).await?))
+}
+
+/// Record that a paid order was shipped.
+#[utoipa::path(
+    post,
+    path = "/orders/{id}/ship",
+    operation_id = "ship_order",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    request_body = ShipOrder,
+    responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
+)]
+async fn ship(
+    PathParams(id): PathParams<Uuid>,
+    command: Command<AdminCtx, ShipOrder>,
+) -> Result<Response, RichError> {
+    let ShipOrder { tracking, carrier } = command.body;
+    Ok(reply::send(orders::ship(&command.ctx.0, OrderId::from_uuid(id), tracking, carrier, changed).await?))
+}
+
+/// Record that a shipped order was delivered.
+#[utoipa::path(
+    post,
+    path = "/orders/{id}/deliver",
+    operation_id = "deliver_order",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    request_body(content = DeliverOrder, description = "May be left out."),
+    responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
+)]
+async fn deliver(
+    PathParams(id): PathParams<Uuid>,
+    command: Command<AdminCtx, DeliverOrder>,
+) -> Result<Response, RichError> {
+    let signature = command.body.signature;
+    Ok(reply::send(orders::deliver(&command.ctx.0, OrderId::from_uuid(id), signature, changed).await?))
+}
+
+/// Cancel an order. Its stock goes back; a paid order needs the refund.
+#[utoipa::path(
+    post,
+    path = "/orders/{id}/cancel",
+    operation_id = "cancel_order",
+    tag = "admin",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    request_body = CancelOrder,
+    responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
+)]
+async fn cancel(
+    PathParams(id): PathParams<Uuid>,
+    command: Command<AdminCtx, CancelOrder>,
+) -> Result<Response, RichError> {
+    let CancelOrder { reason, refund_id } = command.body;
+    Ok(reply::send(orders::cancel(&command.ctx.0, OrderId::from_uuid(id), reason, refund_id, changed).await?))
+}
+
+/// All routes of this file.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(read_one))
+        .routes(routes!(history))
+        .routes(routes!(confirm))
+        .routes(routes!(pay))
+        .routes(routes!(ship))
+        .routes(routes!(deliver))
+        .routes(routes!(cancel))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_time_or_a_day() {
+        let day = moment("2026-01-02").unwrap();
+        assert_eq!(day, moment("2026-01-02T00:00:00Z").unwrap());
+        assert_eq!(moment("2026-01-02T01:00:00+01:00"), Some(day));
+        for bad in ["", "yesterday", "2026-13-01", "2026-01-02T03:04:05"] {
+            assert_eq!(moment(bad), None, "{bad}");
+        }
+    }
+}

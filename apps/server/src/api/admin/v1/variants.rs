@@ -1,0 +1,105 @@
+//! `/variants/{id}`: read, change, set the stock.
+
+use crate::api::product::{StockFields, VariantDetailView, VariantPatch};
+use crate::extract::{AdminCtx, Command, IfMatch, MergePatch, PathParams};
+use crate::problem::{AdminProblems, UpdateProblems, WriteProblems};
+use crate::reply;
+use crate::state::AppState;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use rustok_app::catalog;
+use rustok_auth::Action;
+use rustok_core::error::RichError;
+use rustok_core::ids::VariantId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Read a variant.
+#[utoipa::path(
+    get,
+    path = "/variants/{id}",
+    operation_id = "read_variant",
+    tag = "catalogue",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = VariantDetailView<'_>),
+        (status = 304, description = "`If-None-Match` names what is shown now, the stock included."),
+        AdminProblems
+    )
+)]
+async fn read(
+    AdminCtx(ctx): AdminCtx,
+    PathParams(id): PathParams<VariantId>,
+    headers: HeaderMap,
+) -> Result<Response, RichError> {
+    let (product, variant) = catalog::get_variant(&ctx, id).await?;
+    let view = VariantDetailView::new(&product, &variant, catalog::currency(&ctx)?);
+    Ok(reply::resource(&headers, &view, product.version))
+}
+
+/// Change a variant by a JSON merge patch. Its options are changed with its product.
+#[utoipa::path(
+    patch,
+    path = "/variants/{id}",
+    operation_id = "update_variant",
+    tag = "catalogue",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path), ("If-Match" = String, Header)),
+    request_body(content = VariantPatch, content_type = "application/merge-patch+json"),
+    responses((status = 200, body = VariantDetailView<'_>), AdminProblems, WriteProblems, UpdateProblems)
+)]
+async fn update(
+    if_match: Result<IfMatch, RichError>,
+    PathParams(id): PathParams<VariantId>,
+    command: Command<AdminCtx, MergePatch>,
+) -> Result<Response, RichError> {
+    let (ctx, patch) = (command.ctx.0, command.body);
+    // Who may not change it is told so first.
+    ctx.authorize(Action::UpdateProduct)?;
+    let if_match = if_match?;
+    let currency = catalog::currency(&ctx)?;
+    let reply = catalog::update_variant(
+        &ctx,
+        id,
+        |product, input| {
+            if_match.check(product.version)?;
+            VariantPatch::patched(input, &patch, currency.code())
+        },
+        |product, variant| {
+            let view = VariantDetailView::new(product, variant, currency);
+            reply::stored(StatusCode::OK, &view, product.version, None)
+        },
+    );
+    Ok(reply::send(reply.await?))
+}
+
+/// Set the stock of a variant as it was counted; from then on its pieces are counted.
+#[utoipa::path(
+    put,
+    path = "/variants/{id}/stock",
+    operation_id = "set_stock",
+    tag = "catalogue",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    request_body = StockFields,
+    responses((status = 200, body = VariantDetailView<'_>), AdminProblems, WriteProblems)
+)]
+async fn set_stock(
+    PathParams(id): PathParams<VariantId>,
+    command: Command<AdminCtx, StockFields>,
+) -> Result<Response, RichError> {
+    let ctx = command.ctx.0;
+    let StockFields { quantity, allow_backorder } = command.body;
+    let currency = catalog::currency(&ctx)?;
+    let reply = catalog::set_stock(&ctx, id, quantity, allow_backorder, |product, variant| {
+        let view = VariantDetailView::new(product, variant, currency);
+        reply::stored(StatusCode::OK, &view, product.version, None)
+    });
+    Ok(reply::send(reply.await?))
+}
+
+/// All routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(read, update)).routes(routes!(set_stock))
+}

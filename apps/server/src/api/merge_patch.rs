@@ -1,0 +1,72 @@
+//! JSON merge patches (RFC 7396), applied to the fields of a resource that can be changed.
+
+use crate::extract::MergePatch;
+use rustok_core::error::{ErrorKind, RichError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// The fields as the patch wants them.
+///
+/// # Errors
+/// `validation_failed` when the result does not have the documented form.
+pub fn apply<T: Serialize + DeserializeOwned>(fields: &T, patch: &MergePatch) -> Result<T, RichError> {
+    let mut document = serde_json::to_value(fields).map_err(|error| {
+        RichError::new(ErrorKind::Internal, "fields that are no JSON").with_source(error)
+    })?;
+    merge(&mut document, &patch.0);
+    serde_json::from_value(document).map_err(|error| {
+        RichError::new(ErrorKind::Validation, "patched fields refused")
+            .with_public("The patched resource does not have the documented form.")
+            .with_violation("#", "invalid", error.to_string())
+    })
+}
+
+/// RFC 7396, section 2: members replace members, `null` takes them away, lists are replaced as a whole.
+pub fn merge(target: &mut Value, patch: &Map<String, Value>) {
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else { return };
+    for (name, value) in patch {
+        match value {
+            Value::Null => {
+                target.remove(name);
+            }
+            Value::Object(members) => merge(target.entry(name).or_insert(Value::Null), members),
+            other => {
+                target.insert(name.clone(), other.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The examples of RFC 7396, appendix A, whose patch is an object: original, patch, result.
+    #[test]
+    fn the_rfc_s_own_examples() {
+        for (original, patch, result) in [
+            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
+            (json!({"a": "b"}), json!({"a": null}), json!({})),
+            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
+            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
+            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
+            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
+            (json!(["a", "b"]), json!({"a": "b"}), json!({"a": "b"})),
+            (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
+            (json!([1, 2]), json!({"a": "b", "c": null}), json!({"a": "b"})),
+            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+        ] {
+            let mut merged = original.clone();
+            let Value::Object(members) = &patch else { continue };
+            merge(&mut merged, members);
+            assert_eq!(merged, result, "{original} {patch}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! How money looks in the API.
+
+use rustok_commerce::price::MoneyInput;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An amount of money.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = Money)]
+#[serde(deny_unknown_fields)]
+pub struct MoneyFields {
+    /// Plain decimal text with at most the decimals of the currency; never a number, which would be rounded.
+    #[schema(example = "19.99")]
+    amount: String,
+    /// ISO 4217 code; the tenant's default currency if missing from a request.
+    #[schema(example = "USD")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
+}
+
+impl MoneyFields {
+    /// What is to be checked; without a currency it is in `default`.
+    #[must_use]
+    pub fn into_input(self, default: &str) -> MoneyInput {
+        let currency = self.currency.unwrap_or_else(|| default.to_owned());
+        MoneyInput {
+            amount: self.amount,
+            currency,
+        }
+    }
+}
+
+impl From<MoneyInput> for MoneyFields {
+    fn from(input: MoneyInput) -> Self {
+        Self {
+            amount: input.amount,
+            currency: Some(input.currency),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! An order as the API shows it: to its buyer and, with what may happen next, to the shop's people.
+//!
+//! Must never show the hash of a secret, nor which inside id stands behind an address.
+
+use rustok_commerce::{AnyOrder, OrderLine, OrderRow};
+use rustok_core::clock::Timestamp;
+use rustok_core::money::{Currency, Money};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// An amount of money.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrderMoney)]
+pub struct MoneyView {
+    /// A decimal with exactly as many digits as the currency has.
+    #[schema(example = "19.99")]
+    amount: String,
+    /// ISO 4217.
+    #[schema(example = "USD")]
+    currency: String,
+}
+
+impl MoneyView {
+    fn new(minor: i64, currency: &str) -> Self {
+        // The code was read from a row that is an order; an amount without a currency could not be shown at all.
+        let amount = Currency::parse(currency).map(|currency| Money::from_minor(minor, currency).amount().to_string());
+        Self { amount: amount.unwrap_or_default(), currency: currency.to_owned() }
+    }
+}
+
+/// What was bought, at the price of that moment.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OrderLineView {
+    variant_id: Uuid,
+    product_id: Uuid,
+    title: String,
+    variant_title: String,
+    #[schema(required)]
+    sku: Option<String>,
+    quantity: i64,
+    /// For one piece.
+    unit_price: MoneyView,
+    /// For all of them.
+    total: MoneyView,
+}
+
+impl OrderLineView {
+    fn new(line: OrderLine, currency: &str) -> Self {
+        let total = line.total_minor().unwrap_or(i64::MAX);
+        Self {
+            variant_id: line.variant_id.as_uuid(),
+            product_id: line.product_id.as_uuid(),
+            title: line.title,
+            variant_title: line.variant_title,
+            sku: line.sku,
+            quantity: line.quantity,
+            unit_price: MoneyView::new(line.unit_price_minor, currency),
+            total: MoneyView::new(total, currency),
+        }
+    }
+}
+
+/// The payment that was recorded.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PaymentView {
+    /// The payment provider's name for it.
+    payment_id: String,
+    method: String,
+    /// RFC 3339, UTC.
+    paid_at: String,
+}
+
+/// How it came to the buyer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FulfilmentView {
+    tracking: String,
+    carrier: String,
+    /// RFC 3339, UTC.
+    shipped_at: String,
+    /// RFC 3339, UTC.
+    #[schema(required)]
+    delivered_at: Option<String>,
+    /// Who took it.
+    #[schema(required)]
+    signature: Option<String>,
+}
+
+/// Why and when it was called off.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CancellationView {
+    /// `expired`: nobody confirmed it in time.
+    reason: String,
+    /// RFC 3339, UTC.
+    cancelled_at: String,
+    /// The payment provider's name for the refund of a paid order.
+    #[schema(required)]
+    refund_id: Option<String>,
+}
+
+/// An order.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Order)]
+pub struct OrderView {
+    id: Uuid,
+    /// `pending`, `confirmed`, `paid`, `shipped`, `delivered` or `cancelled`.
+    #[schema(example = "pending")]
+    status: String,
+    email: String,
+    /// ISO 4217.
+    currency: String,
+    total: MoneyView,
+    lines: Vec<OrderLineView>,
+    #[schema(required)]
+    payment: Option<PaymentView>,
+    #[schema(required)]
+    fulfilment: Option<FulfilmentView>,
+    #[schema(required)]
+    cancellation: Option<CancellationView>,
+    /// RFC 3339, UTC.
+    created_at: String,
+    /// When it came into its status; RFC 3339, UTC.
+    updated_at: String,
+    /// When it is called off unless it is confirmed before; of a pending order only.
+    #[schema(required)]
+    expires_at: Option<String>,
+    /// 1 for a new order, one more after each transition.
+    version: i64,
+}
+
+impl From<&AnyOrder> for OrderView {
+    fn from(order: &AnyOrder) -> Self {
+        let row = OrderRow::from(order);
+        let text = |time: Timestamp| time.to_string();
+        let payment = row.payment.map(|payment| PaymentView {
+            payment_id: payment.payment_id,
+            method: payment.method,
+            paid_at: text(payment.paid_at),
+        });
+        let fulfilment = row.fulfilment.map(|fulfilment| FulfilmentView {
+            tracking: fulfilment.tracking,
+            carrier: fulfilment.carrier,
+            shipped_at: text(fulfilment.shipped_at),
+            delivered_at: fulfilment.delivered_at.map(text),
+            signature: fulfilment.signature,
+        });
+        let cancellation = row.cancel_reason.zip(row.cancelled_at).map(|(reason, at)| CancellationView {
+            reason,
+            cancelled_at: text(at),
+            refund_id: row.refund.map(|refund| refund.refund_id),
+        });
+        Self {
+            id: row.id.as_uuid(),
+            status: row.status,
+            email: row.email,
+            total: MoneyView::new(row.total_minor, &row.currency),
+            lines: row.lines.into_iter().map(|line| OrderLineView::new(line, &row.currency)).collect(),
+            currency: row.currency,
+            payment,
+            fulfilment,
+            cancellation,
+            created_at: text(row.created_at),
+            updated_at: text(row.updated_at),
+            expires_at: row.expires_at.map(text),
+            version: row.version,
+        }
+    }
+}
+
+/// A new order with the secret that opens it, which is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlacedOrder)]
+pub struct PlacedOrderView {
+    #[serde(flatten)]
+    pub(super) order: OrderView,
+    /// Send it as `X-Order-Secret` to read the order; it cannot be shown again.
+    #[schema(example = "ros_3q2-7wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs")]
+    pub(super) secret: String,
+}
+
+/// An order as the shop's people see it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdminOrder)]
+pub struct AdminOrderView {
+    #[serde(flatten)]
+    order: OrderView,
+    /// The names of the POSTs that its status allows.
+    #[schema(example = json!(["confirm", "cancel"]))]
+    allowed_transitions: Vec<&'static str>,
+}
+
+impl From<&AnyOrder> for AdminOrderView {
+    fn from(order: &AnyOrder) -> Self {
+        Self { order: order.into(), allowed_transitions: order.allowed_transitions().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_the_digits_of_their_currency() {
+        for (minor, currency, amount) in [(1_990, "USD", "19.90"), (5, "JPY", "5"), (1_500, "KWD", "1.500"), (0, "EUR", "0.00")] {
+            assert_eq!(MoneyView::new(minor, currency).amount, amount);
+        }
+    }
+}

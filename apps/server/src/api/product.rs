@@ -1,0 +1,286 @@
+//! How a product and its variants look: in the store, and to those who manage them.
+//!
+//! Views borrow from the product; they decide nothing.
+
+mod fields;
+
+pub use fields::{ProductFields, StockFields, VariantPatch};
+
+use super::money::MoneyFields;
+use rustok_app::catalog::shown_price;
+use rustok_commerce::product::{Image, Product};
+use rustok_commerce::variant::Variant;
+use rustok_core::money::{Currency, Money};
+use rustok_core::page::Page;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// An option that variants differ in.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProductOption)]
+pub struct OptionView<'a> {
+    #[schema(example = "Size")]
+    name: &'a str,
+    /// Each value that a variant has.
+    #[schema(example = json!(["S", "M"]))]
+    values: Vec<&'a str>,
+}
+
+/// A picture.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProductImage)]
+pub struct ImageView<'a> {
+    id: Uuid,
+    url: &'a str,
+    /// What it shows, for those who cannot see it.
+    alt: Option<&'a str>,
+}
+
+/// A variant as the store shows it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StoreVariant)]
+pub struct StoreVariantView<'a> {
+    id: Uuid,
+    sku: Option<&'a str>,
+    /// The values of its options, or `Default Title`.
+    title: &'a str,
+    /// One value for each option of the product.
+    options: &'a [String],
+    /// In the tenant's default currency if it has a price there; `null` means that it cannot be ordered.
+    #[schema(value_type = Option<MoneyFields>)]
+    price: Option<Money>,
+    /// The price that is shown struck through.
+    #[schema(value_type = Option<MoneyFields>)]
+    compare_at_price: Option<Money>,
+    /// Pieces left; `null` means that they are not counted.
+    available: Option<i64>,
+}
+
+impl<'a> StoreVariantView<'a> {
+    fn new(variant: &'a Variant, currency: Currency) -> Self {
+        let price = shown_price(&variant.prices, currency);
+        Self {
+            id: variant.id.as_uuid(),
+            sku: variant.sku.as_deref(),
+            title: &variant.title,
+            options: &variant.options,
+            price: price.map(|price| price.amount),
+            compare_at_price: price.and_then(|price| price.compare_at),
+            available: variant.available,
+        }
+    }
+}
+
+/// An active product as the store shows it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StoreProduct)]
+pub struct StoreProductView<'a> {
+    id: Uuid,
+    /// Names it in addresses.
+    #[schema(example = "green-tea")]
+    handle: &'a str,
+    /// `active`.
+    status: &'static str,
+    title: &'a str,
+    /// Sanitised HTML.
+    description_html: &'a str,
+    vendor: Option<&'a str>,
+    r#type: Option<&'a str>,
+    tags: &'a [String],
+    options: Vec<OptionView<'a>>,
+    images: Vec<ImageView<'a>>,
+    variants: Vec<StoreVariantView<'a>>,
+    version: i64,
+}
+
+impl<'a> StoreProductView<'a> {
+    /// The product with prices in `currency` where it has them.
+    #[must_use]
+    pub fn new(product: &'a Product, currency: Currency) -> Self {
+        let variants = product.variants.iter();
+        Self {
+            id: product.id.as_uuid(),
+            handle: product.handle.as_str(),
+            status: product.status.as_str(),
+            title: &product.title,
+            description_html: &product.description_html,
+            vendor: product.vendor.as_deref(),
+            r#type: product.product_type.as_deref(),
+            tags: &product.tags,
+            options: options(product),
+            images: product.images.iter().map(image).collect(),
+            variants: variants.map(|variant| StoreVariantView::new(variant, currency)).collect(),
+            version: product.version,
+        }
+    }
+}
+
+fn options(product: &Product) -> Vec<OptionView<'_>> {
+    let names = product.options.iter().enumerate();
+    names
+        .map(|(index, name)| OptionView {
+            name,
+            values: product.option_values(index),
+        })
+        .collect()
+}
+
+fn image(image: &Image) -> ImageView<'_> {
+    ImageView {
+        id: image.id.as_uuid(),
+        url: &image.url,
+        alt: image.alt.as_deref(),
+    }
+}
+
+/// A page of active products.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StoreProductPage<'a> {
+    items: Vec<StoreProductView<'a>>,
+    /// What to send as `after` for the next page; `null` on the last one.
+    next_cursor: Option<&'a str>,
+}
+
+impl<'a> StoreProductPage<'a> {
+    /// The page with prices in `currency` where there are some.
+    #[must_use]
+    pub fn new(page: &'a Page<Product>, currency: Currency) -> Self {
+        Self {
+            items: page.items.iter().map(|product| StoreProductView::new(product, currency)).collect(),
+            next_cursor: page.next_cursor.as_deref(),
+        }
+    }
+}
+
+/// A variant as those see it who manage it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Variant)]
+pub struct VariantView<'a> {
+    #[serde(flatten)]
+    shown: StoreVariantView<'a>,
+    /// GTIN, EAN, UPC, ISBN, ...
+    barcode: Option<&'a str>,
+    weight_grams: Option<i64>,
+    /// Whether it is sold beyond zero.
+    allow_backorder: bool,
+}
+
+impl<'a> VariantView<'a> {
+    fn new(variant: &'a Variant, currency: Currency) -> Self {
+        Self {
+            shown: StoreVariantView::new(variant, currency),
+            barcode: variant.barcode.as_deref(),
+            weight_grams: variant.weight_grams,
+            allow_backorder: variant.allow_backorder,
+        }
+    }
+}
+
+/// What a variant costs in one currency.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Price)]
+pub struct PriceView {
+    #[schema(value_type = MoneyFields)]
+    price: Money,
+    #[schema(value_type = Option<MoneyFields>)]
+    compare_at_price: Option<Money>,
+}
+
+/// One variant by itself.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = VariantDetail)]
+pub struct VariantDetailView<'a> {
+    #[serde(flatten)]
+    variant: VariantView<'a>,
+    product_id: Uuid,
+    /// Its prices in all currencies.
+    prices: Vec<PriceView>,
+    /// The product's version, which every change of a variant but that of its stock raises.
+    version: i64,
+}
+
+impl<'a> VariantDetailView<'a> {
+    /// A variant of `product`.
+    #[must_use]
+    pub fn new(product: &Product, variant: &'a Variant, currency: Currency) -> Self {
+        let price = |price: &rustok_commerce::price::Price| PriceView {
+            price: price.amount,
+            compare_at_price: price.compare_at,
+        };
+        Self {
+            variant: VariantView::new(variant, currency),
+            product_id: product.id.as_uuid(),
+            prices: variant.prices.as_slice().iter().map(price).collect(),
+            version: product.version,
+        }
+    }
+}
+
+/// A product as those see it who manage it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Product)]
+pub struct ProductView<'a> {
+    id: Uuid,
+    /// Names it in addresses.
+    #[schema(example = "green-tea")]
+    handle: &'a str,
+    /// `draft`, `active` or `archived`.
+    status: &'static str,
+    title: &'a str,
+    /// Sanitised HTML.
+    description_html: &'a str,
+    vendor: Option<&'a str>,
+    r#type: Option<&'a str>,
+    tags: &'a [String],
+    options: Vec<OptionView<'a>>,
+    images: Vec<ImageView<'a>>,
+    variants: Vec<VariantView<'a>>,
+    /// RFC 3339, UTC.
+    created_at: String,
+    /// RFC 3339, UTC.
+    updated_at: String,
+    version: i64,
+}
+
+impl<'a> ProductView<'a> {
+    /// The product with prices in `currency` where it has them.
+    #[must_use]
+    pub fn new(product: &'a Product, currency: Currency) -> Self {
+        Self {
+            id: product.id.as_uuid(),
+            handle: product.handle.as_str(),
+            status: product.status.as_str(),
+            title: &product.title,
+            description_html: &product.description_html,
+            vendor: product.vendor.as_deref(),
+            r#type: product.product_type.as_deref(),
+            tags: &product.tags,
+            options: options(product),
+            images: product.images.iter().map(image).collect(),
+            variants: product.variants.iter().map(|variant| VariantView::new(variant, currency)).collect(),
+            created_at: product.created_at.to_string(),
+            updated_at: product.updated_at.to_string(),
+            version: product.version,
+        }
+    }
+}
+
+/// A page of products.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProductPage<'a> {
+    items: Vec<ProductView<'a>>,
+    /// What to send as `after` for the next page; `null` on the last one.
+    next_cursor: Option<&'a str>,
+}
+
+impl<'a> ProductPage<'a> {
+    /// The page with prices in `currency` where there are some.
+    #[must_use]
+    pub fn new(page: &'a Page<Product>, currency: Currency) -> Self {
+        Self {
+            items: page.items.iter().map(|product| ProductView::new(product, currency)).collect(),
+            next_cursor: page.next_cursor.as_deref(),
+        }
+    }
+}

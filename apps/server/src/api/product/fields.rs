@@ -1,0 +1,266 @@
+//! What can be written of a product, on creation and by a merge patch.
+//!
+//! The form of a request is checked here, never its meaning: that is the domain's.
+
+use crate::api::merge_patch;
+use crate::api::money::MoneyFields;
+use crate::extract::MergePatch;
+use rustok_commerce::product::{ImageInput, ProductInput};
+use rustok_commerce::variant::VariantInput;
+use rustok_core::error::RichError;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The fields of a product.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProductFields {
+    /// 1 to 255 characters. Required for a new product.
+    #[schema(example = "Green tea")]
+    title: String,
+    /// Lower-case letters, digits and hyphens; made from the title if missing.
+    handle: Option<String>,
+    /// `draft` (if missing), `active` or `archived`.
+    #[schema(example = "active")]
+    status: Option<String>,
+    /// HTML; what acts in it is taken out.
+    description_html: String,
+    vendor: Option<String>,
+    r#type: Option<String>,
+    tags: Vec<String>,
+    /// At most 3.
+    options: Vec<OptionFields>,
+    /// At most 250, in the sequence they are shown.
+    images: Vec<ImageFields>,
+    /// At most 100, in the sequence they are shown. A product without options may come without any and gets one. In a
+    /// patch the list is the whole list: variants that are not in it are deleted, those with an `id` keep the members
+    /// that are missing here, those without are new.
+    variants: Vec<VariantFields>,
+}
+
+/// The name of an option, by itself or as it is shown. The values are those of the variants.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum OptionFields {
+    /// Its name.
+    Name(String),
+    /// Its name and, without effect, its values.
+    Shown(ShownOption),
+}
+
+/// An option as it is shown.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShownOption {
+    name: String,
+    /// Read only.
+    #[serde(default, skip_serializing)]
+    #[schema(read_only)]
+    values: Vec<String>,
+}
+
+/// The fields of a picture.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageFields {
+    /// Missing for a new one.
+    #[serde(default)]
+    id: Option<Uuid>,
+    /// An absolute http or https address.
+    #[schema(example = "https://example.com/tea.jpg")]
+    url: String,
+    #[serde(default)]
+    alt: Option<String>,
+}
+
+/// The fields of a variant.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct VariantFields {
+    /// Missing for a new one.
+    id: Option<Uuid>,
+    sku: Option<String>,
+    /// Read only: made of the options.
+    #[serde(skip_serializing)]
+    #[schema(read_only)]
+    title: Option<String>,
+    /// One value for each option of the product.
+    options: Vec<String>,
+    /// Required for a new variant.
+    price: Option<MoneyFields>,
+    compare_at_price: Option<MoneyFields>,
+    barcode: Option<String>,
+    weight_grams: Option<i64>,
+    /// Pieces that a new variant starts with; without them they are not counted. That of a variant that is there is
+    /// changed by `PUT /variants/{id}/stock` only.
+    available: Option<i64>,
+    /// Whether it is sold beyond zero; only where pieces are counted.
+    allow_backorder: bool,
+}
+
+impl ProductFields {
+    /// What is to be checked; prices without a currency are in `currency`.
+    #[must_use]
+    pub fn into_input(self, currency: &str) -> ProductInput {
+        let option = |option| match option {
+            OptionFields::Name(name) | OptionFields::Shown(ShownOption { name, .. }) => name,
+        };
+        let image = |image: ImageFields| ImageInput {
+            id: image.id.map(Into::into),
+            url: image.url,
+            alt: image.alt,
+        };
+        let variants = self.variants.into_iter();
+        ProductInput {
+            title: self.title,
+            handle: self.handle,
+            status: self.status,
+            description_html: self.description_html,
+            vendor: self.vendor,
+            product_type: self.r#type,
+            tags: self.tags,
+            options: self.options.into_iter().map(option).collect(),
+            images: self.images.into_iter().map(image).collect(),
+            variants: variants.map(|variant| variant.into_input(currency)).collect(),
+        }
+    }
+
+    /// These fields with a patch applied.
+    ///
+    /// # Errors
+    /// `validation_failed` when the result does not have the documented form.
+    pub fn patched(&self, patch: &MergePatch) -> Result<Self, RichError> {
+        let mut patch = MergePatch(patch.0.clone());
+        if let Some(Value::Array(variants)) = patch.0.get_mut("variants") {
+            for variant in variants {
+                self.complete(variant);
+            }
+        }
+        merge_patch::apply(self, &patch)
+    }
+
+    /// Gives a variant of a patch the members that it leaves out, if it names one that is there.
+    fn complete(&self, variant: &mut Value) {
+        let Value::Object(members) = variant else { return };
+        let id = members.get("id").and_then(Value::as_str).and_then(|id| id.parse::<Uuid>().ok());
+        let known = self.variants.iter().find(|known| id.is_some() && known.id == id);
+        if let Some(Ok(mut merged)) = known.map(serde_json::to_value) {
+            merge_patch::merge(&mut merged, members);
+            *variant = merged;
+        }
+    }
+}
+
+impl From<ProductInput> for ProductFields {
+    fn from(input: ProductInput) -> Self {
+        let image = |image: ImageInput| ImageFields {
+            id: image.id.map(Into::into),
+            url: image.url,
+            alt: image.alt,
+        };
+        Self {
+            title: input.title,
+            handle: input.handle,
+            status: input.status,
+            description_html: input.description_html,
+            vendor: input.vendor,
+            r#type: input.product_type,
+            tags: input.tags,
+            options: input.options.into_iter().map(OptionFields::Name).collect(),
+            images: input.images.into_iter().map(image).collect(),
+            variants: input.variants.into_iter().map(VariantFields::from).collect(),
+        }
+    }
+}
+
+impl VariantFields {
+    fn into_input(self, currency: &str) -> VariantInput {
+        VariantInput {
+            id: self.id.map(Into::into),
+            sku: self.sku,
+            options: self.options,
+            price: self.price.map(|price| price.into_input(currency)),
+            compare_at_price: self.compare_at_price.map(|price| price.into_input(currency)),
+            barcode: self.barcode,
+            weight_grams: self.weight_grams,
+            available: self.available,
+            allow_backorder: self.allow_backorder,
+        }
+    }
+}
+
+impl From<VariantInput> for VariantFields {
+    fn from(input: VariantInput) -> Self {
+        Self {
+            id: input.id.map(Into::into),
+            sku: input.sku,
+            title: None,
+            options: input.options,
+            price: input.price.map(MoneyFields::from),
+            compare_at_price: input.compare_at_price.map(MoneyFields::from),
+            barcode: input.barcode,
+            weight_grams: input.weight_grams,
+            available: input.available,
+            allow_backorder: input.allow_backorder,
+        }
+    }
+}
+
+/// What can be changed of one variant.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct VariantPatch {
+    sku: Option<String>,
+    /// Stands beside the prices in other currencies; `null` takes the one that is shown away.
+    price: Option<MoneyFields>,
+    compare_at_price: Option<MoneyFields>,
+    barcode: Option<String>,
+    weight_grams: Option<i64>,
+    /// Whether it is sold beyond zero; only where pieces are counted.
+    allow_backorder: bool,
+}
+
+impl VariantPatch {
+    /// The variant as a patch wants it.
+    ///
+    /// # Errors
+    /// `validation_failed` when the result does not have the documented form.
+    pub fn patched(input: VariantInput, patch: &MergePatch, currency: &str) -> Result<VariantInput, RichError> {
+        let VariantInput { id, options, available, .. } = input.clone();
+        let fields = VariantFields::from(input);
+        let shown = Self {
+            sku: fields.sku,
+            price: fields.price,
+            compare_at_price: fields.compare_at_price,
+            barcode: fields.barcode,
+            weight_grams: fields.weight_grams,
+            allow_backorder: fields.allow_backorder,
+        };
+        let wanted = merge_patch::apply(&shown, patch)?;
+        Ok(VariantInput {
+            id,
+            options,
+            available,
+            sku: wanted.sku,
+            price: wanted.price.map(|price| price.into_input(currency)),
+            compare_at_price: wanted.compare_at_price.map(|price| price.into_input(currency)),
+            barcode: wanted.barcode,
+            weight_grams: wanted.weight_grams,
+            allow_backorder: wanted.allow_backorder,
+        })
+    }
+}
+
+/// A counted stock.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StockFields {
+    /// Pieces, 0 to 1,000,000,000.
+    #[schema(example = 100)]
+    pub quantity: i64,
+    /// Whether it is sold beyond zero from now on; missing leaves it as it is.
+    #[serde(default)]
+    pub allow_backorder: Option<bool>,
+}

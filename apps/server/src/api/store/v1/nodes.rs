@@ -1,0 +1,123 @@
+//! `/nodes`: what readers see. Published nodes whose date has come, in their live revision, and nothing else.
+
+use crate::api::node::{KIND_RULE, QueryReader, StoreNodePage, StoreNodeView};
+use crate::extract::params::page;
+use crate::extract::{PathParams, QueryParams, StoreCtx};
+use crate::problem::StoreProblems;
+use crate::reply;
+use crate::state::AppState;
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, header};
+use jiff::Timestamp;
+use rustok_app::content::{self, PublicFilter};
+use rustok_content::{Locale, NodeKind, Slug};
+use rustok_core::error::RichError;
+use rustok_core::ids::NodeId;
+use rustok_core::page::Page;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Which nodes, and which page of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// 1 to 100, 20 unless said otherwise.
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    after: Option<String>,
+    /// `post`, `page`, ...
+    kind: Option<String>,
+    /// The slug of a category; what is in categories below it counts.
+    category: Option<String>,
+    /// The slug of a tag.
+    tag: Option<String>,
+    /// The locale to show where there is one; `Accept-Language` counts if it is not given.
+    locale: Option<String>,
+}
+
+/// Which locale of a node.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LocaleQuery {
+    /// The locale to show if there is one; `Accept-Language` counts if it is not given.
+    locale: Option<String>,
+}
+
+/// The rule of a slug in a filter.
+const SLUG_RULE: &str = "must be a slug: letters and digits in lower case, `-` and `_`";
+
+/// What a reader wants to read, most wanted first.
+fn wanted(mut query: QueryReader, locale: Option<&str>, headers: &HeaderMap) -> Result<Vec<Locale>, RichError> {
+    let named = query.locale(locale);
+    query.finish()?;
+    if let Some(locale) = named {
+        return Ok(vec![locale]);
+    }
+    let fields = headers.get_all(header::ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
+    Ok(Locale::from_accept_language(&fields.collect::<Vec<_>>().join(",")))
+}
+
+fn varies(mut response: Response) -> Response {
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-language"));
+    response
+}
+
+/// List published nodes, newest first.
+#[utoipa::path(
+    get,
+    path = "/nodes",
+    operation_id = "list_published_nodes",
+    tag = "store",
+    params(ListQuery, ("Accept-Language" = Option<String>, Header)),
+    responses((status = 200, body = StoreNodePage), StoreProblems)
+)]
+async fn list(
+    StoreCtx(ctx): StoreCtx,
+    QueryParams(query): QueryParams<ListQuery>,
+    headers: HeaderMap,
+) -> Result<Response, RichError> {
+    let (limit, after) = page::<(Timestamp, NodeId)>(query.limit, query.after.as_deref())?;
+    let mut reader = QueryReader::default();
+    let filter = PublicFilter {
+        kind: reader.read::<NodeKind>("kind", query.kind.as_deref(), KIND_RULE).map(String::from),
+        category: reader.read::<Slug>("category", query.category.as_deref(), SLUG_RULE),
+        tag: reader.read::<Slug>("tag", query.tag.as_deref(), SLUG_RULE),
+    };
+    let wanted = wanted(reader, query.locale.as_deref(), &headers)?;
+    let Page { items, next_cursor } = content::list_public(&ctx, &filter, &wanted, after, limit).await?;
+    let items = items.iter().map(StoreNodeView::from).collect();
+    Ok(varies(reply::list(&StoreNodePage { items, next_cursor })))
+}
+
+/// Read a published node by its slug in any of its locales. `Content-Language` tells which one is shown.
+#[utoipa::path(
+    get,
+    path = "/nodes/{slug}",
+    operation_id = "read_published_node",
+    tag = "store",
+    params(("slug" = String, Path), LocaleQuery, ("Accept-Language" = Option<String>, Header)),
+    responses((status = 200, body = StoreNodeView), (status = 304), StoreProblems)
+)]
+async fn read(
+    StoreCtx(ctx): StoreCtx,
+    PathParams(slug): PathParams<String>,
+    QueryParams(query): QueryParams<LocaleQuery>,
+    headers: HeaderMap,
+) -> Result<Response, RichError> {
+    let wanted = wanted(QueryReader::default(), query.locale.as_deref(), &headers)?;
+    let node = content::find_public(&ctx, &slug, &wanted).await?;
+    let mut response = varies(reply::resource(&headers, &StoreNodeView::from(&node), node.revision));
+    if let Ok(language) = HeaderValue::try_from(node.locale.as_str()) {
+        response.headers_mut().insert(header::CONTENT_LANGUAGE, language);
+    }
+    Ok(response)
+}
+
+/// All routes of this file.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
+}

@@ -1,0 +1,104 @@
+//! `/orders` of the storefront: place one, and read it with its own secret.
+
+use crate::api::order::{OrderView, PlacedOrderView};
+use crate::extract::{Command, PathParams, StoreCtx};
+use crate::problem::{StoreProblems, WriteProblems};
+use crate::reply;
+use crate::state::AppState;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use rustok_app::orders;
+use rustok_auth::{SecretKind, TokenSecret};
+use rustok_commerce::order::{LineInput, OrderInput};
+use rustok_core::error::RichError;
+use rustok_core::ids::OrderId;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+/// A new order. There is no price in it: prices are the shop's.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlaceOrder {
+    #[schema(example = "jane@example.com")]
+    email: String,
+    /// ISO 4217. Every variant must have a price in it.
+    #[schema(example = "USD")]
+    currency: String,
+    /// 1 to 100. Lines of the same variant become one.
+    lines: Vec<PlaceOrderLine>,
+}
+
+/// One wanted thing: `variant_id` or `sku`, not both.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlaceOrderLine {
+    #[schema(format = Uuid)]
+    variant_id: Option<String>,
+    /// Must name exactly one variant.
+    #[schema(example = "TEA-1")]
+    sku: Option<String>,
+    /// 1 to 10,000.
+    #[schema(example = 1)]
+    quantity: i64,
+}
+
+impl From<PlaceOrder> for OrderInput {
+    fn from(order: PlaceOrder) -> Self {
+        let line = |PlaceOrderLine { variant_id, sku, quantity }| LineInput { variant_id, sku, quantity };
+        Self { email: order.email, currency: order.currency, lines: order.lines.into_iter().map(line).collect() }
+    }
+}
+
+/// Place an order. Its stock is taken at once; an order that the shop does not confirm in time is called off.
+#[utoipa::path(
+    post,
+    path = "/orders",
+    operation_id = "place_order",
+    tag = "store",
+    request_body = PlaceOrder,
+    responses((status = 201, body = PlacedOrderView), StoreProblems, WriteProblems)
+)]
+async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichError> {
+    let reply = orders::place(&command.ctx.0, command.body.into(), |placed| {
+        let location = format!("/api/store/v1/orders/{}", placed.order.id());
+        let view = PlacedOrderView { order: (&placed.order).into(), secret: placed.secret.expose() };
+        reply::stored(StatusCode::CREATED, &view, placed.order.version(), Some(location))
+    });
+    Ok(reply::send(reply.await?))
+}
+
+/// Read an order with its own secret.
+#[utoipa::path(
+    get,
+    path = "/orders/{id}",
+    operation_id = "read_own_order",
+    tag = "store",
+    params(
+        ("id" = Uuid, Path),
+        ("X-Order-Secret" = String, Header, description = "`secret` of the answer that placed the order")
+    ),
+    responses((status = 200, body = OrderView), StoreProblems)
+)]
+async fn read(
+    StoreCtx(ctx): StoreCtx,
+    PathParams(id): PathParams<Uuid>,
+    headers: HeaderMap,
+) -> Result<Response, RichError> {
+    let order = orders::get_by_secret(&ctx, OrderId::from_uuid(id), order_secret(&headers).as_ref()).await?;
+    Ok(reply::resource(&headers, &OrderView::from(&order), order.version()))
+}
+
+/// The one secret that was sent. What is no order's secret opens nothing, like none.
+fn order_secret(headers: &HeaderMap) -> Option<TokenSecret> {
+    let mut values = headers.get_all("x-order-secret").iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    TokenSecret::parse(value.as_bytes()).ok().filter(|secret| secret.kind() == SecretKind::Order)
+}
+
+/// All routes of this file.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(place)).routes(routes!(read))
+}

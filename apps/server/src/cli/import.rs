@@ -1,0 +1,174 @@
+//! `rustok import`: files from other systems, beside a running server.
+
+use super::output::{Failure, Format};
+use super::tenant::identifier;
+use super::{Flags, platform, progress, services};
+use clap::{Args, Subcommand};
+use rustok_app::import::{ImportFile, ImportReport, Mode};
+use rustok_app::{Ctx, content, import, tenants};
+use rustok_content::Locale;
+use rustok_core::deadline::Deadline;
+use rustok_core::money::Currency;
+use rustok_import::RowError;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Errors that are shown to people; all that were kept are in the JSON.
+const SHOWN_ERRORS: usize = 20;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Import products from a Shopify product CSV
+    Shopify(Options),
+    /// Import authors, terms, posts and pages from a WordPress export (WXR)
+    Wordpress(Options),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The file
+    file: PathBuf,
+    /// The slug or id of the tenant that gets it
+    #[arg(long)]
+    tenant: String,
+    /// Do everything, then take it back: tells what would happen
+    #[arg(long)]
+    dry_run: bool,
+    /// The currency of the prices, which a CSV does not tell [default: the tenant's]
+    #[arg(long, value_name = "CODE", value_parser = currency)]
+    currency: Option<Currency>,
+    /// The language of the texts [default: the tenant's]
+    #[arg(long, value_parser = locale)]
+    locale: Option<Locale>,
+    #[command(flatten)]
+    format: Format,
+}
+
+fn currency(code: &str) -> Result<Currency, String> {
+    Currency::parse(code).map_err(|error| error.to_string())
+}
+
+fn locale(tag: &str) -> Result<Locale, String> {
+    Locale::parse(tag).map_err(|error| error.to_string())
+}
+
+#[derive(Serialize)]
+struct Printed {
+    dry_run: bool,
+    created: u64,
+    updated: u64,
+    unchanged: u64,
+    skipped: u64,
+    skipped_by_reason: BTreeMap<String, u64>,
+    errors: Vec<RowError>,
+    error_count: u64,
+}
+
+pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> {
+    let (Command::Shopify(options) | Command::Wordpress(options)) = &command;
+    let name = options.file.display().to_string();
+    let cannot_read = |error: std::io::Error| Failure::new(format!("cannot read {name}: {error}"));
+    let content = File::open(&options.file).map_err(cannot_read)?;
+    let bar = progress::bytes(content.metadata().map_err(cannot_read)?.len());
+    let ctx = ctx(flags, &options.tenant).await?;
+
+    let file = ImportFile { content, name: &name };
+    let mode = if options.dry_run { Mode::DryRun } else { Mode::Commit };
+    let shown = bar.clone();
+    let mut progress = move |bytes| shown.set_position(bytes);
+    let report = match &command {
+        Command::Shopify(options) => {
+            let currency = match options.currency {
+                Some(currency) => currency,
+                None => ctx.tenant.settings.currency().map_err(|error| Failure::new(error.to_string()))?,
+            };
+            import::shopify(&ctx, file, currency, mode, &mut progress).await
+        }
+        Command::Wordpress(options) => {
+            let locale = match options.locale {
+                Some(locale) => locale,
+                None => content::locales::default_locale(&ctx)?,
+            };
+            import::wordpress(&ctx, file, locale, mode, &mut progress).await
+        }
+    };
+    bar.finish_and_clear();
+    tell(options, report)
+}
+
+/// The tenant's context. Every batch of the import has its own deadline.
+async fn ctx(flags: &Flags, typed: &str) -> Result<Ctx, Failure> {
+    let services = services(flags).await?;
+    let platform = platform(&services);
+    let tenant = tenants::find(&platform, &identifier(&platform, typed)?).await?;
+    Ok(Ctx::system(services, Arc::new(tenant), "command-line", Deadline::never()))
+}
+
+/// Prints the report, whether all went well or not; it fails unless it did.
+fn tell(options: &Options, report: ImportReport) -> Result<(), Failure> {
+    let stopped = report.stopped;
+    let printed = Printed {
+        dry_run: options.dry_run,
+        created: report.created,
+        updated: report.updated,
+        unchanged: report.unchanged,
+        skipped: report.skipped,
+        skipped_by_reason: report.skipped_by_reason,
+        errors: report.errors,
+        error_count: report.error_count,
+    };
+    options.format.print(&printed, text)?;
+    match (stopped, printed.error_count) {
+        (Some(error), _) => Err(error.into()),
+        (None, 0) => Ok(()),
+        (None, 1) => Err(Failure::new("1 part of the file could not be imported")),
+        (None, count) => Err(Failure::new(format!("{count} parts of the file could not be imported"))),
+    }
+}
+
+fn text(printed: &Printed) -> String {
+    let Printed { created, updated, unchanged, skipped, error_count, .. } = printed;
+    let mut lines = vec![format!(
+        "{created} created, {updated} updated, {unchanged} unchanged, {skipped} skipped, {error_count} errors{}",
+        if printed.dry_run { " (a dry run: nothing was changed)" } else { "" }
+    )];
+    if !printed.skipped_by_reason.is_empty() {
+        let reasons: Vec<_> =
+            printed.skipped_by_reason.iter().map(|(reason, count)| format!("{count} × {reason}")).collect();
+        lines.push(format!("left out: {}", reasons.join(", ")));
+    }
+    lines.extend(printed.errors.iter().take(SHOWN_ERRORS).map(ToString::to_string));
+    let shown = u64::try_from(printed.errors.len().min(SHOWN_ERRORS)).unwrap_or(0);
+    if *error_count > shown {
+        lines.push(format!("and {} more", error_count - shown));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_see_the_first_errors_and_how_many_there_are() {
+        let error = |line| RowError { file: "a.csv".to_owned(), line, column: 2, reason: "no".to_owned() };
+        let printed = Printed {
+            dry_run: true,
+            created: 1,
+            updated: 2,
+            unchanged: 3,
+            skipped: 4,
+            skipped_by_reason: BTreeMap::from([("comment".to_owned(), 33)]),
+            errors: (1..=25).map(error).collect(),
+            error_count: 40,
+        };
+        let text = text(&printed);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "1 created, 2 updated, 3 unchanged, 4 skipped, 40 errors (a dry run: nothing was changed)");
+        assert_eq!(lines[1..4], ["left out: 33 × comment", "a.csv:1:2: no", "a.csv:2:2: no"]);
+        assert_eq!((lines.len(), lines[22]), (23, "and 20 more"));
+    }
+}

@@ -1,0 +1,73 @@
+//! Delivers committed events to the structured log, target `rustok.events`, and forgets the old ones.
+//!
+//! At least once: an event is told before it is marked, so a crash in between tells it again; its id says that it is
+//! the same one. It must never be told before its transaction was committed, and cannot be: only then is it found.
+
+use super::{Round, round_deadline};
+use crate::state::AppState;
+use rustok_core::error::RichError;
+use rustok_events::Event;
+use rustok_storage::{PlatformTx, outbox};
+use std::time::Duration;
+
+/// How long an event may wait.
+pub(super) const EVERY: Duration = Duration::from_millis(500);
+/// Events of one round.
+const BATCH: usize = 100;
+/// How long a delivered event is kept.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
+    let services = state.services();
+    let (store, deadline) = (&services.store, round_deadline());
+    // A SQLite file has one server and one writer: looking and telling must not hold it. On PostgreSQL the rows stay
+    // locked until they are marked, so that no other process tells them too.
+    let (events, mut tx) = if store.sqlite_path().is_some() {
+        let events = claim(&mut store.platform_read(deadline).await?).await?;
+        if events.is_empty() {
+            return Ok(Round::Done);
+        }
+        events.iter().for_each(tell);
+        (events, store.platform_write(deadline).await?)
+    } else {
+        let mut tx = store.platform_write(deadline).await?;
+        let events = claim(&mut tx).await?;
+        events.iter().for_each(tell);
+        (events, tx)
+    };
+    let now = services.clock.now();
+    for event in &events {
+        outbox::mark_delivered(&mut tx, event.tenant_id, event.id, now).await?;
+    }
+    tx.commit().await?;
+    Ok(if events.len() >= BATCH { Round::Full } else { Round::Done })
+}
+
+async fn claim(tx: &mut PlatformTx) -> Result<Vec<Event>, RichError> {
+    Ok(outbox::claim_events(tx, i64::try_from(BATCH).unwrap_or(i64::MAX)).await?)
+}
+
+fn tell(event: &Event) {
+    tracing::info!(
+        target: "rustok.events",
+        event_id = %event.id,
+        tenant_id = %event.tenant_id,
+        topic = %event.topic,
+        subject_id = %event.subject_id,
+        occurred_at = %event.occurred_at,
+        traceparent = event.traceparent,
+        payload = %event.payload,
+        "event"
+    );
+}
+
+/// Forgets events that were delivered long ago.
+pub(super) async fn purge(state: &AppState) -> Result<Round, RichError> {
+    let services = state.services();
+    let Ok(before) = services.clock.now().checked_sub(KEPT) else { return Ok(Round::Done) };
+    let mut tx = services.store.platform_write(round_deadline()).await?;
+    let deleted = outbox::delete_delivered_before(&mut tx, before).await?;
+    tx.commit().await?;
+    tracing::debug!(deleted, "old events forgotten");
+    Ok(Round::Done)
+}

@@ -1,0 +1,107 @@
+//! Lists of products: what is in them, in which sequence, and who may see it.
+
+use super::*;
+use rustok_test_support::both_databases;
+
+async fn titled(shop: &Shop, title: &str, status: &str) -> Value {
+    create(shop, &json!({ "title": title, "status": status })).await
+}
+
+both_databases! {
+    async fn the_store_shows_active_products_only(db) {
+        let shop = Shop::open(db.url()).await;
+        // A draft unless it says otherwise.
+        let draft = create(&shop, &json!({ "title": "Draft" })).await;
+        assert_eq!(draft["status"], "draft");
+        titled(&shop, "Archived", "archived").await;
+        titled(&shop, "Active", "active").await;
+        let list = ok(store(&shop, "/products").await, StatusCode::OK).await;
+        assert_eq!((each(&list, "title"), &list["next_cursor"]), (vec!["Active".to_owned()], &Value::Null));
+        for hidden in ["draft", "archived", "nothing"] {
+            problem(store(&shop, &format!("/products/{hidden}")).await, 404, "product_not_found").await;
+        }
+        assert_eq!(each(&ok(get(&shop, "/products").await, StatusCode::OK).await, "title"), ["Active", "Archived", "Draft"]);
+        for (status, title) in [("draft", "Draft"), ("active", "Active"), ("archived", "Archived")] {
+            let list = ok(get(&shop, &format!("/products?status={status}")).await, StatusCode::OK).await;
+            assert_eq!(each(&list, "title"), [title]);
+        }
+        patched(&shop, &path("products", &draft), &json!({ "status": "active" })).await;
+        ok(store(&shop, "/products/draft").await, StatusCode::OK).await;
+    }
+
+    async fn a_search_knows_every_alphabet(db) {
+        let shop = Shop::open(db.url()).await;
+        create(&shop, &json!({ "title": "ЗЕЛЁНЫЙ Чай", "vendor": "Ёлка" })).await;
+        create(&shop, &json!({ "title": "Green Tea 100%", "vendor": "Acme" })).await;
+        for (query, expected) in [
+            (vec![("q", "зелёный")], vec!["ЗЕЛЁНЫЙ Чай"]),
+            (vec![("q", "ЧАЙ")], vec!["ЗЕЛЁНЫЙ Чай"]),
+            (vec![("q", "ёлк")], vec!["ЗЕЛЁНЫЙ Чай"]),
+            (vec![("q", "TEA")], vec!["Green Tea 100%"]),
+            (vec![("q", "0%")], vec!["Green Tea 100%"]),
+            (vec![("q", "_")], vec![]),
+            (vec![("q", " ")], vec!["Green Tea 100%", "ЗЕЛЁНЫЙ Чай"]),
+            (vec![("vendor", "Acme")], vec!["Green Tea 100%"]),
+            (vec![("vendor", "acme")], vec![]),
+            (vec![("vendor", "Acme"), ("q", "чай")], vec![]),
+            (vec![("updated_after", "2001-01-01T00:00:00Z")], vec!["Green Tea 100%", "ЗЕЛЁНЫЙ Чай"]),
+            (vec![("updated_before", "2001-01-01T00:00:00+03:00")], vec![]),
+        ] {
+            let list = shop.admin(Method::GET, "/products").query(&query).send().await.unwrap();
+            assert_eq!(each(&ok(list, StatusCode::OK).await, "title"), expected, "{query:?}");
+        }
+    }
+
+    async fn what_cannot_be_asked_is_refused(db) {
+        let shop = Shop::open(db.url()).await;
+        for (query, pointer) in [
+            ("status=sold", "?status"),
+            ("updated_after=yesterday", "?updated_after"),
+            ("limit=0", "?limit"),
+            ("limit=101", "?limit"),
+            ("after=nonsense", "?after"),
+        ] {
+            let refused = get(&shop, &format!("/products?{query}")).await;
+            let found = violations(&problem(refused, 422, "validation_failed").await);
+            assert_eq!(found[0].0, pointer);
+        }
+        let long = format!("/products?q={}", "x".repeat(201));
+        problem(get(&shop, &long).await, 422, "validation_failed").await;
+        problem(get(&shop, "/products?colour=red").await, 400, "invalid_query").await;
+        problem(store(&shop, "/products?status=draft").await, 400, "invalid_query").await;
+    }
+
+    async fn pages_stand_still_while_products_come_and_go(db) {
+        let shop = Shop::open(db.url()).await;
+        let mut made = Vec::new();
+        for n in 0..7 {
+            made.push(titled(&shop, &format!("p{n}"), "active").await);
+        }
+        let mut seen = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = ok(store(&shop, &format!("/products?limit=3{after}")).await, StatusCode::OK).await;
+            seen.extend(each(&page, "title"));
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            after = format!("&after={cursor}");
+            if seen.len() == 3 {
+                // A new one would stand before the cursor; one that is gone was on the next page.
+                titled(&shop, "new", "active").await;
+                let gone = shop.admin(Method::DELETE, &path("products", &made[2])).send().await.unwrap();
+                assert_eq!(gone.status(), StatusCode::NO_CONTENT);
+            }
+        }
+        assert_eq!(seen, ["p6", "p5", "p4", "p3", "p1", "p0"]);
+        let full = ok(store(&shop, "/products?limit=7").await, StatusCode::OK).await;
+        assert_eq!((each(&full, "title").len(), &full["next_cursor"]), (7, &Value::Null));
+    }
+
+    async fn a_list_has_each_product_whole(db) {
+        let shop = Shop::open(db.url()).await;
+        let made = create(&shop, &tea()).await;
+        let plain = titled(&shop, "Plain", "active").await;
+        let list = ok(get(&shop, "/products").await, StatusCode::OK).await;
+        assert_eq!(list["items"], json!([plain, made]));
+        assert_eq!((&plain["variants"][0]["title"], &plain["variants"][0]["price"]), (&json!("Default Title"), &Value::Null));
+    }
+}

@@ -1,0 +1,76 @@
+//! A new product.
+
+use super::assemble::Assembler;
+use super::draft::{CheckedDraft, check_new};
+use super::handle::free_handle;
+use super::{currency, first_movements, handle_taken, product_event};
+use crate::context::Ctx;
+use crate::work::{Begun, Reply};
+use rustok_auth::Action;
+use rustok_commerce::product::{Product, ProductInput};
+use rustok_core::error::RichError;
+use rustok_events::Topic;
+use rustok_storage::idempotency::StoredReply;
+use rustok_storage::inventory::MovementReason;
+use rustok_storage::{TenantTx, products};
+
+/// How often a free handle is looked for when somebody else takes it in the same moment.
+const ATTEMPTS: usize = 3;
+
+/// Adds a product, a draft unless it says otherwise. Its handle is made from the title when none is given.
+///
+/// # Errors
+/// `validation_failed` with all fields at once; `handle_taken` for a given handle that another product has.
+pub async fn create(
+    ctx: &Ctx,
+    input: ProductInput,
+    render: impl FnOnce(&Product) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::CreateProduct)?;
+    let draft = check_new(input)?;
+    let mut work = match ctx.begin().await? {
+        Begun::Fresh(work) => work,
+        Begun::Replay(reply) => return Ok(reply),
+    };
+    let clash = if draft.handle_given { Clash::Refuse } else { Clash::Number };
+    let product = insert(&mut work.tx, ctx, draft, clash, MovementReason::Set).await?;
+    work.finish(render(&product)).await
+}
+
+/// What happens when another product has the handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clash {
+    Refuse,
+    Number,
+}
+
+/// Writes a new product in a transaction that is under way.
+pub(super) async fn insert(
+    tx: &mut TenantTx,
+    ctx: &Ctx,
+    draft: CheckedDraft,
+    clash: Clash,
+    reason: MovementReason,
+) -> Result<Product, RichError> {
+    let assembler = Assembler {
+        ids: &ctx.services.ids,
+        now: ctx.now(),
+        currency: currency(ctx)?,
+    };
+    let mut product = assembler.product(draft.draft, None);
+    let wanted = product.handle.clone();
+    let movements = first_movements(ctx, None, &product, reason);
+    for _ in 0..ATTEMPTS {
+        if clash == Clash::Number {
+            product.handle = free_handle(tx, &wanted, None).await?;
+        }
+        let event = product_event(ctx, Topic::ProductCreated, &product);
+        if products::insert_product(tx, &product, &movements, &event).await? {
+            return Ok(product);
+        }
+        if clash == Clash::Refuse {
+            break;
+        }
+    }
+    Err(handle_taken())
+}

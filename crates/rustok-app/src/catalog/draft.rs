@@ -1,0 +1,123 @@
+//! From what came in to a product that may be stored: HTML sanitised, every field checked, all faults at once.
+
+use super::refused;
+use rustok_commerce::product::{MAX_IMAGES, MAX_VARIANTS, Product, ProductDraft, ProductInput};
+use rustok_commerce::variant::{Variant, VariantInput};
+use rustok_content::body::{BodyError, sanitise_html};
+use rustok_core::error::{FieldViolation, RichError};
+
+/// A product that was checked and whose HTML is safe. Made by [`check`] only, and all that can be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedDraft {
+    pub(super) draft: ProductDraft,
+    /// Whether the handle was asked for; one made from the title gives way to a product that has it.
+    pub(super) handle_given: bool,
+}
+
+impl CheckedDraft {
+    /// What was checked.
+    #[must_use]
+    pub fn draft(&self) -> &ProductDraft {
+        &self.draft
+    }
+}
+
+/// Sanitises the description and checks all fields.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn check(mut input: ProductInput) -> Result<CheckedDraft, Vec<FieldViolation>> {
+    let handle_given = input.handle.is_some();
+    let unsafe_html = std::mem::take(&mut input.description_html);
+    let html = sanitise_html(&unsafe_html).map_err(unfit_html);
+    let mut found = Vec::new();
+    match html {
+        Ok(html) => input.description_html = html,
+        Err(violation) => found.push(violation),
+    }
+    match input.validate() {
+        Ok(draft) if found.is_empty() => Ok(CheckedDraft { draft, handle_given }),
+        Ok(_) => Err(found),
+        Err(others) => {
+            found.extend(others);
+            Err(found)
+        }
+    }
+}
+
+fn unfit_html(error: BodyError) -> FieldViolation {
+    let detail = match error {
+        // The limit of a body is not that of a description.
+        BodyError::TooLong => "is too long".to_owned(),
+        other => other.to_string(),
+    };
+    FieldViolation::new("#/description_html", error.code(), detail)
+}
+
+/// As [`check`], and that the ids in the input are those of `before` and its stock is left alone.
+pub(super) fn check_against(
+    input: ProductInput,
+    before: Option<&Product>,
+) -> Result<CheckedDraft, Vec<FieldViolation>> {
+    let mut found = Vec::new();
+    let variants = before.map_or(&[][..], |before| &before.variants);
+    for (at, variant) in input.variants.iter().take(MAX_VARIANTS).enumerate() {
+        if let Err((member, code, detail)) = check_variant(variant, variants) {
+            found.push(FieldViolation::new(format!("#/variants/{at}/{member}"), code, detail));
+        }
+    }
+    for (at, image) in input.images.iter().take(MAX_IMAGES).enumerate() {
+        let known = |id| before.is_some_and(|before| before.images.iter().any(|image| image.id == id));
+        if image.id.is_some_and(|id| !known(id)) {
+            let detail = "is not an image of this product";
+            found.push(FieldViolation::new(format!("#/images/{at}/id"), "unknown_id", detail));
+        }
+    }
+    match check(input) {
+        Ok(draft) if found.is_empty() => Ok(draft),
+        Ok(_) => Err(found),
+        Err(mut all) => {
+            all.extend(found);
+            Err(all)
+        }
+    }
+}
+
+type Fault = (&'static str, &'static str, &'static str);
+
+/// Whether the variant is known and does not touch stock, which has its own endpoint.
+fn check_variant(variant: &VariantInput, known: &[Variant]) -> Result<(), Fault> {
+    let not_tracked = (
+        "allow_backorder",
+        "not_tracked",
+        "cannot be set while stock is not tracked; set the stock first",
+    );
+    let Some(id) = variant.id else {
+        let untracked = variant.available.is_none() && variant.allow_backorder;
+        return if untracked { Err(not_tracked) } else { Ok(()) };
+    };
+    let Some(stored) = known.iter().find(|stored| stored.id == id) else {
+        return Err(("id", "unknown_id", "is not a variant of this product"));
+    };
+    if variant.available.is_some() && variant.available != stored.available {
+        return Err((
+            "available",
+            "read_only",
+            "is set by PUT /variants/{id}/stock; leave it out here",
+        ));
+    }
+    match stored.available {
+        None if variant.allow_backorder => Err(not_tracked),
+        Some(available) if available < 0 && !variant.allow_backorder => Err((
+            "allow_backorder",
+            "pieces_owed",
+            "cannot end while pieces are owed",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The refusal of a new product.
+pub(super) fn check_new(input: ProductInput) -> Result<CheckedDraft, RichError> {
+    check_against(input, None).map_err(refused)
+}

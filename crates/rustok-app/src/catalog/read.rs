@@ -1,0 +1,90 @@
+//! Reading products: all of them for those who manage them, the active ones for the store.
+
+use super::{product_not_found, variant_not_found};
+use crate::context::Ctx;
+use rustok_auth::Action;
+use rustok_commerce::price::{Price, PriceList};
+use rustok_commerce::product::{Product, ProductStatus};
+use rustok_commerce::variant::Variant;
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::ids::{ProductId, VariantId};
+use rustok_core::money::Currency;
+use rustok_core::page::{Limit, Page};
+use rustok_storage::products;
+
+pub use rustok_storage::products::ProductFilter;
+
+/// The price that stands for a variant: the one in `currency`, else the first of those it has.
+#[must_use]
+pub fn shown_price(prices: &PriceList, currency: Currency) -> Option<Price> {
+    prices.find(currency).or_else(|| prices.as_slice().first().copied())
+}
+
+/// The product with this id, in every status.
+///
+/// # Errors
+/// `product_not_found`.
+pub async fn get(ctx: &Ctx, id: ProductId) -> Result<Product, RichError> {
+    ctx.authorize(Action::ReadCatalog)?;
+    let mut tx = ctx.read().await?;
+    products::find_product(&mut tx, id).await?.ok_or_else(|| product_not_found(id))
+}
+
+/// A page of products in every status, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(
+    ctx: &Ctx,
+    filter: &ProductFilter,
+    after: Option<ProductId>,
+    limit: Limit,
+) -> Result<Page<Product>, RichError> {
+    ctx.authorize(Action::ReadCatalog)?;
+    let mut tx = ctx.read().await?;
+    Ok(products::list_products(&mut tx, filter, after, limit).await?)
+}
+
+/// The variant with this id and the product it belongs to.
+///
+/// # Errors
+/// `variant_not_found`.
+pub async fn get_variant(ctx: &Ctx, id: VariantId) -> Result<(Product, Variant), RichError> {
+    ctx.authorize(Action::ReadCatalog)?;
+    let mut tx = ctx.read().await?;
+    let product = products::find_product_of_variant(&mut tx, id).await?;
+    product.and_then(|product| with_variant(product, id)).ok_or_else(|| variant_not_found(id))
+}
+
+pub(super) fn with_variant(product: Product, id: VariantId) -> Option<(Product, Variant)> {
+    let variant = product.variants.iter().find(|variant| variant.id == id)?.clone();
+    Some((product, variant))
+}
+
+/// Store: the active product with this handle.
+///
+/// # Errors
+/// `product_not_found`, also for a draft and an archived one.
+pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<Product, RichError> {
+    ctx.authorize(Action::ReadProduct)?;
+    let mut tx = ctx.read().await?;
+    products::find_active_product(&mut tx, handle).await?.ok_or_else(|| {
+        RichError::new(ErrorKind::NotFound, "no active product with this handle")
+            .with_code("product_not_found")
+            .with_public("There is no such product.")
+    })
+}
+
+/// Store: a page of active products, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_active(ctx: &Ctx, after: Option<ProductId>, limit: Limit) -> Result<Page<Product>, RichError> {
+    ctx.authorize(Action::ListProducts)?;
+    let filter = ProductFilter {
+        status: Some(ProductStatus::Active),
+        ..ProductFilter::default()
+    };
+    let mut tx = ctx.read().await?;
+    Ok(products::list_products(&mut tx, &filter, after, limit).await?)
+}

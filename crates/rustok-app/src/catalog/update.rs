@@ -1,0 +1,191 @@
+//! Changing a product, or one of its variants: read, edit, check, compare-and-swap.
+//!
+//! The edit and the sanitising happen between two transactions, never while one is held: on SQLite every other writer
+//! would wait for them.
+
+use super::assemble::Assembler;
+use super::draft::check_against;
+use super::handle::free_handle;
+use super::read::shown_price;
+use super::{
+    currency, first_movements, handle_taken, product_event, product_not_found, refused, variant_not_found,
+};
+use crate::context::Ctx;
+use crate::work::Reply;
+use rustok_auth::Action;
+use rustok_commerce::product::{Product, ProductInput};
+use rustok_commerce::variant::{Variant, VariantInput};
+use rustok_core::error::{FieldViolation, RichError};
+use rustok_core::ids::{ProductId, VariantId};
+use rustok_core::money::Currency;
+use rustok_events::Topic;
+use rustok_storage::idempotency::StoredReply;
+use rustok_storage::inventory::MovementReason;
+use rustok_storage::{StoreError, TenantTx, products};
+
+/// How often an edit is tried when somebody else changes the product meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// Changes a product. `edit` gets the product as it is and the input that would leave it so, and answers the input
+/// that is wanted; it is asked again when somebody else was faster, so a precondition belongs into it. An edit that
+/// changes nothing makes no new version.
+///
+/// # Errors
+/// `product_not_found`, `validation_failed` with all fields at once, `handle_taken`, `version_conflict`, and what
+/// `edit` refuses with.
+pub async fn update(
+    ctx: &Ctx,
+    id: ProductId,
+    edit: impl Fn(&Product, ProductInput) -> Result<ProductInput, RichError>,
+    render: impl FnOnce(&Product) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::UpdateProduct)?;
+    let changed = change(ctx, Target::Product(id), &edit).await?;
+    changed.finish(render).await
+}
+
+/// Changes one variant, as [`update`] does a product. Its options are the product's to change.
+///
+/// # Errors
+/// As [`update`], and `variant_not_found`. Pointers start at the variant.
+pub async fn update_variant(
+    ctx: &Ctx,
+    id: VariantId,
+    edit: impl Fn(&Product, VariantInput) -> Result<VariantInput, RichError>,
+    render: impl FnOnce(&Product, &Variant) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::UpdateProduct)?;
+    let edit_product = |product: &Product, mut input: ProductInput| {
+        let variant = input.variants.iter_mut().find(|variant| variant.id == Some(id));
+        let variant = variant.ok_or_else(|| variant_not_found(id))?;
+        *variant = edit(product, std::mem::take(variant))?;
+        Ok(input)
+    };
+    let changed = change(ctx, Target::Variant(id), &edit_product).await?;
+    let variant = changed.product.variants.iter().find(|variant| variant.id == id).cloned();
+    let variant = variant.ok_or_else(|| variant_not_found(id))?;
+    changed.finish(|product| render(product, &variant)).await
+}
+
+#[derive(Clone, Copy)]
+enum Target {
+    Product(ProductId),
+    Variant(VariantId),
+}
+
+/// A product as it is after the edit, and the transaction that still has to be committed, if there is one.
+struct Changed {
+    product: Product,
+    tx: Option<TenantTx>,
+}
+
+impl Changed {
+    async fn finish(self, render: impl FnOnce(&Product) -> StoredReply) -> Result<Reply, RichError> {
+        let stored = render(&self.product);
+        if let Some(tx) = self.tx {
+            tx.commit().await?;
+        }
+        Ok(Reply {
+            stored,
+            replayed: false,
+        })
+    }
+}
+
+async fn change(
+    ctx: &Ctx,
+    target: Target,
+    edit: &impl Fn(&Product, ProductInput) -> Result<ProductInput, RichError>,
+) -> Result<Changed, RichError> {
+    for _ in 1..ATTEMPTS {
+        if let Ok(changed) = try_change(ctx, target, edit).await? {
+            return Ok(changed);
+        }
+    }
+    Ok(try_change(ctx, target, edit).await??)
+}
+
+/// The inner error is a race that was lost.
+async fn try_change(
+    ctx: &Ctx,
+    target: Target,
+    edit: &impl Fn(&Product, ProductInput) -> Result<ProductInput, RichError>,
+) -> Result<Result<Changed, StoreError>, RichError> {
+    let before = find(ctx, target).await?;
+    let currency = currency(ctx)?;
+    let unchanged = shown_input(&before, currency);
+    let input = edit(&before, unchanged.clone())?;
+    if input == unchanged {
+        return Ok(Ok(Changed {
+            product: before,
+            tx: None,
+        }));
+    }
+    let mut checked = check_against(input, Some(&before)).map_err(|found| refused(relative(found, &before, target)))?;
+    // Not `begin`: only a POST can be repeated by an Idempotency-Key, and no edit is one.
+    let mut tx = ctx.write().await?;
+    if checked.draft.handle != before.handle {
+        let free = free_handle(&mut tx, &checked.draft.handle, Some(before.id)).await?;
+        if free != checked.draft.handle && checked.handle_given {
+            return Err(handle_taken());
+        }
+        checked.draft.handle = free;
+    }
+    let assembler = Assembler {
+        ids: &ctx.services.ids,
+        now: ctx.now(),
+        currency,
+    };
+    let after = assembler.product(checked.draft, Some(&before));
+    let movements = first_movements(ctx, Some(&before), &after, MovementReason::Set);
+    let event = product_event(ctx, Topic::ProductUpdated, &after);
+    match products::update_product(&mut tx, &before, &after, &movements, &event).await {
+        Ok(()) => {}
+        Err(stale @ StoreError::Stale { .. }) => return Ok(Err(stale)),
+        Err(error) if error.is_taken("products(handle)") => return Err(handle_taken()),
+        Err(error) => return Err(error.into()),
+    }
+    // Stock may have moved since it was read, and the answer shows it.
+    let product = products::find_product(&mut tx, before.id).await?;
+    let product = product.ok_or_else(|| product_not_found(before.id))?;
+    Ok(Ok(Changed {
+        product,
+        tx: Some(tx),
+    }))
+}
+
+async fn find(ctx: &Ctx, target: Target) -> Result<Product, RichError> {
+    let mut tx = ctx.read().await?;
+    match target {
+        Target::Product(id) => products::find_product(&mut tx, id).await?.ok_or_else(|| product_not_found(id)),
+        Target::Variant(id) => {
+            let found = products::find_product_of_variant(&mut tx, id).await?;
+            found.ok_or_else(|| variant_not_found(id))
+        }
+    }
+}
+
+/// The input that would leave the product as it is shown: each variant with the price that stands for it.
+fn shown_input(product: &Product, currency: Currency) -> ProductInput {
+    let shown = |variant: &Variant| {
+        let price = shown_price(&variant.prices, currency);
+        VariantInput::from_variant(variant, price.map_or(currency, |price| price.amount.currency()))
+    };
+    ProductInput {
+        variants: product.variants.iter().map(shown).collect(),
+        ..ProductInput::from_product(product, currency)
+    }
+}
+
+/// Pointers into the variant when that is what is being changed.
+fn relative(mut found: Vec<FieldViolation>, product: &Product, target: Target) -> Vec<FieldViolation> {
+    let Target::Variant(id) = target else { return found };
+    let at = product.variants.iter().position(|variant| variant.id == id).unwrap_or_default();
+    let base = format!("#/variants/{at}/");
+    for violation in &mut found {
+        if let Some(member) = violation.pointer.strip_prefix(&base) {
+            violation.pointer = format!("#/{member}");
+        }
+    }
+    found
+}

@@ -1,0 +1,79 @@
+//! Authors: found by their login, or made. Whoever writes without naming one writes as the site.
+
+use crate::context::Ctx;
+use rustok_content::{Author, ContentError, FieldError};
+use rustok_core::error::RichError;
+use rustok_core::ids::AuthorId;
+use rustok_storage::{TenantTx, authors};
+
+/// Names an author in a request. Nothing in it is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorRef {
+    /// The short name.
+    pub login: String,
+    /// The name to show, for an author who does not exist yet.
+    pub name: Option<String>,
+}
+
+/// The author that a request names, made if it gives the name to show; without one, the author that stands for the actor.
+///
+/// # Errors
+/// `validation_failed` at `#/author`, and those of the database.
+pub(super) async fn resolve(tx: &mut TenantTx, ctx: &Ctx, named: Option<&AuthorRef>) -> Result<Author, RichError> {
+    let Some(named) = named else {
+        // Readers see the name: a site's own, never the id of a token.
+        let author = Author::new(ctx.id::<AuthorId>(), &ctx.actor.to_string(), &ctx.tenant.name)?;
+        return find_or_insert(tx, ctx, author).await;
+    };
+    let name = named.name.as_deref().unwrap_or_default();
+    let author = Author::new(ctx.id::<AuthorId>(), &named.login, name).map_err(below_author)?;
+    if named.name.is_some() {
+        return find_or_insert(tx, ctx, author).await;
+    }
+    let found = authors::find_author(tx, &author.login).await?;
+    found.ok_or_else(|| ContentError::ReferenceNotFound { field: "author", name: author.login }.into())
+}
+
+/// The same violations, one level deeper.
+fn below_author(error: ContentError) -> ContentError {
+    match error {
+        ContentError::ValidationFailed(errors) => {
+            ContentError::ValidationFailed(errors.into_iter().map(|error| below("author", error)).collect())
+        }
+        other => other,
+    }
+}
+
+/// A violation of a part of the field `at`.
+pub(super) fn below(at: &str, error: FieldError) -> FieldError {
+    let inner = error.pointer.trim_start_matches("#/");
+    let inner = if inner == "display_name" { "name" } else { inner };
+    FieldError::new(format!("#/{at}/{inner}"), error.code, error.detail)
+}
+
+async fn find_or_insert(tx: &mut TenantTx, ctx: &Ctx, author: Author) -> Result<Author, RichError> {
+    if let Some(found) = authors::find_author(tx, &author.login).await? {
+        return Ok(found);
+    }
+    if authors::insert_author(tx, &author, ctx.now()).await? {
+        return Ok(author);
+    }
+    // Somebody else made it between the two statements.
+    let found = authors::find_author(tx, &author.login).await?;
+    found.ok_or_else(|| ContentError::ReferenceNotFound { field: "author", name: author.login }.into())
+}
+
+/// Makes an author, or gives the one with this login another name to show; for imports. `None` leaves the name of an
+/// author that is there as it is.
+///
+/// # Errors
+/// `validation_failed` for a blank login or a name that is too long, and those of the database.
+pub async fn upsert(tx: &mut TenantTx, ctx: &Ctx, login: &str, name: Option<&str>) -> Result<Author, RichError> {
+    let author = Author::new(ctx.id::<AuthorId>(), login, name.unwrap_or_default())?;
+    let mut found = find_or_insert(tx, ctx, author.clone()).await?;
+    if name.is_some() && found.display_name != author.display_name {
+        found.display_name = author.display_name;
+        authors::rename_author(tx, &found).await?;
+    }
+    Ok(found)
+}

@@ -1,0 +1,157 @@
+//! One change of a node on its way to the store: what happened, step by step, and what is told to others.
+//!
+//! A step may never be added for a move that the domain did not make.
+
+use super::addresses::taken;
+use super::search::search_form;
+use crate::context::Ctx;
+use rustok_content::{AnyContentNode, NodeStatus, Revision};
+use rustok_core::error::RichError;
+use rustok_core::ids::TermId;
+use rustok_events::{Event, Topic};
+use rustok_storage::TenantTx;
+use rustok_storage::nodes::history::NodeHistoryEntry;
+use rustok_storage::nodes::save::{Addresses, NodeSave, SavedText, save};
+use rustok_storage::nodes::{NodeDetail, StoredNode, TranslationState};
+use serde_json::json;
+
+/// What is done with a node, as the history names it and events tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Create,
+    Update,
+    Publish,
+    Unpublish,
+    Archive,
+    Restore,
+    Delete,
+    Undelete,
+}
+
+impl Verb {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Publish => "publish",
+            Self::Unpublish => "unpublish",
+            Self::Archive => "archive",
+            Self::Restore => "restore",
+            Self::Delete => "delete",
+            Self::Undelete => "undelete",
+        }
+    }
+
+    const fn topic(self) -> Topic {
+        match self {
+            Self::Create => Topic::NodeCreated,
+            Self::Update => Topic::NodeRevised,
+            Self::Publish => Topic::NodePublished,
+            Self::Unpublish => Topic::NodeUnpublished,
+            Self::Archive => Topic::NodeArchived,
+            Self::Restore => Topic::NodeRestored,
+            Self::Delete => Topic::NodeDeleted,
+            Self::Undelete => Topic::NodeUndeleted,
+        }
+    }
+}
+
+/// A change that grows step by step and is saved at once.
+pub(super) struct Change<'c> {
+    ctx: &'c Ctx,
+    before: Option<(NodeStatus, i64)>,
+    status: Option<NodeStatus>,
+    history: Vec<NodeHistoryEntry>,
+    events: Vec<Event>,
+}
+
+impl<'c> Change<'c> {
+    /// The change that makes a node.
+    pub(super) fn new(ctx: &'c Ctx) -> Self {
+        Self { ctx, before: None, status: None, history: Vec::new(), events: Vec::new() }
+    }
+
+    /// A change of a node that is there.
+    pub(super) fn of(ctx: &'c Ctx, node: &StoredNode) -> Self {
+        let node = node.any();
+        let before = Some((node.status(), node.version()));
+        Self { ctx, before, status: Some(node.status()), history: Vec::new(), events: Vec::new() }
+    }
+
+    /// Notes that `verb` made `node` what it is now.
+    pub(super) fn step(&mut self, verb: Verb, node: &AnyContentNode) {
+        let reason = match node {
+            AnyContentNode::Archived(archived) if verb == Verb::Archive => Some(archived.reason().to_owned()),
+            _ => None,
+        };
+        self.history.push(NodeHistoryEntry {
+            version: node.version(),
+            transition: verb.name().to_owned(),
+            from_status: self.status.map(|status| status.as_str().to_owned()),
+            to_status: node.status().as_str().to_owned(),
+            actor: self.ctx.actor.to_string(),
+            reason,
+            at: self.ctx.now(),
+        });
+        let payload = json!({ "kind": node.kind().as_str(), "status": node.status(), "version": node.version() });
+        self.events.push(self.ctx.event(verb.topic(), node.id().as_uuid(), payload));
+        self.status = Some(node.status());
+    }
+
+    /// Saves all of it, based on the node as it was when the change began.
+    ///
+    /// # Errors
+    /// `version_conflict`, `slug_taken`, and those of the database.
+    pub(super) async fn save(
+        self,
+        tx: &mut TenantTx,
+        after: &StoredNode,
+        text: Option<&Revision>,
+        addresses: &[Addresses<'_>],
+        terms: Option<&[TermId]>,
+    ) -> Result<(), RichError> {
+        let title = text.map(|revision| search_form(&revision.translation.title));
+        let text = text.zip(title.as_deref()).map(|(revision, title_search)| SavedText { revision, title_search });
+        let (history, events) = (&self.history[..], &self.events[..]);
+        save(tx, NodeSave { before: self.before, after, text, addresses, terms, history, events }).await.map_err(taken)
+    }
+}
+
+/// Makes what is shown of a node follow a save of its text.
+pub(super) fn show_text(detail: &mut NodeDetail, revision: Revision) {
+    let slug = Some(revision.translation.slug.clone());
+    match detail.translations.iter_mut().find(|state| state.locale == revision.locale) {
+        Some(state) => (state.slug, state.working_revision) = (slug, revision.revision),
+        None => {
+            detail.translations.push(TranslationState {
+                locale: revision.locale,
+                slug,
+                working_revision: revision.revision,
+                published_slug: None,
+                published_revision: None,
+            });
+            detail.translations.sort_by_key(|state| state.locale);
+        }
+    }
+    detail.shown = revision;
+}
+
+/// Makes what is shown of a node follow its addresses.
+pub(super) fn show_addresses(detail: &mut NodeDetail, addresses: Addresses<'_>) {
+    for state in &mut detail.translations {
+        match addresses {
+            Addresses::Publish => {
+                state.published_slug = state.slug.clone();
+                state.published_revision = Some(state.working_revision);
+            }
+            Addresses::Unpublish => (state.published_slug, state.published_revision) = (None, None),
+            Addresses::Release => {
+                (state.slug, state.published_slug, state.published_revision) = (None, None, None);
+            }
+            Addresses::Take(slugs) => {
+                let own = slugs.iter().find(|(locale, _)| *locale == state.locale);
+                state.slug = own.map(|(_, slug)| slug.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Making a node: a draft with its first translation.
+
+use super::addresses::{IfTaken, settle};
+use super::authors::{self, AuthorRef};
+use super::change::{Change, Verb};
+use super::locales::{default_locale, parse_locale};
+use super::terms::{self, TermRef};
+use crate::context::Ctx;
+use crate::work::{Begun, Reply};
+use rustok_auth::Action;
+use rustok_content::translation::Source;
+use rustok_content::{
+    AnyContentNode, ContentError, ContentNode, FieldError, Locale, NodeKind, Revision, TranslationDraft,
+    TranslationInput,
+};
+use rustok_core::error::RichError;
+use rustok_core::ids::NodeId;
+use rustok_storage::TenantTx;
+use rustok_storage::idempotency::StoredReply;
+use rustok_storage::nodes::details::term_ids;
+use rustok_storage::nodes::{NodeDetail, StoredNode, TranslationState};
+
+/// What somebody wants to make. Nothing in it is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewContent {
+    /// What sort of content.
+    pub kind: String,
+    /// The locale of the text; the tenant's default if there is none.
+    pub locale: Option<String>,
+    /// The text.
+    pub text: TranslationInput,
+    /// Who wrote it; the author that stands for the actor if there is none.
+    pub author: Option<AuthorRef>,
+    /// What it is filed under.
+    pub terms: Vec<TermRef>,
+}
+
+/// Kind, locale and text, checked together.
+struct Checked {
+    kind: NodeKind,
+    locale: Locale,
+    text: TranslationDraft,
+}
+
+fn check(ctx: &Ctx, kind: &str, locale: Option<&str>, text: TranslationInput) -> Result<Checked, RichError> {
+    let mut errors = Vec::new();
+    let checked = NodeKind::parse(kind);
+    let kind = checked.map_err(|error| errors.extend(violations(error))).unwrap_or_else(|()| NodeKind::from_lossy(kind));
+    let locale = match locale {
+        None => Some(default_locale(ctx)?),
+        Some(tag) => parse_locale("locale", tag).map_err(|error| errors.push(error)).ok(),
+    };
+    let text = text.validate(&kind, Source::Editor).map_err(|error| errors.extend(violations(error))).ok();
+    match (locale, text) {
+        (Some(locale), Some(text)) if errors.is_empty() => Ok(Checked { kind, locale, text }),
+        _ => Err(ContentError::ValidationFailed(errors).into()),
+    }
+}
+
+/// The broken rules of an error that is about them.
+pub(super) fn violations(error: ContentError) -> Vec<FieldError> {
+    match error {
+        ContentError::ValidationFailed(errors) => errors,
+        other => vec![FieldError::new("", "invalid", other.to_string())],
+    }
+}
+
+/// Makes a draft.
+///
+/// # Errors
+/// `validation_failed` with all fields at once, `slug_taken` for an address that was asked for, those of the policy and
+/// of the database.
+pub async fn create(
+    ctx: &Ctx,
+    new: NewContent,
+    render: impl FnOnce(&NodeDetail) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::CreateNode)?;
+    let checked = check(ctx, &new.kind, new.locale.as_deref(), new.text)?;
+    let mut work = match ctx.begin().await? {
+        Begun::Fresh(work) => work,
+        Begun::Replay(reply) => return Ok(reply),
+    };
+    let detail = insert(ctx, &mut work.tx, checked, new.author.as_ref(), &new.terms).await?;
+    work.finish(render(&detail)).await
+}
+
+async fn insert(
+    ctx: &Ctx,
+    tx: &mut TenantTx,
+    checked: Checked,
+    author: Option<&AuthorRef>,
+    terms: &[TermRef],
+) -> Result<NodeDetail, RichError> {
+    let Checked { kind, locale, text } = checked;
+    let id: NodeId = ctx.id();
+    let author = authors::resolve(tx, ctx, author).await?;
+    let terms = if terms.is_empty() { Vec::new() } else { terms::resolve(tx, ctx, terms).await? };
+    let text = settle(tx, locale, id, text, IfTaken::Refuse).await?;
+    let node = ContentNode::new_draft_at(id, ctx.tenant.id, author.id, kind, ctx.now());
+    let node = AnyContentNode::from(node);
+    let revision = Revision::of(&node, locale, text, ctx.actor.to_string());
+    let mut change = Change::new(ctx);
+    change.step(Verb::Create, &node);
+    let node = StoredNode::InUse(node);
+    change.save(tx, &node, Some(&revision), &[], Some(&term_ids(&terms))).await?;
+    let state = TranslationState {
+        locale,
+        slug: Some(revision.translation.slug.clone()),
+        working_revision: revision.revision,
+        published_slug: None,
+        published_revision: None,
+    };
+    Ok(NodeDetail { node, author, translations: vec![state], shown: revision, terms })
+}

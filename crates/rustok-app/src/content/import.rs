@@ -1,0 +1,203 @@
+//! Nodes from another system, written inside the import's own transaction.
+//!
+//! Every rule of the domain holds for them too: bodies are sanitised, every save is a revision, every step stands in the
+//! history. Whether an item changed at all is decided by the caller: here it is written.
+
+use super::addresses::{IfTaken, settle};
+use super::authors;
+use super::change::{Change, Verb};
+use super::life::free_slugs;
+use super::terms;
+use super::update::refiled;
+use crate::context::Ctx;
+use rustok_content::translation::Source;
+use rustok_content::{
+    AnyContentNode, ContentNode, Locale, NewNode, NodeKind, NodeStatus, Revision, Slug, Taxonomy, TranslationDraft,
+    TranslationInput,
+};
+use rustok_core::clock::Timestamp;
+use rustok_core::error::RichError;
+use rustok_core::ids::{AuthorId, NodeId, TermId};
+use rustok_storage::TenantTx;
+use rustok_storage::nodes::details::{ShownLocale, find_node};
+use rustok_storage::nodes::save::Addresses;
+use rustok_storage::nodes::{NodeDetail, StoredNode};
+
+/// A node as another system has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedNode {
+    /// What sort of content.
+    pub kind: NodeKind,
+    /// The locale of its text.
+    pub locale: Locale,
+    /// Its text. A slug that is taken is numbered.
+    pub text: TranslationInput,
+    /// Whether the public sees it, and from when on.
+    pub publication: Publication,
+    /// When it was made; now if that is not known.
+    pub created_at: Option<Timestamp>,
+    /// The login of who wrote it; the author that stands for the import if there is none.
+    pub author_login: Option<String>,
+    /// The terms it is filed under; those that are not there are made.
+    pub terms: Vec<ImportedTerm>,
+}
+
+/// Whether the public sees an imported node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publication {
+    /// It does not.
+    Draft,
+    /// It does from this time on, which may lie ahead; without one, from when the node was made.
+    Published(Option<Timestamp>),
+}
+
+/// A term that an imported node carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedTerm {
+    /// Category or tag.
+    pub taxonomy: Taxonomy,
+    /// Its address, in whatever form.
+    pub slug: String,
+    /// Its name; blank is its address.
+    pub name: String,
+}
+
+/// What is needed of an item besides the node itself.
+struct Prepared {
+    kind: NodeKind,
+    locale: Locale,
+    text: TranslationDraft,
+    publication: Publication,
+    created_at: Timestamp,
+    author: AuthorId,
+    terms: Vec<TermId>,
+}
+
+/// Makes the node, or brings the one that an earlier run made (`existing`) to what the source has now: its text, kind,
+/// author, terms and status. A node that was deleted or archived here comes back, since the source changed.
+///
+/// # Errors
+/// `validation_failed` for what cannot be taken at all (a body or title that is too long), and those of the database.
+/// After a database error the transaction is over.
+pub async fn upsert(
+    tx: &mut TenantTx,
+    ctx: &Ctx,
+    existing: Option<NodeId>,
+    node: ImportedNode,
+) -> Result<NodeId, RichError> {
+    let prepared = prepare(tx, ctx, node).await?;
+    let found = match existing {
+        Some(id) => find_node(tx, id, ShownLocale::FirstOf(&[prepared.locale])).await?,
+        None => None,
+    };
+    match found {
+        Some(detail) => update(tx, ctx, detail, prepared).await,
+        None => create(tx, ctx, prepared).await,
+    }
+}
+
+async fn prepare(tx: &mut TenantTx, ctx: &Ctx, node: ImportedNode) -> Result<Prepared, RichError> {
+    // What may be refused comes first: nothing was written then.
+    let text = node.text.validate(&node.kind, Source::Import)?;
+    let author = match &node.author_login {
+        Some(login) => authors::upsert(tx, ctx, login, None).await?,
+        None => authors::resolve(tx, ctx, None).await?,
+    };
+    let mut filed = Vec::with_capacity(node.terms.len());
+    for term in &node.terms {
+        filed.push(terms::ensure(tx, ctx, term.taxonomy, &term.slug, &term.name).await?.id);
+    }
+    Ok(Prepared {
+        kind: node.kind,
+        locale: node.locale,
+        text,
+        publication: node.publication,
+        created_at: node.created_at.unwrap_or_else(|| ctx.now()),
+        author: author.id,
+        terms: NewNode::check_terms(filed)?,
+    })
+}
+
+async fn create(tx: &mut TenantTx, ctx: &Ctx, new: Prepared) -> Result<NodeId, RichError> {
+    let id: NodeId = ctx.id();
+    let text = settle(tx, new.locale, id, new.text, IfTaken::Number).await?;
+    let node = ContentNode::new_draft_at(id, ctx.tenant.id, new.author, new.kind, new.created_at);
+    let node = AnyContentNode::from(node);
+    let revision = Revision::of(&node, new.locale, text, ctx.actor.to_string());
+    let mut change = Change::new(ctx);
+    change.step(Verb::Create, &node);
+    let node = publish(ctx, &mut change, node, new.publication)?;
+    let addresses: &[Addresses<'_>] = match node.status() {
+        NodeStatus::Published => &[Addresses::Publish],
+        _ => &[],
+    };
+    change.save(tx, &StoredNode::InUse(node), Some(&revision), addresses, Some(&new.terms)).await?;
+    Ok(id)
+}
+
+/// Brings a node that is not deleted and not archived to the status that the source has.
+fn publish(
+    ctx: &Ctx,
+    change: &mut Change<'_>,
+    mut node: AnyContentNode,
+    publication: Publication,
+) -> Result<AnyContentNode, RichError> {
+    let now = ctx.now();
+    let published_at = match publication {
+        Publication::Draft => None,
+        Publication::Published(at) => Some(at.unwrap_or_else(|| node.created_at())),
+    };
+    // A date that was not reached yet may still be moved; for that the node goes back to a draft first.
+    let moved = |node: &AnyContentNode| node.published_at().is_some_and(|at| at > now && Some(at) != published_at);
+    if node.status() == NodeStatus::Published && (published_at.is_none() || moved(&node)) {
+        node = node.unpublish_at(now)?;
+        change.step(Verb::Unpublish, &node);
+    }
+    if let Some(published_at) = published_at {
+        node = match node {
+            AnyContentNode::Draft(draft) => draft.schedule_at(published_at, now).into(),
+            other => other.publish_at(now)?,
+        };
+        change.step(Verb::Publish, &node);
+    }
+    Ok(node)
+}
+
+async fn update(
+    tx: &mut TenantTx,
+    ctx: &Ctx,
+    before: NodeDetail,
+    new: Prepared,
+) -> Result<NodeId, RichError> {
+    let now = ctx.now();
+    let id = before.node.any().id();
+    let mut change = Change::of(ctx, &before.node);
+    let mut taken: Vec<(Locale, Slug)> = Vec::new();
+    let mut node = match &before.node {
+        StoredNode::InUse(node) => node.clone(),
+        StoredNode::Deleted(deleted) => {
+            taken = free_slugs(tx, id).await?;
+            let node = deleted.clone().undelete_at(now);
+            change.step(Verb::Undelete, &node);
+            node
+        }
+    };
+    if node.status() == NodeStatus::Archived {
+        node = node.restore_at(now)?;
+        change.step(Verb::Restore, &node);
+    }
+    let text = settle(tx, new.locale, id, new.text, IfTaken::Number).await?;
+    node = refiled(node.revise_at(now)?, Some(new.kind), Some(new.author))?;
+    change.step(Verb::Update, &node);
+    let revision = Revision::of(&node, new.locale, text, ctx.actor.to_string());
+    // The address that comes with the new text is the newer one.
+    taken.retain(|(locale, _)| *locale != new.locale);
+    let node = publish(ctx, &mut change, node, new.publication)?;
+    let live = match node.status() {
+        NodeStatus::Published => Addresses::Publish,
+        NodeStatus::Draft | NodeStatus::Archived => Addresses::Unpublish,
+    };
+    let addresses = [Addresses::Take(&taken), live];
+    change.save(tx, &StoredNode::InUse(node), Some(&revision), &addresses, Some(&new.terms)).await?;
+    Ok(id)
+}

@@ -1,0 +1,112 @@
+//! Reading nodes in any status, for those who have a token.
+
+use super::locales::default_locale;
+use super::search::search_form;
+use crate::context::Ctx;
+use rustok_auth::Action;
+use rustok_content::{AnyContentNode, ContentError, Locale, NodeKind, NodeStatus};
+use rustok_core::clock::Timestamp;
+use rustok_core::error::RichError;
+use rustok_core::ids::NodeId;
+use rustok_core::page::{Limit, Page};
+use rustok_storage::TenantTx;
+use rustok_storage::nodes::details::{NodeFilter, ShownLocale, find_node, is_in_use, list_nodes};
+use rustok_storage::nodes::history::{NodeHistoryEntry, list_history};
+use rustok_storage::nodes::{NodeDetail, StoredNode};
+
+/// Which nodes a list has, and how they are shown.
+#[derive(Debug, Clone, Default)]
+pub struct ListNodes {
+    /// Only those in this status.
+    pub status: Option<NodeStatus>,
+    /// Only those of this kind.
+    pub kind: Option<NodeKind>,
+    /// Only those with this in a working title, in any case.
+    pub title: Option<String>,
+    /// Only those that changed at or after this.
+    pub updated_after: Option<Timestamp>,
+    /// Only those that changed before this.
+    pub updated_before: Option<Timestamp>,
+    /// Those that were deleted, instead of those in use.
+    pub deleted: bool,
+    /// The locale to show, where there is one; the tenant's default comes next.
+    pub locale: Option<Locale>,
+}
+
+/// A node in use with a locale of its own choice, or in the one that was named.
+///
+/// # Errors
+/// `node_not_found`, `translation_not_found`, those of the policy and of the database.
+pub async fn get(ctx: &Ctx, id: NodeId, locale: Option<Locale>) -> Result<NodeDetail, RichError> {
+    ctx.authorize(Action::ReadContent)?;
+    let mut tx = ctx.read().await?;
+    Ok(load(ctx, &mut tx, id, locale).await?.0)
+}
+
+/// The same inside a transaction, with the node taken out for its next step.
+pub(super) async fn load(
+    ctx: &Ctx,
+    tx: &mut TenantTx,
+    id: NodeId,
+    locale: Option<Locale>,
+) -> Result<(NodeDetail, AnyContentNode), RichError> {
+    let detail = find(ctx, tx, id, locale).await?;
+    match detail {
+        Some(detail) => match detail.node.clone() {
+            StoredNode::InUse(node) => Ok((detail, node)),
+            StoredNode::Deleted(_) => Err(ContentError::NotFound(id.to_string()).into()),
+        },
+        None => match locale {
+            Some(locale) if is_in_use(tx, id).await? => Err(ContentError::TranslationNotFound { locale }.into()),
+            _ => Err(ContentError::NotFound(id.to_string()).into()),
+        },
+    }
+}
+
+/// A node, deleted or not, in the locale that was named or in the tenant's default one, or else in its first.
+pub(super) async fn find(
+    ctx: &Ctx,
+    tx: &mut TenantTx,
+    id: NodeId,
+    locale: Option<Locale>,
+) -> Result<Option<NodeDetail>, RichError> {
+    let chain = Locale::chain(&[], default_locale(ctx)?);
+    let shown = locale.map_or(ShownLocale::FirstOf(&chain), ShownLocale::Exactly);
+    Ok(find_node(tx, id, shown).await?)
+}
+
+/// A page of nodes, newest first.
+///
+/// # Errors
+/// Those of the policy and of the database.
+pub async fn list(
+    ctx: &Ctx,
+    wanted: ListNodes,
+    after: Option<NodeId>,
+    limit: Limit,
+) -> Result<Page<NodeDetail>, RichError> {
+    ctx.authorize(Action::ReadContent)?;
+    let chain = Locale::chain(wanted.locale.as_slice(), default_locale(ctx)?);
+    let filter = NodeFilter {
+        status: wanted.status,
+        kind: wanted.kind,
+        title: wanted.title.map(|title| search_form(title.trim())).filter(|title| !title.is_empty()),
+        updated_after: wanted.updated_after,
+        updated_before: wanted.updated_before,
+        deleted: wanted.deleted,
+    };
+    let mut tx = ctx.read().await?;
+    Ok(list_nodes(&mut tx, &filter, &chain, after, limit).await?)
+}
+
+/// What happened to a node, oldest first; of a deleted one too.
+///
+/// # Errors
+/// `node_not_found`, those of the policy and of the database.
+pub async fn history(ctx: &Ctx, id: NodeId) -> Result<Vec<NodeHistoryEntry>, RichError> {
+    ctx.authorize(Action::ReadHistory)?;
+    let mut tx = ctx.read().await?;
+    let history = list_history(&mut tx, id).await?;
+    // Making a node is the first entry: no entry, no node.
+    if history.is_empty() { Err(ContentError::NotFound(id.to_string()).into()) } else { Ok(history) }
+}

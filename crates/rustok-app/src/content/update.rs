@@ -1,0 +1,229 @@
+//! Editing: every save of a text is a new revision; what is public stays as it is until the next publish.
+//!
+//! Kind, author and terms belong to the node, not to a revision: a change of them is seen at once.
+
+use super::addresses::{IfTaken, settle};
+use super::authors::{self, AuthorRef};
+use super::change::{Change, Verb, show_text};
+use super::create::violations;
+use super::read::load;
+use super::terms::{self, TermRef};
+use crate::context::Ctx;
+use crate::work::{Begun, Reply};
+use rustok_auth::Action;
+use rustok_content::translation::Source;
+use rustok_content::{
+    AnyContentNode, Author, ContentError, Locale, NodeKind, NodeRow, Revision, TranslationDraft, TranslationInput,
+};
+use rustok_core::error::RichError;
+use rustok_core::ids::NodeId;
+use rustok_storage::TenantTx;
+use rustok_storage::idempotency::StoredReply;
+use rustok_storage::nodes::details::term_ids;
+use rustok_storage::nodes::{FiledTerm, NodeDetail, StoredNode};
+
+/// What a node shall be, complete: what is to stay as it is stands here as it is. Nothing in it is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeEdit {
+    /// What sort of content.
+    pub kind: String,
+    /// Who wrote it; the author that stands for the actor if there is none.
+    pub author: Option<AuthorRef>,
+    /// What it is filed under.
+    pub terms: Vec<TermRef>,
+    /// The text in the locale that is edited; without a slug it gets one from the title.
+    pub text: TranslationInput,
+}
+
+/// Changes a node and its text in `locale` (the tenant's default one, or else its first, if none is named). `edit` makes
+/// what it shall be of what it is.
+///
+/// # Errors
+/// `node_not_found`, `translation_not_found`, what `precondition` says of the version, those of `edit`,
+/// `validation_failed`, `slug_taken`, `node_not_editable`, those of the policy and of the database.
+pub async fn update(
+    ctx: &Ctx,
+    id: NodeId,
+    locale: Option<Locale>,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
+    edit: impl FnOnce(&NodeDetail) -> Result<NodeEdit, RichError>,
+    render: impl FnOnce(&NodeDetail) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::UpdateNode)?;
+    let mut work = match ctx.begin().await? {
+        Begun::Fresh(work) => work,
+        Begun::Replay(reply) => return Ok(reply),
+    };
+    let (mut detail, node) = load(ctx, &mut work.tx, id, locale).await?;
+    precondition(node.version())?;
+    let edit = edit(&detail)?;
+    let found = find_changes(ctx, &mut work.tx, &detail, edit).await?;
+    if found.is_some() {
+        apply(ctx, &mut work.tx, &mut detail, node, found).await?;
+    }
+    work.finish(render(&detail)).await
+}
+
+/// What an edit changes, checked; `None` is what stays.
+#[derive(Default)]
+struct Found {
+    kind: Option<NodeKind>,
+    author: Option<Author>,
+    terms: Option<Vec<FiledTerm>>,
+    text: Option<(Locale, TranslationDraft)>,
+}
+
+impl Found {
+    fn is_some(&self) -> bool {
+        self.kind.is_some() || self.author.is_some() || self.terms.is_some() || self.text.is_some()
+    }
+}
+
+async fn find_changes(
+    ctx: &Ctx,
+    tx: &mut TenantTx,
+    detail: &NodeDetail,
+    edit: NodeEdit,
+) -> Result<Found, RichError> {
+    let (kind, text) = check(detail, &edit.kind, edit.text)?;
+    let author = match &edit.author {
+        Some(named) if named.login == detail.author.login => None,
+        named => Some(authors::resolve(tx, ctx, named.as_ref()).await?),
+    };
+    let unfiled = edit.terms.is_empty() && detail.terms.is_empty();
+    let terms = if unfiled { Vec::new() } else { terms::resolve(tx, ctx, &edit.terms).await? };
+    let locale = detail.shown.locale;
+    let text = match text {
+        None => None,
+        Some(text) => Some((locale, address(tx, detail, locale, text).await?)),
+    };
+    Ok(Found {
+        kind: Some(kind).filter(|kind| kind != detail.node.any().kind()),
+        author: author.filter(|author| author.id != detail.author.id),
+        terms: Some(terms).filter(|terms| term_ids(terms) != term_ids(&detail.terms)),
+        text,
+    })
+}
+
+/// Kind and text, checked together. A text that is not changed is not checked: an import may have brought one that an
+/// editor may not write.
+fn check(
+    detail: &NodeDetail,
+    kind: &str,
+    text: TranslationInput,
+) -> Result<(NodeKind, Option<TranslationDraft>), RichError> {
+    let mut errors = Vec::new();
+    let checked = NodeKind::parse(kind);
+    let kind = checked.map_err(|error| errors.extend(violations(error))).unwrap_or_else(|()| NodeKind::from_lossy(kind));
+    let text = match is_shown(detail, &text) {
+        true => None,
+        false => text.validate(&kind, Source::Editor).map_err(|error| errors.extend(violations(error))).ok(),
+    };
+    if errors.is_empty() { Ok((kind, text)) } else { Err(ContentError::ValidationFailed(errors).into()) }
+}
+
+fn is_shown(detail: &NodeDetail, text: &TranslationInput) -> bool {
+    let shown = &detail.shown.translation;
+    text.title == shown.title
+        && text.slug.as_deref() == Some(detail.slug().as_str())
+        && text.excerpt == shown.excerpt
+        && text.body == shown.body
+        && text.format == shown.format
+}
+
+/// The draft with an address that it may have: its own needs no look at the others.
+async fn address(
+    tx: &mut TenantTx,
+    detail: &NodeDetail,
+    locale: Locale,
+    text: TranslationDraft,
+) -> Result<TranslationDraft, RichError> {
+    let own = detail.translation(locale).and_then(|state| state.slug.as_ref());
+    if own == Some(&text.translation().slug) {
+        return Ok(text);
+    }
+    settle(tx, locale, detail.node.any().id(), text, IfTaken::Refuse).await
+}
+
+async fn apply(
+    ctx: &Ctx,
+    tx: &mut TenantTx,
+    detail: &mut NodeDetail,
+    node: AnyContentNode,
+    found: Found,
+) -> Result<(), RichError> {
+    let mut change = Change::of(ctx, &detail.node);
+    // A change of the node alone is refused where a change of its text would be.
+    let revised = node.clone().revise_at(ctx.now())?;
+    let revised = if found.text.is_some() { revised } else { next_version(ctx, &node)? };
+    let node = refiled(revised, found.kind, found.author.as_ref().map(|author| author.id))?;
+    let revision = found.text.map(|(locale, text)| Revision::of(&node, locale, text, ctx.actor.to_string()));
+    change.step(Verb::Update, &node);
+    let node = StoredNode::InUse(node);
+    let terms = found.terms.as_deref().map(term_ids);
+    change.save(tx, &node, revision.as_ref(), &[], terms.as_deref()).await?;
+    detail.node = node;
+    detail.author = found.author.unwrap_or_else(|| detail.author.clone());
+    detail.terms = found.terms.unwrap_or_else(|| std::mem::take(&mut detail.terms));
+    if let Some(revision) = revision {
+        show_text(detail, revision);
+    }
+    Ok(())
+}
+
+/// The same node one version later, with no new revision.
+fn next_version(ctx: &Ctx, node: &AnyContentNode) -> Result<AnyContentNode, RichError> {
+    let row = NodeRow::from(node);
+    let row = NodeRow { version: row.version.saturating_add(1), updated_at: ctx.now(), ..row };
+    Ok(AnyContentNode::try_from(row).map_err(ContentError::from)?)
+}
+
+/// The same node under another kind or author.
+pub(super) fn refiled(
+    node: AnyContentNode,
+    kind: Option<NodeKind>,
+    author: Option<rustok_core::ids::AuthorId>,
+) -> Result<AnyContentNode, RichError> {
+    if kind.is_none() && author.is_none() {
+        return Ok(node);
+    }
+    let row = NodeRow::from(&node);
+    let row = NodeRow {
+        kind: kind.map_or(row.kind, String::from),
+        author_id: author.unwrap_or(row.author_id),
+        ..row
+    };
+    Ok(AnyContentNode::try_from(row).map_err(ContentError::from)?)
+}
+
+/// Writes the whole text of a node in one locale, whether it has one there or not. Without a slug a text that is there
+/// keeps its own. `precondition` is told the node's version and whether the text is there.
+///
+/// # Errors
+/// `node_not_found`, those of `precondition`, `validation_failed`, `slug_taken`, `node_not_editable`, those of the policy
+/// and of the database.
+pub async fn put_translation(
+    ctx: &Ctx,
+    id: NodeId,
+    locale: Locale,
+    text: TranslationInput,
+    precondition: impl FnOnce(i64, bool) -> Result<(), RichError>,
+    render: impl FnOnce(&NodeDetail, bool) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::UpdateNode)?;
+    let mut work = match ctx.begin().await? {
+        Begun::Fresh(work) => work,
+        Begun::Replay(reply) => return Ok(reply),
+    };
+    let (mut detail, node) = load(ctx, &mut work.tx, id, None).await?;
+    let own = detail.translation(locale).and_then(|state| state.slug.clone());
+    precondition(node.version(), own.is_some())?;
+    let draft = text.validate(node.kind(), Source::Editor)?;
+    let draft = match own.clone() {
+        Some(own) if !draft.slug_is_given() => draft.with_slug(own),
+        _ => address(&mut work.tx, &detail, locale, draft).await?,
+    };
+    let found = Found { text: Some((locale, draft)), ..Found::default() };
+    apply(ctx, &mut work.tx, &mut detail, node, found).await?;
+    work.finish(render(&detail, own.is_none())).await
+}

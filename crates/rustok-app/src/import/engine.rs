@@ -1,0 +1,399 @@
+//! The loop of every import: read a chunk, look up what is known of it, check the rest, write it in short batches.
+//!
+//! A batch that fails is rolled back and its items are written one by one, so that only what is refused is lost. A lock
+//! of SQLite is never held while something is read, sanitised or waited for.
+
+use super::Mode;
+use super::report::ImportReport;
+use crate::context::Ctx;
+use rustok_core::deadline::Deadline;
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_import::RowError;
+use rustok_storage::TenantTx;
+use rustok_storage::import_references::{
+    ImportReference, Imported, ReferenceChange, list_references, save_references,
+};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Items that are looked up together, and written in one transaction on PostgreSQL. At most
+/// `rustok_storage::import_references::MAX_LISTED`.
+const CHUNK_ITEMS: usize = 100;
+/// A chunk ends early once it took this much of the file.
+const CHUNK_BYTES: u64 = 1 << 20;
+/// How long SQLite's only write lock may be held at a time, the commit included. One item is never split.
+const LOCK_LIMIT: Duration = Duration::from_millis(20);
+/// What is used of it even where commits are slow.
+const LEAST_SLICE: Duration = Duration::from_millis(4);
+/// How long SQLite's lock is left alone between two batches: a server that waits for it asks every two milliseconds.
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+/// How long a batch may wait for the database.
+const BATCH_LIMIT: Duration = Duration::from_secs(30);
+/// How often an item is tried while the database is away, the pauses doubling from [`FIRST_PAUSE`].
+const ATTEMPTS: u32 = 6;
+/// How often an item is tried that loses against other writers.
+const RACES: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// What names an item over all runs, and how it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) external_id: String,
+    pub(super) hash: [u8; 32],
+}
+
+impl Key {
+    /// `setting` is what the import was told besides the file and what changes its result.
+    pub(super) fn new(external_id: &str, source_hash: [u8; 32], setting: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(source_hash);
+        hash.update(setting);
+        Self { external_id: external_id.to_owned(), hash: hash.finalize().into() }
+    }
+}
+
+/// Why an item is refused, and where that stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) line: u64,
+    pub(super) column: u64,
+    pub(super) reason: String,
+}
+
+/// What became of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    Created(Uuid),
+    Updated(Uuid),
+    Unchanged(Uuid),
+    /// It is none of those that are counted.
+    Aside,
+}
+
+/// A sort of file.
+pub(super) trait Source {
+    /// What its reader yields.
+    type Item;
+    /// What is written of it.
+    type Checked: Clone;
+    /// What its items are, for the references that are kept.
+    const IMPORTED: Imported;
+
+    /// What names the item; `None` for what is written every time.
+    fn key(&self, item: &Self::Item) -> Option<Key>;
+
+    /// Line and column of the item.
+    fn place(&self, item: &Self::Item) -> (u64, u64);
+
+    /// Everything that can be done without the database.
+    fn check(&self, item: Self::Item) -> Result<Self::Checked, Vec<Fault>>;
+
+    /// Writes the item. An error of kind `Validation` leaves the transaction in order, any other one ends it.
+    async fn write(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &Ctx,
+        known: Option<Uuid>,
+        item: Self::Checked,
+    ) -> Result<Written, RichError>;
+}
+
+/// A checked item on its way to the database.
+struct Entry<C> {
+    item: C,
+    key: Option<Key>,
+    line: u64,
+    column: u64,
+}
+
+/// What a transaction did; it counts only once that is committed.
+#[derive(Default)]
+struct Tally {
+    created: u64,
+    updated: u64,
+    unchanged: u64,
+    refused: Vec<Fault>,
+    references: Vec<ReferenceChange>,
+}
+
+impl Tally {
+    fn note<C>(&mut self, entry: &Entry<C>, known: Option<&ImportReference>, written: Written) {
+        let (count, subject_id) = match written {
+            Written::Created(id) => (&mut self.created, id),
+            Written::Updated(id) => (&mut self.updated, id),
+            Written::Unchanged(id) => (&mut self.unchanged, id),
+            Written::Aside => return,
+        };
+        *count += 1;
+        if let Some(Key { external_id, hash }) = entry.key.clone() {
+            let reference = ImportReference { external_id, subject_id, hash };
+            self.references.push(ReferenceChange { reference, before: known.map(|known| known.hash) });
+        }
+    }
+}
+
+type Known = HashMap<String, ImportReference>;
+
+pub(super) struct Engine<'a, S> {
+    ctx: &'a Ctx,
+    source: S,
+    file: &'a str,
+    mode: Mode,
+    report: ImportReport,
+    is_sqlite: bool,
+    last_commit: Duration,
+}
+
+impl<'a, S: Source> Engine<'a, S> {
+    pub(super) fn new(ctx: &'a Ctx, source: S, file: &'a str, mode: Mode) -> Self {
+        let is_sqlite = ctx.services.store.sqlite_path().is_some();
+        let report = ImportReport::default();
+        Self { ctx, source, file, mode, report, is_sqlite, last_commit: Duration::ZERO }
+    }
+
+    /// Imports all that `reader` yields; `bytes_read` tells how far it is.
+    ///
+    /// # Errors
+    /// Those of the database that last; the file's own are in the report.
+    pub(super) async fn run<R>(
+        &mut self,
+        reader: &mut R,
+        bytes_read: impl Fn(&R) -> u64,
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), RichError>
+    where
+        R: Iterator<Item = Result<S::Item, RowError>>,
+    {
+        let mut more = true;
+        while more {
+            let mut chunk = Vec::with_capacity(CHUNK_ITEMS);
+            let start = bytes_read(reader);
+            while chunk.len() < CHUNK_ITEMS && bytes_read(reader) - start < CHUNK_BYTES {
+                match reader.next() {
+                    Some(Ok(item)) => chunk.push(item),
+                    Some(Err(error)) => self.report.add_error(error),
+                    None => {
+                        more = false;
+                        break;
+                    }
+                }
+            }
+            self.import(chunk).await?;
+            progress(bytes_read(reader));
+        }
+        Ok(())
+    }
+
+    /// The report, with the reason why the import ended early if it did.
+    pub(super) fn finish(&mut self, stopped: Option<RichError>) -> ImportReport {
+        let mut report = std::mem::take(&mut self.report);
+        report.errors.sort_by_key(|error| (error.line, error.column));
+        report.stopped = stopped;
+        report
+    }
+
+    async fn import(&mut self, chunk: Vec<S::Item>) -> Result<(), RichError> {
+        let mut items: Vec<(S::Item, Option<Key>)> =
+            chunk.into_iter().map(|item| (self.source.key(&item), item)).map(|(key, item)| (item, key)).collect();
+        let known = self.look_up(items.iter().filter_map(|(_, key)| key.as_ref())).await?;
+        let is_same = |key: &Key| known.get(&key.external_id).is_some_and(|known| known.hash == key.hash);
+        let before = items.len();
+        items.retain(|(_, key)| !key.as_ref().is_some_and(is_same));
+        self.report.unchanged += u64::try_from(before - items.len()).unwrap_or(0);
+
+        let mut entries = Vec::with_capacity(items.len());
+        for (item, key) in items {
+            let (line, column) = self.source.place(&item);
+            match self.source.check(item) {
+                Ok(item) => entries.push(Entry { item, key, line, column }),
+                Err(faults) => self.refuse(faults),
+            }
+        }
+        let mut written = 0;
+        while let Some(rest) = entries.get(written..).filter(|rest| !rest.is_empty()) {
+            written += self.write(rest, &known).await?;
+        }
+        Ok(())
+    }
+
+    /// The references of these items, in one statement. Tried again while the database is away.
+    async fn look_up(&self, keys: impl Iterator<Item = &Key>) -> Result<Known, RichError> {
+        let ids: Vec<&str> = keys.map(|key| key.external_id.as_str()).collect();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let ctx = self.ctx_of_batch();
+            let found = async { find(&mut ctx.read().await?, S::IMPORTED, &ids).await };
+            match found.await {
+                Err(error) if is_away(&error) && attempt < ATTEMPTS => pause(attempt).await,
+                found => return found,
+            }
+        }
+    }
+
+    /// Writes a batch from the front of `entries`; how many of them that were.
+    async fn write(&mut self, entries: &[Entry<S::Checked>], known: &Known) -> Result<usize, RichError> {
+        let mut tried = 0;
+        match self.try_batch(entries, known, &mut tried).await {
+            Ok(tally) => self.keep(tally),
+            Err(error) => {
+                tracing::debug!(%error, items = tried, "a batch was rolled back; its items follow one by one");
+                for entry in entries.iter().take(tried.max(1)) {
+                    self.write_alone(entry).await?;
+                }
+                tried = tried.max(1);
+            }
+        }
+        Ok(tried)
+    }
+
+    async fn try_batch(
+        &mut self,
+        entries: &[Entry<S::Checked>],
+        known: &Known,
+        tried: &mut usize,
+    ) -> Result<Tally, RichError> {
+        let ctx = self.ctx_of_batch();
+        let mut tx = ctx.write().await?;
+        let locked = Instant::now();
+        let slice = LOCK_LIMIT.saturating_sub(self.last_commit).max(LEAST_SLICE);
+        let mut tally = Tally::default();
+        for entry in entries {
+            if self.is_sqlite && *tried > 0 && locked.elapsed() >= slice {
+                break;
+            }
+            *tried += 1;
+            let known = entry.key.as_ref().and_then(|key| known.get(&key.external_id));
+            self.write_entry(&mut tx, &ctx, entry, known, &mut tally).await?;
+        }
+        self.end(tx, &ctx, &tally).await?;
+        Ok(tally)
+    }
+
+    async fn write_entry(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &Ctx,
+        entry: &Entry<S::Checked>,
+        known: Option<&ImportReference>,
+        tally: &mut Tally,
+    ) -> Result<(), RichError> {
+        let subject = known.map(|known| known.subject_id);
+        match self.source.write(tx, ctx, subject, entry.item.clone()).await {
+            Ok(written) => tally.note(entry, known, written),
+            Err(error) if error.kind() == ErrorKind::Validation => tally.refused.push(fault(entry, &error)),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Keeps the references, and commits unless this is only a rehearsal.
+    async fn end(&mut self, mut tx: TenantTx, ctx: &Ctx, tally: &Tally) -> Result<(), RichError> {
+        save_references(&mut tx, S::IMPORTED, &tally.references, ctx.now()).await?;
+        match self.mode {
+            Mode::DryRun => drop(tx),
+            Mode::Commit => {
+                let start = Instant::now();
+                tx.commit().await?;
+                self.last_commit = start.elapsed();
+            }
+        }
+        if self.is_sqlite {
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Writes one item in a transaction of its own, after another look at what is known of it: an attempt before this
+    /// one, or another import, may have written it.
+    async fn write_alone(&mut self, entry: &Entry<S::Checked>) -> Result<(), RichError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let error = match self.try_alone(entry).await {
+                Ok(tally) => {
+                    self.keep(tally);
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            match error.kind() {
+                _ if is_away(&error) && attempt < ATTEMPTS => pause(attempt).await,
+                ErrorKind::Conflict if attempt < RACES => {}
+                ErrorKind::Validation
+                | ErrorKind::NotFound
+                | ErrorKind::Conflict
+                | ErrorKind::BusinessRule
+                | ErrorKind::Internal => {
+                    tracing::warn!(error = ?error, line = entry.line, "an item was refused by the database");
+                    self.refuse(vec![fault(entry, &error)]);
+                    return Ok(());
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    async fn try_alone(&mut self, entry: &Entry<S::Checked>) -> Result<Tally, RichError> {
+        let ctx = self.ctx_of_batch();
+        let mut tx = ctx.write().await?;
+        let mut tally = Tally::default();
+        let ids: Vec<&str> = entry.key.iter().map(|key| key.external_id.as_str()).collect();
+        let known = find(&mut tx, S::IMPORTED, &ids).await?.into_values().next();
+        if known.is_some() && known.as_ref().map(|known| known.hash) == entry.key.as_ref().map(|key| key.hash) {
+            tally.unchanged += 1;
+            return Ok(tally);
+        }
+        self.write_entry(&mut tx, &ctx, entry, known.as_ref(), &mut tally).await?;
+        self.end(tx, &ctx, &tally).await?;
+        Ok(tally)
+    }
+
+    fn ctx_of_batch(&self) -> Ctx {
+        Ctx { deadline: Deadline::after(BATCH_LIMIT), ..self.ctx.clone() }
+    }
+
+    fn keep(&mut self, tally: Tally) {
+        self.report.created += tally.created;
+        self.report.updated += tally.updated;
+        self.report.unchanged += tally.unchanged;
+        self.refuse(tally.refused);
+    }
+
+    fn refuse(&mut self, faults: Vec<Fault>) {
+        for Fault { line, column, reason } in faults {
+            let file = self.file.to_owned();
+            self.report.add_error(RowError { file, line, column, reason });
+        }
+    }
+}
+
+async fn find(tx: &mut TenantTx, imported: Imported, ids: &[&str]) -> Result<Known, RichError> {
+    let found = list_references(tx, imported, ids).await?;
+    Ok(found.into_iter().map(|reference| (reference.external_id.clone(), reference)).collect())
+}
+
+/// Whether a later try may work.
+fn is_away(error: &RichError) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
+}
+
+async fn pause(attempt: u32) {
+    tokio::time::sleep(FIRST_PAUSE * 2_u32.saturating_pow(attempt - 1)).await;
+}
+
+/// What the file's owner is told of an error: never what is inside.
+fn fault<C>(entry: &Entry<C>, error: &RichError) -> Fault {
+    let told = error.to_response();
+    let mut reasons: Vec<String> = told
+        .violations()
+        .iter()
+        .map(|found| format!("{}: {}", found.pointer.trim_start_matches("#/"), found.detail))
+        .collect();
+    if reasons.is_empty() {
+        reasons.push(told.detail().to_owned());
+    }
+    Fault { line: entry.line, column: entry.column, reason: reasons.join("; ") }
+}

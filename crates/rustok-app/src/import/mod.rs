@@ -1,0 +1,108 @@
+//! Imports: what a file from another system says becomes products and nodes of one tenant.
+//!
+//! The file is read once, from start to end, and at most one chunk of it is held. It runs beside a server on the same
+//! database: what is slow is done before a transaction is opened, and on SQLite no transaction is long. A part that is
+//! refused is told with its place and never takes another part with it. What was imported before and did not change
+//! in the file since is left alone, so that edits made here survive.
+//!
+//! There is no transaction around the whole: an import that is cut off keeps what it did, and the next run goes on.
+
+mod engine;
+mod nodes;
+mod products;
+mod report;
+
+pub use report::{ImportReport, MAX_KEPT_ERRORS};
+
+use crate::context::Ctx;
+use engine::Engine;
+use nodes::Nodes;
+use products::Products;
+use rustok_auth::Action;
+use rustok_content::Locale;
+use rustok_core::money::Currency;
+use rustok_import::{ShopifyReader, WordpressReader};
+use std::io::Read;
+
+/// Where a file comes from, for the report.
+#[derive(Debug, Clone, Copy)]
+pub struct ImportFile<'a, R> {
+    /// Its content. It need not be buffered.
+    pub content: R,
+    /// Its name, as errors have it.
+    pub name: &'a str,
+}
+
+/// Whether anything is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// What is valid is stored.
+    Commit,
+    /// Everything is done, and every transaction rolled back: the report tells what would happen.
+    DryRun,
+}
+
+/// Imports the products of a Shopify CSV, with prices in `currency`. `progress` is told how many bytes were read.
+///
+/// The currency belongs to what was imported: the same file with another one is a change, and its prices stand beside
+/// the earlier ones.
+pub async fn shopify<R: Read>(
+    ctx: &Ctx,
+    file: ImportFile<'_, R>,
+    currency: Currency,
+    mode: Mode,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> ImportReport {
+    let mut reader = ShopifyReader::new(file.content, file.name, currency.exponent());
+    let mut engine = Engine::new(ctx, Products { currency }, file.name, mode);
+    if let Err(error) = ctx.authorize(Action::ImportData) {
+        return engine.finish(Some(error));
+    }
+    let done = engine.run(&mut reader, ShopifyReader::bytes_read, progress).await;
+    let mut report = engine.finish(done.err());
+    // What a CSV leaves out is rows, never products.
+    report.note_skipped(reader.skipped(), |_| false);
+    report
+}
+
+/// Imports authors, categories, tags, posts and pages of a WordPress export, with texts in `locale`. Nodes are what is
+/// counted. `progress` is told how many bytes were read.
+///
+/// The locale belongs to what was imported: the same file with another one is a change, and its texts become
+/// translations.
+pub async fn wordpress<R: Read>(
+    ctx: &Ctx,
+    file: ImportFile<'_, R>,
+    locale: Locale,
+    mode: Mode,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> ImportReport {
+    let mut reader = WordpressReader::new(file.content, file.name);
+    let mut engine = Engine::new(ctx, Nodes { locale }, file.name, mode);
+    if let Err(error) = ctx.authorize(Action::ImportData) {
+        return engine.finish(Some(error));
+    }
+    let done = engine.run(&mut reader, WordpressReader::bytes_read, progress).await;
+    let mut report = engine.finish(done.err());
+    report.note_skipped(reader.skipped(), is_item);
+    report
+}
+
+/// Whether what was skipped for this reason is an item of the export; comments belong to one, terms to none.
+fn is_item(reason: &str) -> bool {
+    reason != "comment" && !reason.ends_with(" term")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_menus_are_no_items() {
+        for (reason, item) in
+            [("attachment", true), ("nav_menu_item", true), ("comment", false), ("nav_menu term", false)]
+        {
+            assert_eq!(is_item(reason), item, "{reason}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The transitions: load, let the typed order decide, save by compare-and-swap.
+
+use super::{load, movements, order_event};
+use crate::context::Ctx;
+use crate::work::{Begun, Reply};
+use rustok_auth::Action;
+use rustok_commerce::{AnyOrder, CommerceError, OrderRow, OrderStatus};
+use rustok_core::clock::Timestamp;
+use rustok_core::error::RichError;
+use rustok_core::ids::OrderId;
+use rustok_events::Topic;
+use rustok_storage::idempotency::StoredReply;
+use rustok_storage::orders::{OrderChange, save_change};
+use rustok_storage::{StoreError, TenantTx};
+
+/// One of the order's transitions, as the table and the history name it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Transition {
+    name: &'static str,
+    topic: Topic,
+}
+
+pub(super) const CANCEL: Transition = Transition { name: "cancel", topic: Topic::OrderCancelled };
+
+/// Accepts a pending order.
+///
+/// # Errors
+/// `order_not_found`, `illegal_transition` with `current_state` and `allowed_transitions`, `version_conflict` when
+/// somebody else changed it at the same time.
+pub async fn confirm(
+    ctx: &Ctx,
+    id: OrderId,
+    render: impl FnOnce(&AnyOrder) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::ConfirmOrder)?;
+    let transition = Transition { name: "confirm", topic: Topic::OrderConfirmed };
+    change(ctx, id, transition, AnyOrder::confirm_at, render).await
+}
+
+/// Records the payment of a confirmed order.
+///
+/// # Errors
+/// Those of [`confirm`]; `validation_failed` for a blank or too long text.
+pub async fn pay(
+    ctx: &Ctx,
+    id: OrderId,
+    payment_id: String,
+    method: String,
+    render: impl FnOnce(&AnyOrder) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::PayOrder)?;
+    let transition = Transition { name: "pay", topic: Topic::OrderPaid };
+    change(ctx, id, transition, |order, now| order.pay_at(payment_id, method, now), render).await
+}
+
+/// Records that a paid order was sent off.
+///
+/// # Errors
+/// Those of [`pay`].
+pub async fn ship(
+    ctx: &Ctx,
+    id: OrderId,
+    tracking: String,
+    carrier: String,
+    render: impl FnOnce(&AnyOrder) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::ShipOrder)?;
+    let transition = Transition { name: "ship", topic: Topic::OrderShipped };
+    change(ctx, id, transition, |order, now| order.ship_at(tracking, carrier, now), render).await
+}
+
+/// Records that a shipped order arrived; `signature` is the name of who took it.
+///
+/// # Errors
+/// Those of [`pay`].
+pub async fn deliver(
+    ctx: &Ctx,
+    id: OrderId,
+    signature: Option<String>,
+    render: impl FnOnce(&AnyOrder) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::DeliverOrder)?;
+    let transition = Transition { name: "deliver", topic: Topic::OrderDelivered };
+    change(ctx, id, transition, |order, now| order.deliver_at(signature, now), render).await
+}
+
+/// Calls an order off and gives its stock back, once. A paid order needs `refund_id`, another one must not have it.
+///
+/// # Errors
+/// Those of [`pay`].
+pub async fn cancel(
+    ctx: &Ctx,
+    id: OrderId,
+    reason: String,
+    refund_id: Option<String>,
+    render: impl FnOnce(&AnyOrder) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::CancelOrder)?;
+    change(ctx, id, CANCEL, |order, now| order.cancel_at(reason, refund_id, now), render).await
+}
+
+async fn change(
+    ctx: &Ctx,
+    id: OrderId,
+    transition: Transition,
+    apply: impl FnOnce(AnyOrder, Timestamp) -> Result<AnyOrder, CommerceError>,
+    render: impl FnOnce(&AnyOrder) -> StoredReply,
+) -> Result<Reply, RichError> {
+    let mut work = match ctx.begin().await? {
+        Begun::Fresh(work) => work,
+        Begun::Replay(reply) => return Ok(reply),
+    };
+    let before = load(&mut work.tx, id).await?;
+    let from = before.status();
+    let after = apply(before, ctx.now())?;
+    match save(ctx, &mut work.tx, transition, from, &after).await {
+        Ok(()) => work.finish(render(&after)).await,
+        Err(StoreError::Stale { .. }) => {
+            drop(work);
+            Err(overtaken(ctx, id).await)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Saves what a transition made of an order. A cancelled one gives its stock back.
+pub(super) async fn save(
+    ctx: &Ctx,
+    tx: &mut TenantTx,
+    transition: Transition,
+    from: OrderStatus,
+    after: &AnyOrder,
+) -> Result<(), StoreError> {
+    let returned = match after {
+        AnyOrder::Cancelled(order) => movements(ctx, order.lines()),
+        _ => Vec::new(),
+    };
+    let change = OrderChange {
+        from,
+        transition: transition.name,
+        row: &OrderRow::from(after),
+        actor: &ctx.actor.to_string(),
+        returned: &returned,
+        event: &order_event(ctx, transition.topic, after),
+    };
+    save_change(tx, &change).await
+}
+
+/// The refusal of a change that was overtaken, with the version that won.
+async fn overtaken(ctx: &Ctx, id: OrderId) -> RichError {
+    let current = async { load(&mut ctx.read().await?, id).await };
+    match current.await {
+        Ok(order) => RichError::from(CommerceError::VersionConflict { current_version: order.version() })
+            .with_public("The order was changed by somebody else meanwhile. Read it again and repeat the request."),
+        Err(error) => error,
+    }
+}

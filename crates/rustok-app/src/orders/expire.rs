@@ -1,0 +1,125 @@
+//! Calling off pending orders that nobody confirmed in time, so that strangers cannot empty the shelves.
+//!
+//! Any number of processes may do this at once: each order is changed by compare-and-swap, and who comes second finds
+//! it done. Work that fails is put off, so that it never stands in the way of the rest.
+
+use super::change::{CANCEL, save};
+use crate::context::{Ctx, PlatformCtx};
+use rustok_auth::Action;
+use rustok_commerce::AnyOrder;
+use rustok_core::clock::Timestamp;
+use rustok_core::deadline::Deadline;
+use rustok_core::error::RichError;
+use rustok_core::ids::{OrderId, TenantId};
+use rustok_events::{Job, JobKind};
+use rustok_storage::orders::{delete_expiry, find_order, postpone_expiry};
+use rustok_storage::{StoreError, outbox, tenants};
+use rustok_tenancy::{Tenant, TenantError, TenantHandle};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The reason in the order and in its history.
+const REASON: &str = "expired";
+/// Who does it, in history and events.
+const ACTOR: &str = "order-expiry";
+/// How long one order may take.
+const ORDER_LIMIT: Duration = Duration::from_secs(5);
+/// How long work that failed is put off.
+const PUT_OFF: Duration = Duration::from_secs(300);
+
+type Shops = HashMap<TenantId, Arc<Tenant>>;
+
+/// What one round did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExpiryRound {
+    /// Due work that was found; as many as asked for means that there may be more.
+    pub due: usize,
+    /// Orders that were called off.
+    pub cancelled: usize,
+    /// Work that failed and was put off.
+    pub failed: usize,
+}
+
+/// Calls off up to `limit` orders that are due, oldest first.
+///
+/// # Errors
+/// When due work cannot be read at all. What goes wrong with one order is logged, counted and put off.
+pub async fn expire_due(ctx: &PlatformCtx, limit: i64) -> Result<ExpiryRound, RichError> {
+    ctx.authorize(Action::ExpireOrder)?;
+    let jobs = outbox::list_due(&mut ctx.read().await?, ctx.services.clock.now(), limit).await?;
+    let mut round = ExpiryRound { due: jobs.len(), ..ExpiryRound::default() };
+    let mut shops = HashMap::new();
+    for job in jobs {
+        match run(ctx, &mut shops, &job).await {
+            Ok(cancelled) => round.cancelled += usize::from(cancelled),
+            Err(error) => {
+                round.failed += 1;
+                tracing::error!(tenant_id = %job.tenant_id, order_id = %job.subject_id, ?error, "cannot expire an order");
+                if let Err(error) = put_off(ctx, &job).await {
+                    tracing::warn!(order_id = %job.subject_id, ?error, "cannot put work off that failed");
+                }
+            }
+        }
+    }
+    Ok(round)
+}
+
+fn order_deadline(ctx: &PlatformCtx) -> Deadline {
+    Deadline::after(ORDER_LIMIT).min(ctx.deadline)
+}
+
+async fn run(ctx: &PlatformCtx, shops: &mut Shops, job: &Job) -> Result<bool, RichError> {
+    let JobKind::ExpireOrder = job.kind;
+    let shop = match shops.get(&job.tenant_id) {
+        Some(shop) => Arc::clone(shop),
+        None => {
+            let name = ctx.services.validator.known_id(job.tenant_id);
+            let found = tenants::find_tenant(&mut ctx.read().await?, &name).await?;
+            let shop = Arc::new(found.ok_or(TenantError::NotFound)?);
+            shops.insert(job.tenant_id, Arc::clone(&shop));
+            shop
+        }
+    };
+    let ctx = Ctx::system(Arc::clone(&ctx.services), shop, ACTOR, order_deadline(ctx));
+    expire(&ctx, OrderId::from_uuid(job.subject_id)).await
+}
+
+/// Calls one order off if it is still pending and due. Whether it was.
+async fn expire(ctx: &Ctx, id: OrderId) -> Result<bool, RichError> {
+    ctx.authorize(Action::ExpireOrder)?;
+    let now = ctx.now();
+    let mut tx = ctx.write().await?;
+    let order = find_order(&mut tx, id).await?.map(|stored| AnyOrder::try_from(stored.row)).transpose()?;
+    let cancelled = match order {
+        Some(order) if order.is_expired_at(now) => {
+            let from = order.status();
+            let order = order.cancel_at(REASON.to_owned(), None, now)?;
+            match save(ctx, &mut tx, CANCEL, from, &order).await {
+                Ok(()) => true,
+                // Confirmed, or called off by another process, in this moment: whoever did it took the work away too.
+                Err(StoreError::Stale { .. }) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Some(AnyOrder::Pending(order)) if order.expires_at().is_some() => {
+            postpone_expiry(&mut tx, id, order.expires_at().unwrap_or(now)).await?;
+            false
+        }
+        _ => {
+            delete_expiry(&mut tx, id).await?;
+            false
+        }
+    };
+    tx.commit().await?;
+    Ok(cancelled)
+}
+
+/// Does not need the tenant, whose own row may be what is broken.
+async fn put_off(ctx: &PlatformCtx, job: &Job) -> Result<(), RichError> {
+    let to = ctx.services.clock.now().checked_add(PUT_OFF).unwrap_or(Timestamp::MAX);
+    let shop = TenantHandle::for_due_work(job.tenant_id);
+    let mut tx = ctx.services.store.write(shop, order_deadline(ctx)).await?;
+    postpone_expiry(&mut tx, OrderId::from_uuid(job.subject_id), to).await?;
+    Ok(tx.commit().await?)
+}

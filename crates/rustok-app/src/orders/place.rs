@@ -1,0 +1,123 @@
+//! Placing an order: prices and stock from the database, all or nothing.
+
+use super::{basket, movements, order_event};
+use crate::context::Ctx;
+use crate::work::{Begun, Reply, Work};
+use rustok_auth::{Action, SecretKind, TokenSecret};
+use rustok_commerce::order::{OrderInput, OrderRequest};
+use rustok_commerce::{AnyOrder, CommerceError, Order, OrderRow, Placement};
+use rustok_core::clock::Timestamp;
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::ids::CustomerId;
+use rustok_events::{Job, JobKind, Topic};
+use rustok_storage::StoreError;
+use rustok_storage::customers::upsert_customer;
+use rustok_storage::idempotency::StoredReply;
+use rustok_storage::orders::{NewOrder, insert_order};
+use rustok_storage::reservations::{STOCK_LEVELS, read_shelf};
+use std::time::Duration;
+
+/// How often an order is tried whose stock changed between reading and taking it. Each further try needs somebody to
+/// have given stock back in that moment, or the fresh read refuses it.
+const TRIES: usize = 5;
+
+/// A new order and the only copy of its secret.
+#[derive(Debug)]
+pub struct PlacedOrder {
+    /// The order, pending.
+    pub order: AnyOrder,
+    /// What opens it for its buyer; only its hash is stored.
+    pub secret: TokenSecret,
+}
+
+enum Attempt {
+    Done(Box<(Work, PlacedOrder)>),
+    Replay(Reply),
+    /// Somebody else took what was read, or the database chose this one to give way.
+    Raced,
+}
+
+/// Places an order: the buyer's customer record, the order with its lines, its stock, its history, its event and its
+/// due work, or nothing.
+///
+/// # Errors
+/// `validation_failed` with all lines at once, `insufficient_stock` with `available`, `requested`, `product_id` and
+/// `variant_id`, those of [`Ctx::begin`].
+pub async fn place(
+    ctx: &Ctx,
+    input: OrderInput,
+    render: impl FnOnce(&PlacedOrder) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::PlaceOrder)?;
+    // Before the transaction: on SQLite that holds the only writer.
+    let request = input.validate().map_err(CommerceError::ValidationFailed)?;
+    for _ in 0..TRIES {
+        match attempt(ctx, &request).await? {
+            Attempt::Done(done) => {
+                let (work, placed) = *done;
+                return work.finish(render(&placed)).await;
+            }
+            Attempt::Replay(reply) => return Ok(reply),
+            Attempt::Raced => {}
+        }
+    }
+    Err(RichError::new(ErrorKind::Unavailable, "stock kept changing while an order was placed")
+        .with_retry_after(Duration::from_secs(1)))
+}
+
+async fn attempt(ctx: &Ctx, request: &OrderRequest) -> Result<Attempt, RichError> {
+    let mut work = match ctx.begin().await? {
+        Begun::Fresh(work) => work,
+        Begun::Replay(reply) => return Ok(Attempt::Replay(reply)),
+    };
+    let (ids, skus) = basket::wanted(request);
+    let shelf = read_shelf(&mut work.tx, &ids, &skus, request.currency, &request.email).await?;
+    let lines = basket::fill(request, &shelf.variants)?;
+    let now = ctx.now();
+    let customer_id: CustomerId = match shelf.customer {
+        Some(known) => known,
+        None => upsert_customer(&mut work.tx, ctx.id(), &request.email, now).await?,
+    };
+    let placement = Placement {
+        id: ctx.id(),
+        tenant_id: ctx.tenant.id,
+        customer_id,
+        email: request.email.clone(),
+        currency: request.currency,
+        lines,
+        expires_at: expires_at(ctx, now),
+    };
+    let order = AnyOrder::from(Order::place(placement, now)?);
+    let secret = ctx.services.with_rng(|rng| TokenSecret::generate(SecretKind::Order, rng));
+    match save(ctx, &mut work, &order, &secret).await {
+        Ok(()) => Ok(Attempt::Done(Box::new((work, PlacedOrder { order, secret })))),
+        Err(StoreError::Stale { table: STOCK_LEVELS, .. } | StoreError::Serialization(_)) => Ok(Attempt::Raced),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn save(ctx: &Ctx, work: &mut Work, order: &AnyOrder, secret: &TokenSecret) -> Result<(), StoreError> {
+    let row = OrderRow::from(order);
+    let expiry = Job {
+        id: ctx.id(),
+        tenant_id: row.tenant_id,
+        kind: JobKind::ExpireOrder,
+        subject_id: row.id.as_uuid(),
+        due_at: row.expires_at.unwrap_or(row.created_at),
+    };
+    let new = NewOrder {
+        row: &row,
+        secret_hash: &secret.hash(),
+        actor: &ctx.actor.to_string(),
+        taken: &movements(ctx, order.lines()),
+        event: &order_event(ctx, Topic::OrderPlaced, order),
+        expiry: &expiry,
+    };
+    insert_order(&mut work.tx, &new).await
+}
+
+/// When the order is called off unless it is confirmed before.
+fn expires_at(ctx: &Ctx, now: Timestamp) -> Timestamp {
+    let minutes = u64::from(ctx.tenant.settings.pending_order_ttl_minutes);
+    now.checked_add(Duration::from_secs(minutes * 60)).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,227 @@
+//! A copy of a SQLite database that servers and commands go on using meanwhile.
+//!
+//! The copy is one snapshot: a read transaction is held from the first page to the last, which in WAL mode blocks no
+//! writer. Without it every write of another connection would make SQLite start the copy anew. A target that exists is
+//! never touched, and one that is not whole never has the name that was asked for.
+
+use crate::error::StoreError;
+use crate::migrate::beside;
+use crate::store::Store;
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// Pages copied between two reports of progress: 1 MiB.
+const PAGES_PER_STEP: i32 = 256;
+
+impl Store {
+    /// Copies the SQLite database into the new file `target`, checks the copy and answers its size in bytes.
+    /// `progress` is told how many pages of how many are done.
+    ///
+    /// # Errors
+    /// [`StoreError::Setup`] on PostgreSQL, when `target` exists or cannot be written, and when the copy does not pass
+    /// its check; then there is no `target`.
+    pub async fn backup(
+        &self,
+        target: &Path,
+        progress: impl FnMut(u64, u64) + Send + 'static,
+    ) -> Result<u64, StoreError> {
+        let Some(source) = self.sqlite_path() else {
+            return Err(StoreError::Setup("PostgreSQL has its own tool for backups: pg_dump".to_owned()));
+        };
+        let (source, target) = (source.to_owned(), target.to_owned());
+        tokio::task::spawn_blocking(move || copy(&source, &target, progress))
+            .await
+            .map_err(|error| StoreError::Setup(format!("the backup ended early: {error}")))?
+    }
+}
+
+fn copy(source: &Path, target: &Path, progress: impl FnMut(u64, u64)) -> Result<u64, StoreError> {
+    if target.symlink_metadata().is_ok() {
+        return Err(exists(target));
+    }
+    let partial = Partial::create(target)?;
+    let failed = |error: rusqlite::Error| StoreError::Setup(format!("the backup failed: {error}"));
+    copy_pages(source, &partial.path, progress).map_err(failed)?;
+    check(&partial.path).map_err(failed)?;
+    partial.finish(target)
+}
+
+fn exists(target: &Path) -> StoreError {
+    StoreError::Setup(format!("{} exists already: a backup never overwrites a file", target.display()))
+}
+
+fn copy_pages(source: &Path, target: &Path, mut progress: impl FnMut(u64, u64)) -> rusqlite::Result<()> {
+    let source = Connection::open_with_flags(source, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    // The first read fixes the snapshot.
+    source.execute_batch("BEGIN")?;
+    source.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    let mut copy = Connection::open(target)?;
+    {
+        let backup = Backup::new(&source, &mut copy)?;
+        while backup.step(PAGES_PER_STEP)? != StepResult::Done {
+            let pages = |count: i32| u64::try_from(count).unwrap_or(0);
+            let now = backup.progress();
+            progress(pages(now.pagecount - now.remaining), pages(now.pagecount));
+        }
+    }
+    // One file without a log beside it; whoever serves it turns the log on again.
+    copy.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
+}
+
+/// Reads the whole copy as a stranger would.
+fn check(path: &Path) -> rusqlite::Result<()> {
+    let copy = Connection::open(path)?;
+    let first: String = copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    let broken_keys = copy.prepare("PRAGMA foreign_key_check")?.exists([])?;
+    if first == "ok" && !broken_keys {
+        return Ok(());
+    }
+    let reason = if broken_keys { "it has broken foreign keys".to_owned() } else { first };
+    Err(rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+        Some(format!("the copy is damaged, so the database may be too: {reason}")),
+    ))
+}
+
+/// The copy while it is not whole. Dropped, it is deleted.
+struct Partial {
+    path: PathBuf,
+}
+
+impl Partial {
+    /// Readable by its owner only: it holds everything.
+    fn create(target: &Path) -> Result<Self, StoreError> {
+        let path = beside(target, ".partial");
+        let created = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path);
+        created.map_err(|error| StoreError::Setup(format!("cannot write {}: {error}", path.display())))?;
+        Ok(Self { path })
+    }
+
+    /// Gives it its name, unless somebody else took it meanwhile, and makes both durable.
+    fn finish(self, target: &Path) -> Result<u64, StoreError> {
+        let finish = || {
+            let copy = File::open(&self.path)?;
+            copy.sync_all()?;
+            // A rename would replace a file that has come meanwhile; a second name cannot.
+            std::fs::hard_link(&self.path, target)?;
+            let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty());
+            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+            Ok(copy.metadata()?.len())
+        };
+        finish().map_err(|error: std::io::Error| match error.kind() {
+            ErrorKind::AlreadyExists => exists(target),
+            _ => StoreError::Setup(format!("cannot write {}: {error}", target.display())),
+        })
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        for suffix in ["", "-journal"] {
+            // Gone already, or nobody can do anything about it.
+            let _ = std::fs::remove_file(beside(&self.path, suffix));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{id, now, open, soon, tenant};
+    use crate::value::params;
+    use rustok_test_support::TestDatabase;
+    use std::sync::mpsc;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_backup_is_one_snapshot_while_others_write() {
+        let db = TestDatabase::sqlite();
+        let store = open(&db).await;
+        let shop = tenant(&store, 1, "shop1").await;
+        // More than one step's worth of pages.
+        let insert = "INSERT INTO authors (tenant_id, id, login, display_name, created_at) VALUES ($1, $2, $3, $4, $5)";
+        let add = async |number: u128| {
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let (login, name) = (format!("{number}"), "x".repeat(40_000));
+            let author = params![shop.tenant_id(), id(number), &login, &name, now()];
+            tx.db.execute_one("authors", insert, author).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        for number in 0..60 {
+            add(number).await;
+        }
+        let target = db.path().with_file_name("copy.db");
+        let (stepped, steps) = mpsc::channel();
+        let (go_on, wait) = mpsc::channel::<()>();
+        let copied = tokio::spawn({
+            let (store, target) = (store.clone(), target.clone());
+            async move {
+                store
+                    .backup(&target, move |done, total| {
+                        let _ = stepped.send((done, total));
+                        let _ = wait.recv();
+                    })
+                    .await
+            }
+        });
+        let (done, total) = tokio::task::spawn_blocking(move || (steps.recv(), steps)).await.unwrap().0.unwrap();
+        assert!(done > 0 && done < total, "{done} of {total}");
+        // A writer is not held up by a copy that is under way, and does not get into it.
+        add(1_000).await;
+        drop(go_on);
+        let bytes = copied.await.unwrap().unwrap();
+        assert_eq!(bytes, std::fs::metadata(&target).unwrap().len());
+
+        let count = "SELECT count(*) FROM authors";
+        let copy = Connection::open(&target).unwrap();
+        assert_eq!(copy.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 60);
+        drop(copy);
+        let left: Vec<_> = std::fs::read_dir(target.parent().unwrap())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.starts_with("copy"))
+            .collect();
+        assert_eq!(left, ["copy.db"]);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_exists_is_never_touched() {
+        let db = TestDatabase::sqlite();
+        let store = open(&db).await;
+        let target = db.path().with_file_name("precious");
+        std::fs::write(&target, "precious").unwrap();
+        let error = store.backup(&target, |_, _| ()).await.unwrap_err();
+        assert!(error.to_string().contains("exists already"), "{error}");
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        store.backup(db.path(), |_, _| ()).await.unwrap_err();
+        let nowhere = db.path().with_file_name("no").join("such").join("folder");
+        store.backup(&nowhere, |_, _| ()).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_damaged_database_gives_no_backup() {
+        let db = TestDatabase::sqlite();
+        let store = open(&db).await;
+        // Behind the store's back: a row that points nowhere.
+        let raw = Connection::open(db.path()).unwrap();
+        raw.execute_batch(
+            "PRAGMA foreign_keys = OFF; \
+             INSERT INTO authors VALUES (x'00000000000000000000000000000001', x'00', 'x', 'x', 0)",
+        )
+        .unwrap();
+        let target = db.path().with_file_name("copy.db");
+        let error = store.backup(&target, |_, _| ()).await.unwrap_err();
+        assert!(error.to_string().contains("foreign keys"), "{error}");
+        assert!(!target.exists() && !beside(&target, ".partial").exists());
+    }
+
+    #[tokio::test]
+    async fn postgres_is_left_to_its_own_tool() {
+        let db = TestDatabase::postgres().await;
+        let error = open(&db).await.backup(Path::new("never"), |_, _| ()).await.unwrap_err();
+        assert!(error.to_string().contains("pg_dump"), "{error}");
+    }
+}

@@ -1,0 +1,30 @@
+//! Customers of a tenant, one per canonical e-mail address.
+//!
+//! Must never look at another form of an address: who calls has made it canonical.
+
+use crate::error::StoreError;
+use crate::tx::TenantTx;
+use crate::value::params;
+use jiff::Timestamp;
+use rustok_commerce::CanonicalEmail;
+use rustok_core::ids::CustomerId;
+
+const CUSTOMERS: &str = "customers";
+
+/// The customer with this address, made under `id` if there is none yet. Answers the id that the address has.
+///
+/// # Errors
+/// Those of the database.
+pub async fn upsert_customer(
+    tx: &mut TenantTx,
+    id: CustomerId,
+    email: &CanonicalEmail,
+    now: Timestamp,
+) -> Result<CustomerId, StoreError> {
+    // The update changes nothing: without it the row of somebody who was first would not be answered.
+    let sql = "INSERT INTO customers (tenant_id, id, email, created_at) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (tenant_id, email) DO UPDATE SET email = excluded.email RETURNING id";
+    let found =
+        tx.db.fetch_optional(CUSTOMERS, sql, params![tx.tenant, id, email.as_str(), now], |row| row.get("id")).await?;
+    found.ok_or_else(|| StoreError::inconsistent(CUSTOMERS, "id", "an upsert answered no row"))
+}

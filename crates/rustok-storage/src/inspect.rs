@@ -1,0 +1,284 @@
+//! A look at a database from the outside: is it there, is its schema ours, do its walls stand, is its clock right.
+//!
+//! Nothing here changes anything: a database that is missing is not made, an old one not brought up to date.
+
+use crate::error::StoreError;
+use crate::migrate;
+use crate::store::{DatabaseUrl, Store};
+use crate::tokens;
+use crate::tx::TenantTx;
+use crate::value::params;
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rustok_core::deadline::Deadline;
+use rustok_tenancy::TenantHandle;
+
+/// What is found where a database should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// There is no such file.
+    Missing,
+    /// It can be reached and is empty.
+    Empty,
+    /// It has the schema of this number.
+    Number(i64),
+}
+
+/// Which schema the database has.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] and [`StoreError::Setup`] when it cannot be reached or is not a database.
+pub async fn find_schema(url: &DatabaseUrl) -> Result<Schema, StoreError> {
+    let number = match url {
+        DatabaseUrl::Sqlite(path) => {
+            if !path.exists() {
+                return Ok(Schema::Missing);
+            }
+            let setup =
+                |error: rusqlite::Error| StoreError::Setup(format!("cannot read {}: {error}", path.display()));
+            let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(setup)?;
+            let history = "SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'";
+            let history = conn.query_row(history, [], |_| Ok(())).optional().map_err(setup)?;
+            let newest = "SELECT coalesce(max(number), 0) FROM schema_migrations";
+            history.map(|()| conn.query_row(newest, [], |row| row.get(0)).map_err(setup)).transpose()?
+        }
+        DatabaseUrl::Postgres(config) => migrate::find_postgres_schema(config).await?,
+    };
+    Ok(number.filter(|number| *number > 0).map_or(Schema::Empty, Schema::Number))
+}
+
+impl Store {
+    /// What the database's clock says.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn database_time(&self, deadline: Deadline) -> Result<Timestamp, StoreError> {
+        let mut tx = self.platform_read(deadline).await?;
+        let sql = if tx.db.is_postgres() {
+            "SELECT clock_timestamp() AS now"
+        } else {
+            // In microseconds, as all times are kept.
+            "SELECT CAST(unixepoch('subsec') * 1000000 AS integer) AS now"
+        };
+        let now = tx.db.fetch_optional("clock", sql, &[], |row| row.get("now")).await?;
+        now.ok_or_else(|| StoreError::inconsistent("clock", "now", "no answer"))
+    }
+
+    /// What is wrong with the walls between tenants; empty when they stand. `nobody` is a tenant that does not exist:
+    /// it must see nothing.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn find_isolation_faults(
+        &self,
+        nobody: TenantHandle,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut tx = self.read(nobody, deadline).await?;
+        let mut faults = Vec::new();
+        if !tokens::list_tokens(&mut tx).await?.is_empty() {
+            faults.push("a tenant that does not exist has tokens".to_owned());
+        }
+        if tx.db.is_postgres() {
+            faults.extend(role_faults(&mut tx).await?);
+            faults.extend(table_faults(&mut tx).await?);
+        }
+        Ok(faults)
+    }
+
+    /// What SQLite finds damaged in its file, at most ten things; always empty on PostgreSQL, which checks as it reads.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn find_damage(&self, deadline: Deadline) -> Result<Vec<String>, StoreError> {
+        let mut tx = self.platform_read(deadline).await?;
+        if tx.db.is_postgres() {
+            return Ok(Vec::new());
+        }
+        let check = "SELECT quick_check AS finding FROM pragma_quick_check(10) WHERE quick_check <> 'ok'";
+        let mut damage = tx.db.fetch("sqlite", check, &[], |row| row.get::<String>("finding")).await?;
+        let keys = "SELECT DISTINCT \"table\" AS name FROM pragma_foreign_key_check LIMIT 10";
+        let keys = tx.db.fetch("sqlite", keys, &[], |row| row.get::<String>("name")).await?;
+        damage.extend(keys.into_iter().map(|table| format!("rows of {table} point to rows that are not there")));
+        Ok(damage)
+    }
+}
+
+/// What the two roles may do that they must not.
+async fn role_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
+    let mut faults = Vec::new();
+    let current = "SELECT current_user::text AS role";
+    let role = tx.db.fetch_optional("pg_roles", current, &[], |row| row.get::<String>("role")).await?;
+    if role.as_deref() != Some("rustok_app") {
+        faults.push(format!("tenant data is read as {}, not as rustok_app", role.unwrap_or_default()));
+    }
+    let sql = "SELECT r.rolname::text AS role, r.rolsuper AS superuser, r.rolbypassrls AS bypasses, \
+               r.rolcanlogin AS logs_in, \
+               EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid) AS is_member, \
+               EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass \
+                       AND d.refobjid = r.oid AND d.deptype = 'o') AS owns \
+               FROM pg_roles r WHERE r.rolname IN ('rustok_app', 'rustok_platform') ORDER BY r.rolname";
+    let roles = tx
+        .db
+        .fetch("pg_roles", sql, &[], |row| {
+            let role: String = row.get("role")?;
+            let mut found = Vec::new();
+            for (column, does) in [
+                ("superuser", "is a superuser"),
+                ("bypasses", "bypasses row security"),
+                ("logs_in", "can log in"),
+                ("is_member", "is a member of another role"),
+                ("owns", "owns something"),
+            ] {
+                if row.get(column)? {
+                    found.push(format!("the role {role} {does}"));
+                }
+            }
+            Ok(found)
+        })
+        .await?;
+    if roles.len() < 2 {
+        faults.push("the roles rustok_app and rustok_platform are not both there".to_owned());
+    }
+    faults.extend(roles.into_iter().flatten());
+    Ok(faults)
+}
+
+/// Tables that the application may touch and that row security does not guard, and rows that nobody can see.
+async fn table_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
+    // A view is guarded when it reads with the rights of who asks.
+    let sql = "SELECT quote_ident(c.relname) AS name, has_table_privilege(c.oid, 'SELECT') AS readable, \
+               c.relrowsecurity OR coalesce(c.reloptions @> ARRAY['security_invoker=true'], false) AS enabled, \
+               c.relforcerowsecurity OR c.relkind = 'v' AS forced \
+               FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+               AND c.relnamespace = 'public'::regnamespace \
+               AND has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE') ORDER BY c.relname";
+    let tables = tx
+        .db
+        .fetch("pg_class", sql, params![], |row| {
+            let name: String = row.get("name")?;
+            Ok((name, row.get::<bool>("enabled")?, row.get::<bool>("forced")?, row.get::<bool>("readable")?))
+        })
+        .await?;
+    let mut faults = Vec::new();
+    if tables.is_empty() {
+        faults.push("rustok_app may read no table at all".to_owned());
+    }
+    for (name, enabled, forced, readable) in tables {
+        if !enabled {
+            faults.push(format!("row security is off on {name}"));
+        } else if !forced {
+            faults.push(format!("row security is not forced on {name}"));
+        }
+        if readable {
+            let any = format!("SELECT true AS found FROM {name} LIMIT 1");
+            if tx.db.fetch_optional("pg_class", &any, &[], |row| row.get::<bool>("found")).await?.is_some() {
+                faults.push(format!("a tenant that does not exist sees rows of {name}"));
+            }
+        }
+    }
+    Ok(faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{config, id, now, open, soon, tenant};
+    use rustok_core::ids::TenantId;
+    use rustok_test_support::{TestDatabase, both_databases};
+    use tokio_postgres::NoTls;
+
+    fn nobody() -> TenantHandle {
+        TenantHandle::for_due_work(TenantId::from_uuid(id(999)))
+    }
+
+    both_databases! {
+        async fn a_sound_database_has_no_faults(db) {
+            let store = open(&db).await;
+            let shop = tenant(&store, 1, "shop1").await;
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let author = params![shop.tenant_id(), id(1), "a", "a", now()];
+            let sql = "INSERT INTO authors (tenant_id, id, login, display_name, created_at) VALUES ($1, $2, $3, $4, $5)";
+            tx.db.execute_one("authors", sql, author).await.unwrap();
+            tx.commit().await.unwrap();
+
+            assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Number(crate::latest_schema()));
+            assert_eq!(store.find_isolation_faults(nobody(), soon()).await.unwrap(), [""; 0]);
+            assert_eq!(store.find_damage(soon()).await.unwrap(), [""; 0]);
+            let year = 60 * 60 * 24 * 365;
+            let time = store.database_time(soon()).await.unwrap().as_second();
+            assert!(time > now().as_second() - 3 * year && time < now().as_second() + 50 * year, "{time}");
+        }
+    }
+
+    #[tokio::test]
+    async fn looking_makes_nothing() {
+        let db = TestDatabase::sqlite();
+        assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Missing);
+        assert!(!db.path().exists());
+        std::fs::write(db.path(), "").unwrap();
+        assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Empty);
+        std::fs::write(db.path(), "this is no database, only some text that is long enough").unwrap();
+        find_schema(&config(&db).url).await.unwrap_err();
+        let db = TestDatabase::postgres_empty().await;
+        assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Empty);
+        assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Empty);
+    }
+
+    #[tokio::test]
+    async fn every_breach_of_the_walls_is_told() {
+        let db = TestDatabase::postgres().await;
+        let store = open(&db).await;
+        tenant(&store, 1, "shop1").await;
+        let (root, connection) = tokio_postgres::connect(db.superuser_url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        for (breach, repair, told) in [
+            (
+                "ALTER TABLE authors NO FORCE ROW LEVEL SECURITY",
+                "ALTER TABLE authors FORCE ROW LEVEL SECURITY",
+                "row security is not forced on authors",
+            ),
+            (
+                "ALTER TABLE orders DISABLE ROW LEVEL SECURITY",
+                "ALTER TABLE orders ENABLE ROW LEVEL SECURITY",
+                "row security is off on orders",
+            ),
+            (
+                "CREATE TABLE leak (n int); INSERT INTO leak VALUES (1); GRANT SELECT ON leak TO rustok_app",
+                "DROP TABLE leak",
+                "row security is off on leak, a tenant that does not exist sees rows of leak",
+            ),
+            (
+                "CREATE TABLE owned (n int); ALTER TABLE owned OWNER TO rustok_platform",
+                "DROP TABLE owned",
+                "the role rustok_platform owns something",
+            ),
+            (
+                "CREATE VIEW window AS SELECT slug FROM tenants; GRANT SELECT ON window TO rustok_app",
+                "DROP VIEW window",
+                "row security is off on window, a tenant that does not exist sees rows of window",
+            ),
+        ] {
+            let breach = breach.replace("window", "shop_window");
+            root.batch_execute(&breach).await.unwrap();
+            let faults = store.find_isolation_faults(nobody(), soon()).await.unwrap().join(", ");
+            root.batch_execute(&repair.replace("window", "shop_window")).await.unwrap();
+            assert_eq!(faults, told.replace("window", "shop_window"));
+        }
+        assert_eq!(store.find_isolation_faults(nobody(), soon()).await.unwrap(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn damage_is_told() {
+        let db = TestDatabase::sqlite();
+        let store = open(&db).await;
+        let raw = Connection::open(db.path()).unwrap();
+        raw.execute_batch(
+            "PRAGMA foreign_keys = OFF; \
+             INSERT INTO authors VALUES (x'00000000000000000000000000000001', x'00', 'x', 'x', 0)",
+        )
+        .unwrap();
+        let damage = store.find_damage(soon()).await.unwrap();
+        assert_eq!(damage, ["rows of authors point to rows that are not there"]);
+    }
+}

@@ -1,0 +1,334 @@
+//! Any node, in any status, as the administration sees it: the working revision of one locale and what belongs to it.
+//!
+//! One node or a page of them takes the same four statements. Never call this for the public: see [`super::public`].
+
+use super::{
+    FiledTerm, NODE_COLUMNS, NODES, NodeDetail, REVISIONS, StoredNode, TRANSLATIONS, TranslationState, node_row,
+    parsed, parsed_optional,
+};
+use crate::authors;
+use crate::error::StoreError;
+use crate::row::Row;
+use crate::terms;
+use crate::tx::TenantTx;
+use crate::value::{Value, pad, params, placeholders};
+use rustok_content::{Author, Locale, NodeKind, NodeStatus, Revision, Translation};
+use rustok_core::clock::Timestamp;
+use rustok_core::ids::{NodeId, TermId};
+use rustok_core::page::{Limit, Page};
+use std::collections::HashMap;
+
+/// Which nodes a list has.
+#[derive(Debug, Clone, Default)]
+pub struct NodeFilter {
+    /// Only those in this status.
+    pub status: Option<NodeStatus>,
+    /// Only those of this kind.
+    pub kind: Option<NodeKind>,
+    /// Only those with this in a working title, in the form of `node_translations.title_search`.
+    pub title: Option<String>,
+    /// Only those that changed at or after this.
+    pub updated_after: Option<Timestamp>,
+    /// Only those that changed before this.
+    pub updated_before: Option<Timestamp>,
+    /// Those that were deleted, instead of those in use.
+    pub deleted: bool,
+}
+
+/// Which locale of a node is shown.
+#[derive(Debug, Clone, Copy)]
+pub enum ShownLocale<'a> {
+    /// The first of these that it has; none of them, then its first one.
+    FirstOf(&'a [Locale]),
+    /// This one; without it the node is not found.
+    Exactly(Locale),
+}
+
+impl ShownLocale<'_> {
+    fn choose(self, translations: &[TranslationState]) -> Option<&TranslationState> {
+        let has = |locale: Locale| translations.iter().find(|translation| translation.locale == locale);
+        match self {
+            Self::Exactly(locale) => has(locale),
+            Self::FirstOf(chain) => chain.iter().find_map(|locale| has(*locale)).or_else(|| translations.first()),
+        }
+    }
+}
+
+/// A node, deleted or not, and its author.
+type Head = (StoredNode, Author);
+
+fn head(row: &Row<'_>) -> Result<Head, StoreError> {
+    Ok((node_row(row)?, authors::author(row)?))
+}
+
+/// A node with this id, whether it is deleted or not; `None` also when it has no translation as `shown` wants it.
+///
+/// # Errors
+/// Those of the database, and a row that cannot be.
+pub async fn find_node(
+    tx: &mut TenantTx,
+    id: NodeId,
+    shown: ShownLocale<'_>,
+) -> Result<Option<NodeDetail>, StoreError> {
+    let sql = format!(
+        "SELECT {NODE_COLUMNS}, {} FROM nodes n JOIN authors a ON a.tenant_id = n.tenant_id AND a.id = n.author_id \
+         WHERE n.tenant_id = $1 AND n.id = $2",
+        authors::COLUMNS
+    );
+    let heads = tx.db.fetch(NODES, &sql, params![tx.tenant, id], head).await?;
+    Ok(complete(tx, heads, shown).await?.pop())
+}
+
+/// Whether there is such a node and it is in use.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_in_use(tx: &mut TenantTx, id: NodeId) -> Result<bool, StoreError> {
+    let sql = "SELECT id FROM nodes WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
+    Ok(!tx.db.fetch(NODES, sql, params![tx.tenant, id], |_| Ok(())).await?.is_empty())
+}
+
+/// A page of nodes, newest first.
+///
+/// # Errors
+/// Those of the database, and a row that cannot be.
+pub async fn list_nodes(
+    tx: &mut TenantTx,
+    filter: &NodeFilter,
+    chain: &[Locale],
+    after: Option<NodeId>,
+    limit: Limit,
+) -> Result<Page<NodeDetail>, StoreError> {
+    let mut values = params![tx.tenant, limit.plus_one()].to_vec();
+    let conditions = conditions(filter, after, &mut values);
+    let sql = format!(
+        "SELECT {NODE_COLUMNS}, {} FROM nodes n JOIN authors a ON a.tenant_id = n.tenant_id AND a.id = n.author_id \
+         WHERE n.tenant_id = $1{conditions} ORDER BY n.id DESC LIMIT $2",
+        authors::COLUMNS
+    );
+    let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
+    let Page { items, next_cursor } = Page::cut(heads, limit, |(node, _)| node.any().id());
+    Ok(Page { items: complete(tx, items, ShownLocale::FirstOf(chain)).await?, next_cursor })
+}
+
+fn conditions<'a>(filter: &'a NodeFilter, after: Option<NodeId>, values: &mut Vec<Value<'a>>) -> String {
+    let mut sql = String::from(if filter.deleted { " AND n.deleted_at IS NOT NULL" } else { " AND n.deleted_at IS NULL" });
+    let mut add = |condition: &str, value: Value<'a>| {
+        values.push(value);
+        sql.push_str(" AND ");
+        sql.push_str(&condition.replace('?', &format!("${}", values.len())));
+    };
+    if let Some(status) = filter.status {
+        add("n.status = ?", status.as_str().into());
+    }
+    if let Some(kind) = &filter.kind {
+        add("n.kind = ?", kind.as_str().into());
+    }
+    if let Some(from) = filter.updated_after {
+        add("n.updated_at >= ?", from.into());
+    }
+    if let Some(before) = filter.updated_before {
+        add("n.updated_at < ?", before.into());
+    }
+    if let Some(title) = &filter.title {
+        add(
+            "EXISTS (SELECT 1 FROM node_translations t WHERE t.tenant_id = n.tenant_id AND t.node_id = n.id \
+             AND t.title_search LIKE ? ESCAPE '\\')",
+            contains(title).into(),
+        );
+    }
+    if let Some(after) = after {
+        add("n.id < ?", after.into());
+    }
+    sql
+}
+
+/// The pattern of LIKE for texts that contain `text`.
+fn contains(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// Adds what belongs to the nodes, in three statements for all of them.
+async fn complete(
+    tx: &mut TenantTx,
+    heads: Vec<Head>,
+    shown: ShownLocale<'_>,
+) -> Result<Vec<NodeDetail>, StoreError> {
+    if heads.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<NodeId> = heads.iter().map(|(node, _)| node.any().id()).collect();
+    let mut translations = translations(tx, &ids).await?;
+    let mut chosen = Vec::with_capacity(ids.len());
+    for id in &ids {
+        let translations = translations.get(id).map_or(&[][..], Vec::as_slice);
+        chosen.extend(shown.choose(translations).map(|state| (*id, state.locale, state.working_revision)));
+    }
+    let mut revisions = revisions(tx, &chosen).await?;
+    let mut terms = filed_terms(tx, &ids).await?;
+    let mut details = Vec::with_capacity(heads.len());
+    for (node, author) in heads {
+        let id = node.any().id();
+        // Without a translation as it was wanted there is nothing to show of the node.
+        if let Some(shown) = revisions.remove(&id) {
+            details.push(NodeDetail {
+                node,
+                author,
+                translations: translations.remove(&id).unwrap_or_default(),
+                shown,
+                terms: terms.remove(&id).unwrap_or_default(),
+            });
+        }
+    }
+    Ok(details)
+}
+
+fn id_list(ids: &[NodeId]) -> Vec<Value<'static>> {
+    let mut values: Vec<Value<'_>> = ids.iter().map(|id| (*id).into()).collect();
+    pad(&mut values);
+    values
+}
+
+fn grouped<T>(rows: Vec<(NodeId, T)>) -> HashMap<NodeId, Vec<T>> {
+    let mut groups: HashMap<NodeId, Vec<T>> = HashMap::new();
+    for (id, item) in rows {
+        groups.entry(id).or_default().push(item);
+    }
+    groups
+}
+
+async fn translations(
+    tx: &mut TenantTx,
+    ids: &[NodeId],
+) -> Result<HashMap<NodeId, Vec<TranslationState>>, StoreError> {
+    let mut list = id_list(ids);
+    let sql = format!(
+        "SELECT node_id, locale, slug, working_revision, published_slug, published_revision FROM node_translations \
+         WHERE tenant_id = $1 AND node_id IN ({}) ORDER BY node_id, locale",
+        placeholders(2, list.len())
+    );
+    let mut values = params![tx.tenant].to_vec();
+    values.append(&mut list);
+    let rows = tx
+        .db
+        .fetch(TRANSLATIONS, &sql, &values, |row| {
+            let state = TranslationState {
+                locale: parsed(row, "locale")?,
+                slug: parsed_optional(row, "slug")?,
+                working_revision: row.get("working_revision")?,
+                published_slug: parsed_optional(row, "published_slug")?,
+                published_revision: row.get("published_revision")?,
+            };
+            Ok((row.get::<NodeId>("node_id")?, state))
+        })
+        .await?;
+    Ok(grouped(rows))
+}
+
+/// The saves that were chosen, one for each node at most.
+async fn revisions(
+    tx: &mut TenantTx,
+    chosen: &[(NodeId, Locale, i64)],
+) -> Result<HashMap<NodeId, Revision>, StoreError> {
+    let Some(last) = chosen.last() else { return Ok(HashMap::new()) };
+    let mut values = params![tx.tenant].to_vec();
+    let mut list = Vec::new();
+    let padding = std::iter::repeat_n(last, chosen.len().next_power_of_two() - chosen.len());
+    for (id, locale, revision) in chosen.iter().chain(padding) {
+        let start = values.len();
+        list.push(format!("(${}::uuid, ${}::text, ${}::bigint)", start + 1, start + 2, start + 3));
+        values.extend([(*id).into(), Value::from(locale.as_str()), (*revision).into()]);
+    }
+    let sql = format!(
+        "SELECT tenant_id, node_id, revision, locale, title, slug, excerpt, body, format, body_html, actor, created_at \
+         FROM node_revisions WHERE tenant_id = $1 AND (node_id, locale, revision) IN (VALUES {})",
+        list.join(", ")
+    );
+    let rows = tx.db.fetch(REVISIONS, &sql, &values, revision).await?;
+    Ok(rows.into_iter().map(|revision| (revision.node_id, revision)).collect())
+}
+
+fn revision(row: &Row<'_>) -> Result<Revision, StoreError> {
+    Ok(Revision {
+        tenant_id: row.get("tenant_id")?,
+        node_id: row.get("node_id")?,
+        revision: row.get("revision")?,
+        locale: parsed(row, "locale")?,
+        actor: row.get("actor")?,
+        created_at: row.get("created_at")?,
+        translation: Translation {
+            title: row.get("title")?,
+            slug: parsed(row, "slug")?,
+            excerpt: row.get("excerpt")?,
+            body: row.get("body")?,
+            format: parsed(row, "format")?,
+            body_html: row.get("body_html")?,
+        },
+    })
+}
+
+async fn filed_terms(tx: &mut TenantTx, ids: &[NodeId]) -> Result<HashMap<NodeId, Vec<FiledTerm>>, StoreError> {
+    let mut list = id_list(ids);
+    let sql = format!(
+        "SELECT f.node_id, {}, p.slug AS parent_slug FROM node_terms f \
+         JOIN terms m ON m.tenant_id = f.tenant_id AND m.id = f.term_id \
+         LEFT JOIN terms p ON p.tenant_id = m.tenant_id AND p.id = m.parent_id \
+         WHERE f.tenant_id = $1 AND f.node_id IN ({}) ORDER BY m.taxonomy, m.slug",
+        terms::COLUMNS,
+        placeholders(2, list.len())
+    );
+    let mut values = params![tx.tenant].to_vec();
+    values.append(&mut list);
+    let rows = tx
+        .db
+        .fetch("terms", &sql, &values, |row| {
+            let term = FiledTerm { term: terms::term(row)?, parent_slug: parsed_optional(row, "parent_slug")? };
+            Ok((row.get::<NodeId>("node_id")?, term))
+        })
+        .await?;
+    Ok(grouped(rows))
+}
+
+/// The ids of the terms that a node is filed under, in their order.
+#[must_use]
+pub fn term_ids(terms: &[FiledTerm]) -> Vec<TermId> {
+    let mut ids: Vec<TermId> = terms.iter().map(|filed| filed.term.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_searched_for_is_no_pattern() {
+        assert_eq!(contains("50%_\\"), "%50\\%\\_\\\\%");
+    }
+
+    #[test]
+    fn the_shown_locale_is_the_first_of_the_chain_or_the_first_there_is() {
+        let of = |tag: &str| Locale::parse(tag).unwrap();
+        let state = |tag| TranslationState {
+            locale: of(tag),
+            slug: None,
+            working_revision: 1,
+            published_slug: None,
+            published_revision: None,
+        };
+        let states = [state("de"), state("ru")];
+        let chosen = |shown: ShownLocale<'_>| shown.choose(&states).map(|state| state.locale.to_string());
+        assert_eq!(chosen(ShownLocale::FirstOf(&[of("en"), of("ru")])).as_deref(), Some("ru"));
+        assert_eq!(chosen(ShownLocale::FirstOf(&[of("en")])).as_deref(), Some("de"));
+        assert_eq!(chosen(ShownLocale::Exactly(of("en"))), None);
+    }
+}

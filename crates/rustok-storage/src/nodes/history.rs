@@ -1,0 +1,69 @@
+//! What happened to a node: one row for each version, never changed.
+
+use super::HISTORY;
+use crate::error::StoreError;
+use crate::tx::{Statement, TenantTx};
+use crate::value::params;
+use rustok_core::clock::Timestamp;
+use rustok_core::ids::{NodeId, TenantId};
+
+/// One change of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeHistoryEntry {
+    /// The version that it made.
+    pub version: i64,
+    /// What was done: `create`, `update`, `publish`, ...
+    pub transition: String,
+    /// The status before; none at the creation.
+    pub from_status: Option<String>,
+    /// The status after.
+    pub to_status: String,
+    /// Who did it.
+    pub actor: String,
+    /// Why, if that was said.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The write of one entry.
+pub(super) fn insert<'a>(tenant: TenantId, node: NodeId, entry: &'a NodeHistoryEntry) -> Statement<'a> {
+    Statement::one(
+        HISTORY,
+        "INSERT INTO node_history (tenant_id, node_id, version, transition, from_status, to_status, actor, reason, at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        params![
+            tenant,
+            node,
+            entry.version,
+            &entry.transition,
+            entry.from_status.as_deref(),
+            &entry.to_status,
+            &entry.actor,
+            entry.reason.as_deref(),
+            entry.at
+        ],
+    )
+}
+
+/// The whole history of a node, oldest first; empty when there is no such node.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_history(tx: &mut TenantTx, node: NodeId) -> Result<Vec<NodeHistoryEntry>, StoreError> {
+    let sql = "SELECT version, transition, from_status, to_status, actor, reason, at FROM node_history \
+               WHERE tenant_id = $1 AND node_id = $2 ORDER BY version";
+    tx.db
+        .fetch(HISTORY, sql, params![tx.tenant, node], |row| {
+            Ok(NodeHistoryEntry {
+                version: row.get("version")?,
+                transition: row.get("transition")?,
+                from_status: row.get("from_status")?,
+                to_status: row.get("to_status")?,
+                actor: row.get("actor")?,
+                reason: row.get("reason")?,
+                at: row.get("at")?,
+            })
+        })
+        .await
+}

@@ -1,0 +1,215 @@
+//! The only way to change a node: its row by compare-and-swap, the new revision, the addresses, the terms, the history
+//! and the events, in one flight.
+
+use super::history::{self, NodeHistoryEntry};
+use super::{NODE_TERMS, NODES, REVISIONS, StoredNode, TRANSLATIONS};
+use crate::error::StoreError;
+use crate::outbox;
+use crate::tx::{Expect, Statement, TenantTx};
+use crate::value::params;
+use rustok_content::{Locale, NodeRow, NodeStatus, Revision, Slug};
+use rustok_core::ids::{NodeId, TenantId, TermId};
+use rustok_events::Event;
+
+/// A new revision, and its title in the form that searches are compared with.
+#[derive(Debug, Clone, Copy)]
+pub struct SavedText<'a> {
+    /// The revision.
+    pub revision: &'a Revision,
+    /// See `node_translations.title_search`.
+    pub title_search: &'a str,
+}
+
+/// What happens to the addresses of all locales.
+#[derive(Debug, Clone, Copy)]
+pub enum Addresses<'a> {
+    /// The working revisions and their addresses go live.
+    Publish,
+    /// Nothing is live any more.
+    Unpublish,
+    /// All of them become free: the node is deleted.
+    Release,
+    /// The node takes these again.
+    Take(&'a [(Locale, Slug)]),
+}
+
+/// Everything that belongs to one change.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeSave<'a> {
+    /// Status and version that the change is based on; none for a new node.
+    pub before: Option<(NodeStatus, i64)>,
+    /// The node after it.
+    pub after: &'a StoredNode,
+    /// The text that was saved, if any was.
+    pub text: Option<SavedText<'a>>,
+    /// What happens to the addresses, in this order, after the text is saved.
+    pub addresses: &'a [Addresses<'a>],
+    /// The node's terms from now on, if they change.
+    pub terms: Option<&'a [TermId]>,
+    /// One entry for each version that the change makes.
+    pub history: &'a [NodeHistoryEntry],
+    /// What is told to others.
+    pub events: &'a [Event],
+}
+
+/// Makes a change durable with the transaction.
+///
+/// # Errors
+/// [`StoreError::Stale`] when somebody else changed the node meanwhile, [`StoreError::Taken`] with
+/// `node_translations(slug,locale)` or `node_translations(published_slug,locale)`.
+pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreError> {
+    let tenant = tx.tenant;
+    let row = save.after.to_row();
+    let mut statements = vec![match save.before {
+        None => insert_node(tenant, &row),
+        Some((status, version)) => update_node(tenant, &row, status, version),
+    }];
+    if let Some(text) = save.text {
+        statements.push(insert_revision(tenant, text.revision));
+        statements.push(point_to_revision(tenant, text));
+    }
+    for addresses in save.addresses {
+        move_addresses(tenant, row.id, *addresses, &mut statements);
+    }
+    if let Some(terms) = save.terms {
+        if save.before.is_some() {
+            statements.push(Statement {
+                table: NODE_TERMS,
+                sql: "DELETE FROM node_terms WHERE tenant_id = $1 AND node_id = $2",
+                params: params![tenant, row.id].to_vec(),
+                expect: Expect::Any,
+            });
+        }
+        statements.extend(terms.iter().map(|term| {
+            let sql = "INSERT INTO node_terms (tenant_id, node_id, term_id) VALUES ($1, $2, $3)";
+            Statement::one(NODE_TERMS, sql, params![tenant, row.id, *term])
+        }));
+    }
+    statements.extend(save.history.iter().map(|entry| history::insert(tenant, row.id, entry)));
+    statements.extend(save.events.iter().map(|event| outbox::insert_event(tenant, event)));
+    tx.db.execute_all(&statements).await
+}
+
+fn insert_node(tenant: TenantId, row: &NodeRow) -> Statement<'_> {
+    Statement::one(
+        NODES,
+        "INSERT INTO nodes (tenant_id, id, kind, status, author_id, created_at, updated_at, published_at, archived_at, \
+         archive_reason, deleted_at, working_revision, published_revision, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        params![
+            tenant,
+            row.id,
+            &row.kind,
+            &row.status,
+            row.author_id,
+            row.created_at,
+            row.updated_at,
+            row.published_at,
+            row.archived_at,
+            row.archive_reason.as_deref(),
+            row.deleted_at,
+            row.working_revision,
+            row.published_revision,
+            row.version
+        ],
+    )
+}
+
+fn update_node(tenant: TenantId, row: &NodeRow, status: NodeStatus, version: i64) -> Statement<'_> {
+    Statement::one(
+        NODES,
+        "UPDATE nodes SET kind = $3, status = $4, author_id = $5, updated_at = $6, published_at = $7, \
+         archived_at = $8, archive_reason = $9, deleted_at = $10, working_revision = $11, published_revision = $12, \
+         version = $13 WHERE tenant_id = $1 AND id = $2 AND status = $14 AND version = $15",
+        params![
+            tenant,
+            row.id,
+            &row.kind,
+            &row.status,
+            row.author_id,
+            row.updated_at,
+            row.published_at,
+            row.archived_at,
+            row.archive_reason.as_deref(),
+            row.deleted_at,
+            row.working_revision,
+            row.published_revision,
+            row.version,
+            status.as_str(),
+            version
+        ],
+    )
+}
+
+fn insert_revision(tenant: TenantId, revision: &Revision) -> Statement<'_> {
+    let text = &revision.translation;
+    Statement::one(
+        REVISIONS,
+        "INSERT INTO node_revisions (tenant_id, node_id, revision, locale, title, slug, excerpt, body, format, \
+         body_html, actor, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        params![
+            tenant,
+            revision.node_id,
+            revision.revision,
+            revision.locale.as_str(),
+            &text.title,
+            text.slug.as_str(),
+            &text.excerpt,
+            &text.body,
+            text.format.as_str(),
+            &text.body_html,
+            &revision.actor,
+            revision.created_at
+        ],
+    )
+}
+
+fn point_to_revision<'a>(tenant: TenantId, text: SavedText<'a>) -> Statement<'a> {
+    let revision = text.revision;
+    Statement::one(
+        TRANSLATIONS,
+        "INSERT INTO node_translations (tenant_id, node_id, locale, slug, title_search, working_revision) \
+         VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (tenant_id, node_id, locale) DO UPDATE SET slug = excluded.slug, \
+         title_search = excluded.title_search, working_revision = excluded.working_revision",
+        params![
+            tenant,
+            revision.node_id,
+            revision.locale.as_str(),
+            revision.translation.slug.as_str(),
+            text.title_search,
+            revision.revision
+        ],
+    )
+}
+
+fn move_addresses<'a>(
+    tenant: TenantId,
+    node: NodeId,
+    addresses: Addresses<'a>,
+    statements: &mut Vec<Statement<'a>>,
+) {
+    let sql = match addresses {
+        Addresses::Publish => {
+            "UPDATE node_translations SET published_slug = slug, published_revision = working_revision \
+             WHERE tenant_id = $1 AND node_id = $2"
+        }
+        Addresses::Unpublish => {
+            "UPDATE node_translations SET published_slug = NULL, published_revision = NULL \
+             WHERE tenant_id = $1 AND node_id = $2"
+        }
+        Addresses::Release => {
+            "UPDATE node_translations SET slug = NULL, published_slug = NULL, published_revision = NULL \
+             WHERE tenant_id = $1 AND node_id = $2"
+        }
+        Addresses::Take(slugs) => {
+            let sql = "UPDATE node_translations SET slug = $4 WHERE tenant_id = $1 AND node_id = $2 AND locale = $3";
+            statements.extend(slugs.iter().map(|(locale, slug)| {
+                Statement::one(TRANSLATIONS, sql, params![tenant, node, locale.as_str(), slug.as_str()])
+            }));
+            return;
+        }
+    };
+    let params = params![tenant, node].to_vec();
+    statements.push(Statement { table: TRANSLATIONS, sql, params, expect: Expect::Any });
+}

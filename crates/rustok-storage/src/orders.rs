@@ -1,0 +1,57 @@
+//! Orders with their lines, payments, refunds, fulfilments and history.
+//!
+//! A row leaves this room as an [`OrderRow`], which only `AnyOrder`'s fallible conversion makes an order of. Every
+//! save is one flight of writes: the order by compare-and-swap, its history, its event, its stock, its due work.
+
+mod change;
+mod expiry;
+mod history;
+mod list;
+mod place;
+mod row;
+
+pub use change::{OrderChange, save_change};
+pub use expiry::{delete_expiry, postpone_expiry};
+pub use history::{OrderHistory, list_history};
+pub use list::{OrderFilter, list_orders};
+pub use place::{NewOrder, insert_order};
+pub use row::StoredOrder;
+
+use crate::error::StoreError;
+use crate::tx::TenantTx;
+use crate::value::params;
+use rustok_core::ids::OrderId;
+
+pub(crate) const ORDERS: &str = "orders";
+
+/// The order with this id and all that belongs to it: one statement.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<StoredOrder>, StoreError> {
+    let sql = format!(
+        "SELECT {}, {} FROM orders o {} \
+         LEFT JOIN order_lines l ON l.tenant_id = o.tenant_id AND l.order_id = o.id \
+         WHERE o.tenant_id = $1 AND o.id = $2 ORDER BY l.position",
+        row::HEAD,
+        row::LINE,
+        row::JOINS
+    );
+    let params = params![tx.tenant, id];
+    let rows = tx.db.fetch(ORDERS, &sql, params, |row| {
+        let line = row::line(row)?;
+        // The head stands in every row and is read from the first one.
+        let head = if line.as_ref().is_none_or(|(position, _)| *position == 0) { Some(row::head(row)?) } else { None };
+        Ok((head, line))
+    });
+    let mut order = None;
+    let mut lines = Vec::new();
+    for (head, line) in rows.await? {
+        order = order.or(head);
+        lines.extend(line.map(|(_, line)| line));
+    }
+    Ok(order.map(|mut order: StoredOrder| {
+        order.row.lines = lines;
+        order
+    }))
+}

@@ -1,0 +1,132 @@
+//! Saving a transition: compare-and-swap on status and version, with all that follows from it, in one flight.
+
+use super::ORDERS;
+use super::expiry::delete_expiry_write;
+use super::history;
+use crate::error::StoreError;
+use crate::outbox::insert_event;
+use crate::reservations::{Mover, Movement};
+use crate::tx::{Statement, TenantTx};
+use crate::value::Value;
+use rustok_commerce::{OrderRow, OrderStatus};
+use rustok_core::ids::TenantId;
+use rustok_events::Event;
+
+/// A transition that was made and is to be saved.
+#[derive(Debug, Clone, Copy)]
+pub struct OrderChange<'a> {
+    /// The status before.
+    pub from: OrderStatus,
+    /// The transition's name.
+    pub transition: &'static str,
+    /// The order after; its version is one more than before.
+    pub row: &'a OrderRow,
+    /// Who did it, in the stable text form.
+    pub actor: &'a str,
+    /// What goes back to counted stock, sorted by variant.
+    pub returned: &'a [Movement],
+    /// The event that tells of it.
+    pub event: &'a Event,
+}
+
+/// Saves a transition with its payment, refund or fulfilment, its history and its event, gives stock back, and forgets
+/// the due work of an order that is not pending any more.
+///
+/// # Errors
+/// [`StoreError::Stale`] when somebody else changed the order since it was read; nothing is saved then.
+pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<(), StoreError> {
+    let tenant = tx.tenant;
+    let OrderChange { from, transition, row, actor, .. } = *change;
+    let mover = Mover { tenant, order: row.id, actor, now: row.updated_at };
+    let mut writes = Vec::with_capacity(5 + change.returned.len() * 2);
+    // The order's row points at it, so it comes first. Who loses a race changes nothing here either.
+    writes.extend(insert_side(tenant, row));
+    writes.push(swap(tenant, from, row));
+    writes.push(history::insert_step(tenant, row, transition, Some(from), actor));
+    if from == OrderStatus::Pending {
+        writes.push(delete_expiry_write(tenant, row.id));
+    }
+    writes.push(insert_event(tenant, change.event));
+    writes.extend(mover.give_back(change.returned));
+    tx.db.execute_all(&writes).await
+}
+
+fn swap(tenant: TenantId, from: OrderStatus, row: &OrderRow) -> Statement<'_> {
+    let fulfilment = row.fulfilment.as_ref();
+    Statement::one(
+        ORDERS,
+        "UPDATE orders SET status = $5, updated_at = $6, expires_at = $7, confirmed_at = $8, payment_id = $9, \
+         tracking = $10, delivered_at = $11, cancelled_at = $12, cancel_reason = $13, refund_id = $14, \
+         version = version + 1 WHERE tenant_id = $1 AND id = $2 AND status = $3 AND version = $4",
+        &[
+            tenant.into(),
+            row.id.into(),
+            from.as_str().into(),
+            (row.version - 1).into(),
+            Value::from(&row.status),
+            row.updated_at.into(),
+            row.expires_at.into(),
+            row.confirmed_at.into(),
+            row.payment.as_ref().map(|payment| payment.payment_id.as_str()).into(),
+            fulfilment.map(|fulfilment| fulfilment.tracking.as_str()).into(),
+            fulfilment.and_then(|fulfilment| fulfilment.delivered_at).into(),
+            row.cancelled_at.into(),
+            row.cancel_reason.as_ref().into(),
+            row.refund.as_ref().map(|refund| refund.refund_id.as_str()).into(),
+        ],
+    )
+}
+
+/// The row beside the order that this status brings. An order has each of them once: the second of two who want the
+/// same adds none, which the check tells.
+fn insert_side(tenant: TenantId, row: &OrderRow) -> Option<Statement<'_>> {
+    match (row.status.parse(), &row.payment, &row.fulfilment, &row.refund) {
+        (Ok(OrderStatus::Paid), Some(payment), ..) => Some(Statement::one(
+            "payments",
+            "INSERT INTO payments (tenant_id, order_id, payment_id, method, amount_minor, currency, paid_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, order_id) DO NOTHING",
+            &[
+                tenant.into(),
+                row.id.into(),
+                Value::from(&payment.payment_id),
+                Value::from(&payment.method),
+                row.total_minor.into(),
+                Value::from(&row.currency),
+                payment.paid_at.into(),
+            ],
+        )),
+        (Ok(OrderStatus::Shipped), _, Some(fulfilment), _) => Some(Statement::one(
+            "fulfilments",
+            "INSERT INTO fulfilments (tenant_id, order_id, tracking, carrier, shipped_at) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, order_id) DO NOTHING",
+            &[
+                tenant.into(),
+                row.id.into(),
+                Value::from(&fulfilment.tracking),
+                Value::from(&fulfilment.carrier),
+                fulfilment.shipped_at.into(),
+            ],
+        )),
+        (Ok(OrderStatus::Delivered), _, Some(fulfilment), _) => fulfilment.signature.as_ref().map(|signature| {
+            Statement::one(
+                "fulfilments",
+                "UPDATE fulfilments SET signature = $3 WHERE tenant_id = $1 AND order_id = $2 AND signature IS NULL",
+                &[tenant.into(), row.id.into(), signature.into()],
+            )
+        }),
+        (Ok(OrderStatus::Cancelled), _, _, Some(refund)) => Some(Statement::one(
+            "refunds",
+            "INSERT INTO refunds (tenant_id, order_id, refund_id, amount_minor, currency, refunded_at) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, order_id) DO NOTHING",
+            &[
+                tenant.into(),
+                row.id.into(),
+                Value::from(&refund.refund_id),
+                row.total_minor.into(),
+                Value::from(&row.currency),
+                refund.refunded_at.into(),
+            ],
+        )),
+        _ => None,
+    }
+}

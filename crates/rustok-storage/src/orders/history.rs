@@ -1,0 +1,77 @@
+//! Who did what to an order: one row per version, written with the change and never changed.
+
+use crate::error::StoreError;
+use crate::tx::{Statement, TenantTx};
+use crate::value::{Value, params};
+use jiff::Timestamp;
+use rustok_commerce::{OrderRow, OrderStatus};
+use rustok_core::ids::{OrderId, TenantId};
+
+const ORDER_HISTORY: &str = "order_history";
+
+/// One step in an order's life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderHistory {
+    /// The version that the order had after it.
+    pub version: i64,
+    /// `place`, or the transition's name.
+    pub transition: String,
+    /// The status before; a new order had none.
+    pub from: Option<String>,
+    /// The status after.
+    pub to: String,
+    /// Who did it, in the stable text form.
+    pub actor: String,
+    /// Why, where a reason is given.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The write that notes the step to `row`, the order as it is after it.
+pub(super) fn insert_step<'a>(
+    tenant: TenantId,
+    row: &'a OrderRow,
+    transition: &'static str,
+    from: Option<OrderStatus>,
+    actor: &'a str,
+) -> Statement<'a> {
+    Statement::one(
+        ORDER_HISTORY,
+        "INSERT INTO order_history (tenant_id, order_id, version, transition, from_status, to_status, actor, reason, \
+         at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        &[
+            tenant.into(),
+            row.id.into(),
+            row.version.into(),
+            transition.into(),
+            from.map(OrderStatus::as_str).into(),
+            Value::from(&row.status),
+            actor.into(),
+            row.cancel_reason.as_ref().into(),
+            row.updated_at.into(),
+        ],
+    )
+}
+
+/// All steps of an order, oldest first: none if there is no such order. An order has at most five.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_history(tx: &mut TenantTx, id: OrderId) -> Result<Vec<OrderHistory>, StoreError> {
+    let sql = "SELECT version, transition, from_status, to_status, actor, reason, at FROM order_history \
+               WHERE tenant_id = $1 AND order_id = $2 ORDER BY version";
+    tx.db
+        .fetch(ORDER_HISTORY, sql, params![tx.tenant, id], |row| {
+            Ok(OrderHistory {
+                version: row.get("version")?,
+                transition: row.get("transition")?,
+                from: row.get("from_status")?,
+                to: row.get("to_status")?,
+                actor: row.get("actor")?,
+                reason: row.get("reason")?,
+                at: row.get("at")?,
+            })
+        })
+        .await
+}

@@ -1,0 +1,105 @@
+//! Saving a new order.
+//!
+//! Round trips on PostgreSQL when an order is placed, of which four are allowed:
+//!
+//! 1. `BEGIN` with [`read_shelf`](crate::reservations::read_shelf);
+//! 2. [`upsert_customer`](crate::customers::upsert_customer), for an address that is new to the shop only;
+//! 3. [`insert_order`]: all writes in one flight (orders of more than eight counted lines take one more for every
+//!    ten lines);
+//! 4. `COMMIT`.
+//!
+//! Stock comes last in the flight, so that its row locks are held no longer than that and the commit. A request with
+//! an `Idempotency-Key` pays three more: the key's lock, the look for its answer, and keeping the new one.
+
+use super::ORDERS;
+use super::history;
+use crate::error::StoreError;
+use crate::outbox::{insert_event, insert_job};
+use crate::reservations::{Mover, Movement};
+use crate::tx::{Statement, TenantTx};
+use crate::value::Value;
+use rustok_auth::TokenHash;
+use rustok_commerce::{OrderLine, OrderRow};
+use rustok_core::ids::{OrderId, TenantId};
+use rustok_events::{Event, Job};
+
+/// A new order with everything that is written beside it.
+#[derive(Debug, Clone, Copy)]
+pub struct NewOrder<'a> {
+    /// The order, pending.
+    pub row: &'a OrderRow,
+    /// The hash of the secret that opens it for its buyer.
+    pub secret_hash: &'a TokenHash,
+    /// Who placed it, in the stable text form.
+    pub actor: &'a str,
+    /// What it takes from counted stock, sorted by variant.
+    pub taken: &'a [Movement],
+    /// The event that tells of it.
+    pub event: &'a Event,
+    /// The work that calls it off if nobody confirms it.
+    pub expiry: &'a Job,
+}
+
+/// Saves a new order with its lines, its history, its event and its due work, and takes its stock.
+///
+/// # Errors
+/// [`StoreError::Stale`] of [`STOCK_LEVELS`](crate::reservations::STOCK_LEVELS) when somebody else was faster and
+/// there is not enough left; nothing is saved then.
+pub async fn insert_order(tx: &mut TenantTx, order: &NewOrder<'_>) -> Result<(), StoreError> {
+    let tenant = tx.tenant;
+    let NewOrder { row, actor, .. } = *order;
+    let mover = Mover { tenant, order: row.id, actor, now: row.created_at };
+    let mut writes = Vec::with_capacity(4 + row.lines.len() * 3);
+    writes.push(insert_head(tenant, row, order.secret_hash));
+    for (position, line) in (0..).zip(&row.lines) {
+        writes.push(insert_line(tenant, row.id, position, line));
+    }
+    writes.extend(mover.reserved(order.taken));
+    writes.push(history::insert_step(tenant, row, "place", None, actor));
+    writes.push(insert_event(tenant, order.event));
+    writes.push(insert_job(tenant, order.expiry));
+    writes.extend(mover.take(order.taken));
+    tx.db.execute_all(&writes).await
+}
+
+fn insert_head<'a>(tenant: TenantId, row: &'a OrderRow, secret_hash: &'a TokenHash) -> Statement<'a> {
+    Statement::one(
+        ORDERS,
+        "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, secret_hash, \
+         created_at, updated_at, expires_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)",
+        &[
+            tenant.into(),
+            row.id.into(),
+            row.customer_id.into(),
+            Value::from(&row.email),
+            Value::from(&row.status),
+            Value::from(&row.currency),
+            row.total_minor.into(),
+            Value::from(secret_hash.as_bytes()),
+            row.created_at.into(),
+            row.expires_at.into(),
+            row.version.into(),
+        ],
+    )
+}
+
+fn insert_line(tenant: TenantId, order: OrderId, position: i64, line: &OrderLine) -> Statement<'_> {
+    Statement::one(
+        "order_lines",
+        "INSERT INTO order_lines (tenant_id, order_id, position, variant_id, product_id, title, variant_title, sku, \
+         quantity, unit_price_minor, stock_taken) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        &[
+            tenant.into(),
+            order.into(),
+            position.into(),
+            line.variant_id.into(),
+            line.product_id.into(),
+            Value::from(&line.title),
+            Value::from(&line.variant_title),
+            line.sku.as_ref().into(),
+            line.quantity.into(),
+            line.unit_price_minor.into(),
+            line.stock_taken.into(),
+        ],
+    )
+}

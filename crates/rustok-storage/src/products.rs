@@ -1,0 +1,264 @@
+//! Products with their variants, prices and stock: a page of them in two statements, however many there are.
+//!
+//! A product is read whole or not at all, and a row that no product can have produced is refused. Deleted products
+//! and variants are never seen from here.
+
+mod write;
+
+pub use write::{delete_product, find_taken_handles, insert_product, lock_product, update_product};
+
+use crate::error::StoreError;
+use crate::row::{Json, Row};
+use crate::tx::TenantTx;
+use crate::value::{Value, pad, placeholders};
+use jiff::Timestamp;
+use rustok_commerce::price::{Price, PriceList};
+use rustok_commerce::product::{Handle, Image, Product, ProductStatus};
+use rustok_commerce::variant::Variant;
+use rustok_core::ids::{ImageId, ProductId, VariantId};
+use rustok_core::money::{Currency, Money};
+use rustok_core::page::{Limit, Page};
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+const PRODUCTS: &str = "products";
+const VARIANTS: &str = "variants";
+const COLUMNS: &str = "p.id, p.handle, p.status, p.title, p.description_html, p.vendor, p.product_type, p.tags, \
+                       p.options, p.images, p.created_at, p.updated_at, p.version";
+
+/// Which products to list; `None` is "all of them".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProductFilter {
+    /// Those in this status.
+    pub status: Option<ProductStatus>,
+    /// Those whose title or vendor has this text, in whatever case.
+    pub text: Option<String>,
+    /// Those of exactly this vendor.
+    pub vendor: Option<String>,
+    /// Those that were changed at this time or later.
+    pub updated_after: Option<Timestamp>,
+    /// Those that were changed before this time.
+    pub updated_before: Option<Timestamp>,
+}
+
+/// An image as it stands in the JSON column.
+#[derive(Serialize, Deserialize)]
+struct ImageRow {
+    id: ImageId,
+    url: String,
+    alt: Option<String>,
+}
+
+/// What is searched and what it is searched for: composed (NFC) and in lower case as Unicode has it. SQLite's own
+/// `lower()` knows ASCII only, and the same letter may come in as one character or as two.
+fn folded(text: &str) -> String {
+    text.nfc().collect::<String>().to_lowercase()
+}
+
+fn decode(row: &Row<'_>) -> Result<Product, StoreError> {
+    let handle: String = row.get("handle")?;
+    let status: String = row.get("status")?;
+    let images: Vec<ImageRow> = row.get::<Json<_>>("images")?.0;
+    let image = |(position, image): (i64, ImageRow)| Image {
+        id: image.id,
+        url: image.url,
+        alt: image.alt,
+        position,
+    };
+    Ok(Product {
+        id: row.get("id")?,
+        handle: Handle::parse(&handle).ok_or_else(|| row.inconsistent("handle", "not a handle"))?,
+        status: status.parse().map_err(|_| row.inconsistent("status", &status))?,
+        title: row.get("title")?,
+        description_html: row.get("description_html")?,
+        vendor: row.get("vendor")?,
+        product_type: row.get("product_type")?,
+        tags: row.get::<Json<_>>("tags")?.0,
+        options: row.get::<Json<_>>("options")?.0,
+        images: (0..).zip(images).map(image).collect(),
+        variants: Vec::new(),
+        version: row.get("version")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+        deleted_at: None,
+    })
+}
+
+/// The product with this id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_product(tx: &mut TenantTx, id: ProductId) -> Result<Option<Product>, StoreError> {
+    find(tx, "p.id = $2", id.into()).await
+}
+
+/// The product that has this variant.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_product_of_variant(tx: &mut TenantTx, id: VariantId) -> Result<Option<Product>, StoreError> {
+    let condition = "p.id = (SELECT product_id FROM variants v \
+                     WHERE v.tenant_id = $1 AND v.id = $2 AND v.deleted_at IS NULL)";
+    find(tx, condition, id.into()).await
+}
+
+/// The product with this handle, if it is shown in the store.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_active_product(tx: &mut TenantTx, handle: &str) -> Result<Option<Product>, StoreError> {
+    find(tx, "p.handle = $2 AND p.status = 'active'", handle.into()).await
+}
+
+async fn find(tx: &mut TenantTx, condition: &str, value: Value<'_>) -> Result<Option<Product>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND {condition} AND p.deleted_at IS NULL"
+    );
+    let mut found = tx.db.fetch(PRODUCTS, &sql, &[tx.tenant.into(), value], decode).await?;
+    add_variants(tx, &mut found).await?;
+    Ok(found.pop())
+}
+
+/// A page of products, newest first; `after` is the last one of the page before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_products(
+    tx: &mut TenantTx,
+    filter: &ProductFilter,
+    after: Option<ProductId>,
+    limit: Limit,
+) -> Result<Page<Product>, StoreError> {
+    let (sql, values) = list_statement(tx, filter, after, limit);
+    let mut found = tx.db.fetch(PRODUCTS, &sql, &values, decode).await?;
+    let more = found.len() > limit.get();
+    found.truncate(limit.get());
+    add_variants(tx, &mut found).await?;
+    let last = found.last().filter(|_| more).map(|product| product.id);
+    Ok(Page {
+        items: found,
+        next_cursor: last.map(|id| rustok_core::page::Cursor::encode(&id).into_string()),
+    })
+}
+
+/// Only the conditions that were asked for stand in the statement, so that each combination has a plan of its own.
+fn list_statement(
+    tx: &TenantTx,
+    filter: &ProductFilter,
+    after: Option<ProductId>,
+    limit: Limit,
+) -> (String, Vec<Value<'static>>) {
+    let mut sql = format!("SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND p.deleted_at IS NULL");
+    let mut values = vec![Value::from(tx.tenant)];
+    let mut add = |before: &str, value: Option<Value<'static>>, behind: &str| {
+        if let Some(value) = value {
+            values.push(value);
+            sql.push_str(&format!(" {before} ${}{behind}", values.len()));
+        }
+    };
+    add("AND p.status =", filter.status.map(|status| status.as_str().into()), "");
+    add("AND p.vendor =", filter.vendor.clone().map(Value::from), "");
+    add("AND p.updated_at >=", filter.updated_after.map(Value::from), "");
+    add("AND p.updated_at <", filter.updated_before.map(Value::from), "");
+    let pattern = filter.text.as_deref().map(|text| Value::from(pattern(text)));
+    add("AND p.search_text LIKE", pattern, " ESCAPE '!'");
+    add("AND p.id <", after.map(Value::from), "");
+    add("ORDER BY p.id DESC LIMIT", Some(limit.plus_one().into()), "");
+    (sql, values)
+}
+
+/// "Contains `text`" for `LIKE ... ESCAPE '!'`.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in folded(text).chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// One row per variant and currency, joined to its stock.
+struct VariantRow {
+    product_id: ProductId,
+    variant: Variant,
+    price: Option<Price>,
+}
+
+fn decode_variant(row: &Row<'_>) -> Result<VariantRow, StoreError> {
+    let available: Option<i64> = row.get("available")?;
+    let variant = Variant {
+        id: row.get("id")?,
+        sku: row.get("sku")?,
+        title: row.get("title")?,
+        options: row.get::<Json<_>>("option_values")?.0,
+        prices: PriceList::default(),
+        barcode: row.get("barcode")?,
+        weight_grams: row.get("weight_grams")?,
+        available,
+        allow_backorder: row.get::<Option<bool>>("allow_backorder")?.unwrap_or(false),
+        position: row.get("position")?,
+    };
+    Ok(VariantRow {
+        product_id: row.get("product_id")?,
+        variant,
+        price: decode_price(row)?,
+    })
+}
+
+fn decode_price(row: &Row<'_>) -> Result<Option<Price>, StoreError> {
+    let Some(code) = row.get::<Option<String>>("currency")? else {
+        return Ok(None);
+    };
+    let currency = Currency::parse(&code).map_err(|error| row.inconsistent("currency", &error.to_string()))?;
+    Ok(Some(Price {
+        amount: Money::from_minor(row.get("amount_minor")?, currency),
+        compare_at: row
+            .get::<Option<i64>>("compare_at_minor")?
+            .map(|minor| Money::from_minor(minor, currency)),
+    }))
+}
+
+/// Gives each product its variants, in one statement for all of them.
+async fn add_variants(tx: &mut TenantTx, products: &mut [Product]) -> Result<(), StoreError> {
+    if products.is_empty() {
+        return Ok(());
+    }
+    let mut values: Vec<Value<'_>> = products.iter().map(|product| product.id.into()).collect();
+    pad(&mut values);
+    let sql = format!(
+        "SELECT v.product_id, v.id, v.position, v.sku, v.barcode, v.title, v.option_values, v.weight_grams, \
+         s.available, s.allow_backorder, r.currency, r.amount_minor, r.compare_at_minor \
+         FROM variants v \
+         LEFT JOIN stock_levels s ON s.tenant_id = v.tenant_id AND s.variant_id = v.id \
+         LEFT JOIN prices r ON r.tenant_id = v.tenant_id AND r.variant_id = v.id \
+         WHERE v.tenant_id = $1 AND v.product_id IN ({}) AND v.deleted_at IS NULL \
+         ORDER BY v.product_id, v.position, v.id",
+        placeholders(2, values.len())
+    );
+    values.insert(0, tx.tenant.into());
+    let rows = tx.db.fetch(VARIANTS, &sql, &values, decode_variant).await?;
+    let mut current = 0;
+    for row in rows {
+        // Rows of one product stand together, so nearly always it is the one of the row before.
+        if products[current].id != row.product_id {
+            let found = products.iter().position(|product| product.id == row.product_id);
+            let Some(at) = found else { continue };
+            current = at;
+        }
+        let variants = &mut products[current].variants;
+        if variants.last().is_none_or(|last| last.id != row.variant.id) {
+            variants.push(row.variant);
+        }
+        if let (Some(variant), Some(price)) = (variants.last_mut(), row.price) {
+            variant.prices.set(price);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,316 @@
+//! Writing products: the whole product goes in, and only what differs is written.
+//!
+//! Every change of a product compares its version first. A level of stock is never touched here, except that a new
+//! variant may start with one.
+
+use super::{ImageRow, PRODUCTS, VARIANTS, folded};
+use crate::error::StoreError;
+use crate::inventory::{self, Movement, StockLevel};
+use crate::outbox::insert_event;
+use crate::tx::{Expect, Statement, TenantTx};
+use crate::value::{Value, params, placeholders};
+use jiff::Timestamp;
+use rustok_commerce::price::Price;
+use rustok_commerce::product::{Handle, Product};
+use rustok_commerce::variant::Variant;
+use rustok_core::ids::{ProductId, TenantId, VariantId};
+use rustok_events::Event;
+
+const PRICES: &str = "prices";
+
+/// Which of these handles have a product, other than `except`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_taken_handles(
+    tx: &mut TenantTx,
+    handles: &[Handle],
+    except: Option<ProductId>,
+) -> Result<Vec<String>, StoreError> {
+    let mut values = vec![Value::from(tx.tenant), Value::from(except)];
+    values.extend(handles.iter().map(|handle| Value::from(handle.as_str())));
+    let sql = format!(
+        "SELECT handle FROM products WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id <> $2::uuid) \
+         AND handle IN ({}) AND deleted_at IS NULL",
+        placeholders(3, handles.len())
+    );
+    tx.db.fetch(PRODUCTS, &sql, &values, |row| row.get("handle")).await
+}
+
+/// Holds a product until the transaction ends, so that nobody changes it meanwhile. Whether there is one.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock_product(tx: &mut TenantTx, id: ProductId) -> Result<bool, StoreError> {
+    // SQLite has one writer at a time: there is nothing to lock.
+    let lock = if tx.db.is_postgres() { "FOR UPDATE" } else { "" };
+    let sql = format!(
+        "SELECT version FROM products WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL {lock}"
+    );
+    let id = params![tx.tenant, id].to_vec();
+    let found = tx.db.fetch_optional(PRODUCTS, &sql, &id, |row| row.get::<i64>("version")).await?;
+    Ok(found.is_some())
+}
+
+/// Adds a product with all that belongs to it. `movements` are the first ledger lines of the variants that are
+/// tracked. `false`, and nothing is written, when another product has the handle.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_product(
+    tx: &mut TenantTx,
+    product: &Product,
+    movements: &[Movement],
+    event: &Event,
+) -> Result<bool, StoreError> {
+    let search_text = search_text(product);
+    let [tags, options, images] = lists(product);
+    let inserted = tx
+        .db
+        .execute(
+            PRODUCTS,
+            "INSERT INTO products (tenant_id, id, handle, status, title, description_html, vendor, product_type, \
+             tags, options, images, search_text, created_at, updated_at, version) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, 1) \
+             ON CONFLICT (tenant_id, handle) WHERE deleted_at IS NULL DO NOTHING",
+            params![
+                tx.tenant,
+                product.id,
+                product.handle.as_str(),
+                product.status.as_str(),
+                &product.title,
+                &product.description_html,
+                product.vendor.as_deref(),
+                product.product_type.as_deref(),
+                tags,
+                options,
+                images,
+                search_text,
+                product.created_at
+            ],
+        )
+        .await?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    let mut statements = Vec::new();
+    for variant in &product.variants {
+        add_variant(tx.tenant, product, variant, &mut statements);
+    }
+    statements.extend(movements.iter().map(|movement| inventory::insert_movement(tx.tenant, movement)));
+    statements.push(insert_event(tx.tenant, event));
+    tx.db.execute_all(&statements).await?;
+    Ok(true)
+}
+
+/// Turns the product `before` into `after`, which has the next version. `movements` are the first ledger lines of new
+/// variants that are tracked; levels of variants that stay are left alone.
+///
+/// # Errors
+/// [`StoreError::Stale`] when somebody else changed it since `before` was read, or owes pieces of a variant whose
+/// backorders are to end; [`StoreError::Taken`] with `products(handle)`.
+pub async fn update_product(
+    tx: &mut TenantTx,
+    before: &Product,
+    after: &Product,
+    movements: &[Movement],
+    event: &Event,
+) -> Result<(), StoreError> {
+    let mut statements = vec![update_row(tx.tenant, before.version, after)];
+    let mut stays: Vec<(&Variant, &Variant)> = Vec::new();
+    for variant in &after.variants {
+        match before.variants.iter().find(|old| old.id == variant.id) {
+            None => add_variant(tx.tenant, after, variant, &mut statements),
+            Some(old) => stays.push((old, variant)),
+        }
+    }
+    for gone in before.variants.iter().filter(|old| after.variants.iter().all(|variant| variant.id != old.id)) {
+        statements.push(delete_variant(tx.tenant, gone.id, after.updated_at));
+    }
+    // Levels are locked in the sequence of variant ids everywhere: two transactions that wait for each other crosswise
+    // would deadlock.
+    stays.sort_by_key(|(_, variant)| variant.id);
+    for (old, variant) in stays {
+        change_variant(tx.tenant, old, variant, after.updated_at, &mut statements);
+    }
+    statements.extend(movements.iter().map(|movement| inventory::insert_movement(tx.tenant, movement)));
+    statements.push(insert_event(tx.tenant, event));
+    tx.db.execute_all(&statements).await
+}
+
+/// Deletes a product and its variants, softly; its handle is free from then on.
+///
+/// # Errors
+/// [`StoreError::Stale`] when somebody else changed it since this version.
+pub async fn delete_product(
+    tx: &mut TenantTx,
+    id: ProductId,
+    version: i64,
+    now: Timestamp,
+    event: &Event,
+) -> Result<(), StoreError> {
+    let product = Statement::one(
+        PRODUCTS,
+        "UPDATE products SET deleted_at = $4, updated_at = $4, version = version + 1 \
+         WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
+        params![tx.tenant, id, version, now],
+    );
+    let variants = Statement {
+        table: VARIANTS,
+        sql: "UPDATE variants SET deleted_at = $3 WHERE tenant_id = $1 AND product_id = $2 AND deleted_at IS NULL",
+        params: params![tx.tenant, id, now].to_vec(),
+        expect: Expect::Any,
+    };
+    tx.db.execute_all(&[product, variants, insert_event(tx.tenant, event)]).await
+}
+
+fn update_row(tenant: TenantId, version: i64, after: &Product) -> Statement<'_> {
+    let [tags, options, images] = lists(after);
+    Statement::one(
+        PRODUCTS,
+        "UPDATE products SET handle = $4, status = $5, title = $6, description_html = $7, vendor = $8, \
+         product_type = $9, tags = $10, options = $11, images = $12, search_text = $13, updated_at = $14, \
+         version = version + 1 \
+         WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
+        params![
+            tenant,
+            after.id,
+            version,
+            after.handle.as_str(),
+            after.status.as_str(),
+            &after.title,
+            &after.description_html,
+            after.vendor.as_deref(),
+            after.product_type.as_deref(),
+            tags,
+            options,
+            images,
+            search_text(after),
+            after.updated_at
+        ],
+    )
+}
+
+/// Title and vendor, one per line, so that no search text can match across both.
+fn search_text(product: &Product) -> String {
+    let mut text = folded(&product.title);
+    if let Some(vendor) = &product.vendor {
+        text.push('\n');
+        text.push_str(&folded(vendor));
+    }
+    text
+}
+
+/// Tags, options and images as JSON.
+fn lists(product: &Product) -> [Value<'static>; 3] {
+    let image = |image: &rustok_commerce::product::Image| ImageRow {
+        id: image.id,
+        url: image.url.clone(),
+        alt: image.alt.clone(),
+    };
+    let images: Vec<ImageRow> = product.images.iter().map(image).collect();
+    [
+        Value::from(&serde_json::json!(product.tags)),
+        Value::from(&serde_json::json!(product.options)),
+        Value::from(&serde_json::json!(images)),
+    ]
+}
+
+fn add_variant<'a>(
+    tenant: TenantId,
+    product: &'a Product,
+    variant: &'a Variant,
+    statements: &mut Vec<Statement<'a>>,
+) {
+    statements.push(Statement::one(
+        VARIANTS,
+        "INSERT INTO variants (tenant_id, id, product_id, position, sku, barcode, title, option_values, weight_grams) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        params![
+            tenant,
+            variant.id,
+            product.id,
+            variant.position,
+            variant.sku.as_deref(),
+            variant.barcode.as_deref(),
+            &variant.title,
+            &serde_json::json!(variant.options),
+            variant.weight_grams
+        ],
+    ));
+    let prices = variant.prices.as_slice().iter();
+    statements.extend(prices.map(|price| set_price(tenant, variant.id, price)));
+    if let Some(available) = variant.available {
+        let level = StockLevel {
+            available,
+            allow_backorder: variant.allow_backorder,
+        };
+        statements.push(inventory::insert_level(tenant, variant.id, level, product.updated_at));
+    }
+}
+
+fn change_variant<'a>(
+    tenant: TenantId,
+    old: &Variant,
+    variant: &'a Variant,
+    now: Timestamp,
+    statements: &mut Vec<Statement<'a>>,
+) {
+    let shape = |v: &'a Variant| (&v.sku, &v.title, &v.options, &v.barcode, v.weight_grams, v.position);
+    let old_shape = (&old.sku, &old.title, &old.options, &old.barcode, old.weight_grams, old.position);
+    if shape(variant) != old_shape {
+        statements.push(Statement::one(
+            VARIANTS,
+            "UPDATE variants SET position = $3, sku = $4, barcode = $5, title = $6, option_values = $7, \
+             weight_grams = $8 WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
+            params![
+                tenant,
+                variant.id,
+                variant.position,
+                variant.sku.as_deref(),
+                variant.barcode.as_deref(),
+                &variant.title,
+                &serde_json::json!(variant.options),
+                variant.weight_grams
+            ],
+        ));
+    }
+    let (before, after) = (old.prices.as_slice(), variant.prices.as_slice());
+    for price in after.iter().filter(|price| !before.contains(price)) {
+        statements.push(set_price(tenant, variant.id, price));
+    }
+    for gone in before.iter().filter(|price| variant.prices.find(price.amount.currency()).is_none()) {
+        statements.push(Statement::one(
+            PRICES,
+            "DELETE FROM prices WHERE tenant_id = $1 AND variant_id = $2 AND currency = $3",
+            params![tenant, variant.id, gone.amount.currency().code()],
+        ));
+    }
+    if old.available.is_some() && old.allow_backorder != variant.allow_backorder {
+        statements.push(inventory::update_backorder(tenant, variant.id, variant.allow_backorder, now));
+    }
+}
+
+fn set_price(tenant: TenantId, variant: VariantId, price: &Price) -> Statement<'static> {
+    Statement::one(
+        PRICES,
+        "INSERT INTO prices (tenant_id, variant_id, currency, amount_minor, compare_at_minor) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, variant_id, currency) DO UPDATE \
+         SET amount_minor = excluded.amount_minor, compare_at_minor = excluded.compare_at_minor",
+        params![
+            tenant,
+            variant,
+            price.amount.currency().code(),
+            price.amount.minor(),
+            price.compare_at.map(|money| money.minor())
+        ],
+    )
+}
+
+fn delete_variant(tenant: TenantId, variant: VariantId, now: Timestamp) -> Statement<'static> {
+    Statement::one(
+        VARIANTS,
+        "UPDATE variants SET deleted_at = $3 WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
+        params![tenant, variant, now],
+    )
+}

@@ -1,0 +1,189 @@
+//! What an order takes from the shelves and gives back: variants as a buyer finds them, stock, and its ledger.
+//!
+//! Stock must never change here without its line in the ledger, nor by anything but a conditional update: what was
+//! read before is advice, the update decides.
+
+use crate::error::StoreError;
+use crate::row::Row;
+use crate::tx::{Expect, Statement, TenantTx};
+use crate::value::{Value, pad, placeholders};
+use jiff::Timestamp;
+use rustok_commerce::CanonicalEmail;
+use rustok_commerce::inventory::{Stock, StockMove};
+use rustok_core::ids::{CustomerId, MovementId, OrderId, ProductId, TenantId, VariantId};
+use rustok_core::money::Currency;
+
+const VARIANTS: &str = "variants";
+/// The table whose [`StoreError::Stale`] means that the pieces went to somebody else.
+pub const STOCK_LEVELS: &str = "stock_levels";
+const STOCK_MOVEMENTS: &str = "stock_movements";
+
+/// A variant that can be bought now: neither it nor its product is deleted, and the product is active.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sellable {
+    /// The variant.
+    pub variant_id: VariantId,
+    /// Its product.
+    pub product_id: ProductId,
+    /// The product's title.
+    pub title: String,
+    /// The variant's title.
+    pub variant_title: String,
+    /// The variant's SKU; several variants may have the same.
+    pub sku: Option<String>,
+    /// The price of one piece in the wanted currency, in minor units; `None` if it has none in that currency.
+    pub unit_price_minor: Option<i64>,
+    /// What is left.
+    pub stock: Stock,
+}
+
+/// What an order needs to know before it can be placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shelf {
+    /// The wanted variants that can be bought.
+    pub variants: Vec<Sellable>,
+    /// The buyer, if the address is known already. Not looked up when nothing wanted can be bought.
+    pub customer: Option<CustomerId>,
+}
+
+/// Finds wanted variants, by id or SKU, with their price in one currency and their stock, and the buyer: one statement,
+/// because placing an order may take four round trips in all.
+///
+/// # Errors
+/// Those of the database.
+pub async fn read_shelf(
+    tx: &mut TenantTx,
+    ids: &[VariantId],
+    skus: &[&str],
+    currency: Currency,
+    buyer: &CanonicalEmail,
+) -> Result<Shelf, StoreError> {
+    let mut params: Vec<Value<'_>> = vec![tx.tenant.into(), currency.code().into(), buyer.as_str().into()];
+    let mut wanted = Vec::with_capacity(2);
+    let ids: Vec<_> = ids.iter().copied().map(Value::from).collect();
+    let skus: Vec<_> = skus.iter().copied().map(Value::from).collect();
+    for (column, mut values) in [("v.id", ids), ("v.sku", skus)] {
+        if !values.is_empty() {
+            pad(&mut values);
+            wanted.push(format!("{column} IN ({})", placeholders(params.len() + 1, values.len())));
+            params.extend(values);
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(Shelf { variants: Vec::new(), customer: None });
+    }
+    let sql = format!(
+        "SELECT v.id, v.product_id, p.title, v.title AS variant_title, v.sku, r.amount_minor, s.available, \
+         s.allow_backorder, (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $3) AS customer_id \
+         FROM variants v \
+         JOIN products p ON p.tenant_id = v.tenant_id AND p.id = v.product_id \
+         LEFT JOIN prices r ON r.tenant_id = v.tenant_id AND r.variant_id = v.id AND r.currency = $2 \
+         LEFT JOIN stock_levels s ON s.tenant_id = v.tenant_id AND s.variant_id = v.id \
+         WHERE v.tenant_id = $1 AND ({}) AND v.deleted_at IS NULL AND p.deleted_at IS NULL AND p.status = 'active'",
+        wanted.join(" OR ")
+    );
+    let rows = tx.db.fetch(VARIANTS, &sql, &params, |row| Ok((sellable(row)?, row.get("customer_id")?))).await?;
+    let customer = rows.first().and_then(|(_, customer)| *customer);
+    Ok(Shelf { variants: rows.into_iter().map(|(variant, _)| variant).collect(), customer })
+}
+
+fn sellable(row: &Row<'_>) -> Result<Sellable, StoreError> {
+    Ok(Sellable {
+        variant_id: row.get("id")?,
+        product_id: row.get("product_id")?,
+        title: row.get("title")?,
+        variant_title: row.get("variant_title")?,
+        sku: row.get("sku")?,
+        unit_price_minor: row.get("amount_minor")?,
+        stock: Stock {
+            available: row.get("available")?,
+            allow_backorder: row.get::<Option<bool>>("allow_backorder")?.unwrap_or(false),
+        },
+    })
+}
+
+/// One variant's move in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Movement {
+    /// The ledger line's id.
+    pub id: MovementId,
+    /// What moves.
+    pub stock: StockMove,
+}
+
+/// Who moves stock, for which order, when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mover<'a> {
+    pub(crate) tenant: TenantId,
+    pub(crate) order: OrderId,
+    pub(crate) actor: &'a str,
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Mover<'a> {
+    /// The ledger lines of what an order takes.
+    pub(crate) fn reserved(self, movements: &'a [Movement]) -> impl Iterator<Item = Statement<'a>> {
+        movements.iter().map(move |movement| {
+            Statement::one(
+                STOCK_MOVEMENTS,
+                "INSERT INTO stock_movements (tenant_id, id, variant_id, order_id, delta, reason, actor, at) \
+                 VALUES ($1, $2, $3, $4, $5, 'reserved', $6, $7)",
+                &self.ledger_line(*movement, -movement.stock.quantity),
+            )
+        })
+    }
+
+    /// Takes stock. Each write must change its row, or the order is not placed. Locks are taken in the sequence of
+    /// `movements`, which is sorted by variant: else two orders could wait for each other.
+    pub(crate) fn take(self, movements: &'a [Movement]) -> impl Iterator<Item = Statement<'a>> {
+        movements.iter().map(move |movement| {
+            Statement::one(
+                STOCK_LEVELS,
+                "UPDATE stock_levels SET available = available - $3, updated_at = $4 \
+                 WHERE tenant_id = $1 AND variant_id = $2 AND (available >= $3 OR allow_backorder)",
+                &self.level(*movement),
+            )
+        })
+    }
+
+    /// Gives stock back, with its ledger lines. A variant whose stock is not counted any more gets neither: the time
+    /// tells that the level is the one that was just written.
+    pub(crate) fn give_back(self, movements: &'a [Movement]) -> impl Iterator<Item = Statement<'a>> {
+        let any = |table, sql, params: Vec<Value<'a>>| Statement { table, sql, params, expect: Expect::Any };
+        movements.iter().flat_map(move |movement| {
+            [
+                any(
+                    STOCK_LEVELS,
+                    "UPDATE stock_levels SET available = available + $3, updated_at = $4 \
+                     WHERE tenant_id = $1 AND variant_id = $2",
+                    self.level(*movement).to_vec(),
+                ),
+                any(
+                    STOCK_MOVEMENTS,
+                    "INSERT INTO stock_movements (tenant_id, id, variant_id, order_id, delta, reason, actor, at) \
+                     SELECT s.tenant_id, $2::uuid, s.variant_id, $4::uuid, $5::bigint, 'released', $6::text, \
+                     $7::timestamptz FROM stock_levels s \
+                     WHERE s.tenant_id = $1 AND s.variant_id = $3 AND s.updated_at = $7::timestamptz",
+                    self.ledger_line(*movement, movement.stock.quantity).to_vec(),
+                ),
+            ]
+        })
+    }
+
+    fn level(self, movement: Movement) -> [Value<'a>; 4] {
+        let StockMove { variant_id, quantity, .. } = movement.stock;
+        [self.tenant.into(), variant_id.into(), quantity.into(), self.now.into()]
+    }
+
+    fn ledger_line(self, movement: Movement, delta: i64) -> [Value<'a>; 7] {
+        [
+            self.tenant.into(),
+            movement.id.into(),
+            movement.stock.variant_id.into(),
+            self.order.into(),
+            delta.into(),
+            self.actor.into(),
+            self.now.into(),
+        ]
+    }
+}

@@ -1,0 +1,195 @@
+//! CHECK constraints: rows that the typed lives cannot make are refused by both databases, those they make are kept.
+
+use super::*;
+use crate::tx::TenantTx;
+use crate::value::params;
+use rustok_test_support::both_databases;
+
+/// A tenant with a node, an order of one line that is pending, and a variant with stock, ready to be bent.
+async fn world(db: &TestDatabase) -> (Store, TenantHandle) {
+    let store = open(db).await;
+    let shop = tenant(&store, 1, "shop1").await;
+    let mut tx = store.write(shop, soon()).await.unwrap();
+    for sql in [
+        "INSERT INTO authors (tenant_id, id, login, display_name, created_at) VALUES ($1, $2, 'a', '', $3)",
+        "INSERT INTO nodes (tenant_id, id, kind, status, author_id, created_at, updated_at, working_revision, version) \
+         VALUES ($1, $2, 'post', 'draft', $2, $3, $3, 2, 1)",
+        "INSERT INTO products (tenant_id, id, handle, status, title, description_html, tags, options, images, search_text, \
+         created_at, updated_at, version) VALUES ($1, $2, 'p', 'draft', '', '', '[]', '[]', '[]', '', $3, $3, 1)",
+        "INSERT INTO variants (tenant_id, id, product_id, position, title, option_values, weight_grams) \
+         VALUES ($1, $2, $2, 1, '', '[]', 0)",
+        "INSERT INTO prices (tenant_id, variant_id, currency, amount_minor) VALUES ($1, $2, 'USD', 0)",
+        "INSERT INTO stock_levels (tenant_id, variant_id, available, allow_backorder, updated_at) \
+         VALUES ($1, $2, 0, '0', $3)",
+        "INSERT INTO customers (tenant_id, id, email, created_at) VALUES ($1, $2, 'a@example.org', $3)",
+        "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, secret_hash, created_at, \
+         updated_at, expires_at, version) VALUES ($1, $2, $2, '', 'pending', 'USD', 0, $4, $3, $3, $3, 1)",
+        "INSERT INTO order_lines (tenant_id, order_id, position, variant_id, product_id, title, variant_title, quantity, \
+         unit_price_minor, stock_taken) VALUES ($1, $2, 1, $2, $2, '', '', 1, 0, '1')",
+        "INSERT INTO payments (tenant_id, order_id, payment_id, method, amount_minor, currency, paid_at) \
+         VALUES ($1, $2, 'pay', 'card', 0, 'USD', $3)",
+        "INSERT INTO refunds (tenant_id, order_id, refund_id, amount_minor, currency, refunded_at) \
+         VALUES ($1, $2, 'ref', 0, 'USD', $3)",
+        "INSERT INTO fulfilments (tenant_id, order_id, tracking, carrier, shipped_at) VALUES ($1, $2, 'tra', '', $3)",
+    ] {
+        let sql = sql.replace("'0'", flag(&tx, false)).replace("'1'", flag(&tx, true));
+        let count = (1..=4).rev().find(|n| sql.contains(&format!("${n}"))).unwrap();
+        let all = params![tx.tenant, id(1), now(), [0_u8].as_slice()];
+        tx.db.execute_one("x", &sql, &all[..count]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    tx.commit().await.unwrap();
+    (store, shop)
+}
+
+fn flag(tx: &TenantTx, value: bool) -> &'static str {
+    match (tx.db.is_postgres(), value) {
+        (true, true) => "true",
+        (true, false) => "false",
+        (false, true) => "1",
+        (false, false) => "0",
+    }
+}
+
+/// Runs `UPDATE table SET assignments` in a transaction that is thrown away. `now` in it is a moment.
+async fn bend(store: &Store, shop: TenantHandle, table: &'static str, assignments: &str) -> Result<u64, StoreError> {
+    let mut tx = store.write(shop, soon()).await.unwrap();
+    let bool_text = |text: &str| {
+        if tx.db.is_postgres() { text.to_owned() } else { text.replace("true", "1").replace("false", "0") }
+    };
+    let at = if tx.db.is_postgres() { "timestamptz '2026-01-01Z'" } else { "1767225600000000" };
+    let sql = format!("UPDATE {table} SET {}", bool_text(assignments).replace("now", at));
+    tx.db.execute(table, &sql, &[]).await
+}
+
+async fn assert_kept(store: &Store, shop: TenantHandle, table: &'static str, rows: &[&str]) {
+    for assignments in rows {
+        let kept = bend(store, shop, table, assignments).await;
+        assert!(matches!(kept, Ok(1)), "{table} SET {assignments}: {kept:?}");
+    }
+}
+
+async fn assert_refused(store: &Store, shop: TenantHandle, table: &'static str, rows: &[&str]) {
+    for assignments in rows {
+        match bend(store, shop, table, assignments).await {
+            // 23514 is check_violation.
+            Err(StoreError::Refused { reason, .. })
+                if reason.contains("CHECK constraint failed") || reason.contains("23514") => {}
+            other => panic!("{table} SET {assignments}: {other:?}"),
+        }
+    }
+}
+
+both_databases! {
+    async fn orders_are_what_their_state_says(db) {
+        let (store, shop) = world(&db).await;
+        let kept = [
+            "status = 'pending'",
+            "status = 'confirmed', expires_at = NULL, confirmed_at = now",
+            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = 'pay'",
+            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra'",
+            "status = 'delivered', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra', delivered_at = now",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x'",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = 'pay', \
+             refund_id = 'ref'",
+        ];
+        assert_kept(&store, shop, "orders", &kept).await;
+        let refused = [
+            "status = 'lost', expires_at = NULL, confirmed_at = now",
+            "expires_at = NULL",
+            "status = 'confirmed', confirmed_at = now",
+            "status = 'cancelled', cancelled_at = now, cancel_reason = 'x'",
+            "confirmed_at = now",
+            "status = 'confirmed', expires_at = NULL",
+            "payment_id = 'pay'",
+            "status = 'confirmed', expires_at = NULL, confirmed_at = now, payment_id = 'pay'",
+            "status = 'paid', expires_at = NULL, confirmed_at = now",
+            "status = 'paid', expires_at = NULL, payment_id = 'pay'",
+            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra'",
+            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = 'pay'",
+            "status = 'shipped', expires_at = NULL, confirmed_at = now, tracking = 'tra'",
+            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra', delivered_at = now",
+            "status = 'delivered', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra'",
+            "status = 'delivered', expires_at = NULL, confirmed_at = now, payment_id = 'pay', delivered_at = now",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now",
+            "status = 'cancelled', expires_at = NULL, cancel_reason = 'x'",
+            "cancelled_at = now, cancel_reason = 'x'",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', refund_id = 'ref'",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = 'pay'",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', payment_id = 'pay', refund_id = 'ref'",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = 'pay', \
+             refund_id = 'ref', tracking = 'tra'",
+            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = 'pay', refund_id = 'ref'",
+            "total_minor = -1",
+            "currency = 'US'",
+            "version = 0",
+        ];
+        assert_refused(&store, shop, "orders", &refused).await;
+    }
+
+    async fn orders_point_to_what_they_claim(db) {
+        let (store, shop) = world(&db).await;
+        for assignments in [
+            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = 'other'",
+            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'other'",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = 'pay', \
+             refund_id = 'other'",
+        ] {
+            match bend(&store, shop, "orders", assignments).await {
+                Err(StoreError::Refused { reason, .. })
+                    if reason.contains("FOREIGN KEY constraint failed") || reason.contains("23503") => {}
+                other => panic!("{assignments}: {other:?}"),
+            }
+        }
+    }
+
+    async fn nodes_are_what_their_state_says(db) {
+        let (store, shop) = world(&db).await;
+        let kept = [
+            "status = 'draft'",
+            "published_at = now",
+            "status = 'published', published_at = now, published_revision = 1",
+            "status = 'published', published_at = now, published_revision = 2",
+            "status = 'archived', published_at = now, archived_at = now, archive_reason = 'x'",
+            "deleted_at = now",
+        ];
+        assert_kept(&store, shop, "nodes", &kept).await;
+        let refused = [
+            "status = 'lost', published_at = now",
+            "status = 'published'",
+            "status = 'published', published_at = now",
+            "status = 'published', published_revision = 1",
+            "status = 'published', published_at = now, published_revision = 3",
+            "status = 'published', published_at = now, published_revision = 1, deleted_at = now",
+            "status = 'published', published_at = now, published_revision = 1, archived_at = now, archive_reason = 'x'",
+            "status = 'archived', archived_at = now, archive_reason = 'x'",
+            "status = 'archived', published_at = now, archived_at = now",
+            "status = 'archived', published_at = now, archive_reason = 'x'",
+            "archived_at = now, archive_reason = 'x'",
+            "working_revision = 0",
+            "version = 0",
+        ];
+        assert_refused(&store, shop, "nodes", &refused).await;
+    }
+
+    async fn stock_does_not_fall_below_nothing_unless_it_may(db) {
+        let (store, shop) = world(&db).await;
+        assert_kept(&store, shop, "stock_levels", &["available = 5", "available = -1, allow_backorder = true"]).await;
+        assert_refused(&store, shop, "stock_levels", &["available = -1", "available = available - 1"]).await;
+    }
+
+    async fn amounts_and_words_are_bounded(db) {
+        let (store, shop) = world(&db).await;
+        assert_refused(&store, shop, "prices", &["amount_minor = -1", "compare_at_minor = -1", "currency = 'DOLLAR'"]).await;
+        assert_refused(&store, shop, "variants", &["weight_grams = -1"]).await;
+        assert_refused(&store, shop, "products", &["status = 'lost'", "version = 0"]).await;
+        for table in ["order_lines"] {
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let sql = "INSERT INTO order_lines (tenant_id, order_id, position, variant_id, product_id, title, variant_title, \
+                       quantity, unit_price_minor, stock_taken) VALUES ($1, $2, 2, $3, $2, '', '', 0, 0, '1')";
+            let sql = sql.replace("'1'", flag(&tx, true));
+            let error = tx.db.execute(table, &sql, params![tx.tenant, id(1), id(2)]).await.unwrap_err();
+            assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+        }
+    }
+}
