@@ -39,7 +39,7 @@ pub fn public(state: &AppState) -> Router {
     let (tenant, _) = tenant_routes().split_for_parts();
     let (platform, _) = platform_routes().split_for_parts();
     let router = Router::new()
-        .merge(tenant.layer(from_fn_with_state(state.clone(), resolve_tenant)))
+        .merge(tenant.route_layer(from_fn_with_state(state.clone(), resolve_tenant)))
         .merge(platform)
         .route(OPENAPI_PATH, routing::get(pages::openapi))
         .route("/api/docs", routing::get(pages::docs))

@@ -62,7 +62,11 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl StoreError {
     pub(crate) fn inconsistent(table: &'static str, column: &str, reason: &str) -> Self {
-        Self::InconsistentRow { table, column: column.to_owned(), reason: reason.to_owned() }
+        Self::InconsistentRow {
+            table,
+            column: column.to_owned(),
+            reason: reason.to_owned(),
+        }
     }
 
     /// Whether the unique key `key` (as `products(handle)`) was taken.
@@ -86,7 +90,9 @@ impl StoreError {
         };
         match code {
             Code::ConstraintViolation => match text.strip_prefix("UNIQUE constraint failed: ") {
-                Some(columns) => Self::Taken { key: sqlite_key(columns) },
+                Some(columns) => Self::Taken {
+                    key: sqlite_key(columns),
+                },
                 None => Self::Refused { table, reason: text },
             },
             Code::DatabaseBusy
@@ -105,27 +111,43 @@ impl StoreError {
 
     pub(crate) fn from_postgres(table: &'static str, error: &tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else {
-            let text = std::error::Error::source(error).map_or_else(|| error.to_string(), |s| format!("{error}: {s}"));
+            let text = std::error::Error::source(error)
+                .map_or_else(|| error.to_string(), |s| format!("{error}: {s}"));
             let encoding = text.starts_with("error serializing") || text.starts_with("error deserializing");
-            return if encoding { Self::Refused { table, reason: text } } else { Self::Unavailable(text) };
+            return if encoding {
+                Self::Refused { table, reason: text }
+            } else {
+                Self::Unavailable(text)
+            };
         };
         let text = db.message().to_owned();
         match db.code().code() {
             // Every unique key is named after its columns: where row security is on, nothing else is told about it.
-            "23505" => Self::Taken { key: db.constraint().unwrap_or(table).to_owned() },
+            "23505" => Self::Taken {
+                key: db.constraint().unwrap_or(table).to_owned(),
+            },
             "40001" | "40P01" => Self::Serialization(text),
             "57014" => Self::Timeout("a statement ran"),
             code if matches!(&code[..2], "08" | "53" | "57" | "58" | "XX") => Self::Unavailable(text),
-            _ => Self::Refused { table, reason: format!("{} ({})", text, db.code().code()) },
+            _ => Self::Refused {
+                table,
+                reason: format!("{} ({})", text, db.code().code()),
+            },
         }
     }
 }
 
 /// `products.tenant_id, products.handle` → `products(handle)`.
 fn sqlite_key(columns: &str) -> String {
-    let mut parts = columns.split(", ").filter_map(|part| part.split_once('.')).peekable();
+    let mut parts = columns
+        .split(", ")
+        .filter_map(|part| part.split_once('.'))
+        .peekable();
     let table = parts.peek().map_or("", |(table, _)| table);
-    let columns: Vec<_> = parts.map(|(_, column)| column).filter(|c| *c != "tenant_id").collect();
+    let columns: Vec<_> = parts
+        .map(|(_, column)| column)
+        .filter(|c| *c != "tenant_id")
+        .collect();
     format!("{table}({})", columns.join(","))
 }
 
@@ -139,7 +161,9 @@ impl From<StoreError> for RichError {
             StoreError::Taken { .. } => Self::new(ErrorKind::Conflict, "unique key taken"),
             StoreError::Stale { .. } => Self::new(ErrorKind::Conflict, "stale write")
                 .with_code("version_conflict")
-                .with_public("It was changed by somebody else meanwhile. Read it again and repeat the request."),
+                .with_public(
+                    "It was changed by somebody else meanwhile. Read it again and repeat the request.",
+                ),
             StoreError::InconsistentRow { .. } | StoreError::Refused { .. } | StoreError::Setup(_) => {
                 Self::new(ErrorKind::Internal, "storage defect")
             }

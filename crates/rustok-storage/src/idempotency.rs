@@ -54,7 +54,10 @@ pub async fn claim(
 ) -> Result<Option<Option<IdempotencyRecord>>, StoreError> {
     if tx.db.is_postgres() {
         let sql = "SELECT pg_try_advisory_xact_lock($1) AS free";
-        let free = tx.db.fetch_optional(TABLE, sql, params![lock_key], |row| row.get::<bool>("free")).await?;
+        let free = tx
+            .db
+            .fetch_optional(TABLE, sql, params![lock_key], |row| row.get::<bool>("free"))
+            .await?;
         if free != Some(true) {
             return Ok(None);
         }
@@ -65,9 +68,17 @@ pub async fn claim(
     tx.db
         .fetch_optional(TABLE, sql, scope, |row| {
             let status: i64 = row.get("status")?;
-            let status = u16::try_from(status).map_err(|_| row.inconsistent("status", "not an HTTP status"))?;
-            let reply = StoredReply { status, headers: row.get::<Json<_>>("headers")?.0, body: row.get("body")? };
-            Ok(IdempotencyRecord { body_hash: row.get("body_hash")?, reply })
+            let status =
+                u16::try_from(status).map_err(|_| row.inconsistent("status", "not an HTTP status"))?;
+            let reply = StoredReply {
+                status,
+                headers: row.get::<Json<_>>("headers")?.0,
+                body: row.get("body")?,
+            };
+            Ok(IdempotencyRecord {
+                body_hash: row.get("body_hash")?,
+                reply,
+            })
         })
         .await
         .map(Some)

@@ -101,48 +101,75 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 pub(crate) fn open_lock(path: &Path) -> Result<File, StoreError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    parent.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
-        OpenOptions::new().create(true).truncate(false).write(true).open(path)
-    })
-    .map_err(|error| StoreError::Setup(format!("cannot open {}: {error}", path.display())))
+    parent
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| {
+            OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(path)
+        })
+        .map_err(|error| StoreError::Setup(format!("cannot open {}: {error}", path.display())))
 }
 
 pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> Result<(), StoreError> {
-    let setup = |error: rusqlite::Error| StoreError::Setup(format!("cannot migrate {}: {error}", path.display()));
+    let setup =
+        |error: rusqlite::Error| StoreError::Setup(format!("cannot migrate {}: {error}", path.display()));
     let lock = open_lock(&beside(path, ".migrate.lock"))?;
-    lock.lock().map_err(|error| StoreError::Setup(format!("cannot lock {}: {error}", path.display())))?;
+    lock.lock()
+        .map_err(|error| StoreError::Setup(format!("cannot lock {}: {error}", path.display())))?;
     let conn = open_writer(path)?;
-    conn.busy_timeout(std::time::Duration::from_secs(30)).map_err(setup)?;
+    conn.busy_timeout(std::time::Duration::from_secs(30))
+        .map_err(setup)?;
     // A table rebuild with foreign keys on would delete child rows; they are checked before the commit instead.
     conn.pragma_update(None, "foreign_keys", false).map_err(setup)?;
     conn.execute_batch(HISTORY).map_err(setup)?;
     let current = conn
-        .query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
+        .query_row(
+            "SELECT coalesce(max(number), 0) FROM schema_migrations",
+            [],
+            |row| row.get(0),
+        )
         .map_err(setup)?;
     for (migration, number) in pending(migrations, current, opener)?.iter().zip(current + 1..) {
         let apply = || -> rusqlite::Result<bool> {
             conn.execute_batch("BEGIN IMMEDIATE")?;
             conn.execute_batch(migration.sqlite)?;
-            conn.execute("INSERT INTO schema_migrations (number, name) VALUES (?1, ?2)", (number, migration.name))?;
+            conn.execute(
+                "INSERT INTO schema_migrations (number, name) VALUES (?1, ?2)",
+                (number, migration.name),
+            )?;
             let broken = conn.prepare("PRAGMA foreign_key_check")?.exists([])?;
             conn.execute_batch(if broken { "ROLLBACK" } else { "COMMIT" })?;
             Ok(broken)
         };
         if apply().map_err(setup)? {
-            return Err(StoreError::Setup(format!("migration {} left broken foreign keys", migration.name)));
+            return Err(StoreError::Setup(format!(
+                "migration {} left broken foreign keys",
+                migration.name
+            )));
         }
     }
     Ok(())
 }
 
-pub(crate) async fn postgres(config: &Config, opener: Opener, migrations: &[Migration]) -> Result<(), StoreError> {
+pub(crate) async fn postgres(
+    config: &Config,
+    opener: Opener,
+    migrations: &[Migration],
+) -> Result<(), StoreError> {
     let client = connect(config).await?;
-    let server = client.query_one(SERVER, &[]).await.map_err(|error| setup_postgres(&error))?;
+    let server = client
+        .query_one(SERVER, &[])
+        .await
+        .map_err(|error| setup_postgres(&error))?;
     if server.get::<_, i64>("version") < OLDEST_POSTGRES {
         return Err(StoreError::Setup("PostgreSQL 15 or newer is needed".to_owned()));
     }
     if server.get::<_, i64>("mighty") > 0 {
-        let told = "the roles rustok_app and rustok_platform must not log in, be superusers or bypass row security";
+        let told =
+            "the roles rustok_app and rustok_platform must not log in, be superusers or bypass row security";
         return Err(StoreError::Setup(told.to_owned()));
     }
     // Roles are not part of a dump: a database that was brought from another cluster has none of them yet.
@@ -153,7 +180,10 @@ pub(crate) async fn postgres(config: &Config, opener: Opener, migrations: &[Migr
         return Ok(());
     }
     let lock = format!("SET row_security = off; SELECT pg_advisory_lock({LOCK_KEY}); {HISTORY}");
-    client.batch_execute(&lock).await.map_err(|error| setup_postgres(&error))?;
+    client
+        .batch_execute(&lock)
+        .await
+        .map_err(|error| setup_postgres(&error))?;
     let current = current_postgres(&client).await?;
     for (migration, number) in pending(migrations, current, opener)?.iter().zip(current + 1..) {
         let sql = format!(
@@ -161,16 +191,24 @@ pub(crate) async fn postgres(config: &Config, opener: Opener, migrations: &[Migr
              INSERT INTO schema_migrations (number, name) VALUES ({number}, '{}'); COMMIT",
             migration.postgres, migration.name
         );
-        client.batch_execute(&sql).await.map_err(|error| setup_postgres(&error))?;
+        client
+            .batch_execute(&sql)
+            .await
+            .map_err(|error| setup_postgres(&error))?;
     }
     let unlock = format!("SELECT pg_advisory_unlock({LOCK_KEY})");
-    client.batch_execute(&unlock).await.map_err(|error| setup_postgres(&error))
+    client
+        .batch_execute(&unlock)
+        .await
+        .map_err(|error| setup_postgres(&error))
 }
 
 /// The schema's number, if there is a history of one. Changes nothing.
 pub(crate) async fn find_postgres_schema(config: &Config) -> Result<Option<i64>, StoreError> {
     let client = connect(config).await?;
-    let history = client.query_one("SELECT to_regclass('schema_migrations') IS NOT NULL", &[]).await;
+    let history = client
+        .query_one("SELECT to_regclass('schema_migrations') IS NOT NULL", &[])
+        .await;
     if history.map_err(|error| setup_postgres(&error))?.get(0) {
         return current_postgres(&client).await.map(Some);
     }
@@ -178,7 +216,9 @@ pub(crate) async fn find_postgres_schema(config: &Config) -> Result<Option<i64>,
 }
 
 async fn current_postgres(client: &Client) -> Result<i64, StoreError> {
-    let row = client.query_one("SELECT coalesce(max(number), 0) FROM schema_migrations", &[]).await;
+    let row = client
+        .query_one("SELECT coalesce(max(number), 0) FROM schema_migrations", &[])
+        .await;
     row.map(|row| row.get(0)).map_err(|error| setup_postgres(&error))
 }
 
@@ -190,7 +230,10 @@ async fn create_roles(config: &Config, own: &Client) -> Result<(), StoreError> {
     let client = shared.as_ref().unwrap_or(own);
     // One message is one transaction: the lock is freed when the roles are there for the others to see.
     let sql = format!("SELECT pg_advisory_xact_lock({LOCK_KEY}); {ROLES}");
-    client.batch_execute(&sql).await.map_err(|error| setup_postgres(&error))
+    client
+        .batch_execute(&sql)
+        .await
+        .map_err(|error| setup_postgres(&error))
 }
 
 async fn connect(config: &Config) -> Result<Client, StoreError> {
@@ -205,7 +248,9 @@ async fn connect(config: &Config) -> Result<Client, StoreError> {
 
 fn setup_postgres(error: &tokio_postgres::Error) -> StoreError {
     match StoreError::from_postgres("schema_migrations", error) {
-        StoreError::Refused { reason, .. } => StoreError::Setup(format!("cannot migrate PostgreSQL: {reason}")),
+        StoreError::Refused { reason, .. } => {
+            StoreError::Setup(format!("cannot migrate PostgreSQL: {reason}"))
+        }
         other => other,
     }
 }
@@ -216,8 +261,18 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_refused_and_an_old_one_by_commands() {
-        assert!(matches!(pending(MIGRATIONS, latest_schema() + 1, Opener::Server), Err(StoreError::Setup(_))));
-        assert_eq!(pending(MIGRATIONS, 0, Opener::Command).unwrap().len(), MIGRATIONS.len());
-        assert!(pending(MIGRATIONS, latest_schema(), Opener::Command).unwrap().is_empty());
+        assert!(matches!(
+            pending(MIGRATIONS, latest_schema() + 1, Opener::Server),
+            Err(StoreError::Setup(_))
+        ));
+        assert_eq!(
+            pending(MIGRATIONS, 0, Opener::Command).unwrap().len(),
+            MIGRATIONS.len()
+        );
+        assert!(
+            pending(MIGRATIONS, latest_schema(), Opener::Command)
+                .unwrap()
+                .is_empty()
+        );
     }
 }

@@ -45,7 +45,9 @@ pub(crate) enum Mode {
 
 impl Postgres {
     pub(crate) fn open(config: Config, connections: usize) -> Result<Self, StoreError> {
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let recycling = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
         let pool = Pool::builder(Manager::from_config(config, NoTls, recycling))
             .max_size(connections)
             .build()
@@ -54,7 +56,12 @@ impl Postgres {
     }
 
     pub(crate) async fn begin(&self, role: Role, mode: Mode, deadline: Deadline) -> Result<PgTx, StoreError> {
-        let get = async { self.pool.get().await.map_err(|error| StoreError::Unavailable(error.to_string())) };
+        let get = async {
+            self.pool
+                .get()
+                .await
+                .map_err(|error| StoreError::Unavailable(error.to_string()))
+        };
         let client = match deadline.instant() {
             Some(at) => tokio::time::timeout_at(at, get)
                 .await
@@ -62,7 +69,12 @@ impl Postgres {
             None => get.await?,
         };
         let begin = begin_text(role, mode, deadline);
-        Ok(PgTx { client: Some(client), begin: Some(begin), in_flight: false, deadline })
+        Ok(PgTx {
+            client: Some(client),
+            begin: Some(begin),
+            in_flight: false,
+            deadline,
+        })
     }
 
     #[cfg(test)]
@@ -78,20 +90,28 @@ impl Postgres {
 }
 
 fn begin_text(role: Role, mode: Mode, deadline: Deadline) -> String {
-    let mut begin = String::with_capacity(192);
+    let mut begin = String::with_capacity(224);
     begin.push_str(match mode {
         Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;",
-        Mode::Write => "BEGIN;",
+        // Named, since a server's own default may be another.
+        Mode::Write => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;",
     });
     // SET LOCAL takes no parameters; what is formatted in is a UUID and a number.
     match role {
         Role::App(tenant) => {
-            let _ = write!(begin, "SET LOCAL ROLE rustok_app;SET LOCAL rustok.tenant_id = '{tenant}'");
+            let _ = write!(
+                begin,
+                "SET LOCAL ROLE rustok_app;SET LOCAL rustok.tenant_id = '{tenant}'"
+            );
         }
         Role::Platform => begin.push_str("SET LOCAL ROLE rustok_platform"),
     }
     if let Some(left) = deadline.remaining() {
-        let _ = write!(begin, ";SET LOCAL statement_timeout = {}", left.as_millis().clamp(1, 3_600_000));
+        let _ = write!(
+            begin,
+            ";SET LOCAL statement_timeout = {}",
+            left.as_millis().clamp(1, 3_600_000)
+        );
     }
     begin
 }
@@ -161,7 +181,8 @@ impl PgTx {
     /// COMMIT answers Ok for a failed transaction too: whoever calls this knows that every statement succeeded.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         if self.begin.is_none() {
-            self.run("", async |client, _| client.batch_execute("COMMIT").await).await?;
+            self.run("", async |client, _| client.batch_execute("COMMIT").await)
+                .await?;
         }
         self.begin = Some(String::new());
         Ok(())
@@ -173,15 +194,18 @@ impl PgTx {
         table: &'static str,
         work: impl AsyncFnOnce(&Object, Option<String>) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, StoreError> {
-        let client = self.client.as_ref().ok_or_else(|| StoreError::Unavailable("the transaction is over".to_owned()))?;
+        let client = self
+            .client
+            .as_ref()
+            .ok_or_else(|| StoreError::Unavailable("the transaction is over".to_owned()))?;
         // Marked open and in flight before anything is sent: a drop from here on knows what to clean up.
         let begin = self.begin.take();
         self.in_flight = true;
         let work = work(client, begin);
         let result = match self.deadline.instant() {
-            Some(at) => {
-                tokio::time::timeout_at(at, work).await.map_err(|_| StoreError::Timeout("waiting for PostgreSQL"))?
-            }
+            Some(at) => tokio::time::timeout_at(at, work)
+                .await
+                .map_err(|_| StoreError::Timeout("waiting for PostgreSQL"))?,
             None => work.await,
         };
         self.in_flight = false;

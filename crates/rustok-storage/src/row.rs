@@ -35,21 +35,34 @@ enum Inner<'a> {
 
 impl<'a> Row<'a> {
     pub(crate) fn sqlite(table: &'static str, row: &'a rusqlite::Row<'a>) -> Self {
-        Self { table, inner: Inner::Sqlite(row) }
+        Self {
+            table,
+            inner: Inner::Sqlite(row),
+        }
     }
 
     pub(crate) fn postgres(table: &'static str, row: &'a tokio_postgres::Row) -> Self {
-        Self { table, inner: Inner::Postgres(row) }
+        Self {
+            table,
+            inner: Inner::Postgres(row),
+        }
     }
 
     /// The column as `T`.
     pub(crate) fn get<T: FromColumn>(&self, column: &str) -> Result<T, StoreError> {
         let value = match &self.inner {
-            Inner::Sqlite(row) => row.get_ref(column).map_err(|error| error.to_string()).and_then(sqlite_column),
+            Inner::Sqlite(row) => row
+                .get_ref(column)
+                .map_err(|error| error.to_string())
+                .and_then(sqlite_column),
             Inner::Postgres(row) => row
                 .try_get::<_, Option<PostgresColumn<'_>>>(column)
                 .map(|value| value.map_or(Column::Null, |column| column.0))
-                .map_err(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string)),
+                .map_err(|error| {
+                    error
+                        .source()
+                        .map_or_else(|| error.to_string(), ToString::to_string)
+                }),
         };
         value
             .and_then(|value| T::from_column(value).ok_or_else(|| format!("{value:?} does not decode")))
@@ -85,7 +98,9 @@ impl<'a> FromSql<'a> for PostgresColumn<'a> {
             Type::UUID => Column::Uuid(Uuid::from_slice(raw)?),
             Type::TIMESTAMPTZ => {
                 let micros = i64::from_be_bytes(raw.try_into()?);
-                let micros = micros.checked_add(POSTGRES_EPOCH_MICROS).ok_or("time out of range")?;
+                let micros = micros
+                    .checked_add(POSTGRES_EPOCH_MICROS)
+                    .ok_or("time out of range")?;
                 Column::Time(Timestamp::from_microsecond(micros)?)
             }
             Type::JSONB => match raw.split_first() {
@@ -108,7 +123,11 @@ pub(crate) trait FromColumn: Sized {
 
 impl FromColumn for i64 {
     fn from_column(column: Column<'_>) -> Option<Self> {
-        if let Column::Int(value) = column { Some(value) } else { None }
+        if let Column::Int(value) = column {
+            Some(value)
+        } else {
+            None
+        }
     }
 }
 
@@ -125,19 +144,31 @@ impl FromColumn for bool {
 
 impl FromColumn for String {
     fn from_column(column: Column<'_>) -> Option<Self> {
-        if let Column::Text(text) = column { Some(text.to_owned()) } else { None }
+        if let Column::Text(text) = column {
+            Some(text.to_owned())
+        } else {
+            None
+        }
     }
 }
 
 impl FromColumn for Vec<u8> {
     fn from_column(column: Column<'_>) -> Option<Self> {
-        if let Column::Bytes(bytes) = column { Some(bytes.to_vec()) } else { None }
+        if let Column::Bytes(bytes) = column {
+            Some(bytes.to_vec())
+        } else {
+            None
+        }
     }
 }
 
 impl FromColumn for [u8; 32] {
     fn from_column(column: Column<'_>) -> Option<Self> {
-        if let Column::Bytes(bytes) = column { bytes.try_into().ok() } else { None }
+        if let Column::Bytes(bytes) = column {
+            bytes.try_into().ok()
+        } else {
+            None
+        }
     }
 }
 
@@ -166,13 +197,21 @@ pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromColumn for Json<T> {
     fn from_column(column: Column<'_>) -> Option<Self> {
-        if let Column::Text(json) = column { serde_json::from_str(json).ok().map(Self) } else { None }
+        if let Column::Text(json) = column {
+            serde_json::from_str(json).ok().map(Self)
+        } else {
+            None
+        }
     }
 }
 
 impl<T: FromColumn> FromColumn for Option<T> {
     fn from_column(column: Column<'_>) -> Option<Self> {
-        if let Column::Null = column { Some(None) } else { T::from_column(column).map(Some) }
+        if let Column::Null = column {
+            Some(None)
+        } else {
+            T::from_column(column).map(Some)
+        }
     }
 }
 
@@ -185,4 +224,6 @@ macro_rules! id_columns {
         }
     )+};
 }
-id_columns!(TenantId, NodeId, TermId, AuthorId, ProductId, VariantId, OrderId, CustomerId, TokenId, EventId, JobId);
+id_columns!(
+    TenantId, NodeId, TermId, AuthorId, ProductId, VariantId, OrderId, CustomerId, TokenId, EventId, JobId
+);

@@ -51,7 +51,10 @@ struct Readers {
 impl Sqlite {
     /// Opens the writer and gets readers ready. The schema must be there.
     pub(crate) fn open(path: &Path, readers: usize, mmap_bytes: i64) -> Result<Self, StoreError> {
-        let writer = Arc::new(FairMutex::new(Writer { conn: open_writer(path)?, waiting: Vec::new() }));
+        let writer = Arc::new(FairMutex::new(Writer {
+            conn: open_writer(path)?,
+            waiting: Vec::new(),
+        }));
         let (wake_committer, wake) = mpsc::channel();
         let committed = Arc::clone(&writer);
         std::thread::Builder::new()
@@ -64,7 +67,12 @@ impl Sqlite {
             path: path.to_owned(),
             mmap_bytes,
         };
-        Ok(Self { writer, wake_committer, readers: Arc::new(readers), path: path.to_owned() })
+        Ok(Self {
+            writer,
+            wake_committer,
+            readers: Arc::new(readers),
+            path: path.to_owned(),
+        })
     }
 
     /// The database file.
@@ -77,14 +85,29 @@ impl Sqlite {
         let permit = within(deadline, "waiting for a reader", permits.acquire_owned())
             .await?
             .map_err(|_| StoreError::Unavailable("readers are closed".to_owned()))?;
-        let idle = self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .readers
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let reader = idle.map_or_else(|| open_reader(&self.readers.path, self.readers.mmap_bytes), Ok)?;
         *reader.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
-        Ok(ReadTx { reader: Some(reader), begun: false, readers: Arc::clone(&self.readers), _permit: permit })
+        Ok(ReadTx {
+            reader: Some(reader),
+            begun: false,
+            readers: Arc::clone(&self.readers),
+            _permit: permit,
+        })
     }
 
     pub(crate) async fn write(&self, deadline: Deadline) -> Result<WriteTx, StoreError> {
-        let guard = within(deadline, "waiting for the writer", Arc::clone(&self.writer).lock_owned()).await?;
+        let guard = within(
+            deadline,
+            "waiting for the writer",
+            Arc::clone(&self.writer).lock_owned(),
+        )
+        .await?;
         while guard.conn.is_autocommit() {
             match control(&guard.conn, "BEGIN IMMEDIATE") {
                 Ok(()) => break,
@@ -103,13 +126,22 @@ impl Sqlite {
             }
             return Err(StoreError::from_sqlite("", &error));
         }
-        Ok(WriteTx { guard: Some(guard), wake_committer: self.wake_committer.clone() })
+        Ok(WriteTx {
+            guard: Some(guard),
+            wake_committer: self.wake_committer.clone(),
+        })
     }
 }
 
-async fn within<F: Future>(deadline: Deadline, doing: &'static str, work: F) -> Result<F::Output, StoreError> {
+async fn within<F: Future>(
+    deadline: Deadline,
+    doing: &'static str,
+    work: F,
+) -> Result<F::Output, StoreError> {
     match deadline.instant() {
-        Some(at) => tokio::time::timeout_at(at, work).await.map_err(|_| StoreError::Timeout(doing)),
+        Some(at) => tokio::time::timeout_at(at, work)
+            .await
+            .map_err(|_| StoreError::Timeout(doing)),
         None => Ok(work.await),
     }
 }
@@ -146,14 +178,19 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
 
 /// A connection that may write, with the settings that durability needs.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
-    let setup = |error: rusqlite::Error| StoreError::Setup(format!("cannot open {}: {error}", path.display()));
+    let setup =
+        |error: rusqlite::Error| StoreError::Setup(format!("cannot open {}: {error}", path.display()));
     let conn = Connection::open(path).map_err(setup)?;
     // Switching to WAL wants the file for itself for a moment; other processes may be opening it too.
     conn.busy_timeout(Duration::from_secs(5)).map_err(setup)?;
-    let mode: String =
-        conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(setup)?;
+    let mode: String = conn
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(setup)?;
     if mode != "wal" {
-        return Err(StoreError::Setup(format!("{} cannot use a write-ahead log", path.display())));
+        return Err(StoreError::Setup(format!(
+            "{} cannot use a write-ahead log",
+            path.display()
+        )));
     }
     conn.pragma_update(None, "synchronous", "FULL").map_err(setup)?;
     configure(&conn).map_err(setup)?;
@@ -173,7 +210,10 @@ fn open_reader(path: &Path, mmap_bytes: i64) -> Result<Reader, StoreError> {
         let until = Arc::clone(&deadline);
         let passed = move || until.lock().unwrap_or_else(PoisonError::into_inner).is_expired();
         conn.progress_handler(STEPS_PER_LOOK, Some(passed))?;
-        Ok(Reader { conn, deadline: Arc::clone(&deadline) })
+        Ok(Reader {
+            conn,
+            deadline: Arc::clone(&deadline),
+        })
     };
     open().map_err(|error: rusqlite::Error| StoreError::from_sqlite("", &error))
 }
@@ -202,7 +242,11 @@ impl Drop for ReadTx {
         let Some(reader) = self.reader.take() else { return };
         let ended = !self.begun || control(&reader.conn, "COMMIT").is_ok();
         if ended && reader.conn.is_autocommit() {
-            self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            self.readers
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(reader);
         }
     }
 }
@@ -217,7 +261,9 @@ impl WriteTx {
     pub(crate) fn connection(&mut self) -> Result<&Connection, StoreError> {
         let writer = self.guard.as_ref().ok_or_else(closed)?;
         if writer.conn.is_autocommit() {
-            return Err(StoreError::Unavailable("the transaction was ended by an earlier error".to_owned()));
+            return Err(StoreError::Unavailable(
+                "the transaction was ended by an earlier error".to_owned(),
+            ));
         }
         Ok(&writer.conn)
     }
@@ -243,10 +289,14 @@ impl WriteTx {
 
 impl Drop for WriteTx {
     fn drop(&mut self) {
-        let Some(mut writer) = self.guard.take() else { return };
+        let Some(mut writer) = self.guard.take() else {
+            return;
+        };
         let undone = !writer.conn.is_autocommit()
             && !writer.waiting.is_empty()
-            && control(&writer.conn, "ROLLBACK TO member").and_then(|()| control(&writer.conn, "RELEASE member")).is_ok();
+            && control(&writer.conn, "ROLLBACK TO member")
+                .and_then(|()| control(&writer.conn, "RELEASE member"))
+                .is_ok();
         if undone {
             return;
         }
@@ -268,11 +318,19 @@ fn closed() -> StoreError {
 fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value<'_>]) -> Result<(), String> {
     for index in 1..=statement.parameter_count() {
         let name = statement.parameter_name(index).unwrap_or_default();
-        let digits = name.trim_start_matches('$').split("::").next().unwrap_or_default();
-        let number: usize = digits.parse().map_err(|_| format!("parameter `{name}` has no number"))?;
+        let digits = name
+            .trim_start_matches('$')
+            .split("::")
+            .next()
+            .unwrap_or_default();
+        let number: usize = digits
+            .parse()
+            .map_err(|_| format!("parameter `{name}` has no number"))?;
         let value = number.checked_sub(1).and_then(|n| params.get(n));
         let value = value.ok_or_else(|| format!("parameter `{name}` has no value"))?;
-        statement.raw_bind_parameter(index, value).map_err(|error| error.to_string())?;
+        statement
+            .raw_bind_parameter(index, value)
+            .map_err(|error| error.to_string())?;
     }
     Ok(())
 }

@@ -29,7 +29,9 @@ impl DatabaseUrl {
     pub fn parse(url: &str) -> Result<Self, StoreError> {
         if let Some(path) = url.strip_prefix("sqlite://") {
             if path.is_empty() || path.contains('?') {
-                return Err(StoreError::Setup("a SQLite URL is sqlite:// and the path of a file".to_owned()));
+                return Err(StoreError::Setup(
+                    "a SQLite URL is sqlite:// and the path of a file".to_owned(),
+                ));
             }
             return Ok(Self::Sqlite(PathBuf::from(path)));
         }
@@ -39,7 +41,9 @@ impl DatabaseUrl {
                 .map(|config| Self::Postgres(Box::new(config)))
                 .map_err(|error| StoreError::Setup(format!("the PostgreSQL URL is not valid: {error}")));
         }
-        Err(StoreError::Setup("a database URL starts with sqlite:// or postgres://".to_owned()))
+        Err(StoreError::Setup(
+            "a database URL starts with sqlite:// or postgres://".to_owned(),
+        ))
     }
 
     /// `sqlite` or `postgresql`.
@@ -78,7 +82,12 @@ impl StoreConfig {
     /// The defaults: 16 connections, 8 readers, 256 MiB mapped.
     #[must_use]
     pub fn new(url: DatabaseUrl) -> Self {
-        Self { url, postgres_connections: 16, sqlite_readers: 8, sqlite_mmap_bytes: 256 << 20 }
+        Self {
+            url,
+            postgres_connections: 16,
+            sqlite_readers: 8,
+            sqlite_mmap_bytes: 256 << 20,
+        }
     }
 }
 
@@ -108,14 +117,19 @@ impl Store {
                 };
                 migrate::sqlite(&path, opener, migrate::MIGRATIONS)?;
                 let db = Sqlite::open(&path, config.sqlite_readers, config.sqlite_mmap_bytes)?;
-                Backend::Sqlite { db, _server_lock: server_lock }
+                Backend::Sqlite {
+                    db,
+                    _server_lock: server_lock,
+                }
             }
             DatabaseUrl::Postgres(postgres) => {
                 migrate::postgres(&postgres, opener, migrate::MIGRATIONS).await?;
                 Backend::Postgres(Postgres::open(*postgres, config.postgres_connections)?)
             }
         };
-        Ok(Self { inner: Arc::new(backend) })
+        Ok(Self {
+            inner: Arc::new(backend),
+        })
     }
 
     /// A read-only transaction on one tenant's data; it sees one snapshot.
@@ -125,11 +139,16 @@ impl Store {
     pub async fn read(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
         let db = match &*self.inner {
             Backend::Sqlite { db, .. } => Db::sqlite_read(db.read(deadline).await?, deadline),
-            Backend::Postgres(db) => {
-                Db::postgres(db.begin(Role::App(tenant.tenant_id()), Mode::Read, deadline).await?, deadline)
-            }
+            Backend::Postgres(db) => Db::postgres(
+                db.begin(Role::App(tenant.tenant_id()), Mode::Read, deadline)
+                    .await?,
+                deadline,
+            ),
         };
-        Ok(TenantTx { db, tenant: tenant.tenant_id() })
+        Ok(TenantTx {
+            db,
+            tenant: tenant.tenant_id(),
+        })
     }
 
     /// A transaction that may change one tenant's data. On SQLite it holds the only writer: await nothing but the
@@ -140,11 +159,16 @@ impl Store {
     pub async fn write(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
         let db = match &*self.inner {
             Backend::Sqlite { db, .. } => Db::sqlite_write(db.write(deadline).await?, deadline),
-            Backend::Postgres(db) => {
-                Db::postgres(db.begin(Role::App(tenant.tenant_id()), Mode::Write, deadline).await?, deadline)
-            }
+            Backend::Postgres(db) => Db::postgres(
+                db.begin(Role::App(tenant.tenant_id()), Mode::Write, deadline)
+                    .await?,
+                deadline,
+            ),
         };
-        Ok(TenantTx { db, tenant: tenant.tenant_id() })
+        Ok(TenantTx {
+            db,
+            tenant: tenant.tenant_id(),
+        })
     }
 
     /// A read-only transaction on the tenant directory and on due work.
@@ -154,7 +178,9 @@ impl Store {
     pub async fn platform_read(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
         let db = match &*self.inner {
             Backend::Sqlite { db, .. } => Db::sqlite_read(db.read(deadline).await?, deadline),
-            Backend::Postgres(db) => Db::postgres(db.begin(Role::Platform, Mode::Read, deadline).await?, deadline),
+            Backend::Postgres(db) => {
+                Db::postgres(db.begin(Role::Platform, Mode::Read, deadline).await?, deadline)
+            }
         };
         Ok(PlatformTx { db })
     }
@@ -166,7 +192,9 @@ impl Store {
     pub async fn platform_write(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
         let db = match &*self.inner {
             Backend::Sqlite { db, .. } => Db::sqlite_write(db.write(deadline).await?, deadline),
-            Backend::Postgres(db) => Db::postgres(db.begin(Role::Platform, Mode::Write, deadline).await?, deadline),
+            Backend::Postgres(db) => {
+                Db::postgres(db.begin(Role::Platform, Mode::Write, deadline).await?, deadline)
+            }
         };
         Ok(PlatformTx { db })
     }

@@ -31,11 +31,15 @@ fn decode(row: &Row<'_>) -> Result<Tenant, StoreError> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_tenant(tx: &mut PlatformTx, identifier: &TenantIdentifier) -> Result<Option<Tenant>, StoreError> {
+pub async fn find_tenant(
+    tx: &mut PlatformTx,
+    identifier: &TenantIdentifier,
+) -> Result<Option<Tenant>, StoreError> {
     let (condition, value) = match identifier.view() {
-        IdentifierView::Host(host) => {
-            ("JOIN tenant_hosts h ON h.tenant_id = t.id WHERE h.host = $1", Value::from(host))
-        }
+        IdentifierView::Host(host) => (
+            "JOIN tenant_hosts h ON h.tenant_id = t.id WHERE h.host = $1",
+            Value::from(host),
+        ),
         IdentifierView::Slug(slug) => ("WHERE t.slug = $1", Value::from(slug)),
         IdentifierView::Id(id) => ("WHERE t.id = $1", Value::from(id)),
     };
@@ -57,7 +61,10 @@ pub async fn list_tenants(
     let sql = format!(
         "SELECT {COLUMNS} FROM tenants t WHERE $1::uuid IS NULL OR t.id > $1::uuid ORDER BY t.id LIMIT $2"
     );
-    let mut found = tx.db.fetch(TENANTS, &sql, params![after, limit.plus_one()], decode).await?;
+    let mut found = tx
+        .db
+        .fetch(TENANTS, &sql, params![after, limit.plus_one()], decode)
+        .await?;
     add_hosts(tx, &mut found).await?;
     Ok(Page::cut(found, limit, |tenant| tenant.id))
 }
@@ -74,7 +81,9 @@ async fn add_hosts(tx: &mut PlatformTx, tenants: &mut [Tenant]) -> Result<(), St
     );
     let hosts = tx
         .db
-        .fetch("tenant_hosts", &sql, &ids, |row| Ok((row.get::<TenantId>("tenant_id")?, row.get::<String>("host")?)))
+        .fetch("tenant_hosts", &sql, &ids, |row| {
+            Ok((row.get::<TenantId>("tenant_id")?, row.get::<String>("host")?))
+        })
         .await?;
     for (id, host) in hosts {
         if let Some(tenant) = tenants.iter_mut().find(|tenant| tenant.id == id) {
@@ -95,7 +104,13 @@ pub async fn insert_tenant(tx: &mut PlatformTx, tenant: &NewTenant) -> Result<()
             TENANTS,
             "INSERT INTO tenants (id, slug, name, status, settings, created_at, updated_at, version) \
              VALUES ($1, $2, $3, 'active', $4, $5, $5, 1)",
-            params![tenant.id(), tenant.slug().as_str(), tenant.name(), &settings, tenant.created_at()],
+            params![
+                tenant.id(),
+                tenant.slug().as_str(),
+                tenant.name(),
+                &settings,
+                tenant.created_at()
+            ],
         )
         .await?;
     for host in tenant.hosts() {
@@ -105,11 +120,18 @@ pub async fn insert_tenant(tx: &mut PlatformTx, tenant: &NewTenant) -> Result<()
 }
 
 fn settings_json(settings: &rustok_tenancy::TenantSettings) -> Result<serde_json::Value, StoreError> {
-    serde_json::to_value(settings)
-        .map_err(|error| StoreError::Refused { table: TENANTS, reason: format!("settings: {error}") })
+    serde_json::to_value(settings).map_err(|error| StoreError::Refused {
+        table: TENANTS,
+        reason: format!("settings: {error}"),
+    })
 }
 
-async fn insert_host(tx: &mut PlatformTx, id: TenantId, host: &str, now: Timestamp) -> Result<(), StoreError> {
+async fn insert_host(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    host: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     tx.db
         .execute_one(
             "tenant_hosts",
@@ -123,7 +145,12 @@ async fn insert_host(tx: &mut PlatformTx, id: TenantId, host: &str, now: Timesta
 ///
 /// # Errors
 /// [`StoreError::Taken`] with `tenant_hosts(host)`.
-pub async fn add_host(tx: &mut PlatformTx, id: TenantId, host: &str, now: Timestamp) -> Result<(), StoreError> {
+pub async fn add_host(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    host: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     insert_host(tx, id, host, now).await?;
     touch(tx, id, now).await
 }
@@ -139,7 +166,11 @@ pub async fn set_status(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     tx.db
-        .execute_one(TENANTS, "UPDATE tenants SET status = $2 WHERE id = $1", params![id, status.as_str()])
+        .execute_one(
+            TENANTS,
+            "UPDATE tenants SET status = $2 WHERE id = $1",
+            params![id, status.as_str()],
+        )
         .await?;
     touch(tx, id, now).await
 }
@@ -161,7 +192,10 @@ async fn raise_version(tx: &mut PlatformTx) -> Result<(), StoreError> {
 /// Those of the database.
 pub async fn directory_version(tx: &mut PlatformTx) -> Result<i64, StoreError> {
     let sql = "SELECT version FROM directory_version WHERE id = 1";
-    let version = tx.db.fetch_optional("directory_version", sql, &[], |row| row.get("version")).await?;
+    let version = tx
+        .db
+        .fetch_optional("directory_version", sql, &[], |row| row.get("version"))
+        .await?;
     version.ok_or_else(|| StoreError::inconsistent("directory_version", "id", "the row is missing"))
 }
 
@@ -202,7 +236,10 @@ pub async fn insert_platform_token(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_platform_token(tx: &mut PlatformTx, hash: &TokenHash) -> Result<Option<TokenId>, StoreError> {
+pub async fn find_platform_token(
+    tx: &mut PlatformTx,
+    hash: &TokenHash,
+) -> Result<Option<TokenId>, StoreError> {
     tx.db
         .fetch_optional(
             "platform_tokens",
@@ -235,7 +272,11 @@ pub async fn list_platform_tokens(tx: &mut PlatformTx) -> Result<Vec<PlatformTok
 ///
 /// # Errors
 /// [`StoreError::Stale`] when there is no such token or it was revoked before.
-pub async fn revoke_platform_token(tx: &mut PlatformTx, id: TokenId, now: Timestamp) -> Result<(), StoreError> {
+pub async fn revoke_platform_token(
+    tx: &mut PlatformTx,
+    id: TokenId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let sql = "UPDATE platform_tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     tx.db.execute_one("platform_tokens", sql, params![id, now]).await
 }

@@ -52,7 +52,9 @@ pub async fn insert_token(
 pub async fn find_token(tx: &mut TenantTx, hash: &TokenHash) -> Result<Option<(TokenId, Role)>, StoreError> {
     let sql = "SELECT id, role FROM api_tokens WHERE tenant_id = $1 AND hash = $2 AND revoked_at IS NULL";
     tx.db
-        .fetch_optional(TABLE, sql, params![tx.tenant, hash.as_bytes()], |row| Ok((row.get("id")?, role(row)?)))
+        .fetch_optional(TABLE, sql, params![tx.tenant, hash.as_bytes()], |row| {
+            Ok((row.get("id")?, role(row)?))
+        })
         .await
 }
 
@@ -61,7 +63,8 @@ pub async fn find_token(tx: &mut TenantTx, hash: &TokenHash) -> Result<Option<(T
 /// # Errors
 /// Those of the database.
 pub async fn list_tokens(tx: &mut TenantTx) -> Result<Vec<ApiToken>, StoreError> {
-    let sql = "SELECT id, name, role, created_at, revoked_at FROM api_tokens WHERE tenant_id = $1 ORDER BY id";
+    let sql =
+        "SELECT id, name, role, created_at, revoked_at FROM api_tokens WHERE tenant_id = $1 ORDER BY id";
     tx.db
         .fetch(TABLE, sql, params![tx.tenant], |row| {
             Ok(ApiToken {

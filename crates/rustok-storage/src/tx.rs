@@ -18,7 +18,11 @@ pub(crate) enum Expect {
 impl Expect {
     pub(crate) fn check(self, table: &'static str, changed: u64) -> Result<(), StoreError> {
         match self {
-            Self::Exactly(expected) if changed != expected => Err(StoreError::Stale { table, expected, changed }),
+            Self::Exactly(expected) if changed != expected => Err(StoreError::Stale {
+                table,
+                expected,
+                changed,
+            }),
             _ => Ok(()),
         }
     }
@@ -36,7 +40,12 @@ pub(crate) struct Statement<'a> {
 impl<'a> Statement<'a> {
     /// A write that must change exactly one row.
     pub(crate) fn one(table: &'static str, sql: &'static str, params: &[Value<'a>]) -> Self {
-        Self { table, sql, params: params.to_vec(), expect: Expect::Exactly(1) }
+        Self {
+            table,
+            sql,
+            params: params.to_vec(),
+            expect: Expect::Exactly(1),
+        }
     }
 }
 
@@ -57,15 +66,27 @@ enum Inner {
 
 impl Db {
     pub(crate) fn sqlite_read(tx: ReadTx, deadline: Deadline) -> Self {
-        Self { inner: Inner::SqliteRead(tx), deadline, broken: false }
+        Self {
+            inner: Inner::SqliteRead(tx),
+            deadline,
+            broken: false,
+        }
     }
 
     pub(crate) fn sqlite_write(tx: WriteTx, deadline: Deadline) -> Self {
-        Self { inner: Inner::SqliteWrite(tx), deadline, broken: false }
+        Self {
+            inner: Inner::SqliteWrite(tx),
+            deadline,
+            broken: false,
+        }
     }
 
     pub(crate) fn postgres(tx: PgTx, deadline: Deadline) -> Self {
-        Self { inner: Inner::Postgres(tx), deadline, broken: false }
+        Self {
+            inner: Inner::Postgres(tx),
+            deadline,
+            broken: false,
+        }
     }
 
     #[cfg(test)]
@@ -87,8 +108,12 @@ impl Db {
     ) -> Result<Vec<T>, StoreError> {
         self.start(table)?;
         let rows = match &mut self.inner {
-            Inner::SqliteRead(tx) => tx.connection().and_then(|conn| sqlite::query(conn, table, sql, params, map)),
-            Inner::SqliteWrite(tx) => tx.connection().and_then(|conn| sqlite::query(conn, table, sql, params, map)),
+            Inner::SqliteRead(tx) => tx
+                .connection()
+                .and_then(|conn| sqlite::query(conn, table, sql, params, map)),
+            Inner::SqliteWrite(tx) => tx
+                .connection()
+                .and_then(|conn| sqlite::query(conn, table, sql, params, map)),
             Inner::Postgres(tx) => {
                 let rows = tx.query(table, sql, params).await;
                 rows.and_then(|rows| rows.iter().map(|row| map(&Row::postgres(table, row))).collect())
@@ -117,8 +142,12 @@ impl Db {
     ) -> Result<u64, StoreError> {
         self.start(table)?;
         let changed = match &mut self.inner {
-            Inner::SqliteRead(tx) => tx.connection().and_then(|conn| sqlite::execute(conn, table, sql, params)),
-            Inner::SqliteWrite(tx) => tx.connection().and_then(|conn| sqlite::execute(conn, table, sql, params)),
+            Inner::SqliteRead(tx) => tx
+                .connection()
+                .and_then(|conn| sqlite::execute(conn, table, sql, params)),
+            Inner::SqliteWrite(tx) => tx
+                .connection()
+                .and_then(|conn| sqlite::execute(conn, table, sql, params)),
             Inner::Postgres(tx) => tx.execute(table, sql, params).await,
         };
         self.settle(changed)
@@ -149,7 +178,9 @@ impl Db {
             return self.settle(executed);
         }
         for statement in statements {
-            let changed = self.execute(statement.table, statement.sql, &statement.params).await?;
+            let changed = self
+                .execute(statement.table, statement.sql, &statement.params)
+                .await?;
             let checked = statement.expect.check(statement.table, changed);
             self.settle(checked)?;
         }
@@ -170,7 +201,10 @@ impl Db {
     /// Marks the transaction as broken until the answer: a future that is dropped meanwhile leaves it so.
     fn start(&mut self, table: &'static str) -> Result<(), StoreError> {
         if self.broken {
-            return Err(StoreError::Refused { table, reason: "the transaction failed before".to_owned() });
+            return Err(StoreError::Refused {
+                table,
+                reason: "the transaction failed before".to_owned(),
+            });
         }
         if self.deadline.is_expired() {
             return Err(StoreError::Timeout("a statement was due"));

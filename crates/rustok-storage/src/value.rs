@@ -101,7 +101,8 @@ macro_rules! from_ids {
     )+};
 }
 from_ids!(
-    TenantId, NodeId, TermId, AuthorId, ProductId, VariantId, OrderId, CustomerId, TokenId, EventId, MovementId, JobId
+    TenantId, NodeId, TermId, AuthorId, ProductId, VariantId, OrderId, CustomerId, TokenId, EventId,
+    MovementId, JobId
 );
 
 impl From<Uuid> for Value<'_> {
@@ -143,7 +144,9 @@ impl ToSql for Value<'_> {
                 out.put_u8(1);
                 out.put_slice(json.as_bytes());
             }
-            (value, ty) => return Err(format!("a {value:?} cannot be bound to a parameter of type {ty}").into()),
+            (value, ty) => {
+                return Err(format!("a {value:?} cannot be bound to a parameter of type {ty}").into());
+            }
         }
         Ok(IsNull::No)
     }
@@ -158,7 +161,10 @@ impl ToSql for Value<'_> {
 /// `$start, $start+1, ...` for an IN list of `count` values. The list is padded by its caller to a power of two with
 /// [`pad`], so that few different statements are prepared.
 pub(crate) fn placeholders(start: usize, count: usize) -> String {
-    (start..start + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+    (start..start + count)
+        .map(|n| format!("${n}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Repeats the last value until the length is a power of two.
@@ -176,7 +182,10 @@ mod tests {
     fn lists_are_padded_with_their_last_value() {
         let mut values = vec![Value::Int(1), Value::Int(2), Value::Int(3)];
         pad(&mut values);
-        assert_eq!(values, [Value::Int(1), Value::Int(2), Value::Int(3), Value::Int(3)]);
+        assert_eq!(
+            values,
+            [Value::Int(1), Value::Int(2), Value::Int(3), Value::Int(3)]
+        );
         assert_eq!(placeholders(2, values.len()), "$2, $3, $4, $5");
     }
 

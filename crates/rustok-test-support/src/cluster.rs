@@ -223,7 +223,6 @@ impl Cluster {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn told(error: tokio_postgres::Error) -> String {
     error
         .as_db_error()

@@ -3,11 +3,12 @@
 use super::output::{Failure, line};
 use super::{Flags, load_with};
 use crate::config::Config;
+use crate::demo;
 use crate::router;
 use crate::serve::serve;
 use crate::state::AppState;
 use clap::Args;
-use rustok_app::Services;
+use rustok_app::{Services, tenants};
 use rustok_core::clock::SystemClock;
 use rustok_storage::{Opener, Store};
 use serde::Serialize;
@@ -48,7 +49,12 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
     let services = Arc::new(Services::new(store, Arc::new(SystemClock), validator));
     let public = bind(config.listen).await?;
     let management = bind(config.management_listen).await?;
-    greet(&config, &public, &management)?;
+    // After binding: a first start that cannot listen must not use up the one time that secrets are shown.
+    let first = if config.is_default_database() && !options.no_demo { demo::create(&services).await? } else { None };
+    greet(&config, &services, &public, &management).await?;
+    if let Some(first) = first {
+        show_once(&first)?;
+    }
     run_until_stopped(AppState::new(config, services), public, management).await
 }
 
@@ -56,11 +62,34 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))
 }
 
-fn greet(config: &Config, public: &TcpListener, management: &TcpListener) -> Result<(), Failure> {
+async fn greet(
+    config: &Config,
+    services: &Arc<Services>,
+    public: &TcpListener,
+    management: &TcpListener,
+) -> Result<(), Failure> {
     let (public, management) = (public.local_addr()?, management.local_addr()?);
     line(format!("listening on http://{public}"))?;
     line(format!("management on http://{management}"))?;
-    line(format!("API documentation: http://{}:{}/api/docs", config.base_domain, public.port()))
+    let base = format!("{}:{}", config.base_domain, public.port());
+    line(format!("API documentation: http://{base}/api/docs"))?;
+    if config.is_default_database() {
+        let localhost = services.validator.host("localhost").map_err(|error| Failure::new(error.to_string()))?;
+        let found = tenants::find(&super::platform(services), &localhost).await;
+        if found.is_ok_and(|tenant| demo::is_default_shop(&tenant)) {
+            line(format!("demo shop: http://{}.{base}/api/store/v1/products", demo::SLUG))?;
+            line("demo mode: localhost and 127.0.0.1 are the demo shop too")?;
+        }
+    }
+    Ok(())
+}
+
+/// The only time that these secrets are to be seen.
+fn show_once(first: &demo::FirstStart) -> Result<(), Failure> {
+    line("")?;
+    line("These tokens are shown only now:")?;
+    line(format!("  admin token of the demo shop: {}", first.admin.secret.expose()))?;
+    line(format!("  platform token:               {}", first.platform.secret.expose()))
 }
 
 async fn run_until_stopped(state: AppState, public: TcpListener, management: TcpListener) -> Result<(), Failure> {

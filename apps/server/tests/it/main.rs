@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod catalog;
+mod orders;
 mod platform;
 #[path = "../tenant_cache_v2_test.rs"]
 mod tenant_cache_v2_test;

@@ -1,10 +1,10 @@
 //! Changing a product, or one of its variants: read, edit, check, compare-and-swap.
 //!
-//! The edit and the sanitising happen between two transactions, never while one is held: on SQLite every other writer
-//! would wait for them.
+//! The edit and the sanitising happen between two transactions, so that on SQLite other writers need not wait for them.
+//! Only who lost a race does them while holding the product, which ends the race.
 
 use super::assemble::Assembler;
-use super::draft::check_against;
+use super::draft::{CheckedDraft, check_against};
 use super::handle::free_handle;
 use super::read::shown_price;
 use super::{
@@ -22,9 +22,6 @@ use rustok_events::Topic;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::inventory::MovementReason;
 use rustok_storage::{StoreError, TenantTx, products};
-
-/// How often an edit is tried when somebody else changes the product meanwhile.
-const ATTEMPTS: usize = 3;
 
 /// Changes a product. `edit` gets the product as it is and the input that would leave it so, and answers the input
 /// that is wanted; it is asked again when somebody else was faster, so a precondition belongs into it. An edit that
@@ -92,40 +89,70 @@ impl Changed {
     }
 }
 
+/// First without holding anything; when somebody else was faster, once more with the product held. On SQLite only a
+/// writer sees what another one has just written, so reading again outside would not do.
 async fn change(
     ctx: &Ctx,
     target: Target,
     edit: &impl Fn(&Product, ProductInput) -> Result<ProductInput, RichError>,
 ) -> Result<Changed, RichError> {
-    for _ in 1..ATTEMPTS {
-        if let Ok(changed) = try_change(ctx, target, edit).await? {
-            return Ok(changed);
-        }
-    }
-    Ok(try_change(ctx, target, edit).await??)
-}
-
-/// The inner error is a race that was lost.
-async fn try_change(
-    ctx: &Ctx,
-    target: Target,
-    edit: &impl Fn(&Product, ProductInput) -> Result<ProductInput, RichError>,
-) -> Result<Result<Changed, StoreError>, RichError> {
-    let before = find(ctx, target).await?;
-    let currency = currency(ctx)?;
-    let unchanged = shown_input(&before, currency);
-    let input = edit(&before, unchanged.clone())?;
-    if input == unchanged {
-        return Ok(Ok(Changed {
-            product: before,
-            tx: None,
-        }));
-    }
-    let mut checked = check_against(input, Some(&before)).map_err(|found| refused(relative(found, &before, target)))?;
+    let product = find(&mut ctx.read().await?, target).await?;
+    let Some(draft) = edited(ctx, &product, target, edit)? else {
+        return Ok(Changed { product, tx: None });
+    };
     // Not `begin`: only a POST can be repeated by an Idempotency-Key, and no edit is one.
     let mut tx = ctx.write().await?;
+    if let Ok(product) = save(&mut tx, ctx, &product, draft).await? {
+        return Ok(Changed { product, tx: Some(tx) });
+    }
+    drop(tx);
+    let mut tx = ctx.write().await?;
+    let product = find(&mut tx, target).await?;
+    products::lock_product(&mut tx, product.id).await?;
+    let product = find(&mut tx, target).await?;
+    let Some(draft) = edited(ctx, &product, target, edit)? else {
+        return Ok(Changed { product, tx: None });
+    };
+    let product = save(&mut tx, ctx, &product, draft).await??;
+    Ok(Changed { product, tx: Some(tx) })
+}
+
+async fn find(tx: &mut TenantTx, target: Target) -> Result<Product, RichError> {
+    match target {
+        Target::Product(id) => products::find_product(tx, id).await?.ok_or_else(|| product_not_found(id)),
+        Target::Variant(id) => {
+            let found = products::find_product_of_variant(tx, id).await?;
+            found.ok_or_else(|| variant_not_found(id))
+        }
+    }
+}
+
+/// What is wanted of a product, checked; `None` when it is so already.
+fn edited(
+    ctx: &Ctx,
+    before: &Product,
+    target: Target,
+    edit: &impl Fn(&Product, ProductInput) -> Result<ProductInput, RichError>,
+) -> Result<Option<CheckedDraft>, RichError> {
+    let unchanged = shown_input(before, currency(ctx)?);
+    let input = edit(before, unchanged.clone())?;
+    if input == unchanged {
+        return Ok(None);
+    }
+    let checked = check_against(input, Some(before));
+    checked.map(Some).map_err(|found| refused(relative(found, before, target)))
+}
+
+/// Writes the change and answers the product as it is then. The inner error is a race that was lost; the transaction
+/// is of no use then.
+async fn save(
+    tx: &mut TenantTx,
+    ctx: &Ctx,
+    before: &Product,
+    mut checked: CheckedDraft,
+) -> Result<Result<Product, StoreError>, RichError> {
     if checked.draft.handle != before.handle {
-        let free = free_handle(&mut tx, &checked.draft.handle, Some(before.id)).await?;
+        let free = free_handle(tx, &checked.draft.handle, Some(before.id)).await?;
         if free != checked.draft.handle && checked.handle_given {
             return Err(handle_taken());
         }
@@ -134,35 +161,20 @@ async fn try_change(
     let assembler = Assembler {
         ids: &ctx.services.ids,
         now: ctx.now(),
-        currency,
+        currency: currency(ctx)?,
     };
-    let after = assembler.product(checked.draft, Some(&before));
-    let movements = first_movements(ctx, Some(&before), &after, MovementReason::Set);
+    let after = assembler.product(checked.draft, Some(before));
+    let movements = first_movements(ctx, Some(before), &after, MovementReason::Set);
     let event = product_event(ctx, Topic::ProductUpdated, &after);
-    match products::update_product(&mut tx, &before, &after, &movements, &event).await {
+    match products::update_product(tx, before, &after, &movements, &event).await {
         Ok(()) => {}
         Err(stale @ StoreError::Stale { .. }) => return Ok(Err(stale)),
         Err(error) if error.is_taken("products(handle)") => return Err(handle_taken()),
         Err(error) => return Err(error.into()),
     }
     // Stock may have moved since it was read, and the answer shows it.
-    let product = products::find_product(&mut tx, before.id).await?;
-    let product = product.ok_or_else(|| product_not_found(before.id))?;
-    Ok(Ok(Changed {
-        product,
-        tx: Some(tx),
-    }))
-}
-
-async fn find(ctx: &Ctx, target: Target) -> Result<Product, RichError> {
-    let mut tx = ctx.read().await?;
-    match target {
-        Target::Product(id) => products::find_product(&mut tx, id).await?.ok_or_else(|| product_not_found(id)),
-        Target::Variant(id) => {
-            let found = products::find_product_of_variant(&mut tx, id).await?;
-            found.ok_or_else(|| variant_not_found(id))
-        }
-    }
+    let product = products::find_product(tx, before.id).await?;
+    Ok(Ok(product.ok_or_else(|| product_not_found(before.id))?))
 }
 
 /// The input that would leave the product as it is shown: each variant with the price that stands for it.

@@ -248,13 +248,19 @@ async fn revisions(
         list.push(format!("(${}::uuid, ${}::text, ${}::bigint)", start + 1, start + 2, start + 3));
         values.extend([(*id).into(), Value::from(locale.as_str()), (*revision).into()]);
     }
-    let sql = format!(
-        "SELECT tenant_id, node_id, revision, locale, title, slug, excerpt, body, format, body_html, actor, created_at \
-         FROM node_revisions WHERE tenant_id = $1 AND (node_id, locale, revision) IN (VALUES {})",
-        list.join(", ")
-    );
+    let sql = revisions_sql(&list.join(", "));
     let rows = tx.db.fetch(REVISIONS, &sql, &values, revision).await?;
     Ok(rows.into_iter().map(|revision| (revision.node_id, revision)).collect())
+}
+
+/// The saves that `list` names, by their whole keys. SQLite would look through all of the tenant's for an IN of rows.
+fn revisions_sql(list: &str) -> String {
+    format!(
+        "WITH chosen (node_id, locale, revision) AS (VALUES {list}) \
+         SELECT r.tenant_id, r.node_id, r.revision, r.locale, r.title, r.slug, r.excerpt, r.body, r.format, r.body_html, \
+         r.actor, r.created_at FROM chosen c CROSS JOIN node_revisions r WHERE r.tenant_id = $1 \
+         AND r.node_id = c.node_id AND r.locale = c.locale AND r.revision = c.revision"
+    )
 }
 
 fn revision(row: &Row<'_>) -> Result<Revision, StoreError> {
@@ -313,6 +319,18 @@ mod tests {
     #[test]
     fn what_is_searched_for_is_no_pattern() {
         assert_eq!(contains("50%_\\"), "%50\\%\\_\\\\%");
+    }
+
+    #[test]
+    fn saves_are_looked_up_by_their_whole_keys() {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        db.execute_batch(include_str!("../../migrations/sqlite/0001_initial.sql")).unwrap();
+        let sql = revisions_sql("($2::uuid, $3::text, $4::bigint), ($5::uuid, $6::text, $7::bigint)");
+        let mut explained = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = explained.query_map([], |row| row.get::<_, String>("detail")).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        let whole_key = "(tenant_id=? AND node_id=? AND locale=? AND revision=?)";
+        assert!(steps.iter().any(|step| step.starts_with("SEARCH r") && step.ends_with(whole_key)), "{steps:#?}");
     }
 
     #[test]

@@ -155,19 +155,22 @@ pub async fn find_public(
     let mut values = first_values(tx, now);
     values.push(slug.as_str().into());
     let (start, count) = add_chain(chain, &mut values);
-    let sql = format!(
+    let sql = find_sql(start, count);
+    tx.db.fetch_optional(NODES, &sql, &values, decode).await
+}
+
+fn find_sql(start: usize, count: usize) -> String {
+    // CROSS JOIN keeps SQLite from looking through all published nodes for those with the address.
+    format!(
         "SELECT {SHOWN}, {TERMS} FROM (\
            SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, n.author_id, o.locale \
-           FROM node_translations s \
-           JOIN nodes n ON n.tenant_id = s.tenant_id AND n.id = s.node_id \
-           JOIN node_translations o ON o.tenant_id = n.tenant_id AND o.node_id = n.id \
-             AND o.published_revision IS NOT NULL \
-           WHERE s.tenant_id = $1 AND s.published_slug = $5 AND {VISIBLE} \
+           FROM node_translations s CROSS JOIN nodes n CROSS JOIN node_translations o \
+           WHERE s.tenant_id = $1 AND s.published_slug = $5 AND n.id = s.node_id AND {VISIBLE} \
+             AND o.tenant_id = $1 AND o.node_id = n.id AND o.published_revision IS NOT NULL \
            ORDER BY {}, s.locale, {}, o.locale LIMIT 1) c {BELONGINGS}",
         rank("s.locale", start, count),
         rank("o.locale", start, count)
-    );
-    tx.db.fetch_optional(NODES, &sql, &values, decode).await
+    )
 }
 
 /// A page of nodes, newest first, each shown in the first locale of `chain` that it has.
@@ -182,11 +185,26 @@ pub async fn list_public(
     after: Option<(Timestamp, NodeId)>,
     limit: Limit,
 ) -> Result<Page<PublicNode>, StoreError> {
-    let mut values = first_values(tx, now);
+    // What is not newer than the page before is where an index can start; the rest of the condition is for equal times.
+    let newest = after.map_or(now, |(published_at, _)| published_at.min(now));
+    let mut values = first_values(tx, newest);
     values.push(limit.plus_one().into());
-    let (start, count) = add_chain(chain, &mut values);
-    let (with, conditions) = conditions(filter, after, &mut values);
-    let sql = format!(
+    let chain = add_chain(chain, &mut values);
+    let sql = list_sql(filter, after, chain, &mut values);
+    let mut nodes = tx.db.fetch(NODES, &sql, &values, decode).await?;
+    // The order inside is only for the limit; the joins around it may change it.
+    nodes.sort_unstable_by_key(|node| std::cmp::Reverse((node.published_at, node.id)));
+    Ok(Page::cut(nodes, limit, |node| (node.published_at, node.id)))
+}
+
+fn list_sql<'a>(
+    filter: &'a PublicFilter,
+    after: Option<(Timestamp, NodeId)>,
+    (start, count): (usize, usize),
+    values: &mut Vec<Value<'a>>,
+) -> String {
+    let (with, conditions) = conditions(filter, after, values);
+    format!(
         "{with}SELECT {SHOWN}, {TERMS} FROM (\
            SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, n.author_id, \
              (SELECT o.locale FROM node_translations o WHERE o.tenant_id = $1 AND o.node_id = n.id \
@@ -194,11 +212,7 @@ pub async fn list_public(
            FROM nodes n WHERE {VISIBLE}{conditions} \
            ORDER BY n.published_at DESC, n.id DESC LIMIT $5) c {BELONGINGS}",
         rank("o.locale", start, count)
-    );
-    let mut nodes = tx.db.fetch(NODES, &sql, &values, decode).await?;
-    // The order inside is only for the limit; the joins around it may change it.
-    nodes.sort_unstable_by_key(|node| std::cmp::Reverse((node.published_at, node.id)));
-    Ok(Page::cut(nodes, limit, |node| (node.published_at, node.id)))
+    )
 }
 
 /// What stands before the statement, and the conditions on the node `n`.
@@ -244,6 +258,8 @@ fn conditions<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rusqlite::Connection;
+    use uuid::Uuid;
 
     #[test]
     fn terms_travel_in_one_column() {
@@ -253,5 +269,35 @@ mod tests {
         assert_eq!(told, [("category", "a", "A, b", Some("up")), ("tag", "b", "B", None)]);
         assert_eq!(terms_of(""), Some(Vec::new()));
         assert_eq!(terms_of("tag"), None);
+    }
+
+    /// How SQLite goes through the tables, outermost first.
+    fn plan(sql: &str) -> Vec<String> {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(include_str!("../../migrations/sqlite/0001_initial.sql")).unwrap();
+        let mut explained = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = explained.query_map([], |row| row.get::<_, String>("detail")).unwrap();
+        steps.map(Result::unwrap).filter(|step| step.starts_with("SEARCH") || step.starts_with("SCAN")).collect()
+    }
+
+    #[test]
+    fn an_address_is_looked_up_in_its_index() {
+        let plan = plan(&find_sql(6, 2));
+        assert!(plan[0].starts_with("SEARCH s USING") && plan[0].ends_with("(tenant_id=? AND published_slug=?)"), "{plan:#?}");
+        assert!(plan[1].starts_with("SEARCH n USING") && plan[1].ends_with("(tenant_id=? AND id=?)"), "{plan:#?}");
+        let whole_key = "(tenant_id=? AND node_id=? AND locale=? AND revision=?)";
+        assert!(plan.iter().any(|step| step.starts_with("SEARCH r USING") && step.ends_with(whole_key)), "{plan:#?}");
+    }
+
+    #[test]
+    fn lists_go_along_the_index_of_their_order() {
+        for (kind, index) in [(None, "nodes_published_idx"), (Some("post".to_owned()), "nodes_kind_idx")] {
+            let filter = PublicFilter { kind, ..PublicFilter::default() };
+            let after = Some((Timestamp::UNIX_EPOCH, NodeId::from_uuid(Uuid::nil())));
+            let mut values = vec![Value::Null; 7];
+            let plan = plan(&list_sql(&filter, after, (6, 2), &mut values));
+            assert!(plan[0].contains(index) && plan[0].contains("published_at<?"), "{plan:#?}");
+            assert!(!plan.iter().any(|step| step.contains("SCAN") && step != "SCAN c"), "{plan:#?}");
+        }
     }
 }

@@ -8,8 +8,8 @@ use crate::value::params;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -50,17 +50,35 @@ impl World {
     async fn read(&self, place: usize, commits: bool) -> Result<(), StoreError> {
         let tenant = self.tenants[place];
         let mut tx = self.store.read(tenant, soon()).await?;
-        let seen = tx.db.fetch("authors", "SELECT tenant_id FROM authors", &[], |row| row.get::<TenantId>("tenant_id"));
+        let seen = tx
+            .db
+            .fetch("authors", "SELECT tenant_id FROM authors", &[], |row| {
+                row.get::<TenantId>("tenant_id")
+            });
         let seen = seen.await?;
-        assert_eq!(seen, vec![tenant.tenant_id(); place + 1], "a leak between tenants");
+        assert_eq!(
+            seen,
+            vec![tenant.tenant_id(); place + 1],
+            "a leak between tenants"
+        );
         if commits { tx.commit().await } else { Ok(()) }
     }
 
     async fn sleep_and_read(&self, place: usize, deadline: Deadline) -> Result<(), StoreError> {
         let mut tx = self.store.read(self.tenants[place], deadline).await?;
-        tx.db.fetch("x", "SELECT pg_sleep(0.01)::text AS slept", &[], |_| Ok(())).await?;
-        let seen = tx.db.fetch("authors", "SELECT tenant_id FROM authors", &[], |row| row.get::<TenantId>("tenant_id"));
-        assert_eq!(seen.await?, vec![self.tenants[place].tenant_id(); place + 1], "a leak between tenants");
+        tx.db
+            .fetch("x", "SELECT pg_sleep(0.01)::text AS slept", &[], |_| Ok(()))
+            .await?;
+        let seen = tx
+            .db
+            .fetch("authors", "SELECT tenant_id FROM authors", &[], |row| {
+                row.get::<TenantId>("tenant_id")
+            });
+        assert_eq!(
+            seen.await?,
+            vec![self.tenants[place].tenant_id(); place + 1],
+            "a leak between tenants"
+        );
         Ok(())
     }
 
@@ -84,7 +102,9 @@ impl World {
         if one_flight {
             tx.db.execute_all(&[customer, term]).await?;
         } else {
-            tx.db.execute_one(customer.table, customer.sql, &customer.params).await?;
+            tx.db
+                .execute_one(customer.table, customer.sql, &customer.params)
+                .await?;
             tx.db.execute_one(term.table, term.sql, &term.params).await?;
         }
         if commits { tx.commit().await } else { Ok(()) }
@@ -113,7 +133,10 @@ impl World {
             7 => self.write(place, true, false).await,
             8 => self.sleep_and_read(place, soon()).await,
             // The server ends the statement at about the moment at which it is dropped here.
-            9 => self.sleep_and_read(place, Deadline::after(Duration::from_millis(5))).await,
+            9 => {
+                self.sleep_and_read(place, Deadline::after(Duration::from_millis(5)))
+                    .await
+            }
             10 => self.fail(place).await,
             _ => self.platform().await,
         }
@@ -127,15 +150,24 @@ impl World {
             let (what, place) = (rng.random_range(0..12), rng.random_range(0..self.tenants.len()));
             let work = self.work(what, place);
             let answer = if rng.random_bool(0.7) {
-                Polls { future: Box::pin(work), left: rng.random_range(1..=6) }.await
+                Polls {
+                    future: Box::pin(work),
+                    left: rng.random_range(1..=6),
+                }
+                .await
             } else {
-                tokio::time::timeout(Duration::from_millis(rng.random_range(0..4)), work).await.ok()
+                tokio::time::timeout(Duration::from_millis(rng.random_range(0..4)), work)
+                    .await
+                    .ok()
             };
             match answer {
                 None => cut += 1,
                 Some(Ok(())) => done += 1,
                 Some(Err(StoreError::Timeout(_))) if what == 9 => done += 1,
-                Some(Err(error)) => assert!(what == 10 && error.is_taken("authors(login)"), "{what}: {error:?}"),
+                Some(Err(error)) => assert!(
+                    what == 10 && error.is_taken("authors(login)"),
+                    "{what}: {error:?}"
+                ),
             }
             if rng.random_bool(0.1) {
                 let client = self.store.pooled_client().await;
@@ -158,7 +190,11 @@ async fn ten_thousand_cancellations_leak_nothing() {
         add_authors(&store, tenant, logins).await;
         tenants.push(tenant);
     }
-    let world = World { store: store.clone(), tenants: Arc::new(tenants), numbers: Arc::new(AtomicU64::new(0)) };
+    let world = World {
+        store: store.clone(),
+        tenants: Arc::new(tenants),
+        numbers: Arc::new(AtomicU64::new(0)),
+    };
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| tokio::spawn(world.clone().cut(u64::from(task), CANCELLATIONS / TASKS)))
         .collect();
@@ -178,10 +214,29 @@ async fn ten_thousand_cancellations_leak_nothing() {
     let halves = "SELECT count(*) FROM (SELECT tenant_id, id FROM customers) c \
                   FULL JOIN (SELECT tenant_id, id FROM terms) t USING (tenant_id, id) \
                   WHERE c.id IS NULL OR t.id IS NULL";
-    assert_eq!(clients[0].query_one(halves, &[]).await.unwrap().get::<_, i64>(0), 0, "half a transaction");
-    let kept: i64 = clients[0].query_one("SELECT count(*) FROM terms", &[]).await.unwrap().get(0);
-    let idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
-    assert_eq!(clients[0].query_one(idle, &[]).await.unwrap().get::<_, i64>(0), 0, "a transaction was left open");
-    assert!(kept > 0 && done > 0, "nothing ran to its end: the test cuts too much");
-    println!("{CANCELLATIONS} cut, {done} done, {kept} kept, {:?}", start.elapsed());
+    assert_eq!(
+        clients[0].query_one(halves, &[]).await.unwrap().get::<_, i64>(0),
+        0,
+        "half a transaction"
+    );
+    let kept: i64 = clients[0]
+        .query_one("SELECT count(*) FROM terms", &[])
+        .await
+        .unwrap()
+        .get(0);
+    let idle =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
+    assert_eq!(
+        clients[0].query_one(idle, &[]).await.unwrap().get::<_, i64>(0),
+        0,
+        "a transaction was left open"
+    );
+    assert!(
+        kept > 0 && done > 0,
+        "nothing ran to its end: the test cuts too much"
+    );
+    println!(
+        "{CANCELLATIONS} cut, {done} done, {kept} kept, {:?}",
+        start.elapsed()
+    );
 }

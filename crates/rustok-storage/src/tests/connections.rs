@@ -17,7 +17,12 @@ pub(super) struct Found {
 }
 
 pub(super) fn clean() -> Found {
-    Found { tenant: String::new(), own_role: true, no_transaction: true, timeout: "0".to_owned() }
+    Found {
+        tenant: String::new(),
+        own_role: true,
+        no_transaction: true,
+        timeout: "0".to_owned(),
+    }
 }
 
 /// Takes a connection from the pool and looks at it, without a transaction of its own around the question: the time
@@ -44,7 +49,13 @@ async fn left_behind(store: &Store) -> Found {
 }
 
 async fn process_id(store: &Store) -> i32 {
-    store.pooled_client().await.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0)
+    store
+        .pooled_client()
+        .await
+        .query_one("SELECT pg_backend_pid()", &[])
+        .await
+        .unwrap()
+        .get(0)
 }
 
 /// One connection only: every look is at the one that was used before.
@@ -59,10 +70,19 @@ async fn one_connection() -> (TestDatabase, Store, TenantHandle) {
 async fn a_dirty_connection_would_be_noticed() {
     let (_db, store, shop) = one_connection().await;
     let set = format!("SET rustok.tenant_id = '{shop}'; SET ROLE rustok_app; SET statement_timeout = 900");
-    store.pooled_client().await.batch_execute(&format!("{set}; BEGIN")).await.unwrap();
+    store
+        .pooled_client()
+        .await
+        .batch_execute(&format!("{set}; BEGIN"))
+        .await
+        .unwrap();
     let found = left_behind(&store).await;
-    let dirty =
-        Found { tenant: shop.to_string(), own_role: false, no_transaction: false, timeout: "900ms".to_owned() };
+    let dirty = Found {
+        tenant: shop.to_string(),
+        own_role: false,
+        no_transaction: false,
+        timeout: "900ms".to_owned(),
+    };
     assert_eq!(found, dirty);
 }
 
@@ -73,7 +93,9 @@ async fn however_a_transaction_ends_its_connection_comes_back_clean() {
     let params = params![shop.tenant_id(), id(1), "a", now()];
     let sees_its_tenant = async |tx: &mut crate::TenantTx| {
         let sql = "SELECT current_setting('rustok.tenant_id') AS tenant, current_user::text AS role";
-        let seen = tx.db.fetch("x", sql, &[], |row| Ok((row.get::<String>("tenant")?, row.get::<String>("role")?)));
+        let seen = tx.db.fetch("x", sql, &[], |row| {
+            Ok((row.get::<String>("tenant")?, row.get::<String>("role")?))
+        });
         assert_eq!(seen.await.unwrap(), [(shop.to_string(), "rustok_app".to_owned())]);
     };
 
@@ -88,10 +110,18 @@ async fn however_a_transaction_ends_its_connection_comes_back_clean() {
     assert_eq!(left_behind(&store).await, clean(), "dropped after a read");
 
     drop(store.write(shop, soon()).await.unwrap());
-    assert_eq!(left_behind(&store).await, clean(), "dropped before its first statement");
+    assert_eq!(
+        left_behind(&store).await,
+        clean(),
+        "dropped before its first statement"
+    );
 
     store.write(shop, soon()).await.unwrap().commit().await.unwrap();
-    assert_eq!(left_behind(&store).await, clean(), "committed without a statement");
+    assert_eq!(
+        left_behind(&store).await,
+        clean(),
+        "committed without a statement"
+    );
 
     let mut tx = store.write(shop, soon()).await.unwrap();
     tx.db.execute_one("authors", INSERT_AUTHOR, params).await.unwrap();
@@ -99,7 +129,14 @@ async fn however_a_transaction_ends_its_connection_comes_back_clean() {
     assert_eq!(left_behind(&store).await, clean(), "dropped after a write");
 
     let mut tx = store.write(shop, soon()).await.unwrap();
-    tx.db.execute("authors", "INSERT INTO authors (tenant_id) VALUES ($1)", params![shop.tenant_id()]).await.unwrap_err();
+    tx.db
+        .execute(
+            "authors",
+            "INSERT INTO authors (tenant_id) VALUES ($1)",
+            params![shop.tenant_id()],
+        )
+        .await
+        .unwrap_err();
     drop(tx);
     assert_eq!(left_behind(&store).await, clean(), "dropped after a failure");
 
@@ -122,8 +159,16 @@ async fn however_a_transaction_ends_its_connection_comes_back_clean() {
     assert!(unwound.await.unwrap_err().is_panic());
     assert_eq!(left_behind(&store).await, clean(), "unwound by a panic");
 
-    assert_eq!(process_id(&store).await, before, "it was one connection all the time");
-    assert_eq!(logins(&store, shop).await, [""; 0], "nothing that was dropped was kept");
+    assert_eq!(
+        process_id(&store).await,
+        before,
+        "it was one connection all the time"
+    );
+    assert_eq!(
+        logins(&store, shop).await,
+        [""; 0],
+        "nothing that was dropped was kept"
+    );
 }
 
 #[tokio::test]
@@ -137,7 +182,12 @@ async fn a_statement_dropped_in_flight_leaves_a_clean_connection() {
             tx.db.fetch("x", slow, &[], |_| Ok(())).await.unwrap();
         }
         let mut query = Box::pin(tx.db.fetch("x", slow, &[], |_| Ok(())));
-        assert!(query.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(
+            query
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
         drop(query);
         drop(tx);
         assert_eq!(left_behind(&store).await, clean(), "prepared: {prepared}");
@@ -145,19 +195,60 @@ async fn a_statement_dropped_in_flight_leaves_a_clean_connection() {
     // The first statement of a transaction, sent together with BEGIN.
     let mut tx = store.read(shop, soon()).await.unwrap();
     let mut query = Box::pin(tx.db.fetch("x", slow, &[], |_| Ok(())));
-    assert!(query.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(
+        query
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+    );
     drop(query);
     drop(tx);
     assert_eq!(left_behind(&store).await, clean(), "dropped with BEGIN");
     // A write and a commit, dropped as they were sent.
     let mut tx = store.write(shop, soon()).await.unwrap();
     let params = params![shop.tenant_id(), id(1), "a", now()];
-    tx.db.execute_all(&[Statement::one("authors", INSERT_AUTHOR, params)]).await.unwrap();
+    tx.db
+        .execute_all(&[Statement::one("authors", INSERT_AUTHOR, params)])
+        .await
+        .unwrap();
     let mut commit = Box::pin(tx.commit());
-    assert!(commit.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(
+        commit
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+    );
     drop(commit);
     assert_eq!(left_behind(&store).await, clean(), "dropped commit");
-    assert_eq!(logins(&store, shop).await, ["a"], "COMMIT was on its way before the ROLLBACK");
+    assert_eq!(
+        logins(&store, shop).await,
+        ["a"],
+        "COMMIT was on its way before the ROLLBACK"
+    );
+}
+
+/// COMMIT of a failed transaction answers Ok: without an answer to every statement it must not even be asked.
+#[tokio::test]
+async fn a_transaction_with_a_statement_that_nobody_waited_for_is_not_committed() {
+    let (_db, store, shop) = one_connection().await;
+    add_authors(&store, shop, &["a"]).await;
+    let (clash, fine) = (id(71), id(72));
+    for (number, login) in [(clash, "a"), (fine, "b")] {
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        let params = params![shop.tenant_id(), number, login, now()];
+        let mut insert = Box::pin(tx.db.execute_one("authors", INSERT_AUTHOR, params));
+        assert!(
+            insert
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+        drop(insert);
+        let error = tx.commit().await.unwrap_err();
+        assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+        assert_eq!(left_behind(&store).await, clean());
+        assert_eq!(logins(&store, shop).await, ["a"]);
+    }
 }
 
 #[tokio::test]
@@ -166,12 +257,24 @@ async fn a_transaction_may_be_dropped_where_no_runtime_is() {
     let mut tx = store.read(shop, soon()).await.unwrap();
     tx.db.fetch("x", "SELECT 1 AS n", &[], |_| Ok(())).await.unwrap();
     {
-        let mut query = pin!(tx.db.fetch("x", "SELECT pg_sleep(0.1)::text AS slept", &[], |_| Ok(())));
-        assert!(query.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let mut query = pin!(
+            tx.db
+                .fetch("x", "SELECT pg_sleep(0.1)::text AS slept", &[], |_| Ok(()))
+        );
+        assert!(
+            query
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
     }
     let before = store.postgres_connections();
     std::thread::spawn(move || drop(tx)).join().unwrap();
     assert_eq!(before, Some((1, 0)));
-    assert_eq!(store.postgres_connections(), Some((0, 0)), "nobody can clean it up, so it is given up");
+    assert_eq!(
+        store.postgres_connections(),
+        Some((0, 0)),
+        "nobody can clean it up, so it is given up"
+    );
     assert_eq!(left_behind(&store).await, clean());
 }

@@ -32,10 +32,15 @@ async fn world(db: &TestDatabase) -> (Store, TenantHandle) {
          VALUES ($1, $2, 'ref', 0, 'USD', $3)",
         "INSERT INTO fulfilments (tenant_id, order_id, tracking, carrier, shipped_at) VALUES ($1, $2, 'tra', '', $3)",
     ] {
-        let sql = sql.replace("'0'", flag(&tx, false)).replace("'1'", flag(&tx, true));
+        let sql = sql
+            .replace("'0'", flag(&tx, false))
+            .replace("'1'", flag(&tx, true));
         let count = (1..=4).rev().find(|n| sql.contains(&format!("${n}"))).unwrap();
         let all = params![tx.tenant, id(1), now(), [0_u8].as_slice()];
-        tx.db.execute_one("x", &sql, &all[..count]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        tx.db
+            .execute_one("x", &sql, &all[..count])
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
     tx.commit().await.unwrap();
     (store, shop)
@@ -51,12 +56,25 @@ fn flag(tx: &TenantTx, value: bool) -> &'static str {
 }
 
 /// Runs `UPDATE table SET assignments` in a transaction that is thrown away. `now` in it is a moment.
-async fn bend(store: &Store, shop: TenantHandle, table: &'static str, assignments: &str) -> Result<u64, StoreError> {
+async fn bend(
+    store: &Store,
+    shop: TenantHandle,
+    table: &'static str,
+    assignments: &str,
+) -> Result<u64, StoreError> {
     let mut tx = store.write(shop, soon()).await.unwrap();
     let bool_text = |text: &str| {
-        if tx.db.is_postgres() { text.to_owned() } else { text.replace("true", "1").replace("false", "0") }
+        if tx.db.is_postgres() {
+            text.to_owned()
+        } else {
+            text.replace("true", "1").replace("false", "0")
+        }
     };
-    let at = if tx.db.is_postgres() { "timestamptz '2026-01-01Z'" } else { "1767225600000000" };
+    let at = if tx.db.is_postgres() {
+        "timestamptz '2026-01-01Z'"
+    } else {
+        "1767225600000000"
+    };
     let sql = format!("UPDATE {table} SET {}", bool_text(assignments).replace("now", at));
     tx.db.execute(table, &sql, &[]).await
 }

@@ -17,7 +17,7 @@ fn short() -> Deadline {
 
 async fn slow_query(store: &Store, tenant: TenantHandle, deadline: Deadline) -> Result<(), StoreError> {
     let sql = if store.system() == "sqlite" {
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 2000000000) SELECT max(i) AS m FROM n"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000000) SELECT max(i) AS m FROM n"
     } else {
         "SELECT pg_sleep(30)::text AS m"
     };
@@ -74,6 +74,8 @@ both_databases! {
             assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
             tx.commit().await.unwrap_err();
         }
+        // A turn at the writer, so that a commit that was under way would be over.
+        store.write(shop, soon()).await.unwrap().commit().await.unwrap();
         assert_eq!(logins(&store, shop).await, [""; 0]);
     }
 }
@@ -86,10 +88,17 @@ async fn a_wait_for_a_lock_ends_at_the_deadline_and_its_owner_goes_on() {
     add_authors(&store, shop, &["a"]).await;
     let rename = "UPDATE authors SET login = $2 WHERE tenant_id = $1";
     let mut owner = store.write(shop, soon()).await.unwrap();
-    owner.db.execute_one("authors", rename, params![shop.tenant_id(), "b"]).await.unwrap();
+    owner
+        .db
+        .execute_one("authors", rename, params![shop.tenant_id(), "b"])
+        .await
+        .unwrap();
     let mut waiting = store.write(shop, short()).await.unwrap();
-    let error =
-        waiting.db.execute_one("authors", rename, params![shop.tenant_id(), "c"]).await.unwrap_err();
+    let error = waiting
+        .db
+        .execute_one("authors", rename, params![shop.tenant_id(), "c"])
+        .await
+        .unwrap_err();
     assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
     assert!(waiting.commit().await.is_err());
     owner.commit().await.unwrap();
@@ -105,7 +114,9 @@ async fn a_dropped_statement_does_not_run_on() {
     let start = Instant::now();
     let mut query = Box::pin(slow_query(&store, shop, Deadline::never()));
     // A connection, a prepared statement, BEGIN and the statement itself: dropped in the middle of the last.
-    let watcher = tokio_postgres::connect(db.superuser_url(), tokio_postgres::NoTls).await.unwrap();
+    let watcher = tokio_postgres::connect(db.superuser_url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
     drop(tokio::spawn(watcher.1));
     let sleeping = async || -> i64 {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(30)%' \
@@ -113,7 +124,12 @@ async fn a_dropped_statement_does_not_run_on() {
         watcher.0.query_one(sql, &[]).await.unwrap().get(0)
     };
     while sleeping().await == 0 {
-        assert!(query.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(
+            query
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
         assert!(start.elapsed() < QUICKLY, "the statement never ran");
     }
     drop(query);

@@ -21,7 +21,11 @@ async fn write_author(tx: &mut TenantTx, number: u128) -> Result<(), StoreError>
 fn committed(path: &Path) -> Vec<String> {
     let conn = Connection::open(path).unwrap();
     let mut statement = conn.prepare("SELECT login FROM authors ORDER BY login").unwrap();
-    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    statement
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
 }
 
 /// How many commits the write-ahead log holds: each ends in a frame that tells the size of the database.
@@ -29,9 +33,13 @@ fn commits(path: &Path) -> usize {
     let log = std::fs::read(crate::migrate::beside(path, "-wal")).unwrap();
     let word = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
     let page = usize::try_from(word(8)).unwrap();
-    let frames = (32..log.len()).step_by(24 + page).filter(|at| at + 24 + page <= log.len());
+    let frames = (32..log.len())
+        .step_by(24 + page)
+        .filter(|at| at + 24 + page <= log.len());
     // Frames with other salts are left over from before the log was started anew.
-    frames.filter(|at| log[at + 8..at + 16] == log[16..24] && word(at + 4) != 0).count()
+    frames
+        .filter(|at| log[at + 8..at + 16] == log[16..24] && word(at + 4) != 0)
+        .count()
 }
 
 fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> bool {
@@ -53,7 +61,10 @@ async fn writers_share_commits_and_every_answer_is_durable() {
             write_author(&mut tx, number).await?;
             tx.commit().await?;
             let login = format!("{number:03}");
-            assert!(committed(path).contains(&login), "{login} was told before its commit");
+            assert!(
+                committed(path).contains(&login),
+                "{login} was told before its commit"
+            );
             Ok::<_, StoreError>(())
         }
     })));
@@ -83,14 +94,20 @@ async fn concurrent_tasks_lose_nothing() {
             let mut tx = store.write(shop, soon()).await?;
             write_author(&mut tx, number).await?;
             // Every third changes its mind.
-            if number % 3 == 0 { Ok(()) } else { tx.commit().await }
+            if number % 3 == 0 {
+                Ok(())
+            } else {
+                tx.commit().await
+            }
         })
     });
     for task in join_all(tasks).await {
         task.unwrap().unwrap();
     }
-    let expected: Vec<_> =
-        (0..WRITERS).filter(|number| number % 3 != 0).map(|number| format!("{number:03}")).collect();
+    let expected: Vec<_> = (0..WRITERS)
+        .filter(|number| number % 3 != 0)
+        .map(|number| format!("{number:03}"))
+        .collect();
     assert_eq!(committed(db.path()), expected);
 }
 
@@ -109,7 +126,10 @@ async fn a_member_that_drops_or_fails_harms_no_other() {
                 "fails" => {
                     // A key that another member of this group took.
                     let error = write_author(&mut tx, 0).await.unwrap_err();
-                    assert!(error.is_taken("authors(id)") || error.is_taken("authors(login)"), "{error:?}");
+                    assert!(
+                        error.is_taken("authors(id)") || error.is_taken("authors(login)"),
+                        "{error:?}"
+                    );
                     Err(error)
                 }
                 _ => Ok(drop(tx)),
@@ -166,7 +186,11 @@ async fn another_process_that_writes_delays_and_fails_nobody() {
     // Reads go on meanwhile.
     assert_eq!(logins(&store, shop).await, [""; 0]);
     drop(patient);
-    let error = store.write(shop, Deadline::after(Duration::from_millis(50))).await.err().unwrap();
+    let error = store
+        .write(shop, Deadline::after(Duration::from_millis(50)))
+        .await
+        .err()
+        .unwrap();
     assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
 
     let waiting = {
@@ -179,7 +203,9 @@ async fn another_process_that_writes_delays_and_fails_nobody() {
     };
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
-    other.execute_batch("INSERT INTO directory_version VALUES (1, 1) ON CONFLICT DO NOTHING; COMMIT").unwrap();
+    other
+        .execute_batch("INSERT INTO directory_version VALUES (1, 1) ON CONFLICT DO NOTHING; COMMIT")
+        .unwrap();
     waiting.await.unwrap().unwrap();
     assert_eq!(committed(db.path()), ["001"]);
 }
@@ -199,7 +225,10 @@ async fn an_error_that_ends_the_transaction_fails_every_member() {
     let full = "INSERT OR ROLLBACK INTO tenants SELECT * FROM tenants";
     second.db.execute("tenants", full, &[]).await.unwrap_err();
     let error = write_author(&mut second, 2).await.unwrap_err();
-    assert!(matches!(error, StoreError::Refused { .. } | StoreError::Unavailable(_)), "{error:?}");
+    assert!(
+        matches!(error, StoreError::Refused { .. } | StoreError::Unavailable(_)),
+        "{error:?}"
+    );
     second.commit().await.unwrap_err();
     let error = first.await.unwrap().unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");

@@ -5,17 +5,30 @@ use crate::idempotency::{self, IdempotencyRecord, IdempotencyScope, StoredReply}
 use rustok_test_support::both_databases;
 
 fn scope(key: &str) -> IdempotencyScope {
-    IdempotencyScope { actor: "token:1".to_owned(), route: "POST /orders".to_owned(), key: key.to_owned() }
+    IdempotencyScope {
+        actor: "token:1".to_owned(),
+        route: "POST /orders".to_owned(),
+        key: key.to_owned(),
+    }
 }
 
 fn reply() -> StoredReply {
-    let headers = vec![("content-type".to_owned(), "application/json; charset=\"ütf-8\"".to_owned())];
-    StoredReply { status: 201, headers, body: vec![0, 255, b'"', b'\n'] }
+    let headers = vec![(
+        "content-type".to_owned(),
+        "application/json; charset=\"ütf-8\"".to_owned(),
+    )];
+    StoredReply {
+        status: 201,
+        headers,
+        body: vec![0, 255, b'"', b'\n'],
+    }
 }
 
 async fn keep(store: &Store, tenant: TenantHandle, scope: &IdempotencyScope, at: Timestamp) {
     let mut tx = store.write(tenant, soon()).await.unwrap();
-    idempotency::insert_record(&mut tx, scope, &[7; 32], &reply(), at).await.unwrap();
+    idempotency::insert_record(&mut tx, scope, &[7; 32], &reply(), at)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -26,7 +39,10 @@ async fn find(
     not_before: Timestamp,
 ) -> Option<IdempotencyRecord> {
     let mut tx = store.write(tenant, soon()).await.unwrap();
-    idempotency::claim(&mut tx, scope, 42, not_before).await.unwrap().unwrap()
+    idempotency::claim(&mut tx, scope, 42, not_before)
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 both_databases! {
@@ -71,13 +87,30 @@ async fn postgres_lets_one_request_at_a_time_claim_a_key() {
     let store = open(&db).await;
     let shop = tenant(&store, 1, "shop1").await;
     let mut first = store.write(shop, soon()).await.unwrap();
-    assert_eq!(idempotency::claim(&mut first, &scope("a"), 1, now()).await.unwrap(), Some(None));
+    assert_eq!(
+        idempotency::claim(&mut first, &scope("a"), 1, now())
+            .await
+            .unwrap(),
+        Some(None)
+    );
     let mut second = store.write(shop, soon()).await.unwrap();
-    assert_eq!(idempotency::claim(&mut second, &scope("a"), 1, now()).await.unwrap(), None);
+    assert_eq!(
+        idempotency::claim(&mut second, &scope("a"), 1, now())
+            .await
+            .unwrap(),
+        None
+    );
     drop(second);
-    idempotency::insert_record(&mut first, &scope("a"), &[7; 32], &reply(), now()).await.unwrap();
+    idempotency::insert_record(&mut first, &scope("a"), &[7; 32], &reply(), now())
+        .await
+        .unwrap();
     first.commit().await.unwrap();
     let mut third = store.write(shop, soon()).await.unwrap();
-    let found = idempotency::claim(&mut third, &scope("a"), 1, now()).await.unwrap();
-    assert!(matches!(found, Some(Some(_))), "free, and the answer is there: {found:?}");
+    let found = idempotency::claim(&mut third, &scope("a"), 1, now())
+        .await
+        .unwrap();
+    assert!(
+        matches!(found, Some(Some(_))),
+        "free, and the answer is there: {found:?}"
+    );
 }

@@ -26,10 +26,16 @@ async fn run(db: &TestDatabase, sql: &str) {
 /// The first column of the only row.
 async fn number(db: &TestDatabase, sql: &str) -> Result<i64, String> {
     if db.is_postgres() {
-        client(db).await.query_one(sql, &[]).await.map(|row| row.get(0)).map_err(|error| error.to_string())
+        client(db)
+            .await
+            .query_one(sql, &[])
+            .await
+            .map(|row| row.get(0))
+            .map_err(|error| error.to_string())
     } else {
         let conn = Connection::open(db.path()).unwrap();
-        conn.query_row(sql, [], |row| row.get(0)).map_err(|error| error.to_string())
+        conn.query_row(sql, [], |row| row.get(0))
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -43,7 +49,9 @@ fn setup_error(opened: Result<Store, StoreError>) -> String {
 }
 
 async fn open_all(configs: Vec<(StoreConfig, Opener)>) {
-    let opens = configs.into_iter().map(|(config, opener)| tokio::spawn(Store::open(config, opener)));
+    let opens = configs
+        .into_iter()
+        .map(|(config, opener)| tokio::spawn(Store::open(config, opener)));
     for opened in join_all(opens).await {
         let store = opened.unwrap().unwrap();
         let mut tx = store.platform_read(soon()).await.unwrap();
@@ -53,10 +61,18 @@ async fn open_all(configs: Vec<(StoreConfig, Opener)>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn several_open_an_empty_postgres_at_once() {
-    for db in [TestDatabase::postgres_empty().await, TestDatabase::postgres_empty_as_owner().await] {
+    for db in [
+        TestDatabase::postgres_empty().await,
+        TestDatabase::postgres_empty_as_owner().await,
+    ] {
         let openers = [Opener::Server, Opener::Command, Opener::Server, Opener::Command];
         open_all(openers.map(|opener| (config(&db), opener)).to_vec()).await;
-        assert_eq!(number(&db, "SELECT count(*) FROM schema_migrations").await.unwrap(), latest_schema());
+        assert_eq!(
+            number(&db, "SELECT count(*) FROM schema_migrations")
+                .await
+                .unwrap(),
+            latest_schema()
+        );
     }
 }
 
@@ -66,7 +82,12 @@ async fn several_open_an_empty_sqlite_at_once() {
         let db = TestDatabase::sqlite();
         let openers = [Opener::Server, Opener::Command, Opener::Command, Opener::Command];
         open_all(openers.map(|opener| (config(&db), opener)).to_vec()).await;
-        assert_eq!(number(&db, "SELECT count(*) FROM schema_migrations").await.unwrap(), latest_schema());
+        assert_eq!(
+            number(&db, "SELECT count(*) FROM schema_migrations")
+                .await
+                .unwrap(),
+            latest_schema()
+        );
     }
 }
 
@@ -138,10 +159,17 @@ async fn a_table_rebuilt_by_a_sqlite_migration_keeps_its_children() {
     drop(store);
     run(&db, "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p INTEGER REFERENCES p (id) ON DELETE CASCADE); \
               INSERT INTO p VALUES (1); INSERT INTO c VALUES (1)").await;
-    let rebuild = |rows| Migration { name: "rebuild", sqlite: rows, postgres: "" };
+    let rebuild = |rows| Migration {
+        name: "rebuild",
+        sqlite: rows,
+        postgres: "",
+    };
     let broken = "CREATE TABLE q (id INTEGER PRIMARY KEY); DROP TABLE p; ALTER TABLE q RENAME TO p;";
     let told = migrate(&db, Opener::Server, rebuild(broken)).await.unwrap_err();
-    assert!(matches!(&told, StoreError::Setup(told) if told.contains("foreign keys")), "{told:?}");
+    assert!(
+        matches!(&told, StoreError::Setup(told) if told.contains("foreign keys")),
+        "{told:?}"
+    );
     assert_eq!(number(&db, "SELECT count(*) FROM p").await, Ok(1));
     let whole = "CREATE TABLE q (id INTEGER PRIMARY KEY); INSERT INTO q SELECT * FROM p; DROP TABLE p; \
                  ALTER TABLE q RENAME TO p;";
@@ -152,10 +180,17 @@ async fn a_table_rebuilt_by_a_sqlite_migration_keeps_its_children() {
 /// A backfill that row security would turn into a silent `UPDATE 0` is an error instead.
 #[tokio::test]
 async fn a_postgres_migration_that_row_security_would_blind_fails() {
-    let backfill = Migration { name: "backfill", sqlite: "", postgres: "UPDATE authors SET display_name = login;" };
+    let backfill = Migration {
+        name: "backfill",
+        sqlite: "",
+        postgres: "UPDATE authors SET display_name = login;",
+    };
     let db = TestDatabase::postgres_as_owner().await;
     let told = migrate(&db, Opener::Server, backfill).await.unwrap_err();
-    assert!(matches!(&told, StoreError::Setup(told) if told.contains("row-level security")), "{told:?}");
+    assert!(
+        matches!(&told, StoreError::Setup(told) if told.contains("row-level security")),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]
@@ -163,12 +198,18 @@ async fn a_second_server_on_a_sqlite_file_is_refused_a_command_is_not() {
     let db = TestDatabase::sqlite();
     let first = open(&db).await;
     let told = setup_error(Store::open(config(&db), Opener::Server).await);
-    assert!(told.contains("another server") && told.contains("rustok.db"), "{told}");
+    assert!(
+        told.contains("another server") && told.contains("rustok.db"),
+        "{told}"
+    );
     let command = Store::open(config(&db), Opener::Command).await.unwrap();
     let shop = tenant(&command, 1, "shop1").await;
     assert_eq!(logins(&first, shop).await, [""; 0]);
     drop(command);
-    assert!(Store::open(config(&db), Opener::Server).await.is_err(), "a command's end frees no server's lock");
+    assert!(
+        Store::open(config(&db), Opener::Server).await.is_err(),
+        "a command's end frees no server's lock"
+    );
     // What a transaction still holds is enough to keep the others off.
     let clone = first.clone();
     drop(first);
@@ -179,7 +220,13 @@ async fn a_second_server_on_a_sqlite_file_is_refused_a_command_is_not() {
 
 #[tokio::test]
 async fn what_cannot_be_opened_says_so_without_secrets() {
-    for url in ["", "mysql://x", "sqlite://", "sqlite://a?mode=memory", "postgres://u:hunter2@h:port/x"] {
+    for url in [
+        "",
+        "mysql://x",
+        "sqlite://",
+        "sqlite://a?mode=memory",
+        "postgres://u:hunter2@h:port/x",
+    ] {
         let told = match DatabaseUrl::parse(url) {
             Err(StoreError::Setup(told)) => told,
             other => panic!("{url}: {other:?}"),
@@ -188,10 +235,18 @@ async fn what_cannot_be_opened_says_so_without_secrets() {
     }
     let url = DatabaseUrl::parse("postgres://u:hunter2@127.0.0.1:1/x").unwrap();
     assert!(!format!("{url:?}").contains("hunter2"));
-    let error = Store::open(StoreConfig::new(url), Opener::Server).await.err().unwrap();
-    assert!(error.is_outage() && !error.to_string().contains("hunter2"), "{error:?}");
+    let error = Store::open(StoreConfig::new(url), Opener::Server)
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        error.is_outage() && !error.to_string().contains("hunter2"),
+        "{error:?}"
+    );
     let folder = tempfile::tempdir().unwrap();
-    let file = DatabaseUrl::parse(&format!("sqlite://{}", folder.path().display())).unwrap();
+    let no_file = folder.path().join("folder");
+    std::fs::create_dir(&no_file).unwrap();
+    let file = DatabaseUrl::parse(&format!("sqlite://{}", no_file.display())).unwrap();
     let told = setup_error(Store::open(StoreConfig::new(file), Opener::Command).await);
     assert!(told.contains("cannot open"), "{told}");
 }

@@ -49,7 +49,10 @@ pub(crate) async fn open(db: &TestDatabase) -> Store {
 
 /// A store with few PostgreSQL connections, so that one is soon handed to the next user.
 async fn open_small(db: &TestDatabase, connections: usize) -> Store {
-    let config = StoreConfig { postgres_connections: connections, ..config(db) };
+    let config = StoreConfig {
+        postgres_connections: connections,
+        ..config(db)
+    };
     Store::open(config, Opener::Server).await.unwrap()
 }
 
@@ -80,7 +83,11 @@ pub(crate) async fn tenant(store: &Store, number: u128, slug: &str) -> TenantHan
     add_tenant(store, &new).await.unwrap();
     let mut tx = store.platform_read(soon()).await.unwrap();
     let identifier = validator().known_id(new.id());
-    tenants::find_tenant(&mut tx, &identifier).await.unwrap().unwrap().handle()
+    tenants::find_tenant(&mut tx, &identifier)
+        .await
+        .unwrap()
+        .unwrap()
+        .handle()
 }
 
 const INSERT_AUTHOR: &str =
@@ -101,5 +108,10 @@ async fn add_authors(store: &Store, tenant: TenantHandle, logins: &[&str]) {
 async fn logins(store: &Store, tenant: TenantHandle) -> Vec<String> {
     let mut tx = store.read(tenant, soon()).await.unwrap();
     let sql = "SELECT login FROM authors WHERE tenant_id = $1 ORDER BY login";
-    tx.db.fetch("authors", sql, crate::value::params![tx.tenant], |row| row.get("login")).await.unwrap()
+    tx.db
+        .fetch("authors", sql, crate::value::params![tx.tenant], |row| {
+            row.get("login")
+        })
+        .await
+        .unwrap()
 }

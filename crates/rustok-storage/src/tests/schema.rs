@@ -6,8 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Client, NoTls};
 
 /// Tables without tenant data: the whole list.
-const PLATFORM: [&str; 5] =
-    ["directory_version", "platform_tokens", "schema_migrations", "tenant_hosts", "tenants"];
+const PLATFORM: [&str; 5] = [
+    "directory_version",
+    "platform_tokens",
+    "schema_migrations",
+    "tenant_hosts",
+    "tenants",
+];
 /// Tables of tenant data that workers claim across tenants.
 const CLAIMED: [&str; 2] = ["due_work", "outbox"];
 
@@ -28,24 +33,46 @@ struct Table {
 type Schema = BTreeMap<String, Table>;
 
 fn sqlite_schema(conn: &Connection) -> Schema {
-    fn rows<T>(conn: &Connection, sql: &str, of: &str, map: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
+    fn rows<T>(
+        conn: &Connection,
+        sql: &str,
+        of: &str,
+        map: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Vec<T> {
         let mut statement = conn.prepare(sql).unwrap();
-        statement.query_map([of], |row| map(row)).unwrap().map(Result::unwrap).collect()
+        statement
+            .query_map([of], |row| map(row))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
     }
-    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> ?1";
+    let tables =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> ?1";
     let mut schema = Schema::new();
     for name in rows(conn, tables, "", |row| row.get::<_, String>(0)) {
         let mut table = Table::default();
         let columns = "SELECT name, type, \"notnull\" FROM pragma_table_info(?1) ORDER BY cid";
-        table.columns = rows(conn, columns, &name, |row| Ok((row.get(0)?, row.get(1)?, !row.get::<_, bool>(2)?)));
+        table.columns = rows(conn, columns, &name, |row| {
+            Ok((row.get(0)?, row.get(1)?, !row.get::<_, bool>(2)?))
+        });
         let primary = "SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk";
         table.primary = rows(conn, primary, &name, |row| row.get(0));
         let indexes = "SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1)";
         let indexes = rows(conn, indexes, &name, |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, String>(2)?, row.get::<_, bool>(3)?))
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, bool>(1)?,
+                row.get::<_, String>(2)?,
+                row.get::<_, bool>(3)?,
+            ))
         });
         for (index, unique, origin, partial) in indexes {
-            let columns = rows(conn, "SELECT name FROM pragma_index_info(?1) ORDER BY seqno", &index, |row| row.get(0));
+            let columns = rows(
+                conn,
+                "SELECT name FROM pragma_index_info(?1) ORDER BY seqno",
+                &index,
+                |row| row.get(0),
+            );
             match (unique, &*origin) {
                 (true, "pk") => assert_eq!(columns, table.primary),
                 (true, _) => drop(table.unique.insert((columns, partial))),
@@ -55,9 +82,11 @@ fn sqlite_schema(conn: &Connection) -> Schema {
         let foreign = "SELECT id, \"table\", group_concat(\"from\"), group_concat(coalesce(\"to\", '')) FROM \
                        (SELECT * FROM pragma_foreign_key_list(?1) ORDER BY id, seq) GROUP BY id";
         let split = |text: String| text.split(',').map(str::to_owned).collect();
-        table.foreign = rows(conn, foreign, &name, |row| Ok((split(row.get(2)?), row.get(1)?, split(row.get(3)?))))
-            .into_iter()
-            .collect();
+        table.foreign = rows(conn, foreign, &name, |row| {
+            Ok((split(row.get(2)?), row.get(1)?, split(row.get(3)?)))
+        })
+        .into_iter()
+        .collect();
         schema.insert(name, table);
     }
     schema
@@ -80,7 +109,9 @@ async fn postgres_schema(client: &Client) -> Schema {
                    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace ORDER BY c.relname, a.attnum";
     for row in client.query(columns, &[]).await.unwrap() {
         let table = schema.entry(row.get(0)).or_default();
-        table.columns.push((row.get(1), sqlite_type(row.get(2)).to_owned(), row.get(3)));
+        table
+            .columns
+            .push((row.get(1), sqlite_type(row.get(2)).to_owned(), row.get(3)));
     }
     let indexes = "SELECT t.relname::text, i.relname::text, x.indisprimary, x.indisunique, x.indpred IS NOT NULL, \
                    (SELECT array_agg(a.attname::text ORDER BY k.place) FROM unnest(x.indkey) WITH ORDINALITY k (n, place) \
@@ -89,7 +120,8 @@ async fn postgres_schema(client: &Client) -> Schema {
                    WHERE t.relnamespace = 'public'::regnamespace";
     for row in client.query(indexes, &[]).await.unwrap() {
         let table = schema.get_mut(row.get::<_, &str>(0)).unwrap();
-        let (index, primary, unique, partial, columns) = (row.get(1), row.get(2), row.get(3), row.get(4), row.get(5));
+        let (index, primary, unique, partial, columns) =
+            (row.get(1), row.get(2), row.get(3), row.get(4), row.get(5));
         match (primary, unique) {
             (true, _) => table.primary = columns,
             (_, true) => drop(table.unique.insert((columns, partial))),
@@ -136,7 +168,10 @@ async fn both_schemas_are_the_same() {
     let mut postgres = postgres_schema(&client(db.url()).await).await;
     // The runner's own table comes from one text for both, which names PostgreSQL's types.
     let history = sqlite.remove("schema_migrations").unwrap();
-    assert_eq!(history.primary, postgres.remove("schema_migrations").unwrap().primary);
+    assert_eq!(
+        history.primary,
+        postgres.remove("schema_migrations").unwrap().primary
+    );
     let names = |schema: &Schema| schema.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&sqlite), names(&postgres));
     for (name, table) in &sqlite {
@@ -150,8 +185,17 @@ async fn every_key_of_tenant_data_starts_with_the_tenant() {
     let (_db, conn) = sqlite().await;
     let schema = sqlite_schema(&conn);
     let without = |tenant: &str| {
-        let columns = |table: &Table| table.columns.iter().any(|(column, _, null)| column == tenant && !null);
-        schema.iter().filter(|(_, table)| !columns(table)).map(|(name, _)| &**name).collect::<Vec<_>>()
+        let columns = |table: &Table| {
+            table
+                .columns
+                .iter()
+                .any(|(column, _, null)| column == tenant && !null)
+        };
+        schema
+            .iter()
+            .filter(|(_, table)| !columns(table))
+            .map(|(name, _)| &**name)
+            .collect::<Vec<_>>()
     };
     let mut platform = PLATFORM.to_vec();
     platform.retain(|name| *name != "tenant_hosts");
@@ -175,7 +219,9 @@ async fn sqlite_tables_are_strict_with_row_ids() {
     let (_db, conn) = sqlite().await;
     let sql = "SELECT count(*), sum(strict), sum(wr) FROM pragma_table_list WHERE schema = 'main' \
                AND name NOT LIKE 'sqlite_%' AND name <> 'schema_migrations'";
-    let counts: (i64, i64, i64) = conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    let counts: (i64, i64, i64) = conn
+        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap();
     assert!(counts.0 > 25);
     assert_eq!(counts, (counts.0, counts.0, 0));
 }
@@ -221,7 +267,12 @@ async fn row_security_is_on_and_forced_on_every_table_of_tenant_data() {
     for row in client.query(policies, &[]).await.unwrap() {
         let text = |column: usize| row.get::<_, Option<String>>(column).unwrap_or_default();
         if text(1) == "tenant" {
-            assert_eq!([text(2), text(3), text(4)], ["PERMISSIVE", "rustok_app", "ALL"], "{}", text(0));
+            assert_eq!(
+                [text(2), text(3), text(4)],
+                ["PERMISSIVE", "rustok_app", "ALL"],
+                "{}",
+                text(0)
+            );
             assert_eq!([text(5), text(6)], [wall, wall], "{}", text(0));
             walls.push(text(0));
         } else {
@@ -240,7 +291,13 @@ async fn run_time_roles_own_nothing_and_may_little() {
     let roles = "SELECT rolname::text FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform') AND NOT \
                  (rolcanlogin OR rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication) \
                  AND NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.member = pg_roles.oid) ORDER BY 1";
-    let roles: Vec<String> = client.query(roles, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    let roles: Vec<String> = client
+        .query(roles, &[])
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
     assert_eq!(roles, ["rustok_app", "rustok_platform"]);
     let owned = "SELECT count(*) FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid \
                  WHERE d.deptype = 'o' AND r.rolname IN ('rustok_app', 'rustok_platform')";
@@ -249,7 +306,13 @@ async fn run_time_roles_own_nothing_and_may_little() {
                   unnest(ARRAY['TRUNCATE', 'REFERENCES', 'TRIGGER']) p WHERE r.rolname LIKE 'rustok\\_%' \
                   AND r.rolname IN ('rustok_app', 'rustok_platform') AND t.relkind = 'r' \
                   AND t.relnamespace = 'public'::regnamespace AND has_table_privilege(r.oid, t.oid, p)";
-    let rights: Vec<String> = client.query(rights, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    let rights: Vec<String> = client
+        .query(rights, &[])
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
     assert_eq!(rights, [""; 0], "TRUNCATE knows no row security");
     let create = "SELECT has_schema_privilege('rustok_app', 'public', 'CREATE')";
     assert!(!client.query_one(create, &[]).await.unwrap().get::<_, bool>(0));
@@ -259,8 +322,21 @@ async fn run_time_roles_own_nothing_and_may_little() {
 async fn settings_of_sqlite_are_those_that_durability_needs() {
     let (db, _conn) = sqlite().await;
     let conn = crate::sqlite::open_writer(db.path()).unwrap();
-    let text = |pragma: &str| conn.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, String>(0)).unwrap();
-    let number = |pragma: &str| conn.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0)).unwrap();
+    let text = |pragma: &str| {
+        conn.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, String>(0))
+            .unwrap()
+    };
+    let number = |pragma: &str| {
+        conn.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
     assert_eq!(text("journal_mode"), "wal");
-    assert_eq!((number("synchronous"), number("foreign_keys"), number("busy_timeout")), (2, 1, 0));
+    assert_eq!(
+        (
+            number("synchronous"),
+            number("foreign_keys"),
+            number("busy_timeout")
+        ),
+        (2, 1, 0)
+    );
 }

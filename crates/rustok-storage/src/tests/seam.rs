@@ -9,8 +9,17 @@ use rustok_test_support::both_databases;
 const RENAME: &str = "UPDATE authors SET login = $3 WHERE tenant_id = $1 AND login = $2";
 
 fn rename(tenant: TenantHandle, from: &str, to: &str, expected: u64) -> Statement<'static> {
-    let params = vec![tenant.tenant_id().into(), from.to_owned().into(), to.to_owned().into()];
-    Statement { table: "authors", sql: RENAME, params, expect: Expect::Exactly(expected) }
+    let params = vec![
+        tenant.tenant_id().into(),
+        from.to_owned().into(),
+        to.to_owned().into(),
+    ];
+    Statement {
+        table: "authors",
+        sql: RENAME,
+        params,
+        expect: Expect::Exactly(expected),
+    }
 }
 
 /// Holding a transaction over an await must not keep a future from moving between threads. This only has to compile.
@@ -210,4 +219,3 @@ both_databases! {
         assert_eq!(tokio::spawn(assert_send(task)).await.unwrap().unwrap(), ["c"]);
     }
 }
-

@@ -23,26 +23,53 @@ async fn world(db: TestDatabase) -> World {
         let mut tx = store.write(tenant, soon()).await.unwrap();
         let owner = tx.tenant;
         for (table, columns, values) in [
-            ("api_tokens", "tenant_id, id, name, role, hash, created_at", "$1, $2, 'x', 'admin', '\\x00', $3"),
-            ("authors", "tenant_id, id, login, display_name, created_at", "$1, $2, 'x', 'x', $3"),
-            ("customers", "tenant_id, id, email, created_at", "$1, $2, 'a@example.org', $3"),
+            (
+                "api_tokens",
+                "tenant_id, id, name, role, hash, created_at",
+                "$1, $2, 'x', 'admin', '\\x00', $3",
+            ),
+            (
+                "authors",
+                "tenant_id, id, login, display_name, created_at",
+                "$1, $2, 'x', 'x', $3",
+            ),
+            (
+                "customers",
+                "tenant_id, id, email, created_at",
+                "$1, $2, 'a@example.org', $3",
+            ),
             (
                 "nodes",
                 "tenant_id, id, kind, status, author_id, created_at, updated_at, working_revision, version",
                 "$1, $2, 'post', 'draft', $2, $3, $3, 1, 1",
             ),
-            ("outbox", "tenant_id, id, topic, subject_id, payload, occurred_at", "$1, $2, 'x', $2, '{}', $3"),
+            (
+                "outbox",
+                "tenant_id, id, topic, subject_id, payload, occurred_at",
+                "$1, $2, 'x', $2, '{}', $3",
+            ),
         ] {
             let sql = format!("INSERT INTO {table} ({columns}) VALUES ({values})");
-            tx.db.execute_one(table, &sql, params![owner, id(7), now()]).await.unwrap();
+            tx.db
+                .execute_one(table, &sql, params![owner, id(7), now()])
+                .await
+                .unwrap();
         }
         tx.commit().await.unwrap();
     }
-    World { _db: db, store, one, two }
+    World {
+        _db: db,
+        store,
+        one,
+        two,
+    }
 }
 
 async fn superuser_and_owner() -> [World; 2] {
-    [world(TestDatabase::postgres().await).await, world(TestDatabase::postgres_as_owner().await).await]
+    [
+        world(TestDatabase::postgres().await).await,
+        world(TestDatabase::postgres_as_owner().await).await,
+    ]
 }
 
 async fn tenants_in(db: &mut Db, table: &str) -> Result<Vec<TenantId>, StoreError> {
@@ -64,7 +91,11 @@ async fn a_query_without_a_tenant_sees_its_own_rows_only() {
         for tenant in [world.one, world.two] {
             for table in TABLES {
                 let mut tx = world.store.read(tenant, soon()).await.unwrap();
-                assert_eq!(tenants_in(&mut tx.db, table).await.unwrap(), [tenant.tenant_id()], "{table}");
+                assert_eq!(
+                    tenants_in(&mut tx.db, table).await.unwrap(),
+                    [tenant.tenant_id()],
+                    "{table}"
+                );
             }
         }
     }
@@ -91,10 +122,16 @@ async fn without_the_role_the_owner_sees_what_the_roles_see() {
     for (tenant, expected) in [(None, 0), (Some(world.one), 1)] {
         client.batch_execute("BEGIN").await.unwrap();
         if let Some(tenant) = tenant {
-            client.batch_execute(&format!("SET LOCAL rustok.tenant_id = '{tenant}'")).await.unwrap();
+            client
+                .batch_execute(&format!("SET LOCAL rustok.tenant_id = '{tenant}'"))
+                .await
+                .unwrap();
         }
         for table in TABLES {
-            let rows = client.query(&format!("SELECT tenant_id FROM {table}"), &[]).await.unwrap();
+            let rows = client
+                .query(&format!("SELECT tenant_id FROM {table}"), &[])
+                .await
+                .unwrap();
             let expected = if table == "outbox" { 2 } else { expected };
             assert_eq!(rows.len(), expected, "{table}");
         }
@@ -108,9 +145,15 @@ async fn the_role_without_a_tenant_sees_nothing() {
     let client = world.store.pooled_client().await;
     // Never set in this session, and set in an earlier transaction: the setting is then empty, not missing.
     for before in ["", "BEGIN; SET LOCAL rustok.tenant_id = 'x'; COMMIT;"] {
-        client.batch_execute(&format!("{before} BEGIN; SET LOCAL ROLE rustok_app")).await.unwrap();
+        client
+            .batch_execute(&format!("{before} BEGIN; SET LOCAL ROLE rustok_app"))
+            .await
+            .unwrap();
         for table in TABLES {
-            let rows = client.query(&format!("SELECT tenant_id FROM {table}"), &[]).await.unwrap();
+            let rows = client
+                .query(&format!("SELECT tenant_id FROM {table}"), &[])
+                .await
+                .unwrap();
             assert!(rows.is_empty(), "{table}");
         }
         client.batch_execute("ROLLBACK").await.unwrap();
@@ -126,18 +169,39 @@ async fn no_row_of_another_tenant_can_be_written() {
         assert_denied(tx.db.execute("authors", INSERT_AUTHOR, &insert).await);
 
         let mut tx = world.store.write(world.one, soon()).await.unwrap();
-        assert_denied(tx.db.execute("authors", "UPDATE authors SET tenant_id = $1", &[other.clone()]).await);
+        assert_denied(
+            tx.db
+                .execute("authors", "UPDATE authors SET tenant_id = $1", &[other.clone()])
+                .await,
+        );
 
         // Aimed at the other's row, or at all rows: only its own are there.
         let mut tx = world.store.write(world.one, soon()).await.unwrap();
         let aimed = "UPDATE outbox SET topic = 'mine' WHERE tenant_id = $1";
         assert_eq!(tx.db.execute("outbox", aimed, &[other.clone()]).await.unwrap(), 0);
-        assert_eq!(tx.db.execute("outbox", "UPDATE outbox SET topic = 'mine'", &[]).await.unwrap(), 1);
-        assert_eq!(tx.db.execute("outbox", "DELETE FROM outbox WHERE tenant_id = $1", &[other]).await.unwrap(), 0);
-        assert_eq!(tx.db.execute("outbox", "DELETE FROM outbox", &[]).await.unwrap(), 1);
+        assert_eq!(
+            tx.db
+                .execute("outbox", "UPDATE outbox SET topic = 'mine'", &[])
+                .await
+                .unwrap(),
+            1
+        );
+        assert_eq!(
+            tx.db
+                .execute("outbox", "DELETE FROM outbox WHERE tenant_id = $1", &[other])
+                .await
+                .unwrap(),
+            0
+        );
+        assert_eq!(
+            tx.db.execute("outbox", "DELETE FROM outbox", &[]).await.unwrap(),
+            1
+        );
         tx.commit().await.unwrap();
         let mut tx = world.store.read(world.two, soon()).await.unwrap();
-        let topics = tx.db.fetch("outbox", "SELECT topic FROM outbox", &[], |row| row.get::<String>("topic"));
+        let topics = tx.db.fetch("outbox", "SELECT topic FROM outbox", &[], |row| {
+            row.get::<String>("topic")
+        });
         assert_eq!(topics.await.unwrap(), ["x"]);
     }
 }
@@ -150,10 +214,18 @@ async fn keys_tell_nothing_about_a_neighbour() {
         add_authors(&world.store, world.two, &["only-one", "only-two"]).await;
         let mut tx = world.store.read(world.two, soon()).await.unwrap();
         let sql = "SELECT id FROM authors WHERE login = 'only-two'";
-        let theirs: Uuid = tx.db.fetch_optional("authors", sql, &[], |row| row.get("id")).await.unwrap().unwrap();
+        let theirs: Uuid = tx
+            .db
+            .fetch_optional("authors", sql, &[], |row| row.get("id"))
+            .await
+            .unwrap()
+            .unwrap();
         drop(tx);
         let mut tx = world.store.write(world.one, soon()).await.unwrap();
-        let answer = tx.db.execute("nodes", "UPDATE nodes SET author_id = $1", params![theirs]).await;
+        let answer = tx
+            .db
+            .execute("nodes", "UPDATE nodes SET author_id = $1", params![theirs])
+            .await;
         match answer {
             Err(StoreError::Refused { reason, .. }) => assert!(reason.contains("23503"), "{reason}"),
             other => panic!("pointed at a neighbour's row: {other:?}"),
@@ -164,7 +236,13 @@ async fn keys_tell_nothing_about_a_neighbour() {
 #[tokio::test]
 async fn a_tenant_cannot_touch_the_platform() {
     for world in superuser_and_owner().await {
-        for table in ["tenants", "tenant_hosts", "platform_tokens", "directory_version", "schema_migrations"] {
+        for table in [
+            "tenants",
+            "tenant_hosts",
+            "platform_tokens",
+            "directory_version",
+            "schema_migrations",
+        ] {
             for sql in [format!("SELECT * FROM {table}"), format!("DELETE FROM {table}")] {
                 let mut tx = world.store.write(world.one, soon()).await.unwrap();
                 assert_denied(tx.db.execute("x", &sql, &[]).await);
@@ -177,9 +255,18 @@ async fn a_tenant_cannot_touch_the_platform() {
 async fn what_is_history_cannot_be_changed() {
     let world = world(TestDatabase::postgres().await).await;
     for table in [
-        "node_revisions", "node_history", "order_history", "order_lines", "stock_movements", "payments", "refunds",
+        "node_revisions",
+        "node_history",
+        "order_history",
+        "order_lines",
+        "stock_movements",
+        "payments",
+        "refunds",
     ] {
-        for sql in [format!("UPDATE {table} SET tenant_id = tenant_id"), format!("DELETE FROM {table}")] {
+        for sql in [
+            format!("UPDATE {table} SET tenant_id = tenant_id"),
+            format!("DELETE FROM {table}"),
+        ] {
             let mut tx = world.store.write(world.one, soon()).await.unwrap();
             assert_denied(tx.db.execute("x", &sql, &[]).await);
         }

@@ -43,7 +43,7 @@ pub struct ProductFields {
 /// The name of an option, by itself or as it is shown. The values are those of the variants.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
-pub enum OptionFields {
+pub(crate) enum OptionFields {
     /// Its name.
     Name(String),
     /// Its name and, without effect, its values.
@@ -53,7 +53,7 @@ pub enum OptionFields {
 /// An option as it is shown.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ShownOption {
+pub(crate) struct ShownOption {
     name: String,
     /// Read only.
     #[serde(default, skip_serializing)]
@@ -64,7 +64,7 @@ pub struct ShownOption {
 /// The fields of a picture.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ImageFields {
+pub(crate) struct ImageFields {
     /// Missing for a new one.
     #[serde(default)]
     id: Option<Uuid>,
@@ -78,7 +78,7 @@ pub struct ImageFields {
 /// The fields of a variant.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct VariantFields {
+pub(crate) struct VariantFields {
     /// Missing for a new one.
     id: Option<Uuid>,
     sku: Option<String>,

@@ -149,7 +149,7 @@ both_databases! {
             (json!({ "variants": [{ "id": made["id"] }] }), "#/variants/0/id"),
         ] {
             let found = violations(&problem(patch(&shop, &path, &bad).await, 422, "validation_failed").await);
-            assert_eq!(found[0].0, code, "{bad}");
+            assert!(found.iter().any(|(pointer, _)| pointer == code), "{bad}: {found:?}");
         }
         let html = json!({ "description_html": "<a href=\"javascript:x()\">a</a><img src=x onerror=y()>" });
         let html = patched(&shop, &path, &html).await["description_html"].as_str().unwrap().to_owned();

@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 /// A page of orders.
 #[derive(Debug, Serialize, ToSchema)]
@@ -168,7 +167,7 @@ pub(super) struct OrderHistoryList {
     get,
     path = "/orders",
     operation_id = "list_orders",
-    tag = "admin",
+    tag = "orders",
     security(("tenant_token" = [])),
     params(ListOrders),
     responses((status = 200, body = OrderPage), AdminProblems)
@@ -187,17 +186,17 @@ async fn list(
     get,
     path = "/orders/{id}",
     operation_id = "read_order",
-    tag = "admin",
+    tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = AdminOrderView), AdminProblems)
+    responses((status = 200, body = AdminOrderView), (status = 304, description = "`If-None-Match` names what is shown now."), AdminProblems)
 )]
 async fn read_one(
     AdminCtx(ctx): AdminCtx,
-    PathParams(id): PathParams<Uuid>,
+    PathParams(id): PathParams<OrderId>,
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
-    let order = orders::get(&ctx, OrderId::from_uuid(id)).await?;
+    let order = orders::get(&ctx, id).await?;
     Ok(reply::resource(&headers, &AdminOrderView::from(&order), order.version()))
 }
 
@@ -206,13 +205,13 @@ async fn read_one(
     get,
     path = "/orders/{id}/history",
     operation_id = "read_order_history",
-    tag = "admin",
+    tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     responses((status = 200, body = OrderHistoryList), AdminProblems)
 )]
-async fn history(AdminCtx(ctx): AdminCtx, PathParams(id): PathParams<Uuid>) -> Result<Response, RichError> {
-    let steps = orders::history(&ctx, OrderId::from_uuid(id)).await?;
+async fn history(AdminCtx(ctx): AdminCtx, PathParams(id): PathParams<OrderId>) -> Result<Response, RichError> {
+    let steps = orders::history(&ctx, id).await?;
     Ok(reply::list(&OrderHistoryList { items: steps.into_iter().map(Into::into).collect() }))
 }
 
@@ -226,16 +225,16 @@ fn changed(order: &AnyOrder) -> StoredReply {
     post,
     path = "/orders/{id}/confirm",
     operation_id = "confirm_order",
-    tag = "admin",
+    tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
 )]
 async fn confirm(
-    PathParams(id): PathParams<Uuid>,
+    PathParams(id): PathParams<OrderId>,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    Ok(reply::send(orders::confirm(&command.ctx.0, OrderId::from_uuid(id), changed).await?))
+    Ok(reply::send(orders::confirm(&command.ctx.0, id, changed).await?))
 }
 
 /// Record the payment of a confirmed order.
@@ -243,18 +242,18 @@ async fn confirm(
     post,
     path = "/orders/{id}/pay",
     operation_id = "pay_order",
-    tag = "admin",
+    tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = PayOrder,
     responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
 )]
 async fn pay(
-    PathParams(id): PathParams<Uuid>,
+    PathParams(id): PathParams<OrderId>,
     command: Command<AdminCtx, PayOrder>,
 ) -> Result<Response, RichError> {
     let PayOrder { payment_id, method } = command.body;
-    Ok(reply::send(orders::pay(&command.ctx.0, OrderId::from_uuid(id), payment_id, method, changed).await?))
+    Ok(reply::send(orders::pay(&command.ctx.0, id, payment_id, method, changed).await?))
 }
 
 /// Record that a paid order was shipped.
@@ -262,18 +261,18 @@ async fn pay(
     post,
     path = "/orders/{id}/ship",
     operation_id = "ship_order",
-    tag = "admin",
+    tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = ShipOrder,
     responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
 )]
 async fn ship(
-    PathParams(id): PathParams<Uuid>,
+    PathParams(id): PathParams<OrderId>,
     command: Command<AdminCtx, ShipOrder>,
 ) -> Result<Response, RichError> {
     let ShipOrder { tracking, carrier } = command.body;
-    Ok(reply::send(orders::ship(&command.ctx.0, OrderId::from_uuid(id), tracking, carrier, changed).await?))
+    Ok(reply::send(orders::ship(&command.ctx.0, id, tracking, carrier, changed).await?))
 }
 
 /// Record that a shipped order was delivered.
@@ -281,18 +280,18 @@ async fn ship(
     post,
     path = "/orders/{id}/deliver",
     operation_id = "deliver_order",
-    tag = "admin",
+    tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body(content = DeliverOrder, description = "May be left out."),
     responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
 )]
 async fn deliver(
-    PathParams(id): PathParams<Uuid>,
+    PathParams(id): PathParams<OrderId>,
     command: Command<AdminCtx, DeliverOrder>,
 ) -> Result<Response, RichError> {
     let signature = command.body.signature;
-    Ok(reply::send(orders::deliver(&command.ctx.0, OrderId::from_uuid(id), signature, changed).await?))
+    Ok(reply::send(orders::deliver(&command.ctx.0, id, signature, changed).await?))
 }
 
 /// Cancel an order. Its stock goes back; a paid order needs the refund.
@@ -300,18 +299,18 @@ async fn deliver(
     post,
     path = "/orders/{id}/cancel",
     operation_id = "cancel_order",
-    tag = "admin",
+    tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = CancelOrder,
     responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
 )]
 async fn cancel(
-    PathParams(id): PathParams<Uuid>,
+    PathParams(id): PathParams<OrderId>,
     command: Command<AdminCtx, CancelOrder>,
 ) -> Result<Response, RichError> {
     let CancelOrder { reason, refund_id } = command.body;
-    Ok(reply::send(orders::cancel(&command.ctx.0, OrderId::from_uuid(id), reason, refund_id, changed).await?))
+    Ok(reply::send(orders::cancel(&command.ctx.0, id, reason, refund_id, changed).await?))
 }
 
 /// All routes of this file.

@@ -26,7 +26,7 @@ const MAX_SEARCH_CHARS: usize = 200;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct ListProducts {
+pub(crate) struct ListProducts {
     /// 1 to 100, 20 unless said otherwise.
     limit: Option<i64>,
     /// `next_cursor` of the page before.
@@ -195,7 +195,7 @@ async fn delete(
 }
 
 /// All routes of this file.
-pub fn routes() -> OpenApiRouter<AppState> {
+pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(read, update, delete))

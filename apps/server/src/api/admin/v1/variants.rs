@@ -100,6 +100,6 @@ async fn set_stock(
 }
 
 /// All routes of this file.
-pub fn routes() -> OpenApiRouter<AppState> {
+pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(read, update)).routes(routes!(set_stock))
 }

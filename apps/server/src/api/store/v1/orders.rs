@@ -16,7 +16,6 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 /// A new order. There is no price in it: prices are the shop's.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -57,7 +56,7 @@ impl From<PlaceOrder> for OrderInput {
     post,
     path = "/orders",
     operation_id = "place_order",
-    tag = "store",
+    tag = "orders",
     request_body = PlaceOrder,
     responses((status = 201, body = PlacedOrderView), StoreProblems, WriteProblems)
 )]
@@ -75,19 +74,19 @@ async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichE
     get,
     path = "/orders/{id}",
     operation_id = "read_own_order",
-    tag = "store",
+    tag = "orders",
     params(
         ("id" = Uuid, Path),
         ("X-Order-Secret" = String, Header, description = "`secret` of the answer that placed the order")
     ),
-    responses((status = 200, body = OrderView), StoreProblems)
+    responses((status = 200, body = OrderView), (status = 304, description = "`If-None-Match` names what is shown now."), StoreProblems)
 )]
 async fn read(
     StoreCtx(ctx): StoreCtx,
-    PathParams(id): PathParams<Uuid>,
+    PathParams(id): PathParams<OrderId>,
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
-    let order = orders::get_by_secret(&ctx, OrderId::from_uuid(id), order_secret(&headers).as_ref()).await?;
+    let order = orders::get_by_secret(&ctx, id, order_secret(&headers).as_ref()).await?;
     Ok(reply::resource(&headers, &OrderView::from(&order), order.version()))
 }
 

@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct ListStoreProducts {
+pub(crate) struct ListStoreProducts {
     /// 1 to 100, 20 unless said otherwise.
     limit: Option<i64>,
     /// `next_cursor` of the page before.
@@ -69,6 +69,6 @@ async fn read(
 }
 
 /// All routes of this file.
-pub fn routes() -> OpenApiRouter<AppState> {
+pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
 }

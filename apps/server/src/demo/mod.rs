@@ -1,0 +1,197 @@
+//! The sample shop: made once, in an empty default database, through the same use cases as everything else.
+
+use crate::reply;
+use rustok_app::content::{NewContent, TermRef};
+use rustok_app::tenants::{self, IssuedToken};
+use rustok_app::{Ctx, PlatformCtx, Services, catalog, content};
+use rustok_auth::Role;
+use rustok_commerce::price::MoneyInput;
+use rustok_commerce::product::ProductInput;
+use rustok_commerce::variant::VariantInput;
+use rustok_content::{BodyFormat, Locale, Taxonomy, TranslationInput};
+use rustok_core::deadline::Deadline;
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::ids::NodeId;
+use rustok_core::page::Limit;
+use rustok_tenancy::{NewTenantInput, Tenant, TenantSettings};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The slug of the sample shop.
+pub const SLUG: &str = "demo";
+const SAMPLE: &str = include_str!("sample.json");
+/// How long making it may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What is shown once, at the first start.
+#[derive(Debug)]
+pub struct FirstStart {
+    /// A platform token.
+    pub platform: IssuedToken,
+    /// An admin token of the sample shop.
+    pub admin: IssuedToken,
+}
+
+#[derive(Deserialize)]
+struct Sample {
+    products: Vec<SampleProduct>,
+    nodes: Vec<SampleNode>,
+}
+
+#[derive(Deserialize)]
+struct SampleProduct {
+    handle: String,
+    title: String,
+    description: String,
+    vendor: String,
+    product_type: String,
+    tags: Vec<String>,
+    options: Vec<String>,
+    variants: Vec<SampleVariant>,
+}
+
+#[derive(Deserialize)]
+struct SampleVariant {
+    sku: String,
+    options: Vec<String>,
+    price: String,
+    compare_at: Option<String>,
+    available: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct SampleNode {
+    kind: String,
+    #[serde(default)]
+    draft: bool,
+    terms: Vec<SampleTerm>,
+    translations: BTreeMap<String, SampleTranslation>,
+}
+
+/// Taxonomy and name.
+#[derive(Deserialize)]
+struct SampleTerm(String, String);
+
+#[derive(Deserialize)]
+struct SampleTranslation {
+    title: String,
+    slug: String,
+    excerpt: String,
+    body: String,
+}
+
+/// Makes the sample shop, unless there is a tenant already.
+///
+/// # Errors
+/// Those of the use cases.
+pub async fn create(services: &Arc<Services>) -> Result<Option<FirstStart>, RichError> {
+    let deadline = Deadline::after(LIMIT);
+    let platform = PlatformCtx::system(Arc::clone(services), "sample-data", deadline);
+    if !tenants::list(&platform, None, Limit::default()).await?.items.is_empty() {
+        return Ok(None);
+    }
+    let sample: Sample = serde_json::from_str(SAMPLE)
+        .map_err(|error| RichError::new(ErrorKind::Internal, "sample data").with_source(error))?;
+    let tenant = tenants::create(&platform, shop()).await?;
+    let ctx = Ctx::system(Arc::clone(services), Arc::new(tenant), "sample-data", deadline);
+    for product in sample.products {
+        catalog::create(&ctx, product.into(), |_| reply::no_content()).await?;
+    }
+    for node in sample.nodes {
+        create_node(&ctx, node).await?;
+    }
+    let admin = tenants::issue_token(&ctx, "first start", Role::Admin).await?;
+    let platform = tenants::issue_platform_token(&platform, "first start").await?;
+    Ok(Some(FirstStart { platform, admin }))
+}
+
+/// Whether the sample shop also answers where no shop is named.
+#[must_use]
+pub fn is_default_shop(tenant: &Tenant) -> bool {
+    tenant.slug == SLUG && tenant.hosts.iter().any(|host| host == "localhost")
+}
+
+fn shop() -> NewTenantInput {
+    let settings = TenantSettings { locales: vec!["en".to_owned(), "ru".to_owned()], ..TenantSettings::default() };
+    NewTenantInput {
+        slug: SLUG.to_owned(),
+        name: "Demo Shop".to_owned(),
+        hosts: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+        settings,
+    }
+}
+
+impl From<SampleProduct> for ProductInput {
+    fn from(sample: SampleProduct) -> Self {
+        let usd = |amount: String| MoneyInput { amount, currency: "USD".to_owned() };
+        let variant = |sample: SampleVariant| VariantInput {
+            sku: Some(sample.sku),
+            options: sample.options,
+            price: Some(usd(sample.price)),
+            compare_at_price: sample.compare_at.map(usd),
+            available: sample.available,
+            ..VariantInput::default()
+        };
+        Self {
+            title: sample.title,
+            handle: Some(sample.handle),
+            status: Some("active".to_owned()),
+            description_html: sample.description,
+            vendor: Some(sample.vendor),
+            product_type: Some(sample.product_type),
+            tags: sample.tags,
+            options: sample.options,
+            variants: sample.variants.into_iter().map(variant).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<SampleTranslation> for TranslationInput {
+    fn from(sample: SampleTranslation) -> Self {
+        Self {
+            title: sample.title,
+            slug: Some(sample.slug),
+            excerpt: sample.excerpt,
+            body: sample.body,
+            format: BodyFormat::Markdown,
+        }
+    }
+}
+
+impl From<&SampleTerm> for TermRef {
+    fn from(SampleTerm(taxonomy, name): &SampleTerm) -> Self {
+        let taxonomy = if taxonomy == Taxonomy::Category.as_str() { Taxonomy::Category } else { Taxonomy::Tag };
+        Self { taxonomy, slug: None, name: Some(name.clone()), parent: None }
+    }
+}
+
+async fn create_node(ctx: &Ctx, node: SampleNode) -> Result<(), RichError> {
+    let mut made: Option<NodeId> = None;
+    for (locale, text) in node.translations {
+        let Some(id) = made else {
+            let new = NewContent {
+                kind: node.kind.clone(),
+                locale: Some(locale),
+                text: text.into(),
+                author: None,
+                terms: node.terms.iter().map(TermRef::from).collect(),
+            };
+            content::create(ctx, new, |detail| {
+                made = Some(detail.node.any().id());
+                reply::no_content()
+            })
+            .await?;
+            continue;
+        };
+        let locale = Locale::parse(&locale)
+            .map_err(|error| RichError::new(ErrorKind::Internal, "sample data").with_source(error))?;
+        content::put_translation(ctx, id, locale, text.into(), |_, _| Ok(()), |_, _| reply::no_content()).await?;
+    }
+    if let Some(id) = made.filter(|_| !node.draft) {
+        content::publish(ctx, id, None, |_| Ok(()), |_| reply::no_content()).await?;
+    }
+    Ok(())
+}

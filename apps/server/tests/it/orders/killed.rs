@@ -1,0 +1,93 @@
+//! The last ten pieces, sixty-four buyers, and the server killed in between: nothing is oversold and nothing that was
+//! answered is lost. `RUSTOK_ROUNDS` says how often (`bench/oversell.sh`).
+
+use super::*;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use reqwest::Error;
+use rustok_test_support::both_databases;
+
+const BUYERS: usize = 64;
+const STOCK: usize = 10;
+
+/// What a buyer knows in the end.
+enum Told {
+    Sold(Value),
+    Refused,
+    /// The connection ended: whether there is an order is not known.
+    Nothing,
+}
+
+async fn read(sent: Result<Response, Error>) -> Told {
+    let Ok(response) = sent else { return Told::Nothing };
+    let status = response.status();
+    let Ok(body) = response.json::<Value>().await else { return Told::Nothing };
+    match (status.as_u16(), body["code"].as_str()) {
+        (201, _) => Told::Sold(body),
+        (409, Some("insufficient_stock")) => {
+            assert_eq!((&body["available"], &body["requested"]), (&json!(0), &json!(1)));
+            Told::Refused
+        }
+        _ => panic!("{body:#}"),
+    }
+}
+
+/// All buyers order at once; the server is killed as soon as `kill_after` of them were answered.
+async fn rush(shop: Shop, requests: Vec<RequestBuilder>, kill_after: usize) -> (Shop, Vec<Told>) {
+    let mut answers: FuturesUnordered<_> =
+        requests.into_iter().map(|request| tokio::spawn(async move { read(request.send().await).await })).collect();
+    let mut told = Vec::new();
+    while told.len() < kill_after {
+        told.push(answers.next().await.unwrap().unwrap());
+    }
+    let Shop { server, client, slug, token } = shop;
+    let shop = Shop { server: server.kill_and_restart().await, client, slug, token };
+    while let Some(answer) = answers.next().await {
+        told.push(answer.unwrap());
+    }
+    (shop, told)
+}
+
+fn sold(told: &[Told]) -> Vec<&Value> {
+    told.iter().filter_map(|told| if let Told::Sold(order) = told { Some(order) } else { None }).collect()
+}
+
+async fn orders_of(shop: &Shop, variant: &Value) -> Vec<Value> {
+    let orders = all_orders(shop).await;
+    orders.into_iter().filter(|order| order["lines"][0]["variant_id"] == variant["id"]).collect()
+}
+
+both_databases! {
+    async fn a_killed_server_neither_oversells_nor_forgets(db) {
+        let rounds: usize = std::env::var("RUSTOK_ROUNDS").map_or(2, |rounds| rounds.parse().unwrap());
+        let mut shop = Shop::open(db.url()).await;
+        for round in 0..rounds {
+            let tea = product(&shop, json!([{ "available": STOCK }])).await.remove(0);
+            let order = order_of(&tea, 1);
+            let keyed = |shop: &Shop, n: usize| place(shop, &order).header("idempotency-key", format!("{round}-{n}"));
+            let requests = (0..BUYERS).map(|n| keyed(&shop, n)).collect();
+            let (restarted, told) = rush(shop, requests, round % STOCK).await;
+            shop = restarted;
+
+            // What was answered is there; what is not known is there as a whole or not at all.
+            let kept = orders_of(&shop, &tea).await;
+            for order in sold(&told) {
+                assert!(kept.iter().any(|kept| kept["id"] == order["id"]), "round {round}: an answered order is lost");
+            }
+            let refused = told.iter().filter(|told| matches!(told, Told::Refused)).count();
+            assert!(kept.len() <= STOCK, "round {round}: {} sold", kept.len());
+            assert_eq!(available(&shop, &tea).await, STOCK - kept.len(), "round {round}");
+            assert!(refused == 0 || kept.len() == STOCK, "round {round}: refused while there was stock");
+
+            // Everybody asks again with the key they had: who has an order gets the same, nobody a second one.
+            let again = futures_util::future::join_all((0..BUYERS).map(|n| async { read(keyed(&shop, n).send().await).await })).await;
+            let again = sold(&again);
+            let kept = orders_of(&shop, &tea).await;
+            assert_eq!((again.len(), kept.len()), (STOCK, STOCK), "round {round}");
+            for order in sold(&told) {
+                assert!(again.contains(&order), "round {round}: the answer was not repeated");
+            }
+            assert_eq!(available(&shop, &tea).await, 0, "round {round}");
+        }
+    }
+}
