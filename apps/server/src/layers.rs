@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, header};
+use http::{HeaderValue, Version, header};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, ErrorResponse, RichError};
 use rustok_telemetry::TraceContext;
@@ -62,6 +62,7 @@ async fn finish_problem(State(state): State<AppState>, request: Request, next: N
     let trace = request.extensions().get::<TraceContext>().copied();
     let instance = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let http1 = request.version() < Version::HTTP_2;
     let base_url = state.config().base_url.clone().or_else(|| origin(&request));
     let mut response = next.run(request).await;
     let Some(mut problem) = response.extensions_mut().remove::<ErrorResponse>() else { return response };
@@ -73,6 +74,10 @@ async fn finish_problem(State(state): State<AppState>, request: Request, next: N
     problem.set_instance(instance);
     if let Some(trace) = trace {
         problem.set_trace_id(trace.trace_id().to_string());
+    }
+    if http1 && matches!(problem.status(), 400 | 408 | 413) {
+        // The rest of the body may still be on its way: a client must not send another request after it.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let body = problem.to_json();
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

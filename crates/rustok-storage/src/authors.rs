@@ -26,7 +26,9 @@ pub(crate) fn author(row: &Row<'_>) -> Result<Author, StoreError> {
 /// Those of the database.
 pub async fn find_author(tx: &mut TenantTx, login: &str) -> Result<Option<Author>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM authors a WHERE a.tenant_id = $1 AND a.login = $2");
-    tx.db.fetch_optional(TABLE, &sql, params![tx.tenant, login], author).await
+    tx.db
+        .fetch_optional(TABLE, &sql, params![tx.tenant, login], author)
+        .await
 }
 
 /// Adds an author, unless somebody has the login already; whether it was added.
@@ -46,5 +48,7 @@ pub async fn insert_author(tx: &mut TenantTx, author: &Author, now: Timestamp) -
 /// [`StoreError::Stale`] when there is no such author.
 pub async fn rename_author(tx: &mut TenantTx, author: &Author) -> Result<(), StoreError> {
     let sql = "UPDATE authors SET display_name = $3 WHERE tenant_id = $1 AND id = $2";
-    tx.db.execute_one(TABLE, sql, params![tx.tenant, author.id, &author.display_name]).await
+    tx.db
+        .execute_one(TABLE, sql, params![tx.tenant, author.id, &author.display_name])
+        .await
 }

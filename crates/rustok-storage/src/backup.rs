@@ -30,7 +30,9 @@ impl Store {
         progress: impl FnMut(u64, u64) + Send + 'static,
     ) -> Result<u64, StoreError> {
         let Some(source) = self.sqlite_path() else {
-            return Err(StoreError::Setup("PostgreSQL has its own tool for backups: pg_dump".to_owned()));
+            return Err(StoreError::Setup(
+                "PostgreSQL has its own tool for backups: pg_dump".to_owned(),
+            ));
         };
         let (source, target) = (source.to_owned(), target.to_owned());
         tokio::task::spawn_blocking(move || copy(&source, &target, progress))
@@ -51,11 +53,17 @@ fn copy(source: &Path, target: &Path, progress: impl FnMut(u64, u64)) -> Result<
 }
 
 fn exists(target: &Path) -> StoreError {
-    StoreError::Setup(format!("{} exists already: a backup never overwrites a file", target.display()))
+    StoreError::Setup(format!(
+        "{} exists already: a backup never overwrites a file",
+        target.display()
+    ))
 }
 
 fn copy_pages(source: &Path, target: &Path, mut progress: impl FnMut(u64, u64)) -> rusqlite::Result<()> {
-    let source = Connection::open_with_flags(source, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let source = Connection::open_with_flags(
+        source,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     // The first read fixes the snapshot.
     source.execute_batch("BEGIN")?;
     source.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
@@ -80,10 +88,16 @@ fn check(path: &Path) -> rusqlite::Result<()> {
     if first == "ok" && !broken_keys {
         return Ok(());
     }
-    let reason = if broken_keys { "it has broken foreign keys".to_owned() } else { first };
+    let reason = if broken_keys {
+        "it has broken foreign keys".to_owned()
+    } else {
+        first
+    };
     Err(rusqlite::Error::SqliteFailure(
         rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
-        Some(format!("the copy is damaged, so the database may be too: {reason}")),
+        Some(format!(
+            "the copy is damaged, so the database may be too: {reason}"
+        )),
     ))
 }
 
@@ -96,7 +110,12 @@ impl Partial {
     /// Readable by its owner only: it holds everything.
     fn create(target: &Path) -> Result<Self, StoreError> {
         let path = beside(target, ".partial");
-        let created = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path);
+        let created = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path);
         created.map_err(|error| StoreError::Setup(format!("cannot write {}: {error}", path.display())))?;
         Ok(Self { path })
     }
@@ -167,7 +186,11 @@ mod tests {
                     .await
             }
         });
-        let (done, total) = tokio::task::spawn_blocking(move || (steps.recv(), steps)).await.unwrap().0.unwrap();
+        let (done, total) = tokio::task::spawn_blocking(move || (steps.recv(), steps))
+            .await
+            .unwrap()
+            .0
+            .unwrap();
         assert!(done > 0 && done < total, "{done} of {total}");
         // A writer is not held up by a copy that is under way, and does not get into it.
         add(1_000).await;
@@ -221,7 +244,11 @@ mod tests {
     #[tokio::test]
     async fn postgres_is_left_to_its_own_tool() {
         let db = TestDatabase::postgres().await;
-        let error = open(&db).await.backup(Path::new("never"), |_, _| ()).await.unwrap_err();
+        let error = open(&db)
+            .await
+            .backup(Path::new("never"), |_, _| ())
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("pg_dump"), "{error}");
     }
 }

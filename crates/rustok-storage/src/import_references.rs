@@ -142,9 +142,15 @@ mod tests {
     use rustok_test_support::both_databases;
 
     fn change(external_id: &str, subject: u128, hash: u8, before: Option<u8>) -> ReferenceChange {
-        let reference =
-            ImportReference { external_id: external_id.to_owned(), subject_id: id(subject), hash: [hash; 32] };
-        ReferenceChange { reference, before: before.map(|byte| [byte; 32]) }
+        let reference = ImportReference {
+            external_id: external_id.to_owned(),
+            subject_id: id(subject),
+            hash: [hash; 32],
+        };
+        ReferenceChange {
+            reference,
+            before: before.map(|byte| [byte; 32]),
+        }
     }
 
     async fn save(
@@ -158,11 +164,18 @@ mod tests {
         tx.commit().await
     }
 
-    async fn listed(store: &Store, shop: TenantHandle, imported: Imported, ids: &[&str]) -> Vec<(String, u128, u8)> {
+    async fn listed(
+        store: &Store,
+        shop: TenantHandle,
+        imported: Imported,
+        ids: &[&str],
+    ) -> Vec<(String, u128, u8)> {
         let mut tx = store.read(shop, soon()).await.unwrap();
         let found = list_references(&mut tx, imported, ids).await.unwrap();
-        let mut found: Vec<_> =
-            found.into_iter().map(|r| (r.external_id, r.subject_id.as_u128(), r.hash[0])).collect();
+        let mut found: Vec<_> = found
+            .into_iter()
+            .map(|r| (r.external_id, r.subject_id.as_u128(), r.hash[0]))
+            .collect();
         found.sort();
         found
     }

@@ -34,17 +34,25 @@ pub async fn find_schema(url: &DatabaseUrl) -> Result<Schema, StoreError> {
             if !path.exists() {
                 return Ok(Schema::Missing);
             }
-            let setup =
-                |error: rusqlite::Error| StoreError::Setup(format!("cannot read {}: {error}", path.display()));
+            let setup = |error: rusqlite::Error| {
+                StoreError::Setup(format!("cannot read {}: {error}", path.display()))
+            };
             let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(setup)?;
             let history = "SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'";
-            let history = conn.query_row(history, [], |_| Ok(())).optional().map_err(setup)?;
+            let history = conn
+                .query_row(history, [], |_| Ok(()))
+                .optional()
+                .map_err(setup)?;
             let newest = "SELECT coalesce(max(number), 0) FROM schema_migrations";
-            history.map(|()| conn.query_row(newest, [], |row| row.get(0)).map_err(setup)).transpose()?
+            history
+                .map(|()| conn.query_row(newest, [], |row| row.get(0)).map_err(setup))
+                .transpose()?
         }
         DatabaseUrl::Postgres(config) => migrate::find_postgres_schema(config).await?,
     };
-    Ok(number.filter(|number| *number > 0).map_or(Schema::Empty, Schema::Number))
+    Ok(number
+        .filter(|number| *number > 0)
+        .map_or(Schema::Empty, Schema::Number))
 }
 
 impl Store {
@@ -60,7 +68,10 @@ impl Store {
             // In microseconds, as all times are kept.
             "SELECT CAST(unixepoch('subsec') * 1000000 AS integer) AS now"
         };
-        let now = tx.db.fetch_optional("clock", sql, &[], |row| row.get("now")).await?;
+        let now = tx
+            .db
+            .fetch_optional("clock", sql, &[], |row| row.get("now"))
+            .await?;
         now.ok_or_else(|| StoreError::inconsistent("clock", "now", "no answer"))
     }
 
@@ -95,11 +106,21 @@ impl Store {
         if tx.db.is_postgres() {
             return Ok(Vec::new());
         }
-        let check = "SELECT quick_check AS finding FROM pragma_quick_check(10) WHERE quick_check <> 'ok'";
-        let mut damage = tx.db.fetch("sqlite", check, &[], |row| row.get::<String>("finding")).await?;
+        let check =
+            "SELECT quick_check AS finding FROM pragma_quick_check WHERE quick_check <> 'ok' LIMIT 10";
+        let mut damage = tx
+            .db
+            .fetch("sqlite", check, &[], |row| row.get::<String>("finding"))
+            .await?;
         let keys = "SELECT DISTINCT \"table\" AS name FROM pragma_foreign_key_check LIMIT 10";
-        let keys = tx.db.fetch("sqlite", keys, &[], |row| row.get::<String>("name")).await?;
-        damage.extend(keys.into_iter().map(|table| format!("rows of {table} point to rows that are not there")));
+        let keys = tx
+            .db
+            .fetch("sqlite", keys, &[], |row| row.get::<String>("name"))
+            .await?;
+        damage.extend(
+            keys.into_iter()
+                .map(|table| format!("rows of {table} point to rows that are not there")),
+        );
         Ok(damage)
     }
 }
@@ -108,9 +129,15 @@ impl Store {
 async fn role_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
     let mut faults = Vec::new();
     let current = "SELECT current_user::text AS role";
-    let role = tx.db.fetch_optional("pg_roles", current, &[], |row| row.get::<String>("role")).await?;
+    let role = tx
+        .db
+        .fetch_optional("pg_roles", current, &[], |row| row.get::<String>("role"))
+        .await?;
     if role.as_deref() != Some("rustok_app") {
-        faults.push(format!("tenant data is read as {}, not as rustok_app", role.unwrap_or_default()));
+        faults.push(format!(
+            "tenant data is read as {}, not as rustok_app",
+            role.unwrap_or_default()
+        ));
     }
     let sql = "SELECT r.rolname::text AS role, r.rolsuper AS superuser, r.rolbypassrls AS bypasses, \
                r.rolcanlogin AS logs_in, \
@@ -157,7 +184,12 @@ async fn table_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
         .db
         .fetch("pg_class", sql, params![], |row| {
             let name: String = row.get("name")?;
-            Ok((name, row.get::<bool>("enabled")?, row.get::<bool>("forced")?, row.get::<bool>("readable")?))
+            Ok((
+                name,
+                row.get::<bool>("enabled")?,
+                row.get::<bool>("forced")?,
+                row.get::<bool>("readable")?,
+            ))
         })
         .await?;
     let mut faults = Vec::new();
@@ -172,7 +204,12 @@ async fn table_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
         }
         if readable {
             let any = format!("SELECT true AS found FROM {name} LIMIT 1");
-            if tx.db.fetch_optional("pg_class", &any, &[], |row| row.get::<bool>("found")).await?.is_some() {
+            if tx
+                .db
+                .fetch_optional("pg_class", &any, &[], |row| row.get::<bool>("found"))
+                .await?
+                .is_some()
+            {
                 faults.push(format!("a tenant that does not exist sees rows of {name}"));
             }
         }
@@ -218,7 +255,11 @@ mod tests {
         assert!(!db.path().exists());
         std::fs::write(db.path(), "").unwrap();
         assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Empty);
-        std::fs::write(db.path(), "this is no database, only some text that is long enough").unwrap();
+        std::fs::write(
+            db.path(),
+            "this is no database, only some text that is long enough",
+        )
+        .unwrap();
         find_schema(&config(&db).url).await.unwrap_err();
         let db = TestDatabase::postgres_empty().await;
         assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Empty);
@@ -261,11 +302,20 @@ mod tests {
         ] {
             let breach = breach.replace("window", "shop_window");
             root.batch_execute(&breach).await.unwrap();
-            let faults = store.find_isolation_faults(nobody(), soon()).await.unwrap().join(", ");
-            root.batch_execute(&repair.replace("window", "shop_window")).await.unwrap();
+            let faults = store
+                .find_isolation_faults(nobody(), soon())
+                .await
+                .unwrap()
+                .join(", ");
+            root.batch_execute(&repair.replace("window", "shop_window"))
+                .await
+                .unwrap();
             assert_eq!(faults, told.replace("window", "shop_window"));
         }
-        assert_eq!(store.find_isolation_faults(nobody(), soon()).await.unwrap(), [""; 0]);
+        assert_eq!(
+            store.find_isolation_faults(nobody(), soon()).await.unwrap(),
+            [""; 0]
+        );
     }
 
     #[tokio::test]

@@ -5,6 +5,8 @@
 
 pub mod details;
 pub mod history;
+#[cfg(test)]
+mod plans;
 pub mod public;
 pub mod save;
 pub mod slugs;
@@ -114,13 +116,17 @@ impl NodeDetail {
     /// The state of one locale.
     #[must_use]
     pub fn translation(&self, locale: Locale) -> Option<&TranslationState> {
-        self.translations.iter().find(|translation| translation.locale == locale)
+        self.translations
+            .iter()
+            .find(|translation| translation.locale == locale)
     }
 
     /// The address of what is shown: the saved one while the node is deleted.
     #[must_use]
     pub fn slug(&self) -> &Slug {
-        let address = self.translation(self.shown.locale).and_then(|translation| translation.slug.as_ref());
+        let address = self
+            .translation(self.shown.locale)
+            .and_then(|translation| translation.slug.as_ref());
         address.unwrap_or(&self.shown.translation.slug)
     }
 }
@@ -146,20 +152,26 @@ fn node_row(row: &Row<'_>) -> Result<StoredNode, StoreError> {
         published_revision: row.get("published_revision")?,
         version: row.get("version")?,
     };
-    columns.try_into().map_err(|error: InvalidNodeRow| row.inconsistent(error.column, &error.to_string()))
+    columns
+        .try_into()
+        .map_err(|error: InvalidNodeRow| row.inconsistent(error.column, &error.to_string()))
 }
 
 /// A column that holds text of a known form.
 fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<T, StoreError> {
     let text: String = row.get(column)?;
-    text.parse().map_err(|_| row.inconsistent(column, "the text breaks the rules of its type"))
+    text.parse()
+        .map_err(|_| row.inconsistent(column, "the text breaks the rules of its type"))
 }
 
 /// The same for a column that may be NULL.
 fn parsed_optional<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<Option<T>, StoreError> {
     let text: Option<String> = row.get(column)?;
-    text.map(|text| text.parse().map_err(|_| row.inconsistent(column, "the text breaks the rules of its type")))
-        .transpose()
+    text.map(|text| {
+        text.parse()
+            .map_err(|_| row.inconsistent(column, "the text breaks the rules of its type"))
+    })
+    .transpose()
 }
 
 /// How wanted `column` is: the place of its locale in a chain whose values start at `$start` and are `count`.

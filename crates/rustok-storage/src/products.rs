@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use rustok_commerce::price::{Price, PriceList};
 use rustok_commerce::product::{Handle, Image, Product, ProductStatus};
 use rustok_commerce::variant::Variant;
-use rustok_core::ids::{ImageId, ProductId, VariantId};
+use rustok_core::ids::{ImageId, ProductId, TenantId, VariantId};
 use rustok_core::money::{Currency, Money};
 use rustok_core::page::{Limit, Page};
 use serde::{Deserialize, Serialize};
@@ -129,7 +129,7 @@ pub async fn list_products(
     after: Option<ProductId>,
     limit: Limit,
 ) -> Result<Page<Product>, StoreError> {
-    let (sql, values) = list_statement(tx, filter, after, limit);
+    let (sql, values) = list_statement(tx.tenant, filter, after, limit);
     let mut found = tx.db.fetch(PRODUCTS, &sql, &values, decode).await?;
     let more = found.len() > limit.get();
     found.truncate(limit.get());
@@ -143,13 +143,13 @@ pub async fn list_products(
 
 /// Only the conditions that were asked for stand in the statement, so that each combination has a plan of its own.
 fn list_statement(
-    tx: &TenantTx,
+    tenant: TenantId,
     filter: &ProductFilter,
     after: Option<ProductId>,
     limit: Limit,
 ) -> (String, Vec<Value<'static>>) {
     let mut sql = format!("SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND p.deleted_at IS NULL");
-    let mut values = vec![Value::from(tx.tenant)];
+    let mut values = vec![Value::from(tenant)];
     let mut add = |before: &str, value: Option<Value<'static>>, behind: &str| {
         if let Some(value) = value {
             values.push(value);
@@ -222,14 +222,9 @@ fn decode_price(row: &Row<'_>) -> Result<Option<Price>, StoreError> {
     }))
 }
 
-/// Gives each product its variants, in one statement for all of them.
-async fn add_variants(tx: &mut TenantTx, products: &mut [Product]) -> Result<(), StoreError> {
-    if products.is_empty() {
-        return Ok(());
-    }
-    let mut values: Vec<Value<'_>> = products.iter().map(|product| product.id.into()).collect();
-    pad(&mut values);
-    let sql = format!(
+/// The variants of `count` products, in their sequence, with stock and prices.
+fn variants_statement(count: usize) -> String {
+    format!(
         "SELECT v.product_id, v.id, v.position, v.sku, v.barcode, v.title, v.option_values, v.weight_grams, \
          s.available, s.allow_backorder, r.currency, r.amount_minor, r.compare_at_minor \
          FROM variants v \
@@ -237,8 +232,18 @@ async fn add_variants(tx: &mut TenantTx, products: &mut [Product]) -> Result<(),
          LEFT JOIN prices r ON r.tenant_id = v.tenant_id AND r.variant_id = v.id \
          WHERE v.tenant_id = $1 AND v.product_id IN ({}) AND v.deleted_at IS NULL \
          ORDER BY v.product_id, v.position, v.id",
-        placeholders(2, values.len())
-    );
+        placeholders(2, count)
+    )
+}
+
+/// Gives each product its variants, in one statement for all of them.
+async fn add_variants(tx: &mut TenantTx, products: &mut [Product]) -> Result<(), StoreError> {
+    if products.is_empty() {
+        return Ok(());
+    }
+    let mut values: Vec<Value<'_>> = products.iter().map(|product| product.id.into()).collect();
+    pad(&mut values);
+    let sql = variants_statement(values.len());
     values.insert(0, tx.tenant.into());
     let rows = tx.db.fetch(VARIANTS, &sql, &values, decode_variant).await?;
     let mut current = 0;

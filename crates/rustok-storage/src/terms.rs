@@ -66,9 +66,21 @@ pub async fn list_terms(tx: &mut TenantTx, ids: &[TermId]) -> Result<Vec<Term>, 
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_term(tx: &mut TenantTx, taxonomy: Taxonomy, slug: &Slug) -> Result<Option<Term>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM terms m WHERE m.tenant_id = $1 AND m.taxonomy = $2 AND m.slug = $3");
-    tx.db.fetch_optional(TABLE, &sql, params![tx.tenant, taxonomy.as_str(), slug.as_str()], term).await
+pub async fn find_term(
+    tx: &mut TenantTx,
+    taxonomy: Taxonomy,
+    slug: &Slug,
+) -> Result<Option<Term>, StoreError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM terms m WHERE m.tenant_id = $1 AND m.taxonomy = $2 AND m.slug = $3");
+    tx.db
+        .fetch_optional(
+            TABLE,
+            &sql,
+            params![tx.tenant, taxonomy.as_str(), slug.as_str()],
+            term,
+        )
+        .await
 }
 
 /// Adds a term, unless its address is taken in its taxonomy; whether it was added.
@@ -96,7 +108,13 @@ pub async fn insert_term(tx: &mut TenantTx, term: &Term, now: Timestamp) -> Resu
 /// [`StoreError::Stale`] when there is no such term.
 pub async fn update_term(tx: &mut TenantTx, term: &Term) -> Result<(), StoreError> {
     let sql = "UPDATE terms SET name = $3, parent_id = $4 WHERE tenant_id = $1 AND id = $2";
-    tx.db.execute_one(TABLE, sql, params![tx.tenant, term.id, &term.name, term.parent_id]).await
+    tx.db
+        .execute_one(
+            TABLE,
+            sql,
+            params![tx.tenant, term.id, &term.name, term.parent_id],
+        )
+        .await
 }
 
 /// A category and all that stand above it.
@@ -110,5 +128,7 @@ pub async fn list_lineage(tx: &mut TenantTx, id: TermId) -> Result<Vec<TermId>, 
                  UNION SELECT m.parent_id FROM terms m JOIN lineage l ON m.id = l.id \
                  WHERE m.tenant_id = $1 AND m.parent_id IS NOT NULL) \
                SELECT id FROM lineage";
-    tx.db.fetch(TABLE, sql, params![tx.tenant, id], |row| row.get("id")).await
+    tx.db
+        .fetch(TABLE, sql, params![tx.tenant, id], |row| row.get("id"))
+        .await
 }

@@ -127,11 +127,11 @@ impl Drop for TestDatabase {
 
 /// Writes each test once and runs it on both databases, as `name::sqlite` and `name::postgres`.
 ///
-/// ```ignore
-/// both_databases! {
+/// ```
+/// rustok_test_support::both_databases! {
 ///     /// What it shows.
-///     async fn an_order_is_kept(db) {
-///         let store = open(&db).await;
+///     async fn a_database_has_a_url(db) {
+///         assert_eq!(db.is_postgres(), db.url().starts_with("postgres://"));
 ///     }
 /// }
 /// ```

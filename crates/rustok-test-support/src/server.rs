@@ -394,9 +394,9 @@ mod tests {
         command
     }
 
-    const SERVES: &str = "echo starting; echo 'listening on http://127.0.0.1:1/'; \
-                          echo 'management on http://127.0.0.1:2'; \
-                          trap 'echo draining; exit 3' TERM; while :; do sleep 0.01; done";
+    const SERVES: &str = "trap 'echo draining; exit 3' TERM; echo starting; \
+                          echo 'listening on http://127.0.0.1:1/'; echo 'management on http://127.0.0.1:2'; \
+                          while :; do sleep 0.01; done";
 
     #[tokio::test]
     async fn a_server_is_started_killed_and_told_to_end() {

@@ -29,6 +29,11 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
     });
     let copied = copied.await;
     bar.finish_and_clear();
-    let made = Made { file: options.file.display().to_string(), bytes: copied? };
-    options.format.print(&made, |made| format!("{} is a whole, checked copy ({} bytes)", made.file, made.bytes))
+    let made = Made {
+        file: options.file.display().to_string(),
+        bytes: copied?,
+    };
+    options.format.print(&made, |made| {
+        format!("{} is a whole, checked copy ({} bytes)", made.file, made.bytes)
+    })
 }

@@ -29,11 +29,21 @@ struct Check {
 
 impl Check {
     fn ok(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, ok: true, detail: detail.into(), advice: None }
+        Self {
+            name,
+            ok: true,
+            detail: detail.into(),
+            advice: None,
+        }
     }
 
     fn failed(name: &'static str, detail: impl Into<String>, advice: &'static str) -> Self {
-        Self { name, ok: false, detail: detail.into(), advice: Some(advice) }
+        Self {
+            name,
+            ok: false,
+            detail: detail.into(),
+            advice: Some(advice),
+        }
     }
 }
 
@@ -46,8 +56,13 @@ struct Findings {
 pub(super) async fn run(flags: &Flags, format: Format) -> Result<(), Failure> {
     let checks = examine(flags).await;
     let failed = checks.iter().filter(|check| !check.ok).count();
-    let findings = Findings { ok: failed == 0, checks };
-    format.print(&findings, |findings| findings.checks.iter().map(line).collect::<Vec<_>>().join("\n"))?;
+    let findings = Findings {
+        ok: failed == 0,
+        checks,
+    };
+    format.print(&findings, |findings| {
+        findings.checks.iter().map(line).collect::<Vec<_>>().join("\n")
+    })?;
     match failed {
         0 => Ok(()),
         1 => Err(Failure::new("1 check failed")),
@@ -57,7 +72,9 @@ pub(super) async fn run(flags: &Flags, format: Format) -> Result<(), Failure> {
 
 fn line(check: &Check) -> String {
     let state = if check.ok { "ok    " } else { "FAILED" };
-    let advice = check.advice.map_or_else(String::new, |advice| format!("\n        {advice}"));
+    let advice = check
+        .advice
+        .map_or_else(String::new, |advice| format!("\n        {advice}"));
     format!("{state}  {:<9}  {}{advice}", check.name, check.detail)
 }
 
@@ -97,8 +114,12 @@ fn settings(flags: &Flags) -> Result<(StoreConfig, Check), Check> {
         Check::failed("settings", detail, advice)
     };
     let config = Config::load(flags, Flags::default()).map_err(|error| failed(error.to_string()))?;
-    config.validator().map_err(|error| failed(format!("base_domain: {error}")))?;
-    let store = config.store().map_err(|error| failed(format!("database_url: {error}")))?;
+    config
+        .validator()
+        .map_err(|error| failed(format!("base_domain: {error}")))?;
+    let store = config
+        .store()
+        .map_err(|error| failed(format!("database_url: {error}")))?;
     let format = LogFormat::parse(&config.log_format)
         .ok_or_else(|| failed("log_format is one of: auto, text, json".to_owned()))?;
     init_log(&config.log, format).map_err(|error| failed(format!("log: {error}")))?;
@@ -120,16 +141,29 @@ async fn database(config: StoreConfig) -> Result<(Store, Check), Check> {
     };
     let latest = latest_schema();
     if number != latest {
-        let advice = if number < latest { "run `rustok migrate`" } else { "use a newer rustok" };
-        return Err(failed(format!("it has schema {number}, this program wants {latest}"), advice));
+        let advice = if number < latest {
+            "run `rustok migrate`"
+        } else {
+            "use a newer rustok"
+        };
+        return Err(failed(
+            format!("it has schema {number}, this program wants {latest}"),
+            advice,
+        ));
     }
-    let store = Store::open(config, Opener::Command).await.map_err(|error| failed(error.to_string(), away))?;
+    let store = Store::open(config, Opener::Command)
+        .await
+        .map_err(|error| failed(error.to_string(), away))?;
     let detail = format!("{} can be reached and has schema {number}", store.system());
     Ok((store, Check::ok("database", detail)))
 }
 
 fn unanswered(name: &'static str, error: &StoreError) -> Check {
-    Check::failed(name, error.to_string(), "the database did not answer; see its own log")
+    Check::failed(
+        name,
+        error.to_string(),
+        "the database did not answer; see its own log",
+    )
 }
 
 async fn isolation(store: &Store, ids: &Ids) -> Check {
@@ -137,8 +171,13 @@ async fn isolation(store: &Store, ids: &Ids) -> Check {
     let nobody = TenantHandle::for_due_work(ids.next::<TenantId>());
     let advice = "tenants may see each other's data: stop the server and restore the roles, grants and policies of the \
                   migrations";
-    match store.find_isolation_faults(nobody, Deadline::after(COMMAND_LIMIT)).await {
-        Ok(faults) if faults.is_empty() => Check::ok("isolation", "a tenant that does not exist sees nothing"),
+    match store
+        .find_isolation_faults(nobody, Deadline::after(COMMAND_LIMIT))
+        .await
+    {
+        Ok(faults) if faults.is_empty() => {
+            Check::ok("isolation", "a tenant that does not exist sees nothing")
+        }
         Ok(faults) => Check::failed("isolation", faults.join("; "), advice),
         Err(error) => unanswered("isolation", &error),
     }
@@ -158,7 +197,10 @@ async fn clock(store: &Store, clock: &dyn Clock) -> Check {
         let detail = format!("the database's clock and ours are {off_ms} ms apart");
         return Check::failed("clock", detail, "let both machines follow a time server (NTP)");
     }
-    Check::ok("clock", format!("within {CLOCK_TOLERANCE_SECONDS} s of the database's"))
+    Check::ok(
+        "clock",
+        format!("within {CLOCK_TOLERANCE_SECONDS} s of the database's"),
+    )
 }
 
 async fn file(store: &Store) -> Check {

@@ -2,7 +2,8 @@
 
 use super::output::{Failure, Format};
 use super::tenant::identifier;
-use super::{Flags, platform, progress, services};
+use super::{Flags, load, platform, progress, services_with};
+use crate::config::Config;
 use clap::{Args, Subcommand};
 use rustok_app::import::{ImportFile, ImportReport, Mode};
 use rustok_app::{Ctx, content, import, tenants};
@@ -76,14 +77,22 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
     let ctx = ctx(flags, &options.tenant).await?;
 
     let file = ImportFile { content, name: &name };
-    let mode = if options.dry_run { Mode::DryRun } else { Mode::Commit };
+    let mode = if options.dry_run {
+        Mode::DryRun
+    } else {
+        Mode::Commit
+    };
     let shown = bar.clone();
     let mut progress = move |bytes| shown.set_position(bytes);
     let report = match &command {
         Command::Shopify(options) => {
             let currency = match options.currency {
                 Some(currency) => currency,
-                None => ctx.tenant.settings.currency().map_err(|error| Failure::new(error.to_string()))?,
+                None => ctx
+                    .tenant
+                    .settings
+                    .currency()
+                    .map_err(|error| Failure::new(error.to_string()))?,
             };
             import::shopify(&ctx, file, currency, mode, &mut progress).await
         }
@@ -101,10 +110,29 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
 
 /// The tenant's context. Every batch of the import has its own deadline.
 async fn ctx(flags: &Flags, typed: &str) -> Result<Ctx, Failure> {
-    let services = services(flags).await?;
+    // What is mapped of a database counts as this process' memory, and an import reads little of it.
+    let config = Config {
+        sqlite_mmap_bytes: 0,
+        ..load(flags)?
+    };
+    let services = services_with(&config).await?;
     let platform = platform(&services);
-    let tenant = tenants::find(&platform, &identifier(&platform, typed)?).await?;
-    Ok(Ctx::system(services, Arc::new(tenant), "command-line", Deadline::never()))
+    let tenant = tenants::find(&platform, &identifier(&platform, typed)?)
+        .await
+        .map_err(|error| {
+            let unknown = error.code() == "tenant_not_found";
+            if unknown {
+                Failure::new(format!("there is no tenant `{typed}`"))
+            } else {
+                error.into()
+            }
+        })?;
+    Ok(Ctx::system(
+        services,
+        Arc::new(tenant),
+        "command-line",
+        Deadline::never(),
+    ))
 }
 
 /// Prints the report, whether all went well or not; it fails unless it did.
@@ -125,19 +153,35 @@ fn tell(options: &Options, report: ImportReport) -> Result<(), Failure> {
         (Some(error), _) => Err(error.into()),
         (None, 0) => Ok(()),
         (None, 1) => Err(Failure::new("1 part of the file could not be imported")),
-        (None, count) => Err(Failure::new(format!("{count} parts of the file could not be imported"))),
+        (None, count) => Err(Failure::new(format!(
+            "{count} parts of the file could not be imported"
+        ))),
     }
 }
 
 fn text(printed: &Printed) -> String {
-    let Printed { created, updated, unchanged, skipped, error_count, .. } = printed;
+    let Printed {
+        created,
+        updated,
+        unchanged,
+        skipped,
+        error_count,
+        ..
+    } = printed;
     let mut lines = vec![format!(
         "{created} created, {updated} updated, {unchanged} unchanged, {skipped} skipped, {error_count} errors{}",
-        if printed.dry_run { " (a dry run: nothing was changed)" } else { "" }
+        if printed.dry_run {
+            " (a dry run: nothing was changed)"
+        } else {
+            ""
+        }
     )];
     if !printed.skipped_by_reason.is_empty() {
-        let reasons: Vec<_> =
-            printed.skipped_by_reason.iter().map(|(reason, count)| format!("{count} × {reason}")).collect();
+        let reasons: Vec<_> = printed
+            .skipped_by_reason
+            .iter()
+            .map(|(reason, count)| format!("{count} × {reason}"))
+            .collect();
         lines.push(format!("left out: {}", reasons.join(", ")));
     }
     lines.extend(printed.errors.iter().take(SHOWN_ERRORS).map(ToString::to_string));
@@ -154,7 +198,12 @@ mod tests {
 
     #[test]
     fn people_see_the_first_errors_and_how_many_there_are() {
-        let error = |line| RowError { file: "a.csv".to_owned(), line, column: 2, reason: "no".to_owned() };
+        let error = |line| RowError {
+            file: "a.csv".to_owned(),
+            line,
+            column: 2,
+            reason: "no".to_owned(),
+        };
         let printed = Printed {
             dry_run: true,
             created: 1,
@@ -167,8 +216,14 @@ mod tests {
         };
         let text = text(&printed);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "1 created, 2 updated, 3 unchanged, 4 skipped, 40 errors (a dry run: nothing was changed)");
-        assert_eq!(lines[1..4], ["left out: 33 × comment", "a.csv:1:2: no", "a.csv:2:2: no"]);
+        assert_eq!(
+            lines[0],
+            "1 created, 2 updated, 3 unchanged, 4 skipped, 40 errors (a dry run: nothing was changed)"
+        );
+        assert_eq!(
+            lines[1..4],
+            ["left out: 33 × comment", "a.csv:1:2: no", "a.csv:2:2: no"]
+        );
         assert_eq!((lines.len(), lines[22]), (23, "and 20 more"));
     }
 }

@@ -117,7 +117,10 @@ fn load_with(flags: &Flags, extra: impl Serialize) -> Result<Config, Failure> {
 
 /// What a command works with: the use cases over the database beside a running server.
 async fn services(flags: &Flags) -> Result<Arc<Services>, Failure> {
-    let config = load(flags)?;
+    services_with(&load(flags)?).await
+}
+
+async fn services_with(config: &Config) -> Result<Arc<Services>, Failure> {
     let store = Store::open(config.store()?, Opener::Command).await?;
     let validator = config.validator().map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
     Ok(Arc::new(Services::new(store, Arc::new(SystemClock), validator)))

@@ -11,7 +11,7 @@ use rustok_app::{Ctx, Idempotency};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_storage::idempotency::IdempotencyScope;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest, Sha256};
 
 /// The longest `Idempotency-Key`, in bytes.
@@ -116,16 +116,17 @@ fn check_content_type(headers: &HeaderMap, empty: bool) -> Result<(), RichError>
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RichError> {
     serde_json::from_slice(body).map_err(|error| {
+        // What is no JSON at all says so, also when something else is wrong further up.
+        let syntax = serde_json::from_slice::<IgnoredAny>(body).err();
         let refused = RichError::new(ErrorKind::Validation, "body refused");
-        if error.is_data() {
-            refused
-                .with_public("The body does not have the documented form.")
-                .with_violation("#", "invalid", error.to_string())
-        } else {
-            refused
+        match syntax {
+            Some(syntax) => refused
                 .with_status(400)
                 .with_code("malformed_json")
-                .with_public(format!("The body is not JSON: line {}, column {}.", error.line(), error.column()))
+                .with_public(format!("The body is not JSON: line {}, column {}.", syntax.line(), syntax.column())),
+            None => refused
+                .with_public("The body does not have the documented form.")
+                .with_violation("#", "invalid", error.to_string()),
         }
     })
 }

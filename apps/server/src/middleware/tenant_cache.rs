@@ -165,6 +165,10 @@ impl<L: TenantLoader> TenantCache<L> {
 
     async fn load(self, identifier: TenantIdentifier) -> Result<Entry, LoadFailed> {
         let generation = self.inner.generations.of(&identifier);
+        // Whoever came between the end of an earlier load and this moment: its answer stands.
+        if self.inner.missing.get(&identifier).await == Some(generation) {
+            return Err(LoadFailed::NotFound { generation });
+        }
         let (cache, wanted) = (self.clone(), identifier.clone());
         // Its own task, so that a loader that panics is one failure and not one more load for every waiter.
         let loaded = tokio::spawn(async move { cache.inner.loader.load(&wanted).await }).await;

@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod catalog;
+mod cli;
+mod content;
+mod import;
 mod orders;
+mod demo;
 mod platform;
 #[path = "../tenant_cache_v2_test.rs"]
 mod tenant_cache_v2_test;

@@ -14,8 +14,9 @@ use rustok_storage::idempotency::StoredReply;
 use rustok_storage::inventory::MovementReason;
 use rustok_storage::{TenantTx, products};
 
-/// How often a free handle is looked for when somebody else takes it in the same moment.
-const ATTEMPTS: usize = 3;
+/// How often a free handle is looked for. Each attempt that fails is a product of somebody else's that took the same
+/// handle in the same moment.
+const ATTEMPTS: usize = 100;
 
 /// Adds a product, a draft unless it says otherwise. Its handle is made from the title when none is given.
 ///

@@ -10,6 +10,8 @@ mod handle;
 pub mod import;
 mod read;
 mod stock;
+#[cfg(test)]
+mod tests;
 mod update;
 
 pub use create::create;

@@ -39,7 +39,11 @@ pub(super) async fn settle(
         return Ok(draft.with_slug(free));
     }
     let taken = slugs::list_taken(tx, locale, Some(node), std::slice::from_ref(&slug)).await?;
-    if taken.is_empty() { Ok(draft) } else { Err(ContentError::SlugTaken { slug, locale }.into()) }
+    if taken.is_empty() {
+        Ok(draft)
+    } else {
+        Err(ContentError::SlugTaken { slug, locale }.into())
+    }
 }
 
 /// `base`, or the first of `base-2`, `base-3`, ... that no node but `node` has in this locale (the first as far as the
@@ -67,7 +71,9 @@ pub(super) async fn free_slug(
         let is_free = |at: usize| candidates.get(at).is_some_and(|slug| !taken.contains(slug));
         let first_free = (0..numbers.len()).find(|at| is_free(*at));
         let before = first_free.unwrap_or(numbers.len()).checked_sub(1);
-        taken_up_to = before.and_then(|at| numbers.get(at).copied()).unwrap_or(taken_up_to);
+        taken_up_to = before
+            .and_then(|at| numbers.get(at).copied())
+            .unwrap_or(taken_up_to);
         free = first_free.and_then(|at| numbers.get(at).copied()).or(free);
         if free.is_none() {
             return Err(ContentError::SlugTaken { slug: base, locale }.into());
@@ -76,7 +82,11 @@ pub(super) async fn free_slug(
 }
 
 fn numbered(base: &Slug, number: u32) -> Slug {
-    if number <= 1 { base.clone() } else { base.numbered(number) }
+    if number <= 1 {
+        base.clone()
+    } else {
+        base.numbered(number)
+    }
 }
 
 /// Which numbers to try next, when `taken` is the last one known to be taken and `free` one known to be free. Empty when
@@ -88,12 +98,18 @@ fn probes(taken: u32, free: Option<u32>) -> Vec<u32> {
     };
     let between = free.saturating_sub(taken).saturating_sub(1);
     let step = between.div_ceil(GRID).max(1);
-    (1..=between / step).map(|n| taken + n * step).filter(|n| *n < free).collect()
+    (1..=between / step)
+        .map(|n| taken + n * step)
+        .filter(|n| *n < free)
+        .collect()
 }
 
 /// The problem that a race for an address ends with.
 pub(super) fn taken(error: StoreError) -> RichError {
-    let keys = ["node_translations(slug,locale)", "node_translations(published_slug,locale)"];
+    let keys = [
+        "node_translations(slug,locale)",
+        "node_translations(published_slug,locale)",
+    ];
     if keys.iter().any(|key| error.is_taken(key)) {
         return RichError::new(ErrorKind::Conflict, "lost a race for a slug")
             .with_code("slug_taken")
@@ -120,7 +136,10 @@ mod tests {
             }
             rounds += 1;
             let first = numbers.iter().position(|n| !taken.contains(n));
-            low = first.unwrap_or(numbers.len()).checked_sub(1).map_or(low, |at| numbers[at]);
+            low = first
+                .unwrap_or(numbers.len())
+                .checked_sub(1)
+                .map_or(low, |at| numbers[at]);
             free = first.map(|at| numbers[at]).or(free);
             if free.is_none() {
                 return (None, rounds);

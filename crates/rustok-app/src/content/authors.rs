@@ -19,7 +19,11 @@ pub struct AuthorRef {
 ///
 /// # Errors
 /// `validation_failed` at `#/author`, and those of the database.
-pub(super) async fn resolve(tx: &mut TenantTx, ctx: &Ctx, named: Option<&AuthorRef>) -> Result<Author, RichError> {
+pub(super) async fn resolve(
+    tx: &mut TenantTx,
+    ctx: &Ctx,
+    named: Option<&AuthorRef>,
+) -> Result<Author, RichError> {
     let Some(named) = named else {
         // Readers see the name: a site's own, never the id of a token.
         let author = Author::new(ctx.id::<AuthorId>(), &ctx.actor.to_string(), &ctx.tenant.name)?;
@@ -31,7 +35,13 @@ pub(super) async fn resolve(tx: &mut TenantTx, ctx: &Ctx, named: Option<&AuthorR
         return find_or_insert(tx, ctx, author).await;
     }
     let found = authors::find_author(tx, &author.login).await?;
-    found.ok_or_else(|| ContentError::ReferenceNotFound { field: "author", name: author.login }.into())
+    found.ok_or_else(|| {
+        ContentError::ReferenceNotFound {
+            field: "author",
+            name: author.login,
+        }
+        .into()
+    })
 }
 
 /// The same violations, one level deeper.
@@ -60,7 +70,13 @@ async fn find_or_insert(tx: &mut TenantTx, ctx: &Ctx, author: Author) -> Result<
     }
     // Somebody else made it between the two statements.
     let found = authors::find_author(tx, &author.login).await?;
-    found.ok_or_else(|| ContentError::ReferenceNotFound { field: "author", name: author.login }.into())
+    found.ok_or_else(|| {
+        ContentError::ReferenceNotFound {
+            field: "author",
+            name: author.login,
+        }
+        .into()
+    })
 }
 
 /// Makes an author, or gives the one with this login another name to show; for imports. `None` leaves the name of an
@@ -68,7 +84,12 @@ async fn find_or_insert(tx: &mut TenantTx, ctx: &Ctx, author: Author) -> Result<
 ///
 /// # Errors
 /// `validation_failed` for a blank login or a name that is too long, and those of the database.
-pub async fn upsert(tx: &mut TenantTx, ctx: &Ctx, login: &str, name: Option<&str>) -> Result<Author, RichError> {
+pub async fn upsert(
+    tx: &mut TenantTx,
+    ctx: &Ctx,
+    login: &str,
+    name: Option<&str>,
+) -> Result<Author, RichError> {
     let author = Author::new(ctx.id::<AuthorId>(), login, name.unwrap_or_default())?;
     let mut found = find_or_insert(tx, ctx, author.clone()).await?;
     if name.is_some() && found.display_name != author.display_name {

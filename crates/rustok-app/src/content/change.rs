@@ -68,14 +68,26 @@ pub(super) struct Change<'c> {
 impl<'c> Change<'c> {
     /// The change that makes a node.
     pub(super) fn new(ctx: &'c Ctx) -> Self {
-        Self { ctx, before: None, status: None, history: Vec::new(), events: Vec::new() }
+        Self {
+            ctx,
+            before: None,
+            status: None,
+            history: Vec::new(),
+            events: Vec::new(),
+        }
     }
 
     /// A change of a node that is there.
     pub(super) fn of(ctx: &'c Ctx, node: &StoredNode) -> Self {
         let node = node.any();
         let before = Some((node.status(), node.version()));
-        Self { ctx, before, status: Some(node.status()), history: Vec::new(), events: Vec::new() }
+        Self {
+            ctx,
+            before,
+            status: Some(node.status()),
+            history: Vec::new(),
+            events: Vec::new(),
+        }
     }
 
     /// Notes that `verb` made `node` what it is now.
@@ -93,8 +105,10 @@ impl<'c> Change<'c> {
             reason,
             at: self.ctx.now(),
         });
-        let payload = json!({ "kind": node.kind().as_str(), "status": node.status(), "version": node.version() });
-        self.events.push(self.ctx.event(verb.topic(), node.id().as_uuid(), payload));
+        let payload =
+            json!({ "kind": node.kind().as_str(), "status": node.status(), "version": node.version() });
+        self.events
+            .push(self.ctx.event(verb.topic(), node.id().as_uuid(), payload));
         self.status = Some(node.status());
     }
 
@@ -111,16 +125,38 @@ impl<'c> Change<'c> {
         terms: Option<&[TermId]>,
     ) -> Result<(), RichError> {
         let title = text.map(|revision| search_form(&revision.translation.title));
-        let text = text.zip(title.as_deref()).map(|(revision, title_search)| SavedText { revision, title_search });
+        let text = text
+            .zip(title.as_deref())
+            .map(|(revision, title_search)| SavedText {
+                revision,
+                title_search,
+            });
         let (history, events) = (&self.history[..], &self.events[..]);
-        save(tx, NodeSave { before: self.before, after, text, addresses, terms, history, events }).await.map_err(taken)
+        save(
+            tx,
+            NodeSave {
+                before: self.before,
+                after,
+                text,
+                addresses,
+                terms,
+                history,
+                events,
+            },
+        )
+        .await
+        .map_err(taken)
     }
 }
 
 /// Makes what is shown of a node follow a save of its text.
 pub(super) fn show_text(detail: &mut NodeDetail, revision: Revision) {
     let slug = Some(revision.translation.slug.clone());
-    match detail.translations.iter_mut().find(|state| state.locale == revision.locale) {
+    match detail
+        .translations
+        .iter_mut()
+        .find(|state| state.locale == revision.locale)
+    {
         Some(state) => (state.slug, state.working_revision) = (slug, revision.revision),
         None => {
             detail.translations.push(TranslationState {

@@ -45,12 +45,19 @@ struct Checked {
 fn check(ctx: &Ctx, kind: &str, locale: Option<&str>, text: TranslationInput) -> Result<Checked, RichError> {
     let mut errors = Vec::new();
     let checked = NodeKind::parse(kind);
-    let kind = checked.map_err(|error| errors.extend(violations(error))).unwrap_or_else(|()| NodeKind::from_lossy(kind));
+    let kind = checked
+        .map_err(|error| errors.extend(violations(error)))
+        .unwrap_or_else(|()| NodeKind::from_lossy(kind));
     let locale = match locale {
         None => Some(default_locale(ctx)?),
-        Some(tag) => parse_locale("locale", tag).map_err(|error| errors.push(error)).ok(),
+        Some(tag) => parse_locale("locale", tag)
+            .map_err(|error| errors.push(error))
+            .ok(),
     };
-    let text = text.validate(&kind, Source::Editor).map_err(|error| errors.extend(violations(error))).ok();
+    let text = text
+        .validate(&kind, Source::Editor)
+        .map_err(|error| errors.extend(violations(error)))
+        .ok();
     match (locale, text) {
         (Some(locale), Some(text)) if errors.is_empty() => Ok(Checked { kind, locale, text }),
         _ => Err(ContentError::ValidationFailed(errors).into()),
@@ -95,7 +102,11 @@ async fn insert(
     let Checked { kind, locale, text } = checked;
     let id: NodeId = ctx.id();
     let author = authors::resolve(tx, ctx, author).await?;
-    let terms = if terms.is_empty() { Vec::new() } else { terms::resolve(tx, ctx, terms).await? };
+    let terms = if terms.is_empty() {
+        Vec::new()
+    } else {
+        terms::resolve(tx, ctx, terms).await?
+    };
     let text = settle(tx, locale, id, text, IfTaken::Refuse).await?;
     let node = ContentNode::new_draft_at(id, ctx.tenant.id, author.id, kind, ctx.now());
     let node = AnyContentNode::from(node);
@@ -103,7 +114,9 @@ async fn insert(
     let mut change = Change::new(ctx);
     change.step(Verb::Create, &node);
     let node = StoredNode::InUse(node);
-    change.save(tx, &node, Some(&revision), &[], Some(&term_ids(&terms))).await?;
+    change
+        .save(tx, &node, Some(&revision), &[], Some(&term_ids(&terms)))
+        .await?;
     let state = TranslationState {
         locale,
         slug: Some(revision.translation.slug.clone()),
@@ -111,5 +124,11 @@ async fn insert(
         published_slug: None,
         published_revision: None,
     };
-    Ok(NodeDetail { node, author, translations: vec![state], shown: revision, terms })
+    Ok(NodeDetail {
+        node,
+        author,
+        translations: vec![state],
+        shown: revision,
+        terms,
+    })
 }

@@ -12,8 +12,8 @@ use super::update::refiled;
 use crate::context::Ctx;
 use rustok_content::translation::Source;
 use rustok_content::{
-    AnyContentNode, ContentNode, Locale, NewNode, NodeKind, NodeStatus, Revision, Slug, Taxonomy, TranslationDraft,
-    TranslationInput,
+    AnyContentNode, ContentNode, Locale, NewNode, NodeKind, NodeStatus, Revision, Slug, Taxonomy,
+    TranslationDraft, TranslationInput,
 };
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
@@ -105,7 +105,11 @@ async fn prepare(tx: &mut TenantTx, ctx: &Ctx, node: ImportedNode) -> Result<Pre
     };
     let mut filed = Vec::with_capacity(node.terms.len());
     for term in &node.terms {
-        filed.push(terms::ensure(tx, ctx, term.taxonomy, &term.slug, &term.name).await?.id);
+        filed.push(
+            terms::ensure(tx, ctx, term.taxonomy, &term.slug, &term.name)
+                .await?
+                .id,
+        );
     }
     Ok(Prepared {
         kind: node.kind,
@@ -131,7 +135,15 @@ async fn create(tx: &mut TenantTx, ctx: &Ctx, new: Prepared) -> Result<NodeId, R
         NodeStatus::Published => &[Addresses::Publish],
         _ => &[],
     };
-    change.save(tx, &StoredNode::InUse(node), Some(&revision), addresses, Some(&new.terms)).await?;
+    change
+        .save(
+            tx,
+            &StoredNode::InUse(node),
+            Some(&revision),
+            addresses,
+            Some(&new.terms),
+        )
+        .await?;
     Ok(id)
 }
 
@@ -148,7 +160,10 @@ fn publish(
         Publication::Published(at) => Some(at.unwrap_or_else(|| node.created_at())),
     };
     // A date that was not reached yet may still be moved; for that the node goes back to a draft first.
-    let moved = |node: &AnyContentNode| node.published_at().is_some_and(|at| at > now && Some(at) != published_at);
+    let moved = |node: &AnyContentNode| {
+        node.published_at()
+            .is_some_and(|at| at > now && Some(at) != published_at)
+    };
     if node.status() == NodeStatus::Published && (published_at.is_none() || moved(&node)) {
         node = node.unpublish_at(now)?;
         change.step(Verb::Unpublish, &node);
@@ -198,6 +213,14 @@ async fn update(
         NodeStatus::Draft | NodeStatus::Archived => Addresses::Unpublish,
     };
     let addresses = [Addresses::Take(&taken), live];
-    change.save(tx, &StoredNode::InUse(node), Some(&revision), &addresses, Some(&new.terms)).await?;
+    change
+        .save(
+            tx,
+            &StoredNode::InUse(node),
+            Some(&revision),
+            &addresses,
+            Some(&new.terms),
+        )
+        .await?;
     Ok(id)
 }

@@ -35,8 +35,11 @@ pub async fn publish(
     precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce(&NodeDetail) -> StoredReply,
 ) -> Result<Reply, RichError> {
-    let transition =
-        Transition { action: Action::PublishNode, verb: Verb::Publish, addresses: Some(Addresses::Publish) };
+    let transition = Transition {
+        action: Action::PublishNode,
+        verb: Verb::Publish,
+        addresses: Some(Addresses::Publish),
+    };
     let publish = |node: AnyContentNode, now| match published_at {
         Some(published_at) => node.schedule_at(published_at, now),
         None => node.publish_at(now),
@@ -54,9 +57,20 @@ pub async fn unpublish(
     precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce(&NodeDetail) -> StoredReply,
 ) -> Result<Reply, RichError> {
-    let transition =
-        Transition { action: Action::UnpublishNode, verb: Verb::Unpublish, addresses: Some(Addresses::Unpublish) };
-    pass(ctx, id, &transition, precondition, AnyContentNode::unpublish_at, render).await
+    let transition = Transition {
+        action: Action::UnpublishNode,
+        verb: Verb::Unpublish,
+        addresses: Some(Addresses::Unpublish),
+    };
+    pass(
+        ctx,
+        id,
+        &transition,
+        precondition,
+        AnyContentNode::unpublish_at,
+        render,
+    )
+    .await
 }
 
 /// Takes a published node out of sight, for a reason.
@@ -70,9 +84,20 @@ pub async fn archive(
     precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce(&NodeDetail) -> StoredReply,
 ) -> Result<Reply, RichError> {
-    let transition =
-        Transition { action: Action::ArchiveNode, verb: Verb::Archive, addresses: Some(Addresses::Unpublish) };
-    pass(ctx, id, &transition, precondition, |node, now| node.archive_at(reason, now), render).await
+    let transition = Transition {
+        action: Action::ArchiveNode,
+        verb: Verb::Archive,
+        addresses: Some(Addresses::Unpublish),
+    };
+    pass(
+        ctx,
+        id,
+        &transition,
+        precondition,
+        |node, now| node.archive_at(reason, now),
+        render,
+    )
+    .await
 }
 
 /// Brings an archived node back as a draft.
@@ -85,8 +110,20 @@ pub async fn restore(
     precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce(&NodeDetail) -> StoredReply,
 ) -> Result<Reply, RichError> {
-    let transition = Transition { action: Action::RestoreNode, verb: Verb::Restore, addresses: None };
-    pass(ctx, id, &transition, precondition, AnyContentNode::restore_at, render).await
+    let transition = Transition {
+        action: Action::RestoreNode,
+        verb: Verb::Restore,
+        addresses: None,
+    };
+    pass(
+        ctx,
+        id,
+        &transition,
+        precondition,
+        AnyContentNode::restore_at,
+        render,
+    )
+    .await
 }
 
 async fn pass(
@@ -106,7 +143,16 @@ async fn pass(
     precondition(node.version())?;
     let node = apply(node, ctx.now())?;
     let after = StoredNode::InUse(node);
-    finish(ctx, work, detail, after, transition.verb, transition.addresses, render).await
+    finish(
+        ctx,
+        work,
+        detail,
+        after,
+        transition.verb,
+        transition.addresses,
+        render,
+    )
+    .await
 }
 
 /// Throws a draft or an archived node away; it can be brought back for a while. Its addresses become free.
@@ -128,7 +174,16 @@ pub async fn delete(
     let (detail, node) = load(ctx, &mut work.tx, id, None).await?;
     precondition(node.version())?;
     let after = StoredNode::Deleted(node.delete_at(ctx.now())?);
-    finish(ctx, work, detail, after, Verb::Delete, Some(Addresses::Release), render).await
+    finish(
+        ctx,
+        work,
+        detail,
+        after,
+        Verb::Delete,
+        Some(Addresses::Release),
+        render,
+    )
+    .await
 }
 
 /// Brings a deleted node back as what it was. An address that somebody else took meanwhile is numbered.
@@ -152,7 +207,16 @@ pub async fn undelete(
         StoredNode::InUse(_) => return Err(ContentError::NotFound(id.to_string()).into()),
     };
     let slugs = free_slugs(&mut work.tx, id).await?;
-    finish(ctx, work, detail, after, Verb::Undelete, Some(Addresses::Take(&slugs)), render).await
+    finish(
+        ctx,
+        work,
+        detail,
+        after,
+        Verb::Undelete,
+        Some(Addresses::Take(&slugs)),
+        render,
+    )
+    .await
 }
 
 /// Addresses for a node that gave its own away.
@@ -175,7 +239,9 @@ async fn finish(
 ) -> Result<Reply, RichError> {
     let mut change = Change::of(ctx, &detail.node);
     change.step(verb, after.any());
-    change.save(&mut work.tx, &after, None, addresses.as_slice(), None).await?;
+    change
+        .save(&mut work.tx, &after, None, addresses.as_slice(), None)
+        .await?;
     detail.node = after;
     if let Some(addresses) = addresses {
         show_addresses(&mut detail, addresses);

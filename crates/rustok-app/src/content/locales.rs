@@ -11,7 +11,12 @@ use rustok_core::error::{ErrorKind, RichError};
 pub fn default_locale(ctx: &Ctx) -> Result<Locale, RichError> {
     let tag = &ctx.tenant.settings.default_locale;
     let cut = Locale::from_accept_language(tag).into_iter().next();
-    cut.ok_or_else(|| RichError::new(ErrorKind::Internal, format!("the tenant's default locale is `{tag}`")))
+    cut.ok_or_else(|| {
+        RichError::new(
+            ErrorKind::Internal,
+            format!("the tenant's default locale is `{tag}`"),
+        )
+    })
 }
 
 /// Reads a locale that stands at `field` of the request.

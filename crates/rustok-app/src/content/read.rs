@@ -57,7 +57,9 @@ pub(super) async fn load(
             StoredNode::Deleted(_) => Err(ContentError::NotFound(id.to_string()).into()),
         },
         None => match locale {
-            Some(locale) if is_in_use(tx, id).await? => Err(ContentError::TranslationNotFound { locale }.into()),
+            Some(locale) if is_in_use(tx, id).await? => {
+                Err(ContentError::TranslationNotFound { locale }.into())
+            }
             _ => Err(ContentError::NotFound(id.to_string()).into()),
         },
     }
@@ -90,7 +92,10 @@ pub async fn list(
     let filter = NodeFilter {
         status: wanted.status,
         kind: wanted.kind,
-        title: wanted.title.map(|title| search_form(title.trim())).filter(|title| !title.is_empty()),
+        title: wanted
+            .title
+            .map(|title| search_form(title.trim()))
+            .filter(|title| !title.is_empty()),
         updated_after: wanted.updated_after,
         updated_before: wanted.updated_before,
         deleted: wanted.deleted,
@@ -108,5 +113,9 @@ pub async fn history(ctx: &Ctx, id: NodeId) -> Result<Vec<NodeHistoryEntry>, Ric
     let mut tx = ctx.read().await?;
     let history = list_history(&mut tx, id).await?;
     // Making a node is the first entry: no entry, no node.
-    if history.is_empty() { Err(ContentError::NotFound(id.to_string()).into()) } else { Ok(history) }
+    if history.is_empty() {
+        Err(ContentError::NotFound(id.to_string()).into())
+    } else {
+        Ok(history)
+    }
 }

@@ -36,7 +36,9 @@ struct Wanted {
 fn check(refs: &[TermRef]) -> Result<Vec<Wanted>, ContentError> {
     if refs.len() > NewNode::MAX_TERMS {
         let rule = format!("must have at most {} terms", NewNode::MAX_TERMS);
-        return Err(ContentError::ValidationFailed(vec![FieldError::new("terms", "too_many", rule)]));
+        return Err(ContentError::ValidationFailed(vec![FieldError::new(
+            "terms", "too_many", rule,
+        )]));
     }
     let (mut wanted, mut errors): (Vec<Wanted>, _) = (Vec::with_capacity(refs.len()), Vec::new());
     for (at, named) in refs.iter().enumerate() {
@@ -47,10 +49,18 @@ fn check(refs: &[TermRef]) -> Result<Vec<Wanted>, ContentError> {
                     wanted.push(term);
                 }
             }
-            Err(found) => errors.extend(found.into_iter().map(|error| below(&format!("terms/{at}"), error))),
+            Err(found) => errors.extend(
+                found
+                    .into_iter()
+                    .map(|error| below(&format!("terms/{at}"), error)),
+            ),
         }
     }
-    if errors.is_empty() { Ok(wanted) } else { Err(ContentError::ValidationFailed(errors)) }
+    if errors.is_empty() {
+        Ok(wanted)
+    } else {
+        Err(ContentError::ValidationFailed(errors))
+    }
 }
 
 fn is_same(one: &Term, other: &Term) -> bool {
@@ -61,26 +71,45 @@ fn check_one(at: usize, named: &TermRef) -> Result<Wanted, Vec<FieldError>> {
     let slug = named.slug.as_deref().filter(|slug| !slug.trim().is_empty());
     // A term that is only looked up by its address needs no name; the address then stands for it.
     let name = named.name.as_deref().or(slug).unwrap_or_default();
-    let term = Term::new_strict(TermId::from_uuid(Uuid::nil()), named.taxonomy, name, slug, None).map_err(|error| match error {
-        ContentError::ValidationFailed(errors) => errors,
-        other => vec![FieldError::new("slug", "invalid", other.to_string())],
-    })?;
+    let term = Term::new_strict(TermId::from_uuid(Uuid::nil()), named.taxonomy, name, slug, None).map_err(
+        |error| match error {
+            ContentError::ValidationFailed(errors) => errors,
+            other => vec![FieldError::new("slug", "invalid", other.to_string())],
+        },
+    )?;
     let parent = named.parent.as_deref().filter(|parent| !parent.is_empty());
     if parent.is_some() && named.taxonomy == Taxonomy::Tag {
-        return Err(vec![FieldError::new("parent", "not_allowed", "tags do not stand below one another")]);
+        return Err(vec![FieldError::new(
+            "parent",
+            "not_allowed",
+            "tags do not stand below one another",
+        )]);
     }
     let parent = parent.map(Slug::parse).transpose();
     let parent = parent.map_err(|error| vec![FieldError::new("parent", error.code(), error.to_string())])?;
-    Ok(Wanted { at, term, may_be_made: named.name.is_some(), parent })
+    Ok(Wanted {
+        at,
+        term,
+        may_be_made: named.name.is_some(),
+        parent,
+    })
 }
 
 /// The terms that a request names; those that do not exist yet and have a name are made.
 ///
 /// # Errors
 /// `validation_failed` at `#/terms/...`, and those of the database.
-pub(super) async fn resolve(tx: &mut TenantTx, ctx: &Ctx, refs: &[TermRef]) -> Result<Vec<FiledTerm>, RichError> {
+pub(super) async fn resolve(
+    tx: &mut TenantTx,
+    ctx: &Ctx,
+    refs: &[TermRef],
+) -> Result<Vec<FiledTerm>, RichError> {
     let wanted = check(refs)?;
-    let slugs: Vec<&Slug> = wanted.iter().flat_map(|want| [Some(&want.term.slug), want.parent.as_ref()]).flatten().collect();
+    let slugs: Vec<&Slug> = wanted
+        .iter()
+        .flat_map(|want| [Some(&want.term.slug), want.parent.as_ref()])
+        .flatten()
+        .collect();
     let mut known = terms::list_terms_with_slugs(tx, &slugs).await?;
     let mut filed = Vec::with_capacity(wanted.len());
     let mut errors = Vec::new();
@@ -91,10 +120,17 @@ pub(super) async fn resolve(tx: &mut TenantTx, ctx: &Ctx, refs: &[TermRef]) -> R
             continue;
         }
         if !want.may_be_made {
-            errors.push(FieldError::new(place(""), "not_found", "does not exist; give it a name to make it"));
+            errors.push(FieldError::new(
+                place(""),
+                "not_found",
+                "does not exist; give it a name to make it",
+            ));
             continue;
         }
-        let parent = want.parent.as_ref().map(|slug| known.iter().find(|term| is_category(term, slug)));
+        let parent = want
+            .parent
+            .as_ref()
+            .map(|slug| known.iter().find(|term| is_category(term, slug)));
         let parent_id = match parent {
             None => None,
             Some(Some(parent)) => Some(parent.id),
@@ -103,12 +139,20 @@ pub(super) async fn resolve(tx: &mut TenantTx, ctx: &Ctx, refs: &[TermRef]) -> R
                 continue;
             }
         };
-        let term = Term { id: ctx.id(), parent_id, ..want.term.clone() };
+        let term = Term {
+            id: ctx.id(),
+            parent_id,
+            ..want.term.clone()
+        };
         let term = insert(tx, ctx, term).await?;
         known.push(term.clone());
         filed.push(term);
     }
-    if errors.is_empty() { with_parents(tx, filed, &known).await } else { Err(ContentError::ValidationFailed(errors).into()) }
+    if errors.is_empty() {
+        with_parents(tx, filed, &known).await
+    } else {
+        Err(ContentError::ValidationFailed(errors).into())
+    }
 }
 
 fn is_category(term: &Term, slug: &Slug) -> bool {
@@ -116,14 +160,31 @@ fn is_category(term: &Term, slug: &Slug) -> bool {
 }
 
 /// The terms in the order in which they are shown, each with the address of the category above it.
-async fn with_parents(tx: &mut TenantTx, filed: Vec<Term>, known: &[Term]) -> Result<Vec<FiledTerm>, RichError> {
+async fn with_parents(
+    tx: &mut TenantTx,
+    filed: Vec<Term>,
+    known: &[Term],
+) -> Result<Vec<FiledTerm>, RichError> {
     let mut missing: Vec<TermId> = filed.iter().filter_map(|term| term.parent_id).collect();
     missing.retain(|id| !known.iter().any(|term| term.id == *id));
     let fetched = terms::list_terms(tx, &missing).await?;
-    let slug_of = |id: TermId| known.iter().chain(&fetched).find(|term| term.id == id).map(|term| term.slug.clone());
-    let mut filed: Vec<FiledTerm> =
-        filed.into_iter().map(|term| FiledTerm { parent_slug: term.parent_id.and_then(slug_of), term }).collect();
-    filed.sort_by(|a, b| (a.term.taxonomy.as_str(), &a.term.slug).cmp(&(b.term.taxonomy.as_str(), &b.term.slug)));
+    let slug_of = |id: TermId| {
+        known
+            .iter()
+            .chain(&fetched)
+            .find(|term| term.id == id)
+            .map(|term| term.slug.clone())
+    };
+    let mut filed: Vec<FiledTerm> = filed
+        .into_iter()
+        .map(|term| FiledTerm {
+            parent_slug: term.parent_id.and_then(slug_of),
+            term,
+        })
+        .collect();
+    filed.sort_by(|a, b| {
+        (a.term.taxonomy.as_str(), &a.term.slug).cmp(&(b.term.taxonomy.as_str(), &b.term.slug))
+    });
     Ok(filed)
 }
 
@@ -140,7 +201,13 @@ async fn insert(tx: &mut TenantTx, ctx: &Ctx, term: Term) -> Result<Term, RichEr
     }
     // Somebody else made it since it was looked for.
     let found = terms::find_term(tx, term.taxonomy, &term.slug).await?;
-    found.ok_or_else(|| ContentError::ReferenceNotFound { field: "terms", name: term.slug.into_string() }.into())
+    found.ok_or_else(|| {
+        ContentError::ReferenceNotFound {
+            field: "terms",
+            name: term.slug.into_string(),
+        }
+        .into()
+    })
 }
 
 /// The term of that address for an import: one that is there stays as it is, one that is not is made. The address is
@@ -195,12 +262,19 @@ mod tests {
 
     fn named(taxonomy: Taxonomy, slug: Option<&str>, name: Option<&str>, parent: Option<&str>) -> TermRef {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        TermRef { taxonomy, slug: owned(slug), name: owned(name), parent: owned(parent) }
+        TermRef {
+            taxonomy,
+            slug: owned(slug),
+            name: owned(name),
+            parent: owned(parent),
+        }
     }
 
     fn pointers(refs: &[TermRef]) -> Vec<String> {
         match check(refs).err() {
-            Some(ContentError::ValidationFailed(errors)) => errors.into_iter().map(|error| error.pointer).collect(),
+            Some(ContentError::ValidationFailed(errors)) => {
+                errors.into_iter().map(|error| error.pointer).collect()
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -213,7 +287,15 @@ mod tests {
             named(Taxonomy::Tag, Some("a"), None, Some("b")),
             named(Taxonomy::Category, Some("a"), None, Some("B")),
         ];
-        assert_eq!(pointers(&refs), ["#/terms/0/name", "#/terms/1/slug", "#/terms/2/parent", "#/terms/3/parent"]);
+        assert_eq!(
+            pointers(&refs),
+            [
+                "#/terms/0/name",
+                "#/terms/1/slug",
+                "#/terms/2/parent",
+                "#/terms/3/parent"
+            ]
+        );
         let many = vec![named(Taxonomy::Tag, Some("a"), None, None); 201];
         assert_eq!(pointers(&many), ["#/terms"]);
     }

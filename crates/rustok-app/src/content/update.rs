@@ -13,7 +13,8 @@ use crate::work::{Begun, Reply};
 use rustok_auth::Action;
 use rustok_content::translation::Source;
 use rustok_content::{
-    AnyContentNode, Author, ContentError, Locale, NodeKind, NodeRow, Revision, TranslationDraft, TranslationInput,
+    AnyContentNode, Author, ContentError, Locale, NodeKind, NodeRow, Revision, TranslationDraft,
+    TranslationInput,
 };
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
@@ -91,7 +92,11 @@ async fn find_changes(
         named => Some(authors::resolve(tx, ctx, named.as_ref()).await?),
     };
     let unfiled = edit.terms.is_empty() && detail.terms.is_empty();
-    let terms = if unfiled { Vec::new() } else { terms::resolve(tx, ctx, &edit.terms).await? };
+    let terms = if unfiled {
+        Vec::new()
+    } else {
+        terms::resolve(tx, ctx, &edit.terms).await?
+    };
     let locale = detail.shown.locale;
     let text = match text {
         None => None,
@@ -114,12 +119,21 @@ fn check(
 ) -> Result<(NodeKind, Option<TranslationDraft>), RichError> {
     let mut errors = Vec::new();
     let checked = NodeKind::parse(kind);
-    let kind = checked.map_err(|error| errors.extend(violations(error))).unwrap_or_else(|()| NodeKind::from_lossy(kind));
+    let kind = checked
+        .map_err(|error| errors.extend(violations(error)))
+        .unwrap_or_else(|()| NodeKind::from_lossy(kind));
     let text = match is_shown(detail, &text) {
         true => None,
-        false => text.validate(&kind, Source::Editor).map_err(|error| errors.extend(violations(error))).ok(),
+        false => text
+            .validate(&kind, Source::Editor)
+            .map_err(|error| errors.extend(violations(error)))
+            .ok(),
     };
-    if errors.is_empty() { Ok((kind, text)) } else { Err(ContentError::ValidationFailed(errors).into()) }
+    if errors.is_empty() {
+        Ok((kind, text))
+    } else {
+        Err(ContentError::ValidationFailed(errors).into())
+    }
 }
 
 fn is_shown(detail: &NodeDetail, text: &TranslationInput) -> bool {
@@ -155,13 +169,21 @@ async fn apply(
     let mut change = Change::of(ctx, &detail.node);
     // A change of the node alone is refused where a change of its text would be.
     let revised = node.clone().revise_at(ctx.now())?;
-    let revised = if found.text.is_some() { revised } else { next_version(ctx, &node)? };
+    let revised = if found.text.is_some() {
+        revised
+    } else {
+        next_version(ctx, &node)?
+    };
     let node = refiled(revised, found.kind, found.author.as_ref().map(|author| author.id))?;
-    let revision = found.text.map(|(locale, text)| Revision::of(&node, locale, text, ctx.actor.to_string()));
+    let revision = found
+        .text
+        .map(|(locale, text)| Revision::of(&node, locale, text, ctx.actor.to_string()));
     change.step(Verb::Update, &node);
     let node = StoredNode::InUse(node);
     let terms = found.terms.as_deref().map(term_ids);
-    change.save(tx, &node, revision.as_ref(), &[], terms.as_deref()).await?;
+    change
+        .save(tx, &node, revision.as_ref(), &[], terms.as_deref())
+        .await?;
     detail.node = node;
     detail.author = found.author.unwrap_or_else(|| detail.author.clone());
     detail.terms = found.terms.unwrap_or_else(|| std::mem::take(&mut detail.terms));
@@ -174,7 +196,11 @@ async fn apply(
 /// The same node one version later, with no new revision.
 fn next_version(ctx: &Ctx, node: &AnyContentNode) -> Result<AnyContentNode, RichError> {
     let row = NodeRow::from(node);
-    let row = NodeRow { version: row.version.saturating_add(1), updated_at: ctx.now(), ..row };
+    let row = NodeRow {
+        version: row.version.saturating_add(1),
+        updated_at: ctx.now(),
+        ..row
+    };
     Ok(AnyContentNode::try_from(row).map_err(ContentError::from)?)
 }
 
@@ -223,7 +249,10 @@ pub async fn put_translation(
         Some(own) if !draft.slug_is_given() => draft.with_slug(own),
         _ => address(&mut work.tx, &detail, locale, draft).await?,
     };
-    let found = Found { text: Some((locale, draft)), ..Found::default() };
+    let found = Found {
+        text: Some((locale, draft)),
+        ..Found::default()
+    };
     apply(ctx, &mut work.tx, &mut detail, node, found).await?;
     work.finish(render(&detail, own.is_none())).await
 }

@@ -50,7 +50,10 @@ impl Key {
         let mut hash = Sha256::new();
         hash.update(source_hash);
         hash.update(setting);
-        Self { external_id: external_id.to_owned(), hash: hash.finalize().into() }
+        Self {
+            external_id: external_id.to_owned(),
+            hash: hash.finalize().into(),
+        }
     }
 }
 
@@ -128,8 +131,15 @@ impl Tally {
         };
         *count += 1;
         if let Some(Key { external_id, hash }) = entry.key.clone() {
-            let reference = ImportReference { external_id, subject_id, hash };
-            self.references.push(ReferenceChange { reference, before: known.map(|known| known.hash) });
+            let reference = ImportReference {
+                external_id,
+                subject_id,
+                hash,
+            };
+            self.references.push(ReferenceChange {
+                reference,
+                before: known.map(|known| known.hash),
+            });
         }
     }
 }
@@ -150,7 +160,15 @@ impl<'a, S: Source> Engine<'a, S> {
     pub(super) fn new(ctx: &'a Ctx, source: S, file: &'a str, mode: Mode) -> Self {
         let is_sqlite = ctx.services.store.sqlite_path().is_some();
         let report = ImportReport::default();
-        Self { ctx, source, file, mode, report, is_sqlite, last_commit: Duration::ZERO }
+        Self {
+            ctx,
+            source,
+            file,
+            mode,
+            report,
+            is_sqlite,
+            last_commit: Duration::ZERO,
+        }
     }
 
     /// Imports all that `reader` yields; `bytes_read` tells how far it is.
@@ -195,10 +213,19 @@ impl<'a, S: Source> Engine<'a, S> {
     }
 
     async fn import(&mut self, chunk: Vec<S::Item>) -> Result<(), RichError> {
-        let mut items: Vec<(S::Item, Option<Key>)> =
-            chunk.into_iter().map(|item| (self.source.key(&item), item)).map(|(key, item)| (item, key)).collect();
-        let known = self.look_up(items.iter().filter_map(|(_, key)| key.as_ref())).await?;
-        let is_same = |key: &Key| known.get(&key.external_id).is_some_and(|known| known.hash == key.hash);
+        let mut items: Vec<(S::Item, Option<Key>)> = chunk
+            .into_iter()
+            .map(|item| (self.source.key(&item), item))
+            .map(|(key, item)| (item, key))
+            .collect();
+        let known = self
+            .look_up(items.iter().filter_map(|(_, key)| key.as_ref()))
+            .await?;
+        let is_same = |key: &Key| {
+            known
+                .get(&key.external_id)
+                .is_some_and(|known| known.hash == key.hash)
+        };
         let before = items.len();
         items.retain(|(_, key)| !key.as_ref().is_some_and(is_same));
         self.report.unchanged += u64::try_from(before - items.len()).unwrap_or(0);
@@ -207,7 +234,12 @@ impl<'a, S: Source> Engine<'a, S> {
         for (item, key) in items {
             let (line, column) = self.source.place(&item);
             match self.source.check(item) {
-                Ok(item) => entries.push(Entry { item, key, line, column }),
+                Ok(item) => entries.push(Entry {
+                    item,
+                    key,
+                    line,
+                    column,
+                }),
                 Err(faults) => self.refuse(faults),
             }
         }
@@ -268,7 +300,7 @@ impl<'a, S: Source> Engine<'a, S> {
             let known = entry.key.as_ref().and_then(|key| known.get(&key.external_id));
             self.write_entry(&mut tx, &ctx, entry, known, &mut tally).await?;
         }
-        self.end(tx, &ctx, &tally).await?;
+        self.end(tx, &ctx, &tally, locked).await?;
         Ok(tally)
     }
 
@@ -290,7 +322,13 @@ impl<'a, S: Source> Engine<'a, S> {
     }
 
     /// Keeps the references, and commits unless this is only a rehearsal.
-    async fn end(&mut self, mut tx: TenantTx, ctx: &Ctx, tally: &Tally) -> Result<(), RichError> {
+    async fn end(
+        &mut self,
+        mut tx: TenantTx,
+        ctx: &Ctx,
+        tally: &Tally,
+        begun: Instant,
+    ) -> Result<(), RichError> {
         save_references(&mut tx, S::IMPORTED, &tally.references, ctx.now()).await?;
         match self.mode {
             Mode::DryRun => drop(tx),
@@ -300,6 +338,7 @@ impl<'a, S: Source> Engine<'a, S> {
                 self.last_commit = start.elapsed();
             }
         }
+        tracing::debug!(kept = tally.references.len(), held = ?begun.elapsed(), "a batch ended");
         if self.is_sqlite {
             tokio::time::sleep(LOCK_PAUSE).await;
         }
@@ -339,20 +378,26 @@ impl<'a, S: Source> Engine<'a, S> {
     async fn try_alone(&mut self, entry: &Entry<S::Checked>) -> Result<Tally, RichError> {
         let ctx = self.ctx_of_batch();
         let mut tx = ctx.write().await?;
+        let begun = Instant::now();
         let mut tally = Tally::default();
         let ids: Vec<&str> = entry.key.iter().map(|key| key.external_id.as_str()).collect();
         let known = find(&mut tx, S::IMPORTED, &ids).await?.into_values().next();
-        if known.is_some() && known.as_ref().map(|known| known.hash) == entry.key.as_ref().map(|key| key.hash) {
+        if known.is_some() && known.as_ref().map(|known| known.hash) == entry.key.as_ref().map(|key| key.hash)
+        {
             tally.unchanged += 1;
             return Ok(tally);
         }
-        self.write_entry(&mut tx, &ctx, entry, known.as_ref(), &mut tally).await?;
-        self.end(tx, &ctx, &tally).await?;
+        self.write_entry(&mut tx, &ctx, entry, known.as_ref(), &mut tally)
+            .await?;
+        self.end(tx, &ctx, &tally, begun).await?;
         Ok(tally)
     }
 
     fn ctx_of_batch(&self) -> Ctx {
-        Ctx { deadline: Deadline::after(BATCH_LIMIT), ..self.ctx.clone() }
+        Ctx {
+            deadline: Deadline::after(BATCH_LIMIT),
+            ..self.ctx.clone()
+        }
     }
 
     fn keep(&mut self, tally: Tally) {
@@ -365,14 +410,22 @@ impl<'a, S: Source> Engine<'a, S> {
     fn refuse(&mut self, faults: Vec<Fault>) {
         for Fault { line, column, reason } in faults {
             let file = self.file.to_owned();
-            self.report.add_error(RowError { file, line, column, reason });
+            self.report.add_error(RowError {
+                file,
+                line,
+                column,
+                reason,
+            });
         }
     }
 }
 
 async fn find(tx: &mut TenantTx, imported: Imported, ids: &[&str]) -> Result<Known, RichError> {
     let found = list_references(tx, imported, ids).await?;
-    Ok(found.into_iter().map(|reference| (reference.external_id.clone(), reference)).collect())
+    Ok(found
+        .into_iter()
+        .map(|reference| (reference.external_id.clone(), reference))
+        .collect())
 }
 
 /// Whether a later try may work.
@@ -395,5 +448,9 @@ fn fault<C>(entry: &Entry<C>, error: &RichError) -> Fault {
     if reasons.is_empty() {
         reasons.push(told.detail().to_owned());
     }
-    Fault { line: entry.line, column: entry.column, reason: reasons.join("; ") }
+    Fault {
+        line: entry.line,
+        column: entry.column,
+        reason: reasons.join("; "),
+    }
 }

@@ -8,7 +8,10 @@
 //! There is no transaction around the whole: an import that is cut off keeps what it did, and the next run goes on.
 
 mod engine;
+#[cfg(test)]
+mod engine_tests;
 mod nodes;
+mod paragraphs;
 mod products;
 mod report;
 
@@ -82,7 +85,9 @@ pub async fn wordpress<R: Read>(
     if let Err(error) = ctx.authorize(Action::ImportData) {
         return engine.finish(Some(error));
     }
-    let done = engine.run(&mut reader, WordpressReader::bytes_read, progress).await;
+    let done = engine
+        .run(&mut reader, WordpressReader::bytes_read, progress)
+        .await;
     let mut report = engine.finish(done.err());
     report.note_skipped(reader.skipped(), is_item);
     report
@@ -99,9 +104,12 @@ mod tests {
 
     #[test]
     fn comments_and_menus_are_no_items() {
-        for (reason, item) in
-            [("attachment", true), ("nav_menu_item", true), ("comment", false), ("nav_menu term", false)]
-        {
+        for (reason, item) in [
+            ("attachment", true),
+            ("nav_menu_item", true),
+            ("comment", false),
+            ("nav_menu term", false),
+        ] {
             assert_eq!(is_item(reason), item, "{reason}");
         }
     }

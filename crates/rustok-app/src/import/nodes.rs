@@ -1,6 +1,7 @@
 //! Authors, terms, posts and pages of a WordPress export: from what the reader yields to what content takes.
 
 use super::engine::{Fault, Key, Source, Written};
+use super::paragraphs::with_paragraphs;
 use crate::content::import::{ImportedNode, ImportedTerm, Publication, upsert};
 use crate::content::{authors, terms};
 use crate::context::Ctx;
@@ -31,7 +32,11 @@ impl Source for Nodes {
 
     fn key(&self, item: &WordpressItem) -> Option<Key> {
         match item {
-            WordpressItem::Node(node) => Some(Key::new(&node.external_id, node.source_hash, self.locale.as_str())),
+            WordpressItem::Node(node) => Some(Key::new(
+                &node.external_id,
+                node.source_hash,
+                self.locale.as_str(),
+            )),
             WordpressItem::Author(_) | WordpressItem::Category(_) | WordpressItem::Tag(_) => None,
         }
     }
@@ -71,8 +76,14 @@ impl Source for Nodes {
                 Ok(Written::Aside)
             }
             Part::Node(node) => {
-                let id = upsert(tx, ctx, known.map(NodeId::from_uuid), *node).await?.as_uuid();
-                Ok(if known.is_some() { Written::Updated(id) } else { Written::Created(id) })
+                let id = upsert(tx, ctx, known.map(NodeId::from_uuid), *node)
+                    .await?
+                    .as_uuid();
+                Ok(if known.is_some() {
+                    Written::Updated(id)
+                } else {
+                    Written::Created(id)
+                })
             }
         }
     }
@@ -85,7 +96,13 @@ impl Nodes {
             source::NodeKind::Page => "page",
         };
         let (line, column) = (item.line, item.column);
-        let kind = NodeKind::parse(kind).map_err(|error| vec![Fault { line, column, reason: error.to_string() }])?;
+        let kind = NodeKind::parse(kind).map_err(|error| {
+            vec![Fault {
+                line,
+                column,
+                reason: error.to_string(),
+            }]
+        })?;
         let publication = match item.status {
             NodeStatus::Draft => Publication::Draft,
             NodeStatus::Published => Publication::Published(item.published_at),
@@ -97,7 +114,11 @@ impl Nodes {
                 // Formats and the lists of plug-ins: nothing here is filed under them.
                 source::Taxonomy::Other(_) => return None,
             };
-            Some(ImportedTerm { taxonomy, slug: term.slug, name: term.name })
+            Some(ImportedTerm {
+                taxonomy,
+                slug: term.slug,
+                name: term.name,
+            })
         };
         Ok(ImportedNode {
             kind,
@@ -106,7 +127,7 @@ impl Nodes {
                 title: item.title,
                 slug: item.slug,
                 excerpt: item.excerpt,
-                body: item.body,
+                body: with_paragraphs(&item.body).into_owned(),
                 format: BodyFormat::Html,
             },
             publication,

@@ -25,7 +25,11 @@ impl Source for Products {
     const IMPORTED: Imported = Imported::ShopifyProduct;
 
     fn key(&self, item: &ProductItem) -> Option<Key> {
-        Some(Key::new(&item.external_id, item.source_hash, self.currency.code()))
+        Some(Key::new(
+            &item.external_id,
+            item.source_hash,
+            self.currency.code(),
+        ))
     }
 
     fn place(&self, item: &ProductItem) -> (u64, u64) {
@@ -34,12 +38,23 @@ impl Source for Products {
 
     fn check(&self, item: ProductItem) -> Result<ImportedProduct, Vec<Fault>> {
         let whole = (item.line, item.column);
-        let places: Vec<(u64, u64)> = item.variants.iter().map(|variant| (variant.line, variant.column)).collect();
+        let places: Vec<(u64, u64)> = item
+            .variants
+            .iter()
+            .map(|variant| (variant.line, variant.column))
+            .collect();
         let stock = item.variants.iter().map(stock).collect();
         let keep_missing = item.incomplete;
         match catalog::check(self.input(item)) {
-            Ok(checked) => Ok(ImportedProduct { checked, stock, keep_missing }),
-            Err(violations) => Err(violations.into_iter().map(|found| fault(&found, whole, &places)).collect()),
+            Ok(checked) => Ok(ImportedProduct {
+                checked,
+                stock,
+                keep_missing,
+            }),
+            Err(violations) => Err(violations
+                .into_iter()
+                .map(|found| fault(&found, whole, &places))
+                .collect()),
         }
     }
 
@@ -81,8 +96,18 @@ impl Products {
             product_type: Some(item.product_type),
             tags: item.tags,
             options: item.options,
-            images: images.map(|image| ImageInput { id: None, url: image.url, alt: image.alt }).collect(),
-            variants: item.variants.into_iter().map(|variant| self.variant(variant)).collect(),
+            images: images
+                .map(|image| ImageInput {
+                    id: None,
+                    url: image.url,
+                    alt: image.alt,
+                })
+                .collect(),
+            variants: item
+                .variants
+                .into_iter()
+                .map(|variant| self.variant(variant))
+                .collect(),
         }
     }
 
@@ -116,10 +141,16 @@ fn stock(variant: &VariantItem) -> ImportedStock {
 /// A broken rule at the place of its row: `#/variants/2/sku` stands in the row of the third variant.
 fn fault(violation: &FieldViolation, whole: (u64, u64), variants: &[(u64, u64)]) -> Fault {
     let path = violation.pointer.trim_start_matches("#/");
-    let variant = path.strip_prefix("variants/").and_then(|rest| rest.split_once('/'));
+    let variant = path
+        .strip_prefix("variants/")
+        .and_then(|rest| rest.split_once('/'));
     let found = variant.and_then(|(at, member)| Some((*variants.get(at.parse::<usize>().ok()?)?, member)));
     let ((line, column), member) = found.unwrap_or((whole, path));
-    Fault { line, column, reason: format!("{member}: {}", violation.detail) }
+    Fault {
+        line,
+        column,
+        reason: format!("{member}: {}", violation.detail),
+    }
 }
 
 #[cfg(test)]
@@ -128,8 +159,12 @@ mod tests {
     use rustok_import::ShopifyReader;
 
     fn check(csv: &str) -> Vec<Result<ImportedProduct, Vec<Fault>>> {
-        let products = Products { currency: Currency::parse("USD").unwrap() };
-        ShopifyReader::new(csv.as_bytes(), "a.csv", 2).map(|item| products.check(item.unwrap())).collect()
+        let products = Products {
+            currency: Currency::parse("USD").unwrap(),
+        };
+        ShopifyReader::new(csv.as_bytes(), "a.csv", 2)
+            .map(|item| products.check(item.unwrap()))
+            .collect()
     }
 
     #[test]
@@ -142,20 +177,43 @@ mod tests {
                    tea,,,,,,,L,,,,,continue,3,,,\n";
         let product = check(csv).remove(0).unwrap();
         let draft = product.checked.draft();
-        assert_eq!((draft.handle.as_str(), draft.status.as_str()), ("tea", "archived"));
+        assert_eq!(
+            (draft.handle.as_str(), draft.status.as_str()),
+            ("tea", "archived")
+        );
         assert_eq!(draft.description_html, "<b>Good</b>");
         assert_eq!(draft.variants.len(), 2);
-        assert_eq!(draft.variants[0].prices.as_slice()[0].amount.to_string(), "1.50 USD");
+        assert_eq!(
+            draft.variants[0].prices.as_slice()[0].amount.to_string(),
+            "1.50 USD"
+        );
         assert_eq!(draft.variants[1].options, ["L"]);
-        assert_eq!(product.stock[0], ImportedStock { tracked: true, quantity: Some(7), allow_backorder: false });
-        assert_eq!(product.stock[1], ImportedStock { tracked: false, quantity: None, allow_backorder: true });
+        assert_eq!(
+            product.stock[0],
+            ImportedStock {
+                tracked: true,
+                quantity: Some(7),
+                allow_backorder: false
+            }
+        );
+        assert_eq!(
+            product.stock[1],
+            ImportedStock {
+                tracked: false,
+                quantity: None,
+                allow_backorder: true
+            }
+        );
         assert!(!product.keep_missing);
     }
 
     #[test]
     fn a_handle_that_is_none_of_ours_gives_the_nearest() {
         let csv = "Handle,Title,Variant Price\nblue_tea & co,Tea,1\n";
-        assert_eq!(check(csv).remove(0).unwrap().checked.draft().handle.as_str(), "blue-tea-co");
+        assert_eq!(
+            check(csv).remove(0).unwrap().checked.draft().handle.as_str(),
+            "blue-tea-co"
+        );
     }
 
     #[test]
@@ -166,14 +224,26 @@ mod tests {
              tea,{long},Size,S,1,1\ntea,,,M,{long},1\n"
         );
         let faults = check(&csv).remove(0).unwrap_err();
-        let places: Vec<_> = faults.iter().map(|fault| (fault.line, &fault.reason[..6])).collect();
+        let places: Vec<_> = faults
+            .iter()
+            .map(|fault| (fault.line, &fault.reason[..6]))
+            .collect();
         assert_eq!(places, [(2, "title:"), (3, "sku: m")], "{faults:?}");
     }
 
     #[test]
     fn another_currency_is_another_source() {
-        let item = ShopifyReader::new("Handle,Title,Variant Price\na,A,1\n".as_bytes(), "a", 2).next().unwrap().unwrap();
-        let key = |code| Products { currency: Currency::parse(code).unwrap() }.key(&item).unwrap();
+        let item = ShopifyReader::new("Handle,Title,Variant Price\na,A,1\n".as_bytes(), "a", 2)
+            .next()
+            .unwrap()
+            .unwrap();
+        let key = |code| {
+            Products {
+                currency: Currency::parse(code).unwrap(),
+            }
+            .key(&item)
+            .unwrap()
+        };
         assert_eq!(key("USD").hash, key("USD").hash);
         assert_ne!(key("USD").hash, key("EUR").hash);
     }

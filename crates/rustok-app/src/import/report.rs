@@ -53,9 +53,17 @@ mod tests {
     fn errors_are_kept_up_to_a_limit_and_all_are_counted() {
         let mut report = ImportReport::default();
         for line in 0..12_000 {
-            let error = RowError { file: "a.csv".to_owned(), line, column: 1, reason: "no".to_owned() };
+            let error = RowError {
+                file: "a.csv".to_owned(),
+                line,
+                column: 1,
+                reason: "no".to_owned(),
+            };
             report.add_error(error);
         }
-        assert_eq!((report.errors.len(), report.error_count), (MAX_KEPT_ERRORS, 12_000));
+        assert_eq!(
+            (report.errors.len(), report.error_count),
+            (MAX_KEPT_ERRORS, 12_000)
+        );
     }
 }

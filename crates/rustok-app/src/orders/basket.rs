@@ -3,7 +3,7 @@
 //! Pure: it decides on what was read and must never reach for more. Prices come from the shelf, never from the request.
 
 use rustok_commerce::{CommerceError, OrderLine};
-use rustok_commerce::order::{LineRequest, MAX_QUANTITY, OrderRequest, VariantRef};
+use rustok_commerce::order::{LineRequest, MAX_QUANTITY, OrderRequest, VariantRef, lines_total_minor};
 use rustok_core::error::{FieldViolation, RichError};
 use rustok_core::ids::VariantId;
 use rustok_storage::reservations::Sellable;
@@ -34,8 +34,8 @@ struct Picked<'a> {
 /// The lines of the order, one per variant, in the sequence in which they were first asked for.
 ///
 /// # Errors
-/// `validation_failed` with all lines that name no variant, several, or one without a price in the currency;
-/// `insufficient_stock` for the first variant (by id) of which there is not enough.
+/// `validation_failed` with all lines that name no variant, several, or one without a price in the currency, or when
+/// the total is beyond 64 bits; `insufficient_stock` for the first variant (by id) of which there is not enough.
 pub(super) fn fill(request: &OrderRequest, variants: &[Sellable]) -> Result<Vec<OrderLine>, RichError> {
     let mut picked: Vec<Picked<'_>> = Vec::with_capacity(request.lines.len());
     let mut violations = Vec::new();
@@ -57,8 +57,13 @@ pub(super) fn fill(request: &OrderRequest, variants: &[Sellable]) -> Result<Vec<
     if !violations.is_empty() {
         return Err(CommerceError::ValidationFailed(violations).into());
     }
+    let lines: Vec<OrderLine> = picked.iter().map(Picked::line).collect();
+    if lines_total_minor(&lines).is_none() {
+        let violation = FieldViolation::new("#/lines", "total_out_of_range", "cost too much together");
+        return Err(CommerceError::ValidationFailed(vec![violation]).into());
+    }
     check_stock(&picked)?;
-    Ok(picked.iter().map(Picked::line).collect())
+    Ok(lines)
 }
 
 fn pick<'a>(
@@ -169,6 +174,14 @@ mod tests {
             ("#/lines/2/sku", "not_priced"),
         ];
         assert_eq!(told, expected.map(|(pointer, code)| (pointer.into(), code.into())));
+    }
+
+    #[test]
+    fn a_total_beyond_the_limit_is_refused_before_anything_is_written() {
+        let shelf = [variant(1, "A", Some(i64::MAX), None)];
+        assert!(fill(&request(vec![by_id(1, 1)]), &shelf).is_ok());
+        let refused = wire(&fill(&request(vec![by_id(1, 2)]), &shelf).unwrap_err());
+        assert_eq!(refused["errors"][0]["code"], "total_out_of_range");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The transitions: load, let the typed order decide, save by compare-and-swap.
 
-use super::{load, movements, order_event};
+use super::{load, movements, order_event, refuse};
 use crate::context::Ctx;
 use crate::work::{Begun, Reply};
 use rustok_auth::Action;
@@ -110,9 +110,10 @@ async fn change(
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
     };
-    let before = load(&mut work.tx, id).await?;
-    let from = before.status();
-    let after = apply(before, ctx.now())?;
+    let (from, after) = match apply_to(&mut work.tx, id, |order| apply(order, ctx.now())).await {
+        Ok(changed) => changed,
+        Err(refusal) => return Err(refuse(work, refusal).await),
+    };
     match save(ctx, &mut work.tx, transition, from, &after).await {
         Ok(()) => work.finish(render(&after)).await,
         Err(StoreError::Stale { .. }) => {
@@ -121,6 +122,16 @@ async fn change(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The order's status before, and what the transition makes of it.
+async fn apply_to(
+    tx: &mut TenantTx,
+    id: OrderId,
+    apply: impl FnOnce(AnyOrder) -> Result<AnyOrder, CommerceError>,
+) -> Result<(OrderStatus, AnyOrder), RichError> {
+    let order = load(tx, id).await?;
+    Ok((order.status(), apply(order)?))
 }
 
 /// Saves what a transition made of an order. A cancelled one gives its stock back.

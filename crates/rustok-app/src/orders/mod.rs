@@ -16,14 +16,29 @@ pub use read::{get, get_by_secret, history, list};
 pub use rustok_storage::orders::{OrderFilter, OrderHistory};
 
 use crate::context::Ctx;
+use crate::work::Work;
 use rustok_commerce::inventory::stock_moves;
 use rustok_commerce::{AnyOrder, CommerceError, OrderLine};
-use rustok_core::error::RichError;
+use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::OrderId;
 use rustok_events::{Event, Topic};
 use rustok_storage::TenantTx;
 use rustok_storage::orders::find_order;
 use rustok_storage::reservations::Movement;
+
+/// Ends a unit of work that was refused, and hands the refusal on.
+///
+/// On SQLite what was read may be the work of others whose common commit is still to come; it may not be told to the
+/// outside before. The commit of a transaction that changed nothing waits for theirs.
+async fn refuse(work: Work, refusal: RichError) -> RichError {
+    match refusal.kind() {
+        ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::BusinessRule => {
+            work.tx.commit().await.map_or_else(RichError::from, |()| refusal)
+        }
+        // The database failed: there is nothing that was read.
+        _ => refusal,
+    }
+}
 
 /// The order with this id, typed.
 async fn load(tx: &mut TenantTx, id: OrderId) -> Result<AnyOrder, RichError> {

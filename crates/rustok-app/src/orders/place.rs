@@ -1,6 +1,6 @@
 //! Placing an order: prices and stock from the database, all or nothing.
 
-use super::{basket, movements, order_event};
+use super::{basket, movements, order_event, refuse};
 use crate::context::Ctx;
 use crate::work::{Begun, Reply, Work};
 use rustok_auth::{Action, SecretKind, TokenSecret};
@@ -10,11 +10,11 @@ use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::CustomerId;
 use rustok_events::{Job, JobKind, Topic};
-use rustok_storage::StoreError;
 use rustok_storage::customers::upsert_customer;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::orders::{NewOrder, insert_order};
 use rustok_storage::reservations::{STOCK_LEVELS, read_shelf};
+use rustok_storage::{StoreError, TenantTx};
 use std::time::Duration;
 
 /// How often an order is tried whose stock changed between reading and taking it. Each further try needs somebody to
@@ -70,13 +70,28 @@ async fn attempt(ctx: &Ctx, request: &OrderRequest) -> Result<Attempt, RichError
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(Attempt::Replay(reply)),
     };
+    let order = match draw_up(ctx, &mut work.tx, request).await {
+        Ok(order) => order,
+        Err(refusal) => return Err(refuse(work, refusal).await),
+    };
+    let secret = ctx.services.with_rng(|rng| TokenSecret::generate(SecretKind::Order, rng));
+    match save(ctx, &mut work.tx, &order, &secret).await {
+        Ok(()) => Ok(Attempt::Done(Box::new((work, PlacedOrder { order, secret })))),
+        Err(StoreError::Stale { table: STOCK_LEVELS, .. } | StoreError::Serialization(_)) => Ok(Attempt::Raced),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The order as it is to be saved: priced, with its stock looked at and its buyer known. What can be refused is refused
+/// before the buyer is written.
+async fn draw_up(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result<AnyOrder, RichError> {
     let (ids, skus) = basket::wanted(request);
-    let shelf = read_shelf(&mut work.tx, &ids, &skus, request.currency, &request.email).await?;
+    let shelf = read_shelf(tx, &ids, &skus, request.currency, &request.email).await?;
     let lines = basket::fill(request, &shelf.variants)?;
     let now = ctx.now();
     let customer_id: CustomerId = match shelf.customer {
         Some(known) => known,
-        None => upsert_customer(&mut work.tx, ctx.id(), &request.email, now).await?,
+        None => upsert_customer(tx, ctx.id(), &request.email, now).await?,
     };
     let placement = Placement {
         id: ctx.id(),
@@ -87,16 +102,10 @@ async fn attempt(ctx: &Ctx, request: &OrderRequest) -> Result<Attempt, RichError
         lines,
         expires_at: expires_at(ctx, now),
     };
-    let order = AnyOrder::from(Order::place(placement, now)?);
-    let secret = ctx.services.with_rng(|rng| TokenSecret::generate(SecretKind::Order, rng));
-    match save(ctx, &mut work, &order, &secret).await {
-        Ok(()) => Ok(Attempt::Done(Box::new((work, PlacedOrder { order, secret })))),
-        Err(StoreError::Stale { table: STOCK_LEVELS, .. } | StoreError::Serialization(_)) => Ok(Attempt::Raced),
-        Err(error) => Err(error.into()),
-    }
+    Ok(Order::place(placement, now)?.into())
 }
 
-async fn save(ctx: &Ctx, work: &mut Work, order: &AnyOrder, secret: &TokenSecret) -> Result<(), StoreError> {
+async fn save(ctx: &Ctx, tx: &mut TenantTx, order: &AnyOrder, secret: &TokenSecret) -> Result<(), StoreError> {
     let row = OrderRow::from(order);
     let expiry = Job {
         id: ctx.id(),
@@ -113,7 +122,7 @@ async fn save(ctx: &Ctx, work: &mut Work, order: &AnyOrder, secret: &TokenSecret
         event: &order_event(ctx, Topic::OrderPlaced, order),
         expiry: &expiry,
     };
-    insert_order(&mut work.tx, &new).await
+    insert_order(tx, &new).await
 }
 
 /// When the order is called off unless it is confirmed before.

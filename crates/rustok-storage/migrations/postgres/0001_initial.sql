@@ -209,7 +209,7 @@ CREATE TABLE variants (
     CONSTRAINT "variants(id)" PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, product_id) REFERENCES products (tenant_id, id)
 );
-CREATE INDEX variants_product_idx ON variants (tenant_id, product_id, position);
+CREATE INDEX variants_product_idx ON variants (tenant_id, product_id, position, id);
 CREATE INDEX variants_sku_idx ON variants (tenant_id, sku) WHERE sku IS NOT NULL;
 
 CREATE TABLE prices (

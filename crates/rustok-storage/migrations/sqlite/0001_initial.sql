@@ -207,7 +207,7 @@ CREATE TABLE variants (
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, product_id) REFERENCES products (tenant_id, id)
 ) STRICT;
-CREATE INDEX variants_product_idx ON variants (tenant_id, product_id, position);
+CREATE INDEX variants_product_idx ON variants (tenant_id, product_id, position, id);
 CREATE INDEX variants_sku_idx ON variants (tenant_id, sku) WHERE sku IS NOT NULL;
 
 CREATE TABLE prices (

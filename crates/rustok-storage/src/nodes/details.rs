@@ -3,8 +3,8 @@
 //! One node or a page of them takes the same four statements. Never call this for the public: see [`super::public`].
 
 use super::{
-    FiledTerm, NODE_COLUMNS, NODES, NodeDetail, REVISIONS, StoredNode, TRANSLATIONS, TranslationState, node_row,
-    parsed, parsed_optional,
+    FiledTerm, NODE_COLUMNS, NODES, NodeDetail, REVISIONS, StoredNode, TRANSLATIONS, TranslationState,
+    node_row, parsed, parsed_optional,
 };
 use crate::authors;
 use crate::error::StoreError;
@@ -46,10 +46,17 @@ pub enum ShownLocale<'a> {
 
 impl ShownLocale<'_> {
     fn choose(self, translations: &[TranslationState]) -> Option<&TranslationState> {
-        let has = |locale: Locale| translations.iter().find(|translation| translation.locale == locale);
+        let has = |locale: Locale| {
+            translations
+                .iter()
+                .find(|translation| translation.locale == locale)
+        };
         match self {
             Self::Exactly(locale) => has(locale),
-            Self::FirstOf(chain) => chain.iter().find_map(|locale| has(*locale)).or_else(|| translations.first()),
+            Self::FirstOf(chain) => chain
+                .iter()
+                .find_map(|locale| has(*locale))
+                .or_else(|| translations.first()),
         }
     }
 }
@@ -85,7 +92,11 @@ pub async fn find_node(
 /// Those of the database.
 pub async fn is_in_use(tx: &mut TenantTx, id: NodeId) -> Result<bool, StoreError> {
     let sql = "SELECT id FROM nodes WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
-    Ok(!tx.db.fetch(NODES, sql, params![tx.tenant, id], |_| Ok(())).await?.is_empty())
+    Ok(!tx
+        .db
+        .fetch(NODES, sql, params![tx.tenant, id], |_| Ok(()))
+        .await?
+        .is_empty())
 }
 
 /// A page of nodes, newest first.
@@ -108,11 +119,18 @@ pub async fn list_nodes(
     );
     let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
     let Page { items, next_cursor } = Page::cut(heads, limit, |(node, _)| node.any().id());
-    Ok(Page { items: complete(tx, items, ShownLocale::FirstOf(chain)).await?, next_cursor })
+    Ok(Page {
+        items: complete(tx, items, ShownLocale::FirstOf(chain)).await?,
+        next_cursor,
+    })
 }
 
 fn conditions<'a>(filter: &'a NodeFilter, after: Option<NodeId>, values: &mut Vec<Value<'a>>) -> String {
-    let mut sql = String::from(if filter.deleted { " AND n.deleted_at IS NOT NULL" } else { " AND n.deleted_at IS NULL" });
+    let mut sql = String::from(if filter.deleted {
+        " AND n.deleted_at IS NOT NULL"
+    } else {
+        " AND n.deleted_at IS NULL"
+    });
     let mut add = |condition: &str, value: Value<'a>| {
         values.push(value);
         sql.push_str(" AND ");
@@ -171,7 +189,11 @@ async fn complete(
     let mut chosen = Vec::with_capacity(ids.len());
     for id in &ids {
         let translations = translations.get(id).map_or(&[][..], Vec::as_slice);
-        chosen.extend(shown.choose(translations).map(|state| (*id, state.locale, state.working_revision)));
+        chosen.extend(
+            shown
+                .choose(translations)
+                .map(|state| (*id, state.locale, state.working_revision)),
+        );
     }
     let mut revisions = revisions(tx, &chosen).await?;
     let mut terms = filed_terms(tx, &ids).await?;
@@ -239,18 +261,28 @@ async fn revisions(
     tx: &mut TenantTx,
     chosen: &[(NodeId, Locale, i64)],
 ) -> Result<HashMap<NodeId, Revision>, StoreError> {
-    let Some(last) = chosen.last() else { return Ok(HashMap::new()) };
+    let Some(last) = chosen.last() else {
+        return Ok(HashMap::new());
+    };
     let mut values = params![tx.tenant].to_vec();
     let mut list = Vec::new();
     let padding = std::iter::repeat_n(last, chosen.len().next_power_of_two() - chosen.len());
     for (id, locale, revision) in chosen.iter().chain(padding) {
         let start = values.len();
-        list.push(format!("(${}::uuid, ${}::text, ${}::bigint)", start + 1, start + 2, start + 3));
+        list.push(format!(
+            "(${}::uuid, ${}::text, ${}::bigint)",
+            start + 1,
+            start + 2,
+            start + 3
+        ));
         values.extend([(*id).into(), Value::from(locale.as_str()), (*revision).into()]);
     }
     let sql = revisions_sql(&list.join(", "));
     let rows = tx.db.fetch(REVISIONS, &sql, &values, revision).await?;
-    Ok(rows.into_iter().map(|revision| (revision.node_id, revision)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|revision| (revision.node_id, revision))
+        .collect())
 }
 
 /// The saves that `list` names, by their whole keys. SQLite would look through all of the tenant's for an IN of rows.
@@ -282,7 +314,10 @@ fn revision(row: &Row<'_>) -> Result<Revision, StoreError> {
     })
 }
 
-async fn filed_terms(tx: &mut TenantTx, ids: &[NodeId]) -> Result<HashMap<NodeId, Vec<FiledTerm>>, StoreError> {
+async fn filed_terms(
+    tx: &mut TenantTx,
+    ids: &[NodeId],
+) -> Result<HashMap<NodeId, Vec<FiledTerm>>, StoreError> {
     let mut list = id_list(ids);
     let sql = format!(
         "SELECT f.node_id, {}, p.slug AS parent_slug FROM node_terms f \
@@ -297,7 +332,10 @@ async fn filed_terms(tx: &mut TenantTx, ids: &[NodeId]) -> Result<HashMap<NodeId
     let rows = tx
         .db
         .fetch("terms", &sql, &values, |row| {
-            let term = FiledTerm { term: terms::term(row)?, parent_slug: parsed_optional(row, "parent_slug")? };
+            let term = FiledTerm {
+                term: terms::term(row)?,
+                parent_slug: parsed_optional(row, "parent_slug")?,
+            };
             Ok((row.get::<NodeId>("node_id")?, term))
         })
         .await?;
@@ -323,14 +361,15 @@ mod tests {
 
     #[test]
     fn saves_are_looked_up_by_their_whole_keys() {
-        let db = rusqlite::Connection::open_in_memory().unwrap();
-        db.execute_batch(include_str!("../../migrations/sqlite/0001_initial.sql")).unwrap();
         let sql = revisions_sql("($2::uuid, $3::text, $4::bigint), ($5::uuid, $6::text, $7::bigint)");
-        let mut explained = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        let steps = explained.query_map([], |row| row.get::<_, String>("detail")).unwrap();
-        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        let steps = crate::nodes::plans::plan(&sql);
         let whole_key = "(tenant_id=? AND node_id=? AND locale=? AND revision=?)";
-        assert!(steps.iter().any(|step| step.starts_with("SEARCH r") && step.ends_with(whole_key)), "{steps:#?}");
+        assert!(
+            steps
+                .iter()
+                .any(|step| step.starts_with("SEARCH r") && step.ends_with(whole_key)),
+            "{steps:#?}"
+        );
     }
 
     #[test]
@@ -345,7 +384,10 @@ mod tests {
         };
         let states = [state("de"), state("ru")];
         let chosen = |shown: ShownLocale<'_>| shown.choose(&states).map(|state| state.locale.to_string());
-        assert_eq!(chosen(ShownLocale::FirstOf(&[of("en"), of("ru")])).as_deref(), Some("ru"));
+        assert_eq!(
+            chosen(ShownLocale::FirstOf(&[of("en"), of("ru")])).as_deref(),
+            Some("ru")
+        );
         assert_eq!(chosen(ShownLocale::FirstOf(&[of("en")])).as_deref(), Some("de"));
         assert_eq!(chosen(ShownLocale::Exactly(of("en"))), None);
     }

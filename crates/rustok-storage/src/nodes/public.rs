@@ -93,7 +93,8 @@ const BELONGINGS: &str = "JOIN node_translations t ON t.tenant_id = $1 AND t.nod
      JOIN authors a ON a.tenant_id = $1 AND a.id = c.author_id";
 
 /// The rule, for the node `n`; `$4` is the time now.
-const VISIBLE: &str = "n.tenant_id = $1 AND n.status = 'published' AND n.published_at <= $4 AND n.deleted_at IS NULL";
+const VISIBLE: &str =
+    "n.tenant_id = $1 AND n.status = 'published' AND n.published_at <= $4 AND n.deleted_at IS NULL";
 
 /// The values `$1` to `$4`.
 fn first_values(tx: &TenantTx, now: Timestamp) -> Vec<Value<'static>> {
@@ -121,7 +122,8 @@ fn decode(row: &Row<'_>) -> Result<PublicNode, StoreError> {
         body: row.get("body")?,
         format: parsed(row, "format")?,
         body_html: row.get("body_html")?,
-        terms: terms_of(terms.as_deref().unwrap_or_default()).ok_or_else(|| row.inconsistent("terms", "has no form"))?,
+        terms: terms_of(terms.as_deref().unwrap_or_default())
+            .ok_or_else(|| row.inconsistent("terms", "has no form"))?,
         author_name: row.get("display_name")?,
         created_at: row.get("created_at")?,
         published_at: row.get("published_at")?,
@@ -135,7 +137,12 @@ fn terms_of(column: &str) -> Option<Vec<PublicTerm>> {
     for record in column.split(RECORD).filter(|record| !record.is_empty()) {
         let mut parts = record.split(PART).map(str::to_owned);
         let (taxonomy, slug, name, parent) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        terms.push(PublicTerm { taxonomy, slug, name, parent: Some(parent).filter(|slug| !slug.is_empty()) });
+        terms.push(PublicTerm {
+            taxonomy,
+            slug,
+            name,
+            parent: Some(parent).filter(|slug| !slug.is_empty()),
+        });
     }
     terms.sort_unstable();
     Some(terms)
@@ -250,7 +257,11 @@ fn conditions<'a>(
     }
     if let Some((published_at, id)) = after {
         values.extend([published_at.into(), id.into()]);
-        sql.push_str(&format!(" AND (n.published_at, n.id) < (${}, ${})", values.len() - 1, values.len()));
+        sql.push_str(&format!(
+            " AND (n.published_at, n.id) < (${}, ${})",
+            values.len() - 1,
+            values.len()
+        ));
     }
     (with, sql)
 }
@@ -258,46 +269,65 @@ fn conditions<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rusqlite::Connection;
+    use crate::nodes::plans::plan;
     use uuid::Uuid;
 
     #[test]
     fn terms_travel_in_one_column() {
         let column = "tag\u{1f}b\u{1f}B\u{1f}\u{1e}category\u{1f}a\u{1f}A, b\u{1f}up";
         let terms = terms_of(column).unwrap();
-        let told: Vec<_> = terms.iter().map(|t| (&*t.taxonomy, &*t.slug, &*t.name, t.parent.as_deref())).collect();
-        assert_eq!(told, [("category", "a", "A, b", Some("up")), ("tag", "b", "B", None)]);
+        let told: Vec<_> = terms
+            .iter()
+            .map(|t| (&*t.taxonomy, &*t.slug, &*t.name, t.parent.as_deref()))
+            .collect();
+        assert_eq!(
+            told,
+            [("category", "a", "A, b", Some("up")), ("tag", "b", "B", None)]
+        );
         assert_eq!(terms_of(""), Some(Vec::new()));
         assert_eq!(terms_of("tag"), None);
-    }
-
-    /// How SQLite goes through the tables, outermost first.
-    fn plan(sql: &str) -> Vec<String> {
-        let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(include_str!("../../migrations/sqlite/0001_initial.sql")).unwrap();
-        let mut explained = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        let steps = explained.query_map([], |row| row.get::<_, String>("detail")).unwrap();
-        steps.map(Result::unwrap).filter(|step| step.starts_with("SEARCH") || step.starts_with("SCAN")).collect()
     }
 
     #[test]
     fn an_address_is_looked_up_in_its_index() {
         let plan = plan(&find_sql(6, 2));
-        assert!(plan[0].starts_with("SEARCH s USING") && plan[0].ends_with("(tenant_id=? AND published_slug=?)"), "{plan:#?}");
-        assert!(plan[1].starts_with("SEARCH n USING") && plan[1].ends_with("(tenant_id=? AND id=?)"), "{plan:#?}");
+        assert!(
+            plan[0].starts_with("SEARCH s USING") && plan[0].ends_with("(tenant_id=? AND published_slug=?)"),
+            "{plan:#?}"
+        );
+        assert!(
+            plan[1].starts_with("SEARCH n USING") && plan[1].ends_with("(tenant_id=? AND id=?)"),
+            "{plan:#?}"
+        );
         let whole_key = "(tenant_id=? AND node_id=? AND locale=? AND revision=?)";
-        assert!(plan.iter().any(|step| step.starts_with("SEARCH r USING") && step.ends_with(whole_key)), "{plan:#?}");
+        assert!(
+            plan.iter()
+                .any(|step| step.starts_with("SEARCH r USING") && step.ends_with(whole_key)),
+            "{plan:#?}"
+        );
     }
 
     #[test]
     fn lists_go_along_the_index_of_their_order() {
-        for (kind, index) in [(None, "nodes_published_idx"), (Some("post".to_owned()), "nodes_kind_idx")] {
-            let filter = PublicFilter { kind, ..PublicFilter::default() };
+        for (kind, index) in [
+            (None, "nodes_published_idx"),
+            (Some("post".to_owned()), "nodes_kind_idx"),
+        ] {
+            let filter = PublicFilter {
+                kind,
+                ..PublicFilter::default()
+            };
             let after = Some((Timestamp::UNIX_EPOCH, NodeId::from_uuid(Uuid::nil())));
             let mut values = vec![Value::Null; 7];
             let plan = plan(&list_sql(&filter, after, (6, 2), &mut values));
-            assert!(plan[0].contains(index) && plan[0].contains("published_at<?"), "{plan:#?}");
-            assert!(!plan.iter().any(|step| step.contains("SCAN") && step != "SCAN c"), "{plan:#?}");
+            assert!(
+                plan[0].contains(index) && plan[0].contains("published_at<?"),
+                "{plan:#?}"
+            );
+            assert!(
+                !plan.iter().any(|step| step.contains("SCAN") && step != "SCAN c"),
+                "{plan:#?}"
+            );
         }
     }
 }

@@ -85,8 +85,16 @@ pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreErro
             Statement::one(NODE_TERMS, sql, params![tenant, row.id, *term])
         }));
     }
-    statements.extend(save.history.iter().map(|entry| history::insert(tenant, row.id, entry)));
-    statements.extend(save.events.iter().map(|event| outbox::insert_event(tenant, event)));
+    statements.extend(
+        save.history
+            .iter()
+            .map(|entry| history::insert(tenant, row.id, entry)),
+    );
+    statements.extend(
+        save.events
+            .iter()
+            .map(|event| outbox::insert_event(tenant, event)),
+    );
     tx.db.execute_all(&statements).await
 }
 
@@ -205,11 +213,20 @@ fn move_addresses<'a>(
         Addresses::Take(slugs) => {
             let sql = "UPDATE node_translations SET slug = $4 WHERE tenant_id = $1 AND node_id = $2 AND locale = $3";
             statements.extend(slugs.iter().map(|(locale, slug)| {
-                Statement::one(TRANSLATIONS, sql, params![tenant, node, locale.as_str(), slug.as_str()])
+                Statement::one(
+                    TRANSLATIONS,
+                    sql,
+                    params![tenant, node, locale.as_str(), slug.as_str()],
+                )
             }));
             return;
         }
     };
     let params = params![tenant, node].to_vec();
-    statements.push(Statement { table: TRANSLATIONS, sql, params, expect: Expect::Any });
+    statements.push(Statement {
+        table: TRANSLATIONS,
+        sql,
+        params,
+        expect: Expect::Any,
+    });
 }

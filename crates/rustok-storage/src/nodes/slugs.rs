@@ -33,7 +33,10 @@ pub async fn list_taken(
     let sql = format!("{} UNION {}", half("slug"), half("published_slug"));
     let mut values = params![tx.tenant, locale.as_str(), except].to_vec();
     values.append(&mut slugs);
-    let taken = tx.db.fetch(TRANSLATIONS, &sql, &values, |row| parsed(row, "slug")).await?;
+    let taken = tx
+        .db
+        .fetch(TRANSLATIONS, &sql, &values, |row| parsed(row, "slug"))
+        .await?;
     Ok(taken.into_iter().collect())
 }
 
@@ -60,6 +63,8 @@ pub async fn list_saved(tx: &mut TenantTx, node: NodeId) -> Result<Vec<(Locale, 
                AND r.node_id = t.node_id AND r.locale = t.locale AND r.revision = t.working_revision \
                WHERE t.tenant_id = $1 AND t.node_id = $2 ORDER BY t.locale";
     tx.db
-        .fetch(TRANSLATIONS, sql, params![tx.tenant, node], |row| Ok((parsed(row, "locale")?, parsed(row, "slug")?)))
+        .fetch(TRANSLATIONS, sql, params![tx.tenant, node], |row| {
+            Ok((parsed(row, "locale")?, parsed(row, "slug")?))
+        })
         .await
 }

@@ -278,3 +278,41 @@ both_databases! {
         }
     }
 }
+
+/// How SQLite goes about a statement.
+async fn plan(store: &Store, shop: TenantHandle, sql: &str, values: &[Value<'_>]) -> Vec<String> {
+    let mut tx = store.read(shop, soon()).await.unwrap();
+    let sql = format!("EXPLAIN QUERY PLAN {sql}");
+    tx.db.fetch("plan", &sql, values, |row| row.get("detail")).await.unwrap()
+}
+
+#[tokio::test]
+async fn no_list_walks_through_more_than_its_page() {
+    let db = rustok_test_support::TestDatabase::sqlite();
+    let store = open(&db).await;
+    let shop = tenant(&store, 1, "shop1").await;
+    let active = ProductFilter {
+        status: Some(ProductStatus::Active),
+        ..ProductFilter::default()
+    };
+    for (filter, index) in [
+        (active, "SEARCH p USING INDEX products_status_idx (tenant_id=? AND status=? AND id<?)"),
+        (
+            ProductFilter::default(),
+            "SEARCH p USING INDEX sqlite_autoindex_products_1 (tenant_id=? AND id<?)",
+        ),
+    ] {
+        let (sql, values) = list_statement(shop.tenant_id(), &filter, Some(id(1).into()), Limit::default());
+        assert_eq!(plan(&store, shop, &sql, &values).await, [index]);
+    }
+    let values = [Value::from(shop.tenant_id()), id(1).into(), id(2).into()];
+    let steps = plan(&store, shop, &variants_statement(2), &values).await;
+    assert_eq!(
+        steps,
+        [
+            "SEARCH v USING INDEX variants_product_idx (tenant_id=? AND product_id=?)",
+            "SEARCH s USING INDEX sqlite_autoindex_stock_levels_1 (tenant_id=? AND variant_id=?) LEFT-JOIN",
+            "SEARCH r USING INDEX sqlite_autoindex_prices_1 (tenant_id=? AND variant_id=?) LEFT-JOIN",
+        ]
+    );
+}

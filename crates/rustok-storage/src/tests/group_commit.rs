@@ -132,7 +132,10 @@ async fn a_member_that_drops_or_fails_harms_no_other() {
                     );
                     Err(error)
                 }
-                _ => Ok(drop(tx)),
+                _ => {
+                    drop(tx);
+                    Ok(())
+                }
             }
         }
     };

@@ -210,7 +210,7 @@ async fn a_second_server_on_a_sqlite_file_is_refused_a_command_is_not() {
         Store::open(config(&db), Opener::Server).await.is_err(),
         "a command's end frees no server's lock"
     );
-    // What a transaction still holds is enough to keep the others off.
+    // Any clone of the store keeps the others off.
     let clone = first.clone();
     drop(first);
     assert!(Store::open(config(&db), Opener::Server).await.is_err());

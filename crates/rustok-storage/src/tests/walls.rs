@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::tx::{Db, PlatformTx};
-use crate::value::{Value, params};
+use crate::value::params;
 use tokio_postgres::NoTls;
 
 /// Two tenants with a row each in a few tables, foreign keys included.
@@ -163,40 +163,29 @@ async fn the_role_without_a_tenant_sees_nothing() {
 #[tokio::test]
 async fn no_row_of_another_tenant_can_be_written() {
     for world in superuser_and_owner().await {
-        let other: Value<'_> = world.two.tenant_id().into();
-        let insert = [other.clone(), id(8).into(), "y".into(), now().into()];
+        let other = params![world.two.tenant_id()];
+        let insert = params![world.two.tenant_id(), id(8), "y", now()];
         let mut tx = world.store.write(world.one, soon()).await.unwrap();
-        assert_denied(tx.db.execute("authors", INSERT_AUTHOR, &insert).await);
+        assert_denied(tx.db.execute("authors", INSERT_AUTHOR, insert).await);
 
         let mut tx = world.store.write(world.one, soon()).await.unwrap();
-        assert_denied(
-            tx.db
-                .execute("authors", "UPDATE authors SET tenant_id = $1", &[other.clone()])
-                .await,
-        );
+        let give_away = "UPDATE authors SET tenant_id = $1";
+        assert_denied(tx.db.execute("authors", give_away, other).await);
 
         // Aimed at the other's row, or at all rows: only its own are there.
         let mut tx = world.store.write(world.one, soon()).await.unwrap();
-        let aimed = "UPDATE outbox SET topic = 'mine' WHERE tenant_id = $1";
-        assert_eq!(tx.db.execute("outbox", aimed, &[other.clone()]).await.unwrap(), 0);
-        assert_eq!(
-            tx.db
-                .execute("outbox", "UPDATE outbox SET topic = 'mine'", &[])
-                .await
-                .unwrap(),
-            1
-        );
-        assert_eq!(
-            tx.db
-                .execute("outbox", "DELETE FROM outbox WHERE tenant_id = $1", &[other])
-                .await
-                .unwrap(),
-            0
-        );
-        assert_eq!(
-            tx.db.execute("outbox", "DELETE FROM outbox", &[]).await.unwrap(),
-            1
-        );
+        for (sql, params, changed) in [
+            ("UPDATE outbox SET topic = 'mine' WHERE tenant_id = $1", other, 0),
+            ("UPDATE outbox SET topic = 'mine'", &[], 1),
+            ("DELETE FROM outbox WHERE tenant_id = $1", other, 0),
+            ("DELETE FROM outbox", &[], 1),
+        ] {
+            assert_eq!(
+                tx.db.execute("outbox", sql, params).await.unwrap(),
+                changed,
+                "{sql}"
+            );
+        }
         tx.commit().await.unwrap();
         let mut tx = world.store.read(world.two, soon()).await.unwrap();
         let topics = tx.db.fetch("outbox", "SELECT topic FROM outbox", &[], |row| {

@@ -56,7 +56,7 @@ pub(crate) enum OptionFields {
 pub(crate) struct ShownOption {
     name: String,
     /// Read only.
-    #[serde(default, skip_serializing)]
+    #[serde(default)]
     #[schema(read_only)]
     values: Vec<String>,
 }
@@ -83,7 +83,7 @@ pub(crate) struct VariantFields {
     id: Option<Uuid>,
     sku: Option<String>,
     /// Read only: made of the options.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(read_only)]
     title: Option<String>,
     /// One value for each option of the product.

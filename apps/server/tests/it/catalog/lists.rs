@@ -64,7 +64,7 @@ both_databases! {
         ] {
             let refused = get(&shop, &format!("/products?{query}")).await;
             let found = violations(&problem(refused, 422, "validation_failed").await);
-            assert_eq!(found[0].0, pointer);
+            assert!(found[0].0.ends_with(pointer), "{found:?}");
         }
         let long = format!("/products?q={}", "x".repeat(201));
         problem(get(&shop, &long).await, 422, "validation_failed").await;

@@ -8,7 +8,12 @@ use serde_json::{Value, json};
 
 async fn refused_at(response: Response) -> Vec<String> {
     let refused = problem(response, 422, "validation_failed").await;
-    refused["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
+    refused["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["pointer"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn filed(title: &str, terms: Value) -> Value {

@@ -7,7 +7,10 @@ use rustok_test_support::both_databases;
 use serde_json::{Value, json};
 
 fn language(response: &Response) -> String {
-    response.headers()["content-language"].to_str().unwrap().to_owned()
+    response.headers()["content-language"]
+        .to_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// The query that searches for `q`.

@@ -2,8 +2,9 @@
 //! answered is lost. `RUSTOK_ROUNDS` says how often (`bench/oversell.sh`).
 
 use super::*;
-use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
+use futures_util::StreamExt;
 use reqwest::Error;
 use rustok_test_support::both_databases;
 
@@ -28,6 +29,8 @@ async fn read(sent: Result<Response, Error>) -> Told {
             assert_eq!((&body["available"], &body["requested"]), (&json!(0), &json!(1)));
             Told::Refused
         }
+        // PostgreSQL has not seen yet that the killed server is gone, and holds the key's lock for it.
+        (409, Some("idempotency_in_flight")) => Told::Nothing,
         _ => panic!("{body:#}"),
     }
 }
@@ -52,9 +55,27 @@ fn sold(told: &[Told]) -> Vec<&Value> {
     told.iter().filter_map(|told| if let Told::Sold(order) = told { Some(order) } else { None }).collect()
 }
 
-async fn orders_of(shop: &Shop, variant: &Value) -> Vec<Value> {
-    let orders = all_orders(shop).await;
-    orders.into_iter().filter(|order| order["lines"][0]["variant_id"] == variant["id"]).collect()
+/// What is left of a variant and its orders, as of one moment: what the killed server had sent to PostgreSQL may still
+/// be committed between two looks.
+async fn stock_and_orders(shop: &Shop, variant: &Value) -> (Value, Vec<Value>) {
+    loop {
+        let left = available(shop, variant).await;
+        let mut orders = all_orders(shop).await;
+        if available(shop, variant).await == left {
+            orders.retain(|order| order["lines"][0]["variant_id"] == variant["id"]);
+            return (left, orders);
+        }
+    }
+}
+
+/// Asks until there is an answer.
+async fn persist(request: impl Fn() -> RequestBuilder) -> Told {
+    loop {
+        match read(request().send().await).await {
+            Told::Nothing => {}
+            told => return told,
+        }
+    }
 }
 
 both_databases! {
@@ -66,28 +87,33 @@ both_databases! {
             let order = order_of(&tea, 1);
             let keyed = |shop: &Shop, n: usize| place(shop, &order).header("idempotency-key", format!("{round}-{n}"));
             let requests = (0..BUYERS).map(|n| keyed(&shop, n)).collect();
-            let (restarted, told) = rush(shop, requests, round % STOCK).await;
+            let (restarted, told) = rush(shop, requests, (4 * round + 3) % STOCK).await;
             shop = restarted;
 
             // What was answered is there; what is not known is there as a whole or not at all.
-            let kept = orders_of(&shop, &tea).await;
+            let (left, kept) = stock_and_orders(&shop, &tea).await;
             for order in sold(&told) {
                 assert!(kept.iter().any(|kept| kept["id"] == order["id"]), "round {round}: an answered order is lost");
             }
             let refused = told.iter().filter(|told| matches!(told, Told::Refused)).count();
+            let answered = sold(&told).len();
+            eprintln!("round {round}: {answered} sold and {refused} refused when killed, {} orders kept", kept.len());
             assert!(kept.len() <= STOCK, "round {round}: {} sold", kept.len());
-            assert_eq!(available(&shop, &tea).await, STOCK - kept.len(), "round {round}");
+            assert_eq!(left, STOCK - kept.len(), "round {round}");
             assert!(refused == 0 || kept.len() == STOCK, "round {round}: refused while there was stock");
 
             // Everybody asks again with the key they had: who has an order gets the same, nobody a second one.
-            let again = futures_util::future::join_all((0..BUYERS).map(|n| async { read(keyed(&shop, n).send().await).await })).await;
+            let again = join_all((0..BUYERS).map(|n| persist({
+                let (shop, keyed) = (&shop, &keyed);
+                move || keyed(shop, n)
+            })))
+            .await;
             let again = sold(&again);
-            let kept = orders_of(&shop, &tea).await;
-            assert_eq!((again.len(), kept.len()), (STOCK, STOCK), "round {round}");
+            let (left, kept) = stock_and_orders(&shop, &tea).await;
+            assert_eq!((again.len(), kept.len(), left), (STOCK, STOCK, json!(0)), "round {round}");
             for order in sold(&told) {
                 assert!(again.contains(&order), "round {round}: the answer was not repeated");
             }
-            assert_eq!(available(&shop, &tea).await, 0, "round {round}");
         }
     }
 }

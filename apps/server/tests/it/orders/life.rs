@@ -26,7 +26,7 @@ both_databases! {
 
         let early = transition(&shop, &placed, "ship", &json!({ "tracking": "T", "carrier": "C" }));
         let early = problem(early.send().await.unwrap(), 409, "illegal_transition").await;
-        assert_eq!((&early["current_state"], &early["kind"]), (&json!("pending"), &json!("BusinessRule")));
+        assert_eq!((&early["current_state"], &early["kind"]), (&json!("pending"), &json!("business_rule")));
         assert_eq!(early["allowed_transitions"], json!(["confirm", "cancel"]));
 
         let confirmed = ok(transition(&shop, &placed, "confirm", &json!({})), 200).await;
@@ -171,7 +171,7 @@ both_databases! {
         {
             let refused = shop.admin(Method::GET, &format!("/orders{query}")).send().await.unwrap();
             let refused = problem(refused, 422, "validation_failed").await;
-            assert_eq!(refused["errors"][0]["pointer"], pointer);
+            assert!(refused["errors"][0]["pointer"].as_str().unwrap().ends_with(pointer), "{refused:#}");
         }
         let unknown = shop.admin(Method::GET, "/orders?colour=red").send().await.unwrap();
         problem(unknown, 400, "invalid_query").await;

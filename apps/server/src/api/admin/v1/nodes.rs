@@ -2,9 +2,10 @@
 
 mod life;
 
-use crate::api::node::{
-    CreateNode, EditableNode, KIND_RULE, NodeHistory, NodePage, NodeView, PutTranslation, QueryReader, addressed_locale,
+use crate::api::node::input::{
+    CreateNode, EditableNode, KIND_RULE, PutTranslation, QueryReader, addressed_locale,
 };
+use crate::api::node::{NodeHistory, NodePage, NodeView};
 use crate::extract::params::page;
 use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams};
 use crate::problem::{AdminProblems, UpdateProblems, WriteProblems};
@@ -64,7 +65,11 @@ impl ListQuery {
             query.refuse("status", "invalid", "must be draft, published or archived");
         }
         if self.q.as_ref().is_some_and(|q| q.chars().count() > MAX_Q_CHARS) {
-            query.refuse("q", "too_long", format!("must have at most {MAX_Q_CHARS} characters"));
+            query.refuse(
+                "q",
+                "too_long",
+                format!("must have at most {MAX_Q_CHARS} characters"),
+            );
         }
         let wanted = ListNodes {
             status: status.flatten(),
@@ -105,7 +110,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Precondition {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
         if parts.headers.contains_key(header::IF_MATCH) {
-            return IfMatch::from_request_parts(parts, state).await.map(|tag| Self(Some(tag)));
+            return IfMatch::from_request_parts(parts, state)
+                .await
+                .map(|tag| Self(Some(tag)));
         }
         Ok(Self(None))
     }
@@ -129,7 +136,12 @@ impl Precondition {
 
 /// The answer of a write: the node as it is now.
 fn shown(status: StatusCode, detail: &NodeDetail, location: Option<String>) -> StoredReply {
-    reply::stored(status, &NodeView::from(detail), detail.node.any().version(), location)
+    reply::stored(
+        status,
+        &NodeView::from(detail),
+        detail.node.any().version(),
+        location,
+    )
 }
 
 fn address(detail: &NodeDetail) -> String {
@@ -146,10 +158,16 @@ fn address(detail: &NodeDetail) -> String {
     params(ListQuery),
     responses((status = 200, body = NodePage), AdminProblems)
 )]
-async fn list(AdminCtx(ctx): AdminCtx, QueryParams(query): QueryParams<ListQuery>) -> Result<Response, RichError> {
+async fn list(
+    AdminCtx(ctx): AdminCtx,
+    QueryParams(query): QueryParams<ListQuery>,
+) -> Result<Response, RichError> {
     let (limit, after) = page::<NodeId>(query.limit, query.after.as_deref())?;
     let Page { items, next_cursor } = content::list(&ctx, query.wanted()?, after, limit).await?;
-    Ok(reply::list(&NodePage { items: items.iter().map(NodeView::from).collect(), next_cursor }))
+    Ok(reply::list(&NodePage {
+        items: items.iter().map(NodeView::from).collect(),
+        next_cursor,
+    }))
 }
 
 /// Create a node: a draft with its first translation.
@@ -164,7 +182,9 @@ async fn list(AdminCtx(ctx): AdminCtx, QueryParams(query): QueryParams<ListQuery
 )]
 async fn create(command: Command<AdminCtx, CreateNode>) -> Result<Response, RichError> {
     let render = |detail: &NodeDetail| shown(StatusCode::CREATED, detail, Some(address(detail)));
-    content::create(&command.ctx.0, command.body.into(), render).await.map(reply::send)
+    content::create(&command.ctx.0, command.body.into(), render)
+        .await
+        .map(reply::send)
 }
 
 /// Read a node.
@@ -184,7 +204,11 @@ async fn read(
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
     let detail = content::get(&ctx, id, query.read()?).await?;
-    Ok(reply::resource(&headers, &NodeView::from(&detail), detail.node.any().version()))
+    Ok(reply::resource(
+        &headers,
+        &NodeView::from(&detail),
+        detail.node.any().version(),
+    ))
 }
 
 /// Change a node, or its text in one locale. What is public stays as it is until the next publish, but for kind, author
@@ -210,7 +234,9 @@ async fn update(
     let edit = |detail: &NodeDetail| EditableNode::patched(detail, &patch);
     let check = |version| if_match.check(version);
     let render = |detail: &NodeDetail| shown(StatusCode::OK, detail, None);
-    content::update(&command.ctx.0, id, locale, check, edit, render).await.map(reply::send)
+    content::update(&command.ctx.0, id, locale, check, edit, render)
+        .await
+        .map(reply::send)
 }
 
 /// Delete a node that is not published, softly.
@@ -229,7 +255,9 @@ async fn delete(
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
     let check = |version| precondition.check(version);
-    content::delete(&command.ctx.0, id, check, |_| reply::no_content()).await.map(reply::send)
+    content::delete(&command.ctx.0, id, check, |_| reply::no_content())
+        .await
+        .map(reply::send)
 }
 
 /// Write the whole text of a node in one locale. `If-Match` is demanded when there is one already.
@@ -259,12 +287,24 @@ async fn put_translation(
     let locale = content::locales::parse_locale("locale", &locale).map_err(|violation| {
         RichError::new(ErrorKind::Validation, "locale in the path refused").with_violations(vec![violation])
     })?;
-    let check = |version, exists| if exists { precondition.demand(version) } else { precondition.check(version) };
+    let check = |version, exists| {
+        if exists {
+            precondition.demand(version)
+        } else {
+            precondition.check(version)
+        }
+    };
     let render = |detail: &NodeDetail, is_new: bool| match is_new {
-        true => shown(StatusCode::CREATED, detail, Some(format!("{}?locale={locale}", address(detail)))),
+        true => shown(
+            StatusCode::CREATED,
+            detail,
+            Some(format!("{}?locale={locale}", address(detail))),
+        ),
         false => shown(StatusCode::OK, detail, None),
     };
-    content::put_translation(&command.ctx.0, id, locale, command.body.into(), check, render).await.map(reply::send)
+    content::put_translation(&command.ctx.0, id, locale, command.body.into(), check, render)
+        .await
+        .map(reply::send)
 }
 
 /// What happened to a node, oldest first.

@@ -1,6 +1,7 @@
 //! `/nodes`: what readers see. Published nodes whose date has come, in their live revision, and nothing else.
 
-use crate::api::node::{KIND_RULE, QueryReader, StoreNodePage, StoreNodeView};
+use crate::api::node::input::{KIND_RULE, QueryReader};
+use crate::api::node::{StoreNodePage, StoreNodeView};
 use crate::extract::params::page;
 use crate::extract::{PathParams, QueryParams, StoreCtx};
 use crate::problem::StoreProblems;
@@ -51,18 +52,29 @@ pub(super) struct LocaleQuery {
 const SLUG_RULE: &str = "must be a slug: letters and digits in lower case, `-` and `_`";
 
 /// What a reader wants to read, most wanted first.
-fn wanted(mut query: QueryReader, locale: Option<&str>, headers: &HeaderMap) -> Result<Vec<Locale>, RichError> {
+fn wanted(
+    mut query: QueryReader,
+    locale: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Vec<Locale>, RichError> {
     let named = query.locale(locale);
     query.finish()?;
     if let Some(locale) = named {
         return Ok(vec![locale]);
     }
-    let fields = headers.get_all(header::ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
-    Ok(Locale::from_accept_language(&fields.collect::<Vec<_>>().join(",")))
+    let fields = headers
+        .get_all(header::ACCEPT_LANGUAGE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    Ok(Locale::from_accept_language(
+        &fields.collect::<Vec<_>>().join(","),
+    ))
 }
 
 fn varies(mut response: Response) -> Response {
-    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-language"));
+    response
+        .headers_mut()
+        .append(header::VARY, HeaderValue::from_static("accept-language"));
     response
 }
 
@@ -83,7 +95,9 @@ async fn list(
     let (limit, after) = page::<(Timestamp, NodeId)>(query.limit, query.after.as_deref())?;
     let mut reader = QueryReader::default();
     let filter = PublicFilter {
-        kind: reader.read::<NodeKind>("kind", query.kind.as_deref(), KIND_RULE).map(String::from),
+        kind: reader
+            .read::<NodeKind>("kind", query.kind.as_deref(), KIND_RULE)
+            .map(String::from),
         category: reader.read::<Slug>("category", query.category.as_deref(), SLUG_RULE),
         tag: reader.read::<Slug>("tag", query.tag.as_deref(), SLUG_RULE),
     };
@@ -110,7 +124,11 @@ async fn read(
 ) -> Result<Response, RichError> {
     let wanted = wanted(QueryReader::default(), query.locale.as_deref(), &headers)?;
     let node = content::find_public(&ctx, &slug, &wanted).await?;
-    let mut response = varies(reply::resource(&headers, &StoreNodeView::from(&node), node.revision));
+    let mut response = varies(reply::resource(
+        &headers,
+        &StoreNodeView::from(&node),
+        node.revision,
+    ));
     if let Ok(language) = HeaderValue::try_from(node.locale.as_str()) {
         response.headers_mut().insert(header::CONTENT_LANGUAGE, language);
     }

@@ -1,7 +1,8 @@
 //! `POST /nodes/{id}/...`: one route for each transition, and for undeleting. `If-Match` is looked at when it is sent.
 
 use super::{Precondition, shown};
-use crate::api::node::{ArchiveNode, NodeView, PublishNode};
+use crate::api::node::NodeView;
+use crate::api::node::input::{ArchiveNode, PublishNode};
 use crate::extract::{AdminCtx, Command, Empty, PathParams};
 use crate::problem::{AdminProblems, UpdateProblems, WriteProblems};
 use crate::reply;
@@ -36,7 +37,9 @@ async fn publish(
     command: Command<AdminCtx, PublishNode>,
 ) -> Result<Response, RichError> {
     let check = |version| precondition.check(version);
-    content::publish(&command.ctx.0, id, command.body.published_at, check, render).await.map(reply::send)
+    content::publish(&command.ctx.0, id, command.body.published_at, check, render)
+        .await
+        .map(reply::send)
 }
 
 /// Take a published node back to a draft.
@@ -55,7 +58,9 @@ async fn unpublish(
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
     let check = |version| precondition.check(version);
-    content::unpublish(&command.ctx.0, id, check, render).await.map(reply::send)
+    content::unpublish(&command.ctx.0, id, check, render)
+        .await
+        .map(reply::send)
 }
 
 /// Take a published node out of sight, for a reason.
@@ -75,7 +80,9 @@ async fn archive(
     command: Command<AdminCtx, ArchiveNode>,
 ) -> Result<Response, RichError> {
     let check = |version| precondition.check(version);
-    content::archive(&command.ctx.0, id, command.body.reason, check, render).await.map(reply::send)
+    content::archive(&command.ctx.0, id, command.body.reason, check, render)
+        .await
+        .map(reply::send)
 }
 
 /// Bring an archived node back as a draft.
@@ -94,7 +101,9 @@ async fn restore(
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
     let check = |version| precondition.check(version);
-    content::restore(&command.ctx.0, id, check, render).await.map(reply::send)
+    content::restore(&command.ctx.0, id, check, render)
+        .await
+        .map(reply::send)
 }
 
 /// Bring a deleted node back as what it was. An address that was taken meanwhile is numbered.
@@ -111,7 +120,9 @@ async fn undelete(
     PathParams(id): PathParams<NodeId>,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    content::undelete(&command.ctx.0, id, render).await.map(reply::send)
+    content::undelete(&command.ctx.0, id, render)
+        .await
+        .map(reply::send)
 }
 
 /// All routes of this file.

@@ -1,0 +1,307 @@
+//! What may be sent about nodes: the body of each write, and the parameters of queries.
+//!
+//! Nothing here checks more than the form: the rules are `rustok-content`'s, so that they hold for imports too.
+
+use crate::api::merge_patch;
+use crate::extract::MergePatch;
+use jiff::Timestamp;
+use rustok_app::content::{AuthorRef, FiledTerm, NewContent, NodeDetail, NodeEdit, TermRef};
+use rustok_content::{BodyFormat, Locale, Taxonomy, TranslationInput};
+use rustok_core::error::{ErrorKind, FieldViolation, RichError};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::str::FromStr;
+use utoipa::ToSchema;
+
+const fn html() -> BodyFormat {
+    BodyFormat::Html
+}
+
+/// A term to file a node under.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TermInput {
+    /// `category` or `tag`.
+    #[schema(value_type = String, example = "category")]
+    taxonomy: Taxonomy,
+    /// Its slug; without one it is made from the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slug: Option<String>,
+    /// Makes the term if it does not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// For a category that does not exist: the slug of the category above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
+}
+
+impl From<TermInput> for TermRef {
+    fn from(term: TermInput) -> Self {
+        Self {
+            taxonomy: term.taxonomy,
+            slug: term.slug,
+            name: term.name,
+            parent: term.parent,
+        }
+    }
+}
+
+/// Who wrote a node.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorInput {
+    login: String,
+    /// Makes the author if there is none with this login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+impl From<AuthorInput> for AuthorRef {
+    fn from(author: AuthorInput) -> Self {
+        Self {
+            login: author.login,
+            name: author.name,
+        }
+    }
+}
+
+/// A new node.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateNode {
+    /// 1 to 64 of `a-z`, `0-9`, `_` and `-`.
+    #[serde(default)]
+    #[schema(example = "post", required)]
+    kind: String,
+    /// The tenant's default locale if it is not given.
+    #[schema(example = "en")]
+    locale: Option<String>,
+    /// Plain text of one line.
+    #[serde(default)]
+    #[schema(example = "Hello", required)]
+    title: String,
+    /// Made from the title, and numbered if need be, when it is not given.
+    slug: Option<String>,
+    /// Plain text.
+    #[serde(default)]
+    excerpt: String,
+    #[serde(default)]
+    #[schema(example = "<p>Hello, world.</p>")]
+    body: String,
+    /// `html` (the default) or `markdown`.
+    #[serde(default = "html")]
+    #[schema(value_type = String, required = false, example = "html")]
+    format: BodyFormat,
+    #[serde(default)]
+    terms: Vec<TermInput>,
+    /// The site's own author if it is not given.
+    author: Option<AuthorInput>,
+}
+
+impl From<CreateNode> for NewContent {
+    fn from(new: CreateNode) -> Self {
+        Self {
+            kind: new.kind,
+            locale: new.locale,
+            text: TranslationInput {
+                title: new.title,
+                slug: new.slug,
+                excerpt: new.excerpt,
+                body: new.body,
+                format: new.format,
+            },
+            author: new.author.map(AuthorRef::from),
+            terms: new.terms.into_iter().map(TermRef::from).collect(),
+        }
+    }
+}
+
+/// The whole text of a node in one locale.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutTranslation {
+    /// Plain text of one line.
+    #[serde(default)]
+    #[schema(example = "Привет", required)]
+    title: String,
+    /// Without one a text that is there keeps its own, and a new one gets one from the title.
+    slug: Option<String>,
+    /// Plain text.
+    #[serde(default)]
+    excerpt: String,
+    #[serde(default)]
+    body: String,
+    /// `html` (the default) or `markdown`.
+    #[serde(default = "html")]
+    #[schema(value_type = String, required = false, example = "html")]
+    format: BodyFormat,
+}
+
+impl From<PutTranslation> for TranslationInput {
+    fn from(text: PutTranslation) -> Self {
+        let PutTranslation {
+            title,
+            slug,
+            excerpt,
+            body,
+            format,
+        } = text;
+        Self {
+            title,
+            slug,
+            excerpt,
+            body,
+            format,
+        }
+    }
+}
+
+/// What may be changed of a node: a JSON merge patch (RFC 7396). `null` takes a member away.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PatchNode)]
+pub struct EditableNode {
+    #[serde(default)]
+    kind: String,
+    /// Plain text of one line.
+    #[serde(default)]
+    title: String,
+    /// `null` makes a new one from the title.
+    slug: Option<String>,
+    /// Plain text.
+    #[serde(default)]
+    excerpt: String,
+    #[serde(default)]
+    body: String,
+    #[serde(default = "html")]
+    #[schema(value_type = String, required = false)]
+    format: BodyFormat,
+    #[serde(default)]
+    terms: Vec<TermInput>,
+    /// `null` makes it the site's own author.
+    author: Option<AuthorInput>,
+}
+
+impl EditableNode {
+    fn of(detail: &NodeDetail) -> Self {
+        let text = &detail.shown.translation;
+        let term = |filed: &FiledTerm| TermInput {
+            taxonomy: filed.term.taxonomy,
+            slug: Some(filed.term.slug.as_str().to_owned()),
+            name: None,
+            parent: None,
+        };
+        Self {
+            kind: detail.node.any().kind().as_str().to_owned(),
+            title: text.title.clone(),
+            slug: Some(detail.slug().as_str().to_owned()),
+            excerpt: text.excerpt.clone(),
+            body: text.body.clone(),
+            format: text.format,
+            terms: detail.terms.iter().map(term).collect(),
+            // Without the name: a patch of the login alone must not carry the old name over to another author.
+            author: Some(AuthorInput {
+                login: detail.author.login.clone(),
+                name: None,
+            }),
+        }
+    }
+
+    /// What the node shall be after the patch.
+    ///
+    /// # Errors
+    /// `validation_failed` when the result has not the documented form.
+    pub fn patched(detail: &NodeDetail, patch: &MergePatch) -> Result<NodeEdit, RichError> {
+        let edited = merge_patch::apply(&Self::of(detail), patch)?;
+        Ok(NodeEdit {
+            kind: edited.kind,
+            author: edited.author.map(AuthorRef::from),
+            terms: edited.terms.into_iter().map(TermRef::from).collect(),
+            text: TranslationInput {
+                title: edited.title,
+                slug: edited.slug,
+                excerpt: edited.excerpt,
+                body: edited.body,
+                format: edited.format,
+            },
+        })
+    }
+}
+
+/// Takes the member `locale` out of a patch: it says which text is edited, and is not changed itself.
+///
+/// # Errors
+/// `validation_failed` when it is no locale, or another one than the query names.
+pub fn addressed_locale(patch: &mut MergePatch, query: Option<Locale>) -> Result<Option<Locale>, RichError> {
+    let Some(named) = patch.0.remove("locale") else {
+        return Ok(query);
+    };
+    let refused = |code: &'static str, detail: &'static str| {
+        RichError::new(ErrorKind::Validation, "locale of a patch refused")
+            .with_violation("locale", code, detail)
+    };
+    let locale = named.as_str().and_then(|tag| Locale::parse(tag).ok());
+    let locale = locale.ok_or_else(|| refused("invalid_locale", LOCALE_RULE))?;
+    if query.is_some_and(|query| query != locale) {
+        return Err(refused("mismatch", "must be the locale that the query names"));
+    }
+    Ok(Some(locale))
+}
+
+/// Reads query parameters and collects what is wrong with them, so that all of it is told at once.
+#[derive(Debug, Default)]
+pub struct QueryReader(Vec<FieldViolation>);
+
+impl QueryReader {
+    /// The parameter as `T`, if it was sent and has its form.
+    pub fn read<T: FromStr>(&mut self, name: &str, text: Option<&str>, rule: &'static str) -> Option<T> {
+        let value = text?.parse().ok();
+        if value.is_none() {
+            self.refuse(name, "invalid", rule);
+        }
+        value
+    }
+
+    /// The locale that was asked for.
+    pub fn locale(&mut self, text: Option<&str>) -> Option<Locale> {
+        self.read("locale", text, LOCALE_RULE)
+    }
+
+    /// Notes that a parameter breaks a rule.
+    pub fn refuse(&mut self, name: &str, code: &'static str, rule: impl Into<Cow<'static, str>>) {
+        self.0.push(FieldViolation::new(format!("?{name}"), code, rule));
+    }
+
+    /// # Errors
+    /// `validation_failed` when anything was refused.
+    pub fn finish(self) -> Result<(), RichError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(RichError::new(ErrorKind::Validation, "query refused").with_violations(self.0))
+    }
+}
+
+/// The rule of a kind.
+pub const KIND_RULE: &str = "must be 1 to 64 of a-z, 0-9, _ and -, with a letter or digit at both ends";
+
+/// The rule of a locale.
+const LOCALE_RULE: &str = "must be a language tag such as en, pt-BR or zh-Hans";
+
+/// When a node goes public.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishNode {
+    /// From when on a draft is public, if it never was; now if it is not given.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(in crate::api) published_at: Option<Timestamp>,
+}
+
+/// Why a node is taken out of sight.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveNode {
+    #[serde(default)]
+    #[schema(example = "outdated", required)]
+    pub(in crate::api) reason: String,
+}

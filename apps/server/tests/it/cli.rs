@@ -1,0 +1,274 @@
+//! The command line beside a running server: tokens, tenants, backups, the doctor, exit codes.
+
+use crate::platform::{Shop, printed, rustok, tenant, token};
+use reqwest::{Client, Method, StatusCode};
+use rustok_test_support::{TestDatabase, both_databases};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// How soon a change of the directory is seen by every process.
+const SEEN_WITHIN: Duration = Duration::from_secs(1);
+
+/// Asks until the store answers with `status`; how long that took.
+async fn until(shop: &Shop, slug: &str, status: StatusCode) -> Duration {
+    let start = Instant::now();
+    loop {
+        let answer = shop
+            .request_to(slug, Method::GET, "/api/store/v1/products")
+            .send()
+            .await
+            .unwrap();
+        if answer.status() == status {
+            return start.elapsed();
+        }
+        assert!(
+            start.elapsed() < 10 * SEEN_WITHIN,
+            "still {} and not {status}",
+            answer.status()
+        );
+    }
+}
+
+both_databases! {
+    async fn what_a_command_does_to_a_tenant_is_seen_by_the_server(db) {
+        let shop = Shop::open(db.url()).await;
+        until(&shop, "shop1", StatusCode::OK).await;
+        // The server has been told that there is none.
+        until(&shop, "shop2", StatusCode::NOT_FOUND).await;
+        let run = async |args: &[&str]| printed(shop.server.run(&[args, &["--json"]].concat()).await);
+        let made = run(&["tenant", "create", "shop2", "--name", "Shop 2", "--host", "two.example"]).await;
+        assert_eq!((&made["slug"], &made["hosts"]), (&json!("shop2"), &json!(["two.example"])));
+        assert!(until(&shop, "shop2", StatusCode::OK).await < SEEN_WITHIN);
+
+        assert_eq!(run(&["tenant", "suspend", "shop2"]).await["status"], "suspended");
+        assert!(until(&shop, "shop2", StatusCode::FORBIDDEN).await < SEEN_WITHIN);
+        assert_eq!(run(&["tenant", "resume", made["id"].as_str().unwrap()]).await["status"], "active");
+        assert!(until(&shop, "shop2", StatusCode::OK).await < SEEN_WITHIN);
+
+        let added = run(&["tenant", "add-host", "shop2", "Deux.Example."]).await;
+        assert_eq!(added["hosts"], json!(["two.example", "deux.example"]));
+        let url = format!("{}/api/store/v1/products", shop.server.url());
+        let start = Instant::now();
+        while Client::new().get(&url).header("host", "deux.example").send().await.unwrap().status() != StatusCode::OK {
+            assert!(start.elapsed() < SEEN_WITHIN, "the new host is not seen");
+        }
+        let listed = run(&["tenant", "list"]).await;
+        let slugs: Vec<_> = listed.as_array().unwrap().iter().map(|tenant| tenant["slug"].as_str().unwrap()).collect();
+        assert_eq!(slugs, ["shop1", "shop2"]);
+    }
+
+    async fn tokens_work_from_their_creation_to_their_end(db) {
+        let shop = Shop::open(db.url()).await;
+        let made = printed(shop.server.run(&["token", "create", "--tenant", "shop1", "--role", "viewer", "--json"]).await);
+        let (id, secret) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+        let read = async || {
+            let list = shop.request(Method::GET, "/api/admin/v1/products").bearer_auth(secret);
+            list.send().await.unwrap().status()
+        };
+        let write = shop.request(Method::POST, "/api/admin/v1/products").bearer_auth(secret).json(&json!({ "title": "x" }));
+        assert_eq!(read().await, StatusCode::OK);
+        assert_eq!(write.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+
+        let list = shop.server.run(&["token", "list", "--tenant", "shop1", "--json"]).await.success();
+        assert!(list.contains(id) && !list.contains(secret) && !list.contains(&shop.token), "{list}");
+        let roles: Value = serde_json::from_str(&list).unwrap();
+        assert_eq!((&roles[0]["role"], &roles[1]["role"]), (&json!("admin"), &json!("viewer")));
+
+        let _ = shop.server.run(&["token", "revoke", id, "--tenant", "shop1"]).await.success();
+        assert_eq!(read().await, StatusCode::UNAUTHORIZED);
+        assert_eq!(shop.server.run(&["token", "revoke", id, "--tenant", "shop1"]).await.code, Some(1), "twice");
+        let list = printed(shop.server.run(&["token", "list", "--tenant", "shop1", "--json"]).await);
+        assert!(list[1]["revoked_at"].is_string() && list[0]["revoked_at"].is_null(), "{list}");
+
+        // A platform token is no tenant's, and a tenant's token is not the platform's to list.
+        let made = printed(shop.server.run(&["token", "create", "--platform", "--json"]).await);
+        let list = shop.server.run(&["token", "list", "--platform", "--json"]).await.success();
+        assert!(list.contains(made["id"].as_str().unwrap()) && !list.contains(id), "{list}");
+        let tenants = format!("{}/api/platform/v1/tenants", shop.server.url());
+        let ask = async || {
+            let request = Client::new().get(&tenants).bearer_auth(made["token"].as_str().unwrap());
+            request.send().await.unwrap().status()
+        };
+        assert_eq!(ask().await, StatusCode::OK);
+        let _ = shop.server.run(&["token", "revoke", made["id"].as_str().unwrap(), "--platform"]).await.success();
+        assert_eq!(ask().await, StatusCode::UNAUTHORIZED);
+    }
+
+    async fn the_doctor_finds_a_sound_system_beside_the_server(db) {
+        let shop = Shop::open(db.url()).await;
+        let report = printed(shop.server.run(&["doctor", "--json"]).await);
+        assert_eq!(report["ok"], true, "{report:#}");
+        let checks: Vec<_> =
+            report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
+        let expected: &[&str] = if db.is_postgres() {
+            &["settings", "database", "isolation", "clock"]
+        } else {
+            &["settings", "database", "isolation", "clock", "file"]
+        };
+        assert_eq!(checks, expected);
+        let text = shop.server.run(&["doctor"]).await.success();
+        assert!(text.lines().count() == expected.len() && text.lines().all(|line| line.starts_with("ok ")), "{text}");
+    }
+
+    async fn commands_end_with_two_for_wrong_use_and_one_for_failure(db) {
+        let command = rustok(db.url());
+        tenant(&command, "shop1", "admin").await;
+        for (code, args) in [
+            (2, &["dance"] as &[&str]),
+            (2, &["tenant"]),
+            (2, &["tenant", "create", "shop2"]),
+            (2, &["token", "create"]),
+            (2, &["token", "create", "--tenant", "shop1"]),
+            (2, &["token", "create", "--tenant", "shop1", "--role", "owner"]),
+            (2, &["token", "create", "--platform", "--role", "admin"]),
+            (2, &["token", "revoke", "not-an-id", "--platform"]),
+            (2, &["backup"]),
+            (2, &["doctor", "now"]),
+            (2, &["serve", "--listen", "nowhere"]),
+            (1, &["tenant", "create", "shop1", "--name", "again"]),
+            (1, &["tenant", "create", "www", "--name", "reserved"]),
+            (1, &["tenant", "suspend", "nobody"]),
+            (1, &["token", "create", "--tenant", "nobody", "--role", "admin"]),
+            (1, &["token", "revoke", "01900000-0000-7000-8000-000000000000", "--platform"]),
+            (0, &["--help"]),
+            (0, &["--version"]),
+            (0, &["migrate"]),
+            (0, &["migrate", "--json"]),
+        ] {
+            let finished = command.run(args).await;
+            assert_eq!(finished.code, Some(code), "{args:?}: {finished:#?}");
+            assert_eq!(finished.stdout.is_empty(), code != 0, "{args:?}: {finished:#?}");
+            assert_eq!(finished.stderr.is_empty(), code == 0, "{args:?}: {finished:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backup_is_a_working_database() {
+    let db = TestDatabase::sqlite();
+    let shop = Shop::open(db.url()).await;
+    let tea = json!({ "title": "Tea", "status": "active", "variants": [{ "price": { "amount": "1" } }] });
+    let create = async |tea: &Value| {
+        shop.admin(Method::POST, "/products")
+            .json(tea)
+            .send()
+            .await
+            .unwrap()
+            .status()
+    };
+    assert_eq!(create(&tea).await, StatusCode::CREATED);
+    let copy = db.path().with_file_name("copy.db");
+    let named = copy.to_str().unwrap();
+    let made = printed(shop.server.run(&["backup", named, "--json"]).await);
+    assert_eq!(
+        made,
+        json!({ "file": named, "bytes": std::fs::metadata(&copy).unwrap().len() })
+    );
+    // What comes after it is not in it.
+    assert_eq!(create(&json!({ "title": "Late" })).await, StatusCode::CREATED);
+    let again = shop.server.run(&["backup", named]).await;
+    assert!(
+        again.code == Some(1) && again.stderr.contains("exists already"),
+        "{again:#?}"
+    );
+
+    let restored = rustok(&format!("sqlite://{named}"));
+    let _ = restored.run(&["doctor"]).await.success();
+    let restored = Shop {
+        server: restored.start().await,
+        client: Client::new(),
+        ..shop
+    };
+    let list: Value = restored
+        .admin(Method::GET, "/products")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let titles: Vec<_> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|product| &product["title"])
+        .collect();
+    assert_eq!(titles, ["Tea"]);
+}
+
+#[tokio::test]
+async fn postgres_is_backed_up_by_its_own_tool() {
+    let db = TestDatabase::postgres().await;
+    let command = rustok(db.url());
+    let finished = command.run(&["backup", "copy.db"]).await;
+    assert!(
+        finished.code == Some(1) && finished.stderr.contains("pg_dump"),
+        "{finished:#?}"
+    );
+    assert!(!command.folder().join("copy.db").exists());
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_to_do() {
+    let db = TestDatabase::sqlite();
+    let command = rustok(db.url());
+    let missing = command.run(&["doctor", "--json"]).await;
+    assert_eq!(missing.code, Some(1), "{missing:#?}");
+    assert!(!db.path().exists(), "looking made a database");
+    let report: Value = serde_json::from_str(&missing.stdout).unwrap();
+    assert_eq!(
+        (&report["ok"], &report["checks"][1]["ok"]),
+        (&json!(false), &json!(false))
+    );
+    assert!(
+        report["checks"][1]["advice"]
+            .as_str()
+            .unwrap()
+            .contains("rustok migrate"),
+        "{report:#}"
+    );
+
+    std::fs::write(db.path(), "no database").unwrap();
+    let broken = command.run(&["doctor"]).await;
+    assert!(
+        broken.code == Some(1) && broken.stdout.contains("FAILED  database"),
+        "{broken:#?}"
+    );
+
+    let away = rustok("postgres://nobody:secret@127.0.0.1:1/none")
+        .run(&["doctor"])
+        .await;
+    assert!(
+        away.code == Some(1) && away.stdout.contains("FAILED  database"),
+        "{away:#?}"
+    );
+    assert!(
+        !away.stdout.contains("secret") && !away.stderr.contains("secret"),
+        "{away:#?}"
+    );
+
+    let wrong = command
+        .clone()
+        .env("RUSTOK_LISTEN", "nowhere")
+        .run(&["doctor"])
+        .await;
+    assert!(
+        wrong.code == Some(1) && wrong.stdout.contains("FAILED  settings"),
+        "{wrong:#?}"
+    );
+}
+
+#[tokio::test]
+async fn nothing_but_the_result_goes_to_standard_output() {
+    let db = TestDatabase::sqlite();
+    let command = rustok(db.url()).env("RUSTOK_LOG", "debug");
+    let secret = token_of(&command).await;
+    let printed = command.run(&["token", "create", "--platform", "--json"]).await;
+    serde_json::from_str::<Value>(&printed.stdout).unwrap();
+    assert!(!printed.stderr.contains(&secret));
+}
+
+async fn token_of(command: &rustok_test_support::ServerCommand) -> String {
+    tenant(command, "shop1", "admin").await;
+    token(command, "shop1", "viewer").await
+}

@@ -1,0 +1,344 @@
+//! Paragraphs of WordPress' classic editor, which stores a blank line for each and makes them as it shows the post
+//! (its function `wpautop`). A body of the block editor has its paragraphs and is left alone.
+//!
+//! What comes out is sanitised like any other body: tags that an odd body leaves open are closed there.
+
+use std::borrow::Cow;
+
+/// What begins every block of the block editor.
+const BLOCK_COMMENT: &str = "<!-- wp:";
+
+/// Elements that are no part of a line of text.
+#[rustfmt::skip]
+const BLOCKS: [&str; 49] = [
+    "address", "article", "aside", "blockquote", "body", "canvas", "caption", "center", "col", "colgroup",
+    "dd", "details", "dialog", "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer",
+    "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr", "html", "legend", "li", "main",
+    "menu", "nav", "ol", "p", "section", "summary", "table", "tbody", "td", "tfoot", "thead", "th", "tr",
+    "ul",
+];
+/// Elements whose content is taken as it is.
+const VERBATIM: [&str; 4] = ["pre", "script", "style", "textarea"];
+/// Blocks that hold text only: no paragraph may stand in them.
+const TEXT_ONLY: [&str; 9] = ["p", "h1", "h2", "h3", "h4", "h5", "h6", "summary", "caption"];
+
+/// The body with a paragraph for each part between blank lines, and a line break for each line end inside one.
+pub(super) fn with_paragraphs(body: &str) -> Cow<'_, str> {
+    if body.contains(BLOCK_COMMENT) || body.trim().is_empty() {
+        return Cow::Borrowed(body);
+    }
+    let body = body.replace("\r\n", "\n").replace('\r', "\n");
+    let mut writer = Writer {
+        out: String::with_capacity(body.len() + 64),
+        run: String::new(),
+        open: Vec::new(),
+    };
+    let mut rest = body.as_str();
+    while let Some(token) = Token::read(&mut rest) {
+        writer.take(token);
+    }
+    writer.end_run();
+    Cow::Owned(writer.out)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token<'a> {
+    /// Text, comments and tags inside a line.
+    Inline(&'a str),
+    /// An element that is taken as it is, a block if `pre`.
+    Verbatim {
+        text: &'a str,
+        is_block: bool,
+    },
+    Open {
+        text: &'a str,
+        name: &'a str,
+    },
+    Close {
+        text: &'a str,
+        name: &'a str,
+    },
+}
+
+impl<'a> Token<'a> {
+    /// The next token of `rest`, which moves behind it.
+    fn read(rest: &mut &'a str) -> Option<Self> {
+        let all = *rest;
+        let first = all.chars().next()?;
+        if first != '<' {
+            let end = all.find('<').unwrap_or(all.len());
+            return Some(Self::Inline(cut(rest, end)));
+        }
+        if all.starts_with("<!--") {
+            let end = all.find("-->").map_or(all.len(), |at| at + 3);
+            return Some(Self::Inline(cut(rest, end)));
+        }
+        let closes = all.starts_with("</");
+        let from = if closes { 2 } else { 1 };
+        let name = all.get(from..).unwrap_or_default();
+        let name = name
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .next()
+            .unwrap_or_default();
+        if name.is_empty() {
+            return Some(Self::Inline(cut(rest, 1)));
+        }
+        let text = cut(rest, end_of_tag(all));
+        if closes {
+            return Some(if is_block_tag(name) {
+                Self::Close { text, name }
+            } else {
+                Self::Inline(text)
+            });
+        }
+        if let Some(kept) = VERBATIM.into_iter().find(|kept| kept.eq_ignore_ascii_case(name)) {
+            let inside = end_of_element(rest, kept);
+            cut(rest, inside);
+            let text = all.get(..text.len() + inside).unwrap_or(all);
+            return Some(Self::Verbatim {
+                text,
+                is_block: kept == "pre",
+            });
+        }
+        Some(if is_block_tag(name) {
+            Self::Open { text, name }
+        } else {
+            Self::Inline(text)
+        })
+    }
+}
+
+fn is_block_tag(name: &str) -> bool {
+    BLOCKS.iter().any(|block| block.eq_ignore_ascii_case(name))
+}
+
+/// Takes the first `len` bytes off `rest`.
+fn cut<'a>(rest: &mut &'a str, len: usize) -> &'a str {
+    let (taken, left) = rest.split_at_checked(len).unwrap_or((*rest, ""));
+    *rest = left;
+    taken
+}
+
+/// How long the tag is that `text` starts with; a `>` inside quotes does not end it.
+fn end_of_tag(text: &str) -> usize {
+    let mut quote = None;
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (None, '>') => return at + 1,
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), c) if c == open => quote = None,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// How far it is from the content of a `name` element to the end of its closing tag.
+fn end_of_element(content: &str, name: &str) -> usize {
+    let mut from = 0;
+    while let Some(at) = content
+        .get(from..)
+        .and_then(|rest| rest.find("</"))
+        .map(|at| from + at)
+    {
+        let tag = content.get(at + 2..).unwrap_or_default();
+        if tag
+            .get(..name.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(name))
+        {
+            return at + end_of_tag(content.get(at..).unwrap_or_default());
+        }
+        from = at + 2;
+    }
+    content.len()
+}
+
+struct Writer {
+    out: String,
+    /// Text and inline tags since the last block.
+    run: String,
+    /// The blocks that are open, in lower case.
+    open: Vec<String>,
+}
+
+impl Writer {
+    fn take(&mut self, token: Token<'_>) {
+        match token {
+            Token::Inline(text)
+            | Token::Verbatim {
+                text,
+                is_block: false,
+            } => self.run.push_str(text),
+            Token::Verbatim { text, is_block: true } => {
+                self.end_run();
+                self.out.push_str(text);
+            }
+            Token::Open { text, name } => {
+                self.end_run();
+                self.out.push_str(text);
+                let name = name.to_ascii_lowercase();
+                if name != "hr" && name != "col" && !text.ends_with("/>") {
+                    self.open.push(name);
+                }
+            }
+            Token::Close { text, name } => {
+                self.end_run();
+                self.out.push_str(text);
+                if let Some(at) = self.open.iter().rposition(|open| open.eq_ignore_ascii_case(name)) {
+                    self.open.truncate(at);
+                }
+            }
+        }
+    }
+
+    /// Writes what was gathered: as paragraphs outside of all blocks, and inside of one where it has blank lines.
+    fn end_run(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        let text_only = self.open.iter().any(|open| TEXT_ONLY.contains(&open.as_str()));
+        let parts: Vec<&str> = parts(&run).collect();
+        if text_only || parts.is_empty() || (!self.open.is_empty() && parts.len() < 2) {
+            self.out.push_str(&run);
+            return;
+        }
+        for part in parts {
+            if is_comment(part) {
+                self.out.push_str(part);
+            } else {
+                self.out.push_str("<p>");
+                self.out.push_str(&part.replace('\n', "<br>\n"));
+                self.out.push_str("</p>");
+            }
+            self.out.push('\n');
+        }
+    }
+}
+
+/// What stands between blank lines.
+fn parts(run: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(run);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut from = 0;
+        while let Some(at) = text
+            .get(from..)
+            .and_then(|tail| tail.find('\n'))
+            .map(|at| from + at)
+        {
+            let after = text.get(at + 1..).unwrap_or_default();
+            let line = after.split('\n').next().unwrap_or_default();
+            if line.trim().is_empty() && after.len() > line.len() {
+                rest = after.get(line.len() + 1..);
+                return text.get(..at);
+            }
+            from = at + 1;
+        }
+        rest = None;
+        Some(text)
+    })
+    .map(str::trim)
+    .filter(|part| !part.is_empty())
+}
+
+/// Whether there is nothing but one comment, such as WordPress' mark of where a teaser ends.
+fn is_comment(part: &str) -> bool {
+    part.starts_with("<!--") && part.find("-->") == Some(part.len().saturating_sub(3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In one line, as it is easier to read.
+    fn made(body: &str) -> String {
+        with_paragraphs(body).replace('\n', "")
+    }
+
+    #[test]
+    fn blank_lines_part_paragraphs_and_line_ends_break_lines() {
+        assert_eq!(
+            made("One\r\ntwo\r\n \t\r\nthree\n\n\n\nfour\n"),
+            "<p>One<br>two</p><p>three</p><p>four</p>"
+        );
+        assert_eq!(made("only <em>one</em>"), "<p>only <em>one</em></p>");
+    }
+
+    #[test]
+    fn blocks_stand_for_themselves() {
+        assert_eq!(
+            made("A\n<h2>T\n\nx</h2>\nB\n<hr>\nC"),
+            "<p>A</p><h2>Tx</h2><p>B</p><hr><p>C</p>"
+        );
+        let list = "<ul>\n\t<li>a</li>\n\n\t<li>b</li>\n</ul>";
+        assert_eq!(
+            made(&format!("A\n\n{list}\n\nB")),
+            format!("<p>A</p>{}<p>B</p>", list.replace('\n', ""))
+        );
+        assert_eq!(
+            made("<TABLE><TR><TD>a</TD></TR></TABLE>b"),
+            "<TABLE><TR><TD>a</TD></TR></TABLE><p>b</p>"
+        );
+        assert_eq!(made("<p>is one</p>\n\nno more"), "<p>is one</p><p>no more</p>");
+    }
+
+    #[test]
+    fn blocks_with_blank_lines_get_paragraphs_too() {
+        assert_eq!(
+            made("<blockquote>a\n\nb</blockquote>"),
+            "<blockquote><p>a</p><p>b</p></blockquote>"
+        );
+        assert_eq!(made("<div>a</div>"), "<div>a</div>");
+    }
+
+    #[test]
+    fn what_is_preformatted_stays() {
+        let pre = "<pre class=\"a>b\">x\n\n  <b>y</b>\n</pre>";
+        assert_eq!(
+            with_paragraphs(&format!("A\n\n{pre}\n\nB")),
+            format!("<p>A</p>\n{pre}<p>B</p>\n")
+        );
+        assert_eq!(
+            made("a <script>\n\n</div></script> b"),
+            "<p>a <script></p><p></div></script> b</p>"
+        );
+        assert_eq!(with_paragraphs("<PRE>\n\n"), "<PRE>\n\n");
+    }
+
+    #[test]
+    fn comments_are_no_paragraphs() {
+        assert_eq!(made("A\n\n<!--more-->\n\nB"), "<p>A</p><!--more--><p>B</p>");
+        // To a browser this is still one comment inside one paragraph.
+        assert_eq!(made("A <!-- x\n\ny --> B"), "<p>A <!-- x</p><p>y --> B</p>");
+    }
+
+    #[test]
+    fn blocks_of_the_block_editor_are_left_alone() {
+        let body = "<!-- wp:paragraph -->\n<p>a</p>\n<!-- /wp:paragraph -->\n\nb";
+        assert_eq!(with_paragraphs(body), body);
+        assert_eq!(with_paragraphs(" \n "), " \n ");
+    }
+
+    #[test]
+    fn anything_is_taken() {
+        let pieces = [
+            "<", ">", "</", "<p", "</p>", "<pre", "\n\n", "é", "\"", "<!--", "-->", "<div>", "a < b",
+            "</pre>",
+        ];
+        // Every sequence of three, at the start and at the end of what is read.
+        for one in pieces {
+            for two in pieces {
+                for three in pieces {
+                    let text = format!("{one}{two}{three}");
+                    let out = with_paragraphs(&text);
+                    let kept: Vec<char> = out
+                        .replace("<p>", "")
+                        .replace("<br>", "")
+                        .replace("</p>", "")
+                        .chars()
+                        .collect();
+                    let there = |c: char| kept.contains(&c);
+                    assert!(text.contains('é') == there('é'), "{text:?} became {out:?}");
+                }
+            }
+        }
+    }
+}

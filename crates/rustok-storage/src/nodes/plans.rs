@@ -1,0 +1,17 @@
+//! For tests: how SQLite goes about a statement, so that none of the frequent ones walks through a tenant's whole data.
+
+use rusqlite::Connection;
+
+/// The steps through tables, outermost first.
+pub(super) fn plan(sql: &str) -> Vec<String> {
+    let db = Connection::open_in_memory().unwrap();
+    db.execute_batch(include_str!("../../migrations/sqlite/0001_initial.sql"))
+        .unwrap();
+    let mut explained = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let (mut rows, mut steps) = (explained.raw_query(), Vec::new());
+    while let Some(row) = rows.next().unwrap() {
+        steps.push(row.get::<_, String>("detail").unwrap());
+    }
+    steps.retain(|step| step.starts_with("SEARCH") || step.starts_with("SCAN"));
+    steps
+}
