@@ -156,9 +156,14 @@ impl Config {
 /// `postgres://user:secret@host/db` → `postgres://user:***@host/db`; parameters are dropped, they may hold one too.
 fn mask(url: &str) -> String {
     let url = url.split('?').next().unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else { return "***".to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return "***".to_owned();
+    };
     match rest.rsplit_once('@') {
-        Some((user, host)) => format!("{scheme}://{}:***@{host}", user.split(':').next().unwrap_or_default()),
+        Some((user, host)) => format!(
+            "{scheme}://{}:***@{host}",
+            user.split(':').next().unwrap_or_default()
+        ),
         None => url.to_owned(),
     }
 }
@@ -169,9 +174,18 @@ mod tests {
 
     #[test]
     fn passwords_do_not_show() {
-        assert_eq!(mask("postgres://app:p@ss:word@db/shop?password=x"), "postgres://app:***@db/shop");
-        assert_eq!(mask("sqlite://rustok-data/rustok.db"), "sqlite://rustok-data/rustok.db");
-        let config = Config { database_url: Some("postgres://a:hunter2@db/x".to_owned()), ..Config::default() };
+        assert_eq!(
+            mask("postgres://app:p@ss:word@db/shop?password=x"),
+            "postgres://app:***@db/shop"
+        );
+        assert_eq!(
+            mask("sqlite://rustok-data/rustok.db"),
+            "sqlite://rustok-data/rustok.db"
+        );
+        let config = Config {
+            database_url: Some("postgres://a:hunter2@db/x".to_owned()),
+            ..Config::default()
+        };
         assert!(!config.printed().unwrap().contains("hunter2"));
     }
 }

@@ -15,7 +15,10 @@ const READY_LIMIT: Duration = Duration::from_secs(1);
 
 /// What both listeners have.
 pub fn router(state: AppState) -> Router {
-    Router::new().route("/livez", routing::get(livez)).route("/readyz", routing::get(readyz)).with_state(state)
+    Router::new()
+        .route("/livez", routing::get(livez))
+        .route("/readyz", routing::get(readyz))
+        .with_state(state)
 }
 
 /// What the management listener has.
@@ -33,13 +36,21 @@ async fn livez() -> Json<serde_json::Value> {
 
 async fn readyz(State(state): State<AppState>) -> Response {
     let no = |reason: &str| {
-        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unavailable", "reason": reason }))).into_response()
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(json!({ "status": "unavailable", "reason": reason })),
+        )
+            .into_response()
     };
     if state.is_draining() {
         return no("shutting down");
     }
     let answers = async {
-        let mut tx = state.services().store.platform_read(Deadline::after(READY_LIMIT)).await?;
+        let mut tx = state
+            .services()
+            .store
+            .platform_read(Deadline::after(READY_LIMIT))
+            .await?;
         tenants::directory_version(&mut tx).await
     };
     match answers.await {
@@ -58,11 +69,32 @@ async fn version(State(state): State<AppState>) -> Json<serde_json::Value> {
 
 async fn metrics(State(state): State<AppState>) -> Response {
     let mut text = String::new();
-    rustok_telemetry::write_gauge(&mut text, "rustok_build_info", "Always 1.", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    rustok_telemetry::write_gauge(
+        &mut text,
+        "rustok_build_info",
+        "Always 1.",
+        &[("version", env!("CARGO_PKG_VERSION"))],
+        1,
+    );
     if let Some((size, idle)) = state.services().store.postgres_connections() {
-        let (size, idle) = (i64::try_from(size).unwrap_or(i64::MAX), i64::try_from(idle).unwrap_or(i64::MAX));
-        rustok_telemetry::write_gauge(&mut text, "db_client_connections", "PostgreSQL connections.", &[("state", "idle")], idle);
-        rustok_telemetry::write_gauge(&mut text, "db_client_connections_max", "PostgreSQL connections open.", &[], size);
+        let (size, idle) = (
+            i64::try_from(size).unwrap_or(i64::MAX),
+            i64::try_from(idle).unwrap_or(i64::MAX),
+        );
+        rustok_telemetry::write_gauge(
+            &mut text,
+            "db_client_connections",
+            "PostgreSQL connections.",
+            &[("state", "idle")],
+            idle,
+        );
+        rustok_telemetry::write_gauge(
+            &mut text,
+            "db_client_connections_max",
+            "PostgreSQL connections open.",
+            &[],
+            size,
+        );
     }
     let content_type = [(http::header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (content_type, text).into_response()

@@ -21,6 +21,7 @@ use tracing::Instrument;
 /// Wraps the public router.
 pub fn wrap(router: Router, state: &AppState) -> Router {
     router
+        .layer(from_fn(refuse_nul))
         .layer(from_fn_with_state(state.clone(), set_deadline))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), finish_problem))
@@ -28,7 +29,10 @@ pub fn wrap(router: Router, state: &AppState) -> Router {
 }
 
 async fn trace(mut request: Request, next: Next) -> Response {
-    let incoming = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let incoming = request
+        .headers()
+        .get("traceparent")
+        .and_then(|value| value.to_str().ok());
     let context = TraceContext::continued_or_new(incoming);
     let span = tracing::info_span!(
         "request",
@@ -38,6 +42,22 @@ async fn trace(mut request: Request, next: Next) -> Response {
     );
     request.extensions_mut().insert(context);
     next.run(request).instrument(span).await
+}
+
+/// An address with U+0000 in it names nothing, and PostgreSQL could not even look for it.
+async fn refuse_nul(request: Request, next: Next) -> Response {
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("", |target| target.as_str());
+    if target.contains("%00") {
+        return RichError::new(ErrorKind::Validation, "NUL in an address")
+            .with_status(400)
+            .with_code("invalid_query")
+            .with_public("The address must not hold the character U+0000.")
+            .into_response();
+    }
+    next.run(request).await
 }
 
 async fn set_deadline(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
@@ -54,8 +74,15 @@ async fn set_deadline(State(state): State<AppState>, mut request: Request, next:
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    RichError::new(ErrorKind::Internal, format!("panic: {}", text.unwrap_or("unknown"))).into_response()
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    RichError::new(
+        ErrorKind::Internal,
+        format!("panic: {}", text.unwrap_or("unknown")),
+    )
+    .into_response()
 }
 
 async fn finish_problem(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -65,7 +92,9 @@ async fn finish_problem(State(state): State<AppState>, request: Request, next: N
     let http1 = request.version() < Version::HTTP_2;
     let base_url = state.config().base_url.clone().or_else(|| origin(&request));
     let mut response = next.run(request).await;
-    let Some(mut problem) = response.extensions_mut().remove::<ErrorResponse>() else { return response };
+    let Some(mut problem) = response.extensions_mut().remove::<ErrorResponse>() else {
+        return response;
+    };
     let inside = response.extensions_mut().remove::<Arc<RichError>>();
     log_failure(&problem, inside.as_deref(), route.as_ref());
     if let Some(base_url) = base_url {
@@ -77,10 +106,14 @@ async fn finish_problem(State(state): State<AppState>, request: Request, next: N
     }
     if http1 && matches!(problem.status(), 400 | 408 | 413) {
         // The rest of the body may still be on its way: a client must not send another request after it.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let body = problem.to_json();
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     *response.body_mut() = Body::from(body);
     response
 }

@@ -18,10 +18,19 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
     document.servers = Some(vec![ServerBuilder::new().url("/").build()]);
     let components = document.components.get_or_insert_default();
     for (name, text) in [
-        ("tenant_token", "A token of the tenant: `rustok token create --tenant SLUG --role ROLE`"),
-        ("platform_token", "A platform token: `rustok token create --platform`"),
+        (
+            "tenant_token",
+            "A token of the tenant: `rustok token create --tenant SLUG --role ROLE`",
+        ),
+        (
+            "platform_token",
+            "A platform token: `rustok token create --platform`",
+        ),
     ] {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text)).build();
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(text))
+            .build();
         components.add_security_scheme(name, SecurityScheme::Http(scheme));
     }
     document

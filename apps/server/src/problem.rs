@@ -164,7 +164,10 @@ pub async fn page(axum::extract::Path(code): axum::extract::Path<String>, header
     let Some((code, text)) = CODES.iter().find(|(known, _)| *known == code) else {
         return ErrorResponse::not_found("Problem").into_response();
     };
-    if headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"application/json")) {
+    if headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept.as_bytes().starts_with(b"application/json"))
+    {
         return axum::Json(serde_json::json!({ "code": code, "description": text })).into_response();
     }
     Html(format!(
@@ -177,44 +180,113 @@ pub async fn page(axum::extract::Path(code): axum::extract::Path<String>, header
 
 /// Every code and what it means.
 const CODES: &[(&str, &str)] = &[
-    ("validation_failed", "Parts of the request break a rule. `errors` names each of them with a JSON Pointer."),
-    ("malformed_json", "The body is not JSON. `detail` names the line and column."),
+    (
+        "validation_failed",
+        "Parts of the request break a rule. `errors` names each of them with a JSON Pointer.",
+    ),
+    (
+        "malformed_json",
+        "The body is not JSON. `detail` names the line and column.",
+    ),
     ("invalid_query", "A query parameter is unknown or cannot be read."),
-    ("invalid_tenant_identifier", "The request's host cannot be the name of a shop or site."),
-    ("tenant_identifier_mismatch", "The host and the tenant header name different tenants."),
-    ("invalid_idempotency_key", "An Idempotency-Key stands once and has 1 to 255 printable ASCII characters."),
-    ("idempotency_key_reused", "The Idempotency-Key was used before for a request with another body."),
-    ("idempotency_in_flight", "The first request with this Idempotency-Key is still running."),
+    (
+        "invalid_tenant_identifier",
+        "The request's host cannot be the name of a shop or site.",
+    ),
+    (
+        "tenant_identifier_mismatch",
+        "The host and the tenant header name different tenants.",
+    ),
+    (
+        "invalid_idempotency_key",
+        "An Idempotency-Key stands once and has 1 to 255 printable ASCII characters.",
+    ),
+    (
+        "idempotency_key_reused",
+        "The Idempotency-Key was used before for a request with another body.",
+    ),
+    (
+        "idempotency_in_flight",
+        "The first request with this Idempotency-Key is still running.",
+    ),
     ("body_too_large", "The body is larger than this server takes."),
-    ("body_not_received", "The connection ended before the whole body had arrived."),
-    ("unsupported_media_type", "The body must be JSON, with `Content-Type: application/json`."),
-    ("precondition_required", "An update must say with `If-Match` which version it is based on."),
-    ("version_conflict", "Somebody else changed it meanwhile. Read it again and repeat the change."),
-    ("unauthenticated", "The request needs a valid bearer token of this tenant."),
-    ("forbidden", "The token is valid, but its role does not allow this."),
+    (
+        "body_not_received",
+        "The connection ended before the whole body had arrived.",
+    ),
+    (
+        "unsupported_media_type",
+        "The body must be JSON, with `Content-Type: application/json`.",
+    ),
+    (
+        "precondition_required",
+        "An update must say with `If-Match` which version it is based on.",
+    ),
+    (
+        "version_conflict",
+        "Somebody else changed it meanwhile. Read it again and repeat the change.",
+    ),
+    (
+        "unauthenticated",
+        "The request needs a valid bearer token of this tenant.",
+    ),
+    (
+        "forbidden",
+        "The token is valid, but its role does not allow this.",
+    ),
     ("not_found", "There is nothing under this address."),
     ("route_not_found", "There is no such route."),
-    ("method_not_allowed", "The route exists, but not with this method."),
+    (
+        "method_not_allowed",
+        "The route exists, but not with this method.",
+    ),
     ("tenant_not_found", "No shop or site has this name."),
     ("tenant_suspended", "This shop or site is suspended."),
-    ("tenant_unavailable", "The directory of tenants cannot be reached right now."),
+    (
+        "tenant_unavailable",
+        "The directory of tenants cannot be reached right now.",
+    ),
     ("slug_taken", "Another one has this slug already."),
     ("host_taken", "Another tenant has this host already."),
     ("handle_taken", "Another product has this handle already."),
-    ("token_not_found", "There is no such token, or it was revoked before."),
+    (
+        "token_not_found",
+        "There is no such token, or it was revoked before.",
+    ),
     ("product_not_found", "There is no such product."),
     ("variant_not_found", "There is no such variant."),
     ("order_not_found", "There is no such order."),
     ("node_not_found", "There is no such node."),
-    ("illegal_transition", "The state it is in does not allow this; `allowed_transitions` lists what it allows."),
-    ("insufficient_stock", "There are fewer than wanted: see `available` and `requested`."),
+    (
+        "illegal_transition",
+        "The state it is in does not allow this; `allowed_transitions` lists what it allows.",
+    ),
+    (
+        "insufficient_stock",
+        "There are fewer than wanted: see `available` and `requested`.",
+    ),
     ("conflict", "It conflicts with what is there."),
     ("business_rule", "A rule of the business does not allow it."),
-    ("rate_limited", "Too many requests. `Retry-After` tells when to come back."),
-    ("request_timeout", "The request took too long; whether it had an effect is not known."),
+    (
+        "rate_limited",
+        "Too many requests. `Retry-After` tells when to come back.",
+    ),
+    (
+        "request_timeout",
+        "The request took too long; whether it had an effect is not known.",
+    ),
     ("timeout", "Something this server depends on took too long."),
-    ("unavailable", "The server cannot answer right now. `Retry-After` tells when to come back."),
-    ("circuit_open", "Something this server depends on is sick and was cut off. `Retry-After` tells when to come back."),
+    (
+        "unavailable",
+        "The server cannot answer right now. `Retry-After` tells when to come back.",
+    ),
+    (
+        "circuit_open",
+        "Something this server depends on is sick and was cut off. `Retry-After` tells when to come back.",
+    ),
     ("external_service", "Something this server depends on failed."),
-    ("internal", "A defect of ours. Name the `trace_id` when you ask for help."),
+    (
+        "internal",
+        "A defect of ours. Name the `trace_id` when you ask for help.",
+    ),
 ];

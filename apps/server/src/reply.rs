@@ -24,20 +24,33 @@ fn json<T: Serialize>(view: &T) -> Vec<u8> {
 
 /// The answer of a write: the resource as it is now.
 #[must_use]
-pub fn stored<T: Serialize>(status: StatusCode, view: &T, version: i64, location: Option<String>) -> StoredReply {
+pub fn stored<T: Serialize>(
+    status: StatusCode,
+    view: &T,
+    version: i64,
+    location: Option<String>,
+) -> StoredReply {
     let body = json(view);
     let mut headers = vec![
         (header::CONTENT_TYPE.to_string(), JSON.to_owned()),
         (header::ETAG.to_string(), etag(version, &body)),
     ];
     headers.extend(location.map(|to| (header::LOCATION.to_string(), to)));
-    StoredReply { status: status.as_u16(), headers, body }
+    StoredReply {
+        status: status.as_u16(),
+        headers,
+        body,
+    }
 }
 
 /// The answer of a write that leaves nothing to show.
 #[must_use]
 pub fn no_content() -> StoredReply {
-    StoredReply { status: StatusCode::NO_CONTENT.as_u16(), headers: Vec::new(), body: Vec::new() }
+    StoredReply {
+        status: StatusCode::NO_CONTENT.as_u16(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    }
 }
 
 /// Sends the answer of a write, or its repetition.
@@ -51,7 +64,9 @@ pub fn send(reply: Reply) -> Response {
         }
     }
     if reply.replayed {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        response
+            .headers_mut()
+            .insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
     response
 }
@@ -66,7 +81,9 @@ pub fn resource<T: Serialize>(request: &HeaderMap, view: &T, version: i64) -> Re
     if fresh {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     }
     if let Ok(tag) = HeaderValue::try_from(tag) {
         response.headers_mut().insert(header::ETAG, tag);
@@ -76,16 +93,25 @@ pub fn resource<T: Serialize>(request: &HeaderMap, view: &T, version: i64) -> Re
 
 /// `If-None-Match` compares weakly (RFC 9110, 13.1.2).
 fn matches_tag(request: &HeaderMap, tag: &str) -> bool {
-    request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').map(str::trim).any(|wanted| wanted == "*" || wanted.trim_start_matches("W/") == tag)
-    })
+    request
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| {
+            value
+                .split(',')
+                .map(str::trim)
+                .any(|wanted| wanted == "*" || wanted.trim_start_matches("W/") == tag)
+        })
 }
 
 /// A list.
 #[must_use]
 pub fn list<T: Serialize>(view: &T) -> Response {
     let mut response = Response::new(Body::from(json(view)));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     response
 }
 

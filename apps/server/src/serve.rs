@@ -20,7 +20,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `router` on `listener` until `stop` is done, then finishes what is in flight within the configured time.
 /// Answers whether everything could be finished.
-pub async fn serve(listener: TcpListener, router: Router, config: &Config, stop: impl Future<Output = ()>) -> bool {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    config: &Config,
+    stop: impl Future<Output = ()>,
+) -> bool {
     let server = http_server(config);
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
@@ -43,7 +48,9 @@ pub async fn serve(listener: TcpListener, router: Router, config: &Config, stop:
             request.extensions_mut().insert(ConnectInfo(peer));
             router.clone().oneshot(request.map(axum::body::Body::new))
         });
-        let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
+        let connection = server
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+            .into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {
@@ -52,14 +59,26 @@ pub async fn serve(listener: TcpListener, router: Router, config: &Config, stop:
         });
     }
     drop(listener);
-    tokio::time::timeout(Duration::from_millis(config.shutdown_timeout_ms), graceful.shutdown()).await.is_ok()
+    tokio::time::timeout(
+        Duration::from_millis(config.shutdown_timeout_ms),
+        graceful.shutdown(),
+    )
+    .await
+    .is_ok()
 }
 
 fn http_server(config: &Config) -> Builder<TokioExecutor> {
     let mut server = Builder::new(TokioExecutor::new());
     let header_bytes = config.max_header_bytes.max(8 << 10);
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(header_bytes);
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(header_bytes);
     let http2_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);
-    server.http2().timer(TokioTimer::new()).max_header_list_size(http2_bytes);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(http2_bytes);
     server
 }

@@ -22,7 +22,12 @@ impl AppState {
     #[must_use]
     pub fn new(config: Config, services: Arc<Services>) -> Self {
         let tenants = TenantCacheV3::new(services.store.clone());
-        Self(Arc::new(Inner { config, services, tenants, draining: AtomicBool::new(false) }))
+        Self(Arc::new(Inner {
+            config,
+            services,
+            tenants,
+            draining: AtomicBool::new(false),
+        }))
     }
 
     /// The settings.

@@ -8,7 +8,8 @@ use rustok_server::middleware::tenant_cache_v2::TenantCacheV2;
 use rustok_server::middleware::tenant_cache_v3::TenantCacheV3;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig, tenants};
 use rustok_tenancy::{
-    NewTenantInput, Tenant, TenantError, TenantIdentifier, TenantIdentifierValidator, TenantSettings, TenantStatus,
+    NewTenantInput, Tenant, TenantError, TenantIdentifier, TenantIdentifierValidator, TenantSettings,
+    TenantStatus,
 };
 use rustok_test_support::both_databases;
 use std::sync::Arc;
@@ -27,7 +28,13 @@ fn new_tenant(slug: &str) -> rustok_tenancy::NewTenant {
         hosts: vec![format!("{slug}.example")],
         settings: TenantSettings::default(),
     };
-    input.check(&validator(), Ids::new(Arc::new(SystemClock)).next(), SystemClock.now()).unwrap()
+    input
+        .check(
+            &validator(),
+            Ids::new(Arc::new(SystemClock)).next(),
+            SystemClock.now(),
+        )
+        .unwrap()
 }
 
 /// What a load does, once it is let through.
@@ -52,7 +59,11 @@ impl TenantLoader for Loader {
     async fn load(&self, _: &TenantIdentifier) -> Result<Option<Tenant>, TenantError> {
         let nth = self.0.loads.fetch_add(1, Ordering::SeqCst);
         // A load too many fails its test here instead of waiting for ever.
-        tokio::time::timeout(Duration::from_secs(10), self.0.gate.acquire()).await.unwrap().unwrap().forget();
+        tokio::time::timeout(Duration::from_secs(10), self.0.gate.acquire())
+            .await
+            .unwrap()
+            .unwrap()
+            .forget();
         match self.0.behaviour {
             Behaviour::Find => {
                 let mut tenant = Tenant::from(new_tenant("shop1"));
@@ -60,15 +71,25 @@ impl TenantLoader for Loader {
                 Ok(Some(tenant))
             }
             Behaviour::FindNothing => Ok(None),
-            Behaviour::Fail => Err(TenantError::Unavailable { retry_after: Duration::from_secs(1) }),
+            Behaviour::Fail => Err(TenantError::Unavailable {
+                retry_after: Duration::from_secs(1),
+            }),
             Behaviour::Panic => panic!("the loader panics"),
         }
     }
 }
 
 fn counting(behaviour: Behaviour) -> (Arc<Counting>, TenantCache<Loader>, TenantIdentifier) {
-    let loader = Arc::new(Counting { loads: AtomicUsize::new(0), gate: Semaphore::new(0), behaviour });
-    (Arc::clone(&loader), TenantCache::with_loader(Loader(loader)), validator().slug("shop1").unwrap())
+    let loader = Arc::new(Counting {
+        loads: AtomicUsize::new(0),
+        gate: Semaphore::new(0),
+        behaviour,
+    });
+    (
+        Arc::clone(&loader),
+        TenantCache::with_loader(Loader(loader)),
+        validator().slug("shop1").unwrap(),
+    )
 }
 
 /// Lets every other task of this thread run until it waits for something: with one thread, no sleep is needed.
@@ -80,7 +101,12 @@ async fn everybody_waits() {
 
 #[tokio::test]
 async fn a_thousand_first_requests_are_one_load_whatever_becomes_of_it() {
-    for behaviour in [Behaviour::Find, Behaviour::FindNothing, Behaviour::Fail, Behaviour::Panic] {
+    for behaviour in [
+        Behaviour::Find,
+        Behaviour::FindNothing,
+        Behaviour::Fail,
+        Behaviour::Panic,
+    ] {
         let (loader, cache, shop) = counting(behaviour);
         let requests: Vec<_> = (0..1_000)
             .map(|_| {
@@ -134,8 +160,12 @@ async fn an_invalidation_wins_over_a_load_that_is_under_way() {
             async move { cache.get_or_fetch(&shop).await }
         });
         everybody_waits().await;
-    assert_eq!(loader.loads.load(Ordering::SeqCst), 1);
-        if all { cache.invalidate_all() } else { cache.invalidate(&shop).await }
+        assert_eq!(loader.loads.load(Ordering::SeqCst), 1);
+        if all {
+            cache.invalidate_all()
+        } else {
+            cache.invalidate(&shop).await
+        }
         loader.gate.add_permits(10);
         // Load 0 began before the invalidation: what it found is given to nobody.
         assert_eq!(early.await.unwrap().unwrap().version, 1);
@@ -155,11 +185,17 @@ async fn a_failure_is_not_kept_and_an_absence_is_until_it_is_invalidated() {
     let (loader, cache, shop) = counting(Behaviour::FindNothing);
     loader.gate.add_permits(10);
     for _ in 0..3 {
-        assert_eq!(cache.get_or_fetch(&shop).await.unwrap_err(), TenantError::NotFound);
+        assert_eq!(
+            cache.get_or_fetch(&shop).await.unwrap_err(),
+            TenantError::NotFound
+        );
     }
     assert_eq!(loader.loads.load(Ordering::SeqCst), 1);
     cache.invalidate(&shop).await;
-    assert_eq!(cache.get_or_fetch(&shop).await.unwrap_err(), TenantError::NotFound);
+    assert_eq!(
+        cache.get_or_fetch(&shop).await.unwrap_err(),
+        TenantError::NotFound
+    );
     assert_eq!(loader.loads.load(Ordering::SeqCst), 2);
 }
 

@@ -80,8 +80,20 @@ pub struct Ctx {
 impl Ctx {
     /// A context of this process itself: a worker, a command.
     #[must_use]
-    pub fn system(services: Arc<Services>, tenant: Arc<Tenant>, name: &'static str, deadline: Deadline) -> Self {
-        Self { services, tenant, actor: Actor::System(name), deadline, traceparent: None, idempotency: None }
+    pub fn system(
+        services: Arc<Services>,
+        tenant: Arc<Tenant>,
+        name: &'static str,
+        deadline: Deadline,
+    ) -> Self {
+        Self {
+            services,
+            tenant,
+            actor: Actor::System(name),
+            deadline,
+            traceparent: None,
+            idempotency: None,
+        }
     }
 
     /// Refuses what the policy does not allow to this actor.
@@ -109,7 +121,11 @@ impl Ctx {
     /// # Errors
     /// When the database is away.
     pub async fn read(&self) -> Result<TenantTx, RichError> {
-        Ok(self.services.store.read(self.tenant.handle(), self.deadline).await?)
+        Ok(self
+            .services
+            .store
+            .read(self.tenant.handle(), self.deadline)
+            .await?)
     }
 
     /// A transaction that may change the tenant's data, outside any `Idempotency-Key`. Requests use
@@ -118,7 +134,11 @@ impl Ctx {
     /// # Errors
     /// When the database is away.
     pub async fn write(&self) -> Result<TenantTx, RichError> {
-        Ok(self.services.store.write(self.tenant.handle(), self.deadline).await?)
+        Ok(self
+            .services
+            .store
+            .write(self.tenant.handle(), self.deadline)
+            .await?)
     }
 
     /// The event that tells of a change made now by this actor.
@@ -151,7 +171,11 @@ impl PlatformCtx {
     /// A context of this process itself.
     #[must_use]
     pub fn system(services: Arc<Services>, name: &'static str, deadline: Deadline) -> Self {
-        Self { services, actor: Actor::System(name), deadline }
+        Self {
+            services,
+            actor: Actor::System(name),
+            deadline,
+        }
     }
 
     pub(crate) fn authorize(&self, action: Action) -> Result<(), RichError> {

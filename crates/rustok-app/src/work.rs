@@ -30,6 +30,10 @@ pub struct Reply {
 }
 
 /// How a unit of work starts.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is matched where it is made; a box would only be an allocation"
+)]
 pub enum Begun {
     /// It has to be done.
     Fresh(Work),
@@ -50,14 +54,28 @@ struct Claim {
 impl InFlight {
     fn claim(&self, tenant: TenantId, scope: &IdempotencyScope) -> Result<Claim, RichError> {
         let scope = (tenant, scope.clone());
-        let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.clone());
-        if free { Ok(Claim { set: Arc::clone(&self.0), scope }) } else { Err(still_running()) }
+        let free = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(scope.clone());
+        if free {
+            Ok(Claim {
+                set: Arc::clone(&self.0),
+                scope,
+            })
+        } else {
+            Err(still_running())
+        }
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.set.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.scope);
+        self.set
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.scope);
     }
 }
 
@@ -85,7 +103,11 @@ impl Ctx {
     pub async fn begin(&self) -> Result<Begun, RichError> {
         let now = self.now();
         let Some(request) = &self.idempotency else {
-            return Ok(Begun::Fresh(Work { tx: self.write().await?, idempotency: None, now }));
+            return Ok(Begun::Fresh(Work {
+                tx: self.write().await?,
+                idempotency: None,
+                now,
+            }));
         };
         let claim = self.services.in_flight.claim(self.tenant.id, &request.scope)?;
         let mut tx = self.write().await?;
@@ -93,13 +115,22 @@ impl Ctx {
         let lock_key = lock_key(self.tenant.id, &request.scope);
         let kept = idempotency::claim(&mut tx, &request.scope, lock_key, not_before).await?;
         match kept.ok_or_else(still_running)? {
-            None => Ok(Begun::Fresh(Work { tx, idempotency: Some((request.clone(), claim)), now })),
-            Some(record) if record.body_hash == request.body_hash => {
-                Ok(Begun::Replay(Reply { stored: record.reply, replayed: true }))
-            }
-            Some(_) => Err(RichError::new(ErrorKind::Validation, "idempotency key with another body")
-                .with_code("idempotency_key_reused")
-                .with_public("This Idempotency-Key was used for a request with another body. Take a new key.")),
+            None => Ok(Begun::Fresh(Work {
+                tx,
+                idempotency: Some((request.clone(), claim)),
+                now,
+            })),
+            Some(record) if record.body_hash == request.body_hash => Ok(Begun::Replay(Reply {
+                stored: record.reply,
+                replayed: true,
+            })),
+            Some(_) => Err(
+                RichError::new(ErrorKind::Validation, "idempotency key with another body")
+                    .with_code("idempotency_key_reused")
+                    .with_public(
+                        "This Idempotency-Key was used for a request with another body. Take a new key.",
+                    ),
+            ),
         }
     }
 }
@@ -124,10 +155,14 @@ impl Work {
     /// Those of the database; nothing was changed then (after a time-out that is not known).
     pub async fn finish(mut self, reply: StoredReply) -> Result<Reply, RichError> {
         if let Some((request, _)) = &self.idempotency {
-            idempotency::insert_record(&mut self.tx, &request.scope, &request.body_hash, &reply, self.now).await?;
+            idempotency::insert_record(&mut self.tx, &request.scope, &request.body_hash, &reply, self.now)
+                .await?;
         }
         self.tx.commit().await?;
-        Ok(Reply { stored: reply, replayed: false })
+        Ok(Reply {
+            stored: reply,
+            replayed: false,
+        })
     }
 }
 
@@ -137,7 +172,11 @@ mod tests {
     use uuid::Uuid;
 
     fn scope(actor: &str, route: &str, key: &str) -> IdempotencyScope {
-        IdempotencyScope { actor: actor.to_owned(), route: route.to_owned(), key: key.to_owned() }
+        IdempotencyScope {
+            actor: actor.to_owned(),
+            route: route.to_owned(),
+            key: key.to_owned(),
+        }
     }
 
     #[test]
@@ -147,7 +186,11 @@ mod tests {
         let claim = in_flight.claim(tenant, &scope("a", "r", "k")).unwrap();
         assert!(in_flight.claim(tenant, &scope("a", "r", "k")).is_err());
         assert!(in_flight.claim(tenant, &scope("a", "r", "other")).is_ok());
-        assert!(in_flight.claim(TenantId::from_uuid(Uuid::from_u128(2)), &scope("a", "r", "k")).is_ok());
+        assert!(
+            in_flight
+                .claim(TenantId::from_uuid(Uuid::from_u128(2)), &scope("a", "r", "k"))
+                .is_ok()
+        );
         drop(claim);
         assert!(in_flight.claim(tenant, &scope("a", "r", "k")).is_ok());
     }
@@ -155,6 +198,9 @@ mod tests {
     #[test]
     fn lock_keys_do_not_mix_parts() {
         let tenant = TenantId::from_uuid(Uuid::nil());
-        assert_ne!(lock_key(tenant, &scope("ab", "c", "k")), lock_key(tenant, &scope("a", "bc", "k")));
+        assert_ne!(
+            lock_key(tenant, &scope("ab", "c", "k")),
+            lock_key(tenant, &scope("a", "bc", "k"))
+        );
     }
 }

@@ -21,7 +21,10 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that may read the ambient clock")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that may read the ambient clock"
+        )]
         let now = Timestamp::now();
         from_micros(now.as_microsecond())
     }
@@ -46,7 +49,9 @@ impl ManualClock {
     /// A clock that shows `start`, cut to whole microseconds.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self { micros: AtomicI64::new(start.as_microsecond()) }
+        Self {
+            micros: AtomicI64::new(start.as_microsecond()),
+        }
     }
 
     /// Moves the clock forward; stops at the largest time there is.
@@ -54,7 +59,9 @@ impl ManualClock {
         let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         let _ = self
             .micros
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, |now| Some(now.saturating_add(by)));
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
+                Some(now.saturating_add(by))
+            });
     }
 
     /// Sets the clock, also backwards.
@@ -70,7 +77,11 @@ impl Clock for ManualClock {
 }
 
 fn from_micros(micros: i64) -> Timestamp {
-    Timestamp::from_microsecond(micros).unwrap_or(if micros < 0 { Timestamp::MIN } else { Timestamp::MAX })
+    Timestamp::from_microsecond(micros).unwrap_or(if micros < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
 }
 
 #[cfg(test)]

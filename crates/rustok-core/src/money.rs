@@ -46,8 +46,13 @@ impl Currency {
     /// [`MoneyError::UnknownCurrency`].
     pub fn parse(code: &str) -> Result<Self, MoneyError> {
         let iso = iso_currency::Currency::from_code(code);
-        iso.and_then(|iso| Some(Self { iso, exponent: u32::from(iso.exponent()?) }))
-            .ok_or_else(|| MoneyError::UnknownCurrency(code.chars().take(16).collect()))
+        iso.and_then(|iso| {
+            Some(Self {
+                iso,
+                exponent: u32::from(iso.exponent()?),
+            })
+        })
+        .ok_or_else(|| MoneyError::UnknownCurrency(code.chars().take(16).collect()))
     }
 
     /// The code, for example `USD`.
@@ -109,7 +114,10 @@ impl Money {
     pub fn from_decimal(amount: Decimal, currency: Currency) -> Result<Self, MoneyError> {
         let amount = amount.normalize();
         if amount.scale() > currency.exponent {
-            return Err(MoneyError::TooManyDecimals { currency: currency.code(), allowed: currency.exponent });
+            return Err(MoneyError::TooManyDecimals {
+                currency: currency.code(),
+                allowed: currency.exponent,
+            });
         }
         let factor = Decimal::from(10_i64.pow(currency.exponent));
         let minor = amount.checked_mul(factor).ok_or(MoneyError::OutOfRange)?;
@@ -129,9 +137,10 @@ impl Money {
             return Err(MoneyError::NotANumber);
         }
         let amount = Decimal::from_str_exact(text).map_err(|error| match error {
-            rust_decimal::Error::Underflow => {
-                MoneyError::TooManyDecimals { currency: currency.code(), allowed: currency.exponent }
-            }
+            rust_decimal::Error::Underflow => MoneyError::TooManyDecimals {
+                currency: currency.code(),
+                allowed: currency.exponent,
+            },
             _ => MoneyError::OutOfRange,
         })?;
         Self::from_decimal(amount, currency)
@@ -161,9 +170,15 @@ impl Money {
     /// [`MoneyError::CurrencyMismatch`] and [`MoneyError::OutOfRange`].
     pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
         if self.currency != other.currency {
-            return Err(MoneyError::CurrencyMismatch(self.currency.code(), other.currency.code()));
+            return Err(MoneyError::CurrencyMismatch(
+                self.currency.code(),
+                other.currency.code(),
+            ));
         }
-        let minor = self.minor.checked_add(other.minor).ok_or(MoneyError::OutOfRange)?;
+        let minor = self
+            .minor
+            .checked_add(other.minor)
+            .ok_or(MoneyError::OutOfRange)?;
         Ok(Self { minor, ..self })
     }
 
@@ -217,7 +232,10 @@ mod tests {
 
     #[test]
     fn currencies_have_their_decimals() {
-        assert_eq!((of("USD").exponent(), of("JPY").exponent(), of("KWD").exponent()), (2, 0, 3));
+        assert_eq!(
+            (of("USD").exponent(), of("JPY").exponent(), of("KWD").exponent()),
+            (2, 0, 3)
+        );
         for bad in ["usd", "XXX", "XAU", "", "US", "€", "USDT"] {
             assert!(Currency::parse(bad).is_err(), "{bad}");
         }
@@ -230,20 +248,37 @@ mod tests {
         assert_eq!(Money::parse("-0.5", of("USD")).unwrap().minor(), -50);
         assert_eq!(
             Money::parse("0.5", of("JPY")),
-            Err(MoneyError::TooManyDecimals { currency: "JPY", allowed: 0 })
+            Err(MoneyError::TooManyDecimals {
+                currency: "JPY",
+                allowed: 0
+            })
         );
-        for bad in ["", ".", "1.", ".5", "1e3", "NaN", "+1", "1_000", "1,5", " 1", "0x1", "--1", "1.2.3"] {
+        for bad in [
+            "", ".", "1.", ".5", "1e3", "NaN", "+1", "1_000", "1,5", " 1", "0x1", "--1", "1.2.3",
+        ] {
             assert_eq!(Money::parse(bad, of("USD")), Err(MoneyError::NotANumber), "{bad}");
         }
-        assert_eq!(Money::parse("92233720368547758.08", of("USD")), Err(MoneyError::OutOfRange));
-        assert_eq!(Money::parse(&"9".repeat(60), of("USD")), Err(MoneyError::OutOfRange));
-        assert_eq!(Money::parse("92233720368547758.07", of("USD")).unwrap().minor(), i64::MAX);
+        assert_eq!(
+            Money::parse("92233720368547758.08", of("USD")),
+            Err(MoneyError::OutOfRange)
+        );
+        assert_eq!(
+            Money::parse(&"9".repeat(60), of("USD")),
+            Err(MoneyError::OutOfRange)
+        );
+        assert_eq!(
+            Money::parse("92233720368547758.07", of("USD")).unwrap().minor(),
+            i64::MAX
+        );
     }
 
     #[test]
     fn sums_do_not_wrap_or_mix() {
         let max = Money::from_minor(i64::MAX, of("USD"));
-        assert_eq!(max.checked_add(Money::from_minor(1, of("USD"))), Err(MoneyError::OutOfRange));
+        assert_eq!(
+            max.checked_add(Money::from_minor(1, of("USD"))),
+            Err(MoneyError::OutOfRange)
+        );
         assert_eq!(max.checked_mul(2), Err(MoneyError::OutOfRange));
         assert!(max.checked_add(Money::from_minor(0, of("EUR"))).is_err());
     }

@@ -16,7 +16,11 @@ impl Limit {
     /// # Errors
     /// [`PageError::Limit`] outside 1 to 100.
     pub fn new(limit: i64) -> Result<Self, PageError> {
-        u8::try_from(limit).ok().filter(|n| (1..=Self::MAX).contains(n)).map(Self).ok_or(PageError::Limit)
+        u8::try_from(limit)
+            .ok()
+            .filter(|n| (1..=Self::MAX).contains(n))
+            .map(Self)
+            .ok_or(PageError::Limit)
     }
 
     /// The number.
@@ -100,15 +104,23 @@ impl<T> Page<T> {
     pub fn cut<K: Serialize>(mut rows: Vec<T>, limit: Limit, key: impl FnOnce(&T) -> K) -> Self {
         let more = rows.len() > limit.get();
         rows.truncate(limit.get());
-        let next_cursor =
-            rows.last().filter(|_| more).map(|last| Cursor::encode(&key(last)).into_string());
-        Self { items: rows, next_cursor }
+        let next_cursor = rows
+            .last()
+            .filter(|_| more)
+            .map(|last| Cursor::encode(&key(last)).into_string());
+        Self {
+            items: rows,
+            next_cursor,
+        }
     }
 
     /// The same page with every item turned into something else.
     #[must_use]
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(f).collect(), next_cursor: self.next_cursor }
+        Page {
+            items: self.items.into_iter().map(f).collect(),
+            next_cursor: self.next_cursor,
+        }
     }
 }
 

@@ -24,7 +24,14 @@ pub async fn upsert_customer(
     // The update changes nothing: without it the row of somebody who was first would not be answered.
     let sql = "INSERT INTO customers (tenant_id, id, email, created_at) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (tenant_id, email) DO UPDATE SET email = excluded.email RETURNING id";
-    let found =
-        tx.db.fetch_optional(CUSTOMERS, sql, params![tx.tenant, id, email.as_str(), now], |row| row.get("id")).await?;
+    let found = tx
+        .db
+        .fetch_optional(
+            CUSTOMERS,
+            sql,
+            params![tx.tenant, id, email.as_str(), now],
+            |row| row.get("id"),
+        )
+        .await?;
     found.ok_or_else(|| StoreError::inconsistent(CUSTOMERS, "id", "an upsert answered no row"))
 }

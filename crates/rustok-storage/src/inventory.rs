@@ -153,7 +153,9 @@ pub async fn set_level(
         Some(before) => Some(before),
         None => start_counting(tx, variant, movement.at).await?,
     };
-    let allow_backorder = level.allow_backorder.or(before.map(|before| before.allow_backorder));
+    let allow_backorder = level
+        .allow_backorder
+        .or(before.map(|before| before.allow_backorder));
     let after = StockLevel {
         available: level.available,
         allow_backorder: allow_backorder.unwrap_or(false),
@@ -169,7 +171,13 @@ pub async fn set_level(
         LEVELS,
         "UPDATE stock_levels SET available = $3, allow_backorder = $4, updated_at = $5 \
          WHERE tenant_id = $1 AND variant_id = $2",
-        params![tx.tenant, variant, after.available, after.allow_backorder, movement.at],
+        params![
+            tx.tenant,
+            variant,
+            after.available,
+            after.allow_backorder,
+            movement.at
+        ],
     );
     let statements = [
         update,
@@ -188,8 +196,15 @@ async fn start_counting(
 ) -> Result<Option<StockLevel>, StoreError> {
     let sql = "INSERT INTO stock_levels (tenant_id, variant_id, available, allow_backorder, updated_at) \
                VALUES ($1, $2, 0, $3, $4) ON CONFLICT (tenant_id, variant_id) DO NOTHING";
-    let inserted = tx.db.execute(LEVELS, sql, params![tx.tenant, variant, false, now]).await?;
-    if inserted == 0 { lock_level(tx, variant).await } else { Ok(None) }
+    let inserted = tx
+        .db
+        .execute(LEVELS, sql, params![tx.tenant, variant, false, now])
+        .await?;
+    if inserted == 0 {
+        lock_level(tx, variant).await
+    } else {
+        Ok(None)
+    }
 }
 
 /// Stops counting a variant. The ledger gets a line that takes the level to zero, so that it still adds up when

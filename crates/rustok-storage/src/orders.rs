@@ -41,7 +41,11 @@ pub async fn find_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<StoredO
     let rows = tx.db.fetch(ORDERS, &sql, params, |row| {
         let line = row::line(row)?;
         // The head stands in every row and is read from the first one.
-        let head = if line.as_ref().is_none_or(|(position, _)| *position == 0) { Some(row::head(row)?) } else { None };
+        let head = if line.as_ref().is_none_or(|(position, _)| *position == 0) {
+            Some(row::head(row)?)
+        } else {
+            None
+        };
         Ok((head, line))
     });
     let mut order = None;
@@ -55,3 +59,6 @@ pub async fn find_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<StoredO
         order
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,11 @@ pub(crate) fn insert_event(tenant: TenantId, event: &Event) -> Statement<'static
 /// # Errors
 /// Those of the database.
 pub async fn claim_events(tx: &mut PlatformTx, limit: i64) -> Result<Vec<Event>, StoreError> {
-    let lock = if tx.db.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
+    let lock = if tx.db.is_postgres() {
+        "FOR UPDATE SKIP LOCKED"
+    } else {
+        ""
+    };
     let sql = format!(
         "SELECT tenant_id, id, topic, subject_id, payload, traceparent, occurred_at FROM outbox \
          WHERE delivered_at IS NULL ORDER BY occurred_at LIMIT $1 {lock}"
@@ -75,7 +79,13 @@ pub async fn mark_delivered(
 /// # Errors
 /// Those of the database.
 pub async fn delete_delivered_before(tx: &mut PlatformTx, before: Timestamp) -> Result<u64, StoreError> {
-    tx.db.execute(OUTBOX, "DELETE FROM outbox WHERE delivered_at < $1", params![before]).await
+    tx.db
+        .execute(
+            OUTBOX,
+            "DELETE FROM outbox WHERE delivered_at < $1",
+            params![before],
+        )
+        .await
 }
 
 /// The write that plans work, in the transaction that makes it necessary.
@@ -83,7 +93,13 @@ pub(crate) fn insert_job(tenant: TenantId, job: &Job) -> Statement<'static> {
     Statement::one(
         DUE_WORK,
         "INSERT INTO due_work (tenant_id, id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4, $5)",
-        &[tenant.into(), job.id.into(), job.kind.as_str().into(), job.subject_id.into(), job.due_at.into()],
+        &[
+            tenant.into(),
+            job.id.into(),
+            job.kind.as_str().into(),
+            job.subject_id.into(),
+            job.due_at.into(),
+        ],
     )
 }
 
@@ -114,6 +130,9 @@ pub async fn list_due(tx: &mut PlatformTx, now: Timestamp, limit: i64) -> Result
 /// Those of the database.
 pub async fn delete_job(tx: &mut TenantTx, kind: JobKind, subject: Uuid) -> Result<bool, StoreError> {
     let sql = "DELETE FROM due_work WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3";
-    let deleted = tx.db.execute(DUE_WORK, sql, params![tx.tenant, kind.as_str(), subject]).await?;
+    let deleted = tx
+        .db
+        .execute(DUE_WORK, sql, params![tx.tenant, kind.as_str(), subject])
+        .await?;
     Ok(deleted > 0)
 }

@@ -96,7 +96,10 @@ pub async fn find_product(tx: &mut TenantTx, id: ProductId) -> Result<Option<Pro
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_product_of_variant(tx: &mut TenantTx, id: VariantId) -> Result<Option<Product>, StoreError> {
+pub async fn find_product_of_variant(
+    tx: &mut TenantTx,
+    id: VariantId,
+) -> Result<Option<Product>, StoreError> {
     let condition = "p.id = (SELECT product_id FROM variants v \
                      WHERE v.tenant_id = $1 AND v.id = $2 AND v.deleted_at IS NULL)";
     find(tx, condition, id.into()).await
@@ -114,7 +117,10 @@ async fn find(tx: &mut TenantTx, condition: &str, value: Value<'_>) -> Result<Op
     let sql = format!(
         "SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND {condition} AND p.deleted_at IS NULL"
     );
-    let mut found = tx.db.fetch(PRODUCTS, &sql, &[tx.tenant.into(), value], decode).await?;
+    let mut found = tx
+        .db
+        .fetch(PRODUCTS, &sql, &[tx.tenant.into(), value], decode)
+        .await?;
     add_variants(tx, &mut found).await?;
     Ok(found.pop())
 }
@@ -156,7 +162,11 @@ fn list_statement(
             sql.push_str(&format!(" {before} ${}{behind}", values.len()));
         }
     };
-    add("AND p.status =", filter.status.map(|status| status.as_str().into()), "");
+    add(
+        "AND p.status =",
+        filter.status.map(|status| status.as_str().into()),
+        "",
+    );
     add("AND p.vendor =", filter.vendor.clone().map(Value::from), "");
     add("AND p.updated_at >=", filter.updated_after.map(Value::from), "");
     add("AND p.updated_at <", filter.updated_before.map(Value::from), "");
@@ -213,7 +223,8 @@ fn decode_price(row: &Row<'_>) -> Result<Option<Price>, StoreError> {
     let Some(code) = row.get::<Option<String>>("currency")? else {
         return Ok(None);
     };
-    let currency = Currency::parse(&code).map_err(|error| row.inconsistent("currency", &error.to_string()))?;
+    let currency =
+        Currency::parse(&code).map_err(|error| row.inconsistent("currency", &error.to_string()))?;
     Ok(Some(Price {
         amount: Money::from_minor(row.get("amount_minor")?, currency),
         compare_at: row

@@ -65,12 +65,18 @@ pub async fn read_shelf(
     for (column, mut values) in [("v.id", ids), ("v.sku", skus)] {
         if !values.is_empty() {
             pad(&mut values);
-            wanted.push(format!("{column} IN ({})", placeholders(params.len() + 1, values.len())));
+            wanted.push(format!(
+                "{column} IN ({})",
+                placeholders(params.len() + 1, values.len())
+            ));
             params.extend(values);
         }
     }
     if wanted.is_empty() {
-        return Ok(Shelf { variants: Vec::new(), customer: None });
+        return Ok(Shelf {
+            variants: Vec::new(),
+            customer: None,
+        });
     }
     let sql = format!(
         "SELECT v.id, v.product_id, p.title, v.title AS variant_title, v.sku, r.amount_minor, s.available, \
@@ -82,9 +88,17 @@ pub async fn read_shelf(
          WHERE v.tenant_id = $1 AND ({}) AND v.deleted_at IS NULL AND p.deleted_at IS NULL AND p.status = 'active'",
         wanted.join(" OR ")
     );
-    let rows = tx.db.fetch(VARIANTS, &sql, &params, |row| Ok((sellable(row)?, row.get("customer_id")?))).await?;
+    let rows = tx
+        .db
+        .fetch(VARIANTS, &sql, &params, |row| {
+            Ok((sellable(row)?, row.get("customer_id")?))
+        })
+        .await?;
     let customer = rows.first().and_then(|(_, customer)| *customer);
-    Ok(Shelf { variants: rows.into_iter().map(|(variant, _)| variant).collect(), customer })
+    Ok(Shelf {
+        variants: rows.into_iter().map(|(variant, _)| variant).collect(),
+        customer,
+    })
 }
 
 fn sellable(row: &Row<'_>) -> Result<Sellable, StoreError> {
@@ -149,7 +163,12 @@ impl<'a> Mover<'a> {
     /// Gives stock back, with its ledger lines. A variant whose stock is not counted any more gets neither: the time
     /// tells that the level is the one that was just written.
     pub(crate) fn give_back(self, movements: &'a [Movement]) -> impl Iterator<Item = Statement<'a>> {
-        let any = |table, sql, params: Vec<Value<'a>>| Statement { table, sql, params, expect: Expect::Any };
+        let any = |table, sql, params: Vec<Value<'a>>| Statement {
+            table,
+            sql,
+            params,
+            expect: Expect::Any,
+        };
         movements.iter().flat_map(move |movement| {
             [
                 any(
@@ -171,8 +190,15 @@ impl<'a> Mover<'a> {
     }
 
     fn level(self, movement: Movement) -> [Value<'a>; 4] {
-        let StockMove { variant_id, quantity, .. } = movement.stock;
-        [self.tenant.into(), variant_id.into(), quantity.into(), self.now.into()]
+        let StockMove {
+            variant_id, quantity, ..
+        } = movement.stock;
+        [
+            self.tenant.into(),
+            variant_id.into(),
+            quantity.into(),
+            self.now.into(),
+        ]
     }
 
     fn ledger_line(self, movement: Movement, delta: i64) -> [Value<'a>; 7] {

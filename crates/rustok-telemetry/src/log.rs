@@ -31,11 +31,20 @@ impl LogFormat {
 /// # Errors
 /// What is wrong with the filter.
 pub fn init_log(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::builder().parse(filter).map_err(|error| error.to_string())?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::builder()
+        .parse(filter)
+        .map_err(|error| error.to_string())?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // Only a second call fails, and then there is a log already.
     let _ = match format {
-        LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init(),
         LogFormat::Text => lines.try_init(),
     };
     Ok(())

@@ -6,11 +6,22 @@ use std::fmt::Write as _;
 pub fn write_gauge(out: &mut String, name: &str, help: &str, labels: &[(&str, &str)], value: i64) {
     let labels = labels
         .iter()
-        .map(|(key, value)| format!("{key}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")))
+        .map(|(key, value)| {
+            format!(
+                "{key}=\"{}\"",
+                value
+                    .replace('\\', "\\\\")
+                    .replace('"', "\\\"")
+                    .replace('\n', "\\n")
+            )
+        })
         .collect::<Vec<_>>()
         .join(",");
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name}{{{labels}}} {value}");
+    let _ = writeln!(
+        out,
+        "# HELP {name} {help}\n# TYPE {name} gauge\n{name}{{{labels}}} {value}"
+    );
 }
 
 #[cfg(test)]

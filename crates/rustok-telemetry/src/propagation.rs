@@ -25,10 +25,18 @@ impl TraceContext {
     /// is malformed: a bad header never fails a request.
     #[must_use]
     pub fn continued_or_new(traceparent: Option<&str>) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "trace ids are the one thing that no test needs to foretell")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "trace ids are the one thing that no test needs to foretell"
+        )]
         let mut rng = rand::rng();
-        let trace_id = traceparent.and_then(trace_id_of).unwrap_or_else(|| rng.random_range(1..=u128::MAX));
-        Self { trace_id: TraceId(trace_id), span_id: rng.random_range(1..=u64::MAX) }
+        let trace_id = traceparent
+            .and_then(trace_id_of)
+            .unwrap_or_else(|| rng.random_range(1..=u128::MAX));
+        Self {
+            trace_id: TraceId(trace_id),
+            span_id: rng.random_range(1..=u64::MAX),
+        }
     }
 
     /// The trace.
@@ -47,13 +55,16 @@ impl fmt::Display for TraceContext {
 fn trace_id_of(traceparent: &str) -> Option<u128> {
     let mut parts = traceparent.split('-');
     let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let hex = |text: &str, len| text.len() == len && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let hex =
+        |text: &str, len| text.len() == len && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let known = hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
     if !known || !hex(trace, 32) || !hex(span, 16) || !hex(flags, 2) {
         return None;
     }
     let span = u64::from_str_radix(span, 16).ok()?;
-    u128::from_str_radix(trace, 16).ok().filter(|trace| *trace != 0 && span != 0)
+    u128::from_str_radix(trace, 16)
+        .ok()
+        .filter(|trace| *trace != 0 && span != 0)
 }
 
 #[cfg(test)]
@@ -73,7 +84,15 @@ mod tests {
         let zero = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
         let upper = "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01";
         let long = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x";
-        for bad in ["", "00", zero, upper, long, "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "é-é-é-é"] {
+        for bad in [
+            "",
+            "00",
+            zero,
+            upper,
+            long,
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "é-é-é-é",
+        ] {
             assert_eq!(trace_id_of(bad), None, "{bad}");
         }
     }

@@ -11,9 +11,8 @@ use serde_json::{Map, Value};
 /// # Errors
 /// `validation_failed` when the result does not have the documented form.
 pub fn apply<T: Serialize + DeserializeOwned>(fields: &T, patch: &MergePatch) -> Result<T, RichError> {
-    let mut document = serde_json::to_value(fields).map_err(|error| {
-        RichError::new(ErrorKind::Internal, "fields that are no JSON").with_source(error)
-    })?;
+    let mut document = serde_json::to_value(fields)
+        .map_err(|error| RichError::new(ErrorKind::Internal, "fields that are no JSON").with_source(error))?;
     merge(&mut document, &patch.0);
     serde_json::from_value(document).map_err(|error| {
         RichError::new(ErrorKind::Validation, "patched fields refused")
@@ -56,12 +55,20 @@ mod tests {
             (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
             (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
             (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
-            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
+            (
+                json!({"a": {"b": "c"}}),
+                json!({"a": {"b": "d", "c": null}}),
+                json!({"a": {"b": "d"}}),
+            ),
             (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
             (json!(["a", "b"]), json!({"a": "b"}), json!({"a": "b"})),
             (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
             (json!([1, 2]), json!({"a": "b", "c": null}), json!({"a": "b"})),
-            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+            (
+                json!({}),
+                json!({"a": {"bb": {"ccc": null}}}),
+                json!({"a": {"bb": {}}}),
+            ),
         ] {
             let mut merged = original.clone();
             let Value::Object(members) = &patch else { continue };

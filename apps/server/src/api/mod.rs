@@ -1,10 +1,10 @@
 //! The HTTP API: endpoints and what they show.
 
 pub mod admin;
-pub mod order;
 pub mod merge_patch;
 pub mod money;
 pub mod node;
+pub mod order;
 pub mod platform;
 pub mod product;
 pub mod store;

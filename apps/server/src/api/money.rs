@@ -4,15 +4,26 @@ use rustok_commerce::price::MoneyInput;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// An amount of money.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+/// An amount of money, as core's `Money` is written; for the document only.
+#[derive(Debug, ToSchema)]
 #[schema(as = Money)]
+pub struct MoneyView {
+    /// Plain decimal text with exactly the decimals of the currency.
+    #[schema(example = "19.99")]
+    pub amount: String,
+    /// ISO 4217 code.
+    #[schema(example = "USD")]
+    pub currency: String,
+}
+
+/// An amount of money in a request.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoneyFields {
     /// Plain decimal text with at most the decimals of the currency; never a number, which would be rounded.
     #[schema(example = "19.99")]
     amount: String,
-    /// ISO 4217 code; the tenant's default currency if missing from a request.
+    /// ISO 4217 code; the tenant's default currency if missing.
     #[schema(example = "USD")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     currency: Option<String>,

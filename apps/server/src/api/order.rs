@@ -24,8 +24,12 @@ pub struct MoneyView {
 impl MoneyView {
     fn new(minor: i64, currency: &str) -> Self {
         // The code was read from a row that is an order; an amount without a currency could not be shown at all.
-        let amount = Currency::parse(currency).map(|currency| Money::from_minor(minor, currency).amount().to_string());
-        Self { amount: amount.unwrap_or_default(), currency: currency.to_owned() }
+        let amount =
+            Currency::parse(currency).map(|currency| Money::from_minor(minor, currency).amount().to_string());
+        Self {
+            amount: amount.unwrap_or_default(),
+            currency: currency.to_owned(),
+        }
     }
 }
 
@@ -144,17 +148,24 @@ impl From<&AnyOrder> for OrderView {
             delivered_at: fulfilment.delivered_at.map(text),
             signature: fulfilment.signature,
         });
-        let cancellation = row.cancel_reason.zip(row.cancelled_at).map(|(reason, at)| CancellationView {
-            reason,
-            cancelled_at: text(at),
-            refund_id: row.refund.map(|refund| refund.refund_id),
-        });
+        let cancellation = row
+            .cancel_reason
+            .zip(row.cancelled_at)
+            .map(|(reason, at)| CancellationView {
+                reason,
+                cancelled_at: text(at),
+                refund_id: row.refund.map(|refund| refund.refund_id),
+            });
         Self {
             id: row.id.as_uuid(),
             status: row.status,
             email: row.email,
             total: MoneyView::new(row.total_minor, &row.currency),
-            lines: row.lines.into_iter().map(|line| OrderLineView::new(line, &row.currency)).collect(),
+            lines: row
+                .lines
+                .into_iter()
+                .map(|line| OrderLineView::new(line, &row.currency))
+                .collect(),
             currency: row.currency,
             payment,
             fulfilment,
@@ -191,7 +202,10 @@ pub struct AdminOrderView {
 
 impl From<&AnyOrder> for AdminOrderView {
     fn from(order: &AnyOrder) -> Self {
-        Self { order: order.into(), allowed_transitions: order.allowed_transitions().collect() }
+        Self {
+            order: order.into(),
+            allowed_transitions: order.allowed_transitions().collect(),
+        }
     }
 }
 
@@ -201,7 +215,12 @@ mod tests {
 
     #[test]
     fn amounts_have_the_digits_of_their_currency() {
-        for (minor, currency, amount) in [(1_990, "USD", "19.90"), (5, "JPY", "5"), (1_500, "KWD", "1.500"), (0, "EUR", "0.00")] {
+        for (minor, currency, amount) in [
+            (1_990, "USD", "19.90"),
+            (5, "JPY", "5"),
+            (1_500, "KWD", "1.500"),
+            (0, "EUR", "0.00"),
+        ] {
             assert_eq!(MoneyView::new(minor, currency).amount, amount);
         }
     }

@@ -6,7 +6,7 @@ mod fields;
 
 pub use fields::{ProductFields, StockFields, VariantPatch};
 
-use super::money::MoneyFields;
+use super::money::MoneyView;
 use rustok_app::catalog::shown_price;
 use rustok_commerce::product::{Image, Product};
 use rustok_commerce::variant::Variant;
@@ -48,10 +48,10 @@ pub struct StoreVariantView<'a> {
     /// One value for each option of the product.
     options: &'a [String],
     /// In the tenant's default currency if it has a price there; `null` means that it cannot be ordered.
-    #[schema(value_type = Option<MoneyFields>)]
+    #[schema(value_type = Option<MoneyView>)]
     price: Option<Money>,
     /// The price that is shown struck through.
-    #[schema(value_type = Option<MoneyFields>)]
+    #[schema(value_type = Option<MoneyView>)]
     compare_at_price: Option<Money>,
     /// Pieces left; `null` means that they are not counted.
     available: Option<i64>,
@@ -110,7 +110,9 @@ impl<'a> StoreProductView<'a> {
             tags: &product.tags,
             options: options(product),
             images: product.images.iter().map(image).collect(),
-            variants: variants.map(|variant| StoreVariantView::new(variant, currency)).collect(),
+            variants: variants
+                .map(|variant| StoreVariantView::new(variant, currency))
+                .collect(),
             version: product.version,
         }
     }
@@ -147,7 +149,11 @@ impl<'a> StoreProductPage<'a> {
     #[must_use]
     pub fn new(page: &'a Page<Product>, currency: Currency) -> Self {
         Self {
-            items: page.items.iter().map(|product| StoreProductView::new(product, currency)).collect(),
+            items: page
+                .items
+                .iter()
+                .map(|product| StoreProductView::new(product, currency))
+                .collect(),
             next_cursor: page.next_cursor.as_deref(),
         }
     }
@@ -181,9 +187,9 @@ impl<'a> VariantView<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Price)]
 pub struct PriceView {
-    #[schema(value_type = MoneyFields)]
+    #[schema(value_type = MoneyView)]
     price: Money,
-    #[schema(value_type = Option<MoneyFields>)]
+    #[schema(value_type = Option<MoneyView>)]
     compare_at_price: Option<Money>,
 }
 
@@ -258,7 +264,11 @@ impl<'a> ProductView<'a> {
             tags: &product.tags,
             options: options(product),
             images: product.images.iter().map(image).collect(),
-            variants: product.variants.iter().map(|variant| VariantView::new(variant, currency)).collect(),
+            variants: product
+                .variants
+                .iter()
+                .map(|variant| VariantView::new(variant, currency))
+                .collect(),
             created_at: product.created_at.to_string(),
             updated_at: product.updated_at.to_string(),
             version: product.version,
@@ -279,7 +289,11 @@ impl<'a> ProductPage<'a> {
     #[must_use]
     pub fn new(page: &'a Page<Product>, currency: Currency) -> Self {
         Self {
-            items: page.items.iter().map(|product| ProductView::new(product, currency)).collect(),
+            items: page
+                .items
+                .iter()
+                .map(|product| ProductView::new(product, currency))
+                .collect(),
             next_cursor: page.next_cursor.as_deref(),
         }
     }

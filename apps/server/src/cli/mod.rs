@@ -79,7 +79,10 @@ pub fn run() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<(), Failure> {
     let flags = cli.flags;
-    match cli.command.unwrap_or_else(|| Command::Serve(serve::Options::default())) {
+    match cli
+        .command
+        .unwrap_or_else(|| Command::Serve(serve::Options::default()))
+    {
         Command::Serve(options) => serve::run(&flags, options).await,
         Command::Migrate(format) => migrate(&flags, format).await,
         Command::Tenant(command) => tenant::run(&flags, command).await,
@@ -98,7 +101,10 @@ async fn migrate(flags: &Flags, format: output::Format) -> Result<(), Failure> {
         schema: i64,
     }
     let store = Store::open(load(flags)?.store()?, Opener::Server).await?;
-    let migrated = Migrated { database: store.system(), schema: rustok_storage::latest_schema() };
+    let migrated = Migrated {
+        database: store.system(),
+        schema: rustok_storage::latest_schema(),
+    };
     format.print(&migrated, |m| format!("{} has schema {}", m.database, m.schema))
 }
 
@@ -122,10 +128,16 @@ async fn services(flags: &Flags) -> Result<Arc<Services>, Failure> {
 
 async fn services_with(config: &Config) -> Result<Arc<Services>, Failure> {
     let store = Store::open(config.store()?, Opener::Command).await?;
-    let validator = config.validator().map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
+    let validator = config
+        .validator()
+        .map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
     Ok(Arc::new(Services::new(store, Arc::new(SystemClock), validator)))
 }
 
 fn platform(services: &Arc<Services>) -> PlatformCtx {
-    PlatformCtx::system(Arc::clone(services), "command-line", Deadline::after(COMMAND_LIMIT))
+    PlatformCtx::system(
+        Arc::clone(services),
+        "command-line",
+        Deadline::after(COMMAND_LIMIT),
+    )
 }

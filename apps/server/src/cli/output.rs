@@ -16,12 +16,18 @@ pub(super) struct Failure {
 impl Failure {
     /// It was asked well, but it did not work: exit code 1.
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 1 }
+        Self {
+            message: message.into(),
+            code: 1,
+        }
     }
 
     /// It was asked wrongly: exit code 2.
     pub(super) fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 2 }
+        Self {
+            message: message.into(),
+            code: 2,
+        }
     }
 
     pub(super) fn exit_code(&self) -> ExitCode {
@@ -89,7 +95,11 @@ pub(super) struct Format {
 
 impl Format {
     /// Prints `value` as JSON or as `text` has it.
-    pub(super) fn print<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+    pub(super) fn print<T: Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
         if self.json { json(value) } else { line(text(value)) }
     }
 }

@@ -41,16 +41,24 @@ pub(super) struct Options {
 pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> {
     let config = load_with(flags, &options)?;
     if options.print_config {
-        let printed = config.printed().map_err(|error| Failure::new(error.to_string()))?;
+        let printed = config
+            .printed()
+            .map_err(|error| Failure::new(error.to_string()))?;
         return line(printed.trim_end());
     }
     let store = Store::open(config.store()?, Opener::Server).await?;
-    let validator = config.validator().map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
+    let validator = config
+        .validator()
+        .map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
     let services = Arc::new(Services::new(store, Arc::new(SystemClock), validator));
     let public = bind(config.listen).await?;
     let management = bind(config.management_listen).await?;
     // After binding: a first start that cannot listen must not use up the one time that secrets are shown.
-    let first = if config.is_default_database() && !options.no_demo { demo::create(&services).await? } else { None };
+    let first = if config.is_default_database() && !options.no_demo {
+        demo::create(&services).await?
+    } else {
+        None
+    };
     greet(&config, &services, &public, &management).await?;
     if let Some(first) = first {
         show_once(&first)?;
@@ -59,7 +67,9 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))
 }
 
 async fn greet(
@@ -74,10 +84,16 @@ async fn greet(
     let base = format!("{}:{}", config.base_domain, public.port());
     line(format!("API documentation: http://{base}/api/docs"))?;
     if config.is_default_database() {
-        let localhost = services.validator.host("localhost").map_err(|error| Failure::new(error.to_string()))?;
+        let localhost = services
+            .validator
+            .host("localhost")
+            .map_err(|error| Failure::new(error.to_string()))?;
         let found = tenants::find(&super::platform(services), &localhost).await;
         if found.is_ok_and(|tenant| demo::is_default_shop(&tenant)) {
-            line(format!("demo shop: http://{}.{base}/api/store/v1/products", demo::SLUG))?;
+            line(format!(
+                "demo shop: http://{}.{base}/api/store/v1/products",
+                demo::SLUG
+            ))?;
             line("demo mode: localhost and 127.0.0.1 are the demo shop too")?;
         }
     }
@@ -88,20 +104,39 @@ async fn greet(
 fn show_once(first: &demo::FirstStart) -> Result<(), Failure> {
     line("")?;
     line("These tokens are shown only now:")?;
-    line(format!("  admin token of the demo shop: {}", first.admin.secret.expose()))?;
-    line(format!("  platform token:               {}", first.platform.secret.expose()))
+    line(format!(
+        "  admin token of the demo shop: {}",
+        first.admin.secret.expose()
+    ))?;
+    line(format!(
+        "  platform token:               {}",
+        first.platform.secret.expose()
+    ))
 }
 
-async fn run_until_stopped(state: AppState, public: TcpListener, management: TcpListener) -> Result<(), Failure> {
+async fn run_until_stopped(
+    state: AppState,
+    public: TcpListener,
+    management: TcpListener,
+) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     let management_stop = CancellationToken::new();
     let config = state.config().clone();
     let workers = crate::worker::spawn_all(&state, &stop);
     let management = tokio::spawn({
-        let (router, config, stop) = (router::management(&state), config.clone(), management_stop.clone());
+        let (router, config, stop) = (
+            router::management(&state),
+            config.clone(),
+            management_stop.clone(),
+        );
         async move { serve(management, router, &config, stop.cancelled_owned()).await }
     });
-    let serving = serve(public, router::public(&state), &config, stop.clone().cancelled_owned());
+    let serving = serve(
+        public,
+        router::public(&state),
+        &config,
+        stop.clone().cancelled_owned(),
+    );
     let stopping = async {
         stop_signal().await?;
         tracing::info!("shutting down: finishing what is in flight");
@@ -114,7 +149,13 @@ async fn run_until_stopped(state: AppState, public: TcpListener, management: Tcp
     management_stop.cancel();
     let _ = management.await;
     told?;
-    if finished { Ok(()) } else { Err(Failure::new("some requests were still in flight at the end of the shutdown time")) }
+    if finished {
+        Ok(())
+    } else {
+        Err(Failure::new(
+            "some requests were still in flight at the end of the shutdown time",
+        ))
+    }
 }
 
 async fn stop_signal() -> Result<(), Failure> {

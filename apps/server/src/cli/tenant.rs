@@ -81,7 +81,14 @@ impl From<Tenant> for Shown {
 
 impl Shown {
     fn row(&self) -> String {
-        format!("{}  {:<20}  {:<9}  {}  {}", self.id, self.slug, self.status, self.name, self.hosts.join(", "))
+        format!(
+            "{}  {:<20}  {:<9}  {}  {}",
+            self.id,
+            self.slug,
+            self.status,
+            self.name,
+            self.hosts.join(", ")
+        )
     }
 }
 
@@ -89,11 +96,32 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
     let services = services(flags).await?;
     let ctx = platform(&services);
     match command {
-        Command::Create { slug, name, hosts, currency, locale, format } => {
-            let settings =
-                TenantSettings { default_currency: currency, default_locale: locale, ..TenantSettings::default() };
-            let tenant = tenants::create(&ctx, NewTenantInput { slug, name, hosts, settings }).await?;
-            format.print(&Shown::from(tenant), |t| format!("created tenant {} ({})", t.slug, t.id))
+        Command::Create {
+            slug,
+            name,
+            hosts,
+            currency,
+            locale,
+            format,
+        } => {
+            let settings = TenantSettings {
+                default_currency: currency,
+                default_locale: locale,
+                ..TenantSettings::default()
+            };
+            let tenant = tenants::create(
+                &ctx,
+                NewTenantInput {
+                    slug,
+                    name,
+                    hosts,
+                    settings,
+                },
+            )
+            .await?;
+            format.print(&Shown::from(tenant), |t| {
+                format!("created tenant {} ({})", t.slug, t.id)
+            })
         }
         Command::List { format } => list(&ctx, format).await,
         Command::Suspend(named) => set_status(&ctx, named, TenantStatus::Suspended).await,
@@ -117,7 +145,9 @@ async fn list(ctx: &PlatformCtx, format: Format) -> Result<(), Failure> {
             break;
         }
     }
-    format.print(&all, |all| all.iter().map(Shown::row).collect::<Vec<_>>().join("\n"))
+    format.print(&all, |all| {
+        all.iter().map(Shown::row).collect::<Vec<_>>().join("\n")
+    })
 }
 
 async fn set_status(ctx: &PlatformCtx, named: Named, status: TenantStatus) -> Result<(), Failure> {

@@ -58,7 +58,8 @@ pub(super) struct Scope {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    text.parse().map_err(|_| "is one of: admin, editor, viewer".to_owned())
+    text.parse()
+        .map_err(|_| "is one of: admin, editor, viewer".to_owned())
 }
 
 #[derive(Serialize)]
@@ -86,9 +87,17 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
     let services = services(flags).await?;
     let platform = platform(&services);
     match command {
-        Command::Create { scope, role, name, format } => {
+        Command::Create {
+            scope,
+            role,
+            name,
+            format,
+        } => {
             let issued = create(&platform, &scope, role, &name).await?;
-            let created = Created { id: issued.id.as_uuid(), token: issued.secret.expose() };
+            let created = Created {
+                id: issued.id.as_uuid(),
+                token: issued.secret.expose(),
+            };
             format.print(&created, |created| created.token.clone())
         }
         Command::List { scope, format } => {
@@ -106,17 +115,26 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
                 Some(ctx) => tenants::revoke_token(&ctx, TokenId::from_uuid(id)).await?,
                 None => tenants::revoke_platform_token(&platform, TokenId::from_uuid(id)).await?,
             }
-            format.print(&Revoked { id, revoked: true }, |revoked| format!("revoked token {}", revoked.id))
+            format.print(&Revoked { id, revoked: true }, |revoked| {
+                format!("revoked token {}", revoked.id)
+            })
         }
     }
 }
 
 /// The context of the tenant that the scope names, or nothing for the platform.
 async fn tenant(platform: &PlatformCtx, scope: &Scope) -> Result<Option<Ctx>, Failure> {
-    let Some(typed) = &scope.tenant else { return Ok(None) };
+    let Some(typed) = &scope.tenant else {
+        return Ok(None);
+    };
     let tenant = tenants::find(platform, &identifier(platform, typed)?).await?;
     let services = Arc::clone(&platform.services);
-    Ok(Some(Ctx::system(services, Arc::new(tenant), "command-line", Deadline::after(COMMAND_LIMIT))))
+    Ok(Some(Ctx::system(
+        services,
+        Arc::new(tenant),
+        "command-line",
+        Deadline::after(COMMAND_LIMIT),
+    )))
 }
 
 async fn create(
@@ -128,7 +146,9 @@ async fn create(
     match (tenant(platform, scope).await?, role) {
         (Some(ctx), Some(role)) => Ok(tenants::issue_token(&ctx, name, role).await?),
         (None, None) => Ok(tenants::issue_platform_token(platform, name).await?),
-        _ => Err(Failure::usage("a tenant's token has a role, a platform token has none")),
+        _ => Err(Failure::usage(
+            "a tenant's token has a role, a platform token has none",
+        )),
     }
 }
 
@@ -145,12 +165,15 @@ async fn list(platform: &PlatformCtx, scope: &Scope) -> Result<Vec<Listed>, Fail
             .map(|t| (t.id, t.name, "platform", t.created_at, t.revoked_at))
             .collect(),
     };
-    let shown = |(id, name, role, created, revoked): (TokenId, _, &str, jiff::Timestamp, Option<jiff::Timestamp>)| Listed {
-        id: id.as_uuid(),
-        name,
-        role: role.to_owned(),
-        created_at: created.to_string(),
-        revoked_at: revoked.map(|at| at.to_string()),
-    };
+    let shown =
+        |(id, name, role, created, revoked): (TokenId, _, &str, jiff::Timestamp, Option<jiff::Timestamp>)| {
+            Listed {
+                id: id.as_uuid(),
+                name,
+                role: role.to_owned(),
+                created_at: created.to_string(),
+                revoked_at: revoked.map(|at| at.to_string()),
+            }
+        };
     Ok(listed.into_iter().map(shown).collect())
 }

@@ -89,7 +89,11 @@ struct SampleTranslation {
 pub async fn create(services: &Arc<Services>) -> Result<Option<FirstStart>, RichError> {
     let deadline = Deadline::after(LIMIT);
     let platform = PlatformCtx::system(Arc::clone(services), "sample-data", deadline);
-    if !tenants::list(&platform, None, Limit::default()).await?.items.is_empty() {
+    if !tenants::list(&platform, None, Limit::default())
+        .await?
+        .items
+        .is_empty()
+    {
         return Ok(None);
     }
     let sample: Sample = serde_json::from_str(SAMPLE)
@@ -114,7 +118,10 @@ pub fn is_default_shop(tenant: &Tenant) -> bool {
 }
 
 fn shop() -> NewTenantInput {
-    let settings = TenantSettings { locales: vec!["en".to_owned(), "ru".to_owned()], ..TenantSettings::default() };
+    let settings = TenantSettings {
+        locales: vec!["en".to_owned(), "ru".to_owned()],
+        ..TenantSettings::default()
+    };
     NewTenantInput {
         slug: SLUG.to_owned(),
         name: "Demo Shop".to_owned(),
@@ -125,7 +132,10 @@ fn shop() -> NewTenantInput {
 
 impl From<SampleProduct> for ProductInput {
     fn from(sample: SampleProduct) -> Self {
-        let usd = |amount: String| MoneyInput { amount, currency: "USD".to_owned() };
+        let usd = |amount: String| MoneyInput {
+            amount,
+            currency: "USD".to_owned(),
+        };
         let variant = |sample: SampleVariant| VariantInput {
             sku: Some(sample.sku),
             options: sample.options,
@@ -163,8 +173,17 @@ impl From<SampleTranslation> for TranslationInput {
 
 impl From<&SampleTerm> for TermRef {
     fn from(SampleTerm(taxonomy, name): &SampleTerm) -> Self {
-        let taxonomy = if taxonomy == Taxonomy::Category.as_str() { Taxonomy::Category } else { Taxonomy::Tag };
-        Self { taxonomy, slug: None, name: Some(name.clone()), parent: None }
+        let taxonomy = if taxonomy == Taxonomy::Category.as_str() {
+            Taxonomy::Category
+        } else {
+            Taxonomy::Tag
+        };
+        Self {
+            taxonomy,
+            slug: None,
+            name: Some(name.clone()),
+            parent: None,
+        }
     }
 }
 
@@ -188,7 +207,15 @@ async fn create_node(ctx: &Ctx, node: SampleNode) -> Result<(), RichError> {
         };
         let locale = Locale::parse(&locale)
             .map_err(|error| RichError::new(ErrorKind::Internal, "sample data").with_source(error))?;
-        content::put_translation(ctx, id, locale, text.into(), |_, _| Ok(()), |_, _| reply::no_content()).await?;
+        content::put_translation(
+            ctx,
+            id,
+            locale,
+            text.into(),
+            |_, _| Ok(()),
+            |_, _| reply::no_content(),
+        )
+        .await?;
     }
     if let Some(id) = made.filter(|_| !node.draft) {
         content::publish(ctx, id, None, |_| Ok(()), |_| reply::no_content()).await?;

@@ -78,8 +78,15 @@ where
         {
             ctx.idempotency = idempotency(&parts, &body, ctx)?;
         }
-        let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
-        Ok(Self { ctx, body: parse(&body)? })
+        let body = if body.is_empty() {
+            Bytes::from_static(b"{}")
+        } else {
+            body
+        };
+        Ok(Self {
+            ctx,
+            body: parse(&body)?,
+        })
     }
 }
 
@@ -101,9 +108,17 @@ async fn read_body(body: axum::body::Body, limit: usize) -> Result<Bytes, RichEr
 }
 
 fn check_content_type(headers: &HeaderMap, empty: bool) -> Result<(), RichError> {
-    let essence = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(|value| {
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-    });
+    let essence = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(|value| {
+            value
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase()
+        });
     match essence.as_deref() {
         None if empty => Ok(()),
         Some(essence) if essence == "application/json" || essence.ends_with("+json") => Ok(()),
@@ -114,7 +129,31 @@ fn check_content_type(headers: &HeaderMap, empty: bool) -> Result<(), RichError>
     }
 }
 
+/// Whether a string of the document holds U+0000, which no text column of PostgreSQL can: it is refused at the edge, the
+/// same on both databases. JSON can write it only as an escape (RFC 8259, 7).
+fn holds_nul(body: &[u8]) -> bool {
+    let mut bytes = body.iter().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        if *byte == b'\\' {
+            if body.get(at + 1..at + 6) == Some(b"u0000") {
+                return true;
+            }
+            bytes.next();
+        }
+    }
+    false
+}
+
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RichError> {
+    if holds_nul(body) {
+        return Err(
+            RichError::new(ErrorKind::Validation, "NUL in a body").with_violation(
+                "#",
+                "nul_character",
+                "must not hold the character U+0000",
+            ),
+        );
+    }
     serde_json::from_slice(body).map_err(|error| {
         // What is no JSON at all says so, also when something else is wrong further up.
         let syntax = serde_json::from_slice::<IgnoredAny>(body).err();
@@ -123,7 +162,11 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RichError> {
             Some(syntax) => refused
                 .with_status(400)
                 .with_code("malformed_json")
-                .with_public(format!("The body is not JSON: line {}, column {}.", syntax.line(), syntax.column())),
+                .with_public(format!(
+                    "The body is not JSON: line {}, column {}.",
+                    syntax.line(),
+                    syntax.column()
+                )),
             None => refused
                 .with_public("The body does not have the documented form.")
                 .with_violation("#", "invalid", error.to_string()),
@@ -133,8 +176,13 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RichError> {
 
 fn idempotency(parts: &Parts, body: &[u8], ctx: &Ctx) -> Result<Option<Idempotency>, RichError> {
     let mut values = parts.headers.get_all("idempotency-key").iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let key = value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
     let (Some(key), None) = (key, values.next()) else {
         return Err(RichError::new(ErrorKind::Validation, "idempotency key refused")
             .with_status(400)
@@ -149,4 +197,16 @@ fn idempotency(parts: &Parts, body: &[u8], ctx: &Ctx) -> Result<Option<Idempoten
         },
         body_hash: Sha256::digest(body).into(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_escape_of_nul_is_found_and_an_escaped_backslash_is_not_one() {
+        assert!(holds_nul(br#"{"title":"a\u0000"}"#));
+        assert!(holds_nul(br#"{"title":"\\\u0000"}"#));
+        assert!(!holds_nul(br#"{"title":"\\u0000"}"#));
+    }
 }

@@ -50,13 +50,18 @@ impl FromRequestParts<AppState> for PlatformAccess {
         let secret = bearer(parts)?;
         let deadline = deadline(parts);
         let actor = tenants::authenticate_platform(state.services(), &secret, deadline).await?;
-        Ok(Self(PlatformCtx { services: Arc::clone(state.services()), actor, deadline }))
+        Ok(Self(PlatformCtx {
+            services: Arc::clone(state.services()),
+            actor,
+            deadline,
+        }))
     }
 }
 
 fn context(parts: &Parts, state: &AppState, actor: Actor) -> Result<Ctx, RichError> {
     let tenant = parts.extensions.get::<Arc<Tenant>>();
-    let tenant = tenant.ok_or_else(|| RichError::new(ErrorKind::Internal, "a tenant route without a tenant"))?;
+    let tenant =
+        tenant.ok_or_else(|| RichError::new(ErrorKind::Internal, "a tenant route without a tenant"))?;
     Ok(Ctx {
         services: Arc::clone(state.services()),
         tenant: Arc::clone(tenant),
@@ -68,13 +73,19 @@ fn context(parts: &Parts, state: &AppState, actor: Actor) -> Result<Ctx, RichErr
 }
 
 fn deadline(parts: &Parts) -> Deadline {
-    parts.extensions.get::<Deadline>().copied().unwrap_or(Deadline::never())
+    parts
+        .extensions
+        .get::<Deadline>()
+        .copied()
+        .unwrap_or(Deadline::never())
 }
 
 fn bearer(parts: &Parts) -> Result<TokenSecret, RichError> {
     let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
-        (Some(value), None) => TokenSecret::from_bearer(value.as_bytes()).map_err(|e| AuthError::Malformed(e).into()),
+        (Some(value), None) => {
+            TokenSecret::from_bearer(value.as_bytes()).map_err(|e| AuthError::Malformed(e).into())
+        }
         _ => Err(AuthError::Unauthenticated.into()),
     }
 }

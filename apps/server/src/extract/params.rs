@@ -17,8 +17,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathPar
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
-            Err(rejection) => Err(RichError::new(ErrorKind::NotFound, format!("path refused: {rejection}"))
-                .with_public("There is nothing under this address: a part of it is not an id.")),
+            Err(rejection) => Err(
+                RichError::new(ErrorKind::NotFound, format!("path refused: {rejection}"))
+                    .with_public("There is nothing under this address: a part of it is not an id."),
+            ),
         }
     }
 }
@@ -31,12 +33,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T>
     type Rejection = RichError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, RichError> {
-        Query::<T>::try_from_uri(&parts.uri).map(|Query(value)| Self(value)).map_err(|rejection| {
-            RichError::new(ErrorKind::Validation, "query refused")
-                .with_status(400)
-                .with_code("invalid_query")
-                .with_public(format!("The query is not valid: {}", rejection.body_text()))
-        })
+        Query::<T>::try_from_uri(&parts.uri)
+            .map(|Query(value)| Self(value))
+            .map_err(|rejection| {
+                RichError::new(ErrorKind::Validation, "query refused")
+                    .with_status(400)
+                    .with_code("invalid_query")
+                    .with_public(format!("The query is not valid: {}", rejection.body_text()))
+            })
     }
 }
 
@@ -44,13 +48,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T>
 ///
 /// # Errors
 /// `validation_failed` naming the parameter.
-pub fn page<K: DeserializeOwned>(limit: Option<i64>, after: Option<&str>) -> Result<(Limit, Option<K>), RichError> {
+pub fn page<K: DeserializeOwned>(
+    limit: Option<i64>,
+    after: Option<&str>,
+) -> Result<(Limit, Option<K>), RichError> {
     let refused = |name: &'static str, error: PageError| {
-        RichError::new(ErrorKind::Validation, "page refused")
-            .with_violation(format!("?{name}"), "invalid", error.to_string())
+        RichError::new(ErrorKind::Validation, "page refused").with_violation(
+            format!("?{name}"),
+            "invalid",
+            error.to_string(),
+        )
     };
-    let limit = limit.map_or(Ok(Limit::default()), Limit::new).map_err(|error| refused("limit", error))?;
-    let after = after.map(Cursor::decode).transpose().map_err(|error| refused("after", error))?;
+    let limit = limit
+        .map_or(Ok(Limit::default()), Limit::new)
+        .map_err(|error| refused("limit", error))?;
+    let after = after
+        .map(Cursor::decode)
+        .transpose()
+        .map_err(|error| refused("after", error))?;
     Ok((limit, after))
 }
 
@@ -74,7 +89,9 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         }
         // A tag of ours is "version.digest"; a tag that is not of ours matches nothing.
         let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-        let version = version.and_then(|tag| tag.split('.').next()).and_then(|version| version.parse().ok());
+        let version = version
+            .and_then(|tag| tag.split('.').next())
+            .and_then(|version| version.parse().ok());
         Ok(Self(Some(version.unwrap_or(-1))))
     }
 }

@@ -27,7 +27,10 @@ pub async fn resolve_tenant(State(state): State<AppState>, request: Request, nex
 }
 
 async fn resolve(state: &AppState, parts: &Parts) -> Result<Arc<Tenant>, RichError> {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let peer = parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip());
     let trusted = peer.is_some_and(|peer| is_trusted(state, peer));
     let named = identify(&state.services().validator, parts, trusted)?;
     let tenant = state.tenants().get_or_fetch(&named.by_host).await;
@@ -48,7 +51,11 @@ async fn resolve(state: &AppState, parts: &Parts) -> Result<Arc<Tenant>, RichErr
 
 fn is_trusted(state: &AppState, peer: IpAddr) -> bool {
     let peer = peer.to_canonical();
-    state.config().trusted_proxies.iter().any(|network| network.contains(&peer))
+    state
+        .config()
+        .trusted_proxies
+        .iter()
+        .any(|network| network.contains(&peer))
 }
 
 struct Named {
@@ -62,10 +69,23 @@ fn identify(validator: &TenantIdentifierValidator, parts: &Parts, trusted: bool)
         Some(authority) => authority.as_str(),
         None => single(&parts.headers, &header::HOST)?.ok_or_else(|| bad_host("the request has no Host"))?,
     };
-    let forwarded = if trusted { single(&parts.headers, &X_FORWARDED_HOST)? } else { None };
-    let named = if trusted { single(&parts.headers, &X_TENANT_ID)? } else { None };
-    let by_host = validator.from_host_header(forwarded.unwrap_or(host)).map_err(TenantError::from)?;
-    let by_header = named.map(|name| validator.slug_or_id(name)).transpose().map_err(TenantError::from)?;
+    let forwarded = if trusted {
+        single(&parts.headers, &X_FORWARDED_HOST)?
+    } else {
+        None
+    };
+    let named = if trusted {
+        single(&parts.headers, &X_TENANT_ID)?
+    } else {
+        None
+    };
+    let by_host = validator
+        .from_host_header(forwarded.unwrap_or(host))
+        .map_err(TenantError::from)?;
+    let by_header = named
+        .map(|name| validator.slug_or_id(name))
+        .transpose()
+        .map_err(TenantError::from)?;
     Ok(Named { by_host, by_header })
 }
 
@@ -76,7 +96,13 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
     if values.next().is_some() {
         return Err(bad_host("a header that names the host stands twice"));
     }
-    first.map(|value| value.to_str().map_err(|_| bad_host("a header that names the host is not ASCII"))).transpose()
+    first
+        .map(|value| {
+            value
+                .to_str()
+                .map_err(|_| bad_host("a header that names the host is not ASCII"))
+        })
+        .transpose()
 }
 
 fn bad_host(what: &'static str) -> RichError {
@@ -106,7 +132,10 @@ mod tests {
                 .header("x-tenant-id", "three")
         };
         let stranger = named(request(), false).unwrap();
-        assert_eq!((stranger.by_host.to_string(), stranger.by_header), ("slug:one".to_owned(), None));
+        assert_eq!(
+            (stranger.by_host.to_string(), stranger.by_header),
+            ("slug:one".to_owned(), None)
+        );
         let proxy = named(request(), true).unwrap();
         assert_eq!(proxy.by_host.to_string(), "slug:two");
         assert_eq!(proxy.by_header.unwrap().to_string(), "slug:three");
@@ -121,7 +150,9 @@ mod tests {
     #[test]
     fn a_host_must_stand_exactly_once() {
         assert_eq!(named(HttpRequest::get("/"), false).err(), Some(400));
-        let twice = HttpRequest::get("/").header("host", "a.example").header("host", "b.example");
+        let twice = HttpRequest::get("/")
+            .header("host", "a.example")
+            .header("host", "b.example");
         assert_eq!(named(twice, false).err(), Some(400));
     }
 }

@@ -60,7 +60,9 @@ pub struct TenantCache<L> {
 
 impl<L> Clone for TenantCache<L> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
     }
 }
 
@@ -80,17 +82,25 @@ struct Generations {
 impl Generations {
     fn new() -> Self {
         let groups = (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect();
-        Self { groups, all: AtomicU64::new(0), hasher: RandomState::new() }
+        Self {
+            groups,
+            all: AtomicU64::new(0),
+            hasher: RandomState::new(),
+        }
     }
 
     fn group(&self, identifier: &TenantIdentifier) -> Option<&AtomicU64> {
         let hash = self.hasher.hash_one(identifier);
-        usize::try_from(hash % GENERATIONS as u64).ok().and_then(|index| self.groups.get(index))
+        usize::try_from(hash % GENERATIONS as u64)
+            .ok()
+            .and_then(|index| self.groups.get(index))
     }
 
     /// The generation of a key; it only ever grows.
     fn of(&self, identifier: &TenantIdentifier) -> u64 {
-        let group = self.group(identifier).map_or(0, |group| group.load(Ordering::Acquire));
+        let group = self
+            .group(identifier)
+            .map_or(0, |group| group.load(Ordering::Acquire));
         group.wrapping_add(self.all.load(Ordering::Acquire))
     }
 
@@ -117,7 +127,14 @@ impl<L: TenantLoader> TenantCache<L> {
             .max_capacity(MISSING_CAPACITY)
             .time_to_live(MISSING_TTL)
             .build();
-        Self { inner: Arc::new(Inner { loader, found, missing, generations: Generations::new() }) }
+        Self {
+            inner: Arc::new(Inner {
+                loader,
+                found,
+                missing,
+                generations: Generations::new(),
+            }),
+        }
     }
 
     /// The tenant that `identifier` names, from the cache or by one load for all who ask at once.
@@ -148,9 +165,10 @@ impl<L: TenantLoader> TenantCache<L> {
             let entry = match loaded {
                 Ok(entry) => entry,
                 Err(failed) => match &*failed {
-                    LoadFailed::NotFound { generation } => {
-                        Entry { tenant: CachedTenant::NotFound, generation: *generation }
-                    }
+                    LoadFailed::NotFound { generation } => Entry {
+                        tenant: CachedTenant::NotFound,
+                        generation: *generation,
+                    },
                     LoadFailed::Error(error) => return Err(error.clone()),
                 },
             };
@@ -173,7 +191,10 @@ impl<L: TenantLoader> TenantCache<L> {
         // Its own task, so that a loader that panics is one failure and not one more load for every waiter.
         let loaded = tokio::spawn(async move { cache.inner.loader.load(&wanted).await }).await;
         match loaded.unwrap_or_else(|_| Err(unavailable())) {
-            Ok(Some(tenant)) => Ok(Entry { tenant: CachedTenant::Found(Arc::new(tenant)), generation }),
+            Ok(Some(tenant)) => Ok(Entry {
+                tenant: CachedTenant::Found(Arc::new(tenant)),
+                generation,
+            }),
             Ok(None) => {
                 self.inner.missing.insert(identifier, generation).await;
                 Err(LoadFailed::NotFound { generation })
@@ -214,5 +235,7 @@ enum LoadFailed {
 
 /// The directory gave no answer.
 pub(crate) fn unavailable() -> TenantError {
-    TenantError::Unavailable { retry_after: Duration::from_secs(1) }
+    TenantError::Unavailable {
+        retry_after: Duration::from_secs(1),
+    }
 }

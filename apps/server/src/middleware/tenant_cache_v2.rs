@@ -16,14 +16,24 @@ pub struct StoreLoader {
 
 impl TenantLoader for StoreLoader {
     async fn load(&self, identifier: &TenantIdentifier) -> Result<Option<Tenant>, TenantError> {
-        let mut tx = self.store.platform_read(Deadline::after(LOAD_LIMIT)).await.map_err(directory_error)?;
-        tenants::find_tenant(&mut tx, identifier).await.map_err(directory_error)
+        let mut tx = self
+            .store
+            .platform_read(Deadline::after(LOAD_LIMIT))
+            .await
+            .map_err(directory_error)?;
+        tenants::find_tenant(&mut tx, identifier)
+            .await
+            .map_err(directory_error)
     }
 }
 
 fn directory_error(error: StoreError) -> TenantError {
     tracing::debug!(%error, "tenant directory");
-    if error.is_outage() { unavailable() } else { TenantError::Inconsistent(error.to_string()) }
+    if error.is_outage() {
+        unavailable()
+    } else {
+        TenantError::Inconsistent(error.to_string())
+    }
 }
 
 /// Tenants by their identifiers, loaded from the directory.

@@ -24,12 +24,18 @@ pub struct Guarded<L> {
 impl<L: TenantLoader> TenantLoader for Guarded<L> {
     async fn load(&self, identifier: &TenantIdentifier) -> Result<Option<Tenant>, TenantError> {
         let load = || async {
-            with_timeout(LOAD_TIMEOUT, || self.loader.load(identifier)).await.unwrap_or_else(|_| Err(unavailable()))
+            with_timeout(LOAD_TIMEOUT, || self.loader.load(identifier))
+                .await
+                .unwrap_or_else(|_| Err(unavailable()))
         };
-        self.breaker.classify(outcome).call(load).await.map_err(|error| match error {
-            CircuitBreakerError::Rejected { retry_after, .. } => TenantError::Unavailable { retry_after },
-            CircuitBreakerError::Inner(error) => error,
-        })
+        self.breaker
+            .classify(outcome)
+            .call(load)
+            .await
+            .map_err(|error| match error {
+                CircuitBreakerError::Rejected { retry_after, .. } => TenantError::Unavailable { retry_after },
+                CircuitBreakerError::Inner(error) => error,
+            })
     }
 }
 
@@ -48,9 +54,15 @@ impl TenantCacheV3 {
     /// A cache over a store, with a breaker of its own: 5 failures in a row open it for 1 s.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        let config =
-            CircuitBreakerConfig { failure_threshold: 5, success_threshold: 2, timeout: Duration::from_secs(1) };
+        let config = CircuitBreakerConfig {
+            failure_threshold: 5,
+            success_threshold: 2,
+            timeout: Duration::from_secs(1),
+        };
         let breaker = CircuitBreaker::new("tenant-directory", config);
-        Self::with_loader(Guarded { loader: StoreLoader::new(store), breaker })
+        Self::with_loader(Guarded {
+            loader: StoreLoader::new(store),
+            breaker,
+        })
     }
 }

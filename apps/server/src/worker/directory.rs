@@ -41,7 +41,11 @@ pub(super) async fn watch(state: AppState, stop: CancellationToken) {
 }
 
 async fn version(state: &AppState) -> Result<i64, RichError> {
-    let mut tx = state.services().store.platform_read(Deadline::after(POLL_LIMIT)).await?;
+    let mut tx = state
+        .services()
+        .store
+        .platform_read(Deadline::after(POLL_LIMIT))
+        .await?;
     Ok(tenants::directory_version(&mut tx).await?)
 }
 
@@ -55,7 +59,10 @@ struct Watcher {
 
 impl Watcher {
     fn new(every: Duration) -> Self {
-        Self { gap: every.saturating_mul(GAP_INTERVALS), last: None }
+        Self {
+            gap: every.saturating_mul(GAP_INTERVALS),
+            last: None,
+        }
     }
 
     /// `asked` is when the poll was sent, not when it was answered: a change in between may be missing from it.

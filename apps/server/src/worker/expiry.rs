@@ -16,7 +16,12 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     let ctx = PlatformCtx::system(Arc::clone(state.services()), "order-expiry", round_deadline());
     let round = orders::expire_due(&ctx, BATCH).await?;
     if round.due > 0 {
-        tracing::info!(due = round.due, cancelled = round.cancelled, failed = round.failed, "orders expired");
+        tracing::info!(
+            due = round.due,
+            cancelled = round.cancelled,
+            failed = round.failed,
+            "orders expired"
+        );
     }
     // What failed was put off. If even that failed, a full round of it must not turn in circles.
     let more = i64::try_from(round.due).is_ok_and(|due| due >= BATCH) && round.failed == 0;

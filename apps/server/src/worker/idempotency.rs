@@ -12,7 +12,9 @@ use rustok_tenancy::TenantHandle;
 
 pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     let services = state.services();
-    let Ok(before) = services.clock.now().checked_sub(REPLY_KEPT) else { return Ok(Round::Done) };
+    let Ok(before) = services.clock.now().checked_sub(REPLY_KEPT) else {
+        return Ok(Round::Done);
+    };
     let mut after: Option<TenantId> = None;
     loop {
         let mut tx = services.store.platform_read(round_deadline()).await?;
@@ -24,7 +26,9 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
                 tracing::warn!(tenant_id = %tenant.id, %error, "old answers could not be forgotten");
             }
         }
-        let Some(next) = page.next_cursor else { return Ok(Round::Done) };
+        let Some(next) = page.next_cursor else {
+            return Ok(Round::Done);
+        };
         after = Cursor::decode(&next).ok();
         if after.is_none() {
             return Ok(Round::Done);

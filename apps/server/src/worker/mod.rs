@@ -36,11 +36,22 @@ pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
     let mut workers = JoinSet::new();
     workers.spawn(directory::watch(state.clone(), stop.clone()));
     let (expiring, delivering) = (state.clone(), state.clone());
-    workers.spawn(rounds("order expiry", expiry::EVERY, stop.clone(), async move || expiry::round(&expiring).await));
-    workers.spawn(rounds("outbox", outbox::EVERY, stop.clone(), async move || outbox::round(&delivering).await));
+    workers.spawn(rounds(
+        "order expiry",
+        expiry::EVERY,
+        stop.clone(),
+        async move || expiry::round(&expiring).await,
+    ));
+    workers.spawn(rounds("outbox", outbox::EVERY, stop.clone(), async move || {
+        outbox::round(&delivering).await
+    }));
     let (purging, forgetting) = (state.clone(), state.clone());
-    workers.spawn(rounds("outbox purge", HOURLY, stop.clone(), async move || outbox::purge(&purging).await));
-    workers.spawn(rounds("idempotency", HOURLY, stop.clone(), async move || idempotency::round(&forgetting).await));
+    workers.spawn(rounds("outbox purge", HOURLY, stop.clone(), async move || {
+        outbox::purge(&purging).await
+    }));
+    workers.spawn(rounds("idempotency", HOURLY, stop.clone(), async move || {
+        idempotency::round(&forgetting).await
+    }));
     Workers(workers)
 }
 

@@ -40,7 +40,11 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
         outbox::mark_delivered(&mut tx, event.tenant_id, event.id, now).await?;
     }
     tx.commit().await?;
-    Ok(if events.len() >= BATCH { Round::Full } else { Round::Done })
+    Ok(if events.len() >= BATCH {
+        Round::Full
+    } else {
+        Round::Done
+    })
 }
 
 async fn claim(tx: &mut PlatformTx) -> Result<Vec<Event>, RichError> {
@@ -64,7 +68,9 @@ fn tell(event: &Event) {
 /// Forgets events that were delivered long ago.
 pub(super) async fn purge(state: &AppState) -> Result<Round, RichError> {
     let services = state.services();
-    let Ok(before) = services.clock.now().checked_sub(KEPT) else { return Ok(Round::Done) };
+    let Ok(before) = services.clock.now().checked_sub(KEPT) else {
+        return Ok(Round::Done);
+    };
     let mut tx = services.store.platform_write(round_deadline()).await?;
     let deleted = outbox::delete_delivered_before(&mut tx, before).await?;
     tx.commit().await?;

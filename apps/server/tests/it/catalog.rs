@@ -41,7 +41,12 @@ async fn ok(response: Response, status: StatusCode) -> Value {
 }
 
 async fn create(shop: &Shop, body: &Value) -> Value {
-    let response = shop.admin(Method::POST, "/products").json(body).send().await.unwrap();
+    let response = shop
+        .admin(Method::POST, "/products")
+        .json(body)
+        .send()
+        .await
+        .unwrap();
     ok(response, StatusCode::CREATED).await
 }
 
@@ -65,7 +70,12 @@ fn etag(response: &Response) -> String {
 
 /// Patches whatever version is there.
 async fn patch(shop: &Shop, path: &str, body: &Value) -> Response {
-    shop.admin(Method::PATCH, path).header("if-match", "*").json(body).send().await.unwrap()
+    shop.admin(Method::PATCH, path)
+        .header("if-match", "*")
+        .json(body)
+        .send()
+        .await
+        .unwrap()
 }
 
 async fn patched(shop: &Shop, path: &str, body: &Value) -> Value {
@@ -81,7 +91,10 @@ async fn set_stock(shop: &Shop, variant: &Value, body: Value) -> Response {
 fn violations(problem: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let errors = problem["errors"].as_array().unwrap();
-    errors.iter().map(|error| (text(&error["pointer"]), text(&error["code"]))).collect()
+    errors
+        .iter()
+        .map(|error| (text(&error["pointer"]), text(&error["code"])))
+        .collect()
 }
 
 fn refused(pointer: &str, code: &str) -> (String, String) {
@@ -91,5 +104,8 @@ fn refused(pointer: &str, code: &str) -> (String, String) {
 /// The values of a member, one per item of a page.
 fn each(page: &Value, member: &str) -> Vec<String> {
     let items = page["items"].as_array().unwrap();
-    items.iter().map(|item| item[member].as_str().unwrap().to_owned()).collect()
+    items
+        .iter()
+        .map(|item| item[member].as_str().unwrap().to_owned())
+        .collect()
 }

@@ -13,7 +13,11 @@ fn without_database() -> ServerCommand {
 }
 
 fn printed_token(server: &TestServer, prefix: &str) -> Option<String> {
-    server.stdout().split_whitespace().find(|word| word.starts_with(prefix)).map(str::to_owned)
+    server
+        .stdout()
+        .split_whitespace()
+        .find(|word| word.starts_with(prefix))
+        .map(str::to_owned)
 }
 
 async fn items(server: &TestServer, path: &str) -> Vec<Value> {
@@ -33,11 +37,17 @@ async fn a_second_start_changes_nothing_and_prints_no_secret() {
     assert_eq!(server.terminate().await.code, Some(0));
 
     let server = command.start().await;
-    assert_eq!((items(&server, "products").await, items(&server, "nodes").await), first);
+    assert_eq!(
+        (items(&server, "products").await, items(&server, "nodes").await),
+        first
+    );
     let finished = server.terminate().await;
     assert!(finished.stdout.contains("demo mode"), "{finished:?}");
     for secret in ["rtk_", "rtp_"] {
-        assert!(!finished.stdout.contains(secret) && !finished.stderr.contains(secret), "{finished:?}");
+        assert!(
+            !finished.stdout.contains(secret) && !finished.stderr.contains(secret),
+            "{finished:?}"
+        );
     }
 }
 
@@ -52,7 +62,11 @@ async fn the_sample_speaks_russian() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_demo_starts_empty() {
     let server = without_database().arg("--no-demo").start().await;
-    let response = Client::new().get(format!("{}/api/store/v1/products", server.url())).send().await.unwrap();
+    let response = Client::new()
+        .get(format!("{}/api/store/v1/products", server.url()))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 404);
     assert_eq!(printed_token(&server, "rtp_"), None);
 }
@@ -63,7 +77,10 @@ async fn the_readme_works_when_it_is_pasted() {
     // The tokens are printed after the addresses: wait until a request is answered.
     items(&server, "products").await;
     let readme = include_str!("../../../../README.md");
-    let block = readme.split("```sh\n").find(|block| block.starts_with("export TOKEN")).unwrap();
+    let block = readme
+        .split("```sh\n")
+        .find(|block| block.starts_with("export TOKEN"))
+        .unwrap();
     let block = block.split("```").next().unwrap();
     let address = server.url().trim_start_matches("http://127.0.0.1");
     let script = block
@@ -77,13 +94,25 @@ async fn the_readme_works_when_it_is_pasted() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    shell.stdin.take().unwrap().write_all(script.as_bytes()).await.unwrap();
+    shell
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(script.as_bytes())
+        .await
+        .unwrap();
     let output = shell.wait_with_output().await.unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(errors, "", "is curl installed?\n{told}");
-    let answers: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let brief: Vec<_> = answers.iter().map(|a| a["code"].as_str().or(a["status"].as_str()).unwrap_or("list")).collect();
+    let answers: Vec<Value> = told
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let brief: Vec<_> = answers
+        .iter()
+        .map(|a| a["code"].as_str().or(a["status"].as_str()).unwrap_or("list"))
+        .collect();
     assert_eq!(
         brief,
         [
@@ -102,7 +131,18 @@ async fn the_readme_works_when_it_is_pasted() {
         ]
     );
     let refused = &answers[3];
-    assert_eq!((refused["status"].as_u64(), refused["current_state"].as_str()), (Some(409), Some("pending")));
-    assert_eq!(refused["allowed_transitions"], serde_json::json!(["confirm", "cancel"]));
-    assert!(answers[11]["body_html"].as_str().unwrap().contains("<em>works</em>"));
+    assert_eq!(
+        (refused["status"].as_u64(), refused["current_state"].as_str()),
+        (Some(409), Some("pending"))
+    );
+    assert_eq!(
+        refused["allowed_transitions"],
+        serde_json::json!(["confirm", "cancel"])
+    );
+    assert!(
+        answers[11]["body_html"]
+            .as_str()
+            .unwrap()
+            .contains("<em>works</em>")
+    );
 }

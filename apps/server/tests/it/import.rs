@@ -212,6 +212,8 @@ both_databases! {
         let scheduled = admin(&shop, "/nodes?q=Scheduled").await.remove(0);
         assert_eq!((&scheduled["status"], &scheduled["published_at"]), (&json!("published"), &json!("2030-01-01T19:00:18Z")));
         assert_eq!(status_of(&shop, "/nodes/scheduled").await, StatusCode::NOT_FOUND);
+        let html = scheduled["body_html"].as_str().unwrap();
+        assert!(html.contains("future.</p>\n<p>It should not"), "blank lines part paragraphs: {html}");
         // Slugs: percent-encoded, doubled, made from the title.
         assert_eq!(status_of(&shop, "/nodes/επίπεδο-2").await, StatusCode::OK);
         let slugs: BTreeSet<_> = admin(&shop, "/nodes").await.iter().map(|n| n["slug"].to_string()).collect();

@@ -1,12 +1,16 @@
 //! The server as its users see it: over HTTP, by its command line, on both databases.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod catalog;
 mod cli;
 mod content;
+mod demo;
 mod import;
 mod orders;
-mod demo;
 mod platform;
 #[path = "../tenant_cache_v2_test.rs"]
 mod tenant_cache_v2_test;

@@ -17,7 +17,8 @@ async fn product(shop: &Shop, variants: Value) -> Vec<Value> {
 }
 
 async fn product_with(shop: &Shop, variants: Value, more: Value) -> Vec<Value> {
-    let mut body = json!({ "title": "Tea", "status": "active", "options": [{ "name": "Kind" }], "variants": variants });
+    let mut body =
+        json!({ "title": "Tea", "status": "active", "options": [{ "name": "Kind" }], "variants": variants });
     for (at, variant) in body["variants"].as_array_mut().unwrap().iter_mut().enumerate() {
         variant["options"] = json!([format!("kind {at}")]);
         if variant.get("price").is_none() {
@@ -52,7 +53,8 @@ fn place(shop: &Shop, order: &Value) -> RequestBuilder {
 
 /// A POST to one of an order's transitions, with the admin token.
 fn transition(shop: &Shop, order: &Value, name: &str, body: &Value) -> RequestBuilder {
-    shop.admin(Method::POST, &format!("/orders/{}/{name}", id(order))).json(body)
+    shop.admin(Method::POST, &format!("/orders/{}/{name}", id(order)))
+        .json(body)
 }
 
 fn id(order: &Value) -> &str {
@@ -61,16 +63,28 @@ fn id(order: &Value) -> &str {
 
 /// What is left of a variant.
 async fn available(shop: &Shop, variant: &Value) -> Value {
-    let variant = ok(shop.admin(Method::GET, &format!("/variants/{}", id(variant))), 200).await;
+    let variant = ok(
+        shop.admin(Method::GET, &format!("/variants/{}", id(variant))),
+        200,
+    )
+    .await;
     variant["available"].clone()
 }
 
 /// The steps of an order as `transition from→to`.
 async fn steps(shop: &Shop, order: &Value) -> Vec<String> {
-    let history = ok(shop.admin(Method::GET, &format!("/orders/{}/history", id(order))), 200).await;
+    let history = ok(
+        shop.admin(Method::GET, &format!("/orders/{}/history", id(order))),
+        200,
+    )
+    .await;
     let step = |step: &Value| {
         let from = step["from"].as_str().unwrap_or("-");
-        format!("{} {from}→{}", step["transition"].as_str().unwrap(), step["to"].as_str().unwrap())
+        format!(
+            "{} {from}→{}",
+            step["transition"].as_str().unwrap(),
+            step["to"].as_str().unwrap()
+        )
     };
     history["items"].as_array().unwrap().iter().map(step).collect()
 }

@@ -24,13 +24,21 @@ pub(crate) fn printed(finished: Finished) -> Value {
 
 /// Creates a tenant and a token of the given role; both through the command line.
 pub(crate) async fn tenant(command: &ServerCommand, slug: &str, role: &str) -> String {
-    command.run(&["tenant", "create", slug, "--name", slug, "--json"]).await.success();
+    printed(
+        command
+            .run(&["tenant", "create", slug, "--name", slug, "--json"])
+            .await,
+    );
     token(command, slug, role).await
 }
 
 /// Creates a token for a tenant.
 pub(crate) async fn token(command: &ServerCommand, slug: &str, role: &str) -> String {
-    let made = printed(command.run(&["token", "create", "--tenant", slug, "--role", role, "--json"]).await);
+    let made = printed(
+        command
+            .run(&["token", "create", "--tenant", slug, "--role", role, "--json"])
+            .await,
+    );
     made["token"].as_str().unwrap().to_owned()
 }
 
@@ -39,7 +47,12 @@ impl Shop {
     pub(crate) async fn open(database_url: &str) -> Self {
         let command = rustok(database_url);
         let token = tenant(&command, "shop1", "admin").await;
-        Self { server: command.start().await, client: Client::new(), slug: "shop1", token }
+        Self {
+            server: command.start().await,
+            client: Client::new(),
+            slug: "shop1",
+            token,
+        }
     }
 
     /// A request to this tenant without a token.
@@ -50,25 +63,37 @@ impl Shop {
     /// A request to another tenant of the same server, without a token.
     pub(crate) fn request_to(&self, slug: &str, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}{path}", self.server.url());
-        self.client.request(method, url).header("host", format!("{slug}.localhost"))
+        self.client
+            .request(method, url)
+            .header("host", format!("{slug}.localhost"))
     }
 
     /// A request with the admin token.
     pub(crate) fn admin(&self, method: Method, path: &str) -> RequestBuilder {
-        self.request(method, &format!("/api/admin/v1{path}")).bearer_auth(&self.token)
+        self.request(method, &format!("/api/admin/v1{path}"))
+            .bearer_auth(&self.token)
     }
 }
 
 /// The body of a problem, after checking that it is one.
 pub(crate) async fn problem(response: Response, status: u16, code: &str) -> Value {
     let seen = response.status().as_u16();
-    let kind = response.headers().get("content-type").map(|v| v.to_str().unwrap().to_owned());
+    let kind = response
+        .headers()
+        .get("content-type")
+        .map(|v| v.to_str().unwrap().to_owned());
     let body: Value = response.json().await.unwrap();
     assert_eq!((seen, body["code"].as_str()), (status, Some(code)), "{body:#}");
     assert_eq!(kind.as_deref(), Some("application/problem+json"));
     assert_eq!(body["status"], status);
     assert_eq!(body["trace_id"].as_str().unwrap().len(), 32);
-    assert!(body["type"].as_str().unwrap().ends_with(&format!("/problems/{code}")), "{body:#}");
+    assert!(
+        body["type"]
+            .as_str()
+            .unwrap()
+            .ends_with(&format!("/problems/{code}")),
+        "{body:#}"
+    );
     body
 }
 

@@ -51,7 +51,9 @@ impl Assembler<'_> {
         let mut images = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let id = draft.id.unwrap_or_else(|| {
-                let same = old.iter().find(|old| old.url == draft.url && !taken.contains(&old.id));
+                let same = old
+                    .iter()
+                    .find(|old| old.url == draft.url && !taken.contains(&old.id));
                 let id = same.map_or_else(|| self.ids.next(), |same| same.id);
                 taken.push(id);
                 id
@@ -145,7 +147,10 @@ mod tests {
     }
 
     fn amounts(product: &Product) -> Vec<String> {
-        let prices = product.variants.iter().flat_map(|variant| variant.prices.as_slice());
+        let prices = product
+            .variants
+            .iter()
+            .flat_map(|variant| variant.prices.as_slice());
         prices.map(|price| price.amount.to_string()).collect()
     }
 
@@ -171,7 +176,10 @@ mod tests {
             price: None,
             ..VariantInput::from_variant(&after.variants[0], usd())
         };
-        assert_eq!(amounts(&assemble(input(vec![variant]), Some(&after))), ["2.00 EUR"]);
+        assert_eq!(
+            amounts(&assemble(input(vec![variant]), Some(&after))),
+            ["2.00 EUR"]
+        );
     }
 
     #[test]
@@ -187,7 +195,10 @@ mod tests {
         let after = assemble(input, Some(&before));
         assert_eq!((after.id, after.version), (before.id, 2));
         assert_eq!(after.variants[0].id, before.variants[0].id);
-        assert_eq!((after.variants[0].available, after.variants[0].allow_backorder), (Some(5), true));
+        assert_eq!(
+            (after.variants[0].available, after.variants[0].allow_backorder),
+            (Some(5), true)
+        );
         assert_eq!(after.images[0].id, before.images[1].id);
         assert_eq!(after.images[1].id, before.images[0].id);
         assert_eq!((after.images[0].position, after.images[1].position), (0, 1));
@@ -195,7 +206,10 @@ mod tests {
 
     #[test]
     fn two_images_with_one_url_are_two() {
-        let mut twice = input(vec![VariantInput { price: price("1", "USD"), ..VariantInput::default() }]);
+        let mut twice = input(vec![VariantInput {
+            price: price("1", "USD"),
+            ..VariantInput::default()
+        }]);
         twice.images[1].url = twice.images[0].url.clone();
         let before = assemble(twice.clone(), None);
         let after = assemble(twice, Some(&before));

@@ -33,7 +33,11 @@ pub async fn create(
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
     };
-    let clash = if draft.handle_given { Clash::Refuse } else { Clash::Number };
+    let clash = if draft.handle_given {
+        Clash::Refuse
+    } else {
+        Clash::Number
+    };
     let product = insert(&mut work.tx, ctx, draft, clash, MovementReason::Set).await?;
     work.finish(render(&product)).await
 }

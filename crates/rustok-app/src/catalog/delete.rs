@@ -24,7 +24,9 @@ pub async fn delete(
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
     };
-    let mut product = products::find_product(&mut work.tx, id).await?.ok_or_else(|| product_not_found(id))?;
+    let mut product = products::find_product(&mut work.tx, id)
+        .await?
+        .ok_or_else(|| product_not_found(id))?;
     let version = product.version;
     product.version += 1;
     let event = product_event(ctx, Topic::ProductDeleted, &product);

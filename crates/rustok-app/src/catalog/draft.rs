@@ -63,14 +63,22 @@ pub(super) fn check_against(
     let variants = before.map_or(&[][..], |before| &before.variants);
     for (at, variant) in input.variants.iter().take(MAX_VARIANTS).enumerate() {
         if let Err((member, code, detail)) = check_variant(variant, variants) {
-            found.push(FieldViolation::new(format!("#/variants/{at}/{member}"), code, detail));
+            found.push(FieldViolation::new(
+                format!("#/variants/{at}/{member}"),
+                code,
+                detail,
+            ));
         }
     }
     for (at, image) in input.images.iter().take(MAX_IMAGES).enumerate() {
         let known = |id| before.is_some_and(|before| before.images.iter().any(|image| image.id == id));
         if image.id.is_some_and(|id| !known(id)) {
             let detail = "is not an image of this product";
-            found.push(FieldViolation::new(format!("#/images/{at}/id"), "unknown_id", detail));
+            found.push(FieldViolation::new(
+                format!("#/images/{at}/id"),
+                "unknown_id",
+                detail,
+            ));
         }
     }
     match check(input) {

@@ -26,11 +26,15 @@ pub(super) async fn free_handle(
     let mut next = 2;
     while next <= LAST_NUMBER {
         let taken = products::find_taken_handles(tx, &candidates, own).await?;
-        let free = candidates.into_iter().find(|handle| !taken.iter().any(|taken| taken == handle.as_str()));
+        let free = candidates
+            .into_iter()
+            .find(|handle| !taken.iter().any(|taken| taken == handle.as_str()));
         if let Some(free) = free {
             return Ok(free);
         }
-        candidates = (next..next + BATCH).map(|number| numbered(wanted, number)).collect();
+        candidates = (next..next + BATCH)
+            .map(|number| numbered(wanted, number))
+            .collect();
         next += BATCH;
     }
     Err(handle_taken())
@@ -54,8 +58,14 @@ mod tests {
         let handle = |text: &str| Handle::parse(text).unwrap();
         assert_eq!(numbered(&handle("tea"), 2), handle("tea-2"));
         let long = numbered(&handle(&"я".repeat(127)), 33);
-        assert!(long.as_str().ends_with("я-33") && long.as_str().len() <= 255, "{long}");
+        assert!(
+            long.as_str().ends_with("я-33") && long.as_str().len() <= 255,
+            "{long}"
+        );
         let edge = format!("{}-bc", "a".repeat(252));
-        assert_eq!(numbered(&handle(&edge), 7).as_str(), format!("{}-7", "a".repeat(252)));
+        assert_eq!(
+            numbered(&handle(&edge), 7).as_str(),
+            format!("{}-7", "a".repeat(252))
+        );
     }
 }

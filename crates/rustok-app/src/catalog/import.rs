@@ -89,7 +89,11 @@ pub async fn upsert(
         Some(id) if products::lock_product(tx, id).await? => products::find_product(tx, id).await?,
         _ => None,
     };
-    let counted = item.stock.iter().copied().chain(std::iter::repeat(ImportedStock::default()));
+    let counted = item
+        .stock
+        .iter()
+        .copied()
+        .chain(std::iter::repeat(ImportedStock::default()));
     let counted: Vec<ImportedStock> = counted.take(item.checked.draft.variants.len()).collect();
     for (variant, stock) in item.checked.draft.variants.iter_mut().zip(&counted) {
         variant.id = None;
@@ -101,11 +105,16 @@ pub async fn upsert(
         return Ok(Upserted::Created(product.id));
     };
     let variants = item.checked.draft.variants.iter().zip(counted);
-    let stays = variants.filter_map(|(variant, stock)| Some((same_variant(&before, variant)?.clone(), stock)));
+    let stays =
+        variants.filter_map(|(variant, stock)| Some((same_variant(&before, variant)?.clone(), stock)));
     let stays: Vec<(Variant, ImportedStock)> = stays.collect();
     let changed = update(tx, ctx, &before, item).await?;
     let moved = set_levels(tx, ctx, before.id, stays).await?;
-    Ok(if changed || moved { Upserted::Updated(before.id) } else { Upserted::Unchanged(before.id) })
+    Ok(if changed || moved {
+        Upserted::Updated(before.id)
+    } else {
+        Upserted::Unchanged(before.id)
+    })
 }
 
 /// Everything but the levels of variants that are there. Whether anything changed.
@@ -133,7 +142,10 @@ async fn update(
             draft.handle = before.handle.clone();
         }
     }
-    let missing = before.variants.iter().filter(|old| draft.variants.iter().all(|new| new.id != Some(old.id)));
+    let missing = before
+        .variants
+        .iter()
+        .filter(|old| draft.variants.iter().all(|new| new.id != Some(old.id)));
     let missing: Vec<Variant> = missing.filter(|_| keep_missing).cloned().collect();
     let assembler = Assembler {
         ids: &ctx.services.ids,
@@ -184,7 +196,13 @@ async fn set_levels(
             available,
             allow_backorder: Some(stock.allow_backorder),
         };
-        set_level(tx, &level, line, &stock_event(ctx, product, old.id, Some(available))).await?;
+        set_level(
+            tx,
+            &level,
+            line,
+            &stock_event(ctx, product, old.id, Some(available)),
+        )
+        .await?;
         moved = true;
     }
     Ok(moved)

@@ -17,9 +17,7 @@ mod update;
 pub use create::create;
 pub use delete::delete;
 pub use draft::{CheckedDraft, check};
-pub use read::{
-    ProductFilter, get, get_active, get_variant, list, list_active, shown_price,
-};
+pub use read::{ProductFilter, get, get_active, get_variant, list, list_active, shown_price};
 pub use stock::set_stock;
 pub use update::{update, update_variant};
 
@@ -90,7 +88,12 @@ fn movement(ctx: &Ctx, variant_id: VariantId, delta: i64, reason: MovementReason
 }
 
 /// The first ledger lines of the variants of `after` that `before` does not have and that are tracked.
-fn first_movements(ctx: &Ctx, before: Option<&Product>, after: &Product, reason: MovementReason) -> Vec<Movement> {
+fn first_movements(
+    ctx: &Ctx,
+    before: Option<&Product>,
+    after: &Product,
+    reason: MovementReason,
+) -> Vec<Movement> {
     let known = |id| before.is_some_and(|before| before.variants.iter().any(|variant| variant.id == id));
     let new = after.variants.iter().filter(|variant| !known(variant.id));
     new.filter_map(|variant| Some(movement(ctx, variant.id, variant.available?, reason)))

@@ -17,7 +17,9 @@ pub use rustok_storage::products::ProductFilter;
 /// The price that stands for a variant: the one in `currency`, else the first of those it has.
 #[must_use]
 pub fn shown_price(prices: &PriceList, currency: Currency) -> Option<Price> {
-    prices.find(currency).or_else(|| prices.as_slice().first().copied())
+    prices
+        .find(currency)
+        .or_else(|| prices.as_slice().first().copied())
 }
 
 /// The product with this id, in every status.
@@ -27,7 +29,9 @@ pub fn shown_price(prices: &PriceList, currency: Currency) -> Option<Price> {
 pub async fn get(ctx: &Ctx, id: ProductId) -> Result<Product, RichError> {
     ctx.authorize(Action::ReadCatalog)?;
     let mut tx = ctx.read().await?;
-    products::find_product(&mut tx, id).await?.ok_or_else(|| product_not_found(id))
+    products::find_product(&mut tx, id)
+        .await?
+        .ok_or_else(|| product_not_found(id))
 }
 
 /// A page of products in every status, newest first.
@@ -53,7 +57,9 @@ pub async fn get_variant(ctx: &Ctx, id: VariantId) -> Result<(Product, Variant),
     ctx.authorize(Action::ReadCatalog)?;
     let mut tx = ctx.read().await?;
     let product = products::find_product_of_variant(&mut tx, id).await?;
-    product.and_then(|product| with_variant(product, id)).ok_or_else(|| variant_not_found(id))
+    product
+        .and_then(|product| with_variant(product, id))
+        .ok_or_else(|| variant_not_found(id))
 }
 
 pub(super) fn with_variant(product: Product, id: VariantId) -> Option<(Product, Variant)> {
@@ -68,18 +74,24 @@ pub(super) fn with_variant(product: Product, id: VariantId) -> Option<(Product, 
 pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<Product, RichError> {
     ctx.authorize(Action::ReadProduct)?;
     let mut tx = ctx.read().await?;
-    products::find_active_product(&mut tx, handle).await?.ok_or_else(|| {
-        RichError::new(ErrorKind::NotFound, "no active product with this handle")
-            .with_code("product_not_found")
-            .with_public("There is no such product.")
-    })
+    products::find_active_product(&mut tx, handle)
+        .await?
+        .ok_or_else(|| {
+            RichError::new(ErrorKind::NotFound, "no active product with this handle")
+                .with_code("product_not_found")
+                .with_public("There is no such product.")
+        })
 }
 
 /// Store: a page of active products, newest first.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_active(ctx: &Ctx, after: Option<ProductId>, limit: Limit) -> Result<Page<Product>, RichError> {
+pub async fn list_active(
+    ctx: &Ctx,
+    after: Option<ProductId>,
+    limit: Limit,
+) -> Result<Page<Product>, RichError> {
     ctx.authorize(Action::ListProducts)?;
     let filter = ProductFilter {
         status: Some(ProductStatus::Active),

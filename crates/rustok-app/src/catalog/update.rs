@@ -59,7 +59,12 @@ pub async fn update_variant(
         Ok(input)
     };
     let changed = change(ctx, Target::Variant(id), &edit_product).await?;
-    let variant = changed.product.variants.iter().find(|variant| variant.id == id).cloned();
+    let variant = changed
+        .product
+        .variants
+        .iter()
+        .find(|variant| variant.id == id)
+        .cloned();
     let variant = variant.ok_or_else(|| variant_not_found(id))?;
     changed.finish(|product| render(product, &variant)).await
 }
@@ -103,7 +108,10 @@ async fn change(
     // Not `begin`: only a POST can be repeated by an Idempotency-Key, and no edit is one.
     let mut tx = ctx.write().await?;
     if let Ok(product) = save(&mut tx, ctx, &product, draft).await? {
-        return Ok(Changed { product, tx: Some(tx) });
+        return Ok(Changed {
+            product,
+            tx: Some(tx),
+        });
     }
     drop(tx);
     let mut tx = ctx.write().await?;
@@ -114,12 +122,17 @@ async fn change(
         return Ok(Changed { product, tx: None });
     };
     let product = save(&mut tx, ctx, &product, draft).await??;
-    Ok(Changed { product, tx: Some(tx) })
+    Ok(Changed {
+        product,
+        tx: Some(tx),
+    })
 }
 
 async fn find(tx: &mut TenantTx, target: Target) -> Result<Product, RichError> {
     match target {
-        Target::Product(id) => products::find_product(tx, id).await?.ok_or_else(|| product_not_found(id)),
+        Target::Product(id) => products::find_product(tx, id)
+            .await?
+            .ok_or_else(|| product_not_found(id)),
         Target::Variant(id) => {
             let found = products::find_product_of_variant(tx, id).await?;
             found.ok_or_else(|| variant_not_found(id))
@@ -140,7 +153,9 @@ fn edited(
         return Ok(None);
     }
     let checked = check_against(input, Some(before));
-    checked.map(Some).map_err(|found| refused(relative(found, before, target)))
+    checked
+        .map(Some)
+        .map_err(|found| refused(relative(found, before, target)))
 }
 
 /// Writes the change and answers the product as it is then. The inner error is a race that was lost; the transaction
@@ -192,7 +207,11 @@ fn shown_input(product: &Product, currency: Currency) -> ProductInput {
 /// Pointers into the variant when that is what is being changed.
 fn relative(mut found: Vec<FieldViolation>, product: &Product, target: Target) -> Vec<FieldViolation> {
     let Target::Variant(id) = target else { return found };
-    let at = product.variants.iter().position(|variant| variant.id == id).unwrap_or_default();
+    let at = product
+        .variants
+        .iter()
+        .position(|variant| variant.id == id)
+        .unwrap_or_default();
     let base = format!("#/variants/{at}/");
     for violation in &mut found {
         if let Some(member) = violation.pointer.strip_prefix(&base) {

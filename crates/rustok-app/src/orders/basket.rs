@@ -2,8 +2,8 @@
 //!
 //! Pure: it decides on what was read and must never reach for more. Prices come from the shelf, never from the request.
 
-use rustok_commerce::{CommerceError, OrderLine};
 use rustok_commerce::order::{LineRequest, MAX_QUANTITY, OrderRequest, VariantRef, lines_total_minor};
+use rustok_commerce::{CommerceError, OrderLine};
 use rustok_core::error::{FieldViolation, RichError};
 use rustok_core::ids::VariantId;
 use rustok_storage::reservations::Sellable;
@@ -41,13 +41,20 @@ pub(super) fn fill(request: &OrderRequest, variants: &[Sellable]) -> Result<Vec<
     let mut violations = Vec::new();
     for (at, line) in request.lines.iter().enumerate() {
         match pick(at, line, request, variants) {
-            Ok(more) => match picked.iter_mut().find(|picked| picked.variant.variant_id == more.variant.variant_id) {
+            Ok(more) => match picked
+                .iter_mut()
+                .find(|picked| picked.variant.variant_id == more.variant.variant_id)
+            {
                 None => picked.push(more),
                 Some(picked) => {
                     picked.quantity = picked.quantity.saturating_add(more.quantity);
                     if picked.quantity > MAX_QUANTITY {
                         let detail = format!("makes more than {MAX_QUANTITY} of this variant together");
-                        violations.push(FieldViolation::new(format!("#/lines/{at}/quantity"), "out_of_range", detail));
+                        violations.push(FieldViolation::new(
+                            format!("#/lines/{at}/quantity"),
+                            "out_of_range",
+                            detail,
+                        ));
                     }
                 }
             },
@@ -73,31 +80,64 @@ fn pick<'a>(
     variants: &'a [Sellable],
 ) -> Result<Picked<'a>, FieldViolation> {
     let (member, matches): (_, Vec<&Sellable>) = match &line.variant {
-        VariantRef::Id(id) => ("variant_id", variants.iter().filter(|variant| variant.variant_id == *id).collect()),
-        VariantRef::Sku(sku) => ("sku", variants.iter().filter(|variant| variant.sku.as_ref() == Some(sku)).collect()),
+        VariantRef::Id(id) => (
+            "variant_id",
+            variants
+                .iter()
+                .filter(|variant| variant.variant_id == *id)
+                .collect(),
+        ),
+        VariantRef::Sku(sku) => (
+            "sku",
+            variants
+                .iter()
+                .filter(|variant| variant.sku.as_ref() == Some(sku))
+                .collect(),
+        ),
     };
     let refuse = |code: &'static str, detail: String| {
         FieldViolation::new(format!("#/lines/{at}/{member}"), code, detail)
     };
     let variant = match matches.as_slice() {
-        [] => return Err(refuse("variant_not_found", "names nothing that can be bought here".to_owned())),
+        [] => {
+            return Err(refuse(
+                "variant_not_found",
+                "names nothing that can be bought here".to_owned(),
+            ));
+        }
         [variant] => *variant,
-        _ => return Err(refuse("ambiguous", "names several variants; send the variant_id".to_owned())),
+        _ => {
+            return Err(refuse(
+                "ambiguous",
+                "names several variants; send the variant_id".to_owned(),
+            ));
+        }
     };
     let unit_price_minor = variant.unit_price_minor.ok_or_else(|| {
-        refuse("not_priced", format!("has no price in {}", request.currency.code()))
+        refuse(
+            "not_priced",
+            format!("has no price in {}", request.currency.code()),
+        )
     })?;
-    Ok(Picked { variant, unit_price_minor, quantity: line.quantity })
+    Ok(Picked {
+        variant,
+        unit_price_minor,
+        quantity: line.quantity,
+    })
 }
 
 /// Advice for a good answer: the conditional update of the save decides.
 fn check_stock(picked: &[Picked<'_>]) -> Result<(), RichError> {
     let mut by_id: Vec<_> = picked.iter().collect();
     by_id.sort_unstable_by_key(|picked| picked.variant.variant_id);
-    for Picked { variant, quantity, .. } in by_id {
-        variant.stock.check(variant.product_id, *quantity).map_err(|short| {
-            RichError::from(short).with_extension("variant_id", variant.variant_id)
-        })?;
+    for Picked {
+        variant, quantity, ..
+    } in by_id
+    {
+        variant
+            .stock
+            .check(variant.product_id, *quantity)
+            .map_err(|short| RichError::from(short).with_extension("variant_id", variant.variant_id))?;
     }
     Ok(())
 }
@@ -132,20 +172,37 @@ mod tests {
             variant_title: "Green".into(),
             sku: Some(sku.into()),
             unit_price_minor: price,
-            stock: Stock { available, allow_backorder: false },
+            stock: Stock {
+                available,
+                allow_backorder: false,
+            },
         }
     }
 
     fn by_id(number: u128, quantity: i64) -> LineInput {
-        LineInput { variant_id: Some(Uuid::from_u128(number).to_string()), sku: None, quantity }
+        LineInput {
+            variant_id: Some(Uuid::from_u128(number).to_string()),
+            sku: None,
+            quantity,
+        }
     }
 
     fn by_sku(sku: &str, quantity: i64) -> LineInput {
-        LineInput { variant_id: None, sku: Some(sku.into()), quantity }
+        LineInput {
+            variant_id: None,
+            sku: Some(sku.into()),
+            quantity,
+        }
     }
 
     fn request(lines: Vec<LineInput>) -> OrderRequest {
-        OrderInput { email: "a@b.c".into(), currency: "USD".into(), lines }.validate().unwrap()
+        OrderInput {
+            email: "a@b.c".into(),
+            currency: "USD".into(),
+            lines,
+        }
+        .validate()
+        .unwrap()
     }
 
     fn wire(error: &RichError) -> serde_json::Value {
@@ -154,26 +211,53 @@ mod tests {
 
     #[test]
     fn one_variant_is_one_line_however_it_is_named() {
-        let shelf = [variant(2, "A", Some(500), Some(9)), variant(1, "B", Some(0), None)];
+        let shelf = [
+            variant(2, "A", Some(500), Some(9)),
+            variant(1, "B", Some(0), None),
+        ];
         let request = request(vec![by_sku("A", 2), by_id(1, 1), by_id(2, 3)]);
-        assert_eq!(wanted(&request), (vec![Uuid::from_u128(1).into(), Uuid::from_u128(2).into()], vec!["A"]));
+        assert_eq!(
+            wanted(&request),
+            (
+                vec![Uuid::from_u128(1).into(), Uuid::from_u128(2).into()],
+                vec!["A"]
+            )
+        );
         let lines = fill(&request, &shelf).unwrap();
-        let told: Vec<_> = lines.iter().map(|l| (l.quantity, l.unit_price_minor, l.stock_taken)).collect();
+        let told: Vec<_> = lines
+            .iter()
+            .map(|l| (l.quantity, l.unit_price_minor, l.stock_taken))
+            .collect();
         assert_eq!(told, [(5, 500, true), (1, 0, false)]);
     }
 
     #[test]
     fn all_lines_that_name_nothing_fit_are_told_at_once() {
-        let shelf = [variant(1, "A", Some(1), None), variant(2, "A", Some(1), None), variant(3, "C", None, None)];
-        let refused = fill(&request(vec![by_sku("A", 1), by_id(9, 1), by_sku("C", 1), by_id(1, 1)]), &shelf);
+        let shelf = [
+            variant(1, "A", Some(1), None),
+            variant(2, "A", Some(1), None),
+            variant(3, "C", None, None),
+        ];
+        let refused = fill(
+            &request(vec![by_sku("A", 1), by_id(9, 1), by_sku("C", 1), by_id(1, 1)]),
+            &shelf,
+        );
         let errors = wire(&refused.unwrap_err())["errors"].clone();
-        let told: Vec<_> = errors.as_array().unwrap().iter().map(|e| (e["pointer"].clone(), e["code"].clone())).collect();
+        let told: Vec<_> = errors
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| (e["pointer"].clone(), e["code"].clone()))
+            .collect();
         let expected = [
             ("#/lines/0/sku", "ambiguous"),
             ("#/lines/1/variant_id", "variant_not_found"),
             ("#/lines/2/sku", "not_priced"),
         ];
-        assert_eq!(told, expected.map(|(pointer, code)| (pointer.into(), code.into())));
+        assert_eq!(
+            told,
+            expected.map(|(pointer, code)| (pointer.into(), code.into()))
+        );
     }
 
     #[test]
@@ -189,10 +273,19 @@ mod tests {
         let shelf = [variant(1, "A", Some(1), Some(20_000))];
         let refused = fill(&request(vec![by_id(1, 6_000), by_sku("A", 4_001)]), &shelf).unwrap_err();
         assert_eq!(wire(&refused)["errors"][0]["pointer"], "#/lines/1/quantity");
-        let short = fill(&request(vec![by_id(1, 6_000), by_sku("A", 4_000)]), &[variant(1, "A", Some(1), Some(9_999))]);
+        let short = fill(
+            &request(vec![by_id(1, 6_000), by_sku("A", 4_000)]),
+            &[variant(1, "A", Some(1), Some(9_999))],
+        );
         let short = wire(&short.unwrap_err());
-        assert_eq!((&short["code"], &short["status"]), (&"insufficient_stock".into(), &409.into()));
-        assert_eq!((&short["available"], &short["requested"]), (&9_999.into(), &10_000.into()));
+        assert_eq!(
+            (&short["code"], &short["status"]),
+            (&"insufficient_stock".into(), &409.into())
+        );
+        assert_eq!(
+            (&short["available"], &short["requested"]),
+            (&9_999.into(), &10_000.into())
+        );
         assert_eq!(short["variant_id"], Uuid::from_u128(1).to_string());
         assert_eq!(short["product_id"], Uuid::from_u128(101).to_string());
     }

@@ -20,7 +20,10 @@ pub(super) struct Transition {
     topic: Topic,
 }
 
-pub(super) const CANCEL: Transition = Transition { name: "cancel", topic: Topic::OrderCancelled };
+pub(super) const CANCEL: Transition = Transition {
+    name: "cancel",
+    topic: Topic::OrderCancelled,
+};
 
 /// Accepts a pending order.
 ///
@@ -33,7 +36,10 @@ pub async fn confirm(
     render: impl FnOnce(&AnyOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::ConfirmOrder)?;
-    let transition = Transition { name: "confirm", topic: Topic::OrderConfirmed };
+    let transition = Transition {
+        name: "confirm",
+        topic: Topic::OrderConfirmed,
+    };
     change(ctx, id, transition, AnyOrder::confirm_at, render).await
 }
 
@@ -49,8 +55,18 @@ pub async fn pay(
     render: impl FnOnce(&AnyOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::PayOrder)?;
-    let transition = Transition { name: "pay", topic: Topic::OrderPaid };
-    change(ctx, id, transition, |order, now| order.pay_at(payment_id, method, now), render).await
+    let transition = Transition {
+        name: "pay",
+        topic: Topic::OrderPaid,
+    };
+    change(
+        ctx,
+        id,
+        transition,
+        |order, now| order.pay_at(payment_id, method, now),
+        render,
+    )
+    .await
 }
 
 /// Records that a paid order was sent off.
@@ -65,8 +81,18 @@ pub async fn ship(
     render: impl FnOnce(&AnyOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::ShipOrder)?;
-    let transition = Transition { name: "ship", topic: Topic::OrderShipped };
-    change(ctx, id, transition, |order, now| order.ship_at(tracking, carrier, now), render).await
+    let transition = Transition {
+        name: "ship",
+        topic: Topic::OrderShipped,
+    };
+    change(
+        ctx,
+        id,
+        transition,
+        |order, now| order.ship_at(tracking, carrier, now),
+        render,
+    )
+    .await
 }
 
 /// Records that a shipped order arrived; `signature` is the name of who took it.
@@ -80,8 +106,18 @@ pub async fn deliver(
     render: impl FnOnce(&AnyOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::DeliverOrder)?;
-    let transition = Transition { name: "deliver", topic: Topic::OrderDelivered };
-    change(ctx, id, transition, |order, now| order.deliver_at(signature, now), render).await
+    let transition = Transition {
+        name: "deliver",
+        topic: Topic::OrderDelivered,
+    };
+    change(
+        ctx,
+        id,
+        transition,
+        |order, now| order.deliver_at(signature, now),
+        render,
+    )
+    .await
 }
 
 /// Calls an order off and gives its stock back, once. A paid order needs `refund_id`, another one must not have it.
@@ -96,7 +132,14 @@ pub async fn cancel(
     render: impl FnOnce(&AnyOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::CancelOrder)?;
-    change(ctx, id, CANCEL, |order, now| order.cancel_at(reason, refund_id, now), render).await
+    change(
+        ctx,
+        id,
+        CANCEL,
+        |order, now| order.cancel_at(reason, refund_id, now),
+        render,
+    )
+    .await
 }
 
 async fn change(
@@ -161,8 +204,12 @@ pub(super) async fn save(
 async fn overtaken(ctx: &Ctx, id: OrderId) -> RichError {
     let current = async { load(&mut ctx.read().await?, id).await };
     match current.await {
-        Ok(order) => RichError::from(CommerceError::VersionConflict { current_version: order.version() })
-            .with_public("The order was changed by somebody else meanwhile. Read it again and repeat the request."),
+        Ok(order) => RichError::from(CommerceError::VersionConflict {
+            current_version: order.version(),
+        })
+        .with_public(
+            "The order was changed by somebody else meanwhile. Read it again and repeat the request.",
+        ),
         Err(error) => error,
     }
 }

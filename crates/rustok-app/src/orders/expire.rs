@@ -48,7 +48,10 @@ pub struct ExpiryRound {
 pub async fn expire_due(ctx: &PlatformCtx, limit: i64) -> Result<ExpiryRound, RichError> {
     ctx.authorize(Action::ExpireOrder)?;
     let jobs = outbox::list_due(&mut ctx.read().await?, ctx.services.clock.now(), limit).await?;
-    let mut round = ExpiryRound { due: jobs.len(), ..ExpiryRound::default() };
+    let mut round = ExpiryRound {
+        due: jobs.len(),
+        ..ExpiryRound::default()
+    };
     let mut shops = HashMap::new();
     for job in jobs {
         match run(ctx, &mut shops, &job).await {
@@ -90,7 +93,10 @@ async fn expire(ctx: &Ctx, id: OrderId) -> Result<bool, RichError> {
     ctx.authorize(Action::ExpireOrder)?;
     let now = ctx.now();
     let mut tx = ctx.write().await?;
-    let order = find_order(&mut tx, id).await?.map(|stored| AnyOrder::try_from(stored.row)).transpose()?;
+    let order = find_order(&mut tx, id)
+        .await?
+        .map(|stored| AnyOrder::try_from(stored.row))
+        .transpose()?;
     let cancelled = match order {
         Some(order) if order.is_expired_at(now) => {
             let from = order.status();
@@ -117,7 +123,12 @@ async fn expire(ctx: &Ctx, id: OrderId) -> Result<bool, RichError> {
 
 /// Does not need the tenant, whose own row may be what is broken.
 async fn put_off(ctx: &PlatformCtx, job: &Job) -> Result<(), RichError> {
-    let to = ctx.services.clock.now().checked_add(PUT_OFF).unwrap_or(Timestamp::MAX);
+    let to = ctx
+        .services
+        .clock
+        .now()
+        .checked_add(PUT_OFF)
+        .unwrap_or(Timestamp::MAX);
     let shop = TenantHandle::for_due_work(job.tenant_id);
     let mut tx = ctx.services.store.write(shop, order_deadline(ctx)).await?;
     postpone_expiry(&mut tx, OrderId::from_uuid(job.subject_id), to).await?;

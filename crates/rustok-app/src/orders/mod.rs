@@ -42,13 +42,18 @@ async fn refuse(work: Work, refusal: RichError) -> RichError {
 
 /// The order with this id, typed.
 async fn load(tx: &mut TenantTx, id: OrderId) -> Result<AnyOrder, RichError> {
-    let stored = find_order(tx, id).await?.ok_or(CommerceError::OrderNotFound(id.as_uuid()))?;
+    let stored = find_order(tx, id)
+        .await?
+        .ok_or(CommerceError::OrderNotFound(id.as_uuid()))?;
     Ok(stored.row.try_into()?)
 }
 
 /// The stock that `lines` move, each with the id of its ledger line.
 fn movements(ctx: &Ctx, lines: &[OrderLine]) -> Vec<Movement> {
-    stock_moves(lines).into_iter().map(|stock| Movement { id: ctx.id(), stock }).collect()
+    stock_moves(lines)
+        .into_iter()
+        .map(|stock| Movement { id: ctx.id(), stock })
+        .collect()
 }
 
 /// The event of an order that came into its state; neither address nor secret is in it.

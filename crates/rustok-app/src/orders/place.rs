@@ -61,8 +61,11 @@ pub async fn place(
             Attempt::Raced => {}
         }
     }
-    Err(RichError::new(ErrorKind::Unavailable, "stock kept changing while an order was placed")
-        .with_retry_after(Duration::from_secs(1)))
+    Err(RichError::new(
+        ErrorKind::Unavailable,
+        "stock kept changing while an order was placed",
+    )
+    .with_retry_after(Duration::from_secs(1)))
 }
 
 async fn attempt(ctx: &Ctx, request: &OrderRequest) -> Result<Attempt, RichError> {
@@ -74,10 +77,17 @@ async fn attempt(ctx: &Ctx, request: &OrderRequest) -> Result<Attempt, RichError
         Ok(order) => order,
         Err(refusal) => return Err(refuse(work, refusal).await),
     };
-    let secret = ctx.services.with_rng(|rng| TokenSecret::generate(SecretKind::Order, rng));
+    let secret = ctx
+        .services
+        .with_rng(|rng| TokenSecret::generate(SecretKind::Order, rng));
     match save(ctx, &mut work.tx, &order, &secret).await {
         Ok(()) => Ok(Attempt::Done(Box::new((work, PlacedOrder { order, secret })))),
-        Err(StoreError::Stale { table: STOCK_LEVELS, .. } | StoreError::Serialization(_)) => Ok(Attempt::Raced),
+        Err(
+            StoreError::Stale {
+                table: STOCK_LEVELS, ..
+            }
+            | StoreError::Serialization(_),
+        ) => Ok(Attempt::Raced),
         Err(error) => Err(error.into()),
     }
 }
@@ -105,7 +115,12 @@ async fn draw_up(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result
     Ok(Order::place(placement, now)?.into())
 }
 
-async fn save(ctx: &Ctx, tx: &mut TenantTx, order: &AnyOrder, secret: &TokenSecret) -> Result<(), StoreError> {
+async fn save(
+    ctx: &Ctx,
+    tx: &mut TenantTx,
+    order: &AnyOrder,
+    secret: &TokenSecret,
+) -> Result<(), StoreError> {
     let row = OrderRow::from(order);
     let expiry = Job {
         id: ctx.id(),
@@ -128,5 +143,6 @@ async fn save(ctx: &Ctx, tx: &mut TenantTx, order: &AnyOrder, secret: &TokenSecr
 /// When the order is called off unless it is confirmed before.
 fn expires_at(ctx: &Ctx, now: Timestamp) -> Timestamp {
     let minutes = u64::from(ctx.tenant.settings.pending_order_ttl_minutes);
-    now.checked_add(Duration::from_secs(minutes * 60)).unwrap_or(Timestamp::MAX)
+    now.checked_add(Duration::from_secs(minutes * 60))
+        .unwrap_or(Timestamp::MAX)
 }

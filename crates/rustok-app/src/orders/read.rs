@@ -22,13 +22,19 @@ pub async fn get(ctx: &Ctx, id: OrderId) -> Result<AnyOrder, RichError> {
 ///
 /// # Errors
 /// `order_not_found`: there is no such order, or its secret is another one. Which of them is not told.
-pub async fn get_by_secret(ctx: &Ctx, id: OrderId, secret: Option<&TokenSecret>) -> Result<AnyOrder, RichError> {
+pub async fn get_by_secret(
+    ctx: &Ctx,
+    id: OrderId,
+    secret: Option<&TokenSecret>,
+) -> Result<AnyOrder, RichError> {
     ctx.authorize(Action::ReadOrderBySecret)?;
     let unknown = || CommerceError::OrderNotFound(id.as_uuid());
     let secret = secret.ok_or_else(unknown)?;
     let stored = find_order(&mut ctx.read().await?, id).await?;
     // Hashes are compared in constant time.
-    let stored = stored.filter(|stored| stored.secret_hash == secret.hash()).ok_or_else(unknown)?;
+    let stored = stored
+        .filter(|stored| stored.secret_hash == secret.hash())
+        .ok_or_else(unknown)?;
     Ok(stored.row.try_into()?)
 }
 
@@ -45,7 +51,10 @@ pub async fn list(
     ctx.authorize(Action::ReadOrders)?;
     let Page { items, next_cursor } = list_orders(&mut ctx.read().await?, filter, after, limit).await?;
     let items: Result<_, CommerceError> = items.into_iter().map(AnyOrder::try_from).collect();
-    Ok(Page { items: items?, next_cursor })
+    Ok(Page {
+        items: items?,
+        next_cursor,
+    })
 }
 
 /// Who did what to an order, oldest first.
@@ -56,5 +65,9 @@ pub async fn history(ctx: &Ctx, id: OrderId) -> Result<Vec<OrderHistory>, RichEr
     ctx.authorize(Action::ReadHistory)?;
     let steps = list_history(&mut ctx.read().await?, id).await?;
     // Every order has the step that placed it.
-    if steps.is_empty() { Err(CommerceError::OrderNotFound(id.as_uuid()).into()) } else { Ok(steps) }
+    if steps.is_empty() {
+        Err(CommerceError::OrderNotFound(id.as_uuid()).into())
+    } else {
+        Ok(steps)
+    }
 }

@@ -14,7 +14,11 @@ use rustok_tenancy::{NewTenantInput, Tenant, TenantError, TenantIdentifier, Tena
 /// `validation_failed` with all fields at once, `slug_taken`, `host_taken`.
 pub async fn create(ctx: &PlatformCtx, input: NewTenantInput) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
-    let new = input.check(&ctx.services.validator, ctx.services.ids.next(), ctx.services.clock.now());
+    let new = input.check(
+        &ctx.services.validator,
+        ctx.services.ids.next(),
+        ctx.services.clock.now(),
+    );
     let new = new.map_err(|violations| {
         RichError::new(ErrorKind::Validation, "tenant refused").with_violations(violations)
     })?;
@@ -41,14 +45,20 @@ fn taken(error: StoreError) -> RichError {
 pub async fn find(ctx: &PlatformCtx, identifier: &TenantIdentifier) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.read().await?;
-    tenants::find_tenant(&mut tx, identifier).await?.ok_or_else(|| TenantError::NotFound.into())
+    tenants::find_tenant(&mut tx, identifier)
+        .await?
+        .ok_or_else(|| TenantError::NotFound.into())
 }
 
 /// A page of tenants, oldest first.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(ctx: &PlatformCtx, after: Option<TenantId>, limit: Limit) -> Result<Page<Tenant>, RichError> {
+pub async fn list(
+    ctx: &PlatformCtx,
+    after: Option<TenantId>,
+    limit: Limit,
+) -> Result<Page<Tenant>, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.read().await?;
     Ok(tenants::list_tenants(&mut tx, after, limit).await?)
@@ -65,26 +75,47 @@ pub async fn set_status(
 ) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.write().await?;
-    let tenant = tenants::find_tenant(&mut tx, identifier).await?.ok_or(TenantError::NotFound)?;
+    let tenant = tenants::find_tenant(&mut tx, identifier)
+        .await?
+        .ok_or(TenantError::NotFound)?;
     if tenant.status == status {
         return Ok(tenant);
     }
     tenants::set_status(&mut tx, tenant.id, status, ctx.services.clock.now()).await?;
     tx.commit().await?;
-    Ok(Tenant { status, version: tenant.version + 1, ..tenant })
+    Ok(Tenant {
+        status,
+        version: tenant.version + 1,
+        ..tenant
+    })
 }
 
 /// Gives a tenant one more host of its own.
 ///
 /// # Errors
 /// `tenant_not_found`, `host_taken`, `invalid_tenant_identifier`.
-pub async fn add_host(ctx: &PlatformCtx, identifier: &TenantIdentifier, host: &str) -> Result<Tenant, RichError> {
+pub async fn add_host(
+    ctx: &PlatformCtx,
+    identifier: &TenantIdentifier,
+    host: &str,
+) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
-    let host = ctx.services.validator.custom_host(host).map_err(TenantError::from)?;
+    let host = ctx
+        .services
+        .validator
+        .custom_host(host)
+        .map_err(TenantError::from)?;
     let mut tx = ctx.write().await?;
-    let mut tenant = tenants::find_tenant(&mut tx, identifier).await?.ok_or(TenantError::NotFound)?;
-    tenants::add_host(&mut tx, tenant.id, host.as_str(), ctx.services.clock.now()).await.map_err(taken)?;
+    let mut tenant = tenants::find_tenant(&mut tx, identifier)
+        .await?
+        .ok_or(TenantError::NotFound)?;
+    tenants::add_host(&mut tx, tenant.id, host.as_str(), ctx.services.clock.now())
+        .await
+        .map_err(taken)?;
     tx.commit().await?;
     tenant.hosts.push(host.as_str().to_owned());
-    Ok(Tenant { version: tenant.version + 1, ..tenant })
+    Ok(Tenant {
+        version: tenant.version + 1,
+        ..tenant
+    })
 }

@@ -5,6 +5,6 @@ mod tokens;
 
 pub use directory::{add_host, create, find, list, set_status};
 pub use tokens::{
-    IssuedToken, authenticate, authenticate_platform, issue_platform_token, issue_token, list_platform_tokens,
-    list_tokens, revoke_platform_token, revoke_token,
+    IssuedToken, authenticate, authenticate_platform, issue_platform_token, issue_token,
+    list_platform_tokens, list_tokens, revoke_platform_token, revoke_token,
 };

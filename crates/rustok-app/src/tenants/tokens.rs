@@ -5,9 +5,9 @@ use rustok_auth::{Action, Actor, AuthError, Role, SecretKind, TokenSecret};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::TokenId;
+use rustok_storage::StoreError;
 use rustok_storage::tenants::{self, PlatformToken};
 use rustok_storage::tokens::{self, ApiToken};
-use rustok_storage::StoreError;
 use rustok_tenancy::Tenant;
 
 /// A token with its secret, which is not to be had a second time.
@@ -21,7 +21,10 @@ pub struct IssuedToken {
 
 fn fresh(services: &Services, kind: SecretKind) -> IssuedToken {
     let secret = services.with_rng(|rng| TokenSecret::generate(kind, rng));
-    IssuedToken { id: services.ids.next(), secret }
+    IssuedToken {
+        id: services.ids.next(),
+        secret,
+    }
 }
 
 /// Makes a token for a tenant.
@@ -54,7 +57,9 @@ pub async fn list_tokens(ctx: &Ctx) -> Result<Vec<ApiToken>, RichError> {
 pub async fn revoke_token(ctx: &Ctx, id: TokenId) -> Result<(), RichError> {
     ctx.authorize(Action::ManageTokens)?;
     let mut tx = ctx.write().await?;
-    tokens::revoke_token(&mut tx, id, ctx.now()).await.map_err(unknown_token)?;
+    tokens::revoke_token(&mut tx, id, ctx.now())
+        .await
+        .map_err(unknown_token)?;
     Ok(tx.commit().await?)
 }
 
@@ -98,7 +103,9 @@ pub async fn list_platform_tokens(ctx: &PlatformCtx) -> Result<Vec<PlatformToken
 pub async fn revoke_platform_token(ctx: &PlatformCtx, id: TokenId) -> Result<(), RichError> {
     ctx.authorize(Action::ManagePlatformTokens)?;
     let mut tx = ctx.write().await?;
-    tenants::revoke_platform_token(&mut tx, id, ctx.services.clock.now()).await.map_err(unknown_token)?;
+    tenants::revoke_platform_token(&mut tx, id, ctx.services.clock.now())
+        .await
+        .map_err(unknown_token)?;
     Ok(tx.commit().await?)
 }
 
@@ -117,7 +124,9 @@ pub async fn authenticate(
     }
     let mut tx = services.store.read(tenant.handle(), deadline).await?;
     let found = tokens::find_token(&mut tx, &secret.hash()).await?;
-    found.map(|(id, role)| Actor::Token { id, role }).ok_or_else(|| AuthError::UnknownToken.into())
+    found
+        .map(|(id, role)| Actor::Token { id, role })
+        .ok_or_else(|| AuthError::UnknownToken.into())
 }
 
 /// Who a platform token is.
@@ -134,5 +143,7 @@ pub async fn authenticate_platform(
     }
     let mut tx = services.store.platform_read(deadline).await?;
     let found = tenants::find_platform_token(&mut tx, &secret.hash()).await?;
-    found.map(|id| Actor::Platform { id }).ok_or_else(|| AuthError::UnknownToken.into())
+    found
+        .map(|id| Actor::Platform { id })
+        .ok_or_else(|| AuthError::UnknownToken.into())
 }

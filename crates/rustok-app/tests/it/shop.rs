@@ -2,11 +2,11 @@
 
 use rustok_app::{Ctx, PlatformCtx, Services, catalog, orders, tenants};
 use rustok_auth::Actor;
+use rustok_commerce::AnyOrder;
 use rustok_commerce::order::{LineInput, OrderInput};
 use rustok_commerce::price::MoneyInput;
 use rustok_commerce::product::ProductInput;
 use rustok_commerce::variant::VariantInput;
-use rustok_commerce::AnyOrder;
 use rustok_core::clock::{ManualClock, Timestamp};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
@@ -25,12 +25,22 @@ pub(crate) struct Shop {
 
 /// Services as a process has them; a second process opens the same file as a command does.
 pub(crate) async fn services(url: &str, opener: Opener, clock: &Arc<ManualClock>) -> Arc<Services> {
-    let store = Store::open(StoreConfig::new(DatabaseUrl::parse(url).unwrap()), opener).await.unwrap();
-    Arc::new(Services::new(store, clock.clone(), TenantIdentifierValidator::new("localhost").unwrap()))
+    let store = Store::open(StoreConfig::new(DatabaseUrl::parse(url).unwrap()), opener)
+        .await
+        .unwrap();
+    Arc::new(Services::new(
+        store,
+        clock.clone(),
+        TenantIdentifierValidator::new("localhost").unwrap(),
+    ))
 }
 
 pub(crate) fn reply() -> StoredReply {
-    StoredReply { status: 200, headers: Vec::new(), body: Vec::new() }
+    StoredReply {
+        status: 200,
+        headers: Vec::new(),
+        body: Vec::new(),
+    }
 }
 
 pub(crate) fn soon() -> Deadline {
@@ -40,10 +50,16 @@ pub(crate) fn soon() -> Deadline {
 impl Shop {
     /// The tenant `shop1`, whose pending orders are called off after 60 minutes.
     pub(crate) async fn open(url: &str) -> Self {
-        let clock = Arc::new(ManualClock::new("2026-01-02T03:04:05.678901Z".parse::<Timestamp>().unwrap()));
+        let clock = Arc::new(ManualClock::new(
+            "2026-01-02T03:04:05.678901Z".parse::<Timestamp>().unwrap(),
+        ));
         let services = services(url, Opener::Server, &clock).await;
         let tenant = add_tenant(&services, "shop1").await;
-        Self { services, clock, tenant }
+        Self {
+            services,
+            clock,
+            tenant,
+        }
     }
 
     pub(crate) fn ctx(&self) -> Ctx {
@@ -52,7 +68,10 @@ impl Shop {
 
     /// A visitor of the storefront.
     pub(crate) fn visitor(&self) -> Ctx {
-        Ctx { actor: Actor::Anonymous, ..self.ctx() }
+        Ctx {
+            actor: Actor::Anonymous,
+            ..self.ctx()
+        }
     }
 
     pub(crate) fn platform(&self) -> PlatformCtx {
@@ -65,7 +84,10 @@ impl Shop {
         let variants = names.by_ref().map(|(sku, available)| VariantInput {
             sku: Some((*sku).to_owned()),
             options: vec![(*sku).to_owned()],
-            price: Some(MoneyInput { amount: "5.00".into(), currency: "USD".into() }),
+            price: Some(MoneyInput {
+                amount: "5.00".into(),
+                currency: "USD".into(),
+            }),
             available: *available,
             ..VariantInput::default()
         });
@@ -124,6 +146,11 @@ pub(crate) async fn place(ctx: &Ctx, email: &str, lines: &[(VariantId, i64)]) ->
 pub(crate) async fn add_tenant(services: &Arc<Services>, slug: &str) -> Arc<Tenant> {
     let ctx = PlatformCtx::system(services.clone(), "test", soon());
     let settings = TenantSettings::default();
-    let input = NewTenantInput { slug: slug.into(), name: slug.into(), hosts: Vec::new(), settings };
+    let input = NewTenantInput {
+        slug: slug.into(),
+        name: slug.into(),
+        hosts: Vec::new(),
+        settings,
+    };
     Arc::new(tenants::create(&ctx, input).await.unwrap())
 }

@@ -5,7 +5,7 @@ use super::expiry::delete_expiry_write;
 use super::history;
 use crate::error::StoreError;
 use crate::outbox::insert_event;
-use crate::reservations::{Mover, Movement};
+use crate::reservations::{Movement, Mover};
 use crate::tx::{Statement, TenantTx};
 use crate::value::Value;
 use rustok_commerce::{OrderRow, OrderStatus};
@@ -36,8 +36,19 @@ pub struct OrderChange<'a> {
 /// [`StoreError::Stale`] when somebody else changed the order since it was read; nothing is saved then.
 pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<(), StoreError> {
     let tenant = tx.tenant;
-    let OrderChange { from, transition, row, actor, .. } = *change;
-    let mover = Mover { tenant, order: row.id, actor, now: row.updated_at };
+    let OrderChange {
+        from,
+        transition,
+        row,
+        actor,
+        ..
+    } = *change;
+    let mover = Mover {
+        tenant,
+        order: row.id,
+        actor,
+        now: row.updated_at,
+    };
     let mut writes = Vec::with_capacity(5 + change.returned.len() * 2);
     // The order's row points at it, so it comes first. Who loses a race changes nothing here either.
     writes.extend(insert_side(tenant, row));
@@ -67,7 +78,10 @@ fn swap(tenant: TenantId, from: OrderStatus, row: &OrderRow) -> Statement<'_> {
             row.updated_at.into(),
             row.expires_at.into(),
             row.confirmed_at.into(),
-            row.payment.as_ref().map(|payment| payment.payment_id.as_str()).into(),
+            row.payment
+                .as_ref()
+                .map(|payment| payment.payment_id.as_str())
+                .into(),
             fulfilment.map(|fulfilment| fulfilment.tracking.as_str()).into(),
             fulfilment.and_then(|fulfilment| fulfilment.delivered_at).into(),
             row.cancelled_at.into(),

@@ -35,5 +35,9 @@ pub async fn delete_expiry(tx: &mut TenantTx, order: OrderId) -> Result<bool, St
 pub async fn postpone_expiry(tx: &mut TenantTx, order: OrderId, to: Timestamp) -> Result<bool, StoreError> {
     let sql = "UPDATE due_work SET due_at = $4 WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3";
     let kind = JobKind::ExpireOrder.as_str();
-    Ok(tx.db.execute(DUE_WORK, sql, params![tx.tenant, kind, order, to]).await? > 0)
+    Ok(tx
+        .db
+        .execute(DUE_WORK, sql, params![tx.tenant, kind, order, to])
+        .await?
+        > 0)
 }

@@ -1,7 +1,7 @@
 //! Pages of orders, newest first: two statements, however many orders and lines.
 
-use super::row::{self, StoredOrder};
 use super::ORDERS;
+use super::row::{self, StoredOrder};
 use crate::error::StoreError;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
@@ -34,13 +34,25 @@ pub async fn list_orders(
     after: Option<OrderId>,
     limit: Limit,
 ) -> Result<Page<OrderRow>, StoreError> {
-    let mut sql = format!("SELECT {} FROM orders o {} WHERE o.tenant_id = $1", row::HEAD, row::JOINS);
+    let mut sql = format!(
+        "SELECT {} FROM orders o {} WHERE o.tenant_id = $1",
+        row::HEAD,
+        row::JOINS
+    );
     let mut params = params![tx.tenant].to_vec();
     // Only what is asked for becomes part of the statement, so that each has an index to itself.
     let email = filter.email.as_ref().map(|email| Value::from(email.as_str()));
     for (before, value, after) in [
-        ("o.status = ", filter.status.map(|status| Value::from(status.as_str())), ""),
-        ("o.customer_id = (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = ", email, ")"),
+        (
+            "o.status = ",
+            filter.status.map(|status| Value::from(status.as_str())),
+            "",
+        ),
+        (
+            "o.customer_id = (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = ",
+            email,
+            ")",
+        ),
         ("o.created_at >= ", filter.created_after.map(Value::from), ""),
         ("o.created_at < ", filter.created_before.map(Value::from), ""),
         ("o.id < ", after.map(Value::from), ""),
@@ -72,11 +84,21 @@ async fn add_lines(tx: &mut TenantTx, orders: &mut [OrderRow]) -> Result<(), Sto
     );
     let mut params = params![tx.tenant].to_vec();
     params.extend(ids);
-    let lines =
-        tx.db.fetch("order_lines", &sql, &params, |row| Ok((row.get::<OrderId>("order_id")?, row::line(row)?))).await?;
-    let places: HashMap<_, _> = orders.iter().enumerate().map(|(place, order)| (order.id, place)).collect();
+    let lines = tx
+        .db
+        .fetch("order_lines", &sql, &params, |row| {
+            Ok((row.get::<OrderId>("order_id")?, row::line(row)?))
+        })
+        .await?;
+    let places: HashMap<_, _> = orders
+        .iter()
+        .enumerate()
+        .map(|(place, order)| (order.id, place))
+        .collect();
     for (id, line) in lines {
-        if let (Some(order), Some((_, line))) = (places.get(&id).and_then(|place| orders.get_mut(*place)), line) {
+        if let (Some(order), Some((_, line))) =
+            (places.get(&id).and_then(|place| orders.get_mut(*place)), line)
+        {
             order.lines.push(line);
         }
     }

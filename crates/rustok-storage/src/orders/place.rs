@@ -15,7 +15,7 @@ use super::ORDERS;
 use super::history;
 use crate::error::StoreError;
 use crate::outbox::{insert_event, insert_job};
-use crate::reservations::{Mover, Movement};
+use crate::reservations::{Movement, Mover};
 use crate::tx::{Statement, TenantTx};
 use crate::value::Value;
 use rustok_auth::TokenHash;
@@ -48,7 +48,12 @@ pub struct NewOrder<'a> {
 pub async fn insert_order(tx: &mut TenantTx, order: &NewOrder<'_>) -> Result<(), StoreError> {
     let tenant = tx.tenant;
     let NewOrder { row, actor, .. } = *order;
-    let mover = Mover { tenant, order: row.id, actor, now: row.created_at };
+    let mover = Mover {
+        tenant,
+        order: row.id,
+        actor,
+        now: row.created_at,
+    };
     let mut writes = Vec::with_capacity(4 + row.lines.len() * 3);
     writes.push(insert_head(tenant, row, order.secret_hash));
     for (position, line) in (0..).zip(&row.lines) {

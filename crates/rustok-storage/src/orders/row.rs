@@ -35,11 +35,18 @@ pub(super) const LINE: &str = "l.position, l.variant_id, l.product_id, l.title, 
 /// Reads the columns of [`HEAD`]; the lines are still missing.
 pub(super) fn head(row: &Row<'_>) -> Result<StoredOrder, StoreError> {
     let payment = match row.get::<Option<String>>("payment_id")? {
-        Some(payment_id) => Some(Payment { payment_id, method: row.get("method")?, paid_at: row.get("paid_at")? }),
+        Some(payment_id) => Some(Payment {
+            payment_id,
+            method: row.get("method")?,
+            paid_at: row.get("paid_at")?,
+        }),
         None => None,
     };
     let refund = match row.get::<Option<String>>("refund_id")? {
-        Some(refund_id) => Some(Refund { refund_id, refunded_at: row.get("refunded_at")? }),
+        Some(refund_id) => Some(Refund {
+            refund_id,
+            refunded_at: row.get("refunded_at")?,
+        }),
         None => None,
     };
     let order = OrderRow {
@@ -63,7 +70,10 @@ pub(super) fn head(row: &Row<'_>) -> Result<StoredOrder, StoreError> {
         lines: Vec::new(),
     };
     let hash: [u8; 32] = row.get("secret_hash")?;
-    Ok(StoredOrder { row: order, secret_hash: TokenHash::from_bytes(hash) })
+    Ok(StoredOrder {
+        row: order,
+        secret_hash: TokenHash::from_bytes(hash),
+    })
 }
 
 fn fulfilment(row: &Row<'_>) -> Result<Option<Fulfilment>, StoreError> {
@@ -77,13 +87,19 @@ fn fulfilment(row: &Row<'_>) -> Result<Option<Fulfilment>, StoreError> {
             delivered_at,
         })),
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(StoreError::inconsistent(ORDERS, "delivered_at", "delivered without a fulfilment")),
+        (None, Some(_)) => Err(StoreError::inconsistent(
+            ORDERS,
+            "delivered_at",
+            "delivered without a fulfilment",
+        )),
     }
 }
 
 /// Reads the columns of [`LINE`]: position and line, or nothing where an outer join found no line.
 pub(super) fn line(row: &Row<'_>) -> Result<Option<(i64, OrderLine)>, StoreError> {
-    let Some(position) = row.get::<Option<i64>>("position")? else { return Ok(None) };
+    let Some(position) = row.get::<Option<i64>>("position")? else {
+        return Ok(None);
+    };
     let line = OrderLine {
         variant_id: row.get("variant_id")?,
         product_id: row.get("product_id")?,

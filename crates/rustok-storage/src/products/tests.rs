@@ -83,7 +83,10 @@ fn line(tenant: TenantHandle, variant: u128, delta: i64, number: u64) -> Movemen
 
 async fn add(store: &Store, shop: TenantHandle, new: &Product, number: u64) -> bool {
     let mut tx = store.write(shop, soon()).await.unwrap();
-    let tracked = new.variants.iter().filter_map(|variant| Some((variant, variant.available?)));
+    let tracked = new
+        .variants
+        .iter()
+        .filter_map(|variant| Some((variant, variant.available?)));
     let movements: Vec<_> = (100..)
         .zip(tracked)
         .map(|(n, (variant, delta))| line(shop, variant.id.as_uuid().as_u128(), delta, number + n))
@@ -100,23 +103,34 @@ async fn set(store: &Store, shop: TenantHandle, available: i64, number: u64) -> 
         available,
         allow_backorder: None,
     };
-    set_level(&mut tx, &level, line(shop, 11, 0, number), &event(shop, Topic::StockChanged, number)).await?;
+    set_level(
+        &mut tx,
+        &level,
+        line(shop, 11, 0, number),
+        &event(shop, Topic::StockChanged, number),
+    )
+    .await?;
     tx.commit().await
 }
 
 /// The ledger of variant 11, as it was written.
 async fn ledger(store: &Store, shop: TenantHandle) -> Vec<(i64, String)> {
     let mut tx = store.read(shop, soon()).await.unwrap();
-    let sql = "SELECT delta, reason FROM stock_movements WHERE tenant_id = $1 AND variant_id = $2 ORDER BY id";
+    let sql =
+        "SELECT delta, reason FROM stock_movements WHERE tenant_id = $1 AND variant_id = $2 ORDER BY id";
     tx.db
-        .fetch("stock_movements", sql, params![tx.tenant, id(11)], |row| Ok((row.get("delta")?, row.get("reason")?)))
+        .fetch("stock_movements", sql, params![tx.tenant, id(11)], |row| {
+            Ok((row.get("delta")?, row.get("reason")?))
+        })
         .await
         .unwrap()
 }
 
 async fn level(store: &Store, shop: TenantHandle) -> Option<StockLevel> {
     let mut tx = store.write(shop, soon()).await.unwrap();
-    crate::inventory::lock_level(&mut tx, id(11).into()).await.unwrap()
+    crate::inventory::lock_level(&mut tx, id(11).into())
+        .await
+        .unwrap()
 }
 
 async fn read(store: &Store, shop: TenantHandle) -> Product {
@@ -132,7 +146,14 @@ async fn save(
     number: u64,
 ) -> Result<(), StoreError> {
     let mut tx = store.write(shop, soon()).await?;
-    update_product(&mut tx, before, after, &[], &event(shop, Topic::ProductUpdated, number)).await?;
+    update_product(
+        &mut tx,
+        before,
+        after,
+        &[],
+        &event(shop, Topic::ProductUpdated, number),
+    )
+    .await?;
     tx.commit().await
 }
 
@@ -283,7 +304,10 @@ both_databases! {
 async fn plan(store: &Store, shop: TenantHandle, sql: &str, values: &[Value<'_>]) -> Vec<String> {
     let mut tx = store.read(shop, soon()).await.unwrap();
     let sql = format!("EXPLAIN QUERY PLAN {sql}");
-    tx.db.fetch("plan", &sql, values, |row| row.get("detail")).await.unwrap()
+    tx.db
+        .fetch("plan", &sql, values, |row| row.get("detail"))
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -296,7 +320,10 @@ async fn no_list_walks_through_more_than_its_page() {
         ..ProductFilter::default()
     };
     for (filter, index) in [
-        (active, "SEARCH p USING INDEX products_status_idx (tenant_id=? AND status=? AND id<?)"),
+        (
+            active,
+            "SEARCH p USING INDEX products_status_idx (tenant_id=? AND status=? AND id<?)",
+        ),
         (
             ProductFilter::default(),
             "SEARCH p USING INDEX sqlite_autoindex_products_1 (tenant_id=? AND id<?)",

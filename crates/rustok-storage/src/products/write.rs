@@ -34,7 +34,9 @@ pub async fn find_taken_handles(
          AND handle IN ({}) AND deleted_at IS NULL",
         placeholders(3, handles.len())
     );
-    tx.db.fetch(PRODUCTS, &sql, &values, |row| row.get("handle")).await
+    tx.db
+        .fetch(PRODUCTS, &sql, &values, |row| row.get("handle"))
+        .await
 }
 
 /// Holds a product until the transaction ends, so that nobody changes it meanwhile. Whether there is one.
@@ -48,7 +50,10 @@ pub async fn lock_product(tx: &mut TenantTx, id: ProductId) -> Result<bool, Stor
         "SELECT version FROM products WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL {lock}"
     );
     let id = params![tx.tenant, id].to_vec();
-    let found = tx.db.fetch_optional(PRODUCTS, &sql, &id, |row| row.get::<i64>("version")).await?;
+    let found = tx
+        .db
+        .fetch_optional(PRODUCTS, &sql, &id, |row| row.get::<i64>("version"))
+        .await?;
     Ok(found.is_some())
 }
 
@@ -97,7 +102,11 @@ pub async fn insert_product(
     for variant in &product.variants {
         add_variant(tx.tenant, product, variant, &mut statements);
     }
-    statements.extend(movements.iter().map(|movement| inventory::insert_movement(tx.tenant, movement)));
+    statements.extend(
+        movements
+            .iter()
+            .map(|movement| inventory::insert_movement(tx.tenant, movement)),
+    );
     statements.push(insert_event(tx.tenant, event));
     tx.db.execute_all(&statements).await?;
     Ok(true)
@@ -124,7 +133,11 @@ pub async fn update_product(
             Some(old) => stays.push((old, variant)),
         }
     }
-    for gone in before.variants.iter().filter(|old| after.variants.iter().all(|variant| variant.id != old.id)) {
+    for gone in before
+        .variants
+        .iter()
+        .filter(|old| after.variants.iter().all(|variant| variant.id != old.id))
+    {
         statements.push(delete_variant(tx.tenant, gone.id, after.updated_at));
     }
     // Levels are locked in the sequence of variant ids everywhere: two transactions that wait for each other crosswise
@@ -133,7 +146,11 @@ pub async fn update_product(
     for (old, variant) in stays {
         change_variant(tx.tenant, old, variant, after.updated_at, &mut statements);
     }
-    statements.extend(movements.iter().map(|movement| inventory::insert_movement(tx.tenant, movement)));
+    statements.extend(
+        movements
+            .iter()
+            .map(|movement| inventory::insert_movement(tx.tenant, movement)),
+    );
     statements.push(insert_event(tx.tenant, event));
     tx.db.execute_all(&statements).await
 }
@@ -161,7 +178,9 @@ pub async fn delete_product(
         params: params![tx.tenant, id, now].to_vec(),
         expect: Expect::Any,
     };
-    tx.db.execute_all(&[product, variants, insert_event(tx.tenant, event)]).await
+    tx.db
+        .execute_all(&[product, variants, insert_event(tx.tenant, event)])
+        .await
 }
 
 fn update_row(tenant: TenantId, version: i64, after: &Product) -> Statement<'_> {
@@ -245,7 +264,12 @@ fn add_variant<'a>(
             available,
             allow_backorder: variant.allow_backorder,
         };
-        statements.push(inventory::insert_level(tenant, variant.id, level, product.updated_at));
+        statements.push(inventory::insert_level(
+            tenant,
+            variant.id,
+            level,
+            product.updated_at,
+        ));
     }
 }
 
@@ -256,8 +280,24 @@ fn change_variant<'a>(
     now: Timestamp,
     statements: &mut Vec<Statement<'a>>,
 ) {
-    let shape = |v: &'a Variant| (&v.sku, &v.title, &v.options, &v.barcode, v.weight_grams, v.position);
-    let old_shape = (&old.sku, &old.title, &old.options, &old.barcode, old.weight_grams, old.position);
+    let shape = |v: &'a Variant| {
+        (
+            &v.sku,
+            &v.title,
+            &v.options,
+            &v.barcode,
+            v.weight_grams,
+            v.position,
+        )
+    };
+    let old_shape = (
+        &old.sku,
+        &old.title,
+        &old.options,
+        &old.barcode,
+        old.weight_grams,
+        old.position,
+    );
     if shape(variant) != old_shape {
         statements.push(Statement::one(
             VARIANTS,
@@ -279,7 +319,10 @@ fn change_variant<'a>(
     for price in after.iter().filter(|price| !before.contains(price)) {
         statements.push(set_price(tenant, variant.id, price));
     }
-    for gone in before.iter().filter(|price| variant.prices.find(price.amount.currency()).is_none()) {
+    for gone in before
+        .iter()
+        .filter(|price| variant.prices.find(price.amount.currency()).is_none())
+    {
         statements.push(Statement::one(
             PRICES,
             "DELETE FROM prices WHERE tenant_id = $1 AND variant_id = $2 AND currency = $3",
@@ -287,7 +330,12 @@ fn change_variant<'a>(
         ));
     }
     if old.available.is_some() && old.allow_backorder != variant.allow_backorder {
-        statements.push(inventory::update_backorder(tenant, variant.id, variant.allow_backorder, now));
+        statements.push(inventory::update_backorder(
+            tenant,
+            variant.id,
+            variant.allow_backorder,
+            now,
+        ));
     }
 }
 

@@ -144,7 +144,10 @@ impl ProductFields {
     /// Gives a variant of a patch the members that it leaves out, if it names one that is there.
     fn complete(&self, variant: &mut Value) {
         let Value::Object(members) = variant else { return };
-        let id = members.get("id").and_then(Value::as_str).and_then(|id| id.parse::<Uuid>().ok());
+        let id = members
+            .get("id")
+            .and_then(Value::as_str)
+            .and_then(|id| id.parse::<Uuid>().ok());
         let known = self.variants.iter().find(|known| id.is_some() && known.id == id);
         if let Some(Ok(mut merged)) = known.map(serde_json::to_value) {
             merge_patch::merge(&mut merged, members);
@@ -227,8 +230,17 @@ impl VariantPatch {
     ///
     /// # Errors
     /// `validation_failed` when the result does not have the documented form.
-    pub fn patched(input: VariantInput, patch: &MergePatch, currency: &str) -> Result<VariantInput, RichError> {
-        let VariantInput { id, options, available, .. } = input.clone();
+    pub fn patched(
+        input: VariantInput,
+        patch: &MergePatch,
+        currency: &str,
+    ) -> Result<VariantInput, RichError> {
+        let VariantInput {
+            id,
+            options,
+            available,
+            ..
+        } = input.clone();
         let fields = VariantFields::from(input);
         let shown = Self {
             sku: fields.sku,

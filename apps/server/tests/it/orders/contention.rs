@@ -9,7 +9,11 @@ use std::collections::BTreeMap;
 /// Sends all at once.
 async fn at_once(requests: impl IntoIterator<Item = RequestBuilder>) -> Vec<Response> {
     let sent = requests.into_iter().map(|request| tokio::spawn(request.send()));
-    join_all(sent).await.into_iter().map(|response| response.unwrap().unwrap()).collect()
+    join_all(sent)
+        .await
+        .into_iter()
+        .map(|response| response.unwrap().unwrap())
+        .collect()
 }
 
 both_databases! {

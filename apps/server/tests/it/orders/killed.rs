@@ -2,9 +2,9 @@
 //! answered is lost. `RUSTOK_ROUNDS` says how often (`bench/oversell.sh`).
 
 use super::*;
+use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use futures_util::StreamExt;
 use reqwest::Error;
 use rustok_test_support::both_databases;
 
@@ -22,7 +22,9 @@ enum Told {
 async fn read(sent: Result<Response, Error>) -> Told {
     let Ok(response) = sent else { return Told::Nothing };
     let status = response.status();
-    let Ok(body) = response.json::<Value>().await else { return Told::Nothing };
+    let Ok(body) = response.json::<Value>().await else {
+        return Told::Nothing;
+    };
     match (status.as_u16(), body["code"].as_str()) {
         (201, _) => Told::Sold(body),
         (409, Some("insufficient_stock")) => {
@@ -37,14 +39,26 @@ async fn read(sent: Result<Response, Error>) -> Told {
 
 /// All buyers order at once; the server is killed as soon as `kill_after` of them were answered.
 async fn rush(shop: Shop, requests: Vec<RequestBuilder>, kill_after: usize) -> (Shop, Vec<Told>) {
-    let mut answers: FuturesUnordered<_> =
-        requests.into_iter().map(|request| tokio::spawn(async move { read(request.send().await).await })).collect();
+    let mut answers: FuturesUnordered<_> = requests
+        .into_iter()
+        .map(|request| tokio::spawn(async move { read(request.send().await).await }))
+        .collect();
     let mut told = Vec::new();
     while told.len() < kill_after {
         told.push(answers.next().await.unwrap().unwrap());
     }
-    let Shop { server, client, slug, token } = shop;
-    let shop = Shop { server: server.kill_and_restart().await, client, slug, token };
+    let Shop {
+        server,
+        client,
+        slug,
+        token,
+    } = shop;
+    let shop = Shop {
+        server: server.kill_and_restart().await,
+        client,
+        slug,
+        token,
+    };
     while let Some(answer) = answers.next().await {
         told.push(answer.unwrap());
     }
@@ -52,7 +66,15 @@ async fn rush(shop: Shop, requests: Vec<RequestBuilder>, kill_after: usize) -> (
 }
 
 fn sold(told: &[Told]) -> Vec<&Value> {
-    told.iter().filter_map(|told| if let Told::Sold(order) = told { Some(order) } else { None }).collect()
+    told.iter()
+        .filter_map(|told| {
+            if let Told::Sold(order) = told {
+                Some(order)
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 /// What is left of a variant and its orders, as of one moment: what the killed server had sent to PostgreSQL may still

@@ -6,7 +6,13 @@ use rustok_test_support::both_databases;
 
 /// The errors of a problem as `pointer code`.
 fn errors(problem: &Value) -> Vec<String> {
-    let error = |e: &Value| format!("{} {}", e["pointer"].as_str().unwrap(), e["code"].as_str().unwrap());
+    let error = |e: &Value| {
+        format!(
+            "{} {}",
+            e["pointer"].as_str().unwrap(),
+            e["code"].as_str().unwrap()
+        )
+    };
     problem["errors"].as_array().unwrap().iter().map(error).collect()
 }
 

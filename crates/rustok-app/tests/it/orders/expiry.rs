@@ -23,7 +23,11 @@ fn round(due: usize, cancelled: usize, failed: usize) -> ExpiryRound {
 
 /// Saves a copy of an order that no order can be: its total is not the sum of its lines. It is due as the order is.
 async fn poison(ctx: &Ctx, order: &AnyOrder) {
-    let row = OrderRow { id: ctx.id(), total_minor: 1, ..OrderRow::from(order) };
+    let row = OrderRow {
+        id: ctx.id(),
+        total_minor: 1,
+        ..OrderRow::from(order)
+    };
     let expiry = Job {
         id: ctx.id(),
         tenant_id: row.tenant_id,

@@ -78,22 +78,36 @@ fn target(url: &str) -> String {
 async fn placing_an_order_takes_at_most_four_round_trips() {
     let db = TestDatabase::postgres().await;
     let shop = Shop::open(db.url()).await;
-    let stock: Vec<_> = ["A", "B", "C", "D", "E", "F", "G", "H"].iter().map(|sku| (*sku, Some(100))).collect();
+    let stock: Vec<_> = ["A", "B", "C", "D", "E", "F", "G", "H"]
+        .iter()
+        .map(|sku| (*sku, Some(100)))
+        .collect();
     let variants = shop.product(&stock).await;
     let counter = Arc::new(Counter::default());
     let port = proxy(target(db.url()), counter.clone()).await;
     let through = services(&rerouted(db.url(), port), Opener::Command, &shop.clock).await;
-    let through = Shop { services: through, clock: shop.clock.clone(), tenant: shop.tenant.clone() };
+    let through = Shop {
+        services: through,
+        clock: shop.clock.clone(),
+        tenant: shop.tenant.clone(),
+    };
     let lines: Vec<_> = variants.iter().map(|variant| (*variant, 1)).collect();
     // Statements are prepared once per connection.
     through.place(&lines).await.unwrap();
     through.place(&lines[..1]).await.unwrap();
-    for (buyer, lines, round_trips) in
-        [("jane", &lines[..1], 3), ("jane", &lines[..], 3), ("new", &lines[..1], 4), ("new", &lines[..], 4)]
-    {
+    for (buyer, lines, round_trips) in [
+        ("jane", &lines[..1], 3),
+        ("jane", &lines[..], 3),
+        ("new", &lines[..1], 4),
+        ("new", &lines[..], 4),
+    ] {
         let mut fewest = usize::MAX;
         for n in 0..3 {
-            let email = if buyer == "new" { format!("new-{n}-{}@example.com", lines.len()) } else { format!("{buyer}@example.com") };
+            let email = if buyer == "new" {
+                format!("new-{n}-{}@example.com", lines.len())
+            } else {
+                format!("{buyer}@example.com")
+            };
             counter.take();
             place(&through.visitor(), &email, lines).await.unwrap();
             fewest = fewest.min(counter.take());

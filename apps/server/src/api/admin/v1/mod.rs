@@ -11,5 +11,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// All routes below `/api/admin/v1`.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(nodes::routes()).merge(orders::routes()).merge(products::routes()).merge(variants::routes())
+    OpenApiRouter::new()
+        .merge(nodes::routes())
+        .merge(orders::routes())
+        .merge(products::routes())
+        .merge(variants::routes())
 }

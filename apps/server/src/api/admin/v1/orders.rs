@@ -52,10 +52,30 @@ impl ListOrders {
     fn filter(&self) -> Result<OrderFilter, RichError> {
         let mut violations = Vec::new();
         let filter = OrderFilter {
-            status: read("status", self.status.as_deref(), |text| text.parse().ok(), &mut violations),
-            email: read("email", self.email.as_deref(), CanonicalEmail::parse, &mut violations),
-            created_after: read("created_after", self.created_after.as_deref(), moment, &mut violations),
-            created_before: read("created_before", self.created_before.as_deref(), moment, &mut violations),
+            status: read(
+                "status",
+                self.status.as_deref(),
+                |text| text.parse().ok(),
+                &mut violations,
+            ),
+            email: read(
+                "email",
+                self.email.as_deref(),
+                CanonicalEmail::parse,
+                &mut violations,
+            ),
+            created_after: read(
+                "created_after",
+                self.created_after.as_deref(),
+                moment,
+                &mut violations,
+            ),
+            created_before: read(
+                "created_before",
+                self.created_before.as_deref(),
+                moment,
+                &mut violations,
+            ),
         };
         if violations.is_empty() {
             return Ok(filter);
@@ -74,14 +94,20 @@ fn read<T>(
     let text = text?;
     let value = parse(text);
     if value.is_none() {
-        violations.push(FieldViolation::new(format!("?{name}"), "invalid", "has no value that is known here"));
+        violations.push(FieldViolation::new(
+            format!("?{name}"),
+            "invalid",
+            "has no value that is known here",
+        ));
     }
     value
 }
 
 /// `2026-01-02T03:04:05Z`, or `2026-01-02` for the start of that day in UTC.
 fn moment(text: &str) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| format!("{text}T00:00:00Z").parse().ok())
+    text.parse()
+        .ok()
+        .or_else(|| format!("{text}T00:00:00Z").parse().ok())
 }
 
 /// A payment that was received.
@@ -151,8 +177,24 @@ pub(super) struct OrderHistoryView {
 
 impl From<OrderHistory> for OrderHistoryView {
     fn from(step: OrderHistory) -> Self {
-        let OrderHistory { version, transition, from, to, actor, reason, at } = step;
-        Self { version, transition, from, to, actor, reason, at: at.to_string() }
+        let OrderHistory {
+            version,
+            transition,
+            from,
+            to,
+            actor,
+            reason,
+            at,
+        } = step;
+        Self {
+            version,
+            transition,
+            from,
+            to,
+            actor,
+            reason,
+            at: at.to_string(),
+        }
     }
 }
 
@@ -178,7 +220,10 @@ async fn list(
 ) -> Result<Response, RichError> {
     let (limit, after) = page::<OrderId>(query.limit, query.after.as_deref())?;
     let Page { items, next_cursor } = orders::list(&ctx, &query.filter()?, after, limit).await?;
-    Ok(reply::list(&OrderPage { items: items.iter().map(AdminOrderView::from).collect(), next_cursor }))
+    Ok(reply::list(&OrderPage {
+        items: items.iter().map(AdminOrderView::from).collect(),
+        next_cursor,
+    }))
 }
 
 /// Read an order.
@@ -197,7 +242,11 @@ async fn read_one(
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
     let order = orders::get(&ctx, id).await?;
-    Ok(reply::resource(&headers, &AdminOrderView::from(&order), order.version()))
+    Ok(reply::resource(
+        &headers,
+        &AdminOrderView::from(&order),
+        order.version(),
+    ))
 }
 
 /// Read who did what to an order.
@@ -210,14 +259,24 @@ async fn read_one(
     params(("id" = Uuid, Path)),
     responses((status = 200, body = OrderHistoryList), AdminProblems)
 )]
-async fn history(AdminCtx(ctx): AdminCtx, PathParams(id): PathParams<OrderId>) -> Result<Response, RichError> {
+async fn history(
+    AdminCtx(ctx): AdminCtx,
+    PathParams(id): PathParams<OrderId>,
+) -> Result<Response, RichError> {
     let steps = orders::history(&ctx, id).await?;
-    Ok(reply::list(&OrderHistoryList { items: steps.into_iter().map(Into::into).collect() }))
+    Ok(reply::list(&OrderHistoryList {
+        items: steps.into_iter().map(Into::into).collect(),
+    }))
 }
 
 /// The answer of a transition: the order as it is now.
 fn changed(order: &AnyOrder) -> StoredReply {
-    reply::stored(StatusCode::OK, &AdminOrderView::from(order), order.version(), None)
+    reply::stored(
+        StatusCode::OK,
+        &AdminOrderView::from(order),
+        order.version(),
+        None,
+    )
 }
 
 /// Confirm a pending order.
@@ -253,7 +312,9 @@ async fn pay(
     command: Command<AdminCtx, PayOrder>,
 ) -> Result<Response, RichError> {
     let PayOrder { payment_id, method } = command.body;
-    Ok(reply::send(orders::pay(&command.ctx.0, id, payment_id, method, changed).await?))
+    Ok(reply::send(
+        orders::pay(&command.ctx.0, id, payment_id, method, changed).await?,
+    ))
 }
 
 /// Record that a paid order was shipped.
@@ -272,7 +333,9 @@ async fn ship(
     command: Command<AdminCtx, ShipOrder>,
 ) -> Result<Response, RichError> {
     let ShipOrder { tracking, carrier } = command.body;
-    Ok(reply::send(orders::ship(&command.ctx.0, id, tracking, carrier, changed).await?))
+    Ok(reply::send(
+        orders::ship(&command.ctx.0, id, tracking, carrier, changed).await?,
+    ))
 }
 
 /// Record that a shipped order was delivered.
@@ -291,7 +354,9 @@ async fn deliver(
     command: Command<AdminCtx, DeliverOrder>,
 ) -> Result<Response, RichError> {
     let signature = command.body.signature;
-    Ok(reply::send(orders::deliver(&command.ctx.0, id, signature, changed).await?))
+    Ok(reply::send(
+        orders::deliver(&command.ctx.0, id, signature, changed).await?,
+    ))
 }
 
 /// Cancel an order. Its stock goes back; a paid order needs the refund.
@@ -310,7 +375,9 @@ async fn cancel(
     command: Command<AdminCtx, CancelOrder>,
 ) -> Result<Response, RichError> {
     let CancelOrder { reason, refund_id } = command.body;
-    Ok(reply::send(orders::cancel(&command.ctx.0, id, reason, refund_id, changed).await?))
+    Ok(reply::send(
+        orders::cancel(&command.ctx.0, id, reason, refund_id, changed).await?,
+    ))
 }
 
 /// All routes of this file.

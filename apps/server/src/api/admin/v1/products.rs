@@ -48,13 +48,25 @@ impl ListProducts {
         let mut found = Vec::new();
         let time = "must be a time such as 2026-01-31T12:00:00Z";
         let filter = ProductFilter {
-            status: parsed("status", self.status, "must be draft, active or archived", &mut found),
-            text: self.q.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
+            status: parsed(
+                "status",
+                self.status,
+                "must be draft, active or archived",
+                &mut found,
+            ),
+            text: self
+                .q
+                .map(|text| text.trim().to_owned())
+                .filter(|text| !text.is_empty()),
             vendor: self.vendor,
             updated_after: parsed::<Timestamp>("updated_after", self.updated_after, time, &mut found),
             updated_before: parsed::<Timestamp>("updated_before", self.updated_before, time, &mut found),
         };
-        if filter.text.as_ref().is_some_and(|text| text.chars().count() > MAX_SEARCH_CHARS) {
+        if filter
+            .text
+            .as_ref()
+            .is_some_and(|text| text.chars().count() > MAX_SEARCH_CHARS)
+        {
             let detail = format!("must be at most {MAX_SEARCH_CHARS} characters");
             found.push(FieldViolation::new("?q", "too_long", detail));
         }
@@ -114,7 +126,12 @@ async fn create(command: Command<AdminCtx, ProductFields>) -> Result<Response, R
     let input = command.body.into_input(currency.code());
     let reply = catalog::create(&ctx, input, |product| {
         let location = format!("/api/admin/v1/products/{}", product.id);
-        reply::stored(StatusCode::CREATED, &ProductView::new(product, currency), product.version, Some(location))
+        reply::stored(
+            StatusCode::CREATED,
+            &ProductView::new(product, currency),
+            product.version,
+            Some(location),
+        )
     });
     Ok(reply::send(reply.await?))
 }
@@ -169,9 +186,18 @@ async fn update(
         id,
         |product, input| {
             if_match.check(product.version)?;
-            Ok(ProductFields::from(input).patched(&patch)?.into_input(currency.code()))
+            Ok(ProductFields::from(input)
+                .patched(&patch)?
+                .into_input(currency.code()))
         },
-        |product| reply::stored(StatusCode::OK, &ProductView::new(product, currency), product.version, None),
+        |product| {
+            reply::stored(
+                StatusCode::OK,
+                &ProductView::new(product, currency),
+                product.version,
+                None,
+            )
+        },
     );
     Ok(reply::send(reply.await?))
 }

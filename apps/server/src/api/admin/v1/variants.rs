@@ -90,7 +90,10 @@ async fn set_stock(
     command: Command<AdminCtx, StockFields>,
 ) -> Result<Response, RichError> {
     let ctx = command.ctx.0;
-    let StockFields { quantity, allow_backorder } = command.body;
+    let StockFields {
+        quantity,
+        allow_backorder,
+    } = command.body;
     let currency = catalog::currency(&ctx)?;
     let reply = catalog::set_stock(&ctx, id, quantity, allow_backorder, |product, variant| {
         let view = VariantDetailView::new(product, variant, currency);
@@ -101,5 +104,7 @@ async fn set_stock(
 
 /// All routes of this file.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(read, update)).routes(routes!(set_stock))
+    OpenApiRouter::new()
+        .routes(routes!(read, update))
+        .routes(routes!(set_stock))
 }

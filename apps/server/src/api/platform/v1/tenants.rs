@@ -48,8 +48,13 @@ pub(super) struct SettingsView {
 
 impl From<&Tenant> for TenantView {
     fn from(tenant: &Tenant) -> Self {
-        let TenantSettings { default_currency, default_locale, locales, cors_origins, pending_order_ttl_minutes } =
-            tenant.settings.clone();
+        let TenantSettings {
+            default_currency,
+            default_locale,
+            locales,
+            cors_origins,
+            pending_order_ttl_minutes,
+        } = tenant.settings.clone();
         Self {
             id: tenant.id.as_uuid(),
             slug: tenant.slug.clone(),
@@ -125,7 +130,10 @@ async fn list(
 ) -> Result<Response, RichError> {
     let (limit, after) = page::<TenantId>(query.limit, query.after.as_deref())?;
     let Page { items, next_cursor } = tenants::list(&ctx, after, limit).await?;
-    Ok(reply::list(&TenantPage { items: items.iter().map(TenantView::from).collect(), next_cursor }))
+    Ok(reply::list(&TenantPage {
+        items: items.iter().map(TenantView::from).collect(),
+        next_cursor,
+    }))
 }
 
 /// Create a tenant.
@@ -143,7 +151,12 @@ async fn create(
     command: Command<PlatformAccess, CreateTenant>,
 ) -> Result<Response, RichError> {
     let CreateTenant { slug, name, hosts } = command.body;
-    let input = NewTenantInput { slug, name, hosts, settings: TenantSettings::default() };
+    let input = NewTenantInput {
+        slug,
+        name,
+        hosts,
+        settings: TenantSettings::default(),
+    };
     let tenant = tenants::create(&command.ctx.0, input).await?;
     let location = format!("/api/platform/v1/tenants/{}", tenant.id);
     Ok(changed(&state, StatusCode::CREATED, &tenant, Some(location)))
@@ -165,7 +178,11 @@ async fn read(
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
     let tenant = tenants::find(&ctx, &named(&ctx, id)).await?;
-    Ok(reply::resource(&headers, &TenantView::from(&tenant), tenant.version))
+    Ok(reply::resource(
+        &headers,
+        &TenantView::from(&tenant),
+        tenant.version,
+    ))
 }
 
 fn named(ctx: &rustok_app::PlatformCtx, id: Uuid) -> TenantIdentifier {
@@ -176,7 +193,10 @@ fn named(ctx: &rustok_app::PlatformCtx, id: Uuid) -> TenantIdentifier {
 fn changed(state: &AppState, status: StatusCode, tenant: &Tenant, location: Option<String>) -> Response {
     state.tenants().invalidate_all();
     let stored = reply::stored(status, &TenantView::from(tenant), tenant.version, location);
-    reply::send(Reply { stored, replayed: false })
+    reply::send(Reply {
+        stored,
+        replayed: false,
+    })
 }
 
 /// Suspend a tenant: every request for it is refused from now on.

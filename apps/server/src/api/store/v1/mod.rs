@@ -10,5 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// All routes below `/api/store/v1`.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(nodes::routes()).merge(orders::routes()).merge(products::routes())
+    OpenApiRouter::new()
+        .merge(nodes::routes())
+        .merge(orders::routes())
+        .merge(products::routes())
 }

@@ -46,8 +46,20 @@ pub(super) struct PlaceOrderLine {
 
 impl From<PlaceOrder> for OrderInput {
     fn from(order: PlaceOrder) -> Self {
-        let line = |PlaceOrderLine { variant_id, sku, quantity }| LineInput { variant_id, sku, quantity };
-        Self { email: order.email, currency: order.currency, lines: order.lines.into_iter().map(line).collect() }
+        let line = |PlaceOrderLine {
+                        variant_id,
+                        sku,
+                        quantity,
+                    }| LineInput {
+            variant_id,
+            sku,
+            quantity,
+        };
+        Self {
+            email: order.email,
+            currency: order.currency,
+            lines: order.lines.into_iter().map(line).collect(),
+        }
     }
 }
 
@@ -63,7 +75,10 @@ impl From<PlaceOrder> for OrderInput {
 async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichError> {
     let reply = orders::place(&command.ctx.0, command.body.into(), |placed| {
         let location = format!("/api/store/v1/orders/{}", placed.order.id());
-        let view = PlacedOrderView { order: (&placed.order).into(), secret: placed.secret.expose() };
+        let view = PlacedOrderView {
+            order: (&placed.order).into(),
+            secret: placed.secret.expose(),
+        };
         reply::stored(StatusCode::CREATED, &view, placed.order.version(), Some(location))
     });
     Ok(reply::send(reply.await?))
@@ -87,14 +102,22 @@ async fn read(
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
     let order = orders::get_by_secret(&ctx, id, order_secret(&headers).as_ref()).await?;
-    Ok(reply::resource(&headers, &OrderView::from(&order), order.version()))
+    Ok(reply::resource(
+        &headers,
+        &OrderView::from(&order),
+        order.version(),
+    ))
 }
 
 /// The one secret that was sent. What is no order's secret opens nothing, like none.
 fn order_secret(headers: &HeaderMap) -> Option<TokenSecret> {
     let mut values = headers.get_all("x-order-secret").iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    TokenSecret::parse(value.as_bytes()).ok().filter(|secret| secret.kind() == SecretKind::Order)
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    TokenSecret::parse(value.as_bytes())
+        .ok()
+        .filter(|secret| secret.kind() == SecretKind::Order)
 }
 
 /// All routes of this file.

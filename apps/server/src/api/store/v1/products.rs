@@ -42,7 +42,10 @@ async fn list(
 ) -> Result<Response, RichError> {
     let (limit, after) = page::<ProductId>(query.limit, query.after.as_deref())?;
     let found = catalog::list_active(&ctx, after, limit).await?;
-    Ok(reply::list(&StoreProductPage::new(&found, catalog::currency(&ctx)?)))
+    Ok(reply::list(&StoreProductPage::new(
+        &found,
+        catalog::currency(&ctx)?,
+    )))
 }
 
 /// Read an active product.
