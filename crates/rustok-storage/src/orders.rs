@@ -1,6 +1,6 @@
 //! Orders with their lines, payments, refunds, fulfilments and history.
 //!
-//! A row leaves this room as an [`OrderRow`], which only `AnyOrder`'s fallible conversion makes an order of. Every
+//! A row leaves this room as an `OrderRow`, which only `AnyOrder`'s fallible conversion makes an order of. Every
 //! save is one flight of writes: the order by compare-and-swap, its history, its event, its stock, its due work.
 
 mod change;

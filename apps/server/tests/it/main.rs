@@ -14,3 +14,4 @@ mod orders;
 mod platform;
 #[path = "../tenant_cache_v2_test.rs"]
 mod tenant_cache_v2_test;
+mod workers;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// A product with one variant per entry: `{"sku", "available", "price", ...}`; what is missing is filled in. Answers
 /// the variants as they are shown.
-async fn product(shop: &Shop, variants: Value) -> Vec<Value> {
+pub(crate) async fn product(shop: &Shop, variants: Value) -> Vec<Value> {
     product_with(shop, variants, json!({})).await
 }
 
@@ -33,7 +33,7 @@ async fn product_with(shop: &Shop, variants: Value, more: Value) -> Vec<Value> {
 }
 
 /// Sends a request that must be answered with this status; its body.
-async fn ok(request: RequestBuilder, status: u16) -> Value {
+pub(crate) async fn ok(request: RequestBuilder, status: u16) -> Value {
     let response = request.send().await.unwrap();
     let seen = response.status().as_u16();
     let body = response.text().await.unwrap();
@@ -42,12 +42,12 @@ async fn ok(request: RequestBuilder, status: u16) -> Value {
 }
 
 /// One order of `quantity` of a variant.
-fn order_of(variant: &Value, quantity: i64) -> Value {
+pub(crate) fn order_of(variant: &Value, quantity: i64) -> Value {
     let lines = json!([{ "variant_id": variant["id"], "quantity": quantity }]);
     json!({ "email": "jane@example.com", "currency": "USD", "lines": lines })
 }
 
-fn place(shop: &Shop, order: &Value) -> RequestBuilder {
+pub(crate) fn place(shop: &Shop, order: &Value) -> RequestBuilder {
     shop.request(Method::POST, "/api/store/v1/orders").json(order)
 }
 
@@ -57,12 +57,12 @@ fn transition(shop: &Shop, order: &Value, name: &str, body: &Value) -> RequestBu
         .json(body)
 }
 
-fn id(order: &Value) -> &str {
+pub(crate) fn id(order: &Value) -> &str {
     order["id"].as_str().unwrap()
 }
 
 /// What is left of a variant.
-async fn available(shop: &Shop, variant: &Value) -> Value {
+pub(crate) async fn available(shop: &Shop, variant: &Value) -> Value {
     let variant = ok(
         shop.admin(Method::GET, &format!("/variants/{}", id(variant))),
         200,
