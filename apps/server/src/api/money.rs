@@ -4,7 +4,8 @@ use rustok_commerce::price::MoneyInput;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// An amount of money, as core's `Money` is written; for the document only.
+// Answers are written by core's own `Money`; this is its form in the OpenAPI document.
+/// An amount of money.
 #[derive(Debug, ToSchema)]
 #[schema(as = Money)]
 pub struct MoneyView {

@@ -51,18 +51,30 @@ pub async fn update(
     render: impl FnOnce(&NodeDetail) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::UpdateNode)?;
+    let (mut detail, node) = read(ctx, id, locale).await?;
+    precondition(node.version())?;
+    let edit = edit(&detail)?;
+    let checked = check(&detail, &edit.kind, edit.text)?;
     let mut work = match ctx.begin().await? {
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
     };
-    let (mut detail, node) = load(ctx, &mut work.tx, id, locale).await?;
-    precondition(node.version())?;
-    let edit = edit(&detail)?;
-    let found = find_changes(ctx, &mut work.tx, &detail, edit).await?;
+    let found = find_changes(ctx, &mut work.tx, &detail, checked, edit.author, &edit.terms).await?;
     if found.is_some() {
         apply(ctx, &mut work.tx, &mut detail, node, found).await?;
     }
     work.finish(render(&detail)).await
+}
+
+/// The node as it is, before the write begins: sanitising a large text takes long enough to keep other writers waiting.
+/// The write itself is refused when the node changed since.
+async fn read(
+    ctx: &Ctx,
+    id: NodeId,
+    locale: Option<Locale>,
+) -> Result<(NodeDetail, AnyContentNode), RichError> {
+    let mut tx = ctx.read().await?;
+    load(ctx, &mut tx, id, locale).await
 }
 
 /// What an edit changes, checked; `None` is what stays.
@@ -84,18 +96,17 @@ async fn find_changes(
     ctx: &Ctx,
     tx: &mut TenantTx,
     detail: &NodeDetail,
-    edit: NodeEdit,
+    (kind, text): (NodeKind, Option<TranslationDraft>),
+    author: Option<AuthorRef>,
+    terms: &[TermRef],
 ) -> Result<Found, RichError> {
-    let (kind, text) = check(detail, &edit.kind, edit.text)?;
-    let author = match &edit.author {
+    let author = match &author {
         Some(named) if named.login == detail.author.login => None,
         named => Some(authors::resolve(tx, ctx, named.as_ref()).await?),
     };
-    let unfiled = edit.terms.is_empty() && detail.terms.is_empty();
-    let terms = if unfiled {
-        Vec::new()
-    } else {
-        terms::resolve(tx, ctx, &edit.terms).await?
+    let terms = match terms {
+        [] => Vec::new(),
+        terms => terms::resolve(tx, ctx, terms).await?,
     };
     let locale = detail.shown.locale;
     let text = match text {
@@ -237,14 +248,14 @@ pub async fn put_translation(
     render: impl FnOnce(&NodeDetail, bool) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::UpdateNode)?;
+    let (mut detail, node) = read(ctx, id, None).await?;
+    let own = detail.translation(locale).and_then(|state| state.slug.clone());
+    precondition(node.version(), own.is_some())?;
+    let draft = text.validate(node.kind(), Source::Editor)?;
     let mut work = match ctx.begin().await? {
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
     };
-    let (mut detail, node) = load(ctx, &mut work.tx, id, None).await?;
-    let own = detail.translation(locale).and_then(|state| state.slug.clone());
-    precondition(node.version(), own.is_some())?;
-    let draft = text.validate(node.kind(), Source::Editor)?;
     let draft = match own.clone() {
         Some(own) if !draft.slug_is_given() => draft.with_slug(own),
         _ => address(&mut work.tx, &detail, locale, draft).await?,

@@ -1,0 +1,125 @@
+//! The workers beside the requests: events told, orders expired, changes of the directory seen, all stopped in time.
+
+use crate::orders::{available, id, ok, order_of, place, product};
+use crate::platform::{Shop, tenant};
+use reqwest::Method;
+use rustok_app::{Ctx, Services, orders, tenants};
+use rustok_app::{PlatformCtx, orders::PlacedOrder};
+use rustok_auth::Actor;
+use rustok_commerce::order::{LineInput, OrderInput};
+use rustok_core::clock::{Clock, ManualClock, SystemClock};
+use rustok_core::deadline::Deadline;
+use rustok_storage::idempotency::StoredReply;
+use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
+use rustok_tenancy::TenantIdentifierValidator;
+use rustok_test_support::both_databases;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Asks again and again; how long it took until the answer was yes.
+async fn until(within: Duration, mut yes: impl AsyncFnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !yes().await {
+        assert!(start.elapsed() < within, "not within {within:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    start.elapsed()
+}
+
+/// What was told under a topic, as the log has it.
+fn events(shop: &Shop, topic: &str) -> Vec<Value> {
+    let log = shop.server.stdout() + &shop.server.stderr();
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("rustok.events") && line.contains(topic));
+    lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Places an order two hours ago, by a process that is not the server.
+async fn place_two_hours_ago(database_url: &str, variant: &Value) {
+    let clock = ManualClock::new(SystemClock.now());
+    clock.set(clock.now().checked_sub(Duration::from_secs(7_200)).unwrap());
+    let url = DatabaseUrl::parse(database_url).unwrap();
+    let store = Store::open(StoreConfig::new(url), Opener::Command).await.unwrap();
+    let validator = TenantIdentifierValidator::new("localhost").unwrap();
+    let shop1 = validator.slug("shop1").unwrap();
+    let services = Arc::new(Services::new(store, Arc::new(clock), validator));
+    let deadline = Deadline::after(Duration::from_secs(30));
+    let platform = PlatformCtx::system(services.clone(), "test", deadline);
+    let tenant = Arc::new(tenants::find(&platform, &shop1).await.unwrap());
+    let ctx = Ctx {
+        actor: Actor::Anonymous,
+        ..Ctx::system(services, tenant, "test", deadline)
+    };
+    let line = LineInput {
+        variant_id: Some(id(variant).to_owned()),
+        sku: None,
+        quantity: 2,
+    };
+    let input = OrderInput {
+        email: "late@example.com".into(),
+        currency: "USD".into(),
+        lines: vec![line],
+    };
+    let reply = |_: &PlacedOrder| StoredReply {
+        status: 201,
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    orders::place(&ctx, input, reply).await.unwrap();
+}
+
+both_databases! {
+    async fn events_are_told_once_after_their_commit(db) {
+        let shop = Shop::open(db.url()).await;
+        let tea = product(&shop, json!([{ "available": 1 }])).await.remove(0);
+        let placed = ok(place(&shop, &order_of(&tea, 1)), 201).await;
+        ok(place(&shop, &order_of(&tea, 1)), 409).await;
+        until(Duration::from_secs(10), async || !events(&shop, "order.placed").is_empty()).await;
+        let command = shop.server.command().clone();
+        let finished = shop.server.terminate().await;
+        assert_eq!(finished.code, Some(0), "{finished:#?}");
+
+        let shop = Shop { server: command.start().await, ..shop };
+        ok(shop.admin(Method::POST, &format!("/orders/{}/confirm", id(&placed))), 200).await;
+        until(Duration::from_secs(10), async || !events(&shop, "order.confirmed").is_empty()).await;
+        let log = finished.stdout + &finished.stderr;
+        let told = log.lines().filter(|line| line.contains("order.placed")).count();
+        assert_eq!((told, events(&shop, "order.placed").len()), (1, 0), "{log}");
+        let confirmed = events(&shop, "order.confirmed");
+        assert!(confirmed[0].to_string().contains(id(&placed)), "{confirmed:#?}");
+        assert!(!log.contains(placed["secret"].as_str().unwrap()), "a secret is in the log");
+        assert!(!log.contains("jane@example.com"), "an address is in the log");
+    }
+
+    async fn an_order_that_nobody_confirmed_is_called_off(db) {
+        let shop = Shop::open(db.url()).await;
+        let tea = product(&shop, json!([{ "available": 5 }])).await.remove(0);
+        place_two_hours_ago(db.url(), &tea).await;
+        let fresh = ok(place(&shop, &order_of(&tea, 1)), 201).await;
+        until(Duration::from_secs(20), async || available(&shop, &tea).await == 4).await;
+        let orders = ok(shop.admin(Method::GET, "/orders?email=late@example.com"), 200).await;
+        assert_eq!(orders["items"][0]["cancellation"]["reason"], "expired");
+        let fresh = ok(shop.admin(Method::GET, &format!("/orders/{}", id(&fresh))), 200).await;
+        assert_eq!(fresh["status"], "pending");
+    }
+
+    async fn what_another_process_changes_in_the_directory_is_seen_within_a_second(db) {
+        let shop = Shop::open(db.url()).await;
+        let status = async |slug: &str| {
+            let asked = shop.request_to(slug, Method::GET, "/api/store/v1/products").send().await.unwrap();
+            asked.status().as_u16()
+        };
+        assert_eq!((status("shop1").await, status("shop2").await), (200, 404));
+        tenant(shop.server.command(), "shop2", "admin").await;
+        let mut took = vec![until(Duration::from_secs(10), async || status("shop2").await == 200).await];
+        for (command, expected) in [("suspend", 403), ("resume", 200)] {
+            let changed = shop.server.run(&["tenant", command, "shop1"]).await;
+            assert_eq!(changed.code, Some(0), "{changed:#?}");
+            took.push(until(Duration::from_secs(10), async || status("shop1").await == expected).await);
+        }
+        assert!(took.iter().all(|took| *took < Duration::from_secs(1)), "{took:?}");
+    }
+}
