@@ -2,15 +2,19 @@
 # Imports generated Shopify exports of 1,000 and 100,000 products into fresh SQLite files with the release binary, and
 # prints peak memory and rate of each. Memory must not grow with the file: more than GROWTH_LIMIT_KB is a failure.
 #
-#   bench/import_memory.sh [SMALL] [LARGE]      how many products; 1000 and 100000 unless said otherwise
+#   bench/import_memory.sh [SMALL] [LARGE]   how many products; 1000 and 100000 unless said otherwise
+#   BINARY=path                              a release binary that is there already; otherwise one is built
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-readonly SMALL=${1:-1000} LARGE=${2:-100000} GROWTH_LIMIT_KB=16384
+readonly SMALL=${1:-1000} LARGE=${2:-100000} GROWTH_LIMIT_KB=8192
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/rustok-import.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
-cargo build --release --quiet --locked -p rustok-server
-rustok=${CARGO_TARGET_DIR:-target}/release/rustok
+rustok=${BINARY:-}
+if [ -z "$rustok" ]; then
+    cargo build --release --quiet --locked -p rustok-server
+    rustok=${CARGO_TARGET_DIR:-target}/release/rustok
+fi
 
 # Every product has two variants, an image and a description of about 600 bytes, on two rows.
 generate() {
@@ -32,7 +36,7 @@ watch_peak() {
     local pid=$1 peak=0 line
     while line=$(grep VmHWM "/proc/$pid/status" 2>/dev/null); do
         peak=${line//[!0-9]/}
-        sleep 0.05
+        sleep 0.01
     done
     printf '%s\n' "$peak"
 }

@@ -1,7 +1,9 @@
 //! The OpenAPI document: generated from the routes, with what no single route knows.
 
+use crate::problem::{Problem, Violation};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, ServerBuilder};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Completes what the routes say of themselves.
 #[must_use]
@@ -17,6 +19,13 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
         .build();
     document.servers = Some(vec![ServerBuilder::new().url("/").build()]);
     let components = document.components.get_or_insert_default();
+    // Responses name the schema of a problem, but do not bring what that one names.
+    components
+        .schemas
+        .insert(Problem::name().into_owned(), Problem::schema());
+    components
+        .schemas
+        .insert(Violation::name().into_owned(), Violation::schema());
     for (name, text) in [
         (
             "tenant_token",
@@ -34,4 +43,56 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
         components.add_security_scheme(name, SecurityScheme::Http(scheme));
     }
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    if let ("$ref", Some(target)) = (name.as_str(), member.as_str()) {
+                        found.insert(target.to_owned());
+                    }
+                    references(member, found);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_of_the_document_leads_somewhere() {
+        let document = serde_json::to_value(crate::router::document()).unwrap();
+        let mut found = BTreeSet::new();
+        references(&document, &mut found);
+        assert!(found.contains("#/components/schemas/Violation"));
+        for target in found {
+            assert!(
+                document.pointer(target.trim_start_matches('#')).is_some(),
+                "{target}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own_and_tells_of_problems() {
+        let document = serde_json::to_value(crate::router::document()).unwrap();
+        let mut names = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let name = operation["operationId"]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("{method} {path}"));
+                assert!(names.insert(name.to_owned()), "{name} stands twice");
+                let problems = &operation["responses"]["500"]["content"]["application/problem+json"];
+                assert!(problems.is_object(), "{method} {path}");
+            }
+        }
+        assert!(names.len() > 30, "{names:?}");
+    }
 }

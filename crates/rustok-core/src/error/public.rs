@@ -12,7 +12,8 @@ use std::time::Duration;
 /// One broken rule of one field of the request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldViolation {
-    /// Where: a JSON pointer in its URI fragment form (RFC 6901, section 6), such as `#/lines/0/quantity`.
+    /// Where: a JSON pointer in its URI fragment form (RFC 6901, section 6), such as `#/lines/0/quantity`;
+    /// `?limit` for a parameter of the query.
     pub pointer: String,
     /// What, for programs: snake_case, stable.
     pub code: Cow<'static, str>,
@@ -21,7 +22,8 @@ pub struct FieldViolation {
 }
 
 impl FieldViolation {
-    /// A violation at `field`: a name, a dotted path (`lines.0.quantity`), or a pointer that is taken as it is.
+    /// A violation at `field`: a name, a dotted path (`lines.0.quantity`), or a pointer or
+    /// `?parameter` that is taken as it is.
     #[must_use]
     pub fn new(
         field: impl AsRef<str>,
@@ -65,7 +67,7 @@ fn is_code(text: &str) -> bool {
 /// `email` → `#/email`, `lines.0.quantity` → `#/lines/0/quantity`, `/a/b` → `#/a/b`, `#/a` and `` (the whole
 /// document, `#`) as they are.
 fn pointer(field: &str) -> String {
-    if field.starts_with('#') {
+    if field.starts_with(['#', '?']) {
         return field.to_owned();
     }
     let mut out = String::with_capacity(field.len() + 2);
@@ -214,6 +216,7 @@ mod tests {
             ("#/lines/0", "#/lines/0"),
             ("", "#"),
             ("a/b~c", "#/a~1b~0c"),
+            ("?limit", "?limit"),
         ] {
             assert_eq!(pointer(field), expected);
         }
