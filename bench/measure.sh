@@ -4,7 +4,7 @@
 #   bench/measure.sh                                # SQLite
 #   scripts/with-postgres bench/measure.sh          # SQLite and PostgreSQL
 #
-# Needs wrk, curl and awk (Debian: apt-get install wrk curl). CPU is user + system time of the server from /proc, so a
+# BINARY=path measures a release binary that is there already; otherwise one is built. Needs wrk, curl and awk (Debian: apt-get install wrk curl). CPU is user + system time of the server from /proc, so a
 # noisy neighbour does not count; for PostgreSQL the database's own CPU stands beside it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,8 +14,10 @@ for tool in wrk curl awk; do
 done
 SECONDS_EACH=${SECONDS_EACH:-5}
 CONNECTIONS=${CONNECTIONS:-16}
-cargo build --release --locked --quiet
-BINARY="${CARGO_TARGET_DIR:-target}/release/rustok"
+if [ -z "${BINARY:-}" ]; then
+  cargo build --release --locked --quiet
+  BINARY="${CARGO_TARGET_DIR:-target}/release/rustok"
+fi
 case $BINARY in /*) ;; *) BINARY="$PWD/$BINARY" ;; esac
 WORK=$(mktemp -d)
 SERVER=

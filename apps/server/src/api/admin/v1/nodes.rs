@@ -153,7 +153,7 @@ fn address(detail: &NodeDetail) -> String {
     get,
     path = "/nodes",
     operation_id = "list_nodes",
-    tag = "admin",
+    tag = "content",
     security(("tenant_token" = [])),
     params(ListQuery),
     responses((status = 200, body = NodePage), AdminProblems)
@@ -175,7 +175,7 @@ async fn list(
     post,
     path = "/nodes",
     operation_id = "create_node",
-    tag = "admin",
+    tag = "content",
     security(("tenant_token" = [])),
     request_body = CreateNode,
     responses((status = 201, body = NodeView), AdminProblems, WriteProblems)
@@ -192,7 +192,7 @@ async fn create(command: Command<AdminCtx, CreateNode>) -> Result<Response, Rich
     get,
     path = "/nodes/{id}",
     operation_id = "read_node",
-    tag = "admin",
+    tag = "content",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path), LocaleQuery),
     responses((status = 200, body = NodeView), AdminProblems)
@@ -217,7 +217,7 @@ async fn read(
     patch,
     path = "/nodes/{id}",
     operation_id = "update_node",
-    tag = "admin",
+    tag = "content",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path), LocaleQuery, ("If-Match" = String, Header, description = "The ETag of the node")),
     request_body(content = EditableNode, content_type = "application/merge-patch+json"),
@@ -244,7 +244,7 @@ async fn update(
     delete,
     path = "/nodes/{id}",
     operation_id = "delete_node",
-    tag = "admin",
+    tag = "content",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The ETag of the node")),
     responses((status = 204), AdminProblems, WriteProblems, UpdateProblems)
@@ -265,7 +265,7 @@ async fn delete(
     put,
     path = "/nodes/{id}/translations/{locale}",
     operation_id = "put_node_translation",
-    tag = "admin",
+    tag = "content",
     security(("tenant_token" = [])),
     params(
         ("id" = Uuid, Path),
@@ -312,7 +312,7 @@ async fn put_translation(
     get,
     path = "/nodes/{id}/history",
     operation_id = "read_node_history",
-    tag = "admin",
+    tag = "content",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     responses((status = 200, body = NodeHistory), AdminProblems)

@@ -68,7 +68,7 @@ impl From<PlaceOrder> for OrderInput {
     post,
     path = "/orders",
     operation_id = "place_order",
-    tag = "orders",
+    tag = "store",
     request_body = PlaceOrder,
     responses((status = 201, body = PlacedOrderView), StoreProblems, WriteProblems)
 )]
@@ -89,7 +89,7 @@ async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichE
     get,
     path = "/orders/{id}",
     operation_id = "read_own_order",
-    tag = "orders",
+    tag = "store",
     params(
         ("id" = Uuid, Path),
         ("X-Order-Secret" = String, Header, description = "`secret` of the answer that placed the order")
