@@ -4,8 +4,9 @@
 #   bench/measure.sh                                # SQLite
 #   scripts/with-postgres bench/measure.sh          # SQLite and PostgreSQL
 #
-# BINARY=path measures a release binary that is there already; otherwise one is built. Needs wrk, curl and awk (Debian: apt-get install wrk curl). CPU is user + system time of the server from /proc, so a
-# noisy neighbour does not count; for PostgreSQL the database's own CPU stands beside it.
+# BINARY=path measures a release binary that is there already; otherwise one is built. Needs wrk, curl and awk (Debian:
+# apt-get install wrk curl). CPU is user + system time of the server from /proc, so a noisy neighbour does not count;
+# for PostgreSQL the database's own CPU stands beside it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -44,6 +44,10 @@ impl From<StoreError> for Failure {
 impl From<RichError> for Failure {
     fn from(error: RichError) -> Self {
         let response = error.to_response();
+        if response.code() == "tenant_not_found" {
+            // The public sentence speaks of an address; on the command line nobody went to one.
+            return Self::new("there is no such tenant; `rustok tenant list` shows all");
+        }
         let mut message = response.detail().to_owned();
         for violation in response.violations() {
             message.push_str(&format!("\n  {}: {}", violation.pointer, violation.detail));
