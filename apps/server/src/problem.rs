@@ -289,4 +289,23 @@ const CODES: &[(&str, &str)] = &[
         "internal",
         "A defect of ours. Name the `trace_id` when you ask for help.",
     ),
+    ("already_taken", "Another one has this value already."),
+    (
+        "transition_refused",
+        "The state allows this, but a condition of it does not hold.",
+    ),
+    ("payment_failed", "The payment was not accepted."),
+    ("translation_not_found", "There is no text in this locale."),
+    (
+        "node_not_editable",
+        "An archived node cannot be changed. Restore it first.",
+    ),
+    (
+        "node_still_published",
+        "A published node cannot be deleted. Unpublish or archive it first.",
+    ),
+    (
+        "inconsistent_row",
+        "What is stored breaks a rule: a defect of ours. Name the `trace_id` when you ask for help.",
+    ),
 ];

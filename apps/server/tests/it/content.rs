@@ -219,6 +219,12 @@ both_databases! {
             .map(|n| if n == 1 { "same-title".to_owned() } else { format!("same-title-{n}") }).collect();
         assert_eq!(slugs, expected);
 
+        // What is too long is cut so that the number still fits.
+        let long = "ж".repeat(300);
+        let (first, second) = (shop.create(&post(&long)).await, shop.create(&post(&long)).await);
+        assert_eq!(first["slug"].as_str().unwrap().chars().count(), 200);
+        assert!(second["slug"].as_str().unwrap().ends_with("ж-2"));
+
         let mut asked_for = post("Another");
         asked_for["slug"] = json!("same-title");
         let refused = shop.admin(Method::POST, "/nodes").json(&asked_for).send().await.unwrap();
@@ -340,7 +346,7 @@ both_databases! {
 
     async fn everything_wrong_is_told_at_once(db) {
         let shop = Shop::open(db.url()).await;
-        let bad = json!({ "kind": "No Kind", "locale": "english", "title": " ", "slug": "No Slug", "body": "\u{0}" });
+        let bad = json!({ "kind": "No Kind", "locale": "english", "title": " ", "slug": "No Slug", "body": "\u{1}" });
         let refused = shop.admin(Method::POST, "/nodes").json(&bad).send().await.unwrap();
         let refused = problem(refused, 422, "validation_failed").await;
         let pointers: Vec<_> = refused["errors"].as_array().unwrap().iter().map(|e| e["pointer"].clone()).collect();

@@ -90,7 +90,8 @@ both_databases! {
         let shop = Shop::open(db.url()).await;
         let tea = &product(&shop, json!([{ "available": 2 }])).await[0];
         let placed = ok(place(&shop, &order_of(tea, 2)), 201).await;
-        ok(transition(&shop, &placed, "confirm", &json!({})), 200).await;
+        // A transition that needs nothing needs no body.
+        ok(shop.admin(Method::POST, &format!("/orders/{}/confirm", id(&placed))), 200).await;
         let unfit = transition(&shop, &placed, "pay", &json!({ "payment_id": "", "method": "x".repeat(256) }));
         let unfit = problem(unfit.send().await.unwrap(), 422, "validation_failed").await;
         let pointers: Vec<_> = unfit["errors"].as_array().unwrap().iter().map(|e| e["pointer"].clone()).collect();

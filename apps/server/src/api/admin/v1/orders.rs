@@ -346,14 +346,14 @@ async fn ship(
     tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    request_body(content = DeliverOrder, description = "May be left out."),
+    request_body = Option<DeliverOrder>,
     responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
 )]
 async fn deliver(
     PathParams(id): PathParams<OrderId>,
-    command: Command<AdminCtx, DeliverOrder>,
+    command: Command<AdminCtx, Option<DeliverOrder>>,
 ) -> Result<Response, RichError> {
-    let signature = command.body.signature;
+    let signature = command.body.and_then(|body| body.signature);
     Ok(reply::send(
         orders::deliver(&command.ctx.0, id, signature, changed).await?,
     ))
