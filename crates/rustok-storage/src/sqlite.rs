@@ -7,6 +7,7 @@
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::value::Value;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustok_core::deadline::Deadline;
 use std::path::{Path, PathBuf};
@@ -172,6 +173,11 @@ fn commit_groups(writer: &FairMutex<Writer>, wake: &mpsc::Receiver<()>) {
 
 fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // A plan must not depend on the values that are bound: else a cached statement is prepared anew for most of them,
+    // which costs more than running it (https://sqlite.org/c3ref/c_dbconfig_defensive.html, "QPSG").
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // Statement journals and sorts stay in memory; what is durable never goes there.
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)
 }
