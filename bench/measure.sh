@@ -91,7 +91,11 @@ write_scripts() {
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer $TOKEN"
-wrk.body = '{"kind":"post","locale":"en","title":"Another one","body":"<p>Text</p>","format":"html"}'
+local n = 0
+request = function()
+  n = n + 1
+  return wrk.format(nil, nil, nil, '{"kind":"post","locale":"en","title":"Article of ' .. os.time() .. ' no ' .. n .. '","body":"<p>Text</p>","format":"html"}')
+end
 LUA
   cat >order.lua <<'LUA'
 wrk.method = "POST"
