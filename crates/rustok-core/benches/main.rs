@@ -1,0 +1,30 @@
+//! What the parts of `rustok-core` cost: `cargo bench -p rustok-core [-- breaker|errors]`.
+//!
+//! It prints tables of CPU time per call, with the crates failsafe and recloser measured beside ours in the same run,
+//! and the ratios that the guides name.
+#![expect(
+    clippy::float_arithmetic,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a program that measures and prints"
+)]
+
+mod breaker;
+mod measure;
+
+type Section = (&'static str, fn());
+
+const SECTIONS: [Section; 1] = [("breaker", breaker::run)];
+
+fn main() {
+    // Cargo passes `--bench`; what remains are the sections to run, all of them if none is named.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    for (name, run) in SECTIONS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            run();
+        }
+    }
+}
