@@ -44,20 +44,24 @@ macro_rules! calls {
 }
 
 fn consecutive() -> CircuitBreaker {
-    CircuitBreaker::new(
-        "consecutive",
-        CircuitBreakerConfig {
-            failure_threshold: 3,
-            success_threshold: 2,
-            timeout: HOUR,
-        },
-    )
+    let config = CircuitBreakerConfig {
+        failure_threshold: 3,
+        success_threshold: 2,
+        timeout: HOUR,
+    };
+    // As in a server: this program is built with tokio's `test-util`, where a breaker would follow tokio's clock.
+    CircuitBreaker::builder("consecutive")
+        .config(config)
+        .kernel_clock()
+        .build()
+        .expect("valid settings")
 }
 
 fn windowed() -> CircuitBreaker {
     CircuitBreaker::builder("windowed")
         .failure_rate(50, 20)
         .window(Duration::from_secs(10), 10)
+        .kernel_clock()
         .build()
         .expect("valid settings")
 }
@@ -66,6 +70,7 @@ fn windowed() -> CircuitBreaker {
 fn half_open() -> CircuitBreaker {
     let breaker = CircuitBreaker::builder("half_open")
         .probe_lease(HOUR)
+        .kernel_clock()
         .build()
         .expect("valid settings");
     breaker.open();

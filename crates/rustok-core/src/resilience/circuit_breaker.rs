@@ -1,19 +1,32 @@
 //! The circuit breaker: stops calling what does not answer, and finds out by itself when it does again.
 //!
 //! It must never invoke a call that it rejects, never be stuck, and never count a result that belongs to an earlier
-//! state. The parts: `machine` decides, `window` counts over time, `gate` holds the lock and the clock, `permit` is a
-//! call's place, `metrics` tells.
+//! state. The parts: `machine` decides, `circuit` spares calls its lock, `lanes` and `window` count, `gate` adds clock,
+//! log and listeners, `permit` is a call's place, `metrics` tells.
 
 mod builder;
+mod circuit;
+#[cfg(test)]
+mod circuit_tests;
 mod error;
 mod gate;
+mod lanes;
+#[cfg(test)]
+mod loom_tests;
 mod machine;
 mod metrics;
+#[cfg(test)]
+mod model_tests;
 mod permit;
+#[cfg(test)]
+mod probe_tests;
+mod sync;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod thread_tests;
+mod threads;
+mod time;
 mod window;
 
 use crate::deadline::Deadline;
@@ -51,8 +64,9 @@ pub use permit::Permit;
 pub struct CircuitBreaker(Arc<Gate>);
 
 impl CircuitBreaker {
-    /// A closed breaker that opens after failures in a row. It cannot fail: thresholds below 1 count as 1 and a timeout
-    /// below 1 ms as 1 ms. [`CircuitBreaker::builder`] checks instead, and can set everything else.
+    /// A closed breaker that opens after failures in a row. It cannot fail: thresholds below 1 count as 1, a failure
+    /// threshold above 1,048,575 as that, and a timeout below 1 ms as 1 ms. [`CircuitBreaker::builder`] checks instead,
+    /// and can set everything else.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>, config: CircuitBreakerConfig) -> Self {
         CircuitBreakerBuilder::new(name.into())

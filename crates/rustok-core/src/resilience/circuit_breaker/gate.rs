@@ -1,21 +1,21 @@
-//! The gate around the state machine: the lock, the clock, and the shortcuts that spare most calls the lock.
+//! The gate: the circuit with a name, a clock, a log and listeners.
 //!
-//! The machine under the lock is the truth; `word`, `until` and `streak` are copies of it, written under the lock. A
-//! shortcut may only do what the machine would have done a moment ago. Nothing is called back and nothing is awaited
-//! while the lock is held.
+//! Nothing is called back and nothing is awaited while a lock is held, and a rejection is never a log line of its own.
 
+use super::CircuitMode;
 use super::builder::{Listener, Rules};
+use super::circuit::{Circuit, Settled};
 use super::error::Rejection;
+use super::lanes::Lane;
 use super::machine::{Admission, Machine, Phase, Ticket};
-use super::metrics::{CircuitBreakerMetrics, CircuitState, Counters, RejectionLog, Transition, count, read};
+use super::metrics::{CircuitBreakerMetrics, CircuitState, RejectionLog, Transition};
+use super::threads::my_number;
+use super::time::{Source, Time as _};
 use crate::error::BreakerOutcome;
 use crate::resilience::jitter::nanos;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How a call that was let through ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,122 +29,81 @@ pub(super) enum Ending {
 }
 
 pub(super) struct Gate {
-    pub(super) name: Cow<'static, str>,
-    /// Generation and phase in one, so that both are read at the same moment.
-    word: AtomicU64,
-    until: AtomicU64,
-    streak: AtomicU32,
-    locked: Mutex<Locked>,
-    counters: Counters,
-    log: RejectionLog,
-    listeners: Vec<Listener>,
-    base: Instant,
-    slow: Option<Duration>,
-    /// A rate rule needs every result, not only failures.
-    has_window: bool,
+    circuit: Circuit,
+    time: Source,
+    /// From how many nanoseconds on a call is slow, if there is a rule on that.
+    slow: Option<u64>,
     cancelled: BreakerOutcome,
+    log: RejectionLog,
+    pub(super) name: Cow<'static, str>,
+    listeners: Vec<Listener>,
 }
 
-struct Locked {
-    machine: Machine,
-    /// Somebody is telling the listeners; whoever causes a transition meanwhile leaves it to them.
-    telling: bool,
-}
-
-const PHASE_BITS: u32 = 3;
-const PHASE_MASK: u64 = (1 << PHASE_BITS) - 1;
-
-const fn pack(generation: u64, phase: Phase) -> u64 {
-    generation << PHASE_BITS | phase as u64
-}
-
-const fn unpack(word: u64) -> (u64, Phase) {
-    let phase = match word & PHASE_MASK {
-        1 => Phase::Open,
-        2 => Phase::HalfOpen,
-        3 => Phase::ForcedOpen,
-        4 => Phase::ForcedClosed,
-        5 => Phase::Disabled,
-        _ => Phase::Closed,
-    };
-    (word >> PHASE_BITS, phase)
-}
+/// A full half-open breaker asks to come back after this at the latest: the probes usually end soon.
+const HALF_OPEN_RETRY: Duration = Duration::from_secs(1);
 
 impl Gate {
-    pub(super) fn new(name: Cow<'static, str>, rules: Rules, listeners: Vec<Listener>) -> Self {
-        let slow = rules.slow.map(|(slow, _)| slow);
-        let cancelled = rules.cancelled;
-        let has_window = rules.make_window().is_some();
+    pub(super) fn new(name: Cow<'static, str>, rules: Rules, time: Source, listeners: Vec<Listener>) -> Self {
         Self {
-            name,
-            word: AtomicU64::new(pack(0, Phase::Closed)),
-            until: AtomicU64::new(0),
-            streak: AtomicU32::new(0),
-            locked: Mutex::new(Locked {
-                machine: Machine::new(rules),
-                telling: false,
-            }),
-            counters: Counters::default(),
+            slow: rules.slow.map(|(slow, _)| nanos(slow)),
+            cancelled: rules.cancelled,
+            circuit: Circuit::new(rules),
+            time,
             log: RejectionLog::default(),
+            name,
             listeners,
-            base: Instant::now(),
-            slow,
-            has_window,
-            cancelled,
         }
     }
 
-    fn now(&self) -> u64 {
-        nanos(Instant::now().saturating_duration_since(self.base))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Locked> {
-        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// When a call began, if a rule wants to know how long it takes.
-    pub(super) fn start(&self) -> Option<Instant> {
-        self.slow.map(|_| Instant::now())
+    #[inline]
+    pub(super) fn start(&self) -> u64 {
+        if self.slow.is_some() {
+            self.time.precise()
+        } else {
+            0
+        }
     }
 
-    pub(super) fn state(&self) -> (CircuitState, super::CircuitMode) {
-        let (_, phase) = unpack(self.word.load(Ordering::Acquire));
+    pub(super) fn state(&self) -> (CircuitState, CircuitMode) {
+        let phase = self.circuit.word().phase();
         (phase.state(), phase.mode())
     }
 
     /// Lets a call through or not.
+    #[inline]
     pub(super) fn admit(&self) -> Result<Ticket, Rejection> {
-        let (generation, phase) = unpack(self.word.load(Ordering::Acquire));
-        match phase {
-            Phase::Closed | Phase::ForcedClosed | Phase::Disabled => Ok(Ticket { generation, lease: 0 }),
-            Phase::Open => {
-                let now = self.now();
-                let left = self.until.load(Ordering::Acquire).saturating_sub(now);
-                if left > 0 {
-                    Err(self.reject(CircuitState::Open, left, now))
-                } else {
-                    self.admit_locked(now)
+        match self.circuit.admit(&self.time) {
+            Admission::Admitted(ticket) => {
+                // Half-open may have just begun.
+                if ticket.lease != 0 {
+                    self.tell_all();
                 }
+                Ok(ticket)
             }
-            Phase::HalfOpen | Phase::ForcedOpen => self.admit_locked(self.now()),
+            Admission::Rejected { state, retry_after } => Err(self.reject(state, retry_after)),
         }
     }
 
-    fn admit_locked(&self, now: u64) -> Result<Ticket, Rejection> {
-        let mut locked = self.lock();
-        let admission = locked.machine.admit(now);
-        let state = locked.machine.phase().state();
-        self.publish(locked);
-        match admission {
-            Admission::Admitted(ticket) => Ok(ticket),
-            Admission::Rejected(retry_after) => Err(self.reject(state, retry_after, now)),
+    #[inline]
+    fn reject(&self, state: CircuitState, retry_after: u64) -> Rejection {
+        self.count(|lane| lane.rejected.increment());
+        let mut retry_after = Duration::from_nanos(retry_after);
+        if state == CircuitState::HalfOpen {
+            retry_after = retry_after.min(HALF_OPEN_RETRY);
         }
+        let rejection = Rejection { retry_after, state };
+        let now = self.time.coarse();
+        if self.log.is_due(now) {
+            self.log_rejections(rejection, now);
+        }
+        rejection
     }
 
-    fn reject(&self, state: CircuitState, retry_after: u64, now: u64) -> Rejection {
-        count(&self.counters.rejected);
-        let retry_after = Duration::from_nanos(retry_after);
-        if let Some(rejected) = self.log.sample(now, read(&self.counters.rejected)) {
+    #[cold]
+    fn log_rejections(&self, Rejection { retry_after, state }: Rejection, now: u64) {
+        let rejected = self.circuit.lanes().sum(|lane| &lane.rejected);
+        if let Some(rejected) = self.log.sample(now, rejected) {
             tracing::warn!(
                 breaker = %self.name,
                 state = state.as_str(),
@@ -153,105 +112,86 @@ impl Gate {
                 "circuit breaker rejects calls"
             );
         }
-        Rejection { retry_after, state }
     }
 
     /// Takes the ending of a call that was let through.
-    pub(super) fn settle(&self, ticket: Ticket, ending: Ending, started: Option<Instant>) {
-        let (generation, phase) = unpack(self.word.load(Ordering::Acquire));
-        if generation == ticket.generation && phase == Phase::Disabled {
+    #[inline]
+    pub(super) fn settle(&self, ticket: Ticket, ending: Ending, started: u64) {
+        if self.circuit.word().phase() == Phase::Disabled
+            && self.circuit.word().generation() == ticket.generation
+        {
             return;
         }
-        let outcome = self.count_ending(ending);
-        let slow = match (self.slow, started) {
-            (Some(slow), Some(started)) if outcome != BreakerOutcome::Ignored => started.elapsed() >= slow,
+        let thread = my_number();
+        let outcome = match ending {
+            Ending::Returned(BreakerOutcome::Success) => {
+                self.circuit.lanes().of(thread).lane.successes.increment();
+                BreakerOutcome::Success
+            }
+            other => self.count_unusual(other),
+        };
+        let slow = match self.slow {
+            Some(slow) if outcome != BreakerOutcome::Ignored => self.is_slow(slow, started),
             _ => false,
         };
-        if slow {
-            count(&self.counters.slow);
-        }
-        if generation != ticket.generation {
-            count(&self.counters.late);
-            return;
-        }
-        let changes_nothing = match phase {
-            Phase::Closed => match outcome {
-                BreakerOutcome::Ignored => true,
-                BreakerOutcome::Success => !self.has_window && self.streak.load(Ordering::Relaxed) == 0,
-                BreakerOutcome::Failure => false,
-            },
-            Phase::HalfOpen => false,
-            Phase::Open | Phase::ForcedOpen | Phase::ForcedClosed | Phase::Disabled => true,
-        };
-        if changes_nothing {
-            return;
-        }
-        let now = self.now();
-        let mut locked = self.lock();
-        let counted = locked.machine.record(ticket, outcome, slow, now);
-        self.publish(locked);
-        if !counted {
-            count(&self.counters.late);
+        match self.circuit.settle(thread, ticket, outcome, slow, &self.time) {
+            Settled::Counted => {}
+            Settled::Late => self.count(|lane| lane.late.increment()),
+            Settled::Changed => self.tell_all(),
         }
     }
 
-    fn count_ending(&self, ending: Ending) -> BreakerOutcome {
-        let counters = &self.counters;
-        match ending {
-            Ending::Returned(outcome) => {
-                count(match outcome {
-                    BreakerOutcome::Success => &counters.successes,
-                    BreakerOutcome::Failure => &counters.failures,
-                    BreakerOutcome::Ignored => &counters.ignored,
-                });
-                outcome
-            }
-            Ending::Panicked | Ending::TimedOut => {
-                count(&counters.failures);
-                let panicked = ending == Ending::Panicked;
-                count(if panicked {
-                    &counters.panics
-                } else {
-                    &counters.timeouts
-                });
-                BreakerOutcome::Failure
-            }
-            Ending::Cancelled => {
-                count(&counters.cancelled);
-                self.cancelled
-            }
+    fn is_slow(&self, slow: u64, started: u64) -> bool {
+        let is_slow = self.time.precise().saturating_sub(started) >= slow;
+        if is_slow {
+            self.count(|lane| lane.slow.increment());
         }
+        is_slow
+    }
+
+    #[inline]
+    fn count(&self, what: impl Fn(&Lane)) {
+        what(self.circuit.lanes().of(my_number()).lane);
+    }
+
+    #[cold]
+    fn count_unusual(&self, ending: Ending) -> BreakerOutcome {
+        let (outcome, cancelled) = match ending {
+            Ending::Returned(outcome) => (outcome, false),
+            Ending::Panicked | Ending::TimedOut => (BreakerOutcome::Failure, false),
+            Ending::Cancelled => (self.cancelled, true),
+        };
+        self.count(|lane| {
+            match outcome {
+                _ if cancelled => lane.cancelled.increment(),
+                BreakerOutcome::Success => lane.successes.increment(),
+                BreakerOutcome::Failure => lane.failures.increment(),
+                BreakerOutcome::Ignored => lane.ignored.increment(),
+            }
+            match ending {
+                Ending::Panicked => lane.panics.increment(),
+                Ending::TimedOut => lane.timeouts.increment(),
+                Ending::Returned(_) | Ending::Cancelled => {}
+            }
+        });
+        outcome
     }
 
     /// Changes the machine by hand.
     pub(super) fn command(&self, change: impl FnOnce(&mut Machine, u64)) {
-        let now = self.now();
-        let mut locked = self.lock();
-        change(&mut locked.machine, now);
-        self.publish(locked);
+        self.circuit
+            .change(|machine| change(machine, self.time.precise()));
+        self.tell_all();
     }
 
-    /// Copies the machine's state to where the shortcuts read it, gives the lock back and tells the listeners.
-    fn publish(&self, mut locked: MutexGuard<'_, Locked>) {
-        let machine = &locked.machine;
-        // `until` before `word`: whoever sees the word "open" sees the time that belongs to it, or a later one.
-        self.until.store(machine.until(), Ordering::Release);
-        self.streak.store(machine.streak(), Ordering::Relaxed);
-        self.word
-            .store(pack(machine.generation(), machine.phase()), Ordering::Release);
-        if machine.untold.is_empty() || locked.telling {
-            return;
-        }
-        locked.telling = true;
-        drop(locked);
-        loop {
-            let mut locked = self.lock();
-            let Some(transition) = locked.machine.untold.pop_front() else {
-                locked.telling = false;
-                return;
-            };
-            drop(locked);
-            self.tell(&transition);
+    /// Tells the listeners what they have not heard yet, unless somebody else is at it.
+    #[cold]
+    fn tell_all(&self) {
+        // Another one: somebody may have changed the state between the last transition told and the end of telling.
+        while self.circuit.begin_telling() {
+            while let Some(transition) = self.circuit.next_untold() {
+                self.tell(&transition);
+            }
         }
     }
 
@@ -271,8 +211,8 @@ impl Gate {
                 tracing::info!(%breaker, from, to = to.as_str(), ?mode, ?reason, "circuit breaker changed state");
             }
         };
-        // A panic of foreign code must neither end the call that happened to cause the transition nor leave `telling`
-        // set for ever.
+        // A panic of foreign code must neither end the call that happened to cause the transition nor stop the telling
+        // for ever.
         let _ = catch_unwind(AssertUnwindSafe(log));
         for listener in &self.listeners {
             if catch_unwind(AssertUnwindSafe(|| listener(transition))).is_err() {
@@ -282,53 +222,32 @@ impl Gate {
     }
 
     pub(super) fn metrics(&self) -> CircuitBreakerMetrics {
-        let now = self.now();
-        let counters = &self.counters;
-        let mut locked = self.lock();
-        let window = locked.machine.window(now);
-        let machine = &locked.machine;
-        CircuitBreakerMetrics {
-            name: self.name.clone(),
-            state: machine.phase().state(),
-            mode: machine.phase().mode(),
-            successes: read(&counters.successes),
-            failures: read(&counters.failures),
-            ignored: read(&counters.ignored),
-            cancelled: read(&counters.cancelled),
-            panics: read(&counters.panics),
-            timeouts: read(&counters.timeouts),
-            slow: read(&counters.slow),
-            late: read(&counters.late),
-            rejected: read(&counters.rejected),
-            transitions: machine.transitions(),
-            time_in_state: machine.time_in_state(now),
-            since_transition: machine.since_transition(now),
-            consecutive_failures: machine.streak(),
-            probes_in_flight: machine.probes_in_flight(now),
-            window_calls: window.calls,
-            window_failures: window.failures,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn word_keeps_generation_and_phase() {
-        let all = [
-            Phase::Closed,
-            Phase::Open,
-            Phase::HalfOpen,
-            Phase::ForcedOpen,
-            Phase::ForcedClosed,
-            Phase::Disabled,
-        ];
-        for phase in all {
-            for generation in [0, 1, u64::MAX >> PHASE_BITS] {
-                assert_eq!(unpack(pack(generation, phase)), (generation, phase));
+        let lanes = self.circuit.lanes();
+        let window = self.circuit.tally(&self.time);
+        self.circuit.read(|machine| {
+            let now = self.time.precise();
+            let phase = machine.phase();
+            CircuitBreakerMetrics {
+                name: self.name.clone(),
+                state: phase.state(),
+                mode: phase.mode(),
+                successes: lanes.sum(|lane| &lane.successes),
+                failures: lanes.sum(|lane| &lane.failures),
+                ignored: lanes.sum(|lane| &lane.ignored),
+                cancelled: lanes.sum(|lane| &lane.cancelled),
+                panics: lanes.sum(|lane| &lane.panics),
+                timeouts: lanes.sum(|lane| &lane.timeouts),
+                slow: lanes.sum(|lane| &lane.slow),
+                late: lanes.sum(|lane| &lane.late),
+                rejected: lanes.sum(|lane| &lane.rejected),
+                transitions: machine.transitions(),
+                time_in_state: machine.time_in_state(now),
+                since_transition: machine.since_transition(now),
+                consecutive_failures: self.circuit.word().streak(),
+                probes_in_flight: machine.probes_in_flight(now),
+                window_calls: window.calls,
+                window_failures: window.failures,
             }
-        }
+        })
     }
 }

@@ -1,11 +1,10 @@
 //! The state machine of a breaker, alone: no lock, no clock, no call.
 //!
-//! Time comes in as nanoseconds since the breaker was made. Everything that decides is here and only here; the gate
-//! around it adds the lock and the shortcuts.
+//! Time comes in as nanoseconds since the breaker was made. Every change of state is decided here and only here; the
+//! circuit around it adds the lock, the counting and the shortcuts.
 
 use super::builder::Rules;
 use super::metrics::{CircuitMode, CircuitState, Transition, TransitionReason};
-use super::window::{Tally, Window};
 use crate::error::BreakerOutcome;
 use crate::resilience::jitter::nanos;
 use std::collections::VecDeque;
@@ -55,7 +54,10 @@ pub(super) struct Ticket {
 pub(super) enum Admission {
     Admitted(Ticket),
     /// Come back after so many nanoseconds.
-    Rejected(u64),
+    Rejected {
+        state: CircuitState,
+        retry_after: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -63,9 +65,6 @@ struct Lease {
     id: u64,
     expires: u64,
 }
-
-/// A full half-open breaker asks to come back after this at the latest: the probes usually end soon.
-const HALF_OPEN_RETRY: u64 = 1_000_000_000;
 
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -75,17 +74,17 @@ pub(super) struct Machine {
     generation: u64,
     entered: u64,
     until: u64,
-    streak: u32,
     /// Openings since it was last closed.
     openings: u32,
     successes: u32,
     leases: Vec<Lease>,
     last_lease: u64,
-    window: Option<Window>,
     time_in_state: [u64; 3],
     transitions: [u64; 3],
     /// Transitions nobody has heard of yet.
-    pub(super) untold: VecDeque<Transition>,
+    untold: VecDeque<Transition>,
+    /// Somebody is telling the listeners; whoever causes a transition meanwhile leaves it to them.
+    telling: bool,
 }
 
 impl Machine {
@@ -95,15 +94,14 @@ impl Machine {
             generation: 0,
             entered: 0,
             until: 0,
-            streak: 0,
             openings: 0,
             successes: 0,
             leases: Vec::new(),
             last_lease: 0,
-            window: rules.make_window(),
             time_in_state: [0; 3],
             transitions: [0; 3],
             untold: VecDeque::new(),
+            telling: false,
             rules,
         }
     }
@@ -121,8 +119,12 @@ impl Machine {
         self.until
     }
 
-    pub(super) const fn streak(&self) -> u32 {
-        self.streak
+    /// Until when all places of a half-open breaker are taken, unless a probe ends; 0 while there is a free one.
+    pub(super) fn full_until(&self) -> u64 {
+        if (self.leases.len() as u64) < u64::from(self.rules.probes) {
+            return 0;
+        }
+        self.leases.iter().map(|lease| lease.expires).min().unwrap_or(0)
     }
 
     /// Asks for a call to be let through. An open breaker whose time is up becomes half-open here.
@@ -135,21 +137,24 @@ impl Machine {
                 generation: self.generation,
                 lease: 0,
             }),
-            Phase::Open => Admission::Rejected(self.until.saturating_sub(now)),
-            Phase::ForcedOpen => Admission::Rejected(nanos(self.rules.open_time.initial())),
+            Phase::Open => self.reject(self.until.saturating_sub(now)),
+            Phase::ForcedOpen => self.reject(nanos(self.rules.open_time.initial())),
             Phase::HalfOpen => self.admit_probe(now),
+        }
+    }
+
+    const fn reject(&self, retry_after: u64) -> Admission {
+        Admission::Rejected {
+            state: self.phase.state(),
+            retry_after,
         }
     }
 
     fn admit_probe(&mut self, now: u64) -> Admission {
         self.leases.retain(|lease| lease.expires > now);
-        if self.leases.len() as u64 >= u64::from(self.rules.probes) {
-            let next = self
-                .leases
-                .iter()
-                .map(|lease| lease.expires.saturating_sub(now))
-                .min();
-            return Admission::Rejected(next.unwrap_or(HALF_OPEN_RETRY).min(HALF_OPEN_RETRY));
+        let left = self.full_until().saturating_sub(now);
+        if left > 0 {
+            return self.reject(left);
         }
         self.last_lease += 1;
         let expires = now.saturating_add(nanos(self.rules.lease));
@@ -163,60 +168,26 @@ impl Machine {
         })
     }
 
-    /// Takes a result. False: it came too late to count (another generation, or the lease went to somebody else).
-    pub(super) fn record(&mut self, ticket: Ticket, outcome: BreakerOutcome, slow: bool, now: u64) -> bool {
-        if ticket.generation != self.generation {
-            return false;
-        }
-        match self.phase {
-            Phase::Closed if outcome != BreakerOutcome::Ignored => {
-                self.record_call(outcome == BreakerOutcome::Failure, slow, now);
-            }
-            Phase::HalfOpen => return self.record_probe(ticket, outcome, slow, now),
-            _ => {}
-        }
-        true
-    }
-
-    fn record_call(&mut self, failure: bool, slow: bool, now: u64) {
-        self.streak = if failure { self.streak.saturating_add(1) } else { 0 };
-        if let Some(window) = &mut self.window {
-            window.record(now, failure, slow);
-        }
-        if let Some(reason) = self.reason_to_trip(now) {
+    /// Opens, if the call belongs to the present generation and that is closed. False: somebody else was faster.
+    pub(super) fn trip(&mut self, ticket: Ticket, reason: TransitionReason, now: u64) -> bool {
+        let counts = ticket.generation == self.generation && self.phase == Phase::Closed;
+        if counts {
             self.enter(Phase::Open, now, reason);
         }
+        counts
     }
 
-    fn reason_to_trip(&mut self, now: u64) -> Option<TransitionReason> {
-        if self
-            .rules
-            .consecutive
-            .is_some_and(|threshold| self.streak >= threshold)
-        {
-            return Some(TransitionReason::ConsecutiveFailures);
-        }
-        let Tally {
-            calls,
-            failures,
-            slow,
-        } = self.window.as_mut()?.total(now);
-        if self
-            .rules
-            .failure_rate
-            .is_some_and(|rate| rate.is_reached(failures, calls))
-        {
-            return Some(TransitionReason::FailureRate);
-        }
-        let too_slow = self
-            .rules
-            .slow
-            .is_some_and(|(_, rate)| rate.is_reached(slow, calls));
-        too_slow.then_some(TransitionReason::SlowCallRate)
-    }
-
-    fn record_probe(&mut self, ticket: Ticket, outcome: BreakerOutcome, slow: bool, now: u64) -> bool {
-        let Some(place) = self.leases.iter().position(|lease| lease.id == ticket.lease) else {
+    /// Takes the result of a probe. False: it came too late to count (another generation, or its lease went to
+    /// somebody else).
+    pub(super) fn record_probe(
+        &mut self,
+        ticket: Ticket,
+        outcome: BreakerOutcome,
+        slow: bool,
+        now: u64,
+    ) -> bool {
+        let held = self.leases.iter().position(|lease| lease.id == ticket.lease);
+        let Some(place) = held.filter(|_| ticket.generation == self.generation) else {
             return false;
         };
         self.leases.swap_remove(place);
@@ -265,12 +236,8 @@ impl Machine {
         self.entered = self.entered.max(now);
         self.phase = phase;
         self.generation += 1;
-        self.streak = 0;
         self.successes = 0;
         self.leases.clear();
-        if let Some(window) = &mut self.window {
-            window.clear();
-        }
         let mut open_for = None;
         if phase == Phase::Open {
             self.openings = self.openings.saturating_add(1);
@@ -290,6 +257,20 @@ impl Machine {
             reason,
             open_for,
         });
+    }
+
+    /// Whether the caller is now the one who tells; then it asks for [`Machine::next_untold`] until there is none.
+    pub(super) fn begin_telling(&mut self) -> bool {
+        let begins = !self.telling && !self.untold.is_empty();
+        self.telling |= begins;
+        begins
+    }
+
+    /// What to tell next, oldest first; with `None` the telling has ended.
+    pub(super) fn next_untold(&mut self) -> Option<Transition> {
+        let next = self.untold.pop_front();
+        self.telling = next.is_some();
+        next
     }
 
     /// How often each state was entered from another one.
@@ -313,16 +294,4 @@ impl Machine {
     pub(super) fn probes_in_flight(&self, now: u64) -> usize {
         self.leases.iter().filter(|lease| lease.expires > now).count()
     }
-
-    /// What the window of the rate rules holds; zero without such a rule.
-    pub(super) fn window(&mut self, now: u64) -> Tally {
-        self.window
-            .as_mut()
-            .map(|window| window.total(now))
-            .unwrap_or_default()
-    }
 }
-
-#[cfg(test)]
-#[path = "machine_tests.rs"]
-mod tests;

@@ -182,30 +182,6 @@ fn ratio(part: u64, all: u64) -> Option<f64> {
     (all > 0).then(|| part as f64 / all as f64)
 }
 
-/// The counters, all monotonic.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) successes: AtomicU64,
-    pub(super) failures: AtomicU64,
-    pub(super) ignored: AtomicU64,
-    pub(super) cancelled: AtomicU64,
-    pub(super) panics: AtomicU64,
-    pub(super) timeouts: AtomicU64,
-    pub(super) slow: AtomicU64,
-    pub(super) late: AtomicU64,
-    pub(super) rejected: AtomicU64,
-}
-
-/// One more.
-pub(super) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
-/// The value now.
-pub(super) fn read(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
-}
-
 /// Lets one rejection per second into the log.
 #[derive(Debug, Default)]
 pub(super) struct RejectionLog {
@@ -217,7 +193,13 @@ pub(super) struct RejectionLog {
 const LOG_EVERY: u64 = 1_000_000_000;
 
 impl RejectionLog {
-    /// Whether to log now, and if so how many rejections there were since the last line, this one included.
+    /// Whether it is time for a line.
+    #[inline]
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        now >= self.next.load(Ordering::Relaxed)
+    }
+
+    /// Whether the caller is the one who logs now, and if so how many of the `rejected` calls no line has told of yet.
     pub(super) fn sample(&self, now: u64, rejected: u64) -> Option<u64> {
         let next = self.next.load(Ordering::Relaxed);
         if now < next {

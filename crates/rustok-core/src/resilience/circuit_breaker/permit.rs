@@ -6,7 +6,6 @@ use super::machine::Ticket;
 use crate::deadline::Deadline;
 use crate::error::BreakerOutcome;
 use std::fmt;
-use tokio::time::Instant;
 
 /// The right to make one call. Say how it ended with [`Permit::finish`].
 ///
@@ -25,7 +24,8 @@ use tokio::time::Instant;
 pub struct Permit<'a> {
     gate: &'a Gate,
     ticket: Ticket,
-    started: Option<Instant>,
+    /// When it began, if a rule wants to know; nanoseconds on the gate's clock.
+    started: u64,
     deadline: Deadline,
     /// Foreign code is running under this permit right now.
     running: bool,

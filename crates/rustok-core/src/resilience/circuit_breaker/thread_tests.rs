@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Real threads: time does not matter here, only who gets a place.
 #[test]
 fn half_open_admits_exactly_its_number_of_probes_under_64_threads() {
-    for probes in [1, 3, 7] {
+    for probes in [1, 2, 3, 7] {
         let breaker = CircuitBreaker::builder("x")
             .half_open_probes(probes)
             .build()

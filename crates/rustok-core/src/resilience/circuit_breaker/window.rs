@@ -1,164 +1,150 @@
-//! A sliding time window of call results in a fixed number of buckets.
+//! The sliding time window of the rate rules: a fixed number of stretches of time, named by tags.
 //!
-//! It must not grow with traffic: memory is fixed when it is made, a record costs one addition, and moving on costs at
-//! most one step per bucket however long nothing happened.
+//! The counts themselves are in the lanes; here is which of them belong to the window now. Memory does not grow with
+//! traffic, and moving on costs the same however long nothing happened. It must never count a result in a generation
+//! that is not its own, so a tag carries the generation.
 
-/// What happened in a stretch of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Tally {
-    pub(super) calls: u64,
-    pub(super) failures: u64,
-    pub(super) slow: u64,
-}
+use super::builder::{Rate, Rules};
+use super::lanes::{Lanes, Tally};
+use super::metrics::TransitionReason;
+use super::sync::{AtomicU64, Ordering, fence};
+use crate::resilience::jitter::nanos;
 
-impl Tally {
-    fn add(&mut self, failure: bool, slow: bool) {
-        self.calls += 1;
-        self.failures += u64::from(failure);
-        self.slow += u64::from(slow);
-    }
-
-    const fn subtract(&mut self, other: Self) {
-        self.calls -= other.calls;
-        self.failures -= other.failures;
-        self.slow -= other.slow;
-    }
-}
-
-/// The window. The bucket that is being filled counts as a whole one, so it covers between (n - 1)/n and all of its
+/// The window. The stretch that is being filled counts as a whole one, so it covers between (n - 1)/n and all of its
 /// length.
 #[derive(Debug)]
 pub(super) struct Window {
-    bucket_nanos: u64,
-    /// The number of the newest bucket, counted from time zero; its place is this modulo the number of buckets.
-    newest: u64,
-    buckets: Box<[Tally]>,
-    total: Tally,
+    /// The present stretch: 20 bits of the generation, 44 of its number. Written under the circuit's lock.
+    tag: AtomicU64,
+    /// When that stretch ends.
+    ends: AtomicU64,
+    /// The last look at the rules found the share reached, but too few calls: a success may complete the minimum.
+    armed: AtomicU64,
+    length_ns: u64,
+    stretches: u64,
+    failure_rate: Option<Rate>,
+    slow_rate: Option<Rate>,
+}
+
+const NUMBER_BITS: u32 = 44;
+
+const fn number(tag: u64) -> u64 {
+    tag & ((1 << NUMBER_BITS) - 1)
+}
+
+const fn make_tag(generation: u64, number: u64) -> u64 {
+    generation << NUMBER_BITS | (number & ((1 << NUMBER_BITS) - 1))
 }
 
 impl Window {
-    /// `buckets` of `length_nanos / buckets` each; both are at least 1.
-    pub(super) fn new(length_nanos: u64, buckets: u16) -> Self {
-        let count = buckets.max(1);
-        Self {
-            bucket_nanos: (length_nanos / u64::from(count)).max(1),
-            newest: 0,
-            buckets: vec![Tally::default(); usize::from(count)].into_boxed_slice(),
-            total: Tally::default(),
+    /// The window, if a rule needs one.
+    pub(super) fn new(rules: &Rules) -> Option<Self> {
+        let slow_rate = rules.slow.map(|(_, rate)| rate);
+        if rules.failure_rate.is_none() && slow_rate.is_none() {
+            return None;
         }
+        let (length, stretches) = rules.window;
+        let stretches = u64::from(stretches).max(1);
+        let length_ns = (nanos(length) / stretches).max(1);
+        Some(Self {
+            // Numbers begin at 1: an empty bucket has the tag 0.
+            tag: AtomicU64::new(make_tag(0, 1)),
+            ends: AtomicU64::new(length_ns),
+            armed: AtomicU64::new(0),
+            length_ns,
+            stretches,
+            failure_rate: rules.failure_rate,
+            slow_rate,
+        })
     }
 
-    /// Counts one call that ended at `now` (nanoseconds). A time before the newest bucket counts in the newest.
-    pub(super) fn record(&mut self, now: u64, failure: bool, slow: bool) {
-        self.advance(now);
-        let place = self.place(self.newest);
-        if let Some(bucket) = self.buckets.get_mut(place) {
-            bucket.add(failure, slow);
-            self.total.add(failure, slow);
-        }
+    pub(super) fn buckets(&self) -> usize {
+        usize::try_from(self.stretches).unwrap_or(usize::MAX)
     }
 
-    /// What the window holds at `now`.
-    pub(super) fn total(&mut self, now: u64) -> Tally {
-        self.advance(now);
-        self.total
+    #[inline]
+    pub(super) fn tag(&self) -> u64 {
+        self.tag.load(Ordering::Acquire)
     }
 
-    pub(super) fn clear(&mut self) {
-        self.buckets.fill(Tally::default());
-        self.total = Tally::default();
+    /// Whether a result of this generation may count under `tag` at this time.
+    #[inline]
+    pub(super) fn is_current(&self, tag: u64, generation: u64, now: u64) -> bool {
+        // Both sides as the tag keeps the generation, in 20 bits.
+        tag >> NUMBER_BITS == (generation << NUMBER_BITS) >> NUMBER_BITS
+            && now < self.ends.load(Ordering::Relaxed)
     }
 
-    fn place(&self, number: u64) -> usize {
-        let count = self.buckets.len() as u64;
-        usize::try_from(number % count).unwrap_or(0)
+    #[inline]
+    pub(super) fn is_armed(&self) -> bool {
+        self.armed.load(Ordering::Relaxed) != 0
     }
 
-    fn advance(&mut self, now: u64) {
-        let number = now / self.bucket_nanos;
-        if number <= self.newest {
+    /// Starts empty, for a new generation. Only under the circuit's lock.
+    pub(super) fn begin(&self, generation: u64) {
+        let next = number(self.tag.load(Ordering::Relaxed)) + 1;
+        self.armed.store(0, Ordering::Relaxed);
+        self.tag.store(make_tag(generation, next), Ordering::Release);
+    }
+
+    /// Lets as many stretches pass as the time says. Only under the circuit's lock. A time before the present stretch
+    /// is in it.
+    pub(super) fn move_to(&self, now: u64) {
+        let ends = self.ends.load(Ordering::Relaxed);
+        if now < ends {
             return;
         }
-        if number - self.newest >= self.buckets.len() as u64 {
-            self.clear();
-        } else {
-            for passed in self.newest + 1..=number {
-                let place = self.place(passed);
-                if let Some(bucket) = self.buckets.get_mut(place) {
-                    self.total.subtract(std::mem::take(bucket));
+        let passed = (now - ends) / self.length_ns + 1;
+        let tag = self.tag.load(Ordering::Relaxed);
+        // More than all of them is as good as all of them.
+        let next = number(tag) + passed.min(self.stretches);
+        self.tag
+            .store(tag & !((1 << NUMBER_BITS) - 1) | number(next), Ordering::Release);
+        let ends = ends.saturating_add(passed.saturating_mul(self.length_ns));
+        self.ends.store(ends, Ordering::Relaxed);
+    }
+
+    /// What it holds.
+    pub(super) fn tally(&self, lanes: &Lanes) -> Tally {
+        let newest = self.tag();
+        lanes.tally(|tag| {
+            tag >> NUMBER_BITS == newest >> NUMBER_BITS
+                && number(tag) <= number(newest)
+                && number(tag) + self.stretches > number(newest)
+                && tag != 0
+        })
+    }
+
+    /// Looks at the rules after a failure or a slow call (`bad`), and after other calls while a look found the share
+    /// reached but too few calls.
+    pub(super) fn reason_to_trip(&self, lanes: &Lanes, bad: bool) -> Option<TransitionReason> {
+        if !bad && !self.is_armed() {
+            return None;
+        }
+        // Of two threads that each count the decisive call, at least one must see both (C++ memory model, fences).
+        fence(Ordering::SeqCst);
+        let Tally {
+            calls,
+            failures,
+            slow,
+        } = self.tally(lanes);
+        let rules = [
+            (self.failure_rate, failures, TransitionReason::FailureRate),
+            (self.slow_rate, slow, TransitionReason::SlowCallRate),
+        ];
+        let mut arm = false;
+        for (rate, part, reason) in rules {
+            let Some(rate) = rate else { continue };
+            if part > 0 && rate.is_share(part, calls) {
+                if rate.is_enough(calls) {
+                    return Some(reason);
                 }
+                arm = true;
             }
         }
-        self.newest = number;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn old_calls_leave_bucket_by_bucket() {
-        let mut window = Window::new(100, 10);
-        window.record(0, true, false);
-        window.record(15, false, true);
-        assert_eq!(
-            window.total(99),
-            Tally {
-                calls: 2,
-                failures: 1,
-                slow: 1
-            }
-        );
-        assert_eq!(
-            window.total(100),
-            Tally {
-                calls: 1,
-                failures: 0,
-                slow: 1
-            }
-        );
-        assert_eq!(window.total(110), Tally::default());
-    }
-
-    #[test]
-    fn a_clock_that_lags_counts_in_the_newest_bucket() {
-        let mut window = Window::new(100, 10);
-        window.record(95, false, false);
-        window.record(3, true, false);
-        assert_eq!(window.total(184).calls, 2);
-        assert_eq!(window.total(190).calls, 0);
-    }
-
-    #[test]
-    fn extreme_times_do_not_overflow() {
-        let mut window = Window::new(0, 0);
-        window.record(u64::MAX, true, true);
-        assert_eq!(window.total(u64::MAX).calls, 1);
-        let mut window = Window::new(u64::MAX, u16::MAX);
-        window.record(u64::MAX, true, true);
-        assert_eq!(window.total(u64::MAX).failures, 1);
-    }
-
-    proptest! {
-        /// Against the obvious model: keep every call, count those whose bucket is one of the newest ten.
-        #[test]
-        fn it_counts_what_a_list_would(steps in proptest::collection::vec((0_u64..60, any::<bool>()), 1..200)) {
-            let mut window = Window::new(100, 10);
-            let (mut now, mut all) = (0_u64, Vec::new());
-            for (step, failure) in steps {
-                now += step;
-                window.record(now, failure, false);
-                all.push((now / 10, failure));
-                let live = all.iter().filter(|(bucket, _)| bucket + 10 > now / 10);
-                let expected = Tally {
-                    calls: live.clone().count() as u64,
-                    failures: live.filter(|(_, failure)| *failure).count() as u64,
-                    slow: 0,
-                };
-                prop_assert_eq!(window.total(now), expected);
-            }
+        if arm != self.is_armed() {
+            self.armed.store(u64::from(arm), Ordering::Relaxed);
         }
+        None
     }
 }
