@@ -28,9 +28,11 @@ impl From<TimeoutError> for RichError {
     }
 }
 
-/// Runs `call` for at most `limit`. Whatever it returns is passed on, a `Result` too.
+/// Runs `call` for at most `limit`, and never past the deadline of an enclosing timeout. Whatever it returns is passed
+/// on, a `Result` too.
 ///
-/// A call that is ready at once succeeds even with a zero limit. A limit too long for the clock is no limit.
+/// Inside, [`Deadline::current`] is the moment at which the time is up, also while the call is being dropped because of
+/// that. A call that is ready at once succeeds even with a zero limit. A limit too long for the clock is no limit.
 ///
 /// ```
 /// use rustok_core::resilience::with_timeout;
@@ -50,12 +52,18 @@ where
     F: FnOnce() -> Fut,
     Fut: Future<Output = T>,
 {
-    tokio::time::timeout(limit, call())
-        .await
-        .map_err(|_| TimeoutError { limit })
+    let (own, outer) = (Deadline::after(limit), Deadline::current());
+    let until = own.min(outer);
+    let limit = if until == own {
+        limit
+    } else {
+        outer.remaining().unwrap_or(limit)
+    };
+    run_until(until, limit, call).await
 }
 
-/// Runs `call` until `deadline`. If that has passed already, `call` is not made at all.
+/// Runs `call` until `deadline`, or until that of an enclosing timeout if it is earlier. If that has passed already,
+/// `call` is not made at all.
 ///
 /// # Errors
 /// [`TimeoutError`] with the time that was left when the call began.
@@ -64,13 +72,24 @@ where
     F: FnOnce() -> Fut,
     Fut: Future<Output = T>,
 {
-    let (Some(at), Some(limit)) = (deadline.instant(), deadline.remaining()) else {
-        return Ok(call().await);
-    };
+    let until = deadline.min(Deadline::current());
+    let limit = until.remaining().unwrap_or(Duration::MAX);
     if limit.is_zero() {
         return Err(TimeoutError { limit });
     }
-    tokio::time::timeout_at(at, call())
+    run_until(until, limit, call).await
+}
+
+/// Tokio's timer around the scope: when it fires, the call is dropped inside the scope.
+async fn run_until<T, F, Fut>(until: Deadline, limit: Duration, call: F) -> Result<T, TimeoutError>
+where
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = T>,
+{
+    let Some(at) = until.instant() else {
+        return Ok(call().await);
+    };
+    tokio::time::timeout_at(at, until.scope(call))
         .await
         .map_err(|_| TimeoutError { limit })
 }
