@@ -11,3 +11,10 @@ pub mod money;
 pub mod page;
 pub mod resilience;
 pub mod state_machine;
+
+/// Compiles the examples of the guides.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../../docs/CIRCUIT_BREAKER_GUIDE.md")]
+    struct CircuitBreaker;
+}

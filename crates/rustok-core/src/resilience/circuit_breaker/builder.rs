@@ -196,7 +196,8 @@ impl CircuitBreakerBuilder {
         self
     }
 
-    /// Opens when at least `percent` (1 to 100) of the calls in the window failed, once it holds `minimum_calls`.
+    /// Opens when at least `percent` (1 to 100) of the calls in the window failed, once it holds `minimum_calls` (at
+    /// least 1). It is a failure that opens it, or a call that completes the minimum.
     pub fn failure_rate(mut self, percent: u8, minimum_calls: u32) -> Self {
         self.rules.failure_rate = Some(Rate {
             percent,
@@ -218,13 +219,15 @@ impl CircuitBreakerBuilder {
         self
     }
 
-    /// The length of the window of the rate rules and its number of buckets (1 to 1000), by which it moves on.
+    /// The length of the window of the rate rules (at least 1 µs) and its number of buckets (1 to 1000), by which it
+    /// moves on. Each thread that calls keeps its own buckets: 32 bytes each. Buckets shorter than a tick of the kernel
+    /// (1 to 10 ms) are no more exact than that.
     pub fn window(mut self, length: Duration, buckets: u16) -> Self {
         self.rules.window = (length, buckets);
         self
     }
 
-    /// So many successful probes close it again.
+    /// So many successful probes close it again (at least 1). It may be more than run at once: one follows the other.
     pub fn success_threshold(mut self, successes: u32) -> Self {
         self.rules.success_threshold = successes;
         self
@@ -249,7 +252,8 @@ impl CircuitBreakerBuilder {
     }
 
     /// What a future that is dropped before it ended counts as; [`BreakerOutcome::Ignored`] unless set. One that is
-    /// dropped at or after its deadline ([`super::Call::until`]) is a failure in any case.
+    /// dropped at or after its deadline ([`super::Call::until`], or a `with_timeout` around it) is a failure in any
+    /// case.
     pub fn cancelled_as(mut self, outcome: BreakerOutcome) -> Self {
         self.rules.cancelled = outcome;
         self

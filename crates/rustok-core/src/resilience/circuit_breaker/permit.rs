@@ -9,8 +9,8 @@ use std::fmt;
 
 /// The right to make one call. Say how it ended with [`Permit::finish`].
 ///
-/// Dropped without that it gives its place back: as a failure when a panic drops it or its deadline has passed, else as
-/// what [`super::CircuitBreakerBuilder::cancelled_as`] says.
+/// Dropped without that it gives its place back: as a failure when a panic drops it, or when its deadline or the
+/// current one ([`Deadline::current`]) has passed, else as what [`super::CircuitBreakerBuilder::cancelled_as`] says.
 ///
 /// ```
 /// use rustok_core::resilience::{BreakerOutcome, CircuitBreaker};
@@ -82,7 +82,7 @@ impl Drop for Permit<'_> {
         }
         let ending = if self.running || (self.watches_thread && std::thread::panicking()) {
             Ending::Panicked
-        } else if self.deadline.is_expired() {
+        } else if self.deadline.min(Deadline::current()).is_expired() {
             Ending::TimedOut
         } else {
             Ending::Cancelled

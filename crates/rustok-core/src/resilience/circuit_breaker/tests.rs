@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::{ErrorKind, RichError};
+use crate::resilience::with_timeout;
 use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -226,6 +227,21 @@ async fn a_future_dropped_at_its_deadline_is_a_failure_and_before_it_is_not() {
         (breaker.state(), breaker.metrics().timeouts),
         (CircuitState::Open, 1)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_around_it_is_a_failure_and_a_caller_who_leaves_earlier_is_not() {
+    let breaker = CircuitBreaker::builder("x")
+        .consecutive_failures(1)
+        .build()
+        .unwrap();
+    let call = || with_timeout(2 * SECOND, || breaker.call(pending::<Result<(), ()>>));
+    assert!(timeout(SECOND, call()).await.is_err());
+    let metrics = breaker.metrics();
+    assert_eq!((metrics.cancelled, metrics.state), (1, CircuitState::Closed));
+    assert!(call().await.is_err());
+    let metrics = breaker.metrics();
+    assert_eq!((metrics.timeouts, metrics.state), (1, CircuitState::Open));
 }
 
 #[tokio::test(start_paused = true)]
