@@ -2,8 +2,13 @@
 //!
 //! A retry repeats the call's effect, so only what may happen twice may be retried; whoever calls answers for that. It
 //! must never wait past the deadline, and a budget keeps it from multiplying the load on what is already down.
+//! Why it is not a layer over `backon` or `tower` stands in `docs/adr/0009-own-retry.md`.
 
+#[cfg(test)]
+mod allocation_tests;
 mod budget;
+#[cfg(test)]
+mod budget_tests;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -15,26 +20,31 @@ use thiserror::Error;
 pub use budget::RetryBudget;
 pub use policy::{Backoff, RetryPolicy};
 
-/// What a failed attempt calls for.
+/// What a failed attempt calls for. The duration is what the dependency asked for (`Retry-After`): the next attempt
+/// does not come before it is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryDecision {
-    /// Give up: it would fail again.
+    /// Give up: it would fail again, or it must not happen twice.
     Stop,
-    /// Try again after the policy's backoff.
-    Retry,
-    /// Try again, not before this time (`Retry-After`), and not before the backoff.
-    RetryAfter(Duration),
+    /// The dependency, or the way to it, failed: a lost connection, a timeout, a 5xx.
+    Transient(Option<Duration>),
+    /// The dependency is well and asks for fewer calls, as by a 429: longer pauses, fewer tokens.
+    Throttled(Option<Duration>),
 }
 
 impl RetryDecision {
-    /// The decision that follows from an error's kind: retryable kinds are tried again and their `retry_after` is
-    /// honoured; our own rejections (an open breaker) are not, because the point of those is to fail at once.
+    /// The decision that follows from an error's kind: retryable kinds are tried again, RateLimited as throttled, and
+    /// their `retry_after` is honoured; our own rejections (an open breaker) are not, because the point of those is to
+    /// fail at once.
     #[must_use]
     pub fn of(error: &RichError) -> Self {
         if !error.kind().retryable() || error.origin() == Origin::Local {
             return Self::Stop;
         }
-        error.retry_after().map_or(Self::Retry, Self::RetryAfter)
+        match error.kind() {
+            ErrorKind::RateLimited => Self::Throttled(error.retry_after()),
+            _ => Self::Transient(error.retry_after()),
+        }
     }
 }
 
@@ -49,7 +59,7 @@ pub enum StopReason {
     Deadline,
     /// The dependency asks for a longer pause than [`RetryPolicy::longest_retry_after`].
     RetryAfterTooLong,
-    /// The budget that all callers of the dependency share is used up.
+    /// The budget that all callers of the dependency share has too few tokens left ([`RetryBudget`]).
     Budget,
 }
 
@@ -68,7 +78,7 @@ pub enum RetryError<E> {
         reason: StopReason,
     },
     /// The deadline passed while an attempt was running, or before the first one.
-    #[error("the deadline passed in attempt {attempts}")]
+    #[error("the deadline passed {}", when(*attempts))]
     DeadlineExceeded {
         /// What the attempt before failed with, if there was one.
         #[source]
@@ -76,6 +86,13 @@ pub enum RetryError<E> {
         /// How many attempts were begun.
         attempts: u32,
     },
+}
+
+fn when(attempts: u32) -> String {
+    match attempts {
+        0 => "before the first attempt".to_owned(),
+        attempts => format!("in attempt {attempts}"),
+    }
 }
 
 impl<E> RetryError<E> {
@@ -117,7 +134,7 @@ impl<E: Into<RichError>> From<RetryError<E>> for RichError {
             RetryError::DeadlineExceeded { last, attempts } => {
                 let error = Self::new(
                     ErrorKind::Timeout,
-                    format!("the deadline passed in attempt {attempts}"),
+                    format!("the deadline passed {}", when(attempts)),
                 );
                 match last {
                     Some(last) => error.with_source(last.into()),

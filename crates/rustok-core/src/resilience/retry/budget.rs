@@ -1,153 +1,118 @@
 //! A token bucket that keeps retries a small share of the calls to one dependency.
 //!
-//! After Finagle's `RetryBudget`: each call pays in a part of a token, each retry takes out a whole one, and a small
-//! steady income lets rare callers retry too. It must never block.
+//! It works as the retry quota of the AWS SDKs does: a retry costs tokens, a success gives some back. It has no clock,
+//! no lock and no allocation after it was made; the first attempt of a call is never held up by it. The tokens must
+//! never go below zero or above the capacity, whoever calls at the same time.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::time::Instant;
+use super::RetryDecision;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The budget. Clones share it: give one to every caller of the same dependency.
+/// The budget. Clones share it: give one to every caller of the same dependency, and each dependency its own.
+///
+/// It starts full. What moves the tokens:
+///
+/// | | default |
+/// |---|---|
+/// | capacity | 500 |
+/// | a retry after a transient failure | -14 |
+/// | a retry after a throttled answer | -5 |
+/// | a success of a first attempt | +1 |
+/// | a success after a retry | + what the last retry cost |
+/// | a failure, or a caller who goes away | what was paid stays paid |
+///
+/// When there are too few tokens for the next retry the call fails at once with
+/// [`StopReason::Budget`](super::StopReason::Budget). The numbers are those of the AWS SDKs' standard retry mode (SDKs
+/// and Tools Reference Guide, "Retry behavior", as from November 2026). A transient failure costs more because it often
+/// means that the whole dependency is down, where each retry makes it worse; "slow down" is an answer of a dependency
+/// that is well.
+///
+/// ```
+/// use rustok_core::resilience::{RetryBudget, RetryDecision};
+///
+/// let budget = RetryBudget::default();
+/// let paid = budget.withdraw(RetryDecision::Transient(None));
+/// assert_eq!((paid, budget.balance()), (Some(14), 486));
+/// budget.deposit(14);
+/// assert_eq!(budget.balance(), 500);
+/// ```
 #[derive(Debug, Clone)]
-pub struct RetryBudget(Arc<Budget>);
+pub struct RetryBudget(Arc<Bucket>);
 
 #[derive(Debug)]
-struct Budget {
-    /// What a call pays in, in hundredths of a retry.
-    percent: u64,
-    /// Income per second, in retries.
-    per_second: u64,
-    /// The most it holds, in hundredths of a retry.
-    capacity: u64,
-    balance: Mutex<Balance>,
+struct Bucket {
+    /// The only thing that changes, so no order with anything else has to be kept: all accesses are relaxed.
+    tokens: AtomicU32,
+    capacity: u32,
+    transient_cost: u32,
+    throttled_cost: u32,
 }
-
-#[derive(Debug)]
-struct Balance {
-    /// Hundredths of a retry.
-    tokens: u64,
-    /// Up to when the income has been paid.
-    paid_until: Instant,
-}
-
-const TOKEN: u64 = 100;
 
 impl RetryBudget {
-    /// Retries may be `percent` of the calls (0 to 100; more counts as 100) plus `per_second`; at most `burst` can be
-    /// saved up. It starts full.
+    /// What a call that succeeds at its first attempt pays in.
+    pub const FIRST_TRY_REWARD: u32 = 1;
+
+    /// A full budget of `capacity` tokens, of which a retry costs `transient_cost` or `throttled_cost`.
+    ///
+    /// Every number is taken as it is: with capacity 0 nothing is retried, nor is a kind that costs more than the
+    /// capacity; a kind that costs 0 is retried without limit by the budget (the maximum of attempts still holds).
     #[must_use]
-    pub fn new(percent: u8, per_second: u32, burst: u32) -> Self {
-        let capacity = u64::from(burst).saturating_mul(TOKEN);
-        Self(Arc::new(Budget {
-            percent: u64::from(percent.min(100)),
-            per_second: u64::from(per_second),
+    pub fn new(capacity: u32, transient_cost: u32, throttled_cost: u32) -> Self {
+        Self(Arc::new(Bucket {
+            tokens: AtomicU32::new(capacity),
             capacity,
-            balance: Mutex::new(Balance {
-                tokens: capacity,
-                paid_until: Instant::now(),
-            }),
+            transient_cost,
+            throttled_cost,
         }))
     }
 
-    /// A call begins (its first attempt).
-    pub fn deposit(&self) {
-        self.with_balance(|budget, balance| {
-            balance.tokens = balance.tokens.saturating_add(budget.percent).min(budget.capacity);
-        });
-    }
-
-    /// Takes one retry out; false if there is none left.
+    /// Takes out what a retry after `decision` costs, and says how much that was: [`RetryBudget::deposit`] it if the
+    /// retry succeeds. `None`, and nothing is taken, if there are too few tokens, and for [`RetryDecision::Stop`].
     #[must_use]
-    pub fn withdraw(&self) -> bool {
-        self.with_balance(|_, balance| {
-            let left = balance.tokens.checked_sub(TOKEN);
-            balance.tokens = left.unwrap_or(balance.tokens);
-            left.is_some()
-        })
+    pub fn withdraw(&self, decision: RetryDecision) -> Option<u32> {
+        let cost = match decision {
+            RetryDecision::Stop => return None,
+            RetryDecision::Transient(_) => self.0.transient_cost,
+            RetryDecision::Throttled(_) => self.0.throttled_cost,
+        };
+        self.0
+            .tokens
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| {
+                tokens.checked_sub(cost)
+            })
+            .ok()
+            .map(|_| cost)
     }
 
-    /// How many retries it holds now.
+    /// Pays tokens in; what is more than the capacity is lost. While the budget is full, which it is as long as the
+    /// dependency is well, this only reads.
+    pub fn deposit(&self, tokens: u32) {
+        let capacity = self.0.capacity;
+        // An error says that there was nothing to change.
+        let _ = self
+            .0
+            .tokens
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
+                (before < capacity).then(|| before.saturating_add(tokens).min(capacity))
+            });
+    }
+
+    /// How many tokens it holds now; another caller may change that at once. For metrics.
     #[must_use]
-    pub fn balance(&self) -> u64 {
-        self.with_balance(|_, balance| balance.tokens / TOKEN)
+    pub fn balance(&self) -> u32 {
+        self.0.tokens.load(Ordering::Relaxed)
     }
 
-    fn with_balance<T>(&self, change: impl FnOnce(&Budget, &mut Balance) -> T) -> T {
-        let budget = &*self.0;
-        let mut balance = budget.balance.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.pay_income(&mut balance);
-        change(budget, &mut balance)
+    /// The most tokens it can hold.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        self.0.capacity
     }
 }
 
 impl Default for RetryBudget {
-    /// 20 % of the calls, one per second, a burst of 10.
+    /// 500 tokens; 14 for a transient failure, 5 for a throttled answer.
     fn default() -> Self {
-        Self::new(20, 1, 10)
-    }
-}
-
-impl Budget {
-    /// Pays what whole hundredths the time since the last payment is worth, and keeps the rest for the next one.
-    fn pay_income(&self, balance: &mut Balance) {
-        let rate = self.per_second * TOKEN;
-        if rate == 0 {
-            return;
-        }
-        let now = Instant::now();
-        let elapsed = now.saturating_duration_since(balance.paid_until);
-        let nanos = elapsed.as_nanos();
-        let income =
-            u64::try_from(nanos.saturating_mul(u128::from(rate)) / 1_000_000_000).unwrap_or(u64::MAX);
-        if income == 0 {
-            return;
-        }
-        balance.tokens = balance.tokens.saturating_add(income).min(self.capacity);
-        let paid_nanos =
-            u64::try_from(u128::from(income) * 1_000_000_000 / u128::from(rate)).unwrap_or(u64::MAX);
-        balance.paid_until = balance
-            .paid_until
-            .checked_add(std::time::Duration::from_nanos(paid_nanos))
-            .map_or(now, |at| at.min(now));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-    use tokio::time::advance;
-
-    #[tokio::test(start_paused = true)]
-    async fn five_calls_pay_for_one_retry() {
-        let budget = RetryBudget::new(20, 0, 2);
-        assert!(budget.withdraw() && budget.withdraw());
-        for _ in 0..4 {
-            budget.deposit();
-            assert!(!budget.withdraw());
-        }
-        budget.deposit();
-        assert!(budget.withdraw());
-        assert!(!budget.withdraw());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn income_comes_with_time_up_to_the_burst() {
-        let budget = RetryBudget::new(0, 1, 3);
-        while budget.withdraw() {}
-        for _ in 0..134 {
-            // 15 ms pay one hundredth and a half: the half must not get lost. All together 2.01 s.
-            advance(Duration::from_millis(15)).await;
-            let _ = budget.balance();
-        }
-        assert_eq!(budget.balance(), 2);
-        advance(Duration::from_secs(3600)).await;
-        assert_eq!(budget.balance(), 3);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn clones_share_it() {
-        let budget = RetryBudget::new(0, 0, 1);
-        assert!(budget.clone().withdraw());
-        assert!(!budget.withdraw());
+        Self::new(500, 14, 5)
     }
 }

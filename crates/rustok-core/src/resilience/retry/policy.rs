@@ -6,7 +6,8 @@ use crate::resilience::jitter::nanos;
 use crate::resilience::{JitterSource, with_deadline};
 use std::time::Duration;
 
-/// How the pauses grow. No attempt number overflows; the policy's cap holds for all.
+/// How the pauses grow. No attempt number and no duration overflows: what is too long counts as the longest there is,
+/// and the policy's cap holds for all. A zero pause is a pause in which other tasks may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backoff {
     /// Always the same pause.
@@ -22,12 +23,32 @@ pub enum Backoff {
     Exponential {
         /// The first pause.
         initial: Duration,
-        /// The factor.
+        /// The factor. 1 is a fixed pause; 0 counts as 1, for pauses that shrink to nothing are no backoff.
         factor: u32,
     },
 }
 
+impl Backoff {
+    /// The pause after the failed attempt `attempt` (from 1; 0 counts as 1), without cap and jitter. Exponential pauses
+    /// end at 2^64 - 1 ns (584 years), the others at [`Duration::MAX`].
+    #[must_use]
+    pub fn pause_after(self, attempt: u32) -> Duration {
+        let earlier = attempt.saturating_sub(1);
+        match self {
+            Self::Fixed(pause) => pause,
+            Self::Linear { initial, step } => initial.saturating_add(step.saturating_mul(earlier)),
+            Self::Exponential { initial, factor } => {
+                let growth = u64::from(factor.max(1)).saturating_pow(earlier);
+                Duration::from_nanos(nanos(initial).saturating_mul(growth))
+            }
+        }
+    }
+}
+
 /// How a call is retried. Cheap to clone; clones share the budget and the random source.
+///
+/// Nothing set here can panic, overflow or hang; what makes no sense is taken as each method says. Every pause is
+/// asynchronous, and every number of attempts ends at [`u32::MAX`].
 ///
 /// ```
 /// use rustok_core::deadline::Deadline;
@@ -38,7 +59,7 @@ pub enum Backoff {
 /// let policy = RetryPolicy::exponential(Duration::from_millis(50)).max_attempts(4);
 /// let deadline = Deadline::after(Duration::from_secs(5));
 /// let answer = policy
-///     .run(deadline, |_: &&str| RetryDecision::Retry, |attempt| async move {
+///     .run(deadline, |_: &&str| RetryDecision::Transient(None), |attempt| async move {
 ///         if attempt < 3 { Err("busy") } else { Ok(attempt) }
 ///     })
 ///     .await;
@@ -49,6 +70,7 @@ pub enum Backoff {
 #[must_use]
 pub struct RetryPolicy {
     backoff: Backoff,
+    throttled_backoff: Backoff,
     max_attempts: u32,
     cap: Duration,
     longest_retry_after: Duration,
@@ -57,12 +79,17 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// At most 3 attempts, pauses of at most 30 s with full jitter, no budget.
+    /// At most 3 attempts, pauses of at most 20 s with full jitter, after a throttled answer 1 s that doubles; no
+    /// budget. The numbers are the AWS SDKs' (see [`RetryBudget`]).
     pub fn new(backoff: Backoff) -> Self {
         Self {
             backoff,
+            throttled_backoff: Backoff::Exponential {
+                initial: Duration::from_secs(1),
+                factor: 2,
+            },
             max_attempts: 3,
-            cap: Duration::from_secs(30),
+            cap: Duration::from_secs(20),
             longest_retry_after: Duration::from_secs(60),
             jitter: Some(JitterSource::from_os()),
             budget: None,
@@ -90,13 +117,22 @@ impl RetryPolicy {
         self
     }
 
-    /// The longest pause by backoff.
+    /// The pauses after a throttled answer ([`RetryDecision::Throttled`]): 1 s, then twice as long each time, unless set
+    /// here. A dependency that says "slow down" is not helped by the short pauses that mend a lost connection.
+    pub fn throttled_backoff(mut self, backoff: Backoff) -> Self {
+        self.throttled_backoff = backoff;
+        self
+    }
+
+    /// The longest pause by backoff, before jitter (20 s unless set). It does not shorten a `Retry-After`. Zero means
+    /// no pauses but those that the dependency asks for.
     pub fn cap(mut self, cap: Duration) -> Self {
         self.cap = cap;
         self
     }
 
-    /// The longest `Retry-After` that is waited for (60 s unless set); beyond it the policy gives up.
+    /// The longest `Retry-After` that is waited for (60 s unless set); beyond it the policy gives up, since to come back
+    /// earlier than asked is rude and to wait is hopeless. Zero: whenever the dependency asks for a pause.
     pub fn longest_retry_after(mut self, longest: Duration) -> Self {
         self.longest_retry_after = longest;
         self
@@ -121,24 +157,12 @@ impl RetryPolicy {
         self
     }
 
-    /// The pause after the failed attempt `attempt` (from 1), before jitter.
-    #[must_use]
-    pub fn pause_after(&self, attempt: u32) -> Duration {
-        let earlier = attempt.saturating_sub(1);
-        let pause = match self.backoff {
-            Backoff::Fixed(pause) => pause,
-            Backoff::Linear { initial, step } => initial.saturating_add(step.saturating_mul(earlier)),
-            Backoff::Exponential { initial, factor } => {
-                let growth = u64::from(factor).saturating_pow(earlier);
-                Duration::from_nanos(nanos(initial).saturating_mul(growth))
-            }
-        };
-        pause.min(self.cap)
-    }
-
     /// Runs `call` until it succeeds, `decide` says stop, or attempts, deadline or budget are used up. `call` is given
-    /// the number of the attempt, from 1. The deadline bounds attempts and pauses together: an attempt that is running
-    /// when it passes is dropped, and a pause that would reach it is not begun.
+    /// the number of the attempt, from 1.
+    ///
+    /// The deadline, or that of an enclosing timeout if it is earlier ([`Deadline::current`]), bounds attempts and
+    /// pauses together: an attempt that is running when it passes is dropped, and a pause that would reach it is not
+    /// begun. A success at the first attempt allocates nothing and locks nothing.
     ///
     /// # Errors
     /// [`RetryError`] with the last attempt's error.
@@ -153,23 +177,30 @@ impl RetryPolicy {
         F: FnMut(u32) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
+        let deadline = deadline.min(Deadline::current());
         let mut attempts = 0_u32;
         let mut last = None;
-        if let Some(budget) = &self.budget {
-            budget.deposit();
-        }
+        let mut reward = RetryBudget::FIRST_TRY_REWARD;
         loop {
-            if deadline.is_expired() {
-                return Err(RetryError::DeadlineExceeded { last, attempts });
-            }
-            attempts = attempts.saturating_add(1);
-            let error = match with_deadline(deadline, || call(attempts)).await {
-                Ok(Ok(value)) => return Ok(value),
+            let attempt = with_deadline(deadline, || {
+                attempts = attempts.saturating_add(1);
+                call(attempts)
+            });
+            let error = match attempt.await {
+                Ok(Ok(value)) => {
+                    if let Some(budget) = &self.budget {
+                        budget.deposit(reward);
+                    }
+                    return Ok(value);
+                }
                 Ok(Err(error)) => error,
                 Err(_) => return Err(RetryError::DeadlineExceeded { last, attempts }),
             };
-            match self.next_pause(decide(&error), attempts, deadline) {
-                Ok(pause) => tokio::time::sleep(pause).await,
+            match self.prepare(decide(&error), attempts, deadline) {
+                Ok((pause, cost)) => {
+                    reward = cost;
+                    tokio::time::sleep(pause).await;
+                }
                 Err(reason) => {
                     return Err(RetryError::GaveUp {
                         error,
@@ -182,37 +213,44 @@ impl RetryPolicy {
         }
     }
 
-    /// How long to wait before the next attempt, or why there is none. The budget is asked last: it is not to pay for
-    /// an attempt that is not made.
-    fn next_pause(
+    /// How long to wait before the next attempt and what it cost, or why there is none. The budget is asked last: it is
+    /// not to pay for an attempt that is not made.
+    pub(super) fn prepare(
         &self,
         decision: RetryDecision,
         attempts: u32,
         deadline: Deadline,
-    ) -> Result<Duration, StopReason> {
-        let at_least = match decision {
+    ) -> Result<(Duration, u32), StopReason> {
+        let (backoff, asked) = match decision {
             RetryDecision::Stop => return Err(StopReason::NotRetryable),
-            RetryDecision::Retry => Duration::ZERO,
-            RetryDecision::RetryAfter(after) => after,
+            RetryDecision::Transient(asked) => (self.backoff, asked.unwrap_or_default()),
+            RetryDecision::Throttled(asked) => (self.throttled_backoff, asked.unwrap_or_default()),
         };
         if attempts >= self.max_attempts {
             return Err(StopReason::Attempts);
         }
-        if at_least > self.longest_retry_after {
+        if asked > self.longest_retry_after {
             return Err(StopReason::RetryAfterTooLong);
         }
-        let backoff = self.pause_after(attempts);
-        let drawn = self
-            .jitter
-            .as_ref()
-            .map_or(backoff, |jitter| jitter.between(Duration::ZERO, backoff));
-        let pause = drawn.max(at_least);
+        let pause = self.pause(backoff.pause_after(attempts).min(self.cap), asked);
         if deadline.remaining().is_some_and(|remaining| remaining <= pause) {
             return Err(StopReason::Deadline);
         }
-        if self.budget.as_ref().is_some_and(|budget| !budget.withdraw()) {
-            return Err(StopReason::Budget);
+        match &self.budget {
+            None => Ok((pause, 0)),
+            Some(budget) => match budget.withdraw(decision) {
+                Some(cost) => Ok((pause, cost)),
+                None => Err(StopReason::Budget),
+            },
         }
-        Ok(pause)
+    }
+
+    /// With jitter, the backoff spreads the callers after the moment that the dependency asked for: it asked all of
+    /// them for the same.
+    fn pause(&self, backoff: Duration, asked: Duration) -> Duration {
+        match &self.jitter {
+            Some(jitter) => asked.saturating_add(jitter.between(Duration::ZERO, backoff)),
+            None => asked.max(backoff),
+        }
     }
 }
