@@ -1,7 +1,8 @@
 //! One dependency and how it is called, in the only right order: retry → timeout → breaker → call.
 //!
 //! The breaker stands inside the timeout and is told the deadline, so an attempt that the timeout cuts off is a failure
-//! of the dependency, and a caller who goes away is not. It never retries a rejection of its own breaker.
+//! of the dependency, and a caller who goes away is not. It never retries a rejection of its own breaker, and never
+//! goes on past the deadline of whoever calls, be it given or that of an enclosing timeout.
 
 use super::circuit_breaker::CircuitBreaker;
 use super::retry::{RetryDecision, RetryPolicy};
@@ -56,23 +57,27 @@ impl Dependency {
         &self.breaker
     }
 
-    /// Makes the call. All attempts and pauses together end by `deadline`.
+    /// Makes the call. All attempts and pauses together end by `deadline`, or by that of an enclosing timeout if it is
+    /// earlier.
     ///
     /// # Errors
     /// The call's own error; Unavailable with code `circuit_open` when the breaker rejects it; Timeout when an attempt
-    /// or the whole took too long.
+    /// or the whole took too long. Each has the field `dependency` (the breaker's name); after a retry, or when one was
+    /// due and not made, also `attempts` and `gave_up` (a [`StopReason`](super::retry::StopReason)).
     pub async fn call<T, E, F, Fut>(&self, deadline: Deadline, call: F) -> Result<T, RichError>
     where
         E: Into<RichError>,
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let Some(retry) = &self.retry else {
-            return self.attempt(deadline, &call).await;
+        let result = match &self.retry {
+            None => self.attempt(deadline, &call).await,
+            Some(retry) => retry
+                .run(deadline, RetryDecision::of, |_| self.attempt(deadline, &call))
+                .await
+                .map_err(RichError::from),
         };
-        Ok(retry
-            .run(deadline, RetryDecision::of, |_| self.attempt(deadline, &call))
-            .await?)
+        result.map_err(|error| error.with_field("dependency", self.breaker.name()))
     }
 
     async fn attempt<T, E, F, Fut>(&self, deadline: Deadline, call: &F) -> Result<T, RichError>
@@ -81,122 +86,20 @@ impl Dependency {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let until = deadline.min(Deadline::after(self.attempt_limit));
+        let until = deadline
+            .min(Deadline::current())
+            .min(Deadline::after(self.attempt_limit));
         let guarded = self
             .breaker
             .classify(RichError::breaker_outcome)
             .until(until)
             .call(|| async { call().await.map_err(Into::into) });
-        let result = match with_deadline(until, || guarded).await {
+        match with_deadline(until, || guarded).await {
             Ok(result) => result.map_err(RichError::from),
             Err(timeout) => Err(timeout.into()),
-        };
-        result.map_err(|error| error.with_field("dependency", self.breaker.name()))
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::ErrorKind;
-    use crate::resilience::{CircuitBreakerConfig, CircuitState};
-    use std::future::{pending, ready};
-    use std::sync::atomic::{AtomicU32, Ordering};
-    use tokio::time::{Instant, timeout};
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn dependency(failures: u32, attempts: u32) -> Dependency {
-        let config = CircuitBreakerConfig {
-            failure_threshold: failures,
-            success_threshold: 1,
-            timeout: 60 * SECOND,
-        };
-        Dependency::new(CircuitBreaker::new("search", config), 2 * SECOND)
-            .with_retry(RetryPolicy::fixed(SECOND).without_jitter().max_attempts(attempts))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn each_attempt_has_its_own_timeout_and_each_timeout_counts_for_the_breaker() {
-        let (search, begun) = (dependency(3, 3), Instant::now());
-        let error = search
-            .call(Deadline::never(), pending::<Result<(), RichError>>)
-            .await
-            .unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Timeout);
-        // Three attempts of 2 s with pauses of 1 s: retry is outside the timeout.
-        assert_eq!(begun.elapsed().as_secs(), 8);
-        // The breaker is inside the timeout and saw all three.
-        assert_eq!(search.breaker().metrics().timeouts, 3);
-        assert_eq!(search.breaker().state(), CircuitState::Open);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_open_breaker_ends_the_retries_at_once_and_makes_no_call() {
-        let (search, calls, begun) = (dependency(1, 10), AtomicU32::new(0), Instant::now());
-        let call = || {
-            calls.fetch_add(1, Ordering::Relaxed);
-            ready(Err::<(), _>(RichError::new(
-                ErrorKind::ExternalService,
-                "reset by peer",
-            )))
-        };
-        let error = search.call(Deadline::never(), call).await.unwrap_err();
-        assert_eq!(
-            (error.kind(), error.code()),
-            (ErrorKind::Unavailable, "circuit_open")
-        );
-        assert_eq!(error.retry_after(), Some(59 * SECOND));
-        // One call, one pause, one rejection.
-        assert_eq!((calls.load(Ordering::Relaxed), begun.elapsed().as_secs()), (1, 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_sum_of_everything_keeps_the_deadline() {
-        for millis in [500, 1999, 2000, 2500, 3001, 7000] {
-            let (search, begun) = (dependency(100, 100), Instant::now());
-            let limit = Duration::from_millis(millis);
-            let error = search
-                .call(Deadline::after(limit), pending::<Result<(), RichError>>)
-                .await
-                .unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Timeout, "{millis}");
-            assert!(
-                begun.elapsed() <= limit + Duration::from_millis(1),
-                "{millis}: {:?}",
-                begun.elapsed()
-            );
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_caller_who_goes_away_is_no_failure() {
-        let search = dependency(1, 1);
-        let gone = timeout(
-            SECOND,
-            search.call(Deadline::never(), pending::<Result<(), RichError>>),
-        )
-        .await;
-        assert!(gone.is_err());
-        let metrics = search.breaker().metrics();
-        assert_eq!(
-            (metrics.cancelled, metrics.failures, metrics.state),
-            (1, 0, CircuitState::Closed)
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_that_is_no_fault_of_the_dependency_is_passed_on_once() {
-        let (search, calls) = (dependency(1, 5), AtomicU32::new(0));
-        let call = || {
-            calls.fetch_add(1, Ordering::Relaxed);
-            ready(Err::<(), _>(RichError::new(ErrorKind::NotFound, "no such index")))
-        };
-        let error = search.call(Deadline::never(), call).await.unwrap_err();
-        assert_eq!(
-            (error.kind(), calls.load(Ordering::Relaxed)),
-            (ErrorKind::NotFound, 1)
-        );
-        assert_eq!(search.breaker().state(), CircuitState::Closed);
-    }
-}
+mod tests;

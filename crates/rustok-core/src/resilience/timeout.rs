@@ -136,6 +136,25 @@ mod tests {
         assert_eq!(with_deadline(Deadline::never(), || async { 2 }).await, Ok(2));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_inner_timeout_never_outlives_the_outer_one() {
+        let begun = Instant::now();
+        let inner = with_timeout(SECOND, || async {
+            let error = with_timeout(9 * SECOND, pending::<()>).await.unwrap_err();
+            (error, with_deadline(Deadline::never(), || async { 1 }).await)
+        })
+        .await;
+        // The inner one ends at the same moment, and first: what is between them can still answer.
+        let timeout = |limit| TimeoutError { limit };
+        assert_eq!(inner, Ok((timeout(SECOND), Err(timeout(Duration::ZERO)))));
+        assert_eq!(begun.elapsed().as_secs(), 1);
+        let outlived = with_timeout(SECOND, || with_deadline(Deadline::never(), pending::<()>)).await;
+        assert_eq!(
+            (outlived, begun.elapsed().as_secs()),
+            (Ok(Err(timeout(SECOND))), 2)
+        );
+    }
+
     #[test]
     fn a_timeout_is_a_504() {
         let error = RichError::from(TimeoutError { limit: SECOND });
