@@ -1,6 +1,6 @@
 //! One dependency and how it is called, in the only right order: retry → timeout → breaker → call.
 //!
-//! The breaker stands inside the timeout and is told the deadline, so an attempt that the timeout cuts off is a failure
+//! The breaker stands inside the timeout and sees its deadline, so an attempt that the timeout cuts off is a failure
 //! of the dependency, and a caller who goes away is not. It never retries a rejection of its own breaker, and never
 //! goes on past the deadline of whoever calls, be it given or that of an enclosing timeout.
 
@@ -86,13 +86,10 @@ impl Dependency {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let until = deadline
-            .min(Deadline::current())
-            .min(Deadline::after(self.attempt_limit));
+        let until = deadline.min(Deadline::after(self.attempt_limit));
         let guarded = self
             .breaker
             .classify(RichError::breaker_outcome)
-            .until(until)
             .call(|| async { call().await.map_err(Into::into) });
         match with_deadline(until, || guarded).await {
             Ok(result) => result.map_err(RichError::from),

@@ -97,6 +97,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resilience::{CircuitBreaker, CircuitBreakerConfig};
     use std::future::pending;
     use tokio::time::{Instant, sleep};
 
@@ -153,6 +154,31 @@ mod tests {
             (outlived, begun.elapsed().as_secs()),
             (Ok(Err(timeout(SECOND))), 2)
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_breaker_inside_a_timeout_tells_it_from_a_caller_who_went_away() {
+        let breaker = CircuitBreaker::new("search", CircuitBreakerConfig::default());
+        let hang = || breaker.call(pending::<Result<(), ()>>);
+        let counted = || {
+            let metrics = breaker.metrics();
+            (metrics.timeouts, metrics.cancelled)
+        };
+        assert!(with_timeout(SECOND, hang).await.is_err());
+        assert_eq!(counted(), (1, 0));
+        let within = Deadline::after(SECOND);
+        assert!(
+            with_deadline(within, || with_timeout(9 * SECOND, hang))
+                .await
+                .unwrap()
+                .is_err()
+        );
+        assert_eq!(counted(), (2, 0), "the outer of two");
+        let gone = tokio::time::timeout(SECOND, with_timeout(9 * SECOND, hang)).await;
+        assert!(gone.is_err());
+        assert_eq!(counted(), (2, 1), "dropped before its time");
+        assert!(tokio::time::timeout(SECOND, hang()).await.is_err());
+        assert_eq!(counted(), (2, 2), "nobody told it of a deadline");
     }
 
     #[test]
