@@ -1,4 +1,5 @@
-//! What tests need and cannot make themselves in a line: a database of their own, and the real server beside them.
+//! What tests need and cannot make themselves in a line: a database of their own, the real server beside them, and a
+//! line between the two that breaks on purpose.
 //!
 //! For dev-dependencies only. Its public names must never show a type of `rustok-storage`: that crate's own unit
 //! tests use this one, and would meet the same type twice.
@@ -10,7 +11,9 @@
 
 mod cluster;
 pub mod database;
+pub mod fault_proxy;
 pub mod server;
 
 pub use database::TestDatabase;
+pub use fault_proxy::{Direction, Fault, FaultProxy, Traffic};
 pub use server::{Finished, ServerCommand, TestServer};
