@@ -2,6 +2,8 @@
 //!
 //! Real time, so bounds from below are exact and bounds from above leave room for a busy machine.
 
+mod load;
+
 use super::*;
 use crate::TestDatabase;
 use rand::rngs::StdRng;
@@ -149,6 +151,8 @@ async fn latency_is_added_once_each_way_and_taken_away_at_once() {
     let took = round(&mut client, 1).await;
     assert!(took >= delay && took < delay + NOISE, "{took:?}");
     // What is under way at once does not wait for each other.
+    let delay = ms(1000);
+    proxy.set_one_way(Direction::ToClient, latency(delay));
     let started = Instant::now();
     for _ in 0..20 {
         client.write_all(b"x").await.unwrap();
@@ -156,7 +160,7 @@ async fn latency_is_added_once_each_way_and_taken_away_at_once() {
     }
     answered(&mut client, 20).await;
     let took = started.elapsed();
-    assert!(took >= delay && took < ms(100) + delay + NOISE * 2, "{took:?}");
+    assert!(took >= delay && took < delay * 2, "{took:?}");
     proxy.set(latency(ms(60_000)));
     client.write_all(b"x").await.unwrap();
     assert!(silent(&mut client).await);
@@ -223,9 +227,12 @@ async fn a_connection_is_closed_after_so_many_bytes() {
         assert_eq!(end_of(&mut client).await.unwrap(), 0);
     }
     until(|| proxy.traffic().open == 0).await;
-    proxy.heal();
     let mut idle = connect(&proxy).await;
-    round(&mut idle, 1).await;
+    for _ in 0..3 {
+        round(&mut idle, 600).await;
+        // The same again counts anew.
+        proxy.set_one_way(Direction::ToClient, Fault::CloseAfter { bytes: 1000 });
+    }
     proxy.set(Fault::CloseAfter { bytes: 0 });
     assert_eq!(end_of(&mut idle).await.unwrap(), 0);
 }
@@ -273,11 +280,17 @@ async fn reset_spares_nobody_however_short() {
     assert!(is_reset(&mut old).await);
     assert!(resets(&proxy).await);
     proxy.heal();
-    for _ in 0..50 {
-        let mut client = connect(&proxy).await;
+    for _ in 0..10 {
+        // Faster than the proxy accepts them.
+        let clients: Vec<_> = (0..50)
+            .map(|_| std::net::TcpStream::connect(proxy.address()).unwrap())
+            .collect();
         proxy.set_one_way(Direction::ToServer, Fault::Reset);
         proxy.heal();
-        assert!(is_reset(&mut client).await);
+        for client in clients {
+            client.set_nonblocking(true).unwrap();
+            assert!(is_reset(&mut TcpStream::from_std(client).unwrap()).await);
+        }
     }
     assert!(round(&mut connect(&proxy).await, 1).await < NOISE);
 }
@@ -285,7 +298,6 @@ async fn reset_spares_nobody_however_short() {
 #[tokio::test]
 async fn refused_means_that_nobody_listens_and_the_port_stays_ours() {
     let proxy = echo().await;
-    let address = proxy.address();
     for _ in 0..100 {
         let mut client = connect(&proxy).await;
         round(&mut client, 1).await;
@@ -335,10 +347,10 @@ async fn dropped_it_is_gone_with_its_connections_and_its_port() {
     round(&mut clients[0], 1).await;
     proxy.set(Fault::BlackHole);
     drop(proxy);
+    drop(TcpListener::bind(address).await.unwrap());
     for client in &mut clients {
         assert!(end_of(client).await.is_ok_and(|n| n == 0));
     }
-    drop(TcpListener::bind(address).await.unwrap());
 }
 
 #[test]
@@ -346,89 +358,6 @@ async fn dropped_it_is_gone_with_its_connections_and_its_port() {
 fn a_fault_that_cannot_be_is_refused() {
     let proxy = FaultProxy::start("127.0.0.1:1");
     proxy.set(bandwidth(0));
-}
-
-/// A fault that ends no connection, or rarely one that does.
-fn any_fault(generator: &mut StdRng, deadly: bool) -> Fault {
-    match generator.random_range(0..if deadly { 40 } else { 30 }) {
-        0..5 => Fault::None,
-        5..10 => Fault::Latency {
-            delay: ms(3),
-            jitter: ms(10),
-        },
-        10..15 => bandwidth(300_000),
-        15..20 => slice(7, ms(1)),
-        20..30 => Fault::BlackHole,
-        30..38 => Fault::CloseAfter { bytes: 500_000 },
-        38 => Fault::Reset,
-        _ => Fault::Refuse,
-    }
-}
-
-/// Sends numbered words until told to stop; what comes back must be those words, in order, none missing.
-async fn counted(client: TcpStream, mut stop: watch::Receiver<bool>) -> (u64, u64) {
-    let (mut from, mut to) = client.into_split();
-    let sender = tokio::spawn(async move {
-        let mut sent = 0;
-        while !*stop.borrow_and_update() {
-            let word = u64::to_le_bytes(sent);
-            if to.write_all(&word).await.is_err() {
-                break;
-            }
-            sent += 1;
-            tokio::task::yield_now().await;
-        }
-        to.shutdown().await.ok();
-        sent
-    });
-    let mut got = 0;
-    while let Ok(word) = from.read_u64_le().await {
-        assert_eq!(word, got, "lost, repeated or out of order");
-        got += 1;
-    }
-    (sender.await.unwrap(), got)
-}
-
-async fn switched(seed: u64, deadly: bool) -> Vec<(u64, u64)> {
-    let proxy = echo().await;
-    let (stopper, stop) = watch::channel(false);
-    let mut clients = Vec::new();
-    for _ in 0..4 {
-        clients.push(tokio::spawn(counted(connect(&proxy).await, stop.clone())));
-    }
-    let mut generator = StdRng::seed_from_u64(seed);
-    for _ in 0..200 {
-        let fault = any_fault(&mut generator, deadly);
-        match generator.random_range(0..3) {
-            0 => proxy.set(fault),
-            1 => proxy.set_one_way(Direction::ToServer, fault),
-            _ => proxy.set_one_way(Direction::ToClient, fault),
-        }
-        sleep(ms(10)).await;
-    }
-    proxy.heal();
-    stopper.send(true).unwrap();
-    let mut counts = Vec::new();
-    for client in clients {
-        counts.push(timeout(ms(20_000), client).await.expect("it hangs").unwrap());
-    }
-    until(|| proxy.traffic().open == 0).await;
-    counts
-}
-
-#[tokio::test]
-async fn faults_that_come_and_go_lose_and_reorder_nothing() {
-    for (sent, got) in switched(1, false).await {
-        assert_eq!(got, sent);
-        assert!(got > 1000, "only {got} words: no load");
-    }
-}
-
-#[tokio::test]
-async fn what_arrives_before_an_end_is_what_was_sent_first() {
-    for (sent, got) in switched(2, true).await {
-        assert!(got <= sent && sent > 0, "{got} of {sent}");
-    }
 }
 
 #[test]
