@@ -2,77 +2,14 @@
 
 use crate::shop::{Shop, place, services};
 use rustok_storage::Opener;
-use rustok_test_support::TestDatabase;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use rustok_test_support::{Direction, Fault, FaultProxy, TestDatabase};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 
-/// How long the proxy keeps an answer: longer than a flight of statements takes to be sent.
-const HELD: Duration = Duration::from_millis(40);
-
-/// Counts how often the client waited for an answer before it sent something.
-#[derive(Debug, Default)]
-struct Counter {
-    round_trips: AtomicUsize,
-    answered: AtomicBool,
-}
-
-impl Counter {
-    fn take(&self) -> usize {
-        self.answered.store(true, Ordering::SeqCst);
-        self.round_trips.swap(0, Ordering::SeqCst)
-    }
-}
-
-/// A proxy to `target` on a port of its own.
-async fn proxy(target: String, counter: Arc<Counter>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let server = TcpStream::connect(&target).await.unwrap();
-            let (client, server) = (client.into_split(), server.into_split());
-            tokio::spawn(questions(client.0, server.1, counter.clone()));
-            tokio::spawn(answers(server.0, client.1, counter.clone()));
-        }
-    });
-    port
-}
-
-async fn questions(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, counter: Arc<Counter>) {
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(n @ 1..) = client.read(&mut buffer).await {
-        if counter.answered.swap(false, Ordering::SeqCst) {
-            counter.round_trips.fetch_add(1, Ordering::SeqCst);
-        }
-        server.write_all(&buffer[..n]).await.unwrap();
-    }
-}
-
-async fn answers(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, counter: Arc<Counter>) {
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(n @ 1..) = server.read(&mut buffer).await {
-        tokio::time::sleep(HELD).await;
-        counter.answered.store(true, Ordering::SeqCst);
-        if client.write_all(&buffer[..n]).await.is_err() {
-            break;
-        }
-    }
-}
-
-/// `postgres://user@host:port/db` with the proxy's port, and where the proxy leads to.
-fn rerouted(url: &str, port: u16) -> String {
-    let target = target(url);
-    url.replace(&target, &format!("127.0.0.1:{port}"))
-}
-
-fn target(url: &str) -> String {
-    let (_, rest) = url.split_once('@').unwrap();
-    rest.split(['/', '?']).next().unwrap().to_owned()
-}
+/// Answers come later than a flight of statements takes to be sent.
+const HELD: Fault = Fault::Latency {
+    delay: Duration::from_millis(40),
+    jitter: Duration::ZERO,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn placing_an_order_takes_at_most_four_round_trips() {
@@ -83,9 +20,9 @@ async fn placing_an_order_takes_at_most_four_round_trips() {
         .map(|sku| (*sku, Some(100)))
         .collect();
     let variants = shop.product(&stock).await;
-    let counter = Arc::new(Counter::default());
-    let port = proxy(target(db.url()), counter.clone()).await;
-    let through = services(&rerouted(db.url(), port), Opener::Command, &shop.clock).await;
+    let proxy = FaultProxy::of_database(db.url());
+    proxy.set_one_way(Direction::ToClient, HELD);
+    let through = services(&proxy.database_url(db.url()), Opener::Command, &shop.clock).await;
     let through = Shop {
         services: through,
         clock: shop.clock.clone(),
@@ -101,16 +38,16 @@ async fn placing_an_order_takes_at_most_four_round_trips() {
         ("new", &lines[..1], 4),
         ("new", &lines[..], 4),
     ] {
-        let mut fewest = usize::MAX;
+        let mut fewest = u64::MAX;
         for n in 0..3 {
             let email = if buyer == "new" {
                 format!("new-{n}-{}@example.com", lines.len())
             } else {
                 format!("{buyer}@example.com")
             };
-            counter.take();
+            let before = proxy.traffic().turns;
             place(&through.visitor(), &email, lines).await.unwrap();
-            fewest = fewest.min(counter.take());
+            fewest = fewest.min(proxy.traffic().turns - before);
         }
         assert_eq!(fewest, round_trips, "{buyer}, {} lines", lines.len());
     }
