@@ -32,7 +32,6 @@ use rustok_core::ids::{CustomerId, OrderId, TenantId};
 use rustok_core::money::Money;
 use rustok_core::state_machine::{StateMachineBuilder, TransitionGuard, TransitionTable};
 use states::{Before, Shipment};
-use std::sync::LazyLock;
 
 /// What every order has, whatever its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -372,22 +371,24 @@ fn cancel(
     })
 }
 
-static ORDER: LazyLock<TransitionTable> = LazyLock::new(|| {
-    StateMachineBuilder::new::<Pending>("order")
-        .guarded_edge::<Pending, Confirmed, _>("confirm", &confirmable())
-        .guarded_edge::<Pending, Cancelled, _>("cancel", &cancellable())
-        .guarded_edge::<Confirmed, Paid, _>("pay", &payable())
-        .guarded_edge::<Confirmed, Cancelled, _>("cancel", &cancellable())
-        .guarded_edge::<Paid, Shipped, _>("ship", &shippable())
-        .guarded_edge::<Paid, Cancelled, _>("cancel", &cancellable())
-        .edge::<Shipped, Delivered>("deliver")
-        .build()
-});
+static ORDER: TransitionTable = match StateMachineBuilder::new::<Pending>("order")
+    .guarded_edge::<Pending, Confirmed>("confirm", || confirmable().label())
+    .guarded_edge::<Pending, Cancelled>("cancel", || cancellable().label())
+    .guarded_edge::<Confirmed, Paid>("pay", || payable().label())
+    .guarded_edge::<Confirmed, Cancelled>("cancel", || cancellable().label())
+    .guarded_edge::<Paid, Shipped>("ship", || shippable().label())
+    .guarded_edge::<Paid, Cancelled>("cancel", || cancellable().label())
+    .edge::<Shipped, Delivered>("deliver")
+    .build()
+{
+    Ok(table) => table,
+    Err(fault) => panic!("{}", fault.message()),
+};
 
 /// The table of an order's transitions. The names are those of the API's `POST`s: `cancel` of a paid order is
 /// [`Order::cancel_with_refund`].
 #[must_use]
-pub fn order_machine() -> &'static TransitionTable {
+pub const fn order_machine() -> &'static TransitionTable {
     &ORDER
 }
 

@@ -16,7 +16,6 @@ use rustok_core::ids::{AuthorId, NodeId, TenantId};
 use rustok_core::state_machine::{
     Condition, GuardRefusal, State, StateMachineBuilder, TransitionGuard, TransitionTable,
 };
-use std::sync::LazyLock;
 
 /// Being written. The public cannot see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -367,16 +366,20 @@ fn newer_revision() -> impl TransitionGuard<ContentNode<Published>> {
     )
 }
 
+static NODE: TransitionTable = match StateMachineBuilder::new::<Draft>("node")
+    .edge::<Draft, Published>("publish")
+    .guarded_edge::<Published, Published>("publish", || newer_revision().label())
+    .edge::<Published, Draft>("unpublish")
+    .edge::<Published, Archived>("archive")
+    .edge::<Archived, Draft>("restore")
+    .build()
+{
+    Ok(table) => table,
+    Err(fault) => panic!("{}", fault.message()),
+};
+
 /// All transitions of a node, in the order in which the API names them.
-pub fn transitions() -> &'static TransitionTable {
-    static TABLE: LazyLock<TransitionTable> = LazyLock::new(|| {
-        StateMachineBuilder::new::<Draft>("node")
-            .edge::<Draft, Published>("publish")
-            .guarded_edge::<Published, Published, _>("publish", &newer_revision())
-            .edge::<Published, Draft>("unpublish")
-            .edge::<Published, Archived>("archive")
-            .edge::<Archived, Draft>("restore")
-            .build()
-    });
-    &TABLE
+#[must_use]
+pub const fn transitions() -> &'static TransitionTable {
+    &NODE
 }

@@ -143,7 +143,7 @@ fn every_pair_of_state_and_transition() {
 fn the_table_is_the_same_as_the_types() {
     for (from, targets) in EXPECTED {
         for (name, to) in NAMES.into_iter().zip(targets) {
-            assert_eq!(order_machine().target(from, name), to, "{name} of {from}");
+            assert_eq!(order_machine().check(from, name).ok(), to, "{name} of {from}");
         }
     }
     assert_eq!(order_machine().edges().len(), 7);
@@ -223,7 +223,31 @@ fn confirm_checks_the_amount() {
     assert_eq!(claimed("1.5", "JPY"), Some("too_many_decimals"));
     assert_eq!(claimed("1", "usd"), Some("currency_unknown"));
     assert_eq!(claimed("1", "XAU"), Some("currency_unknown"));
+    assert_eq!(claimed("0.001", "KWD"), None);
+    assert_eq!(claimed("0.0001", "KWD"), Some("too_many_decimals"));
+    assert_eq!(
+        claimed("-1.5", "JPY"),
+        Some("too_many_decimals"),
+        "the first reason"
+    );
+    for unknown in [
+        "",
+        " ",
+        "US",
+        "USDD",
+        "US\u{0}",
+        "XXX",
+        "ДОЛ",
+        &"U".repeat(10_000),
+    ] {
+        assert_eq!(claimed("1", unknown), Some("currency_unknown"), "{unknown}");
+    }
+    assert_eq!(claimed("92233720368547758.07", "USD"), None);
     assert_eq!(claimed("92233720368547758.08", "USD"), Some("amount_too_large"));
+    let most = Decimal::MAX.to_string();
+    assert_eq!(claimed(&most, "USD"), Some("amount_too_large"));
+    assert_eq!(claimed(&most, "JPY"), Some("amount_too_large"));
+    assert_eq!(claimed(&format!("-{most}"), "USD"), Some("amount_too_large"));
 }
 
 fn wrong<T: std::fmt::Debug>(outcome: Result<T, CommerceError>) -> Vec<String> {
@@ -236,7 +260,18 @@ fn wrong<T: std::fmt::Debug>(outcome: Result<T, CommerceError>) -> Vec<String> {
 #[test]
 fn texts_are_1_to_255_bytes_of_plain_text() {
     let fit = "é".repeat(127);
-    for bad in ["", " \t", &"x".repeat(256), &"é".repeat(128), "a\u{0}b", "a\nb"] {
+    let bad = [
+        "",
+        " \t",
+        "\u{a0}\u{3000}\u{2028}",
+        &"x".repeat(256),
+        &"é".repeat(128),
+        &format!("{}x", "€".repeat(85)),
+        "a\u{0}b",
+        "a\nb",
+        "a\u{85}",
+    ];
+    for bad in bad {
         let pay = |id: &str, method: &str| confirmed().pay_at(id.into(), method.into(), at(2));
         assert_eq!(wrong(pay(bad, &fit)), ["#/payment_id"], "{bad:?}");
         assert_eq!(wrong(pay(&fit, bad)), ["#/method"]);
@@ -251,7 +286,12 @@ fn texts_are_1_to_255_bytes_of_plain_text() {
         let signed = AnyOrder::from(shipped()).deliver_at(Some(bad.into()), at(4));
         assert_eq!(wrong(signed), ["#/signature"]);
     }
-    assert!(confirmed().pay_at("x".repeat(255), fit, at(2)).is_ok());
+    for limit in ["x".repeat(255), "€".repeat(85), format!("{}xyz", "𝄞".repeat(63))] {
+        assert_eq!(limit.len(), 255);
+        let order = confirmed().pay_at(limit.clone(), limit.clone(), at(2)).unwrap();
+        let order = order.ship_at(limit.clone(), limit.clone(), at(3)).unwrap();
+        assert!(AnyOrder::from(order).deliver_at(Some(limit), at(4)).is_ok());
+    }
 }
 
 #[test]

@@ -1,10 +1,10 @@
 #![doc = include_str!("README.md")]
 //!
 //! This module must never know a machine by name, keep a clock, or allocate on the way through a transition: it
-//! allocates where a table is assembled and where a transition is refused, nowhere else.
+//! allocates where a transition is refused and where a diagram is written, nowhere else.
 
 mod builder;
 mod transition;
 
-pub use builder::{Edge, StateMachineBuilder, TransitionTable};
+pub use builder::{Edge, MAX_EDGES, StateMachineBuilder, TableFault, TransitionTable};
 pub use transition::{And, Condition, GuardRefusal, IllegalTransition, Not, Or, State, TransitionGuard};

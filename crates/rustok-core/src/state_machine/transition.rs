@@ -38,8 +38,13 @@ pub trait TransitionGuard<T: ?Sized> {
     /// A [`GuardRefusal`] with the reason.
     fn check(&self, subject: &T) -> Result<(), GuardRefusal>;
 
-    /// What it asks for, in words, for the table and the diagram.
+    /// What it asks for, in words, for the diagram.
     fn label(&self) -> String;
+
+    /// The label as a part of a longer one, in parentheses where it could be misread.
+    fn label_in_and(&self) -> String {
+        self.label()
+    }
 
     /// Both; `other` is not asked when this one refuses.
     fn and<G: TransitionGuard<T>>(self, other: G) -> And<Self, G>
@@ -130,7 +135,7 @@ impl<T: ?Sized, A: TransitionGuard<T>, B: TransitionGuard<T>> TransitionGuard<T>
     }
 
     fn label(&self) -> String {
-        format!("{}, {}", self.first.label(), self.second.label())
+        format!("{} and {}", self.first.label_in_and(), self.second.label_in_and())
     }
 }
 
@@ -148,6 +153,10 @@ impl<T: ?Sized, A: TransitionGuard<T>, B: TransitionGuard<T>> TransitionGuard<T>
 
     fn label(&self) -> String {
         format!("{} or {}", self.first.label(), self.second.label())
+    }
+
+    fn label_in_and(&self) -> String {
+        format!("({})", self.label())
     }
 }
 
@@ -219,7 +228,7 @@ mod tests {
         let guard = even().and(large());
         let reasons = [10, 11, 8, 7].map(|n| reason(&guard, n));
         assert_eq!(reasons, [None, Some("odd"), Some("small"), Some("odd")]);
-        assert_eq!(guard.label(), "even, over 9");
+        assert_eq!(guard.label(), "even and over 9");
     }
 
     #[test]
@@ -235,6 +244,30 @@ mod tests {
         let guard = even().or(large()).not("even_or_large");
         assert_eq!([7, 8].map(|n| reason(&guard, n)), [None, Some("even_or_large")]);
         assert_eq!(guard.label(), "not (even or over 9)");
+    }
+
+    #[test]
+    fn a_label_can_be_read_one_way_only() {
+        assert_eq!(
+            even().or(large()).and(even()).label(),
+            "(even or over 9) and even"
+        );
+        assert_eq!(even().and(large()).or(even()).label(), "even and over 9 or even");
+        assert_eq!(even().or(large()).or(even()).label(), "even or over 9 or even");
+        assert_eq!(
+            even().and(large()).not("small_or_odd").label(),
+            "not (even and over 9)"
+        );
+    }
+
+    #[test]
+    fn a_composed_guard_allocates_nothing() {
+        let guard = even().and(large().or(even()).not("neither")).or(large());
+        let counted = allocation_counter::measure(|| {
+            let reasons = [10, 11, 8, 7].map(|n| reason(&guard, n));
+            assert_eq!(reasons, [None, None, Some("small"), Some("small")]);
+        });
+        assert_eq!(counted.count_total, 0);
     }
 
     #[test]
