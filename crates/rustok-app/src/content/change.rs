@@ -29,7 +29,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Update => "update",

@@ -141,6 +141,8 @@ async fn pass(
     };
     let (detail, node) = load(ctx, &mut work.tx, id, None).await?;
     precondition(node.version())?;
+    // The history keeps this name for good, so it is the machine's table that must know it.
+    node.check(transition.verb.name())?;
     let node = apply(node, ctx.now())?;
     let after = StoredNode::InUse(node);
     finish(

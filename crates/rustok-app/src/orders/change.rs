@@ -4,7 +4,7 @@ use super::{load, movements, order_event, refuse};
 use crate::context::Ctx;
 use crate::work::{Begun, Reply};
 use rustok_auth::Action;
-use rustok_commerce::{AnyOrder, CommerceError, OrderRow, OrderStatus};
+use rustok_commerce::{AnyOrder, CommerceError, OrderRow, OrderStatus, order_machine};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::OrderId;
@@ -153,7 +153,8 @@ async fn change(
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
     };
-    let (from, after) = match apply_to(&mut work.tx, id, |order| apply(order, ctx.now())).await {
+    let apply = |order| apply(order, ctx.now());
+    let (from, after) = match apply_to(&mut work.tx, id, transition, apply).await {
         Ok(changed) => changed,
         Err(refusal) => return Err(refuse(work, refusal).await),
     };
@@ -171,10 +172,14 @@ async fn change(
 async fn apply_to(
     tx: &mut TenantTx,
     id: OrderId,
+    transition: Transition,
     apply: impl FnOnce(AnyOrder) -> Result<AnyOrder, CommerceError>,
 ) -> Result<(OrderStatus, AnyOrder), RichError> {
     let order = load(tx, id).await?;
-    Ok((order.status(), apply(order)?))
+    let from = order.status();
+    // The history keeps this name for good, so it is the machine's table that must know it.
+    order_machine().check(from.as_str(), transition.name)?;
+    Ok((from, apply(order)?))
 }
 
 /// Saves what a transition made of an order. A cancelled one gives its stock back.

@@ -160,6 +160,15 @@ impl AnyContentNode {
             .collect()
     }
 
+    /// The check at the edge: whether its state has the transition `name`. The transition's guard is not asked here.
+    ///
+    /// # Errors
+    /// [`ContentError::IllegalTransition`].
+    pub fn check(&self, name: &'static str) -> Result<(), ContentError> {
+        let checked = transitions().check(self.status().as_str(), name);
+        checked.map(|_| ()).map_err(|_| self.refuse(name))
+    }
+
     /// Publishes.
     ///
     /// # Errors
