@@ -3,6 +3,10 @@
 //!
 //! After a change of the compiler or of a message: `TRYBUILD=overwrite cargo test -p rustok-commerce --test it`, and
 //! read the difference.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod diagram;
+mod moves;
 
 use rust_decimal::Decimal;
 use rustok_commerce::{Cancelled, CommerceError, Confirmed, Delivered, Order, Paid, Pending, Shipped};
@@ -25,5 +29,5 @@ fn the_documented_call_shapes_compile() -> Result<(), CommerceError> {
 
 #[test]
 fn illegal_transitions_do_not_compile() {
-    trybuild::TestCases::new().compile_fail("tests/it/ui/*.rs");
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
 }

@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod compile_fail;
+mod diagram;
 mod lives;
+mod moves;
 mod rows;

@@ -8,3 +8,8 @@ mod transition;
 
 pub use builder::{Edge, MAX_EDGES, StateMachineBuilder, TableFault, TransitionTable};
 pub use transition::{And, Condition, GuardRefusal, IllegalTransition, Not, Or, State, TransitionGuard};
+
+/// The guide's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/STATE_MACHINE_GUIDE.md")]
+mod guide {}

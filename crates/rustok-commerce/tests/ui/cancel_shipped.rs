@@ -1,3 +1,5 @@
+//! What was sent cannot be called off.
+
 use rustok_commerce::{Order, Shipped};
 
 fn cancel(order: Order<Shipped>) {

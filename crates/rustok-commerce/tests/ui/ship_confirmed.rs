@@ -1,3 +1,5 @@
+//! What was not paid is not sent.
+
 use rustok_commerce::{Confirmed, Order};
 
 fn ship(order: Order<Confirmed>) {

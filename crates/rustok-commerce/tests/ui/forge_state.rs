@@ -1,3 +1,5 @@
+//! No state can be made or taken out from outside.
+
 use rustok_commerce::{Order, Paid, Pending};
 
 fn forge() -> Paid {

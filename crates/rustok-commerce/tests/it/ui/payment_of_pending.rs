@@ -1,7 +1,0 @@
-use rustok_commerce::{Order, Pending};
-
-fn payment(order: &Order<Pending>) {
-    let _ = order.payment();
-}
-
-fn main() {}
