@@ -5,6 +5,7 @@
 use super::RichError;
 use crate::ids::TenantId;
 use std::borrow::Cow;
+use std::panic::Location;
 
 /// Adds context to an error, or to the error inside a `Result`.
 ///
@@ -38,29 +39,37 @@ pub trait ErrorContext: Sized {
     type Output;
 
     /// Turns the error, if there is one, into a [`RichError`] and lets `add` work on it.
+    #[track_caller]
     fn map_rich(self, add: impl FnOnce(RichError) -> RichError) -> Self::Output;
 
-    /// Adds a layer: what was being done.
+    /// Adds a layer: what was being done. The report names the line of this call beside it.
+    #[track_caller]
     fn context(self, what: impl Into<Cow<'static, str>>) -> Self::Output {
-        self.map_rich(|error| error.push_context(what.into()))
+        let here = Location::caller();
+        self.map_rich(|error| error.push_context(what.into(), here))
     }
 
     /// Adds a layer whose text is made only if there is an error.
+    #[track_caller]
     fn with_context<C: Into<Cow<'static, str>>>(self, what: impl FnOnce() -> C) -> Self::Output {
-        self.map_rich(|error| error.push_context(what().into()))
+        let here = Location::caller();
+        self.map_rich(|error| error.push_context(what().into(), here))
     }
 
     /// Adds a field for the logs.
+    #[track_caller]
     fn with_field(self, key: &'static str, value: impl Into<String>) -> Self::Output {
         self.map_rich(|error| error.with_field(key, value))
     }
 
     /// Sets the tenant, for the logs.
+    #[track_caller]
     fn with_tenant(self, tenant: impl Into<TenantId>) -> Self::Output {
         self.map_rich(|error| error.with_tenant(tenant))
     }
 
     /// Sets the trace; see [`RichError::with_trace`].
+    #[track_caller]
     fn with_trace(self, trace: impl Into<String>) -> Self::Output {
         self.map_rich(|error| error.with_trace(trace))
     }
@@ -78,7 +87,11 @@ impl<T, E: Into<RichError>> ErrorContext for Result<T, E> {
     type Output = Result<T, RichError>;
 
     fn map_rich(self, add: impl FnOnce(RichError) -> RichError) -> Self::Output {
-        self.map_err(|error| add(error.into()))
+        // A closure for `map_err` would not know its caller.
+        match self {
+            Ok(value) => Ok(value),
+            Err(error) => Err(add(error.into())),
+        }
     }
 }
 

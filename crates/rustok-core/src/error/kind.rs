@@ -305,4 +305,42 @@ mod tests {
         assert_eq!(ErrorKind::Validation.default_code(), "validation_failed");
         assert_eq!(ErrorKind::Internal.default_code(), "internal");
     }
+
+    /// Both tables for people say what the code does.
+    #[test]
+    fn the_documents_have_the_same_table() {
+        for document in [
+            include_str!("README.md"),
+            include_str!("../../../../docs/ERROR_HANDLING_GUIDE.md"),
+        ] {
+            for kind in ErrorKind::ALL {
+                let start = format!("| {kind:?} | `{}` | {}", kind.default_code(), kind.status());
+                let row = document.lines().find(|line| line.starts_with(&start));
+                let cells: Vec<_> = row
+                    .expect(&start)
+                    .trim_matches('|')
+                    .split('|')
+                    .map(str::trim)
+                    .collect();
+                let again = match kind.retry_advice() {
+                    RetryAdvice::Never => "no",
+                    RetryAdvice::AfterReread => "after a re-read",
+                    RetryAdvice::IfIdempotent => "if idempotent",
+                    RetryAdvice::Always => "yes",
+                };
+                let outcome = match (kind.breaker_outcome(), kind.breaker_outcome_from(Origin::Local)) {
+                    (BreakerOutcome::Failure, BreakerOutcome::Ignored) => "failure; ignored if",
+                    (BreakerOutcome::Failure, _) => "failure",
+                    _ => "success",
+                };
+                assert_eq!(cells[cells.len() - 2], again, "{start}");
+                assert!(cells[cells.len() - 1].starts_with(outcome), "{start}");
+                assert_eq!(
+                    cells[cells.len() - 1].contains(';'),
+                    outcome.contains(';'),
+                    "{start}"
+                );
+            }
+        }
+    }
 }

@@ -7,7 +7,9 @@
 mod axum;
 mod context;
 mod kind;
+mod pointer;
 mod public;
+mod report;
 mod response;
 mod rich;
 mod validation;
@@ -18,3 +20,13 @@ pub use public::FieldViolation;
 pub use response::{ErrorResponse, PROBLEM_JSON};
 pub use rich::RichError;
 pub use validation::ValidationErrorBuilder;
+
+#[cfg(test)]
+mod canary_tests;
+#[cfg(test)]
+mod cost_tests;
+
+/// The guide's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/ERROR_HANDLING_GUIDE.md")]
+struct Guide;

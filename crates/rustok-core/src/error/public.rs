@@ -5,11 +5,29 @@
 //! from the one to the other.
 
 use super::ErrorKind;
+use super::pointer::{MAX_POINTER_BYTES, cut, pointer, pointer_to};
 use serde::Serialize;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::time::Duration;
 
+// What a stranger can make long has a limit, whoever forgot to check it before.
+
+/// The most violations that a problem lists; those after them are left out.
+pub(super) const MAX_VIOLATIONS: usize = 100;
+/// The longest sentence for people, in bytes.
+pub(super) const MAX_TEXT_BYTES: usize = 1024;
+/// The longest code, in bytes.
+const MAX_CODE_BYTES: usize = 64;
+/// The largest text, list or object as an extension, in bytes of JSON.
+pub(super) const MAX_EXTENSION_BYTES: usize = 8 * 1024;
+/// The longest wait, in seconds: what every reader of `Retry-After` can be trusted to hold (RFC 9111, 1.2.2).
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(2_147_483_647);
+
 /// One broken rule of one field of the request.
+///
+/// A problem lists at most 100 of them, a pointer of at most 512 bytes (a longer one is cut after a whole segment), a
+/// code of at most 64 (a longer one becomes `invalid`) and a detail of at most 1,024 (a longer one ends with `…`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldViolation {
     /// Where: a JSON pointer in its URI fragment form (RFC 6901, section 6), such as `#/lines/0/quantity`;
@@ -22,8 +40,9 @@ pub struct FieldViolation {
 }
 
 impl FieldViolation {
-    /// A violation at `field`: a name, a dotted path (`lines.0.quantity`), or a pointer or
-    /// `?parameter` that is taken as it is.
+    /// A violation at `field`: a name, a dotted path (`lines.0.quantity`), a JSON pointer (`/lines/0` or `#/lines/0`) or
+    /// a `?parameter`. What a URI fragment cannot hold is percent-encoded. For a key that may have a dot in it see
+    /// [`FieldViolation::at`].
     #[must_use]
     pub fn new(
         field: impl AsRef<str>,
@@ -32,6 +51,27 @@ impl FieldViolation {
     ) -> Self {
         Self {
             pointer: pointer(field.as_ref()),
+            code: code.into(),
+            detail: detail.into(),
+        }
+    }
+
+    /// A violation at the place that these keys and indexes lead to, whatever characters the keys have.
+    ///
+    /// ```
+    /// use rustok_core::error::FieldViolation;
+    ///
+    /// let violation = FieldViolation::at(["sizes", "EU 38/40", "0.5"], "unknown", "is no size of ours");
+    /// assert_eq!(violation.pointer, "#/sizes/EU%2038~140/0.5");
+    /// ```
+    #[must_use]
+    pub fn at<S: AsRef<str>>(
+        segments: impl IntoIterator<Item = S>,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            pointer: pointer_to(segments),
             code: code.into(),
             detail: detail.into(),
         }
@@ -53,34 +93,37 @@ impl FieldViolation {
             detail,
         }
     }
+
+    /// Keeps the limits, also of a violation whose fields were written by hand.
+    fn limit(&mut self) {
+        if self.pointer.len() > MAX_POINTER_BYTES {
+            self.pointer = cut(std::mem::take(&mut self.pointer));
+        }
+        if self.code.len() > MAX_CODE_BYTES || self.code.is_empty() {
+            self.code = Cow::Borrowed("invalid");
+        }
+        if self.detail.is_empty() {
+            self.detail = Cow::Borrowed("is not valid");
+        }
+        cut_text(&mut self.detail);
+    }
 }
 
-/// Whether `text` is fit to be a code: 1 to 64 of `[a-z0-9_]`, a letter first.
+/// Whether `text` is fit to be a code: 1 to [`MAX_CODE_BYTES`] of `[a-z0-9_]`, a letter first.
 fn is_code(text: &str) -> bool {
-    text.len() <= 64
+    text.len() <= MAX_CODE_BYTES
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// `email` → `#/email`, `lines.0.quantity` → `#/lines/0/quantity`, `/a/b` → `#/a/b`, `#/a` and `` (the whole
-/// document, `#`) as they are.
-fn pointer(field: &str) -> String {
-    if field.starts_with(['#', '?']) {
-        return field.to_owned();
+/// At most [`MAX_TEXT_BYTES`]; what was longer ends with `…`.
+fn cut_text(text: &mut Cow<'static, str>) {
+    if text.len() > MAX_TEXT_BYTES {
+        let end = text.floor_char_boundary(MAX_TEXT_BYTES - '…'.len_utf8());
+        *text = Cow::Owned(format!("{}…", &text[..end]));
     }
-    let mut out = String::with_capacity(field.len() + 2);
-    out.push('#');
-    if field.starts_with('/') {
-        out.push_str(field);
-    } else if !field.is_empty() {
-        for segment in field.split('.') {
-            out.push('/');
-            out.push_str(&segment.replace('~', "~0").replace('/', "~1"));
-        }
-    }
-    out
 }
 
 /// What the outside may know of an error. Small, since most errors have neither violations nor extensions.
@@ -89,15 +132,15 @@ pub(super) struct PublicPart {
     pub(super) kind: ErrorKind,
     status: u16,
     code: Option<&'static str>,
-    pub(super) message: Option<Cow<'static, str>>,
-    pub(super) retry_after: Option<Duration>,
+    message: Option<Cow<'static, str>>,
+    retry_after: Option<Duration>,
     more: Option<Box<More>>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct More {
     violations: Vec<FieldViolation>,
-    extensions: Vec<(&'static str, serde_json::Value)>,
+    extensions: Vec<(&'static str, Value)>,
 }
 
 /// Members that belong to every problem; an extension cannot take their place.
@@ -152,6 +195,25 @@ impl PublicPart {
             .unwrap_or_else(|| self.kind.public_sentence())
     }
 
+    pub(super) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// A text that says nothing is as good as none.
+    pub(super) fn set_message(&mut self, message: impl Into<Cow<'static, str>>) {
+        let mut message = message.into();
+        cut_text(&mut message);
+        self.message = Some(message).filter(|message| !message.trim().is_empty());
+    }
+
+    pub(super) const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    pub(super) fn set_retry_after(&mut self, after: Duration) {
+        self.retry_after = Some(after.min(MAX_RETRY_AFTER));
+    }
+
     /// 429 and 503 always say when to come back, after one second if nobody knows better.
     pub(super) fn retry_after_or_default(&self) -> Option<Duration> {
         self.retry_after.or(match self.kind {
@@ -164,7 +226,7 @@ impl PublicPart {
         self.more.as_deref().map_or(&[], |more| &more.violations)
     }
 
-    pub(super) fn extensions(&self) -> &[(&'static str, serde_json::Value)] {
+    pub(super) fn extensions(&self) -> &[(&'static str, Value)] {
         self.more.as_deref().map_or(&[], |more| &more.extensions)
     }
 
@@ -178,16 +240,16 @@ impl PublicPart {
         }
     }
 
-    pub(super) fn add_violations(&mut self, violations: Vec<FieldViolation>) {
+    pub(super) fn add_violations(&mut self, violations: impl IntoIterator<Item = FieldViolation>) {
         let all = &mut self.more.get_or_insert_default().violations;
-        if all.is_empty() {
-            *all = violations;
-        } else {
-            all.extend(violations);
-        }
+        let room = MAX_VIOLATIONS.saturating_sub(all.len());
+        all.extend(violations.into_iter().take(room).map(|mut violation| {
+            violation.limit();
+            violation
+        }));
     }
 
-    /// The last value of a name wins; a reserved name and a value that is no JSON are left out.
+    /// The last value of a name wins; a reserved name, a value that is no JSON and a large one are left out.
     pub(super) fn set_extension(&mut self, name: &'static str, value: impl Serialize) {
         if RESERVED.contains(&name) {
             return;
@@ -195,6 +257,14 @@ impl PublicPart {
         let Ok(value) = serde_json::to_value(value) else {
             return;
         };
+        let bytes = match &value {
+            Value::String(text) => text.len(),
+            Value::Array(_) | Value::Object(_) => value.to_string().len(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        };
+        if bytes > MAX_EXTENSION_BYTES {
+            return;
+        }
         let all = &mut self.more.get_or_insert_default().extensions;
         match all.iter_mut().find(|(known, _)| *known == name) {
             Some(known) => known.1 = value,
@@ -206,21 +276,6 @@ impl PublicPart {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fields_become_json_pointers() {
-        for (field, expected) in [
-            ("email", "#/email"),
-            ("lines.0.quantity", "#/lines/0/quantity"),
-            ("/lines/0", "#/lines/0"),
-            ("#/lines/0", "#/lines/0"),
-            ("", "#"),
-            ("a/b~c", "#/a~1b~0c"),
-            ("?limit", "?limit"),
-        ] {
-            assert_eq!(pointer(field), expected);
-        }
-    }
 
     #[test]
     fn a_word_is_its_own_code_and_a_sentence_is_not() {
@@ -241,6 +296,79 @@ mod tests {
         assert_eq!(part.status(), 422);
         part.set_status(413);
         assert_eq!(part.status(), 413);
+    }
+
+    #[test]
+    fn no_kind_takes_a_status_that_is_not_its_own() {
+        for kind in ErrorKind::ALL {
+            for status in 0..=u16::MAX {
+                let mut part = PublicPart::new(kind);
+                part.set_status(status);
+                let class = part.status() / 100;
+                assert_eq!(class, kind.status() / 100, "{kind} {status}");
+                assert!(kind.allows_status(part.status()), "{kind} {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hundred_violations_are_listed_and_the_rest_left_out() {
+        let mut part = PublicPart::new(ErrorKind::Validation);
+        let many = |from: usize| (from..from + 70).map(|at| FieldViolation::at([at.to_string()], "x", "y"));
+        part.add_violations(many(0));
+        part.add_violations(many(70));
+        assert_eq!(part.violations().len(), MAX_VIOLATIONS);
+        assert_eq!(part.violations()[99].pointer, "#/99");
+    }
+
+    #[test]
+    fn long_and_empty_texts_of_a_violation_are_mended() {
+        let mut part = PublicPart::new(ErrorKind::Validation);
+        let long = "名".repeat(1 << 20);
+        let by_hand = FieldViolation {
+            pointer: format!("#/{}", "x/".repeat(1 << 20)),
+            code: Cow::Owned(long.clone()),
+            detail: Cow::Owned(long.clone()),
+        };
+        let foreign = FieldViolation {
+            pointer: long,
+            ..by_hand.clone()
+        };
+        part.add_violations([by_hand, foreign, FieldViolation::from_message("a", "")]);
+        let [long, foreign, empty] = part.violations() else {
+            panic!("{part:?}")
+        };
+        assert!(long.pointer.len() <= MAX_POINTER_BYTES && long.pointer.ends_with("/x"));
+        assert!(foreign.pointer.len() <= MAX_POINTER_BYTES);
+        assert!(long.detail.len() <= MAX_TEXT_BYTES && long.detail.ends_with("名…"));
+        assert_eq!(long.code, "invalid");
+        assert_eq!((&*empty.code, &*empty.detail), ("invalid", "is not valid"));
+    }
+
+    #[test]
+    fn a_message_that_says_nothing_is_none_and_a_long_one_is_cut() {
+        let mut part = PublicPart::new(ErrorKind::Forbidden);
+        for blank in ["", " ", "\n\t"] {
+            part.set_message(blank);
+            assert_eq!(part.detail(), ErrorKind::Forbidden.public_sentence());
+        }
+        part.set_message("x".repeat(MAX_TEXT_BYTES));
+        assert_eq!(part.detail().len(), MAX_TEXT_BYTES);
+        assert!(!part.detail().ends_with('…'));
+        part.set_message("x".repeat(1 << 20));
+        assert_eq!(part.detail().len(), MAX_TEXT_BYTES);
+        assert!(part.detail().ends_with('…'));
+    }
+
+    #[test]
+    fn large_extensions_are_left_out() {
+        let mut part = PublicPart::new(ErrorKind::BusinessRule);
+        part.set_extension("text", "x".repeat(MAX_EXTENSION_BYTES + 1));
+        part.set_extension("list", vec!["x"; MAX_EXTENSION_BYTES]);
+        part.set_extension("no_json", std::collections::BTreeMap::from([((1, 2), 3)]));
+        assert!(part.extensions().is_empty());
+        part.set_extension("fits", "x".repeat(MAX_EXTENSION_BYTES));
+        assert_eq!(part.extensions().len(), 1);
     }
 
     #[test]

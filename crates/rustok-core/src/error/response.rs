@@ -8,7 +8,6 @@ use super::{ErrorKind, FieldViolation};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
 /// The media type of a problem document (RFC 9457, section 6.1).
@@ -62,8 +61,8 @@ impl ErrorResponse {
     }
 
     /// 404: "`what` not found". `what` is public text: name the sort of thing, not somebody else's data.
-    pub fn not_found(what: impl fmt::Display) -> Self {
-        Self::new(ErrorKind::NotFound).with_detail(format!("{what} not found"))
+    pub fn not_found(what: impl AsRef<str>) -> Self {
+        Self::new(ErrorKind::NotFound).with_detail(format!("{} not found", what.as_ref()))
     }
 
     /// 409: somebody else was first.
@@ -114,12 +113,9 @@ impl ErrorResponse {
         (self.0.public, self.0.trace_id)
     }
 
-    /// Takes the trace of an error over, if it is one by W3C Trace Context (section 3.2.2.3); anything else was not
-    /// written for the outside.
+    /// Takes the trace of an error over, if it is a trace id; anything else was not written for the outside.
     pub(super) fn with_w3c_trace(mut self, trace: Option<&str>) -> Self {
-        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        let valid = |t: &&str| t.len() == 32 && t.bytes().all(hex) && t.bytes().any(|digit| digit != b'0');
-        self.0.trace_id = trace.filter(valid).map(str::to_owned);
+        self.0.trace_id = trace.filter(|trace| is_w3c_trace_id(trace)).map(str::to_owned);
         self
     }
 
@@ -135,9 +131,10 @@ impl ErrorResponse {
         self
     }
 
-    /// Sets the sentence for people.
+    /// Sets the sentence for people. A text that says nothing leaves the kind's sentence; of a text longer than 1,024
+    /// bytes the rest is cut off.
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.0.public.message = Some(detail.into());
+        self.0.public.set_message(detail);
         self
     }
 
@@ -148,24 +145,25 @@ impl ErrorResponse {
 
     /// Adds one violation.
     pub fn with_violation(self, violation: FieldViolation) -> Self {
-        self.with_violations(vec![violation])
+        self.with_violations([violation])
     }
 
-    /// Adds violations, after those that are there.
-    pub fn with_violations(mut self, violations: Vec<FieldViolation>) -> Self {
+    /// Adds violations, after those that are there. The first 100 are listed.
+    pub fn with_violations(mut self, violations: impl IntoIterator<Item = FieldViolation>) -> Self {
         self.0.public.add_violations(violations);
         self
     }
 
-    /// Sets a member of its own; the standard members cannot be replaced, a value that is no JSON is left out.
+    /// Sets a member of its own; the standard members cannot be replaced. A value that is no JSON, or more than 8 KiB of
+    /// it, is left out.
     pub fn with_extension(mut self, name: &'static str, value: impl Serialize) -> Self {
         self.0.public.set_extension(name, value);
         self
     }
 
-    /// Sets after how long the caller may come back.
+    /// Sets after how long the caller may come back, at most 2,147,483,647 seconds.
     pub fn with_retry_after(mut self, after: Duration) -> Self {
-        self.0.public.retry_after = Some(after);
+        self.0.public.set_retry_after(after);
         self
     }
 
@@ -185,9 +183,13 @@ impl ErrorResponse {
         self.0.instance = Some(instance.into());
     }
 
-    /// Sets the W3C trace id (32 lower-case hex digits). It is public: give nothing else.
+    /// Sets the trace id of W3C Trace Context (section 3.2.2.3): 32 lower-case hex digits, not all zero. Anything else was
+    /// not written for the outside and is ignored.
     pub fn set_trace_id(&mut self, trace_id: impl Into<String>) {
-        self.0.trace_id = Some(trace_id.into());
+        let trace_id = trace_id.into();
+        if is_w3c_trace_id(&trace_id) {
+            self.0.trace_id = Some(trace_id);
+        }
     }
 
     /// The HTTP status.
@@ -250,6 +252,11 @@ impl ErrorResponse {
         // Strings, numbers and ready-made JSON values under string keys: there is nothing serde_json could refuse.
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+fn is_w3c_trace_id(text: &str) -> bool {
+    let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 32 && text.bytes().all(hex) && text.bytes().any(|digit| digit != b'0')
 }
 
 impl Serialize for ErrorResponse {
@@ -363,7 +370,7 @@ mod tests {
         assert_eq!(seconds(0), Some(1));
         assert_eq!(
             ErrorResponse::unavailable(Duration::MAX).retry_after_seconds(),
-            Some(u64::MAX)
+            Some(2_147_483_647)
         );
         assert_eq!(
             ErrorResponse::new(ErrorKind::RateLimited).retry_after_seconds(),

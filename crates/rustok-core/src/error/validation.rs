@@ -1,6 +1,6 @@
 //! [`ValidationErrorBuilder`]: all broken rules of a request in one problem, so that the caller mends them at once.
 //!
-//! It takes public text only and never stops at the first violation.
+//! It takes public text only and never stops at the first violation; a problem lists the first 100.
 
 use super::{ErrorResponse, FieldViolation, RichError};
 use std::borrow::Cow;
@@ -43,7 +43,7 @@ impl ValidationErrorBuilder {
         self
     }
 
-    /// Sets the trace id.
+    /// Sets the trace id; see [`ErrorResponse::set_trace_id`].
     pub fn trace_id(mut self, trace_id: impl Into<String>) -> Self {
         self.trace_id = Some(trace_id.into());
         self
