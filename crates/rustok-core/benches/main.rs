@@ -10,11 +10,12 @@
 )]
 
 mod breaker;
+mod errors;
 mod measure;
 
 type Section = (&'static str, fn());
 
-const SECTIONS: [Section; 1] = [("breaker", breaker::run)];
+const SECTIONS: [Section; 2] = [("breaker", breaker::run), ("errors", errors::run)];
 
 fn main() {
     // Cargo passes `--bench`; what remains are the sections to run, all of them if none is named.
