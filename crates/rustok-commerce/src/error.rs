@@ -109,6 +109,7 @@ impl CommerceError {
 }
 
 impl From<CommerceError> for RichError {
+    #[track_caller]
     fn from(error: CommerceError) -> Self {
         let rich = Self::new(error.kind(), error.to_string());
         match error {
@@ -164,88 +165,132 @@ impl ErrorContext for CommerceError {
 mod tests {
     use super::*;
     use crate::state_machine::order_machine;
+    use rustok_core::state_machine::{Condition, TransitionGuard};
 
-    /// Every variant with its kind, status and code, typed by hand. The match below stops compiling when a variant
-    /// is added, so that the table grows with it.
-    #[test]
-    fn each_failure_has_its_kind_and_code() {
+    const CANARY: &str = "canary-4711";
+
+    type Row = (CommerceError, ErrorKind, u16, &'static str, &'static str);
+
+    /// Every variant with what it must become, typed by hand: kind, status, code, public text.
+    fn expected() -> [Row; 11] {
+        use CommerceError as E;
+        use ErrorKind as K;
         let id = Uuid::from_u128(7);
         let illegal = order_machine().check("shipped", "cancel").unwrap_err();
-        let refusal = rustok_core::state_machine::TransitionGuard::check(
-            &rustok_core::state_machine::Condition::new("never", "amount_negative", |_: &()| false),
-            &(),
-        )
-        .unwrap_err();
-        let table = [
-            (CommerceError::ProductNotFound(id), 404, "product_not_found"),
+        let refusal =
+            TransitionGuard::check(&Condition::new("never", "amount_negative", |_: &()| false), &());
+        let refused = E::TransitionRefused {
+            transition: "confirm",
+            refusal: refusal.unwrap_err(),
+        };
+        let short = E::InsufficientStock {
+            product_id: id,
+            available: 1,
+            requested: 2,
+        };
+        let row = E::InconsistentRow {
+            table: CANARY,
+            id,
+            reason: CANARY,
+        };
+        let taken = E::AlreadyTaken {
+            field: "handle",
+            value: CANARY.into(),
+        };
+        let broken = E::invalid("email", "required", "is missing");
+        let unfit = "The request is not valid.";
+        let cannot = "the order is shipped: `cancel` is not possible from there";
+        let stock = "There is not enough stock.";
+        let condition = "The order does not allow `confirm`.";
+        let ours = "Something went wrong on our side.";
+        let changed = "The resource was changed by somebody else. Read it again and repeat.";
+        [
             (
-                CommerceError::VariantNotFound("S-1".into()),
+                E::ProductNotFound(id),
+                K::NotFound,
+                404,
+                "product_not_found",
+                "There is no such product.",
+            ),
+            (
+                E::VariantNotFound(CANARY.into()),
+                K::NotFound,
                 404,
                 "variant_not_found",
-            ),
-            (CommerceError::OrderNotFound(id), 404, "order_not_found"),
-            (
-                CommerceError::invalid("email", "required", "is missing"),
-                422,
-                "validation_failed",
+                "There is no such variant.",
             ),
             (
-                CommerceError::InsufficientStock {
-                    product_id: id,
-                    available: 1,
-                    requested: 2,
-                },
-                409,
-                "insufficient_stock",
+                E::OrderNotFound(id),
+                K::NotFound,
+                404,
+                "order_not_found",
+                "There is no such order.",
             ),
+            (broken, K::Validation, 422, "validation_failed", unfit),
+            (short, K::BusinessRule, 409, "insufficient_stock", stock),
             (
-                CommerceError::PaymentFailed("canary".into()),
+                E::PaymentFailed(CANARY.into()),
+                K::BusinessRule,
                 409,
                 "payment_failed",
+                "The payment was refused.",
             ),
-            (illegal.into(), 409, "illegal_transition"),
+            (illegal.into(), K::BusinessRule, 409, "illegal_transition", cannot),
+            (refused, K::BusinessRule, 409, "transition_refused", condition),
+            (row, K::Internal, 500, "inconsistent_row", ours),
             (
-                CommerceError::TransitionRefused {
-                    transition: "confirm",
-                    refusal,
-                },
-                409,
-                "transition_refused",
-            ),
-            (
-                CommerceError::InconsistentRow {
-                    table: "orders",
-                    id,
-                    reason: "canary",
-                },
-                500,
-                "inconsistent_row",
-            ),
-            (
-                CommerceError::AlreadyTaken {
-                    field: "handle",
-                    value: "canary".into(),
-                },
+                taken,
+                K::Conflict,
                 409,
                 "already_taken",
+                "This handle is already taken.",
             ),
             (
-                CommerceError::VersionConflict { current_version: 3 },
+                E::VersionConflict { current_version: 3 },
+                K::Conflict,
                 409,
                 "version_conflict",
+                changed,
             ),
-        ];
-        let mut seen = [false; 11];
-        for (error, status, code) in table {
-            seen[place(&error)] = true;
-            let rich = RichError::from(error);
-            assert_eq!((rich.status(), rich.code()), (status, code));
-            let wire = String::from_utf8(rich.to_response().to_json()).unwrap();
-            assert!(!wire.contains("canary"), "{wire}");
-        }
-        assert_eq!(seen, [true; 11]);
+        ]
     }
 
+    #[test]
+    fn each_variant_has_its_kind_status_code_and_public_text() {
+        for (index, (error, kind, status, code, public)) in expected().into_iter().enumerate() {
+            assert_eq!(place(&error), index);
+            let rich = RichError::from(error);
+            assert_eq!((rich.kind(), rich.status(), rich.code()), (kind, status, code));
+            assert_eq!(rich.to_response().detail(), public, "{code}");
+        }
+    }
+
+    #[test]
+    fn nothing_from_inside_gets_out() {
+        let mut inside = 0;
+        for (error, ..) in expected() {
+            let rich = RichError::from(error).context("shipping");
+            inside += usize::from(format!("{rich:?}").contains(CANARY));
+            let outside = String::from_utf8(rich.to_response().to_json()).unwrap();
+            assert!(!outside.contains(CANARY), "{outside}");
+        }
+        assert_eq!(
+            inside, 4,
+            "a SKU, a provider's text, a row and a value are in the report"
+        );
+    }
+
+    #[test]
+    fn the_report_names_the_line_that_raised_it() {
+        fn raised() -> Result<(), RichError> {
+            Err(CommerceError::OrderNotFound(Uuid::nil()))?;
+            Ok(())
+        }
+        let raised = raised().unwrap_err().location().line();
+        assert!((line!() - 5..line!()).contains(&raised), "{raised}");
+    }
+
+    /// Stops compiling when a variant is added, so that the table above grows with the enum.
     fn place(error: &CommerceError) -> usize {
         match error {
             CommerceError::ProductNotFound(_) => 0,

@@ -97,6 +97,7 @@ impl ContentError {
 }
 
 impl From<ContentError> for RichError {
+    #[track_caller]
     fn from(error: ContentError) -> Self {
         let rich = Self::new(error.kind(), error.to_string());
         match error {
@@ -184,8 +185,12 @@ mod tests {
 
     const CANARY: &str = "canary-4711";
 
-    /// Every variant with what it must become, typed by hand.
-    fn expected() -> Vec<(ContentError, ErrorKind, u16, &'static str)> {
+    type Row = (ContentError, ErrorKind, u16, &'static str, &'static str);
+
+    /// Every variant with what it must become, typed by hand: kind, status, code, public text.
+    fn expected() -> [Row; 11] {
+        use ContentError as E;
+        use ErrorKind as K;
         let refused = transitions().refuse("draft", "archive");
         let row = InvalidNodeRow {
             id: NodeId::from_uuid(Uuid::nil()),
@@ -193,83 +198,92 @@ mod tests {
             rule: CANARY,
         };
         let locale = Locale::parse("en").unwrap();
-        vec![
+        let slug = Slug::parse(CANARY).unwrap();
+        let allowed_transitions = vec!["restore"];
+        let broken = FieldError::new("title", "required", "is required");
+        let missing = E::ReferenceNotFound {
+            field: "terms",
+            name: CANARY.into(),
+        };
+        let archived = E::NotEditable {
+            status: NodeStatus::Archived,
+            allowed_transitions: allowed_transitions.clone(),
+        };
+        let published = E::StillPublished { allowed_transitions };
+        let illegal = E::IllegalTransition {
+            refused,
+            reason: None,
+        };
+        let no_node = "There is no such node.";
+        let unfit = "The request is not valid.";
+        let forbidden = "You are not allowed to do this.";
+        let impossible = "The node is draft: it is not possible to archive it.";
+        let changed = "The node was changed meanwhile. Read it again.";
+        let taken = "Another node has this slug in this locale.";
+        let closed = "A node that is archived cannot be edited.";
+        let public = "A published node must be unpublished or archived before it is deleted.";
+        let silent = "The node has no translation in en.";
+        let ours = "Something went wrong on our side.";
+        [
             (
-                ContentError::NotFound(CANARY.into()),
-                ErrorKind::NotFound,
+                E::NotFound(CANARY.into()),
+                K::NotFound,
                 404,
                 "node_not_found",
+                no_node,
             ),
             (
-                ContentError::ValidationFailed(vec![FieldError::new("title", "required", "is required")]),
-                ErrorKind::Validation,
+                E::ValidationFailed(vec![broken]),
+                K::Validation,
                 422,
                 "validation_failed",
+                unfit,
             ),
-            (ContentError::Unauthorized, ErrorKind::Forbidden, 403, "forbidden"),
+            (E::Unauthorized, K::Forbidden, 403, "forbidden", forbidden),
+            (illegal, K::BusinessRule, 409, "illegal_transition", impossible),
             (
-                ContentError::IllegalTransition {
-                    refused,
-                    reason: None,
-                },
-                ErrorKind::BusinessRule,
-                409,
-                "illegal_transition",
-            ),
-            (
-                ContentError::VersionConflict { current_version: 3 },
-                ErrorKind::Conflict,
+                E::VersionConflict { current_version: 3 },
+                K::Conflict,
                 409,
                 "version_conflict",
+                changed,
             ),
             (
-                ContentError::SlugTaken {
-                    slug: Slug::parse(CANARY).unwrap(),
-                    locale,
-                },
-                ErrorKind::Conflict,
+                E::SlugTaken { slug, locale },
+                K::Conflict,
                 409,
                 "slug_taken",
+                taken,
             ),
+            (archived, K::BusinessRule, 409, "node_not_editable", closed),
+            (published, K::BusinessRule, 409, "node_still_published", public),
             (
-                ContentError::NotEditable {
-                    status: NodeStatus::Archived,
-                    allowed_transitions: vec!["restore"],
-                },
-                ErrorKind::BusinessRule,
-                409,
-                "node_not_editable",
-            ),
-            (
-                ContentError::StillPublished {
-                    allowed_transitions: vec!["unpublish"],
-                },
-                ErrorKind::BusinessRule,
-                409,
-                "node_still_published",
-            ),
-            (
-                ContentError::TranslationNotFound { locale },
-                ErrorKind::NotFound,
+                E::TranslationNotFound { locale },
+                K::NotFound,
                 404,
                 "translation_not_found",
+                silent,
             ),
-            (
-                ContentError::ReferenceNotFound {
-                    field: "terms",
-                    name: CANARY.into(),
-                },
-                ErrorKind::Validation,
-                422,
-                "validation_failed",
-            ),
-            (
-                ContentError::InconsistentRow(row),
-                ErrorKind::Internal,
-                500,
-                "internal",
-            ),
+            (missing, K::Validation, 422, "validation_failed", unfit),
+            (E::InconsistentRow(row), K::Internal, 500, "internal", ours),
         ]
+    }
+
+    /// Stops compiling when a variant is added, so that the table above grows with the enum.
+    fn place(error: &ContentError) -> usize {
+        match error {
+            ContentError::NotFound(_) => 0,
+            ContentError::ValidationFailed(_) => 1,
+            ContentError::Unauthorized => 2,
+            ContentError::IllegalTransition { .. } => 3,
+            ContentError::VersionConflict { .. } => 4,
+            ContentError::SlugTaken { .. } => 5,
+            ContentError::NotEditable { .. } => 6,
+            ContentError::StillPublished { .. } => 7,
+            ContentError::TranslationNotFound { .. } => 8,
+            ContentError::ReferenceNotFound { .. } => 9,
+            ContentError::InconsistentRow(_) => 10,
+        }
     }
 
     fn wire(error: ContentError) -> Value {
@@ -277,24 +291,38 @@ mod tests {
     }
 
     #[test]
-    fn there_are_eleven_variants_and_each_has_its_kind_status_and_code() {
-        let mut seen = Vec::new();
-        for (error, kind, status, code) in expected() {
-            seen.push(std::mem::discriminant(&error));
+    fn each_variant_has_its_kind_status_code_and_public_text() {
+        for (index, (error, kind, status, code, public)) in expected().into_iter().enumerate() {
+            assert_eq!(place(&error), index);
             let rich = RichError::from(error);
             assert_eq!((rich.kind(), rich.status(), rich.code()), (kind, status, code));
+            assert_eq!(rich.to_response().detail(), public, "{code}");
         }
-        assert_eq!(seen.len(), 11);
-        seen.dedup();
-        assert_eq!(seen.len(), 11);
     }
 
     #[test]
     fn nothing_from_inside_gets_out() {
+        let mut inside = 0;
         for (error, ..) in expected() {
-            let wire = wire(error).to_string();
-            assert!(!wire.contains(CANARY), "{wire}");
+            let rich = RichError::from(error).context("publish node");
+            inside += usize::from(format!("{rich:?}").contains(CANARY));
+            let outside = serde_json::to_string(&rich.to_response()).unwrap();
+            assert!(!outside.contains(CANARY), "{outside}");
         }
+        assert_eq!(
+            inside, 4,
+            "an id, a slug, a reference and a row are in the report"
+        );
+    }
+
+    #[test]
+    fn the_report_names_the_line_that_raised_it() {
+        fn raised() -> Result<(), RichError> {
+            Err(ContentError::Unauthorized)?;
+            Ok(())
+        }
+        let raised = raised().unwrap_err().location().line();
+        assert!((line!() - 5..line!()).contains(&raised), "{raised}");
     }
 
     #[test]

@@ -128,7 +128,9 @@ impl StoreError {
             },
             "40001" | "40P01" => Self::Serialization(text),
             "57014" => Self::Timeout("a statement ran"),
-            code if matches!(&code[..2], "08" | "53" | "57" | "58" | "XX") => Self::Unavailable(text),
+            code if matches!(code.get(..2), Some("08" | "53" | "57" | "58" | "XX")) => {
+                Self::Unavailable(text)
+            }
             _ => Self::Refused {
                 table,
                 reason: format!("{} ({})", text, db.code().code()),
@@ -152,6 +154,7 @@ fn sqlite_key(columns: &str) -> String {
 }
 
 impl From<StoreError> for RichError {
+    #[track_caller]
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) | StoreError::Serialization(_) => {
@@ -175,6 +178,76 @@ impl From<StoreError> for RichError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CANARY: &str = "canary-postgres://root:hunter2@db/SELECT * FROM orders";
+
+    /// Every variant with all of its texts poisoned, and what it must become: kind, code, public text.
+    fn expected() -> [(StoreError, ErrorKind, &'static str, &'static str); 8] {
+        use ErrorKind as K;
+        use StoreError as E;
+        let text = || CANARY.to_owned();
+        let stale = E::Stale {
+            table: CANARY,
+            expected: 1,
+            changed: 0,
+        };
+        let row = E::InconsistentRow {
+            table: CANARY,
+            column: text(),
+            reason: text(),
+        };
+        let refused = E::Refused {
+            table: CANARY,
+            reason: text(),
+        };
+        let away = "The service is not available at the moment. Try again later.";
+        let late = "The request took too long.";
+        let changed = "The resource was changed by somebody else. Read it again and repeat.";
+        let reread = "It was changed by somebody else meanwhile. Read it again and repeat the request.";
+        let ours = "Something went wrong on our side.";
+        [
+            (E::Unavailable(text()), K::Unavailable, "unavailable", away),
+            (E::Timeout(CANARY), K::Timeout, "timeout", late),
+            (E::Taken { key: text() }, K::Conflict, "conflict", changed),
+            (stale, K::Conflict, "version_conflict", reread),
+            (E::Serialization(text()), K::Unavailable, "unavailable", away),
+            (row, K::Internal, "internal", ours),
+            (refused, K::Internal, "internal", ours),
+            (E::Setup(text()), K::Internal, "internal", ours),
+        ]
+    }
+
+    /// Stops compiling when a variant is added, so that the table above grows with the enum.
+    fn place(error: &StoreError) -> usize {
+        match error {
+            StoreError::Unavailable(_) => 0,
+            StoreError::Timeout(_) => 1,
+            StoreError::Taken { .. } => 2,
+            StoreError::Stale { .. } => 3,
+            StoreError::Serialization(_) => 4,
+            StoreError::InconsistentRow { .. } => 5,
+            StoreError::Refused { .. } => 6,
+            StoreError::Setup(_) => 7,
+        }
+    }
+
+    #[test]
+    fn each_variant_has_its_kind_code_and_public_text_and_keeps_its_own_inside() {
+        for (index, (error, kind, code, public)) in expected().into_iter().enumerate() {
+            assert_eq!(place(&error), index);
+            let rich = RichError::from(error);
+            assert_eq!((rich.kind(), rich.code()), (kind, code));
+            let response = rich.to_response();
+            assert_eq!(response.detail(), public, "{code}");
+            assert_eq!(response.retry_after().is_some(), kind == ErrorKind::Unavailable);
+            let outside = format!("{}{response:?}", String::from_utf8_lossy(&response.to_json()));
+            assert!(
+                !outside.contains("canary") && !outside.contains("SELECT"),
+                "{outside}"
+            );
+            assert!(format!("{rich:?}").contains(CANARY), "{rich:?}");
+        }
+    }
 
     #[test]
     fn a_key_of_sqlite_is_named_by_its_columns_without_the_tenant() {
