@@ -28,6 +28,7 @@ pub enum AuthError {
 }
 
 impl From<AuthError> for RichError {
+    #[track_caller]
     fn from(error: AuthError) -> Self {
         let (kind, code, public) = match error {
             AuthError::Unauthenticated => (

@@ -2,7 +2,7 @@
 //!
 //! No text of a driver, no SQL and no connection string may reach a public message from here.
 
-use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::error::{ErrorContext, ErrorKind, RichError};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -172,6 +172,14 @@ impl From<StoreError> for RichError {
             }
         }
         .with_source(error)
+    }
+}
+
+impl ErrorContext for StoreError {
+    type Output = RichError;
+
+    fn map_rich(self, add: impl FnOnce(RichError) -> RichError) -> RichError {
+        add(self.into())
     }
 }
 

@@ -148,6 +148,7 @@ impl TenantError {
 }
 
 impl From<TenantError> for RichError {
+    #[track_caller]
     fn from(error: TenantError) -> Self {
         let mut rich = Self::new(error.kind(), error.to_string());
         if let Some((code, text)) = error.public() {

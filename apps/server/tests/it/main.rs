@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod canary;
 mod catalog;
 mod cli;
 mod content;
