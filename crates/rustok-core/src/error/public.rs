@@ -40,7 +40,7 @@ pub struct FieldViolation {
 }
 
 impl FieldViolation {
-    /// A violation at `field`: a name, a dotted path (`lines.0.quantity`), a JSON pointer (`/lines/0` or `#/lines/0`) or
+    /// A violation at `field`: a name, a dotted path (`lines.0.quantity`), a JSON pointer (`/lines/0`, `#/lines/0`) or
     /// a `?parameter`. What a URI fragment cannot hold is percent-encoded. For a key that may have a dot in it see
     /// [`FieldViolation::at`].
     #[must_use]

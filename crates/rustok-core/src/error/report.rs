@@ -1,5 +1,5 @@
-//! How a [`RichError`] reads inside, in logs and on terminals: `Display` is the text with its context, `Debug` the whole
-//! report.
+//! How a [`RichError`] reads inside, in logs and on terminals: `Display` is the text with its context, `Debug` the
+//! whole report.
 //!
 //! Its texts may have been written by strangers. Each stays on its line, since a line break could forge a log line and
 //! an escape sequence could write over the terminal, and each has a limit. Nothing here may be sent as a response.
@@ -27,8 +27,8 @@ impl Display for RichError {
 }
 
 impl fmt::Debug for RichError {
-    /// The inside report: text and place, context layers and theirs, public part, fields, tenant, trace, causes. `{:?}` is
-    /// one line, `{:#?}` has a line for each part.
+    /// The inside report: text and place, context layers and theirs, public part, fields, tenant, trace, causes.
+    /// `{:?}` is one line, `{:#?}` has a line for each part.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}, {}]: ", self.kind(), self.code(), self.status())?;
         write_one_line(f, self.internal_message())?;

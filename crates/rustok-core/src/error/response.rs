@@ -343,6 +343,16 @@ mod tests {
     }
 
     #[test]
+    fn only_a_trace_id_is_sent_as_one() {
+        let good = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let sent = |trace: &str| wire(&ErrorResponse::internal().with_trace_id(trace))["trace_id"].clone();
+        assert_eq!(sent(good), good);
+        for bad in ["", "SELECT", &good[1..], &good.to_uppercase(), &"0".repeat(32)] {
+            assert_eq!(sent(bad), Value::Null, "{bad}");
+        }
+    }
+
+    #[test]
     fn constructors_have_the_status_of_their_kind() {
         let second = Duration::from_secs(1);
         for (response, status) in [
