@@ -116,6 +116,7 @@ impl<E> RetryError<E> {
 
 impl<E: Into<RichError>> From<RetryError<E>> for RichError {
     /// An error that was given up on stays what it is; a passed deadline is a Timeout that names the error before it.
+    #[track_caller]
     fn from(error: RetryError<E>) -> Self {
         match error {
             RetryError::GaveUp {

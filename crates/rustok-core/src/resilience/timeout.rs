@@ -23,6 +23,7 @@ impl TimeoutError {
 }
 
 impl From<TimeoutError> for RichError {
+    #[track_caller]
     fn from(error: TimeoutError) -> Self {
         Self::new(ErrorKind::Timeout, error.to_string())
     }

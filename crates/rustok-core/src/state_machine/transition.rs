@@ -197,6 +197,7 @@ pub struct IllegalTransition {
 }
 
 impl From<IllegalTransition> for RichError {
+    #[track_caller]
     fn from(refusal: IllegalTransition) -> Self {
         let message = refusal.to_string();
         Self::new(ErrorKind::BusinessRule, message.clone())

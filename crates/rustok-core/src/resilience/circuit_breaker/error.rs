@@ -68,6 +68,7 @@ impl<E> From<Rejection> for CircuitBreakerError<E> {
 }
 
 impl From<Rejection> for RichError {
+    #[track_caller]
     fn from(rejection: Rejection) -> Self {
         Self::new(ErrorKind::Unavailable, rejection.to_string())
             .with_code("circuit_open")
@@ -77,6 +78,7 @@ impl From<Rejection> for RichError {
 }
 
 impl<E: Into<RichError>> From<CircuitBreakerError<E>> for RichError {
+    #[track_caller]
     fn from(error: CircuitBreakerError<E>) -> Self {
         match error {
             CircuitBreakerError::Rejected { retry_after, state } => Rejection { retry_after, state }.into(),

@@ -127,6 +127,55 @@ async fn new_clamps_what_makes_no_sense() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_largest_numbers_do_no_harm() {
+    let breaker = CircuitBreaker::builder("x")
+        .consecutive_failures(1_048_575)
+        .failure_rate(100, u32::MAX)
+        .slow_call_rate(Duration::MAX, 100, u32::MAX)
+        .window(Duration::MAX, 1000)
+        .success_threshold(u32::MAX)
+        .half_open_probes(1000)
+        .probe_lease(Duration::MAX)
+        .open_time(OpenTime::Exponential {
+            initial: Duration::MAX,
+            factor: u32::MAX,
+            cap: Duration::MAX,
+            jitter_percent: 100,
+        })
+        .build()
+        .unwrap();
+    for _ in 0..100 {
+        fail(&breaker).await;
+        advance(Duration::from_secs(365 * 86_400)).await;
+    }
+    assert_eq!(
+        (breaker.state(), breaker.metrics().window_failures),
+        (CircuitState::Closed, 100)
+    );
+    breaker.open();
+    assert!(breaker.acquire().is_err());
+    breaker.release();
+    for _ in 0..3 {
+        assert!(breaker.call(|| ready(Ok::<_, ()>(()))).await.is_ok());
+    }
+    assert_eq!(breaker.state(), CircuitState::HalfOpen, "one probe of very many");
+    fail(&breaker).await;
+    assert!(breaker.acquire().unwrap_err().retry_after <= Duration::from_nanos(u64::MAX));
+
+    let most = CircuitBreakerConfig {
+        failure_threshold: u32::MAX,
+        success_threshold: u32::MAX,
+        timeout: Duration::MAX,
+    };
+    let clamped = CircuitBreaker::new("x", most);
+    for _ in 0..1_048_575 {
+        assert_eq!(clamped.state(), CircuitState::Closed);
+        clamped.acquire().unwrap().finish(BreakerOutcome::Failure);
+    }
+    assert_eq!(clamped.state(), CircuitState::Open);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endless_open_time_does_not_overflow() {
     let config = CircuitBreakerConfig {
         failure_threshold: 1,
