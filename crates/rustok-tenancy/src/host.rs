@@ -3,13 +3,13 @@
 //! It must never guess: a text that is not surely one hostname is refused, never repaired.
 
 use crate::error::IdentifierError;
-use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
-use std::fmt;
+use arrayvec::ArrayString;
+use idna::uts46::{AsciiDenyList, ErrorPolicy, Hyphens, ProcessingError, ProcessingSuccess, Uts46};
+use std::fmt::{self, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
-/// The longest text that is looked at. A canonical name has at most 253 bytes; the rest is room for the longer
-/// spellings of an internationalised one.
+/// The longest text that is looked at: it bounds the work on what a stranger sends. A canonical name has at most 253
+/// bytes; the rest is room for spellings with four bytes a character, and for a port.
 pub const MAX_RAW_BYTES: usize = 1_024;
 
 /// The longest canonical name, without the root's dot (RFC 1035, 2.3.4: 255 octets on the wire).
@@ -18,11 +18,19 @@ pub const MAX_HOST_BYTES: usize = 253;
 /// The longest label (RFC 1035, 2.3.4).
 pub const MAX_LABEL_BYTES: usize = 63;
 
+const TOO_LONG: IdentifierError = IdentifierError::TooLong {
+    max_bytes: MAX_HOST_BYTES,
+};
+
 /// A hostname in canonical form: lower-case A-labels (RFC 5890), no port, no trailing dot.
 ///
-/// Where IP literals are configured it may also be `127.0.0.1` or `[::1]`. Cloning does not copy the text.
+/// Where IP literals are configured it may also be `127.0.0.1` or `[::1]`. The text lies in the value itself, so that
+/// reading the host of a request allocates nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Hostname(Arc<str>);
+pub struct Hostname(HostText);
+
+/// Has room for the root's dot, which is there while the name is read.
+type HostText = ArrayString<{ MAX_HOST_BYTES + 1 }>;
 
 impl Hostname {
     /// The canonical text.
@@ -39,11 +47,11 @@ impl Hostname {
 
     /// Reads the part that [`split_port`] gives back as the name.
     pub(crate) fn parse_without_port(name: &str, allow_ip_literals: bool) -> Result<Self, IdentifierError> {
-        let text = match name.strip_prefix('[') {
-            Some(rest) => ipv6(rest, allow_ip_literals)?,
-            None => domain_or_ipv4(name, allow_ip_literals)?,
-        };
-        Ok(Self(text.into()))
+        match name.strip_prefix('[') {
+            Some(rest) => ipv6(rest, allow_ip_literals),
+            None => domain_or_ipv4(name, allow_ip_literals),
+        }
+        .map(Self)
     }
 }
 
@@ -94,43 +102,34 @@ fn parse_port(port: &str) -> Result<Option<u16>, IdentifierError> {
     }
 }
 
-fn ipv6(rest: &str, allow_ip_literals: bool) -> Result<String, IdentifierError> {
+fn ipv6(rest: &str, allow_ip_literals: bool) -> Result<HostText, IdentifierError> {
     let address: Ipv6Addr = rest
         .strip_suffix(']')
         .and_then(|inner| inner.parse().ok())
         .ok_or(IdentifierError::InvalidHost)?;
-    if allow_ip_literals {
-        Ok(format!("[{address}]"))
-    } else {
-        Err(IdentifierError::IpLiteral)
+    if !allow_ip_literals {
+        return Err(IdentifierError::IpLiteral);
     }
+    let mut text = HostText::new();
+    write!(text, "[{address}]").map_err(|_| TOO_LONG)?;
+    Ok(text)
 }
 
-fn domain_or_ipv4(name: &str, allow_ip_literals: bool) -> Result<String, IdentifierError> {
-    // The mapping comes first: it also turns full-width digits and ideographic dots into ASCII, and what they spell
-    // has to meet the same rules. Bidi and joiner rules are always on; the third-and-fourth hyphen rule is off since
-    // such names exist (`r3---sn.example`). Lengths are checked below, after the trailing dot is gone.
-    let ascii = Uts46::new()
-        .to_ascii(
-            name.as_bytes(),
-            AsciiDenyList::STD3,
-            Hyphens::CheckFirstLast,
-            DnsLength::Ignore,
-        )
-        .map_err(|_| IdentifierError::InvalidHost)?;
-    let host = ascii.strip_suffix('.').unwrap_or(&ascii);
+fn domain_or_ipv4(name: &str, allow_ip_literals: bool) -> Result<HostText, IdentifierError> {
+    let mut host = to_a_labels(name)?;
+    if host.ends_with('.') {
+        host.pop();
+    }
     if host.is_empty() {
         return Err(IdentifierError::Empty);
     }
     if host.len() > MAX_HOST_BYTES {
-        return Err(IdentifierError::TooLong {
-            max_bytes: MAX_HOST_BYTES,
-        });
+        return Err(TOO_LONG);
     }
     if !host.split('.').all(is_label) {
         return Err(IdentifierError::InvalidHost);
     }
-    if ends_in_a_number(host) {
+    if ends_in_a_number(&host) {
         // Only the plain dotted form is an address; `127.1` or `0x7f000001` is neither a name nor a usable address.
         host.parse::<Ipv4Addr>()
             .map_err(|_| IdentifierError::InvalidHost)?;
@@ -138,7 +137,32 @@ fn domain_or_ipv4(name: &str, allow_ip_literals: bool) -> Result<String, Identif
             return Err(IdentifierError::IpLiteral);
         }
     }
-    Ok(host.to_owned())
+    Ok(host)
+}
+
+/// The mapping of UTS 46, with the root's dot where there was one. It comes first: it also turns full-width digits and
+/// ideographic dots into ASCII, and what they spell has to meet the same rules.
+///
+/// Bidi and joiner rules are always on; the third-and-fourth hyphen rule is off since such names exist
+/// (`r3---sn.example`). Lengths are the caller's.
+fn to_a_labels(name: &str) -> Result<HostText, IdentifierError> {
+    let mut text = HostText::new();
+    let mapped = Uts46::new().process(
+        name.as_bytes(),
+        AsciiDenyList::STD3,
+        Hyphens::CheckFirstLast,
+        ErrorPolicy::FailFast,
+        |_, _, _| false,
+        &mut text,
+        None,
+    );
+    match mapped {
+        Ok(ProcessingSuccess::WroteToSink) => Ok(text),
+        // It is ASCII and canonical already; the sink is not used then.
+        Ok(ProcessingSuccess::Passthrough) => HostText::from(name).map_err(|_| TOO_LONG),
+        Err(ProcessingError::SinkError) => Err(TOO_LONG),
+        Err(ProcessingError::ValidityError) => Err(IdentifierError::InvalidHost),
+    }
 }
 
 /// Whether `label` is 1 to 63 lower-case letters, digits and hyphens without a hyphen at an edge (RFC 1123, 2.1).

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 /// A canonical name of a tenant together with its kind: the key of the tenant cache and of the directory.
 ///
-/// `shop` as a host and `shop` as a slug are two identifiers. Equality and hash follow the canonical form; cloning
-/// does not copy the text.
+/// `shop` as a host and `shop` as a slug are two identifiers. Equality and hash follow the canonical form. The text lies
+/// in the value itself: making, comparing and cloning one allocates nothing, and it takes less than 300 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TenantIdentifier(Key);
 

@@ -5,8 +5,8 @@
 
 use crate::error::IdentifierError;
 use crate::host::{MAX_LABEL_BYTES, is_label};
+use arrayvec::ArrayString;
 use std::fmt;
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// The shortest slug.
@@ -27,9 +27,9 @@ const RESERVED_SLUGS: [&str; 44] = [
 
 /// A tenant's slug: 3 to 63 of `[a-z0-9-]` without a hyphen at an edge, not reserved and not a UUID.
 ///
-/// Cloning does not copy the text.
+/// The text lies in the value itself, as a [`Hostname`](crate::Hostname)'s does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TenantSlug(Arc<str>);
+pub struct TenantSlug(ArrayString<MAX_SLUG_BYTES>);
 
 impl TenantSlug {
     /// The text.
@@ -42,12 +42,10 @@ impl TenantSlug {
         if raw.is_empty() {
             return Err(IdentifierError::Empty);
         }
-        if raw.len() > MAX_SLUG_BYTES {
-            return Err(IdentifierError::TooLong {
-                max_bytes: MAX_SLUG_BYTES,
-            });
-        }
-        let slug = raw.to_ascii_lowercase();
+        let mut slug = ArrayString::from(raw).map_err(|_| IdentifierError::TooLong {
+            max_bytes: MAX_SLUG_BYTES,
+        })?;
+        slug.make_ascii_lowercase();
         // `xn--` would make the slug's hostname an internationalised name that looks like another one.
         if slug.len() < MIN_SLUG_BYTES || !is_label(&slug) || slug.starts_with("xn--") {
             return Err(IdentifierError::InvalidSlug);
@@ -59,7 +57,7 @@ impl TenantSlug {
         if Uuid::try_parse(&slug).is_ok() {
             return Err(IdentifierError::UuidAsSlug);
         }
-        Ok(Self(slug.into()))
+        Ok(Self(slug))
     }
 }
 
