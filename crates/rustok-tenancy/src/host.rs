@@ -4,7 +4,7 @@
 
 use crate::error::IdentifierError;
 use arrayvec::ArrayString;
-use idna::uts46::{AsciiDenyList, ErrorPolicy, Hyphens, ProcessingError, ProcessingSuccess, Uts46};
+use idna::uts46::{AsciiDenyList, ErrorPolicy, Hyphens, ProcessingSuccess, Uts46};
 use std::fmt::{self, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -126,7 +126,10 @@ fn domain_or_ipv4(name: &str, allow_ip_literals: bool) -> Result<HostText, Ident
     if host.len() > MAX_HOST_BYTES {
         return Err(TOO_LONG);
     }
-    if !host.split('.').all(is_label) {
+    // The mapping lets an A-label through that stands for another label with that prefix, and refuses what it stands
+    // for (UTS 46, 4.1, V4): it would be a name with one spelling too few.
+    let plain = |label: &str| is_label(label) && !label.starts_with("xn--xn--");
+    if !host.split('.').all(plain) {
         return Err(IdentifierError::InvalidHost);
     }
     if ends_in_a_number(&host) {
@@ -146,22 +149,37 @@ fn domain_or_ipv4(name: &str, allow_ip_literals: bool) -> Result<HostText, Ident
 /// Bidi and joiner rules are always on; the third-and-fourth hyphen rule is off since such names exist
 /// (`r3---sn.example`). Lengths are the caller's.
 fn to_a_labels(name: &str) -> Result<HostText, IdentifierError> {
-    let mut text = HostText::new();
+    let mut sink = Sink::default();
     let mapped = Uts46::new().process(
         name.as_bytes(),
         AsciiDenyList::STD3,
         Hyphens::CheckFirstLast,
         ErrorPolicy::FailFast,
         |_, _, _| false,
-        &mut text,
+        &mut sink,
         None,
     );
     match mapped {
-        Ok(ProcessingSuccess::WroteToSink) => Ok(text),
-        // It is ASCII and canonical already; the sink is not used then.
+        Ok(ProcessingSuccess::WroteToSink) if sink.is_full => Err(TOO_LONG),
+        Ok(ProcessingSuccess::WroteToSink) => Ok(sink.text),
+        // It is ASCII and canonical already; nothing was written then.
         Ok(ProcessingSuccess::Passthrough) => HostText::from(name).map_err(|_| TOO_LONG),
-        Err(ProcessingError::SinkError) => Err(TOO_LONG),
-        Err(ProcessingError::ValidityError) => Err(IdentifierError::InvalidHost),
+        Err(_) => Err(IdentifierError::InvalidHost),
+    }
+}
+
+/// Takes what fits and remembers whether that was all. It must never fail: idna 1.1 panics when a sink does that
+/// inside an A-label.
+#[derive(Default)]
+struct Sink {
+    text: HostText,
+    is_full: bool,
+}
+
+impl fmt::Write for Sink {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.is_full |= self.text.try_push_str(part).is_err();
+        Ok(())
     }
 }
 
@@ -233,10 +251,16 @@ mod tests {
 
     #[test]
     fn ports_are_checked_not_ignored() {
-        assert_eq!(host("a.example:65535").as_deref(), Ok("a.example"));
+        for raw in ["a.example:0", "a.example:65535", "a.example:", "a.example:00080"] {
+            assert_eq!(host(raw).as_deref(), Ok("a.example"), "{raw}");
+        }
         for raw in [
             "a.example:65536",
             "a.example:+80",
+            "a.example:-1",
+            "a.example: 80",
+            "a.example:８０",
+            "user:secret@a.example",
             "a.example:x",
             "a.example:80:80",
             "::1",
@@ -267,15 +291,31 @@ mod tests {
             "user@a.b",
             "a.b/c",
             "a%2eb",
+            "a\u{ff05}2eb",
             "*.a.b",
+            "a,b",
+            "a\u{7f}.b",
+            "a\tb",
             "a\u{ff1a}80",
+            "\u{ad}.example",
             "xn--a.example",
             "xn--.example",
             "xn--abc-.example",
+            "xn--xn---epa.example",
             "\u{200d}a.example",
+            "a\u{200c}b.example",
+            "אa.example",
+            "1א.example",
+            "\u{202e}a.example",
+            "\u{301}a.example",
+            "\u{fffd}.example",
             "[::1",
             "[::1]x",
-            "[::1%25eth0]",
+            "[::1].",
+            "[fe80::1%25eth0]",
+            "[fe80::1%eth0]",
+            "[v1.x]",
+            "[1:2:3:4:5:6:7:8:9]",
             "[127.0.0.1]",
             "[]",
         ] {
@@ -299,6 +339,36 @@ mod tests {
             host(&"a".repeat(1_025)),
             Err(IdentifierError::TooLong { max_bytes: 1_024 })
         );
+    }
+
+    #[test]
+    fn a_label_is_measured_in_its_ascii_form() {
+        let label = |letters: usize| Hostname::parse(&format!("{}ü.example", "a".repeat(letters)), false);
+        let longest = (0..MAX_LABEL_BYTES).rfind(|letters| label(*letters).is_ok());
+        let longest = longest.expect("some label fits");
+        let text = label(longest).unwrap();
+        assert_eq!(text.as_str().find('.'), Some(MAX_LABEL_BYTES));
+        // The next one would fit as it was typed, in characters and in bytes.
+        assert!(longest + 1 + 'ü'.len_utf8() < MAX_LABEL_BYTES);
+        assert_eq!(label(longest + 1), Err(InvalidHost));
+    }
+
+    #[test]
+    fn a_name_is_measured_in_its_ascii_form() {
+        // Four bytes a letter: 1,012 bytes for 253 of them.
+        let label = "\u{1d41a}".repeat(63);
+        let name = |last: usize| format!("{label}.{label}.{label}.{}", "\u{1d41a}".repeat(last));
+        let plain = "a".repeat(63);
+        let longest = format!("{plain}.{plain}.{plain}.{}", "a".repeat(61));
+        assert_eq!(
+            host(&format!("{}.:65535", name(61))).as_deref(),
+            Ok(longest.as_str())
+        );
+        assert_eq!(host(&name(62)), Err(TOO_LONG));
+        // Shorter than the limit as it was typed.
+        let grows = format!("{}example", "ü.".repeat(60));
+        assert!(grows.len() < MAX_HOST_BYTES);
+        assert_eq!(host(&grows), Err(TOO_LONG));
     }
 
     #[test]
@@ -328,6 +398,12 @@ mod tests {
     fn half_addresses_are_never_names() {
         for raw in [
             "127.1",
+            "127.1.",
+            "0x7f.1",
+            "0X7F.0.0.1",
+            "0177.0.0.1",
+            "１２７．１",
+            "a.0x",
             "2130706433",
             "0x7f000001",
             "a.0x1",

@@ -234,10 +234,8 @@ impl TenantIdentifierValidator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::is_label;
     use crate::settings::TenantSettings;
     use crate::tenant::TenantStatus;
-    use proptest::prelude::*;
     use rustok_core::clock::Timestamp;
 
     const UUID: &str = "018f4e6a-7b1c-7def-8abc-0123456789ab";
@@ -367,70 +365,5 @@ mod tests {
             names(open),
             [&id, "slug:demo", "host:shop.example", "host:127.0.0.1"]
         );
-    }
-
-    /// Hostnames of all sorts: ASCII, other scripts, mixed case, dots of all kinds, ports, and plain rubbish.
-    fn hostish() -> impl Strategy<Value = String> {
-        prop_oneof![
-            4 => "[a-zA-Z0-9-]{1,12}([.\u{3002}][a-zA-Z0-9äßéＡ１ΣςЖ中-]{1,12}){0,3}[.]?(:[0-9]{0,5})?",
-            1 => "(xn--|XN--)[a-z0-9-]{1,12}\\.[a-z]{2,4}",
-            1 => "[0-9]{1,3}(\\.[0-9]{1,3}){3}",
-            1 => "\\[[0-9a-f:]{2,12}\\](:[0-9]{0,5})?",
-            1 => "\\PC{0,40}",
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn canonicalising_a_host_twice_changes_nothing(raw in hostish(), ip in any::<bool>()) {
-            let open = validator().with_ip_literals(ip);
-            if let Ok(first) = open.hostname(&raw) {
-                prop_assert_eq!(open.hostname(first.as_str()), Ok(first.clone()));
-                let text = first.as_str();
-                prop_assert!(text.is_ascii() && text.len() <= MAX_HOST_BYTES && !text.ends_with('.'));
-                prop_assert!(text.starts_with('[') || text.split('.').all(is_label));
-            }
-        }
-
-        #[test]
-        fn spellings_of_one_host_are_one_key(
-            labels in prop::collection::vec("[a-z][a-z0-9äéжя中]{0,10}", 1..4),
-            port in prop::option::of(any::<u16>()),
-            upper in any::<bool>(),
-            dot in any::<bool>(),
-        ) {
-            let open = validator();
-            let plain = labels.join(".");
-            let Ok(key) = open.from_host_header(&plain) else { return Ok(()) };
-            let mut other = if upper { plain.to_uppercase() } else { labels.join("\u{ff0e}") };
-            if dot {
-                other.push('.');
-            }
-            if let Some(port) = port {
-                other.push_str(&format!(":{port}"));
-            }
-            prop_assert_eq!(open.from_host_header(&other), Ok(key));
-        }
-
-        #[test]
-        fn canonicalising_a_slug_or_id_twice_changes_nothing(raw in "[a-zA-Z0-9-]{1,40}|\\PC{0,20}") {
-            let open = validator();
-            if let Ok(first) = open.slug_or_id(&raw) {
-                let text = match first.view() {
-                    IdentifierView::Slug(slug) => slug.to_owned(),
-                    IdentifierView::Id(id) => id.to_string(),
-                    IdentifierView::Host(_) => return Err(TestCaseError::fail("a host from X-Tenant-ID")),
-                };
-                prop_assert_eq!(open.slug_or_id(&text), Ok(first));
-            }
-        }
-
-        #[test]
-        fn a_slug_and_its_default_host_are_one_key(raw in "[a-zA-Z0-9-]{3,63}") {
-            let open = validator();
-            if let Ok(slug) = open.tenant_slug(&raw) {
-                prop_assert_eq!(open.from_host_header(&open.default_host(&slug)), open.slug(&raw));
-            }
-        }
     }
 }
