@@ -3,6 +3,7 @@
 //! A failure is logged here, once, and gets here what only the outermost layer knows: trace id, instance and absolute
 //! type. Error level is for 5xx only; a refused request is no line of the log.
 
+use crate::middleware::tenant::check_host_lines;
 use crate::state::AppState;
 use axum::Router;
 use axum::body::Body;
@@ -21,7 +22,7 @@ use tracing::Instrument;
 /// Wraps the public router.
 pub fn wrap(router: Router, state: &AppState) -> Router {
     router
-        .layer(from_fn(refuse_nul))
+        .layer(from_fn(check_head))
         .layer(from_fn_with_state(state.clone(), set_deadline))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), finish_problem))
@@ -44,8 +45,12 @@ async fn trace(mut request: Request, next: Next) -> Response {
     next.run(request).instrument(span).await
 }
 
-/// An address with U+0000 in it names nothing, and PostgreSQL could not even look for it.
-async fn refuse_nul(request: Request, next: Next) -> Response {
+/// What no route may see: a `Host` that is missing or stands twice, and an address with U+0000 in it, which names
+/// nothing and which PostgreSQL could not even look for.
+async fn check_head(request: Request, next: Next) -> Response {
+    if let Err(error) = check_host_lines(request.version(), request.headers()) {
+        return error.into_response();
+    }
     let target = request
         .uri()
         .path_and_query()

@@ -65,7 +65,7 @@ pub struct Violation {
 #[derive(IntoResponses)]
 pub enum StoreProblems {
     /// The request is malformed, or its host names no tenant: `invalid_query`, `malformed_json`,
-    /// `invalid_tenant_identifier`, `invalid_idempotency_key`.
+    /// `invalid_tenant_identifier`, `tenant_identifier_mismatch`, `invalid_idempotency_key`.
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(#[to_schema] Problem),
     /// `tenant_suspended`.
@@ -92,7 +92,7 @@ pub enum StoreProblems {
 #[derive(IntoResponses)]
 pub enum AdminProblems {
     /// The request is malformed, or its host names no tenant: `invalid_query`, `malformed_json`,
-    /// `invalid_tenant_identifier`, `invalid_idempotency_key`.
+    /// `invalid_tenant_identifier`, `tenant_identifier_mismatch`, `invalid_idempotency_key`.
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(#[to_schema] Problem),
     /// `unauthenticated`: no token, or one that this tenant does not know.
@@ -191,7 +191,7 @@ const CODES: &[(&str, &str)] = &[
     ("invalid_query", "A query parameter is unknown or cannot be read."),
     (
         "invalid_tenant_identifier",
-        "The request's host cannot be the name of a shop or site.",
+        "What names the shop or site is missing, stands more than once or is no name: the host, or a header of a proxy.",
     ),
     (
         "tenant_identifier_mismatch",

@@ -1,0 +1,153 @@
+//! What a request says about its tenant: its target, `Host`, and the headers of a trusted proxy.
+//!
+//! It must never choose between two voices that differ: then the request is refused.
+
+use http::header::HOST;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_tenancy::{IdentifierError, TenantError, TenantIdentifier, TenantIdentifierValidator};
+
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_TENANT_ID: HeaderName = HeaderName::from_static("x-tenant-id");
+
+/// The names of a tenant in one request; at least one is there.
+#[derive(Debug)]
+pub(super) struct Named {
+    /// By the host. None when the host is an IP address, which is no name, and there is another name.
+    pub(super) by_host: Option<TenantIdentifier>,
+    /// By `X-Tenant-ID` of a trusted proxy.
+    pub(super) by_header: Option<TenantIdentifier>,
+}
+
+/// Why a request names no tenant: its head is wrong, or what stands there is no identifier.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NameError {
+    /// A sentence that is fit for the public.
+    Head(&'static str),
+    Identifier(IdentifierError),
+}
+
+impl From<IdentifierError> for NameError {
+    fn from(error: IdentifierError) -> Self {
+        Self::Identifier(error)
+    }
+}
+
+impl From<NameError> for RichError {
+    fn from(error: NameError) -> Self {
+        match error {
+            NameError::Identifier(error) => TenantError::from(error).into(),
+            NameError::Head(why) => Self::new(ErrorKind::Validation, why)
+                .with_status(400)
+                .with_code("invalid_tenant_identifier")
+                .with_public(why),
+        }
+    }
+}
+
+const NO_HOST: NameError = NameError::Head("The request has no Host.");
+
+impl Named {
+    /// Reads them. `trusted` says that the peer is a proxy whose headers count; anyone else's are not even read.
+    pub(super) fn read(
+        validator: &TenantIdentifierValidator,
+        parts: &Parts,
+        trusted: bool,
+    ) -> Result<Self, NameError> {
+        if !trusted {
+            let by_host = validator.from_host_header(target(validator, parts)?)?;
+            return Ok(Self {
+                by_host: Some(by_host),
+                by_header: None,
+            });
+        }
+        let by_header = match single(&parts.headers, &X_TENANT_ID)? {
+            Some(header) => Some(validator.slug_or_id(header)?),
+            None => None,
+        };
+        let by_host = match forwarded_host(validator, &parts.headers) {
+            Ok(None) => validator
+                .from_host_header(target(validator, parts)?)
+                .map(Some)
+                .map_err(NameError::from),
+            forwarded => forwarded,
+        };
+        let by_host = match by_host {
+            // How a proxy calls this server by default.
+            Err(NameError::Identifier(IdentifierError::IpLiteral)) if by_header.is_some() => None,
+            read => read?,
+        };
+        Ok(Self { by_host, by_header })
+    }
+}
+
+/// Refuses a request that breaks the rules of `Host`, for whatever route: in HTTP/1.1 it stands once (RFC 9112, 3.2),
+/// in every other version at most once.
+///
+/// # Errors
+/// A problem with status 400.
+pub fn check_host_lines(version: Version, headers: &HeaderMap) -> Result<(), RichError> {
+    let host = single(headers, &HOST)?;
+    if host.is_none() && version == Version::HTTP_11 {
+        return Err(NO_HOST.into());
+    }
+    Ok(())
+}
+
+/// The host that the request is sent to.
+fn target<'a>(validator: &TenantIdentifierValidator, parts: &'a Parts) -> Result<&'a str, NameError> {
+    let host = single(&parts.headers, &HOST)?;
+    let Some(authority) = parts.uri.authority() else {
+        return host.ok_or(NO_HOST);
+    };
+    let authority = authority.as_str();
+    // In HTTP/1.1 the authority of an absolute target replaces Host (RFC 9112, 3.2.2). In HTTP/2 there is always one,
+    // and a Host that names another is an attempt to be two things to two readers (RFC 9113, 8.3.1).
+    if parts.version >= Version::HTTP_2
+        && host.is_some_and(|host| validator.hostname(host) != validator.hostname(authority))
+    {
+        return Err(NameError::Head("The request's authority and its Host differ."));
+    }
+    Ok(authority)
+}
+
+/// What all values of `X-Forwarded-Host` name; each proxy on the way may have added one, after a comma or on a line of
+/// its own.
+fn forwarded_host(
+    validator: &TenantIdentifierValidator,
+    headers: &HeaderMap,
+) -> Result<Option<TenantIdentifier>, NameError> {
+    let mut named = None;
+    for line in headers.get_all(X_FORWARDED_HOST) {
+        for host in text(line)?.split(',') {
+            let host = validator.from_host_header(host.trim_matches([' ', '\t']))?;
+            if named.as_ref().is_some_and(|named| *named != host) {
+                return Err(NameError::Head("X-Forwarded-Host names several hosts."));
+            }
+            named = Some(host);
+        }
+    }
+    Ok(named)
+}
+
+/// The value of a header that may stand once only.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, NameError> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(NameError::Head(
+            "A header that names the tenant stands more than once.",
+        ));
+    }
+    first.map(text).transpose()
+}
+
+/// UTF-8, since a name may come in the letters of its script; [`HeaderValue::to_str`] knows ASCII only.
+fn text(value: &HeaderValue) -> Result<&str, NameError> {
+    std::str::from_utf8(value.as_bytes())
+        .map_err(|_| NameError::Head("A header that names the tenant is not text."))
+}
+
+#[cfg(test)]
+mod tests;
