@@ -15,4 +15,5 @@ mod orders;
 mod platform;
 #[path = "../tenant_cache_v2_test.rs"]
 mod tenant_cache_v2_test;
+mod tenant_door;
 mod workers;
