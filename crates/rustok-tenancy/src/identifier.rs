@@ -166,11 +166,11 @@ impl TenantIdentifierValidator {
     /// # Errors
     /// As [`Self::host`].
     pub fn from_host_header(&self, raw: &str) -> Result<TenantIdentifier, IdentifierError> {
-        let host = self.hostname(raw)?;
-        Ok(TenantIdentifier(match self.slug_below_base(&host) {
-            Some(slug) => Key::Slug(slug),
-            None => Key::Host(host),
-        }))
+        let host = Hostname::parse(raw, self.allow_ip_literals)?;
+        match self.slug_below_base(&host) {
+            Some(slug) => Ok(TenantIdentifier(Key::Slug(slug))),
+            None => Ok(TenantIdentifier(Key::Host(host))),
+        }
     }
 
     /// A hostname in canonical form.
@@ -227,7 +227,8 @@ impl TenantIdentifierValidator {
             .as_str()
             .strip_suffix(self.base_domain.as_str())?
             .strip_suffix('.')?;
-        TenantSlug::parse(label).ok()
+        let is_one_label = !label.bytes().any(|byte| byte == b'.');
+        is_one_label.then(|| TenantSlug::from_label(label).ok())?
     }
 }
 
