@@ -99,24 +99,27 @@ async fn add_hosts(tx: &mut PlatformTx, tenants: &mut [Tenant]) -> Result<(), St
 /// [`StoreError::Taken`] with `tenants(slug)` or `tenant_hosts(host)`.
 pub async fn insert_tenant(tx: &mut PlatformTx, tenant: &NewTenant) -> Result<(), StoreError> {
     let settings = settings_json(tenant.settings())?;
+    let directory = raise_version(tx).await?;
     tx.db
         .execute_one(
             TENANTS,
-            "INSERT INTO tenants (id, slug, name, status, settings, created_at, updated_at, version) \
-             VALUES ($1, $2, $3, 'active', $4, $5, $5, 1)",
+            "INSERT INTO tenants \
+             (id, slug, name, status, settings, created_at, updated_at, version, directory_version) \
+             VALUES ($1, $2, $3, 'active', $4, $5, $5, 1, $6)",
             params![
                 tenant.id(),
                 tenant.slug().as_str(),
                 tenant.name(),
                 &settings,
-                tenant.created_at()
+                tenant.created_at(),
+                directory
             ],
         )
         .await?;
     for host in tenant.hosts() {
         insert_host(tx, tenant.id(), host.as_str(), tenant.created_at()).await?;
     }
-    raise_version(tx).await
+    Ok(())
 }
 
 fn settings_json(settings: &rustok_tenancy::TenantSettings) -> Result<serde_json::Value, StoreError> {
@@ -144,15 +147,17 @@ async fn insert_host(
 /// Gives a tenant one more host.
 ///
 /// # Errors
-/// [`StoreError::Taken`] with `tenant_hosts(host)`.
+/// [`StoreError::Taken`] with `tenant_hosts(host)`, [`StoreError::Refused`] when there is no such tenant.
 pub async fn add_host(
     tx: &mut PlatformTx,
     id: TenantId,
     host: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let directory = raise_version(tx).await?;
     insert_host(tx, id, host, now).await?;
-    touch(tx, id, now).await
+    let sql = "UPDATE tenants SET updated_at = $2, version = version + 1, directory_version = $3 WHERE id = $1";
+    tx.db.execute_one(TENANTS, sql, params![id, now, directory]).await
 }
 
 /// Changes a tenant's status.
@@ -165,28 +170,32 @@ pub async fn set_status(
     status: TenantStatus,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let directory = raise_version(tx).await?;
+    let sql = "UPDATE tenants SET status = $2, updated_at = $3, version = version + 1, directory_version = $4 \
+               WHERE id = $1";
     tx.db
-        .execute_one(
-            TENANTS,
-            "UPDATE tenants SET status = $2 WHERE id = $1",
-            params![id, status.as_str()],
-        )
+        .execute_one(TENANTS, sql, params![id, status.as_str(), now, directory])
+        .await
+}
+
+/// Counts one more change of the directory and answers its number, which the changed tenant's row must keep.
+///
+/// It comes first in every change: the lock on its one row puts the changes in an order in which they are also
+/// committed, so whoever reads a number finds every change up to it. Taken later, it could close a circle of locks.
+async fn raise_version(tx: &mut PlatformTx) -> Result<i64, StoreError> {
+    let sql = "UPDATE directory_version SET version = version + 1 WHERE id = 1 RETURNING version";
+    let version = tx
+        .db
+        .fetch_optional("directory_version", sql, &[], |row| row.get("version"))
         .await?;
-    touch(tx, id, now).await
+    version.ok_or_else(no_version)
 }
 
-async fn touch(tx: &mut PlatformTx, id: TenantId, now: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE tenants SET updated_at = $2, version = version + 1 WHERE id = $1";
-    tx.db.execute_one(TENANTS, sql, params![id, now]).await?;
-    raise_version(tx).await
+fn no_version() -> StoreError {
+    StoreError::inconsistent("directory_version", "id", "the row is missing")
 }
 
-async fn raise_version(tx: &mut PlatformTx) -> Result<(), StoreError> {
-    let sql = "UPDATE directory_version SET version = version + 1 WHERE id = 1";
-    tx.db.execute_one("directory_version", sql, &[]).await
-}
-
-/// The number that grows with every change of the directory; every process polls it.
+/// The number that grows with every change of the directory.
 ///
 /// # Errors
 /// Those of the database.
@@ -196,7 +205,42 @@ pub async fn directory_version(tx: &mut PlatformTx) -> Result<i64, StoreError> {
         .db
         .fetch_optional("directory_version", sql, &[], |row| row.get("version"))
         .await?;
-    version.ok_or_else(|| StoreError::inconsistent("directory_version", "id", "the row is missing"))
+    version.ok_or_else(no_version)
+}
+
+/// What changed in the directory since somebody looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryChanges {
+    /// The number of the last change.
+    pub version: i64,
+    /// The tenants whose row or hosts changed; `None` when there are too many to name.
+    pub tenants: Option<Vec<TenantId>>,
+}
+
+/// The most tenants that one look at the directory names.
+const MAX_CHANGED: usize = 1_000;
+
+/// The number of the last change of the directory, and which tenants changed after the change `since`. Every process
+/// polls this; one statement, hence one snapshot.
+///
+/// # Errors
+/// Those of the database.
+pub async fn directory_changes(tx: &mut PlatformTx, since: i64) -> Result<DirectoryChanges, StoreError> {
+    let sql = "SELECT v.version, t.id FROM directory_version v \
+               LEFT JOIN tenants t ON t.directory_version > $1 WHERE v.id = 1 LIMIT $2";
+    let limit = i64::try_from(MAX_CHANGED + 1).unwrap_or(i64::MAX);
+    let rows = tx
+        .db
+        .fetch("directory_version", sql, params![since, limit], |row| {
+            Ok((row.get::<i64>("version")?, row.get::<Option<TenantId>>("id")?))
+        })
+        .await?;
+    let version = rows.first().ok_or_else(no_version)?.0;
+    let tenants: Vec<_> = rows.into_iter().filter_map(|(_, tenant)| tenant).collect();
+    Ok(DirectoryChanges {
+        version,
+        tenants: (tenants.len() <= MAX_CHANGED).then_some(tenants),
+    })
 }
 
 /// A token without its secret.

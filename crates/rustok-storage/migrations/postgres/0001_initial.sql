@@ -4,6 +4,7 @@
 
 -- Platform tables: the short list without tenant data. Only rustok_platform may touch them.
 
+-- directory_version: which change of the directory was the last to touch this tenant or its hosts.
 CREATE TABLE tenants (
     id uuid NOT NULL CONSTRAINT "tenants(id)" PRIMARY KEY,
     slug text NOT NULL CONSTRAINT "tenants(slug)" UNIQUE,
@@ -12,8 +13,10 @@ CREATE TABLE tenants (
     settings jsonb NOT NULL,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    version bigint NOT NULL CHECK (version > 0)
+    version bigint NOT NULL CHECK (version > 0),
+    directory_version bigint NOT NULL
 );
+CREATE INDEX tenants_directory_version_idx ON tenants (directory_version);
 
 CREATE TABLE tenant_hosts (
     host text NOT NULL CONSTRAINT "tenant_hosts(host)" PRIMARY KEY,

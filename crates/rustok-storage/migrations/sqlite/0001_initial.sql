@@ -2,6 +2,7 @@
 
 -- Platform tables: the short list without tenant data. Only rustok_platform may touch them.
 
+-- directory_version: which change of the directory was the last to touch this tenant or its hosts.
 CREATE TABLE tenants (
     id BLOB NOT NULL PRIMARY KEY,
     slug TEXT NOT NULL UNIQUE,
@@ -10,8 +11,10 @@ CREATE TABLE tenants (
     settings TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
-    version INTEGER NOT NULL CHECK (version > 0)
+    version INTEGER NOT NULL CHECK (version > 0),
+    directory_version INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX tenants_directory_version_idx ON tenants (directory_version);
 
 CREATE TABLE tenant_hosts (
     host TEXT NOT NULL PRIMARY KEY,

@@ -18,6 +18,16 @@ async fn version(store: &Store) -> i64 {
     tenants::directory_version(&mut tx).await.unwrap()
 }
 
+/// The number of the last change and who changed since, in the order of their ids.
+async fn changes(store: &Store, since: i64) -> (i64, Option<Vec<TenantId>>) {
+    let mut tx = store.platform_read(soon()).await.unwrap();
+    let mut changes = tenants::directory_changes(&mut tx, since).await.unwrap();
+    if let Some(tenants) = &mut changes.tenants {
+        tenants.sort_unstable();
+    }
+    (changes.version, changes.tenants)
+}
+
 fn token_id(number: u128) -> TokenId {
     TokenId::from_uuid(id(number))
 }
@@ -91,6 +101,77 @@ both_databases! {
         assert!(matches!(error, StoreError::Stale { table: "tenants", expected: 1, changed: 0 }), "{error:?}");
         drop(tx);
         assert_eq!(version(&store).await, start + 2);
+    }
+
+    async fn changes_name_the_tenants_that_changed_since(db) {
+        let store = open(&db).await;
+        let one = tenant(&store, 1, "shop1").await.tenant_id();
+        let two = tenant(&store, 2, "shop2").await.tenant_id();
+        let start = version(&store).await;
+        assert_eq!(changes(&store, start).await, (start, Some(vec![])));
+        assert_eq!(changes(&store, start - 1).await, (start, Some(vec![two])));
+        assert_eq!(changes(&store, i64::MAX).await, (start, Some(vec![])), "only the number");
+
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        tenants::add_host(&mut tx, one, "a.example", now()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(changes(&store, start).await, (start + 1, Some(vec![one])));
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        tenants::set_status(&mut tx, two, TenantStatus::Suspended, now()).await.unwrap();
+        tenants::set_status(&mut tx, one, TenantStatus::Suspended, now()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(changes(&store, start).await, (start + 3, Some(vec![one, two])));
+        assert_eq!(changes(&store, start + 2).await, (start + 3, Some(vec![one])));
+    }
+
+    /// What is not yet committed must not be jumped over: its number would never be asked for again.
+    async fn whoever_reads_a_number_finds_every_change_up_to_it(db) {
+        let store = open(&db).await;
+        let mut shops = Vec::new();
+        for number in 1..=8 {
+            shops.push(tenant(&store, number, &format!("shop{number}")).await.tenant_id());
+        }
+        let mut seen = version(&store).await;
+        let writers: Vec<_> = shops.iter().map(|&shop| tokio::spawn({
+            let store = store.clone();
+            async move {
+                for nth in 0..5 {
+                    let mut tx = store.platform_write(soon()).await.unwrap();
+                    tenants::add_host(&mut tx, shop, &format!("{nth}.{shop}.example"), now()).await.unwrap();
+                    tx.commit().await.unwrap();
+                }
+            }
+        })).collect();
+        let mut named = Vec::new();
+        let (last, begun) = (seen + 40, std::time::Instant::now());
+        while seen < last {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{seen} of {last}");
+            let (version, tenants) = changes(&store, seen).await;
+            let tenants = tenants.unwrap();
+            let changed = usize::try_from(version - seen).unwrap();
+            assert!(tenants.len() <= changed, "{tenants:?} in {changed} changes");
+            assert_eq!(tenants.is_empty(), changed == 0);
+            seen = version;
+            named.extend(tenants);
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        named.sort_unstable();
+        named.dedup();
+        assert_eq!(named, shops);
+    }
+
+    async fn too_many_changes_are_not_named(db) {
+        let store = open(&db).await;
+        let start = version(&store).await;
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        for number in 1..=1_001 {
+            tenants::insert_tenant(&mut tx, &new_tenant(number, &format!("shop{number}"), &[])).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(changes(&store, start).await, (start + 1_001, None));
+        assert_eq!(changes(&store, start + 1).await.1.unwrap().len(), 1_000);
     }
 
     async fn tenants_are_listed_in_pages_with_their_hosts(db) {
