@@ -2,6 +2,7 @@
 //!
 //! Nothing else reads the environment. Secrets never show in what this prints.
 
+use crate::middleware::tenant_cache::TenantCacheSettings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
@@ -44,6 +45,13 @@ pub struct Config {
     pub shutdown_timeout_ms: u64,
     /// How often the tenant directory is asked for changes, in milliseconds.
     pub directory_poll_ms: u64,
+    /// How much longer than usual (5 minutes) a tenant is served while the directory does not answer, in milliseconds;
+    /// 0: not at all.
+    pub tenant_stale_if_error_ms: u64,
+    /// How many unknown tenants one client may ask for per second, ten seconds saved up; 0: no limit.
+    pub tenant_unknown_per_second: u32,
+    /// How many loads of tenants run at once.
+    pub tenant_concurrent_loads: usize,
     /// PostgreSQL connections at most.
     pub postgres_connections: usize,
     /// SQLite readers at most.
@@ -68,6 +76,9 @@ impl Default for Config {
             request_timeout_ms: 10_000,
             shutdown_timeout_ms: 10_000,
             directory_poll_ms: 250,
+            tenant_stale_if_error_ms: 300_000,
+            tenant_unknown_per_second: 10,
+            tenant_concurrent_loads: 32,
             postgres_connections: 16,
             sqlite_readers: 8,
             sqlite_mmap_bytes: 256 << 20,
@@ -134,6 +145,17 @@ impl Config {
     /// When the base domain is not a domain.
     pub fn validator(&self) -> Result<TenantIdentifierValidator, IdentifierError> {
         Ok(TenantIdentifierValidator::new(&self.base_domain)?.with_ip_literals(self.is_default_database()))
+    }
+
+    /// How tenants are cached.
+    #[must_use]
+    pub fn tenant_cache(&self) -> TenantCacheSettings {
+        TenantCacheSettings {
+            stale_if_error: Duration::from_millis(self.tenant_stale_if_error_ms),
+            unknown_per_second: self.tenant_unknown_per_second,
+            concurrent_loads: self.tenant_concurrent_loads,
+            ..TenantCacheSettings::default()
+        }
     }
 
     /// How long a request may take.

@@ -21,7 +21,7 @@ impl AppState {
     /// Puts the parts together.
     #[must_use]
     pub fn new(config: Config, services: Arc<Services>) -> Self {
-        let tenants = TenantCacheV3::new(services.store.clone());
+        let tenants = TenantCacheV3::with_settings(services.store.clone(), config.tenant_cache());
         Self(Arc::new(Inner {
             config,
             services,

@@ -79,6 +79,12 @@ pub enum TenantError {
         /// When asking again can help.
         retry_after: Duration,
     },
+    /// The client asked for too many names that no tenant has; this one was not looked up.
+    #[error("too many unknown tenant identifiers, retry after {} ms", retry_after.as_millis())]
+    TooManyUnknown {
+        /// When the client may ask for the next one.
+        retry_after: Duration,
+    },
     /// What names the tenant is no identifier.
     #[error("invalid tenant identifier: {0}")]
     InvalidIdentifier(#[from] IdentifierError),
@@ -111,6 +117,7 @@ impl TenantError {
             Self::NotFound => ErrorKind::NotFound,
             Self::Suspended => ErrorKind::Forbidden,
             Self::Unavailable { .. } => ErrorKind::Unavailable,
+            Self::TooManyUnknown { .. } => ErrorKind::RateLimited,
             Self::InvalidIdentifier(_) | Self::IdentifierMismatch | Self::Invalid(_) => ErrorKind::Validation,
             Self::SlugTaken | Self::HostTaken | Self::VersionConflict { .. } => ErrorKind::Conflict,
             Self::Inconsistent(_) => ErrorKind::Internal,
@@ -125,6 +132,10 @@ impl TenantError {
             Self::Unavailable { .. } => (
                 "tenant_unavailable",
                 "The tenant directory cannot be reached at the moment. Try again later.",
+            ),
+            Self::TooManyUnknown { .. } => (
+                "rate_limited",
+                "Too many addresses were asked for that no shop or site has. Try again later.",
             ),
             Self::InvalidIdentifier(reason) => {
                 let text = format!("The request does not name a tenant: {reason}.");
@@ -155,7 +166,9 @@ impl From<TenantError> for RichError {
             rich = rich.with_code(code).with_public(text);
         }
         match error {
-            TenantError::Unavailable { retry_after } => rich.with_retry_after(retry_after),
+            TenantError::Unavailable { retry_after } | TenantError::TooManyUnknown { retry_after } => {
+                rich.with_retry_after(retry_after)
+            }
             // What names the tenant is malformed, which is not the fault of a field: 400, not 422.
             TenantError::InvalidIdentifier(_) | TenantError::IdentifierMismatch => rich.with_status(400),
             TenantError::Invalid(violations) => rich.with_violations(violations),
@@ -193,6 +206,12 @@ mod tests {
                 ErrorKind::Unavailable,
                 503,
                 "tenant_unavailable",
+            ),
+            (
+                TenantError::TooManyUnknown { retry_after },
+                ErrorKind::RateLimited,
+                429,
+                "rate_limited",
             ),
             (
                 IdentifierError::IpLiteral.into(),
@@ -242,10 +261,12 @@ mod tests {
     #[test]
     fn what_the_caller_needs_travels_with_it() {
         let retry_after = Duration::from_secs(3);
-        assert_eq!(
-            RichError::from(TenantError::Unavailable { retry_after }).retry_after(),
-            Some(retry_after)
-        );
+        for error in [
+            TenantError::Unavailable { retry_after },
+            TenantError::TooManyUnknown { retry_after },
+        ] {
+            assert_eq!(RichError::from(error).retry_after(), Some(retry_after));
+        }
         let violation = FieldViolation::new("slug", "invalid_slug", "is wrong");
         let invalid = RichError::from(TenantError::Invalid(vec![violation.clone()]));
         assert_eq!(invalid.violations(), [violation]);

@@ -2,17 +2,30 @@
 //!
 //! Many concurrent first requests make one load, also when it fails and when the request that started it goes away.
 //! An invalidation wins over a load that is under way. "Not found" is an answer of its own, kept apart and for a short
-//! time, so that random hostnames cannot push real tenants out. Never `get`, load, then `insert`: that loads once for
-//! every concurrent caller.
+//! time, so that random hostnames cannot push real tenants out. A tenant that was known is served on for a bounded time
+//! while the directory does not answer. Never `get`, load, then `insert`: that loads once for every concurrent caller.
 
+mod invalidation;
+mod limits;
+mod metrics;
+
+pub use metrics::TenantCacheMetrics;
+
+use futures_util::FutureExt as _;
+use invalidation::{Invalidations, Mark};
+use limits::{Turns, UnknownNames};
+use metrics::{Counters, count};
 use moka::future::Cache;
+use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
+use rustok_core::ids::TenantId;
 use rustok_tenancy::{Tenant, TenantError, TenantIdentifier};
 use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::{Instant, timeout};
 
 /// How long a tenant is kept at most.
 const FOUND_TTL: Duration = Duration::from_secs(300);
@@ -21,13 +34,15 @@ const FOUND_IDLE: Duration = Duration::from_secs(180);
 /// How many identifiers of tenants are kept.
 const FOUND_CAPACITY: u64 = 20_000;
 /// How long "there is no such tenant" is believed.
-const MISSING_TTL: Duration = Duration::from_secs(10);
+const ABSENT_TTL: Duration = Duration::from_secs(10);
 /// How many unknown identifiers are kept.
-const MISSING_CAPACITY: u64 = 10_000;
-/// Generations are kept for groups of keys: memory stays fixed, and a neighbour's invalidation costs one load at most.
-const GENERATIONS: usize = 1_024;
-/// How often a load is repeated that an invalidation overtook, before the caller is told to come back.
-const OVERTAKEN_LIMIT: usize = 8;
+const ABSENT_CAPACITY: u64 = 10_000;
+/// While the directory does not answer, it is asked again for a tenant after this time.
+const RECHECK: Duration = Duration::from_secs(1);
+/// How long a request waits for the directory when a tenant that was known can be served instead.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How often a load is repeated that an invalidation overtook, for a request that began before the load.
+const OVERTAKEN_LIMIT: usize = 3;
 
 /// Where tenants come from. `Ok(None)` says that there is none; it is no failure.
 pub trait TenantLoader: Send + Sync + 'static {
@@ -38,7 +53,34 @@ pub trait TenantLoader: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Tenant>, TenantError>> + Send;
 }
 
-/// What a lookup ended in.
+/// What can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TenantCacheSettings {
+    /// How much longer than usual (5 minutes) a tenant is served while the directory does not answer (RFC 5861, 4);
+    /// zero: not at all.
+    pub stale_if_error: Duration,
+    /// How many names that no tenant has a client may ask for per second; unused allowance is saved up for ten seconds.
+    /// Zero: no limit. It counts where the client is told: [`TenantCache::get_or_fetch_for`].
+    pub unknown_per_second: u32,
+    /// How many loads run at once; at least 1.
+    pub concurrent_loads: usize,
+    /// How many more wait, for a second at most; beyond it they fail at once.
+    pub waiting_loads: usize,
+}
+
+impl Default for TenantCacheSettings {
+    /// 5 minutes, 10 names per second and client, 32 loads at once, 1,024 waiting.
+    fn default() -> Self {
+        Self {
+            stale_if_error: Duration::from_secs(300),
+            unknown_per_second: 10,
+            concurrent_loads: 32,
+            waiting_loads: 1_024,
+        }
+    }
+}
+
+/// What a load ended in, or what the cache knows.
 #[derive(Debug, Clone)]
 pub enum CachedTenant {
     /// The tenant.
@@ -49,8 +91,17 @@ pub enum CachedTenant {
 
 #[derive(Clone)]
 struct Entry {
-    tenant: CachedTenant,
-    generation: u64,
+    tenant: Arc<Tenant>,
+    mark: Mark,
+    /// `None` for what the directory said; else it is what was known last, and this is when to ask again.
+    recheck_at: Option<Instant>,
+}
+
+/// What was known last of a name, and until when it may stand in for the directory.
+#[derive(Clone)]
+struct Known {
+    entry: Entry,
+    until: Instant,
 }
 
 /// A cache of tenants over a loader. Cheap to clone.
@@ -69,70 +120,63 @@ impl<L> Clone for TenantCache<L> {
 struct Inner<L> {
     loader: L,
     found: Cache<TenantIdentifier, Entry>,
-    missing: Cache<TenantIdentifier, u64>,
-    generations: Generations,
-}
-
-struct Generations {
-    groups: Box<[AtomicU64]>,
-    all: AtomicU64,
-    hasher: RandomState,
-}
-
-impl Generations {
-    fn new() -> Self {
-        let groups = (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect();
-        Self {
-            groups,
-            all: AtomicU64::new(0),
-            hasher: RandomState::new(),
-        }
-    }
-
-    fn group(&self, identifier: &TenantIdentifier) -> Option<&AtomicU64> {
-        let hash = self.hasher.hash_one(identifier);
-        usize::try_from(hash % GENERATIONS as u64)
-            .ok()
-            .and_then(|index| self.groups.get(index))
-    }
-
-    /// The generation of a key; it only ever grows.
-    fn of(&self, identifier: &TenantIdentifier) -> u64 {
-        let group = self
-            .group(identifier)
-            .map_or(0, |group| group.load(Ordering::Acquire));
-        group.wrapping_add(self.all.load(Ordering::Acquire))
-    }
-
-    fn raise(&self, identifier: &TenantIdentifier) {
-        if let Some(group) = self.group(identifier) {
-            group.fetch_add(1, Ordering::AcqRel);
-        }
-    }
+    absent: Cache<TenantIdentifier, Mark>,
+    /// Asked only when the directory does not answer. A cache of its own, since it keeps longer than `found`.
+    known: Cache<TenantIdentifier, Known>,
+    stale_if_error: Duration,
+    invalidations: Invalidations,
+    unknown_names: Option<UnknownNames>,
+    turns: Turns,
+    counters: Arc<Counters>,
 }
 
 impl<L: TenantLoader> TenantCache<L> {
-    /// A cache over `loader`.
+    /// A cache over `loader` with the default settings.
     #[must_use]
     pub fn with_loader(loader: L) -> Self {
+        Self::over(loader, TenantCacheSettings::default())
+    }
+
+    /// A cache over `loader`.
+    #[must_use]
+    pub fn over(loader: L, settings: TenantCacheSettings) -> Self {
+        let counters = Arc::new(Counters::default());
+        let evicting = Arc::clone(&counters);
         let found = Cache::builder()
             .name("tenants")
             .max_capacity(FOUND_CAPACITY)
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(FOUND_TTL)
             .time_to_idle(FOUND_IDLE)
+            .eviction_listener(move |_, _, cause| {
+                if cause == RemovalCause::Size {
+                    count(&evicting.evictions);
+                }
+            })
             .build();
-        let missing = Cache::builder()
+        let absent = Cache::builder()
             .name("unknown-tenants")
-            .max_capacity(MISSING_CAPACITY)
-            .time_to_live(MISSING_TTL)
+            .max_capacity(ABSENT_CAPACITY)
+            .time_to_live(ABSENT_TTL)
+            .build();
+        let stale_if_error = settings.stale_if_error;
+        let known = Cache::builder()
+            .name("known-tenants")
+            .max_capacity(if stale_if_error.is_zero() { 0 } else { FOUND_CAPACITY })
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(FOUND_TTL.saturating_add(stale_if_error).min(KNOWN_TTL_LIMIT))
             .build();
         Self {
             inner: Arc::new(Inner {
                 loader,
                 found,
-                missing,
-                generations: Generations::new(),
+                absent,
+                known,
+                stale_if_error,
+                invalidations: Invalidations::new(),
+                unknown_names: UnknownNames::per_second(settings.unknown_per_second),
+                turns: Turns::new(settings.concurrent_loads, settings.waiting_loads),
+                counters,
             }),
         }
     }
@@ -140,96 +184,277 @@ impl<L: TenantLoader> TenantCache<L> {
     /// The tenant that `identifier` names, from the cache or by one load for all who ask at once.
     ///
     /// # Errors
-    /// [`TenantError::NotFound`], and what the loader fails with.
+    /// [`TenantError::NotFound`], [`TenantError::Unavailable`], and what the loader fails with.
     pub async fn get_or_fetch(&self, identifier: &TenantIdentifier) -> Result<Arc<Tenant>, TenantError> {
-        let inner = &self.inner;
-        let generation = inner.generations.of(identifier);
-        if let Some(entry) = inner.found.get(identifier).await
-            && entry.generation == generation
-        {
-            return entry.tenant.into_result();
+        self.look_up(None, identifier).await
+    }
+
+    /// As [`Self::get_or_fetch`] for a request of `client`, which may ask for so many names that no tenant has.
+    ///
+    /// # Errors
+    /// As [`Self::get_or_fetch`], and [`TenantError::TooManyUnknown`] for a name that is not in the cache.
+    pub async fn get_or_fetch_for(
+        &self,
+        client: IpAddr,
+        identifier: &TenantIdentifier,
+    ) -> Result<Arc<Tenant>, TenantError> {
+        self.look_up(Some(client), identifier).await
+    }
+
+    /// A hit allocates nothing and reads no clock of ours; everything else is in a box of its own.
+    async fn look_up(
+        &self,
+        client: Option<IpAddr>,
+        identifier: &TenantIdentifier,
+    ) -> Result<Arc<Tenant>, TenantError> {
+        match self.inner.found.get(identifier).await {
+            Some(entry) if self.inner.is_fresh(&entry) => {
+                self.inner.counters.hits.count();
+                Ok(entry.tenant)
+            }
+            held => Box::pin(self.miss(client, identifier, held)).await,
         }
-        if inner.missing.get(identifier).await == Some(generation) {
+    }
+
+    async fn miss(
+        &self,
+        client: Option<IpAddr>,
+        identifier: &TenantIdentifier,
+        held: Option<Entry>,
+    ) -> Result<Arc<Tenant>, TenantError> {
+        let inner = &self.inner;
+        if let Some(entry) = held.filter(|entry| inner.is_usable(entry)) {
+            return Ok(inner.serve(entry));
+        }
+        if inner.is_absent(identifier).await {
+            count(&inner.counters.negative_hits);
             return Err(TenantError::NotFound);
         }
+        let known = inner.last_known(identifier).await;
+        if known.is_none() {
+            inner.check(client)?;
+        }
+        count(&inner.counters.misses);
         // In a task of its own: when the request that leads the load goes away, the load goes on for the others.
-        let (cache, identifier) = (self.clone(), identifier.clone());
-        let load = tokio::spawn(async move { cache.fetch(&identifier).await });
-        load.await.unwrap_or_else(|_| Err(unavailable()))
+        let fetching = tokio::spawn(self.clone().fetch(client, identifier.clone()));
+        let fetched = match known {
+            None => fetching.await,
+            Some(known) => match timeout(PATIENCE, fetching).await {
+                Ok(fetched) => fetched,
+                // The load goes on. An invalidation may have come while we waited.
+                Err(_) if inner.invalidations.stands(known.entry.mark) => {
+                    return Ok(inner.serve(known.stale()));
+                }
+                Err(_) => return Err(unavailable()),
+            },
+        };
+        fetched
+            .unwrap_or_else(|_| Err(unavailable()))
+            .map(|entry| inner.serve(entry))
     }
 
-    async fn fetch(&self, identifier: &TenantIdentifier) -> Result<Arc<Tenant>, TenantError> {
-        for _ in 0..OVERTAKEN_LIMIT {
-            let load = self.clone().load(identifier.clone());
-            let loaded = self.inner.found.try_get_with_by_ref(identifier, load).await;
-            let entry = match loaded {
-                Ok(entry) => entry,
+    async fn fetch(self, client: Option<IpAddr>, identifier: TenantIdentifier) -> Result<Entry, TenantError> {
+        let inner = &self.inner;
+        let asked = inner.invalidations.now();
+        let mut overtaken = 0;
+        loop {
+            if let Some(held) = inner.found.get(&identifier).await {
+                if inner.is_usable(&held) {
+                    return Ok(held);
+                }
+                inner.found.invalidate(&identifier).await;
+            }
+            // A load that began after this request did may answer it, even if it was overtaken: without that, whoever
+            // asks while the directory changes all the time would never get an answer.
+            let late = |mark: Mark| overtaken >= OVERTAKEN_LIMIT && mark.is_since(asked);
+            let load = inner.load(client, &identifier);
+            match inner.found.try_get_with_by_ref(&identifier, load).await {
+                Ok(entry) if inner.invalidations.stands(entry.mark) || late(entry.mark) => return Ok(entry),
                 Err(failed) => match &*failed {
-                    LoadFailed::NotFound { generation } => Entry {
-                        tenant: CachedTenant::NotFound,
-                        generation: *generation,
-                    },
+                    LoadFailed::NotFound(mark) => {
+                        if inner.invalidations.absence_stands(*mark) || late(*mark) {
+                            return Err(TenantError::NotFound);
+                        }
+                    }
                     LoadFailed::Error(error) => return Err(error.clone()),
                 },
-            };
-            if entry.generation == self.inner.generations.of(identifier) {
-                return entry.tenant.into_result();
+                Ok(_) => {}
             }
-            // Invalidated meanwhile: whatever was loaded, or still lay there, is not to be served any more.
-            self.inner.found.invalidate(identifier).await;
-        }
-        Err(unavailable())
-    }
-
-    async fn load(self, identifier: TenantIdentifier) -> Result<Entry, LoadFailed> {
-        let generation = self.inner.generations.of(&identifier);
-        // Whoever came between the end of an earlier load and this moment: its answer stands.
-        if self.inner.missing.get(&identifier).await == Some(generation) {
-            return Err(LoadFailed::NotFound { generation });
-        }
-        let (cache, wanted) = (self.clone(), identifier.clone());
-        // Its own task, so that a loader that panics is one failure and not one more load for every waiter.
-        let loaded = tokio::spawn(async move { cache.inner.loader.load(&wanted).await }).await;
-        match loaded.unwrap_or_else(|_| Err(unavailable())) {
-            Ok(Some(tenant)) => Ok(Entry {
-                tenant: CachedTenant::Found(Arc::new(tenant)),
-                generation,
-            }),
-            Ok(None) => {
-                self.inner.missing.insert(identifier, generation).await;
-                Err(LoadFailed::NotFound { generation })
-            }
-            Err(error) => Err(LoadFailed::Error(error)),
+            overtaken += 1;
         }
     }
 
-    /// Forgets what is known of one identifier, also what a load under way is about to find.
+    /// Forgets what is known of one name, also what a load under way is about to find. An id stands for its tenant
+    /// with all names of it.
     pub async fn invalidate(&self, identifier: &TenantIdentifier) {
-        self.inner.generations.raise(identifier);
+        self.inner.invalidations.name(identifier);
         self.inner.found.invalidate(identifier).await;
-        self.inner.missing.invalidate(identifier).await;
+        self.inner.absent.invalidate(identifier).await;
+    }
+
+    /// Forgets a tenant under all names that it has or had, and all names that nobody had: one of them may be its own
+    /// by now.
+    pub fn invalidate_tenant(&self, tenant: TenantId) {
+        self.inner.invalidations.tenant(tenant);
     }
 
     /// Forgets everything, also what loads under way are about to find.
     pub fn invalidate_all(&self) {
-        self.inner.generations.all.fetch_add(1, Ordering::AcqRel);
-        self.inner.found.invalidate_all();
-        self.inner.missing.invalidate_all();
+        self.inner.invalidations.everything();
+    }
+
+    /// From now on the directory is asked again about everything. What was known still stands in for it where it does
+    /// not answer.
+    pub fn doubt_all(&self) {
+        self.inner.invalidations.doubt();
+    }
+
+    /// What it counts, and how much is in it.
+    #[must_use]
+    pub fn metrics(&self) -> TenantCacheMetrics {
+        TenantCacheMetrics {
+            entries: self.inner.found.entry_count(),
+            absent_entries: self.inner.absent.entry_count(),
+            ..self.inner.counters.snapshot()
+        }
+    }
+
+    pub(super) fn loader(&self) -> &L {
+        &self.inner.loader
     }
 }
 
-impl CachedTenant {
-    fn into_result(self) -> Result<Arc<Tenant>, TenantError> {
-        match self {
-            Self::Found(tenant) => Ok(tenant),
-            Self::NotFound => Err(TenantError::NotFound),
+/// moka refuses longer times.
+const KNOWN_TTL_LIMIT: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+impl<L: TenantLoader> Inner<L> {
+    fn is_fresh(&self, entry: &Entry) -> bool {
+        entry.recheck_at.is_none() && self.invalidations.is_fresh(entry.mark)
+    }
+
+    /// Fresh, or known last and asked for not long ago.
+    fn is_usable(&self, entry: &Entry) -> bool {
+        match entry.recheck_at {
+            None => self.invalidations.is_fresh(entry.mark),
+            Some(at) => Instant::now() < at && self.invalidations.stands(entry.mark),
+        }
+    }
+
+    async fn is_absent(&self, identifier: &TenantIdentifier) -> bool {
+        let mark = self.absent.get(identifier).await;
+        mark.is_some_and(|mark| self.invalidations.is_still_absent(mark))
+    }
+
+    async fn last_known(&self, identifier: &TenantIdentifier) -> Option<Known> {
+        let known = self.known.get(identifier).await?;
+        let serves = Instant::now() < known.until && self.invalidations.stands(known.entry.mark);
+        serves.then_some(known)
+    }
+
+    fn check(&self, client: Option<IpAddr>) -> Result<(), TenantError> {
+        let (Some(limit), Some(client)) = (&self.unknown_names, client) else {
+            return Ok(());
+        };
+        limit
+            .check(client)
+            .inspect_err(|_| count(&self.counters.refused))
+    }
+
+    /// The tenant, counted if it is stale.
+    fn serve(&self, entry: Entry) -> Arc<Tenant> {
+        if entry.recheck_at.is_some() {
+            count(&self.counters.stale);
+        }
+        entry.tenant
+    }
+
+    async fn load(
+        &self,
+        client: Option<IpAddr>,
+        identifier: &TenantIdentifier,
+    ) -> Result<Entry, LoadFailed> {
+        // Whoever came between the end of an earlier load and this moment: its answer stands.
+        if let Some(mark) = self.absent.get(identifier).await
+            && self.invalidations.is_still_absent(mark)
+        {
+            return Err(LoadFailed::NotFound(mark));
+        }
+        let (number, answer) = self.ask(identifier).await;
+        match answer {
+            Ok(CachedTenant::Found(tenant)) => {
+                let entry = Entry {
+                    mark: self.invalidations.found(number, identifier, tenant.id),
+                    tenant,
+                    recheck_at: None,
+                };
+                self.remember(identifier, &entry).await;
+                Ok(entry)
+            }
+            Ok(CachedTenant::NotFound) => {
+                let mark = self.invalidations.absent(number, identifier);
+                self.absent.insert(identifier.clone(), mark).await;
+                self.known.invalidate(identifier).await;
+                if let (Some(limit), Some(client)) = (&self.unknown_names, client) {
+                    limit.charge(client);
+                }
+                Err(LoadFailed::NotFound(mark))
+            }
+            Err(error @ TenantError::Unavailable { .. }) => match self.last_known(identifier).await {
+                Some(known) => Ok(known.stale()),
+                None => Err(LoadFailed::Error(error)),
+            },
+            Err(error) => Err(LoadFailed::Error(error)),
+        }
+    }
+
+    /// Asks the directory when it is this load's turn; also the number of the last invalidation before.
+    async fn ask(&self, identifier: &TenantIdentifier) -> (u64, Result<CachedTenant, TenantError>) {
+        let Some(_turn) = self.turns.take().await else {
+            count(&self.counters.overloaded);
+            return (self.invalidations.now(), Err(unavailable()));
+        };
+        let number = self.invalidations.now();
+        count(&self.counters.loads);
+        // A loader that panics is one failure, and not one more load for every waiter.
+        let loaded = AssertUnwindSafe(self.loader.load(identifier))
+            .catch_unwind()
+            .await;
+        let answer = loaded.unwrap_or_else(|_| Err(unavailable()));
+        (
+            number,
+            answer.map(|tenant| match tenant {
+                Some(tenant) => CachedTenant::Found(Arc::new(tenant)),
+                None => CachedTenant::NotFound,
+            }),
+        )
+    }
+
+    async fn remember(&self, identifier: &TenantIdentifier, entry: &Entry) {
+        let until = Instant::now().checked_add(FOUND_TTL.saturating_add(self.stale_if_error));
+        if let Some(until) = until.filter(|_| !self.stale_if_error.is_zero()) {
+            let known = Known {
+                entry: entry.clone(),
+                until,
+            };
+            self.known.insert(identifier.clone(), known).await;
+        }
+    }
+}
+
+impl Known {
+    /// What stands in for the directory, until it is asked again.
+    fn stale(self) -> Entry {
+        let recheck_at = Instant::now() + RECHECK;
+        Entry {
+            recheck_at: Some(recheck_at.min(self.until)),
+            ..self.entry
         }
     }
 }
 
 /// Why a load put nothing into the cache of tenants.
 enum LoadFailed {
-    NotFound { generation: u64 },
+    NotFound(Mark),
     Error(TenantError),
 }
 

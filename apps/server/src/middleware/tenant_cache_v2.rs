@@ -1,6 +1,6 @@
 //! The tenant cache over the bare store, for a caller that brings its own protection. The server uses V3.
 
-use super::tenant_cache::{TenantCache, TenantLoader, unavailable};
+use super::tenant_cache::{TenantCache, TenantCacheSettings, TenantLoader, unavailable};
 use rustok_core::deadline::Deadline;
 use rustok_storage::{Store, StoreError, tenants};
 use rustok_tenancy::{Tenant, TenantError, TenantIdentifier};
@@ -40,10 +40,16 @@ fn directory_error(error: StoreError) -> TenantError {
 pub type TenantCacheV2 = TenantCache<StoreLoader>;
 
 impl TenantCacheV2 {
-    /// A cache over a store.
+    /// A cache over a store, with the default settings.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self::with_loader(StoreLoader::new(store))
+        Self::with_settings(store, TenantCacheSettings::default())
+    }
+
+    /// A cache over a store.
+    #[must_use]
+    pub fn with_settings(store: Store, settings: TenantCacheSettings) -> Self {
+        Self::over(StoreLoader::new(store), settings)
     }
 }
 

@@ -3,8 +3,9 @@
 //! The guard sits *inside* the load, so a thousand waiting requests are one call for the breaker, and a tenant that is
 //! in the cache is served whatever state the breaker is in.
 
-use super::tenant_cache::{TenantCache, TenantLoader, unavailable};
+use super::tenant_cache::{TenantCache, TenantCacheSettings, TenantLoader, unavailable};
 use super::tenant_cache_v2::StoreLoader;
+use rustok_core::resilience::circuit_breaker::OpenTime;
 use rustok_core::resilience::{
     BreakerOutcome, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerError, with_timeout,
 };
@@ -14,6 +15,9 @@ use std::time::Duration;
 
 /// How long one load may take before it counts as a failure.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The breaker's name in logs and metrics.
+const NAME: &str = "tenant-directory";
 
 /// A loader behind a timeout and a circuit breaker.
 pub struct Guarded<L> {
@@ -51,18 +55,44 @@ fn outcome(error: &TenantError) -> BreakerOutcome {
 pub type TenantCacheV3 = TenantCache<Guarded<StoreLoader>>;
 
 impl TenantCacheV3 {
-    /// A cache over a store, with a breaker of its own: 5 failures in a row open it for 1 s.
+    /// A cache over a store, with the default settings.
     #[must_use]
     pub fn new(store: Store) -> Self {
+        Self::with_settings(store, TenantCacheSettings::default())
+    }
+
+    /// A cache over a store.
+    #[must_use]
+    pub fn with_settings(store: Store, settings: TenantCacheSettings) -> Self {
+        Self::over(Guarded::new(StoreLoader::new(store)), settings)
+    }
+
+    /// The breaker before the directory.
+    #[must_use]
+    pub fn breaker(&self) -> &CircuitBreaker {
+        &self.loader().breaker
+    }
+}
+
+impl<L> Guarded<L> {
+    /// A loader behind a breaker of its own: 5 failures in a row open it for 1 s, later for up to 4 s.
+    pub fn new(loader: L) -> Self {
         let config = CircuitBreakerConfig {
             failure_threshold: 5,
             success_threshold: 2,
             timeout: Duration::from_secs(1),
         };
-        let breaker = CircuitBreaker::new("tenant-directory", config);
-        Self::with_loader(Guarded {
-            loader: StoreLoader::new(store),
-            breaker,
-        })
+        let growing = CircuitBreaker::builder(NAME)
+            .config(config)
+            .open_time(OpenTime::Exponential {
+                initial: config.timeout,
+                factor: 2,
+                cap: Duration::from_secs(4),
+                jitter_percent: 20,
+            })
+            .build();
+        // These settings are valid; with others the open time would only not grow.
+        let breaker = growing.unwrap_or_else(|_| CircuitBreaker::new(NAME, config));
+        Self { loader, breaker }
     }
 }

@@ -34,7 +34,7 @@ impl Workers {
 /// Starts all workers; they stop when `stop` is cancelled.
 pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
     let mut workers = JoinSet::new();
-    workers.spawn(directory::watch(state.clone(), stop.clone()));
+    workers.spawn(directory::run(state.clone(), stop.clone()));
     let (expiring, delivering) = (state.clone(), state.clone());
     workers.spawn(rounds(
         "order expiry",

@@ -191,7 +191,7 @@ fn named(ctx: &rustok_app::PlatformCtx, id: Uuid) -> TenantIdentifier {
 
 /// The cache forgets what it knew before the answer goes out.
 fn changed(state: &AppState, status: StatusCode, tenant: &Tenant, location: Option<String>) -> Response {
-    state.tenants().invalidate_all();
+    state.tenants().invalidate_tenant(tenant.id);
     let stored = reply::stored(status, &TenantView::from(tenant), tenant.version, location);
     reply::send(Reply {
         stored,
