@@ -156,7 +156,8 @@ pub async fn add_host(
 ) -> Result<(), StoreError> {
     let directory = raise_version(tx).await?;
     insert_host(tx, id, host, now).await?;
-    let sql = "UPDATE tenants SET updated_at = $2, version = version + 1, directory_version = $3 WHERE id = $1";
+    let sql =
+        "UPDATE tenants SET updated_at = $2, version = version + 1, directory_version = $3 WHERE id = $1";
     tx.db.execute_one(TENANTS, sql, params![id, now, directory]).await
 }
 

@@ -162,7 +162,11 @@ impl<L: TenantLoader> TenantCache<L> {
         let stale_if_error = settings.stale_if_error;
         let known = Cache::builder()
             .name("known-tenants")
-            .max_capacity(if stale_if_error.is_zero() { 0 } else { FOUND_CAPACITY })
+            .max_capacity(if stale_if_error.is_zero() {
+                0
+            } else {
+                FOUND_CAPACITY
+            })
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(FOUND_TTL.saturating_add(stale_if_error).min(KNOWN_TTL_LIMIT))
             .build();
@@ -355,9 +359,7 @@ impl<L: TenantLoader> Inner<L> {
         let (Some(limit), Some(client)) = (&self.unknown_names, client) else {
             return Ok(());
         };
-        limit
-            .check(client)
-            .inspect_err(|_| count(&self.counters.refused))
+        limit.check(client).inspect_err(|_| count(&self.counters.refused))
     }
 
     /// The tenant, counted if it is stale.
@@ -368,11 +370,7 @@ impl<L: TenantLoader> Inner<L> {
         entry.tenant
     }
 
-    async fn load(
-        &self,
-        client: Option<IpAddr>,
-        identifier: &TenantIdentifier,
-    ) -> Result<Entry, LoadFailed> {
+    async fn load(&self, client: Option<IpAddr>, identifier: &TenantIdentifier) -> Result<Entry, LoadFailed> {
         // Whoever came between the end of an earlier load and this moment: its answer stands.
         if let Some(mark) = self.absent.get(identifier).await
             && self.invalidations.is_still_absent(mark)

@@ -49,7 +49,9 @@ async fn watch<L: TenantLoader>(
         match &seen.changed {
             Changed::Tenants(tenants) => tenants.iter().for_each(|&tenant| cache.invalidate_tenant(tenant)),
             Changed::Everything => {
-                tracing::info!("the tenant directory changed in more than can be named; the cache starts over");
+                tracing::info!(
+                    "the tenant directory changed in more than can be named; the cache starts over"
+                );
                 cache.invalidate_all();
             }
         }
@@ -238,11 +240,18 @@ mod tests {
                 world.tenant.lock().unwrap().status = TenantStatus::Suspended;
                 let suspended = Instant::now();
                 while status().await == TenantStatus::Active {
-                    assert!(suspended.elapsed() < Duration::from_secs(5), "{slow_ms} {poll_ms}");
+                    assert!(
+                        suspended.elapsed() < Duration::from_secs(5),
+                        "{slow_ms} {poll_ms}"
+                    );
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
                 for _ in 0..500 {
-                    assert_eq!(status().await, TenantStatus::Suspended, "once seen, it stays seen");
+                    assert_eq!(
+                        status().await,
+                        TenantStatus::Suspended,
+                        "once seen, it stays seen"
+                    );
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
                 stop.cancel();

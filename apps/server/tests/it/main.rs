@@ -13,7 +13,10 @@ mod demo;
 mod import;
 mod orders;
 mod platform;
+mod tenant_cache_flood;
+mod tenant_cache_outage;
 #[path = "../tenant_cache_v2_test.rs"]
 mod tenant_cache_v2_test;
 mod tenant_door;
+mod tenant_directory;
 mod workers;

@@ -189,7 +189,10 @@ mod tests {
         let cases: [Case<'_>; 6] = [
             (&|| all.name(&host), [false, false, true, true]),
             (&|| all.name(&slug), [true, true, false, false]),
-            (&|| all.name(&names.known_id(tenant(1))), [false, false, true, true]),
+            (
+                &|| all.name(&names.known_id(tenant(1))),
+                [false, false, true, true],
+            ),
             (&|| all.tenant(tenant(1)), [false, false, false, false]),
             (&|| all.doubt(), [false, true, false, true]),
             (&|| all.everything(), [false, false, false, false]),

@@ -42,7 +42,10 @@ impl UnknownNames {
 
     /// Refuses a client that has asked for too many names that nobody has.
     pub(super) fn check(&self, client: IpAddr) -> Result<(), TenantError> {
-        let limit = self.now().saturating_add(micros(SAVED)).saturating_sub(self.cost_us);
+        let limit = self
+            .now()
+            .saturating_add(micros(SAVED))
+            .saturating_sub(self.cost_us);
         let over = |slot: &AtomicU64| slot.load(Ordering::Relaxed).saturating_sub(limit);
         match self.slots_of(client).map(over).min() {
             None | Some(0) => Ok(()),
