@@ -58,3 +58,7 @@ impl StoreLoader {
         Self { store }
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/TENANT_CACHE_V2_MIGRATION.md")]
+mod migration_guide {}

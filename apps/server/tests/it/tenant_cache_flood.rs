@@ -44,6 +44,7 @@ fn alone(test: &str) -> bool {
         output.status.success() && told.contains("1 passed"),
         "{told}{why}"
     );
+    eprint!("{why}");
     false
 }
 
@@ -102,10 +103,10 @@ async fn flood(database: TestDatabase) {
                 }
             });
         }
+        dearest = dearest.max(hits(&cache, &shop).await);
         while let Some(asked) = asking.join_next().await {
             asked.unwrap();
         }
-        dearest = dearest.max(hits(&cache, &shop).await);
     }
     let (metrics, grown) = (cache.metrics(), resident_kb().saturating_sub(resident));
     eprintln!("hits {quiet} ns, then {dearest} ns; memory + {grown} kB; {metrics:?}");
