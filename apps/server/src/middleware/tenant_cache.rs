@@ -193,16 +193,17 @@ impl<L: TenantLoader> TenantCache<L> {
         self.look_up(None, identifier).await
     }
 
-    /// As [`Self::get_or_fetch`] for a request of `client`, which may ask for so many names that no tenant has.
+    /// As [`Self::get_or_fetch`] for a request of `client`, which may ask for so many names that no tenant has. An
+    /// address that stands for many clients, such as a proxy's, is none.
     ///
     /// # Errors
     /// As [`Self::get_or_fetch`], and [`TenantError::TooManyUnknown`] for a name that is not in the cache.
     pub async fn get_or_fetch_for(
         &self,
-        client: IpAddr,
+        client: impl Into<Option<IpAddr>>,
         identifier: &TenantIdentifier,
     ) -> Result<Arc<Tenant>, TenantError> {
-        self.look_up(Some(client), identifier).await
+        self.look_up(client.into(), identifier).await
     }
 
     /// A hit allocates nothing and reads no clock of ours; everything else is in a box of its own.
