@@ -2,6 +2,7 @@
 //!
 //! It must never look anything up for a request that names its tenant wrongly: rubbish costs no query.
 
+mod client;
 mod named;
 mod proxies;
 
@@ -34,12 +35,13 @@ async fn resolve(state: &AppState, parts: &Parts) -> Result<Arc<Tenant>, RichErr
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let trusted = peer.is_some_and(|peer| proxies::contain(&state.config().trusted_proxies, peer.0.ip()));
     let named = Named::read(&state.services().validator, parts, trusted)?;
+    let client = client::address(&state.config().trusted_proxies, &parts.extensions, &parts.headers);
     let by_host = match &named.by_host {
-        Some(host) => state.tenants().get_or_fetch(host).await,
+        Some(host) => state.tenants().get_or_fetch_for(client, host).await,
         None => Err(TenantError::NotFound),
     };
     let by_header = match &named.by_header {
-        Some(header) => Some(state.tenants().get_or_fetch(header).await),
+        Some(header) => Some(state.tenants().get_or_fetch_for(client, header).await),
         None => None,
     };
     Ok(agreed(by_host, by_header)?)

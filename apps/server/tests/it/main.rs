@@ -17,6 +17,6 @@ mod tenant_cache_flood;
 mod tenant_cache_outage;
 #[path = "../tenant_cache_v2_test.rs"]
 mod tenant_cache_v2_test;
-mod tenant_door;
 mod tenant_directory;
+mod tenant_door;
 mod workers;
