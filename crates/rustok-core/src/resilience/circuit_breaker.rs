@@ -42,7 +42,7 @@ use std::sync::Arc;
 pub use builder::{CircuitBreakerBuilder, CircuitBreakerConfig, CircuitBreakerConfigError, OpenTime};
 pub use error::{CircuitBreakerError, Rejection};
 pub use metrics::{CircuitBreakerMetrics, CircuitMode, CircuitState, Transition, TransitionReason};
-pub use permit::Permit;
+pub use permit::{OwnedPermit, Permit};
 
 /// A circuit breaker. Clones share one state; a clone costs one atomic addition.
 ///
@@ -123,6 +123,15 @@ impl CircuitBreaker {
     /// [`Rejection`] when the breaker does not let it through.
     pub fn acquire(&self) -> Result<Permit<'_>, Rejection> {
         Permit::acquire_watching(&self.0)
+    }
+
+    /// As [`CircuitBreaker::acquire`], for a permit that is kept longer than a borrow lasts. It costs one more atomic
+    /// addition, on the count of the breaker's owners.
+    ///
+    /// # Errors
+    /// As [`CircuitBreaker::acquire`].
+    pub fn acquire_owned(&self) -> Result<OwnedPermit, Rejection> {
+        OwnedPermit::acquire(&self.0)
     }
 
     /// The name.

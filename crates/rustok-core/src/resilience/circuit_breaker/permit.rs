@@ -6,6 +6,8 @@ use super::machine::Ticket;
 use crate::deadline::Deadline;
 use crate::error::BreakerOutcome;
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// The right to make one call. Say how it ended with [`Permit::finish`].
 ///
@@ -21,61 +23,86 @@ use std::fmt;
 /// assert_eq!(breaker.metrics().successes, 1);
 /// ```
 #[must_use = "dropping it at once counts as a cancelled call"]
-pub struct Permit<'a> {
-    gate: &'a Gate,
+pub struct Permit<'a>(Place<&'a Gate>);
+
+/// A [`Permit`] that owns its breaker, for work that is kept somewhere: a transaction, a stream. Made by
+/// [`super::CircuitBreaker::acquire_owned`]; dropped unfinished it does the same.
+#[must_use = "dropping it at once counts as a cancelled call"]
+pub struct OwnedPermit(Place<Arc<Gate>>);
+
+impl<'a> Permit<'a> {
+    /// For `run`, which knows by itself whether the call is being polled.
+    pub(super) fn acquire(gate: &'a Gate) -> Result<Self, Rejection> {
+        Ok(Self(Place::new(gate.admit()?, gate, false)))
+    }
+
+    /// For callers that hold the permit themselves.
+    pub(super) fn acquire_watching(gate: &'a Gate) -> Result<Self, Rejection> {
+        Ok(Self(Place::new(gate.admit()?, gate, true)))
+    }
+
+    pub(super) const fn set_deadline(&mut self, deadline: Deadline) {
+        self.0.deadline = deadline;
+    }
+
+    pub(super) const fn set_running(&mut self, running: bool) {
+        self.0.running = running;
+    }
+
+    /// The call ended, with this.
+    pub fn finish(mut self, outcome: BreakerOutcome) {
+        self.0.report(Ending::Returned(outcome));
+    }
+}
+
+impl OwnedPermit {
+    pub(super) fn acquire(gate: &Arc<Gate>) -> Result<Self, Rejection> {
+        Ok(Self(Place::new(gate.admit()?, Arc::clone(gate), true)))
+    }
+
+    /// The call ended, with this.
+    pub fn finish(mut self, outcome: BreakerOutcome) {
+        self.0.report(Ending::Returned(outcome));
+    }
+}
+
+/// What both permits are.
+struct Place<G: Deref<Target = Gate>> {
+    gate: G,
     ticket: Ticket,
     /// When it began, if a rule wants to know; nanoseconds on the gate's clock.
     started: u64,
     deadline: Deadline,
     /// Foreign code is running under this permit right now.
     running: bool,
-    /// A panic of the thread that drops it is a panic of the call.
+    /// A panic of the thread that drops it is a panic of the call. A thread that was panicking already says nothing
+    /// about the call.
     watches_thread: bool,
     reported: bool,
 }
 
-impl<'a> Permit<'a> {
-    /// For `run`, which knows by itself whether the call is being polled.
-    pub(super) fn acquire(gate: &'a Gate) -> Result<Self, Rejection> {
-        let ticket = gate.admit()?;
-        Ok(Self {
+impl<G: Deref<Target = Gate>> Place<G> {
+    #[inline]
+    fn new(ticket: Ticket, gate: G, watches_thread: bool) -> Self {
+        Self {
+            started: gate.start(),
             gate,
             ticket,
-            started: gate.start(),
             deadline: Deadline::never(),
             running: false,
-            watches_thread: false,
+            watches_thread: watches_thread && !std::thread::panicking(),
             reported: false,
-        })
+        }
     }
 
-    /// For callers that hold the permit themselves. A thread that is panicking already says nothing about the call.
-    pub(super) fn acquire_watching(gate: &'a Gate) -> Result<Self, Rejection> {
-        let mut permit = Self::acquire(gate)?;
-        permit.watches_thread = !std::thread::panicking();
-        Ok(permit)
-    }
-
-    pub(super) const fn set_deadline(&mut self, deadline: Deadline) {
-        self.deadline = deadline;
-    }
-
-    pub(super) const fn set_running(&mut self, running: bool) {
-        self.running = running;
-    }
-
-    /// The call ended, with this.
-    pub fn finish(mut self, outcome: BreakerOutcome) {
-        self.report(Ending::Returned(outcome));
-    }
-
+    #[inline]
     fn report(&mut self, ending: Ending) {
         self.reported = true;
         self.gate.settle(self.ticket, ending, self.started);
     }
 }
 
-impl Drop for Permit<'_> {
+impl<G: Deref<Target = Gate>> Drop for Place<G> {
     fn drop(&mut self) {
         if self.reported {
             return;
@@ -91,11 +118,23 @@ impl Drop for Permit<'_> {
     }
 }
 
-impl fmt::Debug for Permit<'_> {
+impl<G: Deref<Target = Gate>> fmt::Debug for Place<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
             .field("breaker", &self.gate.name)
             .field("ticket", &self.ticket)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Permit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for OwnedPermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }

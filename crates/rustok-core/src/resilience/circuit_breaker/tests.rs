@@ -222,6 +222,20 @@ async fn a_panic_is_a_failure_whether_the_closure_or_its_future_panics() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_permit_that_is_kept_reports_once_even_after_its_breaker_is_gone() {
+    let breaker = breaker();
+    let kept = breaker.acquire_owned().unwrap();
+    let given = tokio::spawn(async move { kept.finish(BreakerOutcome::Failure) });
+    given.await.unwrap();
+    drop(breaker.acquire_owned().unwrap());
+    let metrics = breaker.metrics();
+    assert_eq!((metrics.failures, metrics.cancelled), (1, 1));
+    let kept = breaker.acquire_owned().unwrap();
+    drop(breaker);
+    kept.finish(BreakerOutcome::Success);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_future_dropped_while_something_else_panics_is_only_cancelled() {
     let breaker = breaker();
     let mut call = Box::pin(breaker.call(pending::<Result<(), ()>>));
