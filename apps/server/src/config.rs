@@ -54,6 +54,10 @@ pub struct Config {
     pub tenant_concurrent_loads: usize,
     /// PostgreSQL connections at most.
     pub postgres_connections: usize,
+    /// Transactions that may wait for a PostgreSQL connection; one more is refused at once.
+    pub postgres_waiting: usize,
+    /// How long PostgreSQL may take for one answer, however long its caller would wait, in milliseconds.
+    pub postgres_answer_timeout_ms: u64,
     /// SQLite readers at most.
     pub sqlite_readers: usize,
     /// How much of a SQLite file each reader maps into memory, in bytes.
@@ -80,6 +84,8 @@ impl Default for Config {
             tenant_unknown_per_second: 10,
             tenant_concurrent_loads: 32,
             postgres_connections: 16,
+            postgres_waiting: 256,
+            postgres_answer_timeout_ms: 10_000,
             sqlite_readers: 8,
             sqlite_mmap_bytes: 256 << 20,
         }
@@ -134,6 +140,8 @@ impl Config {
         Ok(StoreConfig {
             url,
             postgres_connections: self.postgres_connections.max(1),
+            postgres_waiting: self.postgres_waiting.max(1),
+            postgres_answer_timeout: Duration::from_millis(self.postgres_answer_timeout_ms.max(1)),
             sqlite_readers: self.sqlite_readers.max(1),
             sqlite_mmap_bytes: self.sqlite_mmap_bytes.max(0),
         })

@@ -80,10 +80,11 @@ pub enum StoreProblems {
     /// `internal`.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(#[to_schema] Problem),
-    /// `unavailable`, `tenant_unavailable`; `Retry-After` tells when to come back.
+    /// `database_unavailable`, `circuit_open`, `overloaded`, `tenant_unavailable`, `unavailable`; nothing was changed, and
+    /// `Retry-After` tells when to come back.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),
-    /// `timeout`, `request_timeout`.
+    /// `request_timeout`, `outcome_unknown`, `timeout`.
     #[response(status = 504, content_type = "application/problem+json")]
     Timeout(#[to_schema] Problem),
 }
@@ -110,10 +111,11 @@ pub enum AdminProblems {
     /// `internal`.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(#[to_schema] Problem),
-    /// `unavailable`, `tenant_unavailable`; `Retry-After` tells when to come back.
+    /// `database_unavailable`, `circuit_open`, `overloaded`, `tenant_unavailable`, `unavailable`; nothing was changed, and
+    /// `Retry-After` tells when to come back.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),
-    /// `timeout`, `request_timeout`.
+    /// `request_timeout`, `outcome_unknown`, `timeout`.
     #[response(status = 504, content_type = "application/problem+json")]
     Timeout(#[to_schema] Problem),
 }
@@ -279,6 +281,20 @@ const CODES: &[(&str, &str)] = &[
     (
         "unavailable",
         "The server cannot answer right now. `Retry-After` tells when to come back.",
+    ),
+    (
+        "database_unavailable",
+        "The database did not answer in time or cannot be reached; nothing was changed. `Retry-After` tells when to come \
+         back.",
+    ),
+    (
+        "overloaded",
+        "Too many requests wait already; nothing was changed. `Retry-After` tells when to come back.",
+    ),
+    (
+        "outcome_unknown",
+        "The database did not tell whether the change was made. Read before you repeat the request, or repeat it with the \
+         same Idempotency-Key.",
     ),
     (
         "circuit_open",

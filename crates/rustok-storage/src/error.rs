@@ -2,19 +2,35 @@
 //!
 //! No text of a driver, no SQL and no connection string may reach a public message from here.
 
-use rustok_core::error::{ErrorContext, ErrorKind, RichError};
+use rustok_core::error::{BreakerOutcome, ErrorContext, ErrorKind, Origin, RichError};
+use rustok_core::resilience::circuit_breaker::Rejection;
 use std::time::Duration;
 use thiserror::Error;
 
 /// An error of the storage room.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The database cannot be reached, refuses, is full or shuts down; a later try may work.
+    /// The database cannot be reached, does not let us in or shuts down; a later try may work. Nothing was committed.
     #[error("database unavailable: {0}")]
     Unavailable(String),
-    /// The deadline passed before the database answered. A commit that was under way may have happened.
+    /// The database answers, but cannot do this: its disk is full, its memory is short, it has a fault inside.
+    #[error("database is in trouble: {0}")]
+    Trouble(String),
+    /// The deadline passed before the database answered. Nothing was committed.
     #[error("database deadline passed while {0}")]
     Timeout(&'static str),
+    /// A commit was under way and no answer came: whether it happened is not known.
+    #[error("whether it was committed is not known: {0}")]
+    InDoubt(String),
+    /// The database did not answer others before: it was not asked.
+    #[error("database circuit breaker is open, retry after {retry_after:?}")]
+    Rejected {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// Too many wait for a connection already: the database was not asked.
+    #[error("too many wait for a database connection")]
+    Overloaded,
     /// A unique key is taken; `key` is `table(column,...)` without the tenant.
     #[error("unique key {key} is taken")]
     Taken {
@@ -75,11 +91,44 @@ impl StoreError {
         matches!(self, Self::Taken { key } if key == wanted)
     }
 
-    /// Whether this tells that the database itself is sick: connection, pool and time-out failures count for a
-    /// breaker, rows that do not decode do not.
+    /// Whether the database gave no answer that is worth anything, whoever is to blame; a later try may work.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Timeout(_))
+        matches!(
+            self,
+            Self::Unavailable(_)
+                | Self::Trouble(_)
+                | Self::Timeout(_)
+                | Self::InDoubt(_)
+                | Self::Rejected { .. }
+                | Self::Overloaded
+        )
+    }
+
+    /// What a breaker before the database makes of it: only connections that fail and answers that do not come are
+    /// failures. Whatever the database answers shows that it is there, and what we refuse ourselves shows nothing.
+    #[must_use]
+    pub fn breaker_outcome(&self) -> BreakerOutcome {
+        match self {
+            Self::Unavailable(_) | Self::Timeout(_) | Self::InDoubt(_) => BreakerOutcome::Failure,
+            Self::Rejected { .. } | Self::Overloaded => BreakerOutcome::Ignored,
+            Self::Trouble(_)
+            | Self::Taken { .. }
+            | Self::Stale { .. }
+            | Self::Serialization(_)
+            | Self::InconsistentRow { .. }
+            | Self::Refused { .. }
+            | Self::Setup(_) => BreakerOutcome::Success,
+        }
+    }
+
+    /// What a failed COMMIT says: without a word of the database itself it may have happened all the same.
+    pub(crate) fn of_commit(self) -> Self {
+        match self {
+            Self::Unavailable(reason) => Self::InDoubt(reason),
+            Self::Timeout(doing) => Self::InDoubt(format!("deadline passed while {doing}")),
+            other => other,
+        }
     }
 
     pub(crate) fn from_sqlite(table: &'static str, error: &rusqlite::Error) -> Self {
@@ -97,22 +146,27 @@ impl StoreError {
             },
             Code::DatabaseBusy
             | Code::DatabaseLocked
-            | Code::DiskFull
-            | Code::SystemIoFailure
             | Code::CannotOpen
+            | Code::FileLockingProtocolFailed => Self::Unavailable(text),
+            Code::DiskFull
+            | Code::SystemIoFailure
             | Code::OutOfMemory
-            | Code::FileLockingProtocolFailed
             | Code::ReadOnly
-            | Code::DatabaseCorrupt => Self::Unavailable(text),
+            | Code::DatabaseCorrupt => Self::Trouble(text),
             Code::OperationInterrupted => Self::Timeout("a statement ran"),
             _ => Self::Refused { table, reason: text },
         }
     }
 
+    /// The driver's words and those of what lies below.
+    pub(crate) fn driver_text(error: &tokio_postgres::Error) -> String {
+        std::error::Error::source(error)
+            .map_or_else(|| error.to_string(), |below| format!("{error}: {below}"))
+    }
+
     pub(crate) fn from_postgres(table: &'static str, error: &tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else {
-            let text = std::error::Error::source(error)
-                .map_or_else(|| error.to_string(), |s| format!("{error}: {s}"));
+            let text = Self::driver_text(error);
             let encoding = text.starts_with("error serializing") || text.starts_with("error deserializing");
             return if encoding {
                 Self::Refused { table, reason: text }
@@ -128,9 +182,9 @@ impl StoreError {
             },
             "40001" | "40P01" => Self::Serialization(text),
             "57014" => Self::Timeout("a statement ran"),
-            code if matches!(code.get(..2), Some("08" | "53" | "57" | "58" | "XX")) => {
-                Self::Unavailable(text)
-            }
+            // 53300: no connection is left.
+            code if matches!(code.get(..2), Some("08" | "57")) || code == "53300" => Self::Unavailable(text),
+            code if matches!(code.get(..2), Some("53" | "58" | "XX")) => Self::Trouble(text),
             _ => Self::Refused {
                 table,
                 reason: format!("{} ({})", text, db.code().code()),
@@ -153,14 +207,39 @@ fn sqlite_key(columns: &str) -> String {
     format!("{table}({})", columns.join(","))
 }
 
+impl From<Rejection> for StoreError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected {
+            retry_after: rejection.retry_after,
+        }
+    }
+}
+
 impl From<StoreError> for RichError {
     #[track_caller]
     fn from(error: StoreError) -> Self {
+        let away = |message: &'static str, code: &'static str| {
+            Self::new(ErrorKind::Unavailable, message)
+                .with_code(code)
+                .with_retry_after(RETRY_AFTER)
+        };
         match error {
-            StoreError::Unavailable(_) | StoreError::Serialization(_) => {
-                Self::new(ErrorKind::Unavailable, "database unavailable").with_retry_after(RETRY_AFTER)
+            StoreError::Unavailable(_) | StoreError::Trouble(_) | StoreError::Timeout(_) => {
+                away("database unavailable", "database_unavailable")
             }
-            StoreError::Timeout(_) => Self::new(ErrorKind::Timeout, "database timeout"),
+            StoreError::Serialization(_) => {
+                Self::new(ErrorKind::Unavailable, "transaction conflict").with_retry_after(RETRY_AFTER)
+            }
+            StoreError::Rejected { retry_after } => away("database unavailable", "circuit_open")
+                .with_origin(Origin::Local)
+                .with_retry_after(retry_after),
+            StoreError::Overloaded => away("too many wait for the database", "overloaded").with_origin(Origin::Local),
+            StoreError::InDoubt(_) => Self::new(ErrorKind::Timeout, "commit in doubt")
+                .with_code("outcome_unknown")
+                .with_public(
+                    "The database did not tell whether the change was made. Read before you repeat the request, or \
+                     repeat it with the same Idempotency-Key.",
+                ),
             StoreError::Taken { .. } => Self::new(ErrorKind::Conflict, "unique key taken"),
             StoreError::Stale { .. } => Self::new(ErrorKind::Conflict, "stale write")
                 .with_code("version_conflict")

@@ -7,6 +7,7 @@ pub mod authors;
 mod backup;
 pub mod customers;
 mod error;
+mod guard;
 pub mod idempotency;
 pub mod import_references;
 pub mod inspect;

@@ -6,6 +6,7 @@ use crate::sqlite::open_writer;
 use crate::store::Opener;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// One step of the schema, in both dialects.
@@ -120,8 +121,7 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
     lock.lock()
         .map_err(|error| StoreError::Setup(format!("cannot lock {}: {error}", path.display())))?;
     let conn = open_writer(path)?;
-    conn.busy_timeout(std::time::Duration::from_secs(30))
-        .map_err(setup)?;
+    conn.busy_timeout(Duration::from_secs(30)).map_err(setup)?;
     // A table rebuild with foreign keys on would delete child rows; they are checked before the commit instead.
     conn.pragma_update(None, "foreign_keys", false).map_err(setup)?;
     conn.execute_batch(HISTORY).map_err(setup)?;
@@ -237,10 +237,13 @@ async fn create_roles(config: &Config, own: &Client) -> Result<(), StoreError> {
 }
 
 async fn connect(config: &Config) -> Result<Client, StoreError> {
-    let (client, connection) = config
-        .connect(NoTls)
+    let failed = |why: String| StoreError::Unavailable(format!("cannot connect to PostgreSQL: {why}"));
+    // The driver bounds only how long TCP may take, not a server that accepts and says nothing.
+    let limit = config.get_connect_timeout().copied().unwrap_or(Duration::MAX);
+    let (client, connection) = tokio::time::timeout(limit, config.connect(NoTls))
         .await
-        .map_err(|error| StoreError::Unavailable(format!("cannot connect to PostgreSQL: {error}")))?;
+        .map_err(|_| failed(format!("no answer within {limit:?}")))?
+        .map_err(|error| failed(StoreError::driver_text(&error)))?;
     // It ends by itself when the client is dropped.
     drop(tokio::spawn(connection));
     Ok(client)

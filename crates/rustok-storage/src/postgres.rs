@@ -4,12 +4,14 @@
 //! gives its connection to the next user with a transaction open or a tenant set.
 
 use crate::error::StoreError;
+use crate::guard::{Guard, Watch};
 use crate::tx::Statement;
 use crate::value::Value;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use futures_util::future::{join, join_all};
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::TenantId;
+use rustok_core::resilience::CircuitBreaker;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::pin;
@@ -23,8 +25,46 @@ const DRAIN_LIMIT: Duration = Duration::from_millis(250);
 /// Statements sent in one flight; `join_all` keeps their order up to this many.
 const FLIGHT: usize = 30;
 
+/// What a URL says nothing about: after how long a connection is given up that cannot be made, whose other end does
+/// not acknowledge what was sent, or that is idle and dead.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+
+/// Sets what `url` leaves open, so that no connection waits for ever for a peer that is gone.
+pub(crate) fn with_limits(mut url: Config) -> Config {
+    let untouched = Config::new().get_keepalives_idle();
+    if url.get_connect_timeout().is_none() {
+        url.connect_timeout(CONNECT_TIMEOUT);
+    }
+    if url.get_tcp_user_timeout().is_none() {
+        url.tcp_user_timeout(UNACKNOWLEDGED);
+    }
+    if url.get_keepalives_idle() == untouched {
+        url.keepalives_idle(KEEPALIVE_IDLE);
+    }
+    if url.get_keepalives_interval().is_none() {
+        url.keepalives_interval(KEEPALIVE_INTERVAL);
+    }
+    if url.get_keepalives_retries().is_none() {
+        url.keepalives_retries(KEEPALIVE_RETRIES);
+    }
+    url
+}
+
+/// How many connections there are, how many may wait for one, and how long one answer may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) connections: usize,
+    pub(crate) waiting: usize,
+    pub(crate) answer_timeout: Duration,
+}
+
 pub(crate) struct Postgres {
     pool: Pool,
+    guard: Guard,
 }
 
 /// Under whose rights a transaction runs.
@@ -44,37 +84,50 @@ pub(crate) enum Mode {
 }
 
 impl Postgres {
-    pub(crate) fn open(config: Config, connections: usize) -> Result<Self, StoreError> {
+    pub(crate) fn open(config: Config, limits: Limits) -> Result<Self, StoreError> {
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
+        // The driver bounds only how long TCP may take: a server that accepts and says nothing is out of its sight.
+        let connect_timeout = config.get_connect_timeout().copied();
         let pool = Pool::builder(Manager::from_config(config, NoTls, recycling))
-            .max_size(connections)
+            .max_size(limits.connections)
+            .runtime(Runtime::Tokio1)
+            .create_timeout(connect_timeout)
             .build()
             .map_err(|error| StoreError::Setup(format!("no connection pool: {error}")))?;
-        Ok(Self { pool })
+        // When the database is sick, so are the connections that lie in the pool. Else each of them would cost
+        // somebody a whole deadline once it is well again.
+        let idle = pool.clone();
+        let discard = move || drop(idle.retain(|_, _| false));
+        let guard = Guard::new(limits.answer_timeout, limits.waiting, discard)
+            .map_err(|error| StoreError::Setup(format!("no circuit breaker: {error}")))?;
+        Ok(Self { pool, guard })
     }
 
-    pub(crate) async fn begin(&self, role: Role, mode: Mode, deadline: Deadline) -> Result<PgTx, StoreError> {
-        let get = async {
-            self.pool
-                .get()
-                .await
-                .map_err(|error| StoreError::Unavailable(error.to_string()))
-        };
-        let client = match deadline.instant() {
-            Some(at) => tokio::time::timeout_at(at, get)
-                .await
-                .map_err(|_| StoreError::Timeout("waiting for a connection"))??,
-            None => get.await?,
-        };
-        let begin = begin_text(role, mode, deadline);
-        Ok(PgTx {
+    pub(crate) const fn breaker(&self) -> &CircuitBreaker {
+        self.guard.breaker()
+    }
+
+    pub(crate) async fn begin(
+        &self,
+        role: Role,
+        mode: Mode,
+        deadline: Deadline,
+        guarded: bool,
+    ) -> Result<PgTx, StoreError> {
+        let (watch, client) = self
+            .guard
+            .begin(deadline, guarded, connection(&self.pool))
+            .await?;
+        let begin = begin_text(role, mode, watch.statement_limit());
+        let line = Line {
             client: Some(client),
             begin: Some(begin),
+            open: false,
             in_flight: false,
-            deadline,
-        })
+        };
+        Ok(PgTx { line, watch })
     }
 
     #[cfg(test)]
@@ -89,7 +142,15 @@ impl Postgres {
     }
 }
 
-fn begin_text(role: Role, mode: Mode, deadline: Deadline) -> String {
+async fn connection(pool: &Pool) -> Result<Object, StoreError> {
+    pool.get().await.map_err(|error| match error {
+        // Whatever the server says to somebody who knocks: he is not let in.
+        PoolError::Backend(error) => StoreError::Unavailable(StoreError::driver_text(&error)),
+        other => StoreError::Unavailable(other.to_string()),
+    })
+}
+
+fn begin_text(role: Role, mode: Mode, statement_limit: Option<Duration>) -> String {
     let mut begin = String::with_capacity(224);
     begin.push_str(match mode {
         Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;",
@@ -106,7 +167,7 @@ fn begin_text(role: Role, mode: Mode, deadline: Deadline) -> String {
         }
         Role::Platform => begin.push_str("SET LOCAL ROLE rustok_platform"),
     }
-    if let Some(left) = deadline.remaining() {
+    if let Some(left) = statement_limit {
         let _ = write!(
             begin,
             ";SET LOCAL statement_timeout = {}",
@@ -116,14 +177,21 @@ fn begin_text(role: Role, mode: Mode, deadline: Deadline) -> String {
     begin
 }
 
-/// A transaction on one pooled connection.
+/// A transaction on one pooled connection, under the guard.
 pub(crate) struct PgTx {
+    line: Line,
+    watch: Watch,
+}
+
+/// The connection and what is to be cleaned up on it.
+struct Line {
     client: Option<Object>,
-    /// What opens the transaction, until it is sent with the first statement.
+    /// What opens the transaction, sent with the first statement; kept until that was answered.
     begin: Option<String>,
+    /// Something was sent that the next user must not find.
+    open: bool,
     /// A statement was sent and its answer not yet read.
     in_flight: bool,
-    deadline: Deadline,
 }
 
 impl PgTx {
@@ -134,11 +202,20 @@ impl PgTx {
         params: &[Value<'_>],
     ) -> Result<Vec<Row>, StoreError> {
         let params = references(params);
-        self.run(table, async |client, begin| {
-            let statement = client.prepare_cached(sql).await?;
-            opened(client, begin, client.query(&statement, &params)).await
-        })
-        .await
+        let Self { line, watch } = self;
+        let exchange = async {
+            loop {
+                let rows = line.run(table, async |client, begin| {
+                    let statement = client.prepare_cached(sql).await?;
+                    opened(client, begin, client.query(&statement, &params)).await
+                });
+                let rows = rows.await;
+                if !line.is_renewed_after(&rows).await? {
+                    return rows;
+                }
+            }
+        };
+        watch.answer(exchange).await
     }
 
     pub(crate) async fn execute(
@@ -148,80 +225,125 @@ impl PgTx {
         params: &[Value<'_>],
     ) -> Result<u64, StoreError> {
         let params = references(params);
-        self.run(table, async |client, begin| {
-            let statement = client.prepare_cached(sql).await?;
-            opened(client, begin, client.execute(&statement, &params)).await
-        })
-        .await
+        let Self { line, watch } = self;
+        let exchange = async {
+            loop {
+                let changed = line.run(table, async |client, begin| {
+                    let statement = client.prepare_cached(sql).await?;
+                    opened(client, begin, client.execute(&statement, &params)).await
+                });
+                let changed = changed.await;
+                if !line.is_renewed_after(&changed).await? {
+                    return changed;
+                }
+            }
+        };
+        watch.answer(exchange).await
     }
 
     /// Sends all statements without waiting in between, then checks every answer.
     pub(crate) async fn execute_all(&mut self, statements: &[Statement<'_>]) -> Result<(), StoreError> {
+        let Self { line, watch } = self;
         for flight in statements.chunks(FLIGHT) {
-            let table = flight.first().map_or("", |statement| statement.table);
-            let changed = self
-                .run(table, async |client, begin| {
-                    let mut prepared = Vec::with_capacity(flight.len());
-                    for statement in flight {
-                        let params = references(&statement.params);
-                        prepared.push((client.prepare_cached(statement.sql).await?, params));
+            let exchange = async {
+                loop {
+                    let changed = line.fly(flight).await;
+                    if !line.is_renewed_after(&changed).await? {
+                        return changed;
                     }
-                    let all = join_all(prepared.iter().map(|(sql, params)| client.execute(sql, params)));
-                    opened(client, begin, async { Ok::<_, tokio_postgres::Error>(all.await) }).await
-                })
-                .await?;
-            for (statement, changed) in flight.iter().zip(changed) {
-                let changed = changed.map_err(|error| StoreError::from_postgres(statement.table, &error))?;
-                statement.expect.check(statement.table, changed)?;
-            }
+                }
+            };
+            watch.answer(exchange).await?;
         }
         Ok(())
     }
 
     /// COMMIT answers Ok for a failed transaction too: whoever calls this knows that every statement succeeded.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        if self.begin.is_none() {
-            self.run("", async |client, _| client.batch_execute("COMMIT").await)
-                .await?;
+        if self.line.open {
+            let line = &mut self.line;
+            let exchange = line.run("", async |client, _| client.batch_execute("COMMIT").await);
+            self.watch.answer(exchange).await.map_err(StoreError::of_commit)?;
+            self.line.open = false;
         }
-        self.begin = Some(String::new());
         Ok(())
     }
+}
 
-    /// One exchange with the server, up to the deadline.
+impl Line {
+    /// One exchange with the server.
     async fn run<T>(
         &mut self,
         table: &'static str,
-        work: impl AsyncFnOnce(&Object, Option<String>) -> Result<T, tokio_postgres::Error>,
+        work: impl AsyncFnOnce(&Object, Option<&str>) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, StoreError> {
-        let client = self
-            .client
-            .as_ref()
-            .ok_or_else(|| StoreError::Unavailable("the transaction is over".to_owned()))?;
-        // Marked open and in flight before anything is sent: a drop from here on knows what to clean up.
-        let begin = self.begin.take();
-        self.in_flight = true;
-        let work = work(client, begin);
-        let result = match self.deadline.instant() {
-            Some(at) => tokio::time::timeout_at(at, work)
-                .await
-                .map_err(|_| StoreError::Timeout("waiting for PostgreSQL"))?,
-            None => work.await,
+        let Some(client) = &self.client else {
+            return Err(StoreError::Unavailable("the transaction is over".to_owned()));
         };
+        // Marked before anything is sent: a drop from here on knows what to clean up.
+        self.open = true;
+        self.in_flight = true;
+        let result = work(client, self.begin.as_deref()).await;
         self.in_flight = false;
         result.map_err(|error| StoreError::from_postgres(table, &error))
+    }
+
+    async fn fly(&mut self, flight: &[Statement<'_>]) -> Result<(), StoreError> {
+        let table = flight.first().map_or("", |statement| statement.table);
+        let changed = self.run(table, async |client, begin| {
+            let mut prepared = Vec::with_capacity(flight.len());
+            for statement in flight {
+                let params = references(&statement.params);
+                prepared.push((client.prepare_cached(statement.sql).await?, params));
+            }
+            let all = join_all(prepared.iter().map(|(sql, params)| client.execute(sql, params)));
+            opened(client, begin, async { Ok::<_, tokio_postgres::Error>(all.await) }).await
+        });
+        let changed = changed.await?;
+        for (statement, changed) in flight.iter().zip(changed) {
+            let changed = changed.map_err(|error| StoreError::from_postgres(statement.table, &error))?;
+            statement.expect.check(statement.table, changed)?;
+        }
+        Ok(())
+    }
+
+    /// After an exchange: a connection that died while it lay in the pool is nobody's failure. If that is what the
+    /// transaction's first exchange met, the line has a new connection and the exchange may be made again: what died
+    /// with the old one had no effect. The others that lay there go too.
+    async fn is_renewed_after<T>(&mut self, result: &Result<T, StoreError>) -> Result<bool, StoreError> {
+        if !matches!(result, Err(StoreError::Unavailable(_))) {
+            self.begin = None;
+            return Ok(false);
+        }
+        if self.begin.is_none() {
+            return Ok(false);
+        }
+        let Some(old) = self
+            .client
+            .take_if(|client| Object::metrics(client).recycle_count > 0)
+        else {
+            return Ok(false);
+        };
+        let Some(pool) = Object::pool(&old) else {
+            return Ok(false);
+        };
+        drop(Object::take(old));
+        drop(pool.retain(|_, _| false));
+        self.open = false;
+        self.client = Some(connection(&pool).await?);
+        Ok(true)
     }
 }
 
 /// Sends what opens the transaction in the same flight as `work`; its failure comes first.
 async fn opened<T>(
     client: &Object,
-    begin: Option<String>,
+    begin: Option<&str>,
     work: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, tokio_postgres::Error> {
     match begin {
         Some(begin) => {
-            let (begun, result) = join(client.batch_execute(&begin), work).await;
+            let (begun, result) = join(client.batch_execute(begin), work).await;
             begun?;
             result
         }
@@ -235,18 +357,22 @@ fn references<'a>(params: &'a [Value<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
 
 impl Drop for PgTx {
     fn drop(&mut self) {
-        let Some(client) = self.client.take() else { return };
-        if self.begin.is_some() {
+        let Some(client) = self.line.client.take() else {
+            return;
+        };
+        if !self.line.open {
             return;
         }
-        if !self.in_flight {
+        if !self.line.in_flight {
             // The first poll queues the message; whoever gets the connection next is served after it.
             let mut rollback = pin!(client.batch_execute("ROLLBACK"));
             let _ = rollback.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             return;
         }
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(drain(client))),
+            Ok(runtime) if self.watch.is_waiting_in_time() => drop(runtime.spawn(drain(client))),
+            // Nobody knows what still comes on it, and when.
+            Ok(runtime) => drop(runtime.spawn(give_up(client))),
             Err(_) => drop(Object::take(client)),
         }
     }
@@ -255,9 +381,13 @@ impl Drop for PgTx {
 /// Ends an abandoned statement's transaction before the connection goes back, or gives the connection up.
 async fn drain(client: Object) {
     let rolled_back = tokio::time::timeout(DRAIN_LIMIT, client.batch_execute("ROLLBACK")).await;
-    if matches!(rolled_back, Ok(Ok(()))) {
-        return;
+    if !matches!(rolled_back, Ok(Ok(()))) {
+        give_up(client).await;
     }
+}
+
+/// Closes the connection and asks the server to end what runs on it.
+async fn give_up(client: Object) {
     let cancel = client.cancel_token();
     drop(Object::take(client));
     let _ = tokio::time::timeout(DRAIN_LIMIT, cancel.cancel_query(NoTls)).await;

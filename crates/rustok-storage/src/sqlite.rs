@@ -287,9 +287,10 @@ impl WriteTx {
             }
         }
         within(deadline, "waiting for a commit", committed)
-            .await?
-            .map_err(|_| StoreError::Unavailable("the committer has stopped".to_owned()))?
-            .map_err(StoreError::Unavailable)
+            .await
+            .map_err(StoreError::of_commit)?
+            .map_err(|_| StoreError::InDoubt("the committer has stopped".to_owned()))?
+            .map_err(StoreError::Trouble)
     }
 }
 

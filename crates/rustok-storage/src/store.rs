@@ -2,22 +2,26 @@
 
 use crate::error::StoreError;
 use crate::migrate;
-use crate::postgres::{Mode, Postgres, Role};
+use crate::postgres::{self, Limits, Mode, Postgres, Role};
 use crate::sqlite::Sqlite;
 use crate::tx::{Db, PlatformTx, TenantTx};
 use rustok_core::deadline::Deadline;
+use rustok_core::resilience::CircuitBreaker;
 use rustok_tenancy::TenantHandle;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where the data lives: `sqlite://path` or `postgres://...`.
 #[derive(Debug, Clone)]
 pub enum DatabaseUrl {
     /// A SQLite file.
     Sqlite(PathBuf),
-    /// A PostgreSQL connection string (its password never shows in `Debug`).
+    /// A PostgreSQL connection string (its password never shows in `Debug`). What it does not say about time-outs is
+    /// set here: 5 s to connect, 10 s for what was sent to be acknowledged, half a minute until an idle connection is
+    /// looked after.
     Postgres(Box<tokio_postgres::Config>),
 }
 
@@ -38,7 +42,7 @@ impl DatabaseUrl {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let config = url.parse::<tokio_postgres::Config>();
             return config
-                .map(|config| Self::Postgres(Box::new(config)))
+                .map(|config| Self::Postgres(Box::new(postgres::with_limits(config))))
                 .map_err(|error| StoreError::Setup(format!("the PostgreSQL URL is not valid: {error}")));
         }
         Err(StoreError::Setup(
@@ -72,6 +76,11 @@ pub struct StoreConfig {
     pub url: DatabaseUrl,
     /// PostgreSQL connections at most.
     pub postgres_connections: usize,
+    /// Transactions that may wait for a PostgreSQL connection; one more is refused at once.
+    pub postgres_waiting: usize,
+    /// How long PostgreSQL may take for one answer to the server, however long its caller would wait. A command has no
+    /// such limit: somebody sits in front of it.
+    pub postgres_answer_timeout: Duration,
     /// SQLite readers at most.
     pub sqlite_readers: usize,
     /// How much of a SQLite file each reader maps into memory, in bytes.
@@ -79,12 +88,14 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// The defaults: 16 connections, 8 readers, 256 MiB mapped.
+    /// The defaults: 16 connections, 256 who wait for one, 10 s for an answer, 8 readers, 256 MiB mapped.
     #[must_use]
     pub fn new(url: DatabaseUrl) -> Self {
         Self {
             url,
             postgres_connections: 16,
+            postgres_waiting: 256,
+            postgres_answer_timeout: Duration::from_secs(10),
             sqlite_readers: 8,
             sqlite_mmap_bytes: 256 << 20,
         }
@@ -95,6 +106,8 @@ impl StoreConfig {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Backend>,
+    /// Its transactions take their own place behind the breaker.
+    guarded: bool,
 }
 
 enum Backend {
@@ -124,78 +137,92 @@ impl Store {
             }
             DatabaseUrl::Postgres(postgres) => {
                 migrate::postgres(&postgres, opener, migrate::MIGRATIONS).await?;
-                Backend::Postgres(Postgres::open(*postgres, config.postgres_connections)?)
+                let limits = Limits {
+                    connections: config.postgres_connections,
+                    waiting: config.postgres_waiting,
+                    answer_timeout: match opener {
+                        Opener::Server => config.postgres_answer_timeout,
+                        Opener::Command => Duration::MAX,
+                    },
+                };
+                Backend::Postgres(Postgres::open(*postgres, limits)?)
             }
         };
         Ok(Self {
             inner: Arc::new(backend),
+            guarded: true,
+        })
+    }
+
+    /// The circuit breaker that every transaction on PostgreSQL stands behind. SQLite has none: it is called in the
+    /// thread and fails at once, and a writer that waits for another process must not keep readers out.
+    #[must_use]
+    pub fn breaker(&self) -> Option<&CircuitBreaker> {
+        match &*self.inner {
+            Backend::Sqlite { .. } => None,
+            Backend::Postgres(db) => Some(db.breaker()),
+        }
+    }
+
+    /// The same database for somebody who makes his calls through [`Store::breaker`] himself: transactions take no
+    /// place there of their own, so nothing is counted twice and no probe waits for its own place. Time-outs and
+    /// limits stay.
+    #[must_use]
+    pub fn behind_own_breaker(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            guarded: false,
+        }
+    }
+
+    async fn begin(&self, role: Role, mode: Mode, deadline: Deadline) -> Result<Db, StoreError> {
+        Ok(match (&*self.inner, mode) {
+            (Backend::Sqlite { db, .. }, Mode::Read) => Db::sqlite_read(db.read(deadline).await?, deadline),
+            (Backend::Sqlite { db, .. }, Mode::Write) => {
+                Db::sqlite_write(db.write(deadline).await?, deadline)
+            }
+            (Backend::Postgres(db), mode) => {
+                Db::postgres(db.begin(role, mode, deadline, self.guarded).await?, deadline)
+            }
         })
     }
 
     /// A read-only transaction on one tenant's data; it sees one snapshot.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] and [`StoreError::Timeout`].
+    /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
     pub async fn read(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
-        let db = match &*self.inner {
-            Backend::Sqlite { db, .. } => Db::sqlite_read(db.read(deadline).await?, deadline),
-            Backend::Postgres(db) => Db::postgres(
-                db.begin(Role::App(tenant.tenant_id()), Mode::Read, deadline)
-                    .await?,
-                deadline,
-            ),
-        };
-        Ok(TenantTx {
-            db,
-            tenant: tenant.tenant_id(),
-        })
+        let tenant = tenant.tenant_id();
+        let db = self.begin(Role::App(tenant), Mode::Read, deadline).await?;
+        Ok(TenantTx { db, tenant })
     }
 
     /// A transaction that may change one tenant's data. On SQLite it holds the only writer: await nothing but the
     /// database until it is committed or dropped.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] and [`StoreError::Timeout`].
+    /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
     pub async fn write(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
-        let db = match &*self.inner {
-            Backend::Sqlite { db, .. } => Db::sqlite_write(db.write(deadline).await?, deadline),
-            Backend::Postgres(db) => Db::postgres(
-                db.begin(Role::App(tenant.tenant_id()), Mode::Write, deadline)
-                    .await?,
-                deadline,
-            ),
-        };
-        Ok(TenantTx {
-            db,
-            tenant: tenant.tenant_id(),
-        })
+        let tenant = tenant.tenant_id();
+        let db = self.begin(Role::App(tenant), Mode::Write, deadline).await?;
+        Ok(TenantTx { db, tenant })
     }
 
     /// A read-only transaction on the tenant directory and on due work.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] and [`StoreError::Timeout`].
+    /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
     pub async fn platform_read(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
-        let db = match &*self.inner {
-            Backend::Sqlite { db, .. } => Db::sqlite_read(db.read(deadline).await?, deadline),
-            Backend::Postgres(db) => {
-                Db::postgres(db.begin(Role::Platform, Mode::Read, deadline).await?, deadline)
-            }
-        };
+        let db = self.begin(Role::Platform, Mode::Read, deadline).await?;
         Ok(PlatformTx { db })
     }
 
     /// A transaction that may change the tenant directory and the outbox.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] and [`StoreError::Timeout`].
+    /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
     pub async fn platform_write(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
-        let db = match &*self.inner {
-            Backend::Sqlite { db, .. } => Db::sqlite_write(db.write(deadline).await?, deadline),
-            Backend::Postgres(db) => {
-                Db::postgres(db.begin(Role::Platform, Mode::Write, deadline).await?, deadline)
-            }
-        };
+        let db = self.begin(Role::Platform, Mode::Write, deadline).await?;
         Ok(PlatformTx { db })
     }
 

@@ -61,7 +61,7 @@ pub(crate) struct Db {
 enum Inner {
     SqliteRead(ReadTx),
     SqliteWrite(WriteTx),
-    Postgres(PgTx),
+    Postgres(Box<PgTx>),
 }
 
 impl Db {
@@ -83,7 +83,7 @@ impl Db {
 
     pub(crate) fn postgres(tx: PgTx, deadline: Deadline) -> Self {
         Self {
-            inner: Inner::Postgres(tx),
+            inner: Inner::Postgres(Box::new(tx)),
             deadline,
             broken: false,
         }
@@ -237,7 +237,7 @@ impl TenantTx {
     /// Makes everything durable. Only after this may anything be told to the outside.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when nothing was committed; [`StoreError::Timeout`] when that is not known.
+    /// [`StoreError::InDoubt`] when it is not known whether anything was committed; with any other, nothing was.
     pub async fn commit(self) -> Result<(), StoreError> {
         self.db.commit().await
     }

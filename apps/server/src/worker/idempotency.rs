@@ -22,7 +22,10 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
         drop(tx);
         for tenant in &page.items {
             if let Err(error) = forget(&services.store, tenant.handle(), before).await {
-                // The others' answers are none of its business.
+                // The others' answers are none of its business, unless nobody's can be reached.
+                if error.is_outage() {
+                    return Err(error.into());
+                }
                 tracing::warn!(tenant_id = %tenant.id, %error, "old answers could not be forgotten");
             }
         }

@@ -1,7 +1,8 @@
 //! Work that no request waits for: expiring orders, delivering events, watching the directory, forgetting old answers.
 //!
 //! A worker must never end because one round failed: it logs, and the next round tries again. It ends when it is told
-//! to stop, between two rounds, so that none is cut off.
+//! to stop, between two rounds, so that none is cut off. While the database's circuit breaker is not closed it rests:
+//! requests and the watch of the directory find out whether the database is back, and neither waits for long.
 
 mod directory;
 mod expiry;
@@ -11,6 +12,7 @@ mod outbox;
 use crate::state::AppState;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
+use rustok_core::resilience::{CircuitBreaker, CircuitState};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -35,21 +37,24 @@ impl Workers {
 pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
     let mut workers = JoinSet::new();
     workers.spawn(directory::run(state.clone(), stop.clone()));
+    let pace = |name, every| Pace {
+        name,
+        every,
+        breaker: state.services().store.breaker().cloned(),
+        stop: stop.clone(),
+    };
     let (expiring, delivering) = (state.clone(), state.clone());
-    workers.spawn(rounds(
-        "order expiry",
-        expiry::EVERY,
-        stop.clone(),
-        async move || expiry::round(&expiring).await,
-    ));
-    workers.spawn(rounds("outbox", outbox::EVERY, stop.clone(), async move || {
+    workers.spawn(rounds(pace("order expiry", expiry::EVERY), async move || {
+        expiry::round(&expiring).await
+    }));
+    workers.spawn(rounds(pace("outbox", outbox::EVERY), async move || {
         outbox::round(&delivering).await
     }));
     let (purging, forgetting) = (state.clone(), state.clone());
-    workers.spawn(rounds("outbox purge", HOURLY, stop.clone(), async move || {
+    workers.spawn(rounds(pace("outbox purge", HOURLY), async move || {
         outbox::purge(&purging).await
     }));
-    workers.spawn(rounds("idempotency", HOURLY, stop.clone(), async move || {
+    workers.spawn(rounds(pace("idempotency", HOURLY), async move || {
         idempotency::round(&forgetting).await
     }));
     Workers(workers)
@@ -73,22 +78,56 @@ enum Round {
     Done,
 }
 
-/// Makes a round, at once when there is more to do and else after a pause, until it is told to stop.
-async fn rounds(
+/// Who makes rounds and when.
+struct Pace {
     name: &'static str,
+    /// The pause after a round that left nothing.
     every: Duration,
+    /// The database's, if it has one.
+    breaker: Option<CircuitBreaker>,
     stop: CancellationToken,
-    mut round: impl AsyncFnMut() -> Result<Round, RichError>,
-) {
-    while !stop.is_cancelled() {
-        match round().await {
-            Ok(Round::Full) => continue,
-            Ok(Round::Done) => {}
-            Err(error) => tracing::warn!(worker = name, ?error, "a round failed and is tried again"),
+}
+
+impl Pace {
+    fn rests(&self) -> bool {
+        self.breaker
+            .as_ref()
+            .is_some_and(|breaker| breaker.state() != CircuitState::Closed)
+    }
+
+    /// What the database's absence kept from being done is not put off for a whole pause.
+    fn pause(&self) -> Duration {
+        if self.rests() {
+            REST.min(self.every)
+        } else {
+            self.every
+        }
+    }
+}
+
+/// How long a worker rests at most while the database is away: it takes up its work soon after.
+const REST: Duration = Duration::from_secs(1);
+
+/// Makes a round, at once when there is more to do and else after a pause, until it is told to stop.
+async fn rounds(pace: Pace, mut round: impl AsyncFnMut() -> Result<Round, RichError>) {
+    let mut failing = false;
+    while !pace.stop.is_cancelled() {
+        if !pace.rests() {
+            let made = round().await;
+            match &made {
+                Ok(_) => {}
+                // The first of many says it all.
+                Err(error) if failing => tracing::debug!(worker = pace.name, ?error, "a round failed again"),
+                Err(error) => tracing::warn!(worker = pace.name, ?error, "a round failed and is tried again"),
+            }
+            failing = made.is_err();
+            if matches!(made, Ok(Round::Full)) {
+                continue;
+            }
         }
         tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(every) => {}
+            () = pace.stop.cancelled() => {}
+            () = tokio::time::sleep(pace.pause()) => {}
         }
     }
 }
@@ -97,20 +136,29 @@ async fn rounds(
 mod tests {
     use super::*;
     use rustok_core::error::ErrorKind;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn pace(every: Duration, stop: &CancellationToken, breaker: Option<&CircuitBreaker>) -> Pace {
+        Pace {
+            name: "test",
+            every,
+            breaker: breaker.cloned(),
+            stop: stop.clone(),
+        }
+    }
 
     #[tokio::test]
     async fn rounds_go_on_after_a_failure_and_end_when_told_to() {
         let stop = CancellationToken::new();
-        let stopped = stop.clone();
         let mut made = 0;
-        rounds("test", Duration::ZERO, stop, async || {
+        rounds(pace(Duration::ZERO, &stop, None), async || {
             made += 1;
             match made {
                 1 => Ok(Round::Full),
                 2 => Err(RichError::new(ErrorKind::Unavailable, "away")),
                 3 => Ok(Round::Done),
                 _ => {
-                    stopped.cancel();
+                    stop.cancel();
                     // More to do, but it is not begun any more.
                     Ok(Round::Full)
                 }
@@ -123,11 +171,45 @@ mod tests {
     #[tokio::test]
     async fn who_is_told_to_stop_does_not_wait_for_the_pause() {
         let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        rounds("test", Duration::MAX, stop, async || {
-            stopped.cancel();
+        rounds(pace(Duration::MAX, &stop, None), async || {
+            stop.cancel();
             Ok(Round::Done)
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn nobody_works_while_the_database_is_away_and_everybody_soon_after() {
+        let breaker = CircuitBreaker::builder("database").build().unwrap();
+        let stop = CancellationToken::new();
+        let hourly = pace(HOURLY, &stop, Some(&breaker));
+        assert_eq!(hourly.pause(), HOURLY);
+        breaker.open();
+        assert_eq!(hourly.pause(), REST);
+        assert_eq!(
+            pace(Duration::ZERO, &stop, Some(&breaker)).pause(),
+            Duration::ZERO
+        );
+        breaker.reset();
+
+        let made = AtomicUsize::new(0);
+        let working = rounds(pace(Duration::ZERO, &stop, Some(&breaker)), async || {
+            if made.fetch_add(1, Ordering::Relaxed) == 0 {
+                breaker.open();
+                return Err(RichError::new(ErrorKind::Unavailable, "away"));
+            }
+            stop.cancel();
+            Ok(Round::Done)
+        });
+        let watching = async {
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let meanwhile = made.load(Ordering::Relaxed);
+            breaker.reset();
+            meanwhile
+        };
+        let ((), meanwhile) = tokio::join!(working, watching);
+        assert_eq!((meanwhile, made.load(Ordering::Relaxed)), (1, 2));
     }
 }

@@ -9,7 +9,7 @@ use rustok_auth::Action;
 use rustok_commerce::AnyOrder;
 use rustok_core::clock::Timestamp;
 use rustok_core::deadline::Deadline;
-use rustok_core::error::RichError;
+use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::{OrderId, TenantId};
 use rustok_events::{Job, JobKind};
 use rustok_storage::orders::{delete_expiry, find_order, postpone_expiry};
@@ -44,7 +44,8 @@ pub struct ExpiryRound {
 /// Calls off up to `limit` orders that are due, oldest first.
 ///
 /// # Errors
-/// When due work cannot be read at all. What goes wrong with one order is logged, counted and put off.
+/// When the database is away: the rest of the work stays due. What goes wrong with one order is logged, counted and
+/// put off.
 pub async fn expire_due(ctx: &PlatformCtx, limit: i64) -> Result<ExpiryRound, RichError> {
     ctx.authorize(Action::ExpireOrder)?;
     let jobs = outbox::list_due(&mut ctx.read().await?, ctx.services.clock.now(), limit).await?;
@@ -56,6 +57,10 @@ pub async fn expire_due(ctx: &PlatformCtx, limit: i64) -> Result<ExpiryRound, Ri
     for job in jobs {
         match run(ctx, &mut shops, &job).await {
             Ok(cancelled) => round.cancelled += usize::from(cancelled),
+            // Not this order's fault, and the next one would only fail as well.
+            Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) => {
+                return Err(error);
+            }
             Err(error) => {
                 round.failed += 1;
                 tracing::error!(tenant_id = %job.tenant_id, order_id = %job.subject_id, ?error, "cannot expire an order");

@@ -1,0 +1,414 @@
+//! PostgreSQL behind a line that is slow, silent, cut or refused, in real time: nobody waits past his deadline, nothing
+//! piles up, and all is well again soon after.
+
+use super::connections::{clean, look};
+use super::*;
+use crate::value::params;
+use rustok_core::resilience::CircuitState;
+use rustok_test_support::{Direction, Fault, FaultProxy};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, interval, sleep};
+
+const DEADLINE: Duration = Duration::from_millis(400);
+/// How much later than its deadline an answer may come.
+const LATER: Duration = Duration::from_millis(50);
+/// How soon after a fault everything is as before.
+const RECOVERED: Duration = Duration::from_secs(5);
+const CONNECTIONS: usize = 4;
+
+/// How late a timer fires on this machine at the moment: on one that is busy with other things nothing can be on time,
+/// and that is no news about the code here.
+struct Lateness {
+    worst: Arc<AtomicU64>,
+    task: JoinHandle<()>,
+}
+
+impl Lateness {
+    fn watch() -> Self {
+        let worst = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&worst);
+        let task = tokio::spawn(async move {
+            let every = Duration::from_millis(2);
+            loop {
+                let begun = Instant::now();
+                sleep(every).await;
+                let late = begun.elapsed().saturating_sub(every);
+                seen.fetch_max(u64::try_from(late.as_micros()).unwrap(), Ordering::Relaxed);
+            }
+        });
+        Self { worst, task }
+    }
+
+    fn worst(&self) -> Duration {
+        Duration::from_micros(self.worst.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for Lateness {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct World {
+    db: TestDatabase,
+    proxy: FaultProxy,
+    store: Store,
+    shop: TenantHandle,
+}
+
+impl World {
+    /// A store behind the proxy, its pool full.
+    async fn new() -> Self {
+        let db = TestDatabase::postgres().await;
+        let proxy = FaultProxy::of_database(db.url());
+        let config = StoreConfig {
+            postgres_connections: CONNECTIONS,
+            ..StoreConfig::new(DatabaseUrl::parse(&proxy.database_url(db.url())).unwrap())
+        };
+        let store = Store::open(config, Opener::Server).await.unwrap();
+        let shop = tenant(&store, 1, "shop1").await;
+        let world = Self {
+            db,
+            proxy,
+            store,
+            shop,
+        };
+        world.fill().await.unwrap();
+        world
+    }
+
+    async fn ask(&self) -> Result<(), StoreError> {
+        ask(&self.store, self.shop).await
+    }
+
+    /// Holds as many transactions at once as there are connections, each of them answered.
+    async fn fill(&self) -> Result<(), StoreError> {
+        let mut all = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut tx = self.store.read(self.shop, Deadline::after(DEADLINE)).await?;
+            tx.db.fetch("x", "SELECT 1 AS n", &[], |_| Ok(())).await?;
+            all.push(tx);
+        }
+        Ok(())
+    }
+
+    /// Requests at an even pace, each a task; answers how each ended and how long it took.
+    async fn load(&self, per_second: u32, during: Duration) -> Vec<(Result<(), StoreError>, Duration)> {
+        let mut pace = interval(Duration::from_secs(1) / per_second);
+        let (begun, mut tasks) = (Instant::now(), JoinSet::new());
+        while begun.elapsed() < during {
+            pace.tick().await;
+            let (store, shop) = (self.store.clone(), self.shop);
+            tasks.spawn(async move {
+                let begun = Instant::now();
+                (ask(&store, shop).await, begun.elapsed())
+            });
+        }
+        tasks.join_all().await
+    }
+
+    /// What a superuser sees beside the proxy.
+    async fn beside(&self, sql: &str) -> i64 {
+        let (client, connection) = tokio_postgres::connect(self.db.superuser_url(), tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        drop(tokio::spawn(connection));
+        client.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// Asks as a server's watch of the directory does, until the pool is full again.
+    async fn recover(&self) -> Duration {
+        let begun = Instant::now();
+        while self.fill().await.is_err() {
+            assert!(begun.elapsed() < 2 * RECOVERED, "{:?}", self.store.breaker());
+            sleep(Duration::from_millis(250)).await;
+        }
+        begun.elapsed()
+    }
+
+    async fn assert_nothing_was_left(&self) {
+        let mut clients = Vec::new();
+        for _ in 0..CONNECTIONS {
+            clients.push(self.store.pooled_client().await);
+        }
+        for client in &clients {
+            assert_eq!(look(client).await, clean());
+        }
+        assert_eq!(self.store.postgres_connections(), Some((CONNECTIONS, 0)));
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
+        let begun = Instant::now();
+        while self.beside(open).await > 0 {
+            assert!(begun.elapsed() < RECOVERED, "a transaction was left open");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+async fn ask(store: &Store, shop: TenantHandle) -> Result<(), StoreError> {
+    let mut tx = store.read(shop, Deadline::after(DEADLINE)).await?;
+    tx.db.fetch("x", "SELECT 1 AS n", &[], |_| Ok(())).await.map(drop)
+}
+
+/// What holds for every fault.
+async fn survives(fault: Fault, seconds: u64, fails: bool) {
+    let world = World::new().await;
+    let lateness = Lateness::watch();
+    world.proxy.set(fault);
+    let answers = world.load(50, Duration::from_secs(seconds)).await;
+    let latest = answers.iter().map(|(_, took)| *took).max().unwrap();
+    let failed = answers.iter().filter(|(answer, _)| answer.is_err()).count();
+    println!(
+        "{fault:?}: {} asked, {failed} failed, latest {latest:?}, timers up to {:?} late",
+        answers.len(),
+        lateness.worst()
+    );
+    assert!(latest <= DEADLINE + LATER + lateness.worst(), "{latest:?}");
+    assert!(
+        answers
+            .iter()
+            .filter_map(|(answer, _)| answer.as_ref().err())
+            .all(StoreError::is_outage),
+        "{answers:?}"
+    );
+    if fails {
+        assert_eq!(world.store.breaker().unwrap().state(), CircuitState::Open);
+        assert!(failed > answers.len() / 2, "{failed}");
+    }
+    world.proxy.heal();
+    let took = world.recover().await;
+    println!("{fault:?}: recovered after {took:?}");
+    assert!(took <= RECOVERED, "{took:?}");
+    world.assert_nothing_was_left().await;
+}
+
+macro_rules! survives {
+    ($($name:ident: $fault:expr, seconds: $seconds:expr, fails: $fails:expr;)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            survives($fault, $seconds, $fails).await;
+        }
+    )+};
+}
+
+const fn latency(millis: u64) -> Fault {
+    Fault::Latency {
+        delay: Duration::from_millis(millis),
+        jitter: Duration::from_millis(millis / 10),
+    }
+}
+
+survives! {
+    // Each way: a round trip takes as long as the deadline, and a connection cannot be made in that time.
+    latency_of_200_ms: latency(200), seconds: 2, fails: true;
+    latency_of_2_s: latency(2_000), seconds: 2, fails: true;
+    latency_of_30_s: latency(30_000), seconds: 2, fails: true;
+    // Long enough for the breaker to stay open as long as it ever does.
+    a_black_hole: Fault::BlackHole, seconds: 9, fails: true;
+    resets: Fault::Reset, seconds: 2, fails: true;
+    refusal: Fault::Refuse, seconds: 2, fails: true;
+    // A connection is made of some hundred bytes.
+    closing_after_some_bytes: Fault::CloseAfter { bytes: 200 }, seconds: 2, fails: true;
+    slices: Fault::Slice { bytes: 7, pause: Duration::from_millis(5) }, seconds: 2, fails: false;
+    ten_kilobytes_a_second: Fault::Bandwidth { bytes_per_second: 10_000 }, seconds: 2, fails: false;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_black_hole_under_load_costs_five_failures_and_then_microseconds() {
+    let world = World::new().await;
+    let breaker = world.store.breaker().unwrap().clone();
+    let before = breaker.metrics();
+    world.proxy.set(Fault::BlackHole);
+    world.load(100, DEADLINE + Duration::from_millis(300)).await;
+    let opened = breaker.metrics();
+    assert_eq!(opened.state, CircuitState::Open);
+    assert_eq!(opened.failures - before.failures, 5, "{opened:?}");
+
+    // While it is open nobody dials, and nobody waits.
+    let dialled = world.proxy.traffic().accepted;
+    let mut took = Vec::new();
+    while breaker.state() == CircuitState::Open && took.len() < 10_000 {
+        let begun = Instant::now();
+        let answer = world.ask().await;
+        took.push(begun.elapsed());
+        if !matches!(answer, Err(StoreError::Rejected { .. })) {
+            // Its time is up: this was the first probe.
+            took.pop();
+            break;
+        }
+    }
+    took.sort_unstable();
+    let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
+    println!("{} rejected: median {median:?}, p99 {p99:?}", took.len());
+    assert!(took.len() > 1_000 && median <= Duration::from_micros(100) && p99 <= Duration::from_millis(1));
+
+    // Probes: two connections each time it is half-open, however many ask.
+    let tried = |metrics: &rustok_core::resilience::CircuitBreakerMetrics| {
+        metrics.transitions[CircuitState::HalfOpen.index()]
+    };
+    let begun = Instant::now();
+    while tried(&breaker.metrics()) < 2 {
+        world.load(200, Duration::from_millis(250)).await;
+        assert!(begun.elapsed() < Duration::from_secs(20), "it does not probe");
+    }
+    breaker.open();
+    let probed = breaker.metrics();
+    let probes = world.proxy.traffic().accepted - dialled;
+    println!("{probes} probes in {} half-open times", tried(&probed));
+    assert!(probes <= 2 * tried(&probed) && probes >= 2, "{probes}");
+    assert_eq!(
+        probed.failures + probed.late - opened.failures - opened.late,
+        probes
+    );
+
+    // Healed: exactly two are let through, and they close it.
+    world.proxy.set(latency(50));
+    breaker.release();
+    let mut tasks = JoinSet::new();
+    for _ in 0..64 {
+        let (store, shop) = (world.store.clone(), world.shop);
+        tasks.spawn(async move {
+            let mut tx = store.read(shop, soon()).await?;
+            tx.db.fetch("x", "SELECT 1 AS n", &[], |_| Ok(())).await
+        });
+    }
+    let passed = tasks
+        .join_all()
+        .await
+        .iter()
+        .filter(|answer| answer.is_ok())
+        .count();
+    assert_eq!((passed, breaker.state()), (2, CircuitState::Closed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_died_in_the_pool_are_nobodys_failure() {
+    let world = World::new().await;
+    let counts =
+        |metrics: rustok_core::resilience::CircuitBreakerMetrics| (metrics.failures, metrics.ignored);
+    let before = counts(world.store.breaker().unwrap().metrics());
+    let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                WHERE datname = current_database() AND pid <> pg_backend_pid() AND client_port IS NOT NULL";
+    for round in 0..20 {
+        assert!(world.beside(kill).await > 0);
+        if round % 2 == 0 {
+            world.ask().await.unwrap();
+        } else {
+            let params = params![world.shop.tenant_id(), id(round), round.to_string(), now()].to_vec();
+            let mut tx = world.store.write(world.shop, soon()).await.unwrap();
+            let insert = crate::tx::Statement::one("authors", INSERT_AUTHOR, &params);
+            tx.db.execute_all(&[insert]).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        world.fill().await.unwrap();
+        // As after a restart: all at once, and the other end answers with a reset.
+        world.proxy.set(Fault::Reset);
+        world.proxy.heal();
+        world.ask().await.unwrap();
+    }
+    assert_eq!(counts(world.store.breaker().unwrap().metrics()), before);
+    assert_eq!(
+        logins(&world.store, world.shop).await.len(),
+        10,
+        "each was written once"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_dies_in_the_middle_fails_its_transaction_only() {
+    let world = World::new().await;
+    let mut tx = world.store.write(world.shop, soon()).await.unwrap();
+    let author =
+        |number: u128| params![world.shop.tenant_id(), id(number), number.to_string(), now()].to_vec();
+    tx.db
+        .execute_one("authors", INSERT_AUTHOR, &author(1))
+        .await
+        .unwrap();
+    world.proxy.set(Fault::Reset);
+    world.proxy.heal();
+    let error = tx
+        .db
+        .execute_one("authors", INSERT_AUTHOR, &author(2))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(tx.commit().await.is_err());
+    assert_eq!(world.store.breaker().unwrap().metrics().failures, 1);
+    assert_eq!(
+        logins(&world.store, world.shop).await,
+        [""; 0],
+        "nothing is made twice, or by halves"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_without_an_answer_is_in_doubt() {
+    let world = World::new().await;
+    for (number, fault) in [(1, Fault::BlackHole), (2, Fault::CloseAfter { bytes: 0 })] {
+        let mut tx = world
+            .store
+            .write(world.shop, Deadline::after(DEADLINE))
+            .await
+            .unwrap();
+        let author = params![world.shop.tenant_id(), id(number), number.to_string(), now()];
+        tx.db.execute_one("authors", INSERT_AUTHOR, author).await.unwrap();
+        // COMMIT gets through, its answer does not.
+        world.proxy.set_one_way(Direction::ToClient, fault);
+        let error = tx.commit().await.unwrap_err();
+        assert!(matches!(error, StoreError::InDoubt(_)), "{error:?}");
+        world.proxy.heal();
+    }
+    assert_eq!(
+        logins(&world.store, world.shop).await.first().unwrap(),
+        "1",
+        "it did happen"
+    );
+}
+
+/// Whoever leaves before his deadline gives the connection a moment to come back, and no longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_dropped_in_a_black_hole_does_not_hang() {
+    let world = World::new().await;
+    world.proxy.set(Fault::BlackHole);
+    let mut tasks = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let (store, shop) = (world.store.clone(), world.shop);
+        tasks.spawn(async move {
+            let mut tx = store.read(shop, soon()).await.unwrap();
+            let query = tx.db.fetch("x", "SELECT 1 AS n", &[], |_| Ok(()));
+            assert!(
+                tokio::time::timeout(Duration::from_millis(50), query)
+                    .await
+                    .is_err()
+            );
+        });
+    }
+    tasks.join_all().await;
+    let begun = Instant::now();
+    while world.store.postgres_connections() != Some((0, 0)) {
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            world.store.postgres_connections()
+        );
+        sleep(Duration::from_millis(5)).await;
+    }
+    world.proxy.heal();
+    world.fill().await.unwrap();
+    world.assert_nothing_was_left().await;
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_and_says_nothing_does_not_hold_up_a_start() {
+    let db = TestDatabase::postgres().await;
+    let proxy = FaultProxy::of_database(db.url());
+    proxy.set(Fault::BlackHole);
+    let url = format!("{}?connect_timeout=1", proxy.database_url(db.url()));
+    let begun = Instant::now();
+    let config = StoreConfig::new(DatabaseUrl::parse(&url).unwrap());
+    let error = Store::open(config, Opener::Server).await.err().unwrap();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}

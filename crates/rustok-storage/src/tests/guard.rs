@@ -1,0 +1,348 @@
+//! What the breaker before PostgreSQL counts: what the database is to blame for, once for each transaction.
+
+use super::*;
+use crate::tx::Statement;
+use crate::value::params;
+use rustok_core::resilience::{CircuitBreakerMetrics, CircuitState, with_timeout};
+use std::task::{Context, Waker};
+
+/// Longer than what is fair, shorter than what is slow.
+const SHORT: Duration = Duration::from_millis(200);
+
+async fn shop_on(db: &TestDatabase, connections: usize) -> (Store, TenantHandle) {
+    let store = open_small(db, connections).await;
+    let shop = tenant(&store, 1, "shop1").await;
+    store.breaker().unwrap().reset();
+    (store, shop)
+}
+
+fn metrics(store: &Store) -> CircuitBreakerMetrics {
+    store.breaker().unwrap().metrics()
+}
+
+/// Successes, failures, ignored.
+fn counted(store: &Store) -> (u64, u64, u64) {
+    let metrics = metrics(store);
+    assert_eq!((metrics.cancelled, metrics.panics), (0, 0), "left to the permit");
+    (metrics.successes, metrics.failures, metrics.ignored)
+}
+
+/// How the counts change by `work`.
+async fn counts(store: &Store, work: impl Future<Output = ()>) -> (u64, u64, u64) {
+    let before = counted(store);
+    work.await;
+    let after = counted(store);
+    (after.0 - before.0, after.1 - before.1, after.2 - before.2)
+}
+
+async fn select(tx: &mut crate::TenantTx, sql: &str) -> Result<(), StoreError> {
+    tx.db.fetch("x", sql, &[], |_| Ok(())).await.map(drop)
+}
+
+#[tokio::test]
+async fn what_the_database_answers_is_never_a_failure() {
+    let db = TestDatabase::postgres().await;
+    let (store, shop) = shop_on(&db, 2).await;
+    let insert =
+        |number: u128, login: &'static str| params![shop.tenant_id(), id(number), login, now()].to_vec();
+    add_authors(&store, shop, &["a"]).await;
+    // More than would open the breaker, of each.
+    for _ in 0..6 {
+        let answered = counts(&store, async {
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let taken = tx.db.execute("authors", INSERT_AUTHOR, &insert(7, "a")).await;
+            assert!(taken.unwrap_err().is_taken("authors(login)"));
+        });
+        assert_eq!(answered.await, (1, 0, 0), "a unique key");
+        let answered = counts(&store, async {
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let rename = "UPDATE authors SET login = 'z' WHERE tenant_id = $1 AND login = 'nobody'";
+            let stale = tx
+                .db
+                .execute_one("authors", rename, params![shop.tenant_id()])
+                .await;
+            assert!(matches!(stale, Err(StoreError::Stale { .. })));
+        });
+        assert_eq!(answered.await, (1, 0, 0), "a version");
+        let answered = counts(&store, async {
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let params = insert(8, "a");
+            let flight = [Statement::one("authors", INSERT_AUTHOR, &params)];
+            assert!(tx.db.execute_all(&flight).await.is_err());
+        });
+        assert_eq!(answered.await, (1, 0, 0), "a flight");
+        let answered = counts(&store, async {
+            let mut tx = store.read(shop, soon()).await.unwrap();
+            assert!(matches!(
+                select(&mut tx, "nonsense").await,
+                Err(StoreError::Refused { .. })
+            ));
+        });
+        assert_eq!(answered.await, (1, 0, 0), "a statement that is wrong");
+        let answered = counts(&store, async {
+            let mut tx = store.read(shop, soon()).await.unwrap();
+            let row = tx
+                .db
+                .fetch("x", "SELECT 'x'::text AS n", &[], |row| row.get::<i64>("n"))
+                .await;
+            assert!(matches!(row, Err(StoreError::InconsistentRow { .. })), "{row:?}");
+        });
+        assert_eq!(answered.await, (1, 0, 0), "a row that does not decode");
+        let answered = counts(&store, async {
+            let mut tx = store.read(shop, soon()).await.unwrap();
+            tx.db
+                .fetch("authors", "SELECT 1 AS n WHERE false", &[], |_| Ok(()))
+                .await
+                .unwrap();
+        });
+        assert_eq!(answered.await, (1, 0, 0), "nothing found");
+        let answered = counts(&store, async {
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let full = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100'; END $$";
+            let error = tx.db.execute("x", full, &[]).await.unwrap_err();
+            assert!(matches!(error, StoreError::Trouble(_)), "{error:?}");
+        });
+        assert_eq!(answered.await, (1, 0, 0), "a full disk: reads still work");
+    }
+    assert_eq!(store.breaker().unwrap().state(), CircuitState::Closed);
+}
+
+#[tokio::test]
+async fn two_that_lose_against_each_other_are_no_failure() {
+    let db = TestDatabase::postgres().await;
+    let (store, shop) = shop_on(&db, 2).await;
+    add_authors(&store, shop, &["a", "b"]).await;
+    let rename = "UPDATE authors SET display_name = 'x' WHERE tenant_id = $1 AND login = $2";
+    let before = counted(&store);
+    let one = async |first: &'static str, second: &'static str| {
+        let mut tx = store.write(shop, soon()).await?;
+        tx.db
+            .execute_one("authors", rename, params![shop.tenant_id(), first])
+            .await?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        tx.db
+            .execute_one("authors", rename, params![shop.tenant_id(), second])
+            .await?;
+        tx.commit().await
+    };
+    let (one, other) = tokio::join!(one("a", "b"), one("b", "a"));
+    let lost = one.and(other).unwrap_err();
+    assert!(matches!(lost, StoreError::Serialization(_)), "{lost:?}");
+    let after = counted(&store);
+    assert_eq!((after.0 - before.0, after.1), (2, 0));
+}
+
+#[tokio::test]
+async fn a_deadline_counts_when_the_database_had_time_and_else_not() {
+    let db = TestDatabase::postgres().await;
+    let (store, shop) = shop_on(&db, 1).await;
+    let late = counts(&store, async {
+        let mut tx = store.read(shop, Deadline::after(SHORT)).await.unwrap();
+        let error = select(&mut tx, "SELECT pg_sleep(30)::text AS n")
+            .await
+            .unwrap_err();
+        assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
+    });
+    assert_eq!(late.await, (0, 1, 0), "slow");
+    let hurried = counts(&store, async {
+        let mut tx = store
+            .read(shop, Deadline::after(Duration::from_millis(20)))
+            .await
+            .unwrap();
+        let error = select(&mut tx, "SELECT pg_sleep(30)::text AS n")
+            .await
+            .unwrap_err();
+        assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
+    });
+    assert_eq!(hurried.await, (0, 0, 1), "it had no time");
+    // In two waits that are too short each.
+    let in_parts = counts(&store, async {
+        let mut tx = store
+            .read(shop, Deadline::after(Duration::from_millis(120)))
+            .await
+            .unwrap();
+        select(&mut tx, "SELECT pg_sleep(0.06)::text AS n").await.unwrap();
+        assert!(select(&mut tx, "SELECT pg_sleep(30)::text AS n").await.is_err());
+    });
+    assert_eq!(in_parts.await, (0, 1, 0), "it had time in all");
+    let held = store.read(shop, soon()).await.unwrap();
+    let waiting = counts(&store, async {
+        assert!(store.read(shop, Deadline::after(SHORT)).await.is_err());
+    });
+    assert_eq!(waiting.await, (0, 1, 0), "no connection in time");
+    drop(held);
+}
+
+#[tokio::test]
+async fn who_is_dropped_at_a_deadline_counts_and_who_leaves_does_not() {
+    let db = TestDatabase::postgres().await;
+    let (store, shop) = shop_on(&db, 1).await;
+    let sleep = async |deadline| {
+        let mut tx = store.read(shop, deadline).await.unwrap();
+        select(&mut tx, "SELECT pg_sleep(30)::text AS n").await.unwrap();
+    };
+    let cut_off = counts(&store, async {
+        assert!(with_timeout(SHORT, || sleep(soon())).await.is_err());
+    });
+    assert_eq!(cut_off.await, (0, 1, 0), "dropped by a timeout around it");
+    let gone = counts(&store, async {
+        assert!(tokio::time::timeout(SHORT, sleep(soon())).await.is_err());
+    });
+    assert_eq!(gone.await, (0, 0, 1), "its caller went away");
+    let panicked = counts(&store, async {
+        let store = store.clone();
+        let unwound = tokio::spawn(async move {
+            let mut tx = store.read(shop, soon()).await.unwrap();
+            select(&mut tx, "SELECT 1 AS n").await.unwrap();
+            panic!("on purpose");
+        });
+        assert!(unwound.await.is_err());
+    });
+    assert_eq!(panicked.await, (1, 0, 0), "the panic was not the database's");
+    let unused = counts(&store, async { drop(store.read(shop, soon()).await.unwrap()) });
+    assert_eq!(unused.await, (0, 0, 1), "nothing was asked");
+    let late = counts(&store, async {
+        let mut tx = store.read(shop, Deadline::after(SHORT)).await.unwrap();
+        select(&mut tx, "SELECT 1 AS n").await.unwrap();
+        tokio::time::sleep(SHORT * 2).await;
+    });
+    assert_eq!(late.await, (1, 0, 0), "answered in time, dropped after it");
+}
+
+#[tokio::test]
+async fn an_open_breaker_asks_nobody_and_its_probes_are_counted_exactly() {
+    let db = TestDatabase::postgres().await;
+    let (store, shop) = shop_on(&db, 4).await;
+    let breaker = store.breaker().unwrap();
+    breaker.open();
+    let before = store.postgres_connections();
+    let error = store.read(shop, soon()).await.err().unwrap();
+    assert!(matches!(error, StoreError::Rejected { retry_after } if retry_after == Duration::from_secs(1)));
+    assert_eq!(
+        before,
+        Some((0, 0)),
+        "what lies in the pool is thrown away when it opens"
+    );
+    assert_eq!(store.postgres_connections(), before);
+
+    // By hand it goes on half-open.
+    breaker.release();
+    let (mut one, mut two) = (
+        store.read(shop, soon()).await.unwrap(),
+        store.read(shop, soon()).await.unwrap(),
+    );
+    assert!(matches!(
+        store.read(shop, soon()).await,
+        Err(StoreError::Rejected { .. })
+    ));
+    // Whoever stands behind the breaker himself is not asked twice.
+    let own = store.behind_own_breaker();
+    assert!(own.read(shop, soon()).await.is_ok());
+    for tx in [&mut one, &mut two] {
+        select(tx, "SELECT 1 AS n").await.unwrap();
+    }
+    assert_eq!(
+        breaker.state(),
+        CircuitState::HalfOpen,
+        "nothing is reported before the end"
+    );
+    drop(one);
+    assert_eq!(breaker.state(), CircuitState::HalfOpen);
+    drop(two);
+    assert_eq!(breaker.state(), CircuitState::Closed);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_connection_is_sent_away_when_the_breaker_opens() {
+    let db = TestDatabase::postgres().await;
+    let (store, shop) = shop_on(&db, 1).await;
+    let held = store.read(shop, soon()).await.unwrap();
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.read(shop, soon()).await.err() }
+    });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    store.breaker().unwrap().open();
+    let error = waiting.await.unwrap();
+    assert!(matches!(error, Some(StoreError::Rejected { .. })), "{error:?}");
+    drop(held);
+}
+
+#[tokio::test]
+async fn no_more_wait_for_a_connection_than_may() {
+    let db = TestDatabase::postgres().await;
+    let config = StoreConfig {
+        postgres_connections: 1,
+        postgres_waiting: 3,
+        ..config(&db)
+    };
+    let store = Store::open(config, Opener::Server).await.unwrap();
+    let shop = tenant(&store, 1, "shop1").await;
+    let held = store.read(shop, soon()).await.unwrap();
+    let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(store.read(shop, soon()))).collect();
+    for one in &mut waiting {
+        assert!(
+            one.as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+    }
+    let refused = counts(&store, async {
+        assert!(matches!(
+            store.read(shop, soon()).await,
+            Err(StoreError::Overloaded)
+        ));
+    });
+    assert_eq!(refused.await, (0, 0, 1), "our own refusal");
+    // Places come back however the wait ends.
+    waiting.clear();
+    drop(held);
+    assert!(store.read(shop, soon()).await.is_ok());
+    assert!(store.read(shop, soon()).await.is_ok());
+}
+
+#[tokio::test]
+async fn no_single_answer_may_take_longer_than_the_server_grants() {
+    let db = TestDatabase::postgres().await;
+    let config = StoreConfig {
+        postgres_answer_timeout: SHORT,
+        ..config(&db)
+    };
+    let store = Store::open(config.clone(), Opener::Server).await.unwrap();
+    let shop = tenant(&store, 1, "shop1").await;
+    let mut tx = store.read(shop, soon()).await.unwrap();
+    let error = select(&mut tx, "SELECT pg_sleep(30)::text AS n")
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
+    let store = Store::open(config, Opener::Command).await.unwrap();
+    let mut tx = store.read(shop, Deadline::never()).await.unwrap();
+    select(&mut tx, "SELECT pg_sleep(0.4)::text AS n").await.unwrap();
+}
+
+#[test]
+fn what_the_url_says_about_time_outs_stands() {
+    let parsed = |url: &str| match DatabaseUrl::parse(url).unwrap() {
+        DatabaseUrl::Postgres(config) => *config,
+        DatabaseUrl::Sqlite(_) => panic!("not SQLite"),
+    };
+    let plain = parsed("postgres://a@b/c");
+    assert_eq!(plain.get_connect_timeout(), Some(&Duration::from_secs(5)));
+    assert_eq!(plain.get_tcp_user_timeout(), Some(&Duration::from_secs(10)));
+    assert_eq!(plain.get_keepalives_idle(), Duration::from_secs(30));
+    let said = parsed("postgres://a@b/c?connect_timeout=7&tcp_user_timeout=8&keepalives_idle=9");
+    assert_eq!(said.get_connect_timeout(), Some(&Duration::from_secs(7)));
+    assert_eq!(said.get_tcp_user_timeout(), Some(&Duration::from_secs(8)));
+    assert_eq!(said.get_keepalives_idle(), Duration::from_secs(9));
+}
+
+#[test]
+fn sqlite_has_no_breaker_and_no_failure_of_its_own_is_one() {
+    let outage = StoreError::Trouble("disk is full".to_owned());
+    assert!(outage.is_outage());
+    assert_eq!(
+        outage.breaker_outcome(),
+        rustok_core::error::BreakerOutcome::Success
+    );
+}
