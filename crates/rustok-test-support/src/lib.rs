@@ -12,8 +12,10 @@
 mod cluster;
 pub mod database;
 pub mod fault_proxy;
+pub mod lateness;
 pub mod server;
 
 pub use database::TestDatabase;
 pub use fault_proxy::{Direction, Fault, FaultProxy, Traffic};
+pub use lateness::Lateness;
 pub use server::{Finished, ServerCommand, TestServer};

@@ -10,6 +10,7 @@ mod catalog;
 mod cli;
 mod content;
 mod demo;
+mod faults;
 mod import;
 mod orders;
 mod platform;

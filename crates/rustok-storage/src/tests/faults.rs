@@ -5,10 +5,8 @@ use super::connections::{clean, look};
 use super::*;
 use crate::value::params;
 use rustok_core::resilience::CircuitState;
-use rustok_test_support::{Direction, Fault, FaultProxy};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::task::{JoinHandle, JoinSet};
+use rustok_test_support::{Direction, Fault, FaultProxy, Lateness};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 
 const DEADLINE: Duration = Duration::from_millis(400);
@@ -17,40 +15,6 @@ const LATER: Duration = Duration::from_millis(50);
 /// How soon after a fault everything is as before.
 const RECOVERED: Duration = Duration::from_secs(5);
 const CONNECTIONS: usize = 4;
-
-/// How late a timer fires on this machine at the moment: on one that is busy with other things nothing can be on time,
-/// and that is no news about the code here.
-struct Lateness {
-    worst: Arc<AtomicU64>,
-    task: JoinHandle<()>,
-}
-
-impl Lateness {
-    fn watch() -> Self {
-        let worst = Arc::new(AtomicU64::new(0));
-        let seen = Arc::clone(&worst);
-        let task = tokio::spawn(async move {
-            let every = Duration::from_millis(2);
-            loop {
-                let begun = Instant::now();
-                sleep(every).await;
-                let late = begun.elapsed().saturating_sub(every);
-                seen.fetch_max(u64::try_from(late.as_micros()).unwrap(), Ordering::Relaxed);
-            }
-        });
-        Self { worst, task }
-    }
-
-    fn worst(&self) -> Duration {
-        Duration::from_micros(self.worst.load(Ordering::Relaxed))
-    }
-}
-
-impl Drop for Lateness {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
 
 struct World {
     db: TestDatabase,

@@ -234,7 +234,7 @@ async fn an_error_that_ends_the_transaction_fails_every_member() {
     );
     second.commit().await.unwrap_err();
     let error = first.await.unwrap().unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(matches!(error, StoreError::Trouble(_)), "{error:?}");
     assert_eq!(committed(db.path()), [""; 0]);
     // The next group starts clean.
     let mut tx = store.write(shop, soon()).await.unwrap();

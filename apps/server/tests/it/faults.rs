@@ -1,0 +1,400 @@
+//! The whole server while PostgreSQL is slow, silent, cut off or gone: every answer is a problem in time, nothing piles
+//! up, and all is well again soon after without anybody's help.
+
+use crate::platform::{Shop, problem, rustok, tenant};
+use axum::body::Body;
+use http::{Request, Response, StatusCode};
+use reqwest::{Client, Method};
+use rustok_app::Services;
+use rustok_core::clock::SystemClock;
+use rustok_core::resilience::CircuitState;
+use rustok_server::config::Config;
+use rustok_server::router;
+use rustok_server::state::AppState;
+use rustok_storage::{Opener, Store};
+use rustok_tenancy::TenantIdentifierValidator;
+use rustok_test_support::{Fault, FaultProxy, Lateness, TestDatabase};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, sleep};
+use tower::ServiceExt as _;
+
+const DEADLINE: Duration = Duration::from_millis(400);
+/// How much later than its deadline an answer may come.
+const LATER: Duration = Duration::from_millis(50);
+/// How soon after a fault everything is as before.
+const RECOVERED: Duration = Duration::from_secs(5);
+const CONNECTIONS: u32 = 4;
+const PRODUCTS: &str = "/api/store/v1/products";
+
+struct World {
+    db: TestDatabase,
+    proxy: FaultProxy,
+    shop: Shop,
+}
+
+impl World {
+    /// A server behind the proxy that knows its tenant.
+    async fn new() -> Self {
+        let db = TestDatabase::postgres().await;
+        let proxy = FaultProxy::of_database(db.url());
+        let token = tenant(&rustok(db.url()), "shop1", "admin").await;
+        let server = rustok(&proxy.database_url(db.url()))
+            .env("RUSTOK_REQUEST_TIMEOUT_MS", DEADLINE.as_millis().to_string())
+            .env("RUSTOK_POSTGRES_CONNECTIONS", CONNECTIONS.to_string())
+            .start()
+            .await;
+        let shop = Shop {
+            server,
+            client: Client::new(),
+            slug: "shop1",
+            token,
+        };
+        let world = Self { db, proxy, shop };
+        assert!(world.is_well().await);
+        world
+    }
+
+    /// More at once than there are connections, with and without a token: each is answered well.
+    async fn is_well(&self) -> bool {
+        let mut asked = JoinSet::new();
+        for _ in 0..2 * CONNECTIONS {
+            asked.spawn(self.shop.request(Method::GET, PRODUCTS).send());
+            asked.spawn(self.shop.admin(Method::GET, "/products").send());
+        }
+        let answers = asked.join_all().await;
+        answers.into_iter().all(|answer| answer.unwrap().status() == 200)
+    }
+
+    /// Reads and writes at an even pace, each on a connection of its own: how long the longest took, and how many
+    /// there were of each code.
+    async fn load(&self, per_second: u32, during: Duration) -> Answers {
+        let mut pace = interval(Duration::from_secs(1) / per_second);
+        let (begun, mut tasks) = (Instant::now(), JoinSet::new());
+        let mut number = 0;
+        while begun.elapsed() < during {
+            pace.tick().await;
+            number += 1;
+            let request = if number % 4 == 0 {
+                let body = json!({ "title": format!("Tea {number}"), "handle": format!("tea-{number}") });
+                self.shop.admin(Method::POST, "/products").json(&body)
+            } else {
+                self.shop.request(Method::GET, PRODUCTS)
+            };
+            tasks.spawn(async move {
+                let begun = Instant::now();
+                let response = request.send().await.unwrap();
+                let took = begun.elapsed();
+                (took, code_of(response).await)
+            });
+        }
+        let mut answers = Answers::default();
+        for (took, code) in tasks.join_all().await {
+            answers.latest = answers.latest.max(took);
+            *answers.codes.entry(code).or_default() += 1;
+        }
+        answers
+    }
+
+    async fn recover(&self) -> Duration {
+        let begun = Instant::now();
+        while !self.is_well().await {
+            assert!(begun.elapsed() < 2 * RECOVERED, "{}", self.shop.server.stderr());
+            sleep(Duration::from_millis(100)).await;
+        }
+        begun.elapsed()
+    }
+
+    /// What a superuser sees beside the proxy.
+    async fn assert_nothing_was_left(&self) {
+        let (client, connection) = tokio_postgres::connect(self.db.superuser_url(), tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        drop(tokio::spawn(connection));
+        let sql = "SELECT count(*) FILTER (WHERE state LIKE 'idle in%'), count(*) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid() AND client_port IS NOT NULL";
+        let begun = Instant::now();
+        loop {
+            let row = client.query_one(sql, &[]).await.unwrap();
+            let (open, all): (i64, i64) = (row.get(0), row.get(1));
+            if open == 0 && all <= i64::from(CONNECTIONS) {
+                return;
+            }
+            assert!(
+                begun.elapsed() < RECOVERED,
+                "{open} transactions open, {all} connections"
+            );
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Answers {
+    latest: Duration,
+    codes: std::collections::BTreeMap<String, usize>,
+}
+
+/// `201`, or the code of a problem that says when to come back.
+async fn code_of(response: reqwest::Response) -> String {
+    let status = response.status();
+    if status.is_success() {
+        return status.as_str().to_owned();
+    }
+    let retry_after = response.headers().get("retry-after").cloned();
+    let body: Value = response.json().await.unwrap();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds: u64 = retry_after.unwrap().to_str().unwrap().parse().unwrap();
+        assert!((1..=4).contains(&seconds), "{seconds}");
+        assert_eq!(body["retryable"], true, "{body:#}");
+    }
+    format!("{} {}", status.as_str(), body["code"].as_str().unwrap())
+}
+
+/// What holds for every fault.
+#[expect(
+    clippy::print_stdout,
+    reason = "how much time was left says more than that it was enough"
+)]
+async fn survives(fault: Fault, fails: bool) {
+    let world = World::new().await;
+    let lateness = Lateness::watch();
+    world.proxy.set(fault);
+    let answers = world.load(50, Duration::from_secs(3)).await;
+    let late = lateness.worst();
+    println!("{fault:?}: {answers:?}, timers up to {late:?} late");
+    // Two processes: each may have been late.
+    assert!(answers.latest <= DEADLINE + LATER + 2 * late, "{answers:?}");
+    let expected = [
+        "200",
+        "201",
+        "503 circuit_open",
+        "503 database_unavailable",
+        "504 outcome_unknown",
+    ];
+    assert!(
+        answers.codes.keys().all(|code| expected.contains(&code.as_str())),
+        "{answers:?}"
+    );
+    if fails {
+        assert!(answers.codes["503 circuit_open"] > 50, "{answers:?}");
+    }
+    world.proxy.heal();
+    let took = world.recover().await;
+    println!("{fault:?}: recovered after {took:?}");
+    assert!(took <= RECOVERED, "{took:?}");
+    world.assert_nothing_was_left().await;
+    let log = world.shop.server.stderr();
+    assert!(log.lines().count() < 60, "{log}");
+}
+
+macro_rules! survives {
+    ($($name:ident: $fault:expr, fails: $fails:expr;)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            survives($fault, $fails).await;
+        }
+    )+};
+}
+
+const fn latency(millis: u64) -> Fault {
+    Fault::Latency {
+        delay: Duration::from_millis(millis),
+        jitter: Duration::ZERO,
+    }
+}
+
+survives! {
+    latency_of_200_ms: latency(200), fails: true;
+    latency_of_2_s: latency(2_000), fails: true;
+    latency_of_30_s: latency(30_000), fails: true;
+    a_black_hole: Fault::BlackHole, fails: true;
+    resets: Fault::Reset, fails: true;
+    refusal: Fault::Refuse, fails: true;
+    slices: Fault::Slice { bytes: 20, pause: Duration::from_millis(5) }, fails: false;
+    ten_kilobytes_a_second: Fault::Bandwidth { bytes_per_second: 10_000 }, fails: false;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_database_is_away_the_rest_of_the_server_is_there() {
+    let world = World::new().await;
+    let shop = &world.shop;
+    let ready = async || -> Value {
+        let answer = shop
+            .client
+            .get(format!("{}/readyz", shop.server.url()))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    };
+    assert_eq!(ready().await["database"], "ok");
+    world.proxy.set(Fault::BlackHole);
+    world.load(100, Duration::from_secs(1)).await;
+    assert_eq!(
+        ready().await,
+        json!({ "status": "ok", "database": "unavailable" })
+    );
+    for path in [
+        "/livez",
+        "/api/docs",
+        "/api/openapi.json",
+        "/problems/circuit_open",
+        "/problems/database_unavailable",
+    ] {
+        let answer = shop
+            .client
+            .get(format!("{}{path}", shop.server.url()))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+    }
+    // The tenant is still known: what fails is what comes after it.
+    problem(
+        shop.request(Method::GET, "/api/store/v1/nothing")
+            .send()
+            .await
+            .unwrap(),
+        404,
+        "route_not_found",
+    )
+    .await;
+    problem(
+        shop.request(Method::GET, PRODUCTS).send().await.unwrap(),
+        503,
+        "circuit_open",
+    )
+    .await;
+    problem(
+        shop.admin(Method::GET, "/products").send().await.unwrap(),
+        503,
+        "circuit_open",
+    )
+    .await;
+    let unnamed = shop.client.get(format!("{}{PRODUCTS}", shop.server.url()));
+    problem(unnamed.send().await.unwrap(), 400, "invalid_tenant_identifier").await;
+    // What is not there, taken or wrong never opens it.
+    world.proxy.heal();
+    world.recover().await;
+    let tea = || {
+        shop.admin(Method::POST, "/products")
+            .json(&json!({ "title": "Tea", "handle": "tea" }))
+    };
+    assert_eq!(tea().send().await.unwrap().status(), 201);
+    for _ in 0..10 {
+        problem(tea().send().await.unwrap(), 409, "handle_taken").await;
+        problem(
+            shop.admin(Method::GET, "/products/none").send().await.unwrap(),
+            404,
+            "product_not_found",
+        )
+        .await;
+        problem(
+            shop.request(Method::GET, &format!("{PRODUCTS}/none"))
+                .send()
+                .await
+                .unwrap(),
+            404,
+            "product_not_found",
+        )
+        .await;
+    }
+    assert_eq!(ready().await["database"], "ok");
+    let stopped = world.shop.server.terminate().await;
+    assert_eq!(stopped.code, Some(0), "{stopped:#?}");
+}
+
+/// Nothing keeps a server that cannot reach its database from stopping.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_in_a_black_hole_stops_when_it_is_told_to() {
+    let world = World::new().await;
+    world.proxy.set(Fault::BlackHole);
+    world.load(100, Duration::from_secs(1)).await;
+    let begun = Instant::now();
+    let stopped = world.shop.server.terminate().await;
+    assert_eq!(stopped.code, Some(0), "{stopped:#?}");
+    assert!(begun.elapsed() < RECOVERED, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_request_after_the_database_was_restarted_works() {
+    let world = World::new().await;
+    let (client, connection) = tokio_postgres::connect(world.db.superuser_url(), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    drop(tokio::spawn(connection));
+    let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                WHERE datname = current_database() AND pid <> pg_backend_pid() AND client_port IS NOT NULL";
+    for _ in 0..10 {
+        let killed: i64 = client.query_one(kill, &[]).await.unwrap().get(0);
+        assert!(killed > 0);
+        let read = world.shop.request(Method::GET, PRODUCTS).send().await.unwrap();
+        assert_eq!(read.status(), 200);
+    }
+}
+
+/// Inside the server, without a network: through all layers, the tenant and the handler, to the breaker and back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rejected_request_costs_microseconds() {
+    let db = TestDatabase::postgres().await;
+    let proxy = FaultProxy::of_database(db.url());
+    let token = tenant(&rustok(db.url()), "shop1", "admin").await;
+    let config = Config {
+        database_url: Some(proxy.database_url(db.url())),
+        request_timeout_ms: 400,
+        ..Config::default()
+    };
+    let store = Store::open(config.store().unwrap(), Opener::Server)
+        .await
+        .unwrap();
+    let breaker = store.breaker().unwrap().clone();
+    let validator = TenantIdentifierValidator::new("localhost").unwrap();
+    let services = Arc::new(Services::new(store, Arc::new(SystemClock), validator));
+    let router = router::public(&AppState::new(config, services));
+    let ask = async |path: &str| -> (Response<Body>, Duration) {
+        let request = Request::get(path)
+            .header("host", "shop1.localhost")
+            .header("authorization", format!("Bearer {token}"))
+            .body(Body::empty())
+            .unwrap();
+        let begun = Instant::now();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        (answer, begun.elapsed())
+    };
+    assert_eq!(ask(PRODUCTS).await.0.status(), 200);
+    proxy.set(Fault::BlackHole);
+    while breaker.state() != CircuitState::Open {
+        assert_eq!(ask(PRODUCTS).await.0.status(), 503);
+    }
+    assert_eq!(breaker.metrics().failures, 5);
+    let dialled = proxy.traffic().accepted;
+    for path in [PRODUCTS, "/api/admin/v1/products"] {
+        // The open time must not run out in between.
+        breaker.open();
+        let mut took = Vec::new();
+        for _ in 0..5_000 {
+            let (answer, elapsed) = ask(path).await;
+            assert_eq!(
+                (answer.status(), answer.headers()["retry-after"].as_bytes()),
+                (StatusCode::SERVICE_UNAVAILABLE, &b"1"[..])
+            );
+            took.push(elapsed);
+        }
+        took.sort_unstable();
+        let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
+        println!("{path}: {} rejected: median {median:?}, p99 {p99:?}", took.len());
+        assert!(
+            p99 <= Duration::from_millis(1)
+                && median <= Duration::from_micros(if cfg!(debug_assertions) { 300 } else { 100 })
+        );
+    }
+    assert_eq!(
+        proxy.traffic().accepted,
+        dialled,
+        "somebody dialled while it was open"
+    );
+}
