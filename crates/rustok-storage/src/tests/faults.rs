@@ -331,6 +331,40 @@ async fn a_commit_without_an_answer_is_in_doubt() {
     );
 }
 
+/// Nobody knows when the answer comes that was not waited for: who got that connection would wait behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_whose_statement_timed_out_is_not_used_again() {
+    let world = World::new().await;
+    let backend = "SELECT pg_backend_pid()::bigint AS pid";
+    let pid = async |tx: &mut crate::TenantTx| {
+        let pids = tx.db.fetch("x", backend, &[], |row| row.get::<i64>("pid")).await;
+        pids.map(|pids| pids[0])
+    };
+    let mut tx = world
+        .store
+        .read(world.shop, Deadline::after(DEADLINE))
+        .await
+        .unwrap();
+    let before = pid(&mut tx).await.unwrap();
+    world.proxy.set(Fault::BlackHole);
+    let error = pid(&mut tx).await.unwrap_err();
+    assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
+    drop(tx);
+    // Healed at once, it would have been drained and been as good as new.
+    world.proxy.heal();
+    sleep(Duration::from_millis(20)).await;
+    assert_eq!(
+        world.store.postgres_connections(),
+        Some((CONNECTIONS - 1, CONNECTIONS - 1))
+    );
+    let mut held = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut tx = world.store.read(world.shop, soon()).await.unwrap();
+        assert_ne!(pid(&mut tx).await.unwrap(), before);
+        held.push(tx);
+    }
+}
+
 /// Whoever leaves before his deadline gives the connection a moment to come back, and no longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_dropped_in_a_black_hole_does_not_hang() {
