@@ -218,37 +218,42 @@ impl From<Rejection> for StoreError {
 impl From<StoreError> for RichError {
     #[track_caller]
     fn from(error: StoreError) -> Self {
-        let away = |message: &'static str, code: &'static str| {
-            Self::new(ErrorKind::Unavailable, message)
-                .with_code(code)
-                .with_retry_after(RETRY_AFTER)
-        };
-        match error {
-            StoreError::Unavailable(_) | StoreError::Trouble(_) | StoreError::Timeout(_) => {
-                away("database unavailable", "database_unavailable")
-            }
-            StoreError::Serialization(_) => {
-                Self::new(ErrorKind::Unavailable, "transaction conflict").with_retry_after(RETRY_AFTER)
-            }
-            StoreError::Rejected { retry_after } => away("database unavailable", "circuit_open")
-                .with_origin(Origin::Local)
-                .with_retry_after(retry_after),
-            StoreError::Overloaded => away("too many wait for the database", "overloaded").with_origin(Origin::Local),
-            StoreError::InDoubt(_) => Self::new(ErrorKind::Timeout, "commit in doubt")
-                .with_code("outcome_unknown")
-                .with_public(
-                    "The database did not tell whether the change was made. Read before you repeat the request, or \
-                     repeat it with the same Idempotency-Key.",
-                ),
-            StoreError::Taken { .. } => Self::new(ErrorKind::Conflict, "unique key taken"),
-            StoreError::Stale { .. } => Self::new(ErrorKind::Conflict, "stale write")
-                .with_code("version_conflict")
-                .with_public(
-                    "It was changed by somebody else meanwhile. Read it again and repeat the request.",
-                ),
+        let (kind, message) = match &error {
+            StoreError::Unavailable(_)
+            | StoreError::Trouble(_)
+            | StoreError::Timeout(_)
+            | StoreError::Rejected { .. } => (ErrorKind::Unavailable, "database unavailable"),
+            StoreError::Overloaded => (ErrorKind::Unavailable, "too many wait for the database"),
+            StoreError::Serialization(_) => (ErrorKind::Unavailable, "transaction conflict"),
+            StoreError::InDoubt(_) => (ErrorKind::Timeout, "commit in doubt"),
+            StoreError::Taken { .. } => (ErrorKind::Conflict, "unique key taken"),
+            StoreError::Stale { .. } => (ErrorKind::Conflict, "stale write"),
             StoreError::InconsistentRow { .. } | StoreError::Refused { .. } | StoreError::Setup(_) => {
-                Self::new(ErrorKind::Internal, "storage defect")
+                (ErrorKind::Internal, "storage defect")
             }
+        };
+        let rich = Self::new(kind, message);
+        match &error {
+            StoreError::Unavailable(_) | StoreError::Trouble(_) | StoreError::Timeout(_) => rich
+                .with_code("database_unavailable")
+                .with_retry_after(RETRY_AFTER),
+            StoreError::Serialization(_) => rich.with_retry_after(RETRY_AFTER),
+            StoreError::Rejected { retry_after } => rich
+                .with_code("circuit_open")
+                .with_origin(Origin::Local)
+                .with_retry_after(*retry_after),
+            StoreError::Overloaded => rich
+                .with_code("overloaded")
+                .with_origin(Origin::Local)
+                .with_retry_after(RETRY_AFTER),
+            StoreError::InDoubt(_) => rich.with_code("outcome_unknown").with_public(
+                "The database did not tell whether the change was made. Read before you repeat the request, or repeat \
+                 it with the same Idempotency-Key.",
+            ),
+            StoreError::Stale { .. } => rich.with_code("version_conflict").with_public(
+                "It was changed by somebody else meanwhile. Read it again and repeat the request.",
+            ),
+            _ => rich,
         }
         .with_source(error)
     }
@@ -269,7 +274,7 @@ mod tests {
     const CANARY: &str = "canary-postgres://root:hunter2@db/SELECT * FROM orders";
 
     /// Every variant with all of its texts poisoned, and what it must become: kind, code, public text.
-    fn expected() -> [(StoreError, ErrorKind, &'static str, &'static str); 8] {
+    fn expected() -> [(StoreError, ErrorKind, &'static str, &'static str); 12] {
         use ErrorKind as K;
         use StoreError as E;
         let text = || CANARY.to_owned();
@@ -287,20 +292,33 @@ mod tests {
             table: CANARY,
             reason: text(),
         };
+        let rejected = E::Rejected {
+            retry_after: Duration::from_secs(2),
+        };
         let away = "The service is not available at the moment. Try again later.";
-        let late = "The request took too long.";
+        let doubt = "The database did not tell whether the change was made. Read before you repeat the request, or \
+                     repeat it with the same Idempotency-Key.";
         let changed = "The resource was changed by somebody else. Read it again and repeat.";
         let reread = "It was changed by somebody else meanwhile. Read it again and repeat the request.";
         let ours = "Something went wrong on our side.";
         [
-            (E::Unavailable(text()), K::Unavailable, "unavailable", away),
-            (E::Timeout(CANARY), K::Timeout, "timeout", late),
+            (
+                E::Unavailable(text()),
+                K::Unavailable,
+                "database_unavailable",
+                away,
+            ),
+            (E::Timeout(CANARY), K::Unavailable, "database_unavailable", away),
             (E::Taken { key: text() }, K::Conflict, "conflict", changed),
             (stale, K::Conflict, "version_conflict", reread),
             (E::Serialization(text()), K::Unavailable, "unavailable", away),
             (row, K::Internal, "internal", ours),
             (refused, K::Internal, "internal", ours),
             (E::Setup(text()), K::Internal, "internal", ours),
+            (E::Trouble(text()), K::Unavailable, "database_unavailable", away),
+            (E::InDoubt(text()), K::Timeout, "outcome_unknown", doubt),
+            (rejected, K::Unavailable, "circuit_open", away),
+            (E::Overloaded, K::Unavailable, "overloaded", away),
         ]
     }
 
@@ -315,6 +333,10 @@ mod tests {
             StoreError::InconsistentRow { .. } => 5,
             StoreError::Refused { .. } => 6,
             StoreError::Setup(_) => 7,
+            StoreError::Trouble(_) => 8,
+            StoreError::InDoubt(_) => 9,
+            StoreError::Rejected { .. } => 10,
+            StoreError::Overloaded => 11,
         }
     }
 
@@ -332,7 +354,8 @@ mod tests {
                 !outside.contains("canary") && !outside.contains("SELECT"),
                 "{outside}"
             );
-            assert!(format!("{rich:?}").contains(CANARY), "{rich:?}");
+            // The last two have no text of their own.
+            assert_eq!(format!("{rich:?}").contains(CANARY), index < 10, "{rich:?}");
         }
     }
 

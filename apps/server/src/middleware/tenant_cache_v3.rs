@@ -37,16 +37,18 @@ impl<L: TenantLoader> TenantLoader for Guarded<L> {
             .call(load)
             .await
             .map_err(|error| match error {
-                CircuitBreakerError::Rejected { retry_after, .. } => TenantError::Unavailable { retry_after },
+                CircuitBreakerError::Rejected { retry_after, .. } => TenantError::NotAsked { retry_after },
                 CircuitBreakerError::Inner(error) => error,
             })
     }
 }
 
-/// Only a directory that is away is a failure. A row of one tenant that does not decode must not close the others.
+/// Only a directory that is away is a failure. A row of one tenant that does not decode must not close the others, and
+/// that the database's own guard rejects says nothing about the directory: the two must not keep each other open.
 fn outcome(error: &TenantError) -> BreakerOutcome {
     match error {
         TenantError::Unavailable { .. } => BreakerOutcome::Failure,
+        TenantError::NotAsked { .. } => BreakerOutcome::Ignored,
         _ => BreakerOutcome::Success,
     }
 }
