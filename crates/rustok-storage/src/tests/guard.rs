@@ -144,9 +144,11 @@ async fn a_deadline_counts_when_the_database_had_time_and_else_not() {
         assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
     });
     assert_eq!(late.await, (0, 1, 0), "slow");
+    // A connection for the next ones, who have no time to make one.
+    assert_eq!(logins(&store, shop).await, [""; 0]);
     let hurried = counts(&store, async {
         let mut tx = store
-            .read(shop, Deadline::after(Duration::from_millis(20)))
+            .read(shop, Deadline::after(Duration::from_millis(50)))
             .await
             .unwrap();
         let error = select(&mut tx, "SELECT pg_sleep(30)::text AS n")
@@ -155,16 +157,15 @@ async fn a_deadline_counts_when_the_database_had_time_and_else_not() {
         assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
     });
     assert_eq!(hurried.await, (0, 0, 1), "it had no time");
-    // In two waits that are too short each.
+    assert_eq!(logins(&store, shop).await, [""; 0]);
+    // In two waits, the second of which is too short.
     let in_parts = counts(&store, async {
-        let mut tx = store
-            .read(shop, Deadline::after(Duration::from_millis(120)))
-            .await
-            .unwrap();
-        select(&mut tx, "SELECT pg_sleep(0.06)::text AS n").await.unwrap();
+        let mut tx = store.read(shop, Deadline::after(SHORT)).await.unwrap();
+        select(&mut tx, "SELECT pg_sleep(0.12)::text AS n").await.unwrap();
         assert!(select(&mut tx, "SELECT pg_sleep(30)::text AS n").await.is_err());
     });
     assert_eq!(in_parts.await, (0, 1, 0), "it had time in all");
+    assert_eq!(logins(&store, shop).await, [""; 0]);
     let held = store.read(shop, soon()).await.unwrap();
     let waiting = counts(&store, async {
         assert!(store.read(shop, Deadline::after(SHORT)).await.is_err());
@@ -312,10 +313,12 @@ async fn no_single_answer_may_take_longer_than_the_server_grants() {
     let store = Store::open(config.clone(), Opener::Server).await.unwrap();
     let shop = tenant(&store, 1, "shop1").await;
     let mut tx = store.read(shop, soon()).await.unwrap();
-    let error = select(&mut tx, "SELECT pg_sleep(30)::text AS n")
+    let begun = tokio::time::Instant::now();
+    let error = select(&mut tx, "SELECT pg_sleep(20)::text AS n")
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     let store = Store::open(config, Opener::Command).await.unwrap();
     let mut tx = store.read(shop, Deadline::never()).await.unwrap();
     select(&mut tx, "SELECT pg_sleep(0.4)::text AS n").await.unwrap();
