@@ -79,13 +79,6 @@ pub enum TenantError {
         /// When asking again can help.
         retry_after: Duration,
     },
-    /// The directory was not asked: what guards the database rejects at the moment. A loader tells it, so that a breaker
-    /// around it sees no failure; the cache tells [`Self::Unavailable`].
-    #[error("the tenant directory was not asked, retry after {} ms", retry_after.as_millis())]
-    NotAsked {
-        /// When asking again can help.
-        retry_after: Duration,
-    },
     /// The client asked for too many names that no tenant has; this one was not looked up.
     #[error("too many unknown tenant identifiers, retry after {} ms", retry_after.as_millis())]
     TooManyUnknown {
@@ -123,7 +116,7 @@ impl TenantError {
         match self {
             Self::NotFound => ErrorKind::NotFound,
             Self::Suspended => ErrorKind::Forbidden,
-            Self::Unavailable { .. } | Self::NotAsked { .. } => ErrorKind::Unavailable,
+            Self::Unavailable { .. } => ErrorKind::Unavailable,
             Self::TooManyUnknown { .. } => ErrorKind::RateLimited,
             Self::InvalidIdentifier(_) | Self::IdentifierMismatch | Self::Invalid(_) => ErrorKind::Validation,
             Self::SlugTaken | Self::HostTaken | Self::VersionConflict { .. } => ErrorKind::Conflict,
@@ -136,7 +129,7 @@ impl TenantError {
         let (code, text) = match self {
             Self::NotFound => ("tenant_not_found", "There is no shop or site at this address."),
             Self::Suspended => ("tenant_suspended", "This shop or site is suspended."),
-            Self::Unavailable { .. } | Self::NotAsked { .. } => (
+            Self::Unavailable { .. } => (
                 "tenant_unavailable",
                 "The tenant directory cannot be reached at the moment. Try again later.",
             ),
@@ -173,9 +166,9 @@ impl From<TenantError> for RichError {
             rich = rich.with_code(code).with_public(text);
         }
         match error {
-            TenantError::Unavailable { retry_after }
-            | TenantError::NotAsked { retry_after }
-            | TenantError::TooManyUnknown { retry_after } => rich.with_retry_after(retry_after),
+            TenantError::Unavailable { retry_after } | TenantError::TooManyUnknown { retry_after } => {
+                rich.with_retry_after(retry_after)
+            }
             // What names the tenant is malformed, which is not the fault of a field: 400, not 422.
             TenantError::InvalidIdentifier(_) | TenantError::IdentifierMismatch => rich.with_status(400),
             TenantError::Invalid(violations) => rich.with_violations(violations),
@@ -210,12 +203,6 @@ mod tests {
             ),
             (
                 TenantError::Unavailable { retry_after },
-                ErrorKind::Unavailable,
-                503,
-                "tenant_unavailable",
-            ),
-            (
-                TenantError::NotAsked { retry_after },
                 ErrorKind::Unavailable,
                 503,
                 "tenant_unavailable",
@@ -276,7 +263,6 @@ mod tests {
         let retry_after = Duration::from_secs(3);
         for error in [
             TenantError::Unavailable { retry_after },
-            TenantError::NotAsked { retry_after },
             TenantError::TooManyUnknown { retry_after },
         ] {
             assert_eq!(RichError::from(error).retry_after(), Some(retry_after));

@@ -398,12 +398,10 @@ impl<L: TenantLoader> Inner<L> {
                 }
                 Err(LoadFailed::NotFound(mark))
             }
-            Err(TenantError::Unavailable { retry_after } | TenantError::NotAsked { retry_after }) => {
-                match self.last_known(identifier).await {
-                    Some(known) => Ok(known.stale()),
-                    None => Err(LoadFailed::Error(TenantError::Unavailable { retry_after })),
-                }
-            }
+            Err(error @ TenantError::Unavailable { .. }) => match self.last_known(identifier).await {
+                Some(known) => Ok(known.stale()),
+                None => Err(LoadFailed::Error(error)),
+            },
             Err(error) => Err(LoadFailed::Error(error)),
         }
     }

@@ -29,10 +29,10 @@ impl TenantLoader for StoreLoader {
 
 fn directory_error(error: StoreError) -> TenantError {
     tracing::debug!(%error, "tenant directory");
-    match error {
-        StoreError::Rejected { retry_after } => TenantError::NotAsked { retry_after },
-        error if error.is_outage() => unavailable(),
-        error => TenantError::Inconsistent(error.to_string()),
+    if error.is_outage() {
+        unavailable()
+    } else {
+        TenantError::Inconsistent(error.to_string())
     }
 }
 

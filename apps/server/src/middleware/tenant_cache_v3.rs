@@ -37,18 +37,16 @@ impl<L: TenantLoader> TenantLoader for Guarded<L> {
             .call(load)
             .await
             .map_err(|error| match error {
-                CircuitBreakerError::Rejected { retry_after, .. } => TenantError::NotAsked { retry_after },
+                CircuitBreakerError::Rejected { retry_after, .. } => TenantError::Unavailable { retry_after },
                 CircuitBreakerError::Inner(error) => error,
             })
     }
 }
 
-/// Only a directory that is away is a failure. A row of one tenant that does not decode must not close the others, and
-/// that the database's own guard rejects says nothing about the directory: the two must not keep each other open.
+/// Only a directory that is away is a failure. A row of one tenant that does not decode must not close the others.
 fn outcome(error: &TenantError) -> BreakerOutcome {
     match error {
         TenantError::Unavailable { .. } => BreakerOutcome::Failure,
-        TenantError::NotAsked { .. } => BreakerOutcome::Ignored,
         _ => BreakerOutcome::Success,
     }
 }
@@ -66,10 +64,18 @@ impl TenantCacheV3 {
     /// A cache over a store.
     #[must_use]
     pub fn with_settings(store: Store, settings: TenantCacheSettings) -> Self {
-        Self::over(Guarded::new(StoreLoader::new(store)), settings)
+        // One breaker for the database, and one count: two would each find out by itself that it is back.
+        let guarded = match store.breaker().cloned() {
+            Some(breaker) => Guarded {
+                loader: StoreLoader::new(store.behind_own_breaker()),
+                breaker,
+            },
+            None => Guarded::new(StoreLoader::new(store)),
+        };
+        Self::over(guarded, settings)
     }
 
-    /// The breaker before the directory.
+    /// The breaker before the directory: on PostgreSQL the database's own ([`Store::breaker`]).
     #[must_use]
     pub fn breaker(&self) -> &CircuitBreaker {
         &self.loader().breaker
