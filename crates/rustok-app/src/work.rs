@@ -11,7 +11,7 @@ use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::TenantId;
 use rustok_storage::TenantTx;
-use rustok_storage::idempotency::{self, IdempotencyScope, StoredReply};
+use rustok_storage::idempotency::{self, IdempotencyRecord, IdempotencyScope, StoredReply};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +19,12 @@ use std::time::Duration;
 
 /// How long an answer is kept.
 pub const REPLY_KEPT: Duration = Duration::from_secs(24 * 3_600);
+
+/// How often a scope's lock is asked for that no request of this process has, and how long is waited in between. A
+/// request that failed lets PostgreSQL roll its transaction back while its answer is on its way already, so a client that
+/// tries again at once may find the lock still taken for a moment.
+const LOCK_TRIES: u32 = 6;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a use case answers: made now, or repeated from the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,27 +118,48 @@ impl Ctx {
         let claim = self.services.in_flight.claim(self.tenant.id, &request.scope)?;
         let mut tx = self.write().await?;
         let not_before = now.checked_sub(REPLY_KEPT).unwrap_or(Timestamp::MIN);
-        let lock_key = lock_key(self.tenant.id, &request.scope);
-        let kept = idempotency::claim(&mut tx, &request.scope, lock_key, not_before).await?;
-        match kept.ok_or_else(still_running)? {
-            None => Ok(Begun::Fresh(Work {
+        let Some(record) = locked(&mut tx, self.tenant.id, &request.scope, not_before).await? else {
+            return Ok(Begun::Fresh(Work {
                 tx,
                 idempotency: Some((request.clone(), claim)),
                 now,
-            })),
-            Some(record) if record.body_hash == request.body_hash => Ok(Begun::Replay(Reply {
+            }));
+        };
+        // Told only when the first one's commit is sure (on SQLite this commit waits for it), and when the scope's lock
+        // is free again: the client's next request with this key must not meet it.
+        tx.commit().await?;
+        if record.body_hash == request.body_hash {
+            return Ok(Begun::Replay(Reply {
                 stored: record.reply,
                 replayed: true,
-            })),
-            Some(_) => Err(
-                RichError::new(ErrorKind::Validation, "idempotency key with another body")
-                    .with_code("idempotency_key_reused")
-                    .with_public(
-                        "This Idempotency-Key was used for a request with another body. Take a new key.",
-                    ),
-            ),
+            }));
         }
+        Err(
+            RichError::new(ErrorKind::Validation, "idempotency key with another body")
+                .with_code("idempotency_key_reused")
+                .with_public(
+                    "This Idempotency-Key was used for a request with another body. Take a new key.",
+                ),
+        )
     }
+}
+
+/// The answer that is kept for a scope, read under the scope's lock.
+async fn locked(
+    tx: &mut TenantTx,
+    tenant: TenantId,
+    scope: &IdempotencyScope,
+    not_before: Timestamp,
+) -> Result<Option<IdempotencyRecord>, RichError> {
+    let lock_key = lock_key(tenant, scope);
+    for _ in 1..LOCK_TRIES {
+        if let Some(kept) = idempotency::claim(tx, scope, lock_key, not_before).await? {
+            return Ok(kept);
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    let kept = idempotency::claim(tx, scope, lock_key, not_before).await?;
+    kept.ok_or_else(still_running)
 }
 
 /// The number of the scope's advisory lock.
