@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use rustok_storage::{DatabaseUrl, StoreConfig, StoreError};
 use rustok_tenancy::{IdentifierError, TenantIdentifierValidator};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Where the data lives when nothing else is said.
@@ -29,7 +29,7 @@ pub struct Config {
     pub base_domain: String,
     /// Where the outside reaches this server, for absolute links such as a problem's `type`.
     pub base_url: Option<String>,
-    /// Proxies (CIDR) whose `X-Forwarded-Host` and `X-Tenant-ID` are believed.
+    /// Proxies (CIDR) whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Tenant-ID` are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Log filter, as of the `tracing` ecosystem: `info`, `rustok=debug,warn`.
     pub log: String,
@@ -39,9 +39,32 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// The largest request head, in bytes.
     pub max_header_bytes: usize,
+    /// The longest path and query of a request, in bytes.
+    pub max_url_bytes: usize,
     /// How long a request may take, in milliseconds.
     pub request_timeout_ms: u64,
-    /// How long requests in flight may take to finish at shutdown, in milliseconds.
+    /// How long a request's body may take to arrive, in milliseconds; of use only below `request_timeout_ms`.
+    pub body_timeout_ms: u64,
+    /// Connections at most; more wait in the system's queue.
+    pub max_connections: usize,
+    /// Requests without a body that are worked on at once.
+    pub max_requests_in_flight: usize,
+    /// Requests with a body that are received and worked on at once; each may hold `max_body_bytes` of memory.
+    pub max_uploads_in_flight: usize,
+    /// Requests that may wait, for a second at most, until one of those has ended; one more gets a 503 at once. This
+    /// counts for each of the two kinds.
+    pub max_requests_waiting: usize,
+    /// Requests a minute from one client address (of IPv6 its /64), saved up for a minute; 0 is no limit. Nothing limits
+    /// the loopback address.
+    pub rate_limit_address_per_minute: u32,
+    /// Requests a minute with one token, saved up for a minute; 0 is no limit.
+    pub rate_limit_token_per_minute: u32,
+    /// Requests a minute for one tenant, whoever sends them, saved up for a minute; 0 is no limit.
+    pub rate_limit_tenant_per_minute: u32,
+    /// How long the server goes on accepting after SIGTERM while `/readyz` says no already, so that whoever spreads the
+    /// load can see it, in milliseconds.
+    pub shutdown_delay_ms: u64,
+    /// How long requests in flight may take to finish after that, in milliseconds.
     pub shutdown_timeout_ms: u64,
     /// How often the tenant directory is asked for changes, in milliseconds.
     pub directory_poll_ms: u64,
@@ -77,7 +100,17 @@ impl Default for Config {
             log_format: "auto".to_owned(),
             max_body_bytes: 2 << 20,
             max_header_bytes: 32 << 10,
+            max_url_bytes: 8 << 10,
             request_timeout_ms: 10_000,
+            body_timeout_ms: 8_000,
+            max_connections: 10_000,
+            max_requests_in_flight: 512,
+            max_uploads_in_flight: 128,
+            max_requests_waiting: 1_024,
+            rate_limit_address_per_minute: 60_000,
+            rate_limit_token_per_minute: 300_000,
+            rate_limit_tenant_per_minute: 1_200_000,
+            shutdown_delay_ms: 500,
             shutdown_timeout_ms: 10_000,
             directory_poll_ms: 250,
             tenant_stale_if_error_ms: 300_000,
@@ -170,6 +203,19 @@ impl Config {
     #[must_use]
     pub const fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// How long a request's body may take to arrive.
+    #[must_use]
+    pub const fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_timeout_ms)
+    }
+
+    /// Whether `peer` is a proxy whose word about the client is taken.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
     /// The settings as `rustok.toml` would have them, with the database's password masked.

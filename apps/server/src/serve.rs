@@ -1,75 +1,182 @@
-//! The listeners: accepting, limits of the HTTP heads, and a shutdown that finishes what is in flight.
+//! The listeners: accepting, limits of the HTTP heads, and a shutdown that cuts nobody off.
+//!
+//! A shutdown has two moments. While it is *draining* the server goes on as before, but every answer over HTTP/1 asks its
+//! client to close the connection. When it is *closing*, whoever has connected by then is still accepted, then nobody
+//! else. A connection on which nothing comes any more ends a moment later. A client that does as it is asked so never
+//! has a connection closed under its request.
 
 use crate::config::Config;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
+use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use std::future::Future;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 /// How long a client may take to send a request's head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to pause when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a connection may be silent once the server is closing: a request may just be on its way.
+const LAST_SILENCE: Duration = Duration::from_millis(200);
 
-/// Serves `router` on `listener` until `stop` is done, then finishes what is in flight within the configured time.
-/// Answers whether everything could be finished.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    config: &Config,
-    stop: impl Future<Output = ()>,
-) -> bool {
-    let server = http_server(config);
-    let graceful = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            },
-            () = &mut stop => break,
-        };
-        // Small answers must not wait for an acknowledgement; without it they are only slower.
-        let _ = stream.set_nodelay(true);
-        let router = router.clone();
-        let service = tower::service_fn(move |mut request: http::Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().oneshot(request.map(axum::body::Body::new))
-        });
-        let connection = server
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-            .into_owned();
-        let watched = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, %peer, "connection ended");
+/// The two moments of a shutdown.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    /// From here on clients are asked to close their connections.
+    pub draining: CancellationToken,
+    /// From here on nobody is accepted any more.
+    pub closing: CancellationToken,
+}
+
+/// Serves `router` on `listener` until the server is closing, then finishes what is in flight within the configured
+/// time. Answers whether everything could be finished.
+pub async fn serve(listener: TcpListener, router: Router, config: &Config, shutdown: &Shutdown) -> bool {
+    let limit = config.max_connections.clamp(1, MOST_CONNECTIONS);
+    let places = Arc::new(Semaphore::new(limit));
+    let server = Server {
+        http: http_server(config),
+        router,
+        shutdown: shutdown.clone(),
+    };
+    let accepting = accept(&listener, &server, &places);
+    let _ = shutdown.closing.run_until_cancelled(accepting).await;
+    accept_waiting(listener, &server, &places);
+    let all = u32::try_from(limit).unwrap_or(u32::MAX);
+    let ended = places.acquire_many(all);
+    tokio::time::timeout(Duration::from_millis(config.shutdown_timeout_ms), ended)
+        .await
+        .is_ok()
+}
+
+/// As many as can be waited for at once.
+const MOST_CONNECTIONS: usize = 1 << 20;
+
+/// Accepts for ever, as long as there is a place.
+async fn accept(listener: &TcpListener, server: &Server, places: &Arc<Semaphore>) {
+    while let Ok(place) = Arc::clone(places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, peer)) => server.spawn(stream, peer, place),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
+        }
+    }
+}
+
+/// Accepts who has connected already: the system would reset them when the listener goes.
+fn accept_waiting(listener: TcpListener, server: &Server, places: &Arc<Semaphore>) {
+    let Ok(listener) = listener.into_std() else { return };
+    while let Ok(place) = Arc::clone(places).try_acquire_owned()
+        && let Ok((stream, peer)) = listener.accept()
+    {
+        let stream = stream
+            .set_nonblocking(true)
+            .and_then(|()| TcpStream::from_std(stream));
+        if let Ok(stream) = stream {
+            server.spawn(stream, peer, place);
+        }
+    }
+}
+
+/// What every connection is served with.
+#[derive(Clone)]
+struct Server {
+    http: Builder<TokioExecutor>,
+    router: Router,
+    shutdown: Shutdown,
+}
+
+impl Server {
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+        let server = self.clone();
+        tokio::spawn(async move {
+            server.connection(stream, peer).await;
+            drop(place);
         });
     }
-    drop(listener);
-    tokio::time::timeout(
-        Duration::from_millis(config.shutdown_timeout_ms),
-        graceful.shutdown(),
-    )
-    .await
-    .is_ok()
+
+    async fn connection(self, stream: TcpStream, peer: SocketAddr) {
+        // Small answers must not wait for an acknowledgement; without it they are only slower.
+        let _ = stream.set_nodelay(true);
+        let Self {
+            http,
+            router,
+            shutdown,
+        } = self;
+        let asked = Arc::new(AtomicBool::new(false));
+        let service = tower::service_fn({
+            let (asked, draining) = (Arc::clone(&asked), shutdown.draining);
+            move |request| {
+                asked.store(true, Ordering::Relaxed);
+                answer(router.clone(), request, peer, draining.clone())
+            }
+        });
+        let stream = TokioIo::new(stream);
+        let mut connection = pin!(http.serve_connection(stream, TowerToHyperService::new(service)));
+        tokio::select! {
+            ended = connection.as_mut() => return told(peer, ended),
+            () = never_asked(&asked) => return,
+            () = shutdown.closing.cancelled() => {}
+        }
+        tokio::select! {
+            ended = connection.as_mut() => return told(peer, ended),
+            () = tokio::time::sleep(LAST_SILENCE) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        told(peer, connection.await);
+    }
+}
+
+/// Done when a connection had no request for as long as a head may take. The HTTP library counts only from the first
+/// byte on, since before that it does not know which version is spoken.
+async fn never_asked(asked: &AtomicBool) {
+    tokio::time::sleep(HEADER_TIMEOUT).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending().await
+    }
+}
+
+async fn answer(
+    router: Router,
+    mut request: Request<Incoming>,
+    peer: SocketAddr,
+    draining: CancellationToken,
+) -> Result<Response<Body>, Infallible> {
+    request.extensions_mut().insert(ConnectInfo(peer));
+    // HTTP/2 has a way of its own to say it.
+    let http1 = request.version() < Version::HTTP_2;
+    let mut response = router.oneshot(request.map(Body::new)).await?;
+    if http1 && draining.is_cancelled() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    Ok(response)
+}
+
+fn told<E: std::fmt::Display>(peer: SocketAddr, ended: Result<(), E>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, %peer, "connection ended");
+    }
 }
 
 fn http_server(config: &Config) -> Builder<TokioExecutor> {
     let mut server = Builder::new(TokioExecutor::new());
-    let header_bytes = config.max_header_bytes.max(8 << 10);
+    // What is too large by less than twice is read, so that it can be refused with a problem.
+    let header_bytes = config.max_header_bytes.saturating_mul(2).max(8 << 10);
     server
         .http1()
         .timer(TokioTimer::new())

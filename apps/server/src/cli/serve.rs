@@ -5,7 +5,7 @@ use super::{Flags, load_with};
 use crate::config::Config;
 use crate::demo;
 use crate::router;
-use crate::serve::serve;
+use crate::serve::{Shutdown, serve};
 use crate::state::AppState;
 use clap::Args;
 use rustok_app::{Services, tenants};
@@ -14,9 +14,9 @@ use rustok_storage::{Opener, Store};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Default, Args, Serialize)]
 pub(super) struct Options {
@@ -119,34 +119,36 @@ async fn run_until_stopped(
     public: TcpListener,
     management: TcpListener,
 ) -> Result<(), Failure> {
-    let stop = CancellationToken::new();
-    let management_stop = CancellationToken::new();
+    let shutdown = Shutdown::default();
+    let management_shutdown = Shutdown::default();
     let config = state.config().clone();
-    let workers = crate::worker::spawn_all(&state, &stop);
+    let workers = crate::worker::spawn_all(&state, &shutdown.closing);
     let management = tokio::spawn({
-        let (router, config, stop) = (
+        let (router, config, shutdown) = (
             router::management(&state),
             config.clone(),
-            management_stop.clone(),
+            management_shutdown.clone(),
         );
-        async move { serve(management, router, &config, stop.cancelled_owned()).await }
+        async move { serve(management, router, &config, &shutdown).await }
     });
-    let serving = serve(
-        public,
-        router::public(&state),
-        &config,
-        stop.clone().cancelled_owned(),
-    );
+    let serving = serve(public, router::public(&state), &config, &shutdown);
     let stopping = async {
-        stop_signal().await?;
+        let delay = match stop_signal().await? {
+            StopSignal::Terminate => Duration::from_millis(config.shutdown_delay_ms),
+            StopSignal::Interrupt => Duration::ZERO,
+        };
         tracing::info!("shutting down: finishing what is in flight");
         state.start_draining();
-        stop.cancel();
+        shutdown.draining.cancel();
+        tokio::time::sleep(delay).await;
+        shutdown.closing.cancel();
         Ok::<(), Failure>(())
     };
     let (finished, told) = tokio::join!(serving, stopping);
     workers.finish().await;
-    management_stop.cancel();
+    // To the end it tells who asks that the server is not ready.
+    management_shutdown.draining.cancel();
+    management_shutdown.closing.cancel();
     let _ = management.await;
     told?;
     if finished {
@@ -158,10 +160,21 @@ async fn run_until_stopped(
     }
 }
 
-async fn stop_signal() -> Result<(), Failure> {
+/// Who wants the server to stop.
+enum StopSignal {
+    /// A supervisor, which may have told others to send requests here.
+    Terminate,
+    /// Somebody at the terminal, who does not want to wait.
+    Interrupt,
+}
+
+async fn stop_signal() -> Result<StopSignal, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        _ = terminate.recv() => Ok(StopSignal::Terminate),
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted?;
+            Ok(StopSignal::Interrupt)
+        }
     }
 }
