@@ -211,13 +211,6 @@ impl Config {
         Duration::from_millis(self.body_timeout_ms)
     }
 
-    /// Whether `peer` is a proxy whose word about the client is taken.
-    #[must_use]
-    pub fn trusts(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.trusted_proxies.iter().any(|network| network.contains(&peer))
-    }
-
     /// The settings as `rustok.toml` would have them, with the database's password masked.
     ///
     /// # Errors

@@ -9,11 +9,20 @@ use http::StatusCode;
 use rustok_core::resilience::CircuitState;
 use serde_json::json;
 
+const LIVEZ: &str = "/livez";
+const READYZ: &str = "/readyz";
+
+/// Whether this is a path of the routes that both listeners have; no limit may keep a probe from its answer.
+#[must_use]
+pub fn is_health(path: &str) -> bool {
+    matches!(path, LIVEZ | READYZ)
+}
+
 /// What both listeners have.
 pub fn router(state: AppState) -> Router {
     Router::new()
-        .route("/livez", routing::get(livez))
-        .route("/readyz", routing::get(readyz))
+        .route(LIVEZ, routing::get(livez))
+        .route(READYZ, routing::get(readyz))
         .with_state(state)
 }
 

@@ -1,140 +1,112 @@
-//! What every request passes, outermost first: trace id and log → problem form → panic → deadline → handlers.
+//! What every request passes: trace id and log → problem form → panic → limits → deadline → routes.
 //!
-//! A failure is logged here, once, and gets here what only the outermost layer knows: trace id, instance and absolute
-//! type. Error level is for 5xx only; a refused request is no line of the log.
+//! One layer does all of it, since each layer of its own would cost every request a copy of the router's service.
 
+mod head;
+mod problems;
+
+use crate::health;
 use crate::middleware::tenant::check_host_lines;
 use crate::state::AppState;
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Version, header};
+use futures_util::FutureExt as _;
+use problems::Asked;
 use rustok_core::deadline::Deadline;
-use rustok_core::error::{ErrorKind, ErrorResponse, RichError};
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::resilience::with_deadline;
 use rustok_telemetry::TraceContext;
-use std::any::Any;
+use rustok_tenancy::Tenant;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 /// Wraps the public router.
 pub fn wrap(router: Router, state: &AppState) -> Router {
-    router
-        .layer(from_fn(check_head))
-        .layer(from_fn_with_state(state.clone(), set_deadline))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(state.clone(), finish_problem))
-        .layer(from_fn(trace))
+    router.layer(from_fn_with_state(state.clone(), every_request))
 }
 
-async fn trace(mut request: Request, next: Next) -> Response {
+async fn every_request(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let incoming = request
         .headers()
         .get("traceparent")
         .and_then(|value| value.to_str().ok());
-    let context = TraceContext::continued_or_new(incoming);
+    let trace = TraceContext::continued_or_new(incoming);
     let span = tracing::info_span!(
         "request",
-        trace_id = %context.trace_id(),
+        trace_id = %trace.trace_id(),
         http.request.method = %request.method(),
         url.path = request.uri().path(),
     );
-    request.extensions_mut().insert(context);
-    next.run(request).instrument(span).await
+    request.extensions_mut().insert(trace);
+    let asked = Asked::of(&request, trace);
+    async {
+        let answer = AssertUnwindSafe(within_limits(&state, request, next)).catch_unwind();
+        let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
+        asked.finish(state.config(), response)
+    }
+    .instrument(span)
+    .await
 }
 
-/// What no route may see: a `Host` that is missing or stands twice, and an address with U+0000 in it, which names
-/// nothing and which PostgreSQL could not even look for.
-async fn check_head(request: Request, next: Next) -> Response {
-    if let Err(error) = check_host_lines(request.version(), request.headers()) {
-        return error.into_response();
+/// Refuses what is over a limit, from what costs least to see to what costs most.
+async fn within_limits(state: &AppState, request: Request, next: Next) -> Response {
+    if let Some(refused) = head::refusal(&request, state.config()) {
+        return refused.into_response();
     }
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or("", |target| target.as_str());
-    if target.contains("%00") {
-        return RichError::new(ErrorKind::Validation, "NUL in an address")
-            .with_status(400)
-            .with_code("invalid_query")
-            .with_public("The address must not hold the character U+0000.")
-            .into_response();
+    if let Err(refused) = check_host_lines(request.version(), request.headers()) {
+        return refused.into_response();
     }
-    next.run(request).await
+    let deadline = Deadline::after(state.config().request_timeout());
+    // Whoever watches the server must get an answer most of all when it is busy.
+    if health::is_health(request.uri().path()) {
+        return within_deadline(deadline, request, next).await;
+    }
+    let limits = state.limits();
+    let admission = match limits.admit_address(state.config(), &request) {
+        Ok(admission) => admission,
+        Err(refused) => return refused.into_response(),
+    };
+    let mut response = match limits.gate(&request).enter().await {
+        Ok(_place) => within_deadline(deadline, request, next).await,
+        Err(refused) => refused.into_response(),
+    };
+    admission.tell(&mut response);
+    response
 }
 
-async fn set_deadline(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let limit = state.config().request_timeout();
-    request.extensions_mut().insert(Deadline::after(limit));
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => RichError::new(ErrorKind::Timeout, "request deadline passed")
+/// The deadline is the current one of all that runs in the request, and travels in the request besides, for what the
+/// request starts elsewhere.
+async fn within_deadline(deadline: Deadline, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(deadline);
+    let answer = with_deadline(deadline, || next.run(request)).await;
+    answer.unwrap_or_else(|_| {
+        RichError::new(ErrorKind::Timeout, "request deadline passed")
             .with_code("request_timeout")
             .with_public("The request took too long. Whether it had an effect is not known: read before you repeat it.")
-            .into_response(),
-    }
+            .into_response()
+    })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    RichError::new(
-        ErrorKind::Internal,
-        format!("panic: {}", text.unwrap_or("unknown")),
-    )
-    .into_response()
-}
-
-async fn finish_problem(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let trace = request.extensions().get::<TraceContext>().copied();
-    let instance = request.uri().path().to_owned();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let http1 = request.version() < Version::HTTP_2;
-    let base_url = state.config().base_url.clone().or_else(|| origin(&request));
-    let mut response = next.run(request).await;
-    let Some(mut problem) = response.extensions_mut().remove::<ErrorResponse>() else {
-        return response;
+/// The limits of each tenant and each token, for routes below tenant resolution and for those of the platform.
+pub async fn limit_tenant_and_token(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let limits = state.limits();
+    let tenant = request.extensions().get::<Arc<Tenant>>();
+    let tenant = tenant.map(|tenant| limits.admit_tenant(tenant)).transpose();
+    let admitted = tenant.and_then(|tenant| Ok((tenant, limits.admit_token(&request)?)));
+    let (tenant, token) = match admitted {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused.into_response(),
     };
-    let inside = response.extensions_mut().remove::<Arc<RichError>>();
-    log_failure(&problem, inside.as_deref(), route.as_ref());
-    if let Some(base_url) = base_url {
-        problem.set_base_url(&base_url);
+    let mut response = next.run(request).await;
+    token.tell(&mut response);
+    if let Some(tenant) = tenant {
+        tenant.tell(&mut response);
     }
-    problem.set_instance(instance);
-    if let Some(trace) = trace {
-        problem.set_trace_id(trace.trace_id().to_string());
-    }
-    if http1 && matches!(problem.status(), 400 | 408 | 413) {
-        // The rest of the body may still be on its way: a client must not send another request after it.
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    let body = problem.to_json();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    *response.body_mut() = Body::from(body);
     response
 }
 
-/// Where the client believes this server to be; only used for links in a problem, never for a decision.
-fn origin(request: &Request) -> Option<String> {
-    let host = request.headers().get(header::HOST)?.to_str().ok()?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    host.chars().all(plain).then(|| format!("http://{host}"))
-}
-
-fn log_failure(problem: &ErrorResponse, inside: Option<&RichError>, route: Option<&MatchedPath>) {
-    let route = route.map_or("", MatchedPath::as_str);
-    if problem.status() >= 500 && problem.status() != 503 {
-        tracing::error!(code = problem.code(), status = problem.status(), route, error = ?inside, "request failed");
-    } else {
-        tracing::debug!(code = problem.code(), status = problem.status(), route, error = ?inside, "request refused");
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod extract;
 pub mod health;
 pub mod layers;
+pub mod limits;
 pub mod middleware;
 pub mod openapi;
 pub mod pages;

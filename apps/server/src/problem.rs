@@ -213,6 +213,22 @@ const CODES: &[(&str, &str)] = &[
     ),
     ("body_too_large", "The body is larger than this server takes."),
     (
+        "body_too_slow",
+        "The body did not arrive in the time that this server gives it.",
+    ),
+    (
+        "url_too_long",
+        "Path and query are longer than this server takes.",
+    ),
+    (
+        "header_too_large",
+        "The header has more fields or bytes than this server takes.",
+    ),
+    (
+        "json_too_deep",
+        "The body's arrays and objects are nested deeper than this server takes.",
+    ),
+    (
         "body_not_received",
         "The connection ended before the whole body had arrived.",
     ),

@@ -38,9 +38,14 @@ pub fn document() -> OpenApi {
 pub fn public(state: &AppState) -> Router {
     let (tenant, _) = tenant_routes().split_for_parts();
     let (platform, _) = platform_routes().split_for_parts();
+    let limited = from_fn_with_state(state.clone(), layers::limit_tenant_and_token);
     let router = Router::new()
-        .merge(tenant.route_layer(from_fn_with_state(state.clone(), resolve_tenant)))
-        .merge(platform)
+        .merge(
+            tenant
+                .route_layer(limited.clone())
+                .route_layer(from_fn_with_state(state.clone(), resolve_tenant)),
+        )
+        .merge(platform.route_layer(limited))
         .route(OPENAPI_PATH, routing::get(pages::openapi))
         .route("/api/docs", routing::get(pages::docs))
         .route("/api/docs/{asset}", routing::get(pages::docs_asset))

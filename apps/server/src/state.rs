@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use crate::config::Config;
+use crate::limits::Limits;
 use crate::middleware::tenant_cache_v3::TenantCacheV3;
 use rustok_app::Services;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ struct Inner {
     config: Config,
     services: Arc<Services>,
     tenants: TenantCacheV3,
+    limits: Limits,
     draining: AtomicBool,
 }
 
@@ -22,7 +24,9 @@ impl AppState {
     #[must_use]
     pub fn new(config: Config, services: Arc<Services>) -> Self {
         let tenants = TenantCacheV3::with_settings(services.store.clone(), config.tenant_cache());
+        let limits = Limits::new(&config);
         Self(Arc::new(Inner {
+            limits,
             config,
             services,
             tenants,
@@ -46,6 +50,12 @@ impl AppState {
     #[must_use]
     pub fn tenants(&self) -> &TenantCacheV3 {
         &self.0.tenants
+    }
+
+    /// How much is taken on, of everybody and of each.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     /// From now on `/readyz` says no.

@@ -9,11 +9,14 @@ use http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rustok_app::{Ctx, Idempotency};
 use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::resilience::with_timeout;
 use rustok_storage::idempotency::IdempotencyScope;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest, Sha256};
 
+/// How deeply arrays and objects may be nested: the JSON parser's own limit.
+const MAX_DEPTH: usize = 127;
 /// The longest `Idempotency-Key`, in bytes.
 const MAX_KEY_BYTES: usize = 255;
 
@@ -71,7 +74,10 @@ where
         let (mut parts, body) = request.into_parts();
         // Who asks comes before what is asked: nobody's body is read who may not ask at all.
         let mut ctx = C::from_request_parts(&mut parts, state).await?;
-        let body = read_body(body, state.config().max_body_bytes).await?;
+        let body = with_timeout(state.config().body_timeout(), || {
+            read_body(body, state.config().max_body_bytes)
+        });
+        let body = body.await.map_err(|_| too_slow())??;
         check_content_type(&parts.headers, body.is_empty())?;
         if parts.method == Method::POST
             && let Some(ctx) = ctx.ctx_mut()
@@ -105,6 +111,13 @@ async fn read_body(body: axum::body::Body, limit: usize) -> Result<Bytes, RichEr
         }
     })?;
     Ok(collected.to_bytes())
+}
+
+fn too_slow() -> RichError {
+    RichError::new(ErrorKind::Validation, "body too slow")
+        .with_status(408)
+        .with_code("body_too_slow")
+        .with_public("The body did not arrive in time. Nothing was changed.")
 }
 
 fn check_content_type(headers: &HeaderMap, empty: bool) -> Result<(), RichError> {
@@ -144,6 +157,26 @@ fn holds_nul(body: &[u8]) -> bool {
     false
 }
 
+/// Whether arrays and objects are nested deeper than a body may be. The parser stops there by itself, but does not say so
+/// in a form of its own.
+fn is_too_deep(body: &[u8]) -> bool {
+    let (mut depth, mut in_string) = (0_usize, false);
+    let mut bytes = body.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' if in_string => drop(bytes.next()),
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RichError> {
     if holds_nul(body) {
         return Err(
@@ -159,6 +192,14 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RichError> {
         let syntax = serde_json::from_slice::<IgnoredAny>(body).err();
         let refused = RichError::new(ErrorKind::Validation, "body refused");
         match syntax {
+            _ if is_too_deep(body) => {
+                refused
+                    .with_status(400)
+                    .with_code("json_too_deep")
+                    .with_public(format!(
+                        "Arrays and objects of the body may be nested {MAX_DEPTH} deep."
+                    ))
+            }
             Some(syntax) => refused
                 .with_status(400)
                 .with_code("malformed_json")
@@ -202,6 +243,35 @@ fn idempotency(parts: &Parts, body: &[u8], ctx: &Ctx) -> Result<Option<Idempoten
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_may_be_nested_as_deeply_as_the_problem_says() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse::<serde_json::Value>(nested(MAX_DEPTH).as_bytes()).is_ok());
+        for depth in [MAX_DEPTH + 1, 10_000, 1_000_000] {
+            for body in [
+                nested(depth),
+                format!("{{\"a\":\"\\\"]\",\"b\":{}", nested(depth)),
+            ] {
+                let refused = parse::<serde_json::Value>(body.as_bytes()).unwrap_err();
+                assert_eq!(
+                    (refused.status(), refused.code()),
+                    (400, "json_too_deep"),
+                    "{depth}"
+                );
+                assert_eq!(
+                    parse::<Empty>(body.as_bytes()).unwrap_err().code(),
+                    "json_too_deep"
+                );
+            }
+        }
+        // What only looks like nesting is none.
+        let text = format!("{{\"a\":\"{}\"}}", "[".repeat(1_000));
+        assert_eq!(
+            parse::<Empty>(text.as_bytes()).unwrap_err().code(),
+            "validation_failed"
+        );
+    }
 
     #[test]
     fn the_escape_of_nul_is_found_and_an_escaped_backslash_is_not_one() {

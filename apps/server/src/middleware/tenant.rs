@@ -2,7 +2,7 @@
 //!
 //! It must never look anything up for a request that names its tenant wrongly: rubbish costs no query.
 
-mod client;
+pub(crate) mod client;
 mod named;
 mod proxies;
 

@@ -12,6 +12,7 @@ mod content;
 mod demo;
 mod faults;
 mod import;
+mod limits;
 mod orders;
 mod platform;
 mod tenant_cache_flood;

@@ -7,7 +7,7 @@ use super::proxies::contain;
 use axum::extract::ConnectInfo;
 use http::{Extensions, HeaderMap, HeaderName};
 use ipnet::IpNet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -35,6 +35,17 @@ fn parse(entry: &[u8]) -> Option<IpAddr> {
     let with_port = || entry.parse::<SocketAddr>().ok().map(|address| address.ip());
     let address = entry.parse::<IpAddr>().ok().or_else(with_port)?;
     Some(address.to_canonical())
+}
+
+/// What is limited as one: of IPv6 the /64, since a single host has all of it.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -91,5 +102,12 @@ mod tests {
     #[test]
     fn without_a_connection_there_is_no_address() {
         assert_eq!(address(&[], &Extensions::new(), &HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_host_cannot_change_its_address_inside_its_network() {
+        let network = |address: &str| network(address.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("203.0.113.7"), "203.0.113.7");
     }
 }

@@ -1,0 +1,93 @@
+//! Limits of a request's head. What is far beyond them the HTTP library refuses already, with a bare status: there is no
+//! request yet that a problem could be about.
+
+use crate::config::Config;
+use axum::extract::Request;
+use rustok_core::error::{ErrorKind, RichError};
+
+/// How many header fields a request may have. The HTTP library reads at most 100.
+const MAX_FIELDS: usize = 64;
+/// What a field takes beside its name and value: `: ` and the end of the line.
+const FIELD_OVERHEAD: usize = 4;
+
+/// Why a request is refused by its head alone.
+pub(super) fn refusal(request: &Request, config: &Config) -> Option<RichError> {
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("", |target| target.as_str());
+    if target.len() > config.max_url_bytes {
+        return Some(refused(
+            414,
+            "url_too_long",
+            format!("Path and query may have at most {} bytes.", config.max_url_bytes),
+        ));
+    }
+    let headers = request.headers();
+    let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        name.as_str().len() + value.len() + FIELD_OVERHEAD
+    };
+    if headers.len() > MAX_FIELDS || headers.iter().map(size).sum::<usize>() > config.max_header_bytes {
+        return Some(refused(
+            431,
+            "header_too_large",
+            format!(
+                "The header may have at most {MAX_FIELDS} fields and {} bytes.",
+                config.max_header_bytes
+            ),
+        ));
+    }
+    // U+0000 names nothing, and PostgreSQL could not even look for it.
+    target.contains("%00").then(|| {
+        refused(
+            400,
+            "invalid_query",
+            "The address must not hold the character U+0000.".to_owned(),
+        )
+    })
+}
+
+fn refused(status: u16, code: &'static str, why: String) -> RichError {
+    RichError::new(ErrorKind::Validation, "head refused")
+        .with_status(status)
+        .with_code(code)
+        .with_public(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use http::request::Builder;
+
+    fn told(request: Builder) -> Option<(u16, String)> {
+        let request = request.body(Body::empty()).unwrap();
+        let refused = refusal(&request, &Config::default())?;
+        Some((refused.status(), refused.code().to_owned()))
+    }
+
+    #[test]
+    fn a_head_may_be_as_large_as_its_limits_and_no_larger() {
+        let limits = Config::default();
+        let get = |length: usize| Builder::new().uri(format!("/{}", "a".repeat(length - 1)));
+        assert_eq!(told(get(limits.max_url_bytes)), None);
+        assert_eq!(
+            told(get(limits.max_url_bytes + 1)),
+            Some((414, "url_too_long".to_owned()))
+        );
+        let with = |length: usize| {
+            Builder::new()
+                .uri("/")
+                .header("x", "a".repeat(length - 1 - FIELD_OVERHEAD))
+        };
+        let large = Some((431, "header_too_large".to_owned()));
+        assert_eq!(told(with(limits.max_header_bytes)), None);
+        assert_eq!(told(with(limits.max_header_bytes + 1)), large);
+        let fields = |count| (0..count).fold(Builder::new().uri("/"), |request, _| request.header("x", "a"));
+        assert_eq!(told(fields(MAX_FIELDS)), None);
+        assert_eq!(told(fields(MAX_FIELDS + 1)), large);
+        let nul = Some((400, "invalid_query".to_owned()));
+        assert_eq!(told(Builder::new().uri("/a%00b")), nul);
+        assert_eq!(told(Builder::new().uri("/a?b=%00")), nul);
+    }
+}

@@ -1,0 +1,166 @@
+//! The last touch to a problem, and its line in the log.
+//!
+//! A failure is logged here, once, and gets here what only the outermost layer knows: trace id, instance and absolute
+//! type. Error level is for 5xx only; a refused request is no line of the log. A request that succeeds costs no
+//! allocation here.
+
+use crate::config::Config;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Uri, Version, header};
+use rustok_core::error::{ErrorKind, ErrorResponse, RichError};
+use rustok_telemetry::TraceContext;
+use std::any::Any;
+use std::sync::Arc;
+
+/// What a problem tells of its request; clones of it share the request's memory.
+pub(super) struct Asked {
+    uri: Uri,
+    host: Option<HeaderValue>,
+    route: Option<MatchedPath>,
+    trace: TraceContext,
+    http1: bool,
+}
+
+impl Asked {
+    pub(super) fn of(request: &Request, trace: TraceContext) -> Self {
+        Self {
+            uri: request.uri().clone(),
+            host: request.headers().get(header::HOST).cloned(),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            trace,
+            http1: request.version() < Version::HTTP_2,
+        }
+    }
+
+    /// Completes a problem; any other answer stays as it is.
+    pub(super) fn finish(self, config: &Config, mut response: Response) -> Response {
+        let Some(mut problem) = response.extensions_mut().remove::<ErrorResponse>() else {
+            return response;
+        };
+        let inside = response.extensions_mut().remove::<Arc<RichError>>();
+        log_failure(&problem, inside.as_deref(), self.route.as_ref());
+        if let Some(base_url) = config.base_url.clone().or_else(|| self.origin()) {
+            problem.set_base_url(&base_url);
+        }
+        problem.set_instance(self.uri.path());
+        problem.set_trace_id(self.trace.trace_id().to_string());
+        if self.http1 && matches!(problem.status(), 400 | 408 | 413) {
+            // The rest of the body may still be on its way: a client must not send another request after it.
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let body = problem.to_json();
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        *response.body_mut() = Body::from(body);
+        response
+    }
+
+    /// Where the client believes this server to be; only used for links in a problem, never for a decision.
+    fn origin(&self) -> Option<String> {
+        let host = self.host.as_ref()?.to_str().ok()?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+        host.chars().all(plain).then(|| format!("http://{host}"))
+    }
+}
+
+/// The answer to a request whose handler panicked.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    RichError::new(
+        ErrorKind::Internal,
+        format!("panic: {}", text.unwrap_or("unknown")),
+    )
+    .into_response()
+}
+
+fn log_failure(problem: &ErrorResponse, inside: Option<&RichError>, route: Option<&MatchedPath>) {
+    let route = route.map_or("", MatchedPath::as_str);
+    if problem.status() >= 500 && problem.status() != 503 {
+        tracing::error!(code = problem.code(), status = problem.status(), route, error = ?inside, "request failed");
+    } else {
+        tracing::debug!(code = problem.code(), status = problem.status(), route, error = ?inside, "request refused");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> Request {
+        http::Request::get("/api/x?secret=1")
+            .header("host", "shop.example:8080")
+            .body(Body::empty())
+            .unwrap()
+    }
+
+    fn asked(request: &Request) -> Asked {
+        Asked::of(request, TraceContext::continued_or_new(None))
+    }
+
+    async fn finished(config: &Config, response: Response) -> (Response, serde_json::Value) {
+        let (parts, body) = asked(&request()).finish(config, response).into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let document = serde_json::from_slice(&body).unwrap();
+        (Response::from_parts(parts, Body::empty()), document)
+    }
+
+    #[test]
+    fn a_request_that_succeeds_costs_no_allocation() {
+        let (config, request) = (Config::default(), request());
+        // As they come from a connection, URI and fields are shared already.
+        let _shared = (request.uri().clone(), request.headers().clone());
+        let trace = TraceContext::continued_or_new(None);
+        let response = Response::new(Body::empty());
+        let counted = allocation_counter::measure(|| {
+            let _ = Asked::of(&request, trace).finish(&config, response);
+        });
+        assert_eq!(counted.count_total, 0);
+    }
+
+    #[tokio::test]
+    async fn a_problem_tells_where_and_a_base_url_wins_over_the_host() {
+        let refused = || RichError::new(ErrorKind::NotFound, "SELECT secret").into_response();
+        let (_, problem) = finished(&Config::default(), refused()).await;
+        assert_eq!(problem["type"], "http://shop.example:8080/problems/not_found");
+        assert_eq!(problem["instance"], "/api/x");
+        assert_eq!(problem["trace_id"].as_str().unwrap().len(), 32);
+        let config = Config {
+            base_url: Some("https://api.example/".to_owned()),
+            ..Config::default()
+        };
+        let (response, problem) = finished(&config, refused()).await;
+        assert_eq!(problem["type"], "https://api.example/problems/not_found");
+        assert_eq!(
+            response.headers()[header::CONTENT_LENGTH],
+            problem.to_string().len().to_string()
+        );
+        assert!(!response.headers().contains_key(header::CONNECTION));
+    }
+
+    #[tokio::test]
+    async fn after_a_body_that_was_not_read_the_connection_ends() {
+        for status in [400, 408, 413] {
+            let refused = RichError::new(ErrorKind::Validation, "x").with_status(status);
+            let (response, _) = finished(&Config::default(), refused.into_response()).await;
+            assert_eq!(response.headers()[header::CONNECTION], "close", "{status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error_that_says_nothing() {
+        let (response, problem) = finished(&Config::default(), panicked(&"canary")).await;
+        assert_eq!(
+            (response.status().as_u16(), &problem["code"]),
+            (500, &"internal".into())
+        );
+        assert!(!problem.to_string().contains("canary"));
+    }
+}

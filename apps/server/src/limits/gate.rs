@@ -1,0 +1,109 @@
+//! Overload: only so many requests are worked on at once, and only so many wait; whoever comes then is told to come back
+//! before any memory is spent on him.
+
+use super::refusals::Refusals;
+use rustok_core::error::{ErrorKind, RichError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// How long a request waits for a place at most: by then others have come who have better chances.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Places for requests, and a short queue before them.
+#[derive(Debug)]
+pub struct Gate {
+    places: Semaphore,
+    waiting: AtomicUsize,
+    longest_queue: usize,
+    refusals: Refusals,
+}
+
+/// A place; it is free again when this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Place<'a>(#[expect(dead_code, reason = "held for its drop")] SemaphorePermit<'a>);
+
+impl Gate {
+    /// `places` is at least one; `name` is for the log.
+    #[must_use]
+    pub(super) fn new(name: &'static str, places: usize, longest_queue: usize) -> Self {
+        Self {
+            places: Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS)),
+            waiting: AtomicUsize::new(0),
+            longest_queue,
+            refusals: Refusals::of(name),
+        }
+    }
+
+    /// A place at once, or after a short wait in the queue; first come, first served.
+    ///
+    /// # Errors
+    /// `overloaded`, when the queue is full or nothing became free in time.
+    pub async fn enter(&self) -> Result<Place<'_>, RichError> {
+        if let Ok(permit) = self.places.try_acquire() {
+            return Ok(Place(permit));
+        }
+        if let Some(_waiting) = Waiting::begin(self) {
+            let waited = tokio::time::timeout(LONGEST_WAIT, self.places.acquire()).await;
+            if let Ok(Ok(permit)) = waited {
+                return Ok(Place(permit));
+            }
+        }
+        self.refusals.count();
+        Err(RichError::new(ErrorKind::Unavailable, "no place for a request")
+            .with_code("overloaded")
+            .with_retry_after(LONGEST_WAIT)
+            .with_public(
+                "The server has as many requests as it can take. Nothing was changed; come back later.",
+            ))
+    }
+}
+
+/// A place in the queue.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(gate: &'a Gate) -> Option<Self> {
+        let before = gate.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = Self(&gate.waiting);
+        (before < gate.longest_queue).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use std::pin::pin;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_finds_no_place_waits_and_who_finds_no_queue_is_refused() {
+        let gate = Gate::new("test", 2, 1);
+        let (first, _second) = (gate.enter().await.unwrap(), gate.enter().await.unwrap());
+        let mut third = pin!(gate.enter());
+        assert!(third.as_mut().now_or_never().is_none());
+        let refused = gate.enter().now_or_never().unwrap().unwrap_err();
+        assert_eq!((refused.status(), refused.code()), (503, "overloaded"));
+        assert_eq!(refused.retry_after(), Some(LONGEST_WAIT));
+        drop(first);
+        let _third = third.now_or_never().unwrap().unwrap();
+        assert!(gate.enter().now_or_never().is_none(), "the queue has room again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_long_and_who_goes_away_frees_the_queue() {
+        let gate = Gate::new("test", 1, 1);
+        let _place = gate.enter().await.unwrap();
+        let gone = Box::pin(gate.enter());
+        drop(gone);
+        assert_eq!(gate.enter().await.unwrap_err().code(), "overloaded");
+        assert_eq!(gate.waiting.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,68 @@
+//! Refusals are counted, and told in one line for all of a while: a flood of requests must not be a flood of the log.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long to be silent after a line.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// How often one limit has refused.
+#[derive(Debug)]
+pub(super) struct Refusals {
+    limit: &'static str,
+    start: Instant,
+    untold: AtomicU64,
+    /// When the next line may be written, in milliseconds after `start`.
+    next_line: AtomicU64,
+}
+
+impl Refusals {
+    pub(super) fn of(limit: &'static str) -> Self {
+        Self {
+            limit,
+            start: Instant::now(),
+            untold: AtomicU64::new(0),
+            next_line: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts one, and writes a line if it is time for one.
+    pub(super) fn count(&self) {
+        self.untold.fetch_add(1, Ordering::Relaxed);
+        if let Some(refused) = self.due() {
+            tracing::warn!(limit = self.limit, refused, "requests over a limit are refused");
+        }
+    }
+
+    /// How many there are to tell of, if it is time; only one caller is told so.
+    fn due(&self) -> Option<u64> {
+        let now = self.start.elapsed();
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let next = self.next_line.load(Ordering::Relaxed);
+        if millis(now) < next {
+            return None;
+        }
+        self.next_line
+            .compare_exchange(next, millis(now + SILENCE), Ordering::Relaxed, Ordering::Relaxed)
+            .ok()
+            .map(|_| self.untold.swap(0, Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_while_is_one_line() {
+        let refusals = Refusals::of("test");
+        let mut told = Vec::new();
+        for _ in 0..25 {
+            refusals.untold.fetch_add(1, Ordering::Relaxed);
+            told.extend(refusals.due());
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(told, [1, 10, 10]);
+    }
+}
