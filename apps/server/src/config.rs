@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use rustok_storage::{DatabaseUrl, StoreConfig, StoreError};
 use rustok_tenancy::{IdentifierError, TenantIdentifierValidator};
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Where the data lives when nothing else is said.

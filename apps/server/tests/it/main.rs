@@ -17,6 +17,7 @@ mod orders;
 mod platform;
 mod tenant_cache_flood;
 mod tenant_cache_outage;
+mod shutdown;
 #[path = "../tenant_cache_v2_test.rs"]
 mod tenant_cache_v2_test;
 mod tenant_directory;

@@ -90,7 +90,7 @@ async fn steps(shop: &Shop, order: &Value) -> Vec<String> {
 }
 
 /// All orders of the shop, over all pages.
-async fn all_orders(shop: &Shop) -> Vec<Value> {
+pub(crate) async fn all_orders(shop: &Shop) -> Vec<Value> {
     let mut orders = Vec::new();
     let mut after = String::new();
     loop {
