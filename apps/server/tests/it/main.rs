@@ -11,6 +11,7 @@ mod cli;
 mod content;
 mod demo;
 mod faults;
+mod durability;
 mod import;
 mod limits;
 mod orders;
