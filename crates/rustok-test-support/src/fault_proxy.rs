@@ -375,7 +375,7 @@ fn listen(port: &TcpSocket) -> TcpListener {
 }
 
 /// Host and port of a URL's only server.
-fn server_of(url: &str) -> (String, u16) {
+pub(crate) fn server_of(url: &str) -> (String, u16) {
     // What is wrong is told without the URL, which may hold a password.
     let config: Config = url.parse().unwrap();
     match (config.get_hosts(), config.get_ports()) {
@@ -385,7 +385,7 @@ fn server_of(url: &str) -> (String, u16) {
     }
 }
 
-fn rerouted(url: &str, address: SocketAddr) -> String {
+pub(crate) fn rerouted(url: &str, address: SocketAddr) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let user = authority.rfind('@').map_or("", |at| &authority[..=at]);

@@ -14,8 +14,10 @@ pub mod database;
 pub mod fault_proxy;
 pub mod lateness;
 pub mod server;
+pub mod wall;
 
 pub use database::TestDatabase;
 pub use fault_proxy::{Direction, Fault, FaultProxy, Traffic};
 pub use lateness::Lateness;
 pub use server::{Finished, ServerCommand, TestServer};
+pub use wall::FilterProxy;

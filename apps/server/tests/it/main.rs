@@ -6,6 +6,7 @@
 )]
 
 mod canary;
+mod attacks;
 mod catalog;
 mod cli;
 mod content;
@@ -14,6 +15,7 @@ mod faults;
 mod durability;
 mod import;
 mod limits;
+mod isolation;
 mod orders;
 mod platform;
 mod tenant_cache_flood;

@@ -4,6 +4,7 @@ mod contention;
 mod killed;
 mod life;
 mod placing;
+mod races;
 mod secrets;
 
 use crate::platform::Shop;

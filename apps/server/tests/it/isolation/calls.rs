@@ -1,0 +1,188 @@
+//! How each operation is called so that it works: the one place to extend for a new operation.
+//!
+//! A value `{thing.member}` stands for a member of a thing of the tenant that is called: its own, a neighbour's or one
+//! that does not exist. [`world::World::thing`](super::world::World::thing) makes the things.
+
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// A request, with places for the things that it names.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Call {
+    pub(crate) path: Vec<(&'static str, &'static str)>,
+    pub(crate) headers: Vec<(&'static str, &'static str)>,
+    pub(crate) body: Option<Value>,
+}
+
+impl Call {
+    fn plain() -> Self {
+        Self::default()
+    }
+
+    fn of(thing: &'static str) -> Self {
+        Self::plain().at("id", thing)
+    }
+
+    fn at(mut self, name: &'static str, value: &'static str) -> Self {
+        self.path.push((name, value));
+        self
+    }
+
+    fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Whatever version is there.
+    fn any_version(self) -> Self {
+        self.header("if-match", "*")
+    }
+
+    fn body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// The places of things, without those of words that are new each time.
+    pub(crate) fn places(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let fixed = self.path.iter().chain(&self.headers).map(|(_, value)| *value);
+        found.extend(fixed.filter_map(place).map(str::to_owned));
+        if let Some(body) = &self.body {
+            collect(body, &mut found);
+        }
+        found.retain(|place| !place.starts_with("fresh."));
+        found
+    }
+}
+
+/// `thing.member` of `{thing.member}`.
+pub(crate) fn place(value: &str) -> Option<&str> {
+    value.strip_prefix('{')?.strip_suffix('}')
+}
+
+fn collect(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => found.extend(place(text).map(str::to_owned)),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Object(members) => members.values().for_each(|member| collect(member, found)),
+        _ => {}
+    }
+}
+
+/// The call of an operation; `None` for one that nobody has written yet.
+pub(crate) fn call(operation: &str) -> Option<Call> {
+    store(operation)
+        .or_else(|| content(operation))
+        .or_else(|| shop(operation))
+        .or_else(|| platform(operation))
+}
+
+fn store(operation: &str) -> Option<Call> {
+    Some(match operation {
+        "list_published_nodes" | "list_store_products" => Call::plain(),
+        "read_published_node" => Call::plain().at("slug", "{published.slug}"),
+        "read_store_product" => Call::plain().at("handle", "{product.handle}"),
+        "read_own_order" => Call::of("{pending.id}").header("x-order-secret", "{pending.secret}"),
+        "place_order" => Call::plain().body(json!({
+            "email": "buyer@example.com",
+            "currency": "USD",
+            "lines": [
+                { "variant_id": "{product.variant}", "quantity": 1 },
+                { "sku": "{product.sku}", "quantity": 1 },
+            ],
+        })),
+        _ => return None,
+    })
+}
+
+fn content(operation: &str) -> Option<Call> {
+    let text = json!({
+        "title": "A title",
+        "slug": "{fresh.word}",
+        "excerpt": "An excerpt",
+        "body": "<p>A body</p>",
+        "format": "html",
+    });
+    let filed = json!({
+        "terms": [
+            { "taxonomy": "category", "slug": "{published.category}" },
+            { "taxonomy": "tag", "slug": "{published.tag}" },
+            { "taxonomy": "category", "slug": "{fresh.word}", "name": "Below", "parent": "{published.category}" },
+        ],
+        "author": { "login": "{published.author}" },
+    });
+    Some(match operation {
+        "list_nodes" => Call::plain(),
+        "read_node" | "read_node_history" => Call::of("{published.id}"),
+        "create_node" => Call::plain().body(joined([
+            &json!({ "kind": "post", "locale": "en" }),
+            &text,
+            &filed,
+        ])),
+        "update_node" => Call::of("{draft.id}").any_version().body(joined([&text, &filed])),
+        "delete_node" => Call::of("{draft.id}").any_version(),
+        "undelete_node" => Call::of("{deleted.id}"),
+        "put_node_translation" => Call::of("{draft.id}").at("locale", "ru").any_version().body(text),
+        "publish_node" => Call::of("{draft.id}").body(json!({ "published_at": "2026-01-02T03:04:05Z" })),
+        "unpublish_node" => Call::of("{published.id}"),
+        "archive_node" => Call::of("{published.id}").body(json!({ "reason": "outdated" })),
+        "restore_node" => Call::of("{archived.id}"),
+        _ => return None,
+    })
+}
+
+fn shop(operation: &str) -> Option<Call> {
+    let price = json!({ "amount": "19.99", "currency": "USD" });
+    let before = json!({ "amount": "25.00", "currency": "USD" });
+    let mut variant = json!({ "sku": "{fresh.word}", "price": price, "compare_at_price": before });
+    let changed_variant = variant.clone();
+    variant["options"] = json!(["S"]);
+    let product = json!({
+        "title": "A product",
+        "handle": "{fresh.word}",
+        "options": [{ "name": "Size" }],
+        "images": [{ "url": "https://example.com/a.jpg" }],
+        "variants": [variant],
+    });
+    let mut patch = product.clone();
+    patch["images"][0]["id"] = json!("{product.image}");
+    patch["variants"][0]["id"] = json!("{product.variant}");
+    Some(match operation {
+        "list_products" | "list_orders" => Call::plain(),
+        "read_product" => Call::of("{product.id}"),
+        "create_product" => Call::plain().body(product),
+        "update_product" => Call::of("{product.id}").any_version().body(patch),
+        "delete_product" => Call::of("{product.id}"),
+        "read_variant" => Call::of("{product.variant}"),
+        "update_variant" => Call::of("{product.variant}").any_version().body(changed_variant),
+        "set_stock" => Call::of("{product.variant}").body(json!({ "quantity": 100 })),
+        "read_order" | "read_order_history" => Call::of("{pending.id}"),
+        "confirm_order" => Call::of("{pending.id}"),
+        "pay_order" => Call::of("{confirmed.id}").body(json!({ "payment_id": "pay_1", "method": "card" })),
+        "ship_order" => Call::of("{paid.id}").body(json!({ "tracking": "T1", "carrier": "FedEx" })),
+        "deliver_order" => Call::of("{shipped.id}").body(json!({ "signature": "Jane Roe" })),
+        "cancel_order" => Call::of("{pending.id}").body(json!({ "reason": "changed my mind" })),
+        _ => return None,
+    })
+}
+
+fn platform(operation: &str) -> Option<Call> {
+    Some(match operation {
+        "list_tenants" => Call::plain(),
+        "create_tenant" => {
+            Call::plain().body(json!({ "slug": "{fresh.word}", "name": "New", "hosts": ["{fresh.host}"] }))
+        }
+        "read_tenant" | "suspend_tenant" | "resume_tenant" => Call::of("{tenant.id}"),
+        "add_tenant_host" => Call::of("{tenant.id}").body(json!({ "host": "{fresh.host}" })),
+        _ => return None,
+    })
+}
+
+/// One object with the members of all.
+fn joined<const N: usize>(objects: [&Value; N]) -> Value {
+    let members = objects
+        .iter()
+        .flat_map(|object| object.as_object().unwrap().clone());
+    Value::Object(members.collect())
+}
