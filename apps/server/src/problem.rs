@@ -229,12 +229,20 @@ const CODES: &[(&str, &str)] = &[
         "The body's arrays and objects are nested deeper than this server takes.",
     ),
     (
+        "too_many_values",
+        "The body holds more values than any documented one.",
+    ),
+    (
         "body_not_received",
         "The connection ended before the whole body had arrived.",
     ),
     (
+        "ambiguous_length",
+        "A request says once how long it is: by `Content-Length` or by `Transfer-Encoding: chunked`.",
+    ),
+    (
         "unsupported_media_type",
-        "The body must be JSON, with `Content-Type: application/json`.",
+        "The body must be JSON, with `Content-Type: application/json` and no `Content-Encoding`.",
     ),
     (
         "precondition_required",

@@ -3,12 +3,13 @@
 use crate::api;
 use crate::health;
 use crate::layers;
+use crate::middleware::framing::refuse_ambiguous_length;
 use crate::middleware::tenant::resolve_tenant;
 use crate::openapi;
 use crate::pages;
 use crate::problem;
 use crate::state::AppState;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Router, routing};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -53,7 +54,8 @@ pub fn public(state: &AppState) -> Router {
         .with_state(state.clone())
         .merge(health::router(state.clone()))
         .fallback(problem::route_not_found)
-        .method_not_allowed_fallback(problem::method_not_allowed);
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(from_fn(refuse_ambiguous_length));
     layers::wrap(router, state)
 }
 

@@ -1,6 +1,7 @@
 //! A write: context, body, and the `Idempotency-Key` bound to exactly this body.
 
 use super::ctx::{AdminCtx, PlatformAccess, StoreCtx};
+use super::{complexity, unique};
 use crate::state::AppState;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
@@ -37,7 +38,9 @@ pub struct Empty {}
 /// A JSON merge patch (RFC 7396), still to be applied to the resource as it is shown.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
-pub struct MergePatch(pub serde_json::Map<String, serde_json::Value>);
+pub struct MergePatch(
+    #[serde(deserialize_with = "unique::members")] pub serde_json::Map<String, serde_json::Value>,
+);
 
 /// A context that can carry an `Idempotency-Key`.
 pub trait Repeatable {
@@ -79,6 +82,7 @@ where
         });
         let body = body.await.map_err(|_| too_slow())??;
         check_content_type(&parts.headers, body.is_empty())?;
+        complexity::check(&body)?;
         if parts.method == Method::POST
             && let Some(ctx) = ctx.ctx_mut()
         {
@@ -121,6 +125,14 @@ fn too_slow() -> RichError {
 }
 
 fn check_content_type(headers: &HeaderMap, empty: bool) -> Result<(), RichError> {
+    let coding = headers.get(header::CONTENT_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        // Nothing is unpacked here, and what says that it is packed is not read as if it were not (RFC 9110, 8.4).
+        return Err(RichError::new(ErrorKind::Validation, "an encoded body")
+            .with_status(415)
+            .with_code("unsupported_media_type")
+            .with_public("Send the body as it is, without a `Content-Encoding`."));
+    }
     let essence = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

@@ -1,8 +1,10 @@
 //! From a request to what a handler needs: the context, the command, the page. Every refusal is a problem.
 
 pub mod command;
+pub mod complexity;
 pub mod ctx;
 pub mod params;
+pub mod unique;
 
 pub use command::{Command, Empty, MergePatch};
 pub use ctx::{AdminCtx, PlatformAccess, StoreCtx};

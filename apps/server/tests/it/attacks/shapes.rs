@@ -8,6 +8,9 @@ use serde_json::json;
 /// Operations that read their body in each of the ways there are: typed, as a merge patch, by a stranger.
 const READERS: [&str; 4] = ["create_product", "update_product", "update_node", "place_order"];
 
+/// The largest body that is read, in bytes.
+const LIMIT: usize = 2 << 20;
+
 fn deep(levels: usize) -> [String; 3] {
     [
         "[".repeat(levels),
@@ -40,6 +43,31 @@ fn gzip_bomb(times: usize) -> Vec<u8> {
     file
 }
 
+/// Refused with a problem that names the reason. A body beyond the limit may also be cut off while it is still being
+/// sent: then nobody is there to read a problem.
+async fn refused_or_cut(request: RequestBuilder, length: usize, what: &str) {
+    match request.send().await {
+        Ok(response) => {
+            let answer = Answer::read(response).await;
+            let problem = answer.json();
+            let known = [
+                "malformed_json",
+                "validation_failed",
+                "body_too_large",
+                "json_too_deep",
+                "body_too_deep",
+                "too_many_values",
+            ];
+            let code = problem["code"].as_str().unwrap_or_default();
+            assert!(
+                (400..500).contains(&answer.status) && known.contains(&code),
+                "{what}: {answer:#?}"
+            );
+        }
+        Err(error) => assert!(length > LIMIT, "{what}: {error:?}"),
+    }
+}
+
 both_databases! {
     async fn deep_and_wide_json_is_refused_cheaply(db) {
         let world = world(db).await;
@@ -50,9 +78,7 @@ both_databases! {
             for operation in READERS {
                 let what = format!("{operation} of body {number}");
                 meter.measure(&what, async || {
-                    let problem = refused(with_body(&world, operation, body.clone()).await, &what).await;
-                    let known = ["malformed_json", "validation_failed", "body_too_large", "json_too_deep", "too_many_members"];
-                    assert!(known.contains(&problem["code"].as_str().unwrap()), "{what}: {problem:#}");
+                    refused_or_cut(with_body(&world, operation, body.clone()).await, body.len(), &what).await;
                 }).await;
             }
         }
@@ -91,7 +117,7 @@ both_databases! {
         let mut meter = Meter::of(&world);
         // 250 MB when unpacked, within the limit of a body as it comes.
         let bomb = gzip_bomb(1_000_000);
-        assert!(bomb.len() < 2 << 20);
+        assert!(bomb.len() < LIMIT);
         for operation in READERS {
             for coding in ["gzip", "gzip, gzip", "x-gzip", "deflate", "br", "zstd"] {
                 let what = format!("{operation} with {coding}");

@@ -1,0 +1,75 @@
+//! Where a request ends: one that two readers could see end in different places is refused, so that nobody hides a
+//! second request in the first one, past a proxy that looks at it (RFC 9112, 6.3 and 11.2).
+//!
+//! The HTTP library refuses most of that before a request gets here. This is for what it lets through.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, Version, header};
+use rustok_core::error::{ErrorKind, RichError};
+
+/// Refuses a length that is ambiguous, and ends the connection after every body that has none stated: what follows on
+/// it is never taken for another request.
+pub async fn refuse_ambiguous_length(request: Request, next: Next) -> Response {
+    if request.version() >= Version::HTTP_2 || !request.headers().contains_key(header::TRANSFER_ENCODING) {
+        return next.run(request).await;
+    }
+    let mut response = if is_plainly_chunked(request.headers()) {
+        next.run(request).await
+    } else {
+        RichError::new(ErrorKind::Validation, "ambiguous length")
+            .with_status(400)
+            .with_code("ambiguous_length")
+            .with_public("Send either a Content-Length or `Transfer-Encoding: chunked`, once.")
+            .into_response()
+    };
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
+/// Whether `chunked` is all that is said of the length.
+fn is_plainly_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = codings
+        .next()
+        .is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    chunked && codings.next().is_none() && !headers.contains_key(header::CONTENT_LENGTH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunked_stands_once_and_alone() {
+        for (headers, plain) in [
+            (&[("transfer-encoding", "chunked")][..], true),
+            (&[("transfer-encoding", "Chunked")], true),
+            (&[("transfer-encoding", "gzip, chunked")], false),
+            (&[("transfer-encoding", "chunked, identity")], false),
+            (
+                &[
+                    ("transfer-encoding", "identity"),
+                    ("transfer-encoding", "chunked"),
+                ],
+                false,
+            ),
+            (
+                &[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+                false,
+            ),
+            (
+                &[("transfer-encoding", "chunked"), ("content-length", "0")],
+                false,
+            ),
+        ] {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(*name, HeaderValue::from_static(value));
+            }
+            assert_eq!(is_plainly_chunked(&map), plain, "{headers:?}");
+        }
+    }
+}
