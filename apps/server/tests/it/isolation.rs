@@ -8,6 +8,7 @@ pub(crate) mod calls;
 pub(crate) mod document;
 pub(crate) mod neighbour;
 mod roles;
+mod things;
 pub(crate) mod world;
 
 use rustok_test_support::TestDatabase;

@@ -1,0 +1,206 @@
+//! The things of a tenant that operations name: made by its own people, in every state that a call needs.
+
+use super::calls::Call;
+use super::world::{Answer, CANARY, Side, Thing, World};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+use uuid::Uuid;
+
+impl World {
+    /// The things that a call changed are no longer what they were called.
+    pub(crate) fn spend(&self, side: &Side, call: &Call) {
+        for place in call.places() {
+            self.forget(side, place.split_once('.').unwrap().0);
+        }
+    }
+
+    /// The next thing of this kind is a new one.
+    pub(crate) fn forget(&self, side: &Side, kind: &str) {
+        let mut things = self.things.lock().unwrap_or_else(PoisonError::into_inner);
+        things.remove(&(side.slug, kind.to_owned()));
+    }
+
+    /// A thing of a tenant; always the same one until it is spent.
+    pub(crate) async fn thing(&self, side: &Side, kind: &str) -> Thing {
+        let key = (side.slug, kind.to_owned());
+        let known = self
+            .things
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned();
+        if let Some(thing) = known {
+            return thing;
+        }
+        let thing = match kind {
+            "draft" => self.node(side, &[]).await,
+            "published" => self.node(side, &["publish"]).await,
+            "archived" => self.node(side, &["publish", "archive"]).await,
+            "deleted" => self.deleted_node(side).await,
+            "product" => self.product(side).await,
+            "pending" => self.order(side, &[]).await,
+            "confirmed" => self.order(side, &["confirm"]).await,
+            "paid" => self.order(side, &["confirm", "pay"]).await,
+            "shipped" => self.order(side, &["confirm", "pay", "ship"]).await,
+            "delivered" => self.order(side, &["confirm", "pay", "ship", "deliver"]).await,
+            "cancelled" => self.order(side, &["cancel"]).await,
+            "tenant" => self.tenant().await,
+            _ => panic!("nobody makes a {kind}"),
+        };
+        self.things
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, thing.clone());
+        thing
+    }
+
+    /// Something is done for a tenant by its own people; what it answers of the neighbour may not show elsewhere.
+    async fn done(&self, side: &Side, request: RequestBuilder) -> (Value, Thing) {
+        let answer = Answer::read(request.send().await.unwrap()).await;
+        assert!(answer.is_ok(), "{answer:#?}");
+        let value = answer.json();
+        let tag = answer.header("etag").unwrap_or_default().to_owned();
+        if side.word == CANARY {
+            let mut canaries = self.canaries.lock().unwrap_or_else(PoisonError::into_inner);
+            find_ids(&value, &mut canaries);
+            canaries.extend(value["secret"].as_str().map(str::to_owned));
+            // A tag is a version and a digest; the digest is theirs.
+            canaries.extend(
+                tag.trim_matches('"')
+                    .split_once('.')
+                    .map(|(_, digest)| digest.to_owned()),
+            );
+        }
+        let members = ["id", "slug", "handle", "secret"].into_iter();
+        let mut thing: Thing = members
+            .filter_map(|name| Some((name.to_owned(), value[name].as_str()?.to_owned())))
+            .collect();
+        thing.insert("etag".to_owned(), tag);
+        (value, thing)
+    }
+
+    fn admin(&self, side: &Side, method: Method, path: &str, body: &Value) -> RequestBuilder {
+        self.request(side, Some(&side.admin), method, &format!("/api/admin/v1{path}"))
+            .json(body)
+    }
+
+    async fn node(&self, side: &Side, verbs: &[&str]) -> Thing {
+        let (word, number) = (side.word, self.next_word());
+        let node = json!({
+            "kind": "post", "locale": "en", "title": format!("{word} {number}"), "slug": format!("{word}-{number}"),
+            "excerpt": word, "body": format!("<p>{word}</p>"), "format": "html",
+            "terms": [
+                { "taxonomy": "category", "slug": format!("{word}-category"), "name": word },
+                { "taxonomy": "tag", "slug": format!("{word}-tag"), "name": word },
+            ],
+            "author": { "login": format!("{word}-author"), "name": word },
+        });
+        let (_, mut thing) = self
+            .done(side, self.admin(side, Method::POST, "/nodes", &node))
+            .await;
+        for verb in verbs {
+            let body = if *verb == "archive" {
+                json!({ "reason": word })
+            } else {
+                json!({})
+            };
+            let path = format!("/nodes/{}/{verb}", thing["id"]);
+            thing = self
+                .done(side, self.admin(side, Method::POST, &path, &body))
+                .await
+                .1;
+        }
+        for name in ["category", "tag", "author"] {
+            thing.insert(name.to_owned(), format!("{word}-{name}"));
+        }
+        thing
+    }
+
+    async fn deleted_node(&self, side: &Side) -> Thing {
+        let thing = self.node(side, &[]).await;
+        let path = format!("/nodes/{}", thing["id"]);
+        let delete = self
+            .admin(side, Method::DELETE, &path, &json!({}))
+            .header("if-match", "*");
+        self.done(side, delete).await;
+        thing
+    }
+
+    async fn product(&self, side: &Side) -> Thing {
+        let (word, number) = (side.word, self.next_word());
+        let product = json!({
+            "title": format!("{word} {number}"), "handle": format!("{word}-{number}"), "status": "active",
+            "description_html": word, "vendor": word, "type": word, "tags": [word], "options": ["Size"],
+            "images": [{ "url": format!("https://{word}.example/x.jpg"), "alt": word }],
+            "variants": [{
+                "sku": format!("{word}-sku-{number}"), "options": ["S"], "available": 100_000,
+                "price": { "amount": side.price, "currency": "USD" },
+            }],
+        });
+        let (made, mut thing) = self
+            .done(side, self.admin(side, Method::POST, "/products", &product))
+            .await;
+        for (name, at) in [
+            ("variant", "/variants/0/id"),
+            ("sku", "/variants/0/sku"),
+            ("image", "/images/0/id"),
+        ] {
+            thing.insert(
+                name.to_owned(),
+                made.pointer(at).unwrap().as_str().unwrap().to_owned(),
+            );
+        }
+        thing
+    }
+
+    async fn order(&self, side: &Side, verbs: &[&str]) -> Thing {
+        let product = Box::pin(self.thing(side, "product")).await;
+        let word = side.word;
+        let order = json!({
+            "email": format!("{word}@example.com"), "currency": "USD",
+            "lines": [{ "variant_id": product["variant"], "quantity": 1 }],
+        });
+        let place = self
+            .request(side, None, Method::POST, "/api/store/v1/orders")
+            .json(&order);
+        let (_, mut thing) = self.done(side, place).await;
+        let secret = thing["secret"].clone();
+        for verb in verbs {
+            let body = match *verb {
+                "pay" => json!({ "payment_id": format!("{word}-pay"), "method": word }),
+                "ship" => json!({ "tracking": format!("{word}-tracking"), "carrier": word }),
+                "deliver" => json!({ "signature": word }),
+                "cancel" => json!({ "reason": word }),
+                _ => json!({}),
+            };
+            let path = format!("/orders/{}/{verb}", thing["id"]);
+            thing = self
+                .done(side, self.admin(side, Method::POST, &path, &body))
+                .await
+                .1;
+        }
+        thing.insert("secret".to_owned(), secret);
+        thing.insert("email".to_owned(), format!("{word}@example.com"));
+        thing
+    }
+
+    async fn tenant(&self) -> Thing {
+        let tenant = json!({ "slug": format!("tenant-{}", self.next_word()), "name": "Another" });
+        let path = "/api/platform/v1/tenants";
+        let create = self
+            .request(&self.ours, Some(&self.platform), Method::POST, path)
+            .json(&tenant);
+        self.done(&self.ours, create).await.1
+    }
+}
+
+fn find_ids(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) if text.parse::<Uuid>().is_ok() => drop(found.insert(text.clone())),
+        Value::Array(items) => items.iter().for_each(|item| find_ids(item, found)),
+        Value::Object(members) => members.values().for_each(|member| find_ids(member, found)),
+        _ => {}
+    }
+}
