@@ -5,22 +5,22 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod canary;
 mod attacks;
+mod canary;
 mod catalog;
 mod cli;
 mod content;
 mod demo;
-mod faults;
 mod durability;
+mod faults;
 mod import;
-mod limits;
 mod isolation;
+mod limits;
 mod orders;
 mod platform;
+mod shutdown;
 mod tenant_cache_flood;
 mod tenant_cache_outage;
-mod shutdown;
 #[path = "../tenant_cache_v2_test.rs"]
 mod tenant_cache_v2_test;
 mod tenant_directory;
