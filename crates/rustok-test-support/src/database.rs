@@ -104,6 +104,18 @@ impl TestDatabase {
         }
     }
 
+    /// The one number that a superuser's query answers with, asked on a connection of its own behind the server's back.
+    ///
+    /// # Panics
+    /// On SQLite, and when the query answers with anything else.
+    pub async fn superuser_count(&self, sql: &str) -> i64 {
+        let (client, connection) = tokio_postgres::connect(self.superuser_url(), tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        drop(tokio::spawn(connection));
+        client.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
     /// The SQLite file, for a look behind the server's back.
     ///
     /// # Panics

@@ -1,7 +1,7 @@
 //! The whole server while PostgreSQL is slow, silent, cut off or gone: every answer is a problem in time, nothing piles
 //! up, and all is well again soon after without anybody's help.
 
-use crate::platform::{Shop, problem, rustok, tenant};
+use crate::platform::{Shop, printed, problem, rustok, tenant};
 use axum::body::Body;
 use http::{Request, Response, StatusCode};
 use reqwest::{Client, Method};
@@ -108,18 +108,20 @@ impl World {
         begun.elapsed()
     }
 
-    /// What a superuser sees beside the proxy.
     async fn assert_nothing_was_left(&self) {
-        let (client, connection) = tokio_postgres::connect(self.db.superuser_url(), tokio_postgres::NoTls)
-            .await
-            .unwrap();
-        drop(tokio::spawn(connection));
-        let sql = "SELECT count(*) FILTER (WHERE state LIKE 'idle in%'), count(*) FROM pg_stat_activity \
-                   WHERE datname = current_database() AND pid <> pg_backend_pid() AND client_port IS NOT NULL";
+        let ours = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                    AND client_port IS NOT NULL";
+        let (open, all) = (
+            format!("SELECT count(*) {ours} AND state LIKE 'idle in%'"),
+            format!("SELECT count(*) {ours}"),
+        );
         let begun = Instant::now();
         loop {
-            let row = client.query_one(sql, &[]).await.unwrap();
-            let (open, all): (i64, i64) = (row.get(0), row.get(1));
+            let (open, all) = (
+                self.db.superuser_count(&open).await,
+                self.db.superuser_count(&all).await,
+            );
+            // The second look may see the first one's own connection go.
             if open == 0 && all <= i64::from(CONNECTIONS) {
                 return;
             }
@@ -300,15 +302,10 @@ async fn a_server_in_a_black_hole_stops_when_it_is_told_to() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_request_after_the_database_was_restarted_works() {
     let world = World::new().await;
-    let (client, connection) = tokio_postgres::connect(world.db.superuser_url(), tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    drop(tokio::spawn(connection));
     let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                 WHERE datname = current_database() AND pid <> pg_backend_pid() AND client_port IS NOT NULL";
     for _ in 0..10 {
-        let killed: i64 = client.query_one(kill, &[]).await.unwrap().get(0);
-        assert!(killed > 0);
+        assert!(world.db.superuser_count(kill).await > 0);
         let read = world.shop.request(Method::GET, PRODUCTS).send().await.unwrap();
         assert_eq!(read.status(), 200);
     }
@@ -321,13 +318,16 @@ struct Inside {
     breaker: CircuitBreaker,
     router: axum::Router,
     token: String,
+    platform_token: String,
 }
 
 impl Inside {
     async fn new() -> Self {
         let db = TestDatabase::postgres().await;
         let proxy = FaultProxy::of_database(db.url());
-        let token = tenant(&rustok(db.url()), "shop1", "admin").await;
+        let command = rustok(db.url());
+        let token = tenant(&command, "shop1", "admin").await;
+        let platform = printed(command.run(&["token", "create", "--platform", "--json"]).await);
         let config = Config {
             database_url: Some(proxy.database_url(db.url())),
             request_timeout_ms: 400,
@@ -345,6 +345,7 @@ impl Inside {
             breaker,
             router: router::public(&AppState::new(config, services)),
             token,
+            platform_token: platform["token"].as_str().unwrap().to_owned(),
         };
         while inside.ask(Method::GET, PRODUCTS, "").await.0.status() != 200 {
             sleep(Duration::from_millis(50)).await;
@@ -354,11 +355,16 @@ impl Inside {
     }
 
     async fn ask(&self, method: Method, path: &str, body: &'static str) -> (Response<Body>, Duration) {
+        let token = if path.contains("/platform/") {
+            &self.platform_token
+        } else {
+            &self.token
+        };
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "shop1.localhost")
-            .header("authorization", format!("Bearer {}", self.token))
+            .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/json")
             .body(Body::from(body))
             .unwrap();
@@ -372,13 +378,14 @@ impl Inside {
 async fn what_is_taken_missing_or_wrong_is_no_failure_of_the_database() {
     let inside = Inside::new().await;
     let before = inside.breaker.metrics().failures;
-    let products = "/api/admin/v1/products";
+    let (products, tenants) = ("/api/admin/v1/products", "/api/platform/v1/tenants");
     let nobody = "/api/admin/v1/products/01890000-0000-7000-8000-000000000000";
     let tea = r#"{"title": "Tea", "handle": "tea"}"#;
     for (method, path, body, status) in [
         (Method::POST, products, tea, 201),
         (Method::POST, products, tea, 409),
         (Method::POST, products, tea, 409),
+        (Method::POST, tenants, r#"{"slug": "shop1", "name": "One"}"#, 409),
         (Method::POST, products, r#"{"title": ""}"#, 422),
         (Method::GET, nobody, "", 404),
         (Method::PATCH, nobody, "{}", 428),

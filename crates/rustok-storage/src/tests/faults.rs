@@ -74,15 +74,6 @@ impl World {
         tasks.join_all().await
     }
 
-    /// What a superuser sees beside the proxy.
-    async fn beside(&self, sql: &str) -> i64 {
-        let (client, connection) = tokio_postgres::connect(self.db.superuser_url(), tokio_postgres::NoTls)
-            .await
-            .unwrap();
-        drop(tokio::spawn(connection));
-        client.query_one(sql, &[]).await.unwrap().get(0)
-    }
-
     /// Asks as a server's watch of the directory does, until the pool is full again.
     async fn recover(&self) -> Duration {
         let begun = Instant::now();
@@ -104,7 +95,7 @@ impl World {
         assert_eq!(self.store.postgres_connections(), Some((CONNECTIONS, 0)));
         let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
         let begun = Instant::now();
-        while self.beside(open).await > 0 {
+        while self.db.superuser_count(open).await > 0 {
             assert!(begun.elapsed() < RECOVERED, "a transaction was left open");
             sleep(Duration::from_millis(50)).await;
         }
@@ -256,7 +247,7 @@ async fn connections_that_died_in_the_pool_are_nobodys_failure() {
     let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                 WHERE datname = current_database() AND pid <> pg_backend_pid() AND client_port IS NOT NULL";
     for round in 0..20 {
-        assert!(world.beside(kill).await > 0);
+        assert!(world.db.superuser_count(kill).await > 0);
         if round % 2 == 0 {
             world.ask().await.unwrap();
         } else {
