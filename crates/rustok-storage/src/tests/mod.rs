@@ -13,6 +13,7 @@ mod group_commit;
 mod guard;
 mod idempotency;
 mod migrations;
+mod neighbours;
 mod schema;
 mod seam;
 mod walls;

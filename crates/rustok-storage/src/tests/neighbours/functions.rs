@@ -1,0 +1,188 @@
+//! Each function on tenant data, called for the things of [`rows`](super::rows).
+
+use super::rows::{ID, WORD};
+use super::*;
+use crate::{
+    authors, customers, idempotency, import_references, inventory, nodes, orders, outbox, products,
+    reservations, terms, tokens,
+};
+use rustok_auth::{Role, TokenHash};
+use rustok_commerce::CanonicalEmail;
+use rustok_commerce::product::Handle;
+use rustok_content::{Author, Locale, Slug, Taxonomy, Term};
+use rustok_core::ids::EventId;
+use rustok_core::money::Currency;
+use rustok_core::page::Limit;
+use rustok_events::{Event, JobKind, Topic};
+
+/// What each function said, by `file::function`.
+type Told = Vec<(&'static str, String)>;
+
+/// Calls a function in a transaction of its own that is never committed.
+macro_rules! ask {
+    ($told:ident, $store:ident, $tenant:ident, $($name:literal => |$tx:ident| $call:expr;)+) => {$(
+        let mut transaction = $store.write($tenant, soon()).await.unwrap();
+        let $tx = &mut transaction;
+        let said = format!("{:?}", $call.await);
+        drop(transaction);
+        $told.push(($name, said));
+    )+};
+}
+
+fn email() -> CanonicalEmail {
+    CanonicalEmail::parse("kanarek@example.com").unwrap()
+}
+
+fn en() -> Locale {
+    "en".parse().unwrap()
+}
+
+fn slug() -> Slug {
+    Slug::parse(WORD).unwrap()
+}
+
+fn author(number: u128) -> Author {
+    Author {
+        id: id(number).into(),
+        login: WORD.to_owned(),
+        display_name: String::new(),
+    }
+}
+
+fn term(number: u128) -> Term {
+    Term {
+        id: id(number).into(),
+        taxonomy: Taxonomy::Category,
+        slug: slug(),
+        name: "x".to_owned(),
+        parent_id: None,
+    }
+}
+
+fn event(tenant: TenantHandle) -> Event {
+    Event::new(
+        EventId::from_uuid(id(99)),
+        tenant.tenant_id(),
+        Topic::ALL[0],
+        id(ID),
+        now(),
+    )
+}
+
+fn movement() -> inventory::Movement {
+    inventory::Movement {
+        id: id(99).into(),
+        variant_id: id(ID).into(),
+        delta: 1,
+        reason: inventory::MovementReason::Set,
+        actor: "test".to_owned(),
+        at: now(),
+    }
+}
+
+/// Asks them all.
+pub(super) async fn ask(store: &Store, tenant: TenantHandle) -> Told {
+    let mut told = content(store, tenant).await;
+    told.extend(shop(store, tenant).await);
+    told.extend(others(store, tenant).await);
+    told
+}
+
+async fn content(store: &Store, tenant: TenantHandle) -> Told {
+    let mut told = Told::new();
+    let (node, other, limit) = (id(ID).into(), id(8).into(), Limit::default());
+    let (filter, shown) = (
+        nodes::details::NodeFilter::default(),
+        nodes::details::ShownLocale::Exactly(en()),
+    );
+    let (public, base) = (
+        nodes::public::PublicFilter::default(),
+        Slug::parse("kanarek").unwrap(),
+    );
+    ask! { told, store, tenant,
+        "authors::find_author" => |tx| authors::find_author(tx, WORD);
+        "authors::insert_author" => |tx| authors::insert_author(tx, &author(8), now());
+        "authors::rename_author" => |tx| authors::rename_author(tx, &author(ID));
+        "terms::list_terms_with_slugs" => |tx| terms::list_terms_with_slugs(tx, &[&slug()]);
+        "terms::list_terms" => |tx| terms::list_terms(tx, &[id(ID).into()]);
+        "terms::find_term" => |tx| terms::find_term(tx, Taxonomy::Category, &slug());
+        "terms::insert_term" => |tx| terms::insert_term(tx, &term(8), now());
+        "terms::update_term" => |tx| terms::update_term(tx, &term(ID));
+        "terms::list_lineage" => |tx| terms::list_lineage(tx, id(ID).into());
+        "nodes/details::find_node" => |tx| nodes::details::find_node(tx, node, shown);
+        "nodes/details::is_in_use" => |tx| nodes::details::is_in_use(tx, node);
+        "nodes/details::list_nodes" => |tx| nodes::details::list_nodes(tx, &filter, &[en()], None, limit);
+        "nodes/history::list_history" => |tx| nodes::history::list_history(tx, node);
+        "nodes/public::find_public" => |tx| nodes::public::find_public(tx, &slug(), &[en()], now());
+        "nodes/public::list_public" => |tx| nodes::public::list_public(tx, &public, &[en()], now(), None, limit);
+        "nodes/slugs::is_taken" => |tx| nodes::slugs::is_taken(tx, en(), other, &slug());
+        "nodes/slugs::find_free_number" => |tx| nodes::slugs::find_free_number(tx, en(), other, &base);
+        "nodes/slugs::list_saved" => |tx| nodes::slugs::list_saved(tx, node);
+    }
+    told
+}
+
+async fn shop(store: &Store, tenant: TenantHandle) -> Told {
+    let mut told = Told::new();
+    let (product, variant, limit) = (id(ID).into(), id(ID).into(), Limit::default());
+    let (filter, handle) = (products::ProductFilter::default(), Handle::parse(WORD).unwrap());
+    let level = inventory::NewLevel {
+        available: 5,
+        allow_backorder: None,
+    };
+    let usd = Currency::parse("USD").unwrap();
+    ask! { told, store, tenant,
+        "products::find_product" => |tx| products::find_product(tx, product);
+        "products::find_product_of_variant" => |tx| products::find_product_of_variant(tx, variant);
+        "products::find_active_product" => |tx| products::find_active_product(tx, WORD);
+        "products::list_products" => |tx| products::list_products(tx, &filter, None, limit);
+        "products/write::find_taken_handles" => |tx| products::find_taken_handles(tx, &[handle], None);
+        "products/write::lock_product" => |tx| products::lock_product(tx, product);
+        "products/write::delete_product" => |tx| products::delete_product(tx, product, 1, now(), &event(tenant));
+        "inventory::lock_level" => |tx| inventory::lock_level(tx, variant);
+        "inventory::set_level" => |tx| inventory::set_level(tx, &level, movement(), &event(tenant));
+        "inventory::stop_counting" => |tx| inventory::stop_counting(tx, movement(), &event(tenant));
+        "reservations::read_shelf" => |tx| reservations::read_shelf(tx, &[variant], &[WORD], usd, &email());
+        "customers::upsert_customer" => |tx| customers::upsert_customer(tx, id(8).into(), &email(), now());
+    }
+    let (order, all) = (id(ID).into(), orders::OrderFilter::default());
+    ask! { told, store, tenant,
+        "orders::find_order" => |tx| orders::find_order(tx, order);
+        "orders/list::list_orders" => |tx| orders::list_orders(tx, &all, None, limit);
+        "orders/history::list_history" => |tx| orders::list_history(tx, order);
+        "orders/expiry::delete_expiry" => |tx| orders::delete_expiry(tx, order);
+        "orders/expiry::postpone_expiry" => |tx| orders::postpone_expiry(tx, order, now());
+        "outbox::delete_job" => |tx| outbox::delete_job(tx, JobKind::ExpireOrder, id(ID));
+    }
+    told
+}
+
+async fn others(store: &Store, tenant: TenantHandle) -> Told {
+    let mut told = Told::new();
+    let scope = idempotency::IdempotencyScope {
+        actor: WORD.to_owned(),
+        route: WORD.to_owned(),
+        key: WORD.to_owned(),
+    };
+    let imported = import_references::Imported::ShopifyProduct;
+    let change = import_references::ReferenceChange {
+        reference: import_references::ImportReference {
+            external_id: WORD.to_owned(),
+            subject_id: id(ID),
+            hash: [1; 32],
+        },
+        before: Some([0; 32]),
+    };
+    let (hash, long_ago) = (TokenHash::from_bytes([0; 32]), Timestamp::UNIX_EPOCH);
+    ask! { told, store, tenant,
+        "idempotency::claim" => |tx| idempotency::claim(tx, &scope, 1, long_ago);
+        "idempotency::delete_records_before" => |tx| idempotency::delete_records_before(tx, now());
+        "import_references::list_references" => |tx| import_references::list_references(tx, imported, &[WORD]);
+        "import_references::save_references" => |tx| import_references::save_references(tx, imported, &[change], now());
+        "tokens::insert_token" => |tx| tokens::insert_token(tx, id(8).into(), "x", Role::Admin, &hash, now());
+        "tokens::find_token" => |tx| tokens::find_token(tx, &hash);
+        "tokens::list_tokens" => |tx| tokens::list_tokens(tx);
+        "tokens::revoke_token" => |tx| tokens::revoke_token(tx, id(ID).into(), now());
+    }
+    told
+}
