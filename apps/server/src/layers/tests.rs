@@ -48,7 +48,10 @@ impl Small {
     }
 
     async fn get(&self, path: &str) -> (u16, Value) {
-        let request = http::Request::get(path).body(Body::empty()).unwrap();
+        let request = http::Request::get(path)
+            .header("host", "localhost")
+            .body(Body::empty())
+            .unwrap();
         let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         (head.status.as_u16(), serde_json::from_slice(&body).unwrap())
