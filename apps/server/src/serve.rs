@@ -30,7 +30,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to pause when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection may be silent once the server is closing: a request may just be on its way.
-const LAST_SILENCE: Duration = Duration::from_millis(200);
+const LAST_SILENCE: Duration = Duration::from_millis(500);
 
 /// The two moments of a shutdown.
 #[derive(Debug, Clone, Default)]

@@ -158,6 +158,23 @@ both_databases! {
         assert_eq!(shop.server.finished().await.code, Some(0));
     }
 
+    async fn a_request_that_was_on_its_way_is_answered(db) {
+        let shop = open(db.url(), &[("RUSTOK_SHUTDOWN_DELAY_MS", "0")]).await;
+        let address = shop.server.url().strip_prefix("http://").unwrap().to_owned();
+        let request = "GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
+        let (mut used, fresh) = (Raw::connect(&shop).await, Raw::connect(&shop).await);
+        used.send(request).await;
+        assert_eq!(used.answer().await.unwrap().status, 200);
+        shop.server.signal_terminate().await;
+        refused(address).await;
+        for mut raw in [used, fresh] {
+            raw.send(request).await;
+            let answer = raw.answer().await.unwrap();
+            assert!(answer.status == 200 && answer.head.contains("connection: close"), "{answer:?}");
+        }
+        assert_eq!(shop.server.finished().await.code, Some(0));
+    }
+
     async fn who_never_finishes_does_not_hold_the_shutdown_up(db) {
         let settings = [("RUSTOK_SHUTDOWN_DELAY_MS", "0"), ("RUSTOK_SHUTDOWN_TIMEOUT_MS", "300")];
         let shop = open(db.url(), &settings).await;
