@@ -19,16 +19,22 @@ use tokio_util::sync::CancellationToken;
 
 /// The running workers.
 #[derive(Debug)]
-#[must_use = "workers must be waited for, or a round may be cut off"]
+#[must_use = "workers must be waited for, or a round is cut off"]
 pub struct Workers(JoinSet<()>);
 
 impl Workers {
-    /// Waits until all have stopped.
+    /// Waits until all have stopped; a round that waits for a silent database is cut off after a while. That loses
+    /// nothing: a round's changes are transactions, and the next start takes up what is left.
     pub async fn finish(mut self) {
-        while let Some(ended) = self.0.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a worker panicked");
+        let ended = async {
+            while let Some(ended) = self.0.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a worker panicked");
+                }
             }
+        };
+        if tokio::time::timeout(FINISH_LIMIT, ended).await.is_err() {
+            tracing::warn!("a worker did not finish its round in time and was cut off");
         }
     }
 }
@@ -62,6 +68,8 @@ pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
 
 /// How often old rows are deleted.
 const HOURLY: Duration = Duration::from_secs(3_600);
+/// How long rounds that run may take to finish when the server stops.
+const FINISH_LIMIT: Duration = Duration::from_secs(2);
 /// How long one round may take before it is given up; the next one takes up what is left.
 const ROUND_LIMIT: Duration = Duration::from_secs(60);
 
