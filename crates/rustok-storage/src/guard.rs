@@ -8,7 +8,6 @@ use crate::error::StoreError;
 use rustok_core::deadline::Deadline;
 use rustok_core::resilience::circuit_breaker::{OpenTime, OwnedPermit};
 use rustok_core::resilience::{BreakerOutcome, CircuitBreaker, CircuitBreakerConfigError, CircuitState};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -98,6 +97,7 @@ impl Guard {
             since: None,
             waited: Duration::ZERO,
             answered: false,
+            left_in_time: false,
         };
         let _queued = self.queue()?;
         let connect = watch.wait(StoreError::Timeout("waiting for a connection"), connect);
@@ -158,6 +158,7 @@ pub(crate) struct Watch {
     waited: Duration,
     /// The database answered a statement.
     answered: bool,
+    left_in_time: bool,
 }
 
 impl Watch {
@@ -178,18 +179,15 @@ impl Watch {
         timed_out: StoreError,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        let until = self.until().instant();
         self.since = Some(Instant::now());
-        let work = pin!(work);
-        let result = match self.until().instant() {
+        let waiting = Waiting(self);
+        let result = match until {
             Some(at) => tokio::time::timeout_at(at, work).await.unwrap_or(Err(timed_out)),
             None => work.await,
         };
-        let outcome = self.outcome(result.as_ref().err());
-        self.waited = self.waited_until_now();
-        self.since = None;
-        if outcome != BreakerOutcome::Success {
-            self.report(outcome);
-        }
+        let outcome = waiting.0.outcome(result.as_ref().err());
+        waiting.0.end_wait(outcome);
         result
     }
 
@@ -202,10 +200,10 @@ impl Watch {
         self.until().remaining()
     }
 
-    /// Whether the wait that goes on has time left: who drops the transaction now has lost interest, and the database
-    /// may be about to answer.
-    pub(crate) fn is_waiting_in_time(&self) -> bool {
-        self.since.is_some() && !self.deadline.min(Deadline::current()).is_expired()
+    /// Whether somebody left in the middle of a wait that had time left: he lost interest, and the database may be about
+    /// to answer.
+    pub(crate) const fn was_left_in_time(&self) -> bool {
+        self.left_in_time
     }
 
     fn waited_until_now(&self) -> Duration {
@@ -221,6 +219,14 @@ impl Watch {
         }
     }
 
+    fn end_wait(&mut self, outcome: BreakerOutcome) {
+        self.waited = self.waited_until_now();
+        self.since = None;
+        if outcome != BreakerOutcome::Success {
+            self.report(outcome);
+        }
+    }
+
     fn report(&mut self, outcome: BreakerOutcome) {
         if let Some(permit) = self.permit.take() {
             permit.finish(outcome);
@@ -232,11 +238,30 @@ impl Drop for Watch {
     /// The end. A panic around a transaction is not the database's, so the permit is never left to draw its own
     /// conclusions.
     fn drop(&mut self) {
-        let outcome = match self.since {
-            Some(_) if !self.is_waiting_in_time() => self.outcome(Some(&StoreError::Timeout("dropped"))),
-            None if self.answered => BreakerOutcome::Success,
-            _ => BreakerOutcome::Ignored,
+        self.report(if self.answered {
+            BreakerOutcome::Success
+        } else {
+            BreakerOutcome::Ignored
+        });
+    }
+}
+
+/// Somebody waits. Dropped before the answer it tells why: at the deadline, the transaction's or that of a timeout
+/// around the wait, the database was too slow, and before it nobody knows.
+struct Waiting<'a>(&'a mut Watch);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let watch = &mut *self.0;
+        if watch.since.is_none() {
+            return;
+        }
+        watch.left_in_time = !watch.deadline.min(Deadline::current()).is_expired();
+        let outcome = if watch.left_in_time {
+            BreakerOutcome::Ignored
+        } else {
+            watch.outcome(Some(&StoreError::Timeout("dropped")))
         };
-        self.report(outcome);
+        watch.end_wait(outcome);
     }
 }

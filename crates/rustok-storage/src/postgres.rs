@@ -370,7 +370,7 @@ impl Drop for PgTx {
             return;
         }
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) if self.watch.is_waiting_in_time() => drop(runtime.spawn(drain(client))),
+            Ok(runtime) if self.watch.was_left_in_time() => drop(runtime.spawn(drain(client))),
             // Nobody knows what still comes on it, and when.
             Ok(runtime) => drop(runtime.spawn(give_up(client))),
             Err(_) => drop(Object::take(client)),

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 use tower::ServiceExt as _;
 
-const DEADLINE: Duration = Duration::from_millis(400);
+const DEADLINE: Duration = Duration::from_millis(500);
 /// How much later than its deadline an answer may come.
 const LATER: Duration = Duration::from_millis(50);
 /// How soon after a fault everything is as before.

@@ -9,7 +9,9 @@ use rustok_test_support::{Direction, Fault, FaultProxy, Lateness};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 
-const DEADLINE: Duration = Duration::from_millis(400);
+const DEADLINE: Duration = Duration::from_millis(500);
+/// For what has to work first, however busy the machine is, and what times out only then.
+const PATIENT: Duration = Duration::from_secs(2);
 /// How much later than its deadline an answer may come.
 const LATER: Duration = Duration::from_millis(50);
 /// How soon after a fault everything is as before.
@@ -40,19 +42,19 @@ impl World {
             store,
             shop,
         };
-        world.fill().await.unwrap();
+        world.fill(soon()).await.unwrap();
         world
     }
 
     async fn ask(&self) -> Result<(), StoreError> {
-        ask(&self.store, self.shop).await
+        ask(&self.store, self.shop, soon()).await
     }
 
     /// Holds as many transactions at once as there are connections, each of them answered.
-    async fn fill(&self) -> Result<(), StoreError> {
+    async fn fill(&self, deadline: Deadline) -> Result<(), StoreError> {
         let mut all = Vec::new();
         for _ in 0..CONNECTIONS {
-            let mut tx = self.store.read(self.shop, Deadline::after(DEADLINE)).await?;
+            let mut tx = self.store.read(self.shop, deadline).await?;
             tx.db.fetch("x", "SELECT 1 AS n", &[], |_| Ok(())).await?;
             all.push(tx);
         }
@@ -68,7 +70,10 @@ impl World {
             let (store, shop) = (self.store.clone(), self.shop);
             tasks.spawn(async move {
                 let begun = Instant::now();
-                (ask(&store, shop).await, begun.elapsed())
+                (
+                    ask(&store, shop, Deadline::after(DEADLINE)).await,
+                    begun.elapsed(),
+                )
             });
         }
         tasks.join_all().await
@@ -77,7 +82,7 @@ impl World {
     /// Asks as a server's watch of the directory does, until the pool is full again.
     async fn recover(&self) -> Duration {
         let begun = Instant::now();
-        while self.fill().await.is_err() {
+        while self.fill(Deadline::after(PATIENT)).await.is_err() {
             assert!(begun.elapsed() < 2 * RECOVERED, "{:?}", self.store.breaker());
             sleep(Duration::from_millis(250)).await;
         }
@@ -102,8 +107,8 @@ impl World {
     }
 }
 
-async fn ask(store: &Store, shop: TenantHandle) -> Result<(), StoreError> {
-    let mut tx = store.read(shop, Deadline::after(DEADLINE)).await?;
+async fn ask(store: &Store, shop: TenantHandle, deadline: Deadline) -> Result<(), StoreError> {
+    let mut tx = store.read(shop, deadline).await?;
     tx.db.fetch("x", "SELECT 1 AS n", &[], |_| Ok(())).await.map(drop)
 }
 
@@ -129,7 +134,8 @@ async fn survives(fault: Fault, seconds: u64, fails: bool) {
         "{answers:?}"
     );
     if fails {
-        assert_eq!(world.store.breaker().unwrap().state(), CircuitState::Open);
+        let metrics = world.store.breaker().unwrap().metrics();
+        assert!(metrics.transitions[CircuitState::Open.index()] > 0, "{metrics:?}");
         assert!(failed > answers.len() / 2, "{failed}");
     }
     world.proxy.heal();
@@ -264,7 +270,7 @@ async fn connections_that_died_in_the_pool_are_nobodys_failure() {
             tx.db.execute_all(&[insert]).await.unwrap();
             tx.commit().await.unwrap();
         }
-        world.fill().await.unwrap();
+        world.fill(soon()).await.unwrap();
         // As after a restart: all at once, and the other end answers with a reset.
         world.proxy.set(Fault::Reset);
         world.proxy.heal();
@@ -311,7 +317,7 @@ async fn a_commit_without_an_answer_is_in_doubt() {
     for (number, fault) in [(1, Fault::BlackHole), (2, Fault::CloseAfter { bytes: 0 })] {
         let mut tx = world
             .store
-            .write(world.shop, Deadline::after(DEADLINE))
+            .write(world.shop, Deadline::after(PATIENT))
             .await
             .unwrap();
         let author = params![world.shop.tenant_id(), id(number), number.to_string(), now()];
@@ -340,7 +346,7 @@ async fn a_connection_whose_statement_timed_out_is_not_used_again() {
     };
     let mut tx = world
         .store
-        .read(world.shop, Deadline::after(DEADLINE))
+        .read(world.shop, Deadline::after(PATIENT))
         .await
         .unwrap();
     let before = pid(&mut tx).await.unwrap();
@@ -392,7 +398,7 @@ async fn what_is_dropped_in_a_black_hole_does_not_hang() {
         sleep(Duration::from_millis(5)).await;
     }
     world.proxy.heal();
-    world.fill().await.unwrap();
+    world.fill(soon()).await.unwrap();
     world.assert_nothing_was_left().await;
 }
 
@@ -406,5 +412,5 @@ async fn a_server_that_accepts_and_says_nothing_does_not_hold_up_a_start() {
     let config = StoreConfig::new(DatabaseUrl::parse(&url).unwrap());
     let error = Store::open(config, Opener::Server).await.err().unwrap();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
