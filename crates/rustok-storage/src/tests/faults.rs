@@ -162,7 +162,7 @@ const fn latency(millis: u64) -> Fault {
 }
 
 survives! {
-    // Each way: a round trip takes as long as the deadline, and a connection cannot be made in that time.
+    // Each way: a round trip takes nearly as long as the deadline, and a connection cannot be made in that time.
     latency_of_200_ms: latency(200), seconds: 2, fails: true;
     latency_of_2_s: latency(2_000), seconds: 2, fails: true;
     latency_of_30_s: latency(30_000), seconds: 2, fails: true;
