@@ -239,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn each_wall_goes_by_itself() {
         let db = TestDatabase::postgres().await;
-        let setup = "INSERT INTO tenants SELECT gen_random_uuid(), n, n, 'active', '{}', now(), now(), 1 \
+        let setup = "INSERT INTO tenants SELECT gen_random_uuid(), n, n, 'active', '{}', now(), now(), 1, 1 \
                      FROM unnest(ARRAY['one', 'two']) n; \
                      INSERT INTO authors (tenant_id, id, login, display_name, created_at) \
                      SELECT id, id, 'x', 'x', now() FROM tenants";
