@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Debug, Default, Args, Serialize)]
 pub(super) struct Options {
@@ -59,11 +59,13 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
     } else {
         None
     };
+    // Before anybody is told where the server is: who knows it may stop it.
+    let told = StopSignals::listen()?;
     greet(&config, &services, &public, &management).await?;
     if let Some(first) = first {
         show_once(&first)?;
     }
-    run_until_stopped(AppState::new(config, services), public, management).await
+    run_until_stopped(AppState::new(config, services), public, management, told).await
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -118,6 +120,7 @@ async fn run_until_stopped(
     state: AppState,
     public: TcpListener,
     management: TcpListener,
+    mut told: StopSignals,
 ) -> Result<(), Failure> {
     let shutdown = Shutdown::default();
     let management_shutdown = Shutdown::default();
@@ -133,24 +136,23 @@ async fn run_until_stopped(
     });
     let serving = serve(public, router::public(&state), &config, &shutdown);
     let stopping = async {
-        let delay = match stop_signal().await? {
-            StopSignal::Terminate => Duration::from_millis(config.shutdown_delay_ms),
-            StopSignal::Interrupt => Duration::ZERO,
+        // A supervisor may have told others to send requests here; who sits at the terminal does not want to wait.
+        let delay = tokio::select! {
+            _ = told.terminate.recv() => Duration::from_millis(config.shutdown_delay_ms),
+            _ = told.interrupt.recv() => Duration::ZERO,
         };
         tracing::info!("shutting down: finishing what is in flight");
         state.start_draining();
         shutdown.draining.cancel();
         tokio::time::sleep(delay).await;
         shutdown.closing.cancel();
-        Ok::<(), Failure>(())
     };
-    let (finished, told) = tokio::join!(serving, stopping);
+    let (finished, ()) = tokio::join!(serving, stopping);
     workers.finish().await;
     // To the end it tells who asks that the server is not ready.
     management_shutdown.draining.cancel();
     management_shutdown.closing.cancel();
     let _ = management.await;
-    told?;
     if finished {
         Ok(())
     } else {
@@ -160,21 +162,17 @@ async fn run_until_stopped(
     }
 }
 
-/// Who wants the server to stop.
-enum StopSignal {
-    /// A supervisor, which may have told others to send requests here.
-    Terminate,
-    /// Somebody at the terminal, who does not want to wait.
-    Interrupt,
+/// The signals that stop the server; from their making on they do not just end it.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-async fn stop_signal() -> Result<StopSignal, Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(StopSignal::Terminate),
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            Ok(StopSignal::Interrupt)
-        }
+impl StopSignals {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 }

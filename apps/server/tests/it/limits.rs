@@ -59,9 +59,9 @@ impl Raw {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// One byte, to a server that may be gone.
-    async fn dribble(&mut self) {
-        self.0.write_all(b" ").await.ok();
+    /// As [`Self::send`] to a server that may be gone.
+    pub(crate) async fn try_send(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.ok();
     }
 
     /// Reads one answer; `None` when the connection ended without one.

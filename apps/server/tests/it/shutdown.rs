@@ -5,7 +5,7 @@
 //! close`, and take a refused connection for what it is: the server is gone. Everything else is a failure: a connection
 //! that ends or is reset without an answer, half an answer, and any status but the expected.
 
-use crate::limits::{Raw, open};
+use crate::limits::{Answer, Raw, open};
 use crate::orders;
 use crate::platform::Shop;
 use futures_util::future::join_all;
@@ -122,6 +122,30 @@ async fn round(shop: &Shop, variant: &serde_json::Value) -> usize {
     answered.load(Ordering::Relaxed) - before
 }
 
+/// Requests over a used and a fresh connection once nobody is let in any more; how long after SIGTERM they were sent.
+async fn on_its_way(shop: &Shop) -> Duration {
+    let address = shop.server.url().strip_prefix("http://").unwrap().to_owned();
+    let request = "GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
+    let (mut used, mut fresh) = (Raw::connect(shop).await, Raw::connect(shop).await);
+    used.send(request).await;
+    assert_eq!(used.answer().await.unwrap().status, 200);
+    let start = Instant::now();
+    shop.server.signal_terminate().await;
+    refused(address).await;
+    used.try_send(request).await;
+    fresh.try_send(request).await;
+    let sent = start.elapsed();
+    for mut raw in [used, fresh] {
+        let answer = raw.answer().await;
+        let answered = |answer: Answer| answer.status == 200 && answer.head.contains("connection: close");
+        assert!(
+            answer.is_some_and(answered) || sent > Duration::from_millis(400),
+            "{sent:?}"
+        );
+    }
+    sent
+}
+
 both_databases! {
     async fn a_shutdown_under_load_cuts_nobody_off(db) {
         let rounds: usize = std::env::var("RUSTOK_ROUNDS").map_or(2, |rounds| rounds.parse().unwrap());
@@ -159,18 +183,11 @@ both_databases! {
     }
 
     async fn a_request_that_was_on_its_way_is_answered(db) {
-        let shop = open(db.url(), &[("RUSTOK_SHUTDOWN_DELAY_MS", "0")]).await;
-        let address = shop.server.url().strip_prefix("http://").unwrap().to_owned();
-        let request = "GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
-        let (mut used, fresh) = (Raw::connect(&shop).await, Raw::connect(&shop).await);
-        used.send(request).await;
-        assert_eq!(used.answer().await.unwrap().status, 200);
-        shop.server.signal_terminate().await;
-        refused(address).await;
-        for mut raw in [used, fresh] {
-            raw.send(request).await;
-            let answer = raw.answer().await.unwrap();
-            assert!(answer.status == 200 && answer.head.contains("connection: close"), "{answer:?}");
+        let mut shop = open(db.url(), &[("RUSTOK_SHUTDOWN_DELAY_MS", "0")]).await;
+        // A machine that is busy elsewhere may let the moment go by in which the server waits.
+        while on_its_way(&shop).await > Duration::from_millis(400) {
+            let command = shop.server.command().clone();
+            shop = Shop { server: command.start().await, ..shop };
         }
         assert_eq!(shop.server.finished().await.code, Some(0));
     }

@@ -47,7 +47,7 @@ both_databases! {
         let mut slow = Raw::order(&shop, 1_000).await;
         let dribbled = async {
             loop {
-                slow.dribble().await;
+                slow.try_send(" ").await;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 if start.elapsed() > Duration::from_millis(600) {
                     break;
