@@ -10,6 +10,7 @@ mod canary;
 mod catalog;
 mod cli;
 mod content;
+mod contract;
 mod demo;
 mod durability;
 mod faults;

@@ -1,0 +1,96 @@
+//! One `Idempotency-Key` is one effect: many at once, after the server was killed, and without a moment's pause.
+
+use super::*;
+use crate::orders::available;
+use futures_util::future::join_all;
+use rustok_test_support::both_databases;
+use std::collections::BTreeSet;
+
+/// What a client knows after a request with a key: the answer, or that it should ask again.
+async fn answer(request: RequestBuilder) -> Option<String> {
+    // The connection may end when the server is killed.
+    let response = request.send().await.ok()?;
+    let status = response.status().as_u16();
+    let text = response.text().await.ok()?;
+    match status {
+        201 => Some(text),
+        409 if text.contains("\"idempotency_in_flight\"") => None,
+        _ => panic!("{status} {text}"),
+    }
+}
+
+/// Asks until there is an answer.
+async fn persist(request: impl Fn() -> RequestBuilder) -> String {
+    loop {
+        if let Some(text) = answer(request()).await {
+            return text;
+        }
+    }
+}
+
+both_databases! {
+    async fn fifty_at_once_and_ten_after_a_kill_are_one_effect(db) {
+        let mut shop = Shop::open(db.url()).await;
+        for round in 0..3 {
+            let tea = product(&shop, json!([{ "available": 100 }])).await.remove(0);
+            let order = order_of(&tea, 1);
+            let key = format!("round-{round}");
+            let keyed = |shop: &Shop| place(shop, &order).header("idempotency-key", &key);
+            let running: Vec<_> = (0..50).map(|_| tokio::spawn(answer(keyed(&shop)))).collect();
+            // Killed at once, in the middle of it, and after an answer.
+            let mut told: BTreeSet<String> = BTreeSet::new();
+            match round {
+                0 => {}
+                1 => drop(send(shop.admin(Method::GET, "/products")).await),
+                _ => drop(told.insert(persist(|| keyed(&shop)).await)),
+            }
+            let Shop { server, client, slug, token } = shop;
+            shop = Shop { server: server.kill_and_restart().await, client, slug, token };
+            for answered in join_all(running).await {
+                told.extend(answered.unwrap());
+            }
+            told.extend(join_all((0..10).map(|_| persist(|| keyed(&shop)))).await);
+            assert_eq!(told.len(), 1, "round {round}: {told:#?}");
+            let order: Value = serde_json::from_str(told.first().unwrap()).unwrap();
+            let orders = ok(shop.admin(Method::GET, "/orders?limit=100"), 200).await;
+            let orders: Vec<_> = orders["items"].as_array().unwrap().iter()
+                .filter(|order| order["lines"][0]["variant_id"] == tea["id"]).collect();
+            assert_eq!((orders.len(), &orders[0]["id"]), (1, &order["id"]), "round {round}");
+            assert_eq!(available(&shop, &tea).await, 99, "round {round}");
+        }
+    }
+
+    async fn every_post_of_the_administration_has_one_effect_too(db) {
+        let shop = Shop::open(db.url()).await;
+        let create = || shop.admin(Method::POST, "/products").json(&json!({ "title": "Tea" })).header("idempotency-key", "k");
+        let told: BTreeSet<String> = join_all((0..50).map(|_| persist(create))).await.into_iter().collect();
+        assert_eq!(told.len(), 1);
+        let list = ok(shop.admin(Method::GET, "/products"), 200).await;
+        assert_eq!(list["items"].as_array().unwrap().len(), 1);
+        let create = || shop.admin(Method::POST, "/nodes").header("idempotency-key", "k")
+            .json(&json!({ "kind": "post", "title": "Tea" }));
+        let told: BTreeSet<String> = join_all((0..50).map(|_| persist(create))).await.into_iter().collect();
+        assert_eq!(told.len(), 1);
+        let list = ok(shop.admin(Method::GET, "/nodes"), 200).await;
+        assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    }
+
+    /// What was answered is over: a client's next request with the key must not meet the lock of the one before.
+    async fn a_key_is_free_as_soon_as_its_answer_is_there(db) {
+        let shop = Shop::open(db.url()).await;
+        let tea = &product(&shop, json!([{ "available": 100 }])).await[0];
+        let keyed = |quantity: i64| send(place(&shop, &order_of(tea, quantity)).header("idempotency-key", "k"));
+        assert_eq!(keyed(1).await.status(), 201);
+        for _ in 0..60 {
+            let again = keyed(1).await;
+            assert_eq!((again.status().as_u16(), header(&again, "idempotent-replayed")), (201, "true"));
+            problem(keyed(2).await, 422, "idempotency_key_reused").await;
+        }
+        // A failure is not kept, and its key is free as well.
+        let refused = |n: usize| send(shop.admin(Method::POST, "/products").header("idempotency-key", format!("p{}", n / 2))
+            .json(&json!({ "title": "Tea", "handle": "tea" })));
+        for n in 0..60 {
+            problem(refused(n).await, 409, "handle_taken").await;
+        }
+    }
+}
