@@ -1,8 +1,18 @@
 //! The OpenAPI document: generated from the routes, with what no single route knows.
+//!
+//! A route names the problems that only it can answer, in `x-problems`. What follows from the sort of an operation (it
+//! takes a token, a body, `If-Match`, ...) is added here by rule, with its headers. The document is also the checked-in
+//! file `docs/openapi.json`; the test that compares them tells how to renew it.
 
+mod operation;
+mod patch;
+
+use crate::problem::types;
 use crate::problem::{Problem, Violation};
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, ServerBuilder};
+use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, RefOr, ServerBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Completes what the routes say of themselves.
@@ -13,19 +23,62 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "Shops and sites of many tenants. The host of a request says which tenant it is for. Every failure is an \
-             RFC 9457 problem. Every POST takes an `Idempotency-Key`; updates want `If-Match`.",
+             RFC 9457 problem; `/problems` lists their types. Every POST inside a tenant takes an `Idempotency-Key`; \
+             updates want `If-Match`. Every GET is a HEAD too.",
         ))
         .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build()))
         .build();
     document.servers = Some(vec![ServerBuilder::new().url("/").build()]);
     let components = document.components.get_or_insert_default();
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
+            operation::complete(path, method, operation);
+            patch::complete(operation, components);
+        }
+    }
+    add_components(components);
+    document
+}
+
+/// The operations of one path, with their methods.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let PathItem {
+        get,
+        put,
+        post,
+        delete,
+        patch,
+        ..
+    } = item;
+    [
+        ("GET", get),
+        ("PUT", put),
+        ("POST", post),
+        ("DELETE", delete),
+        ("PATCH", patch),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+fn add_components(components: &mut Components) {
     // Responses name the schema of a problem, but do not bring what that one names.
-    components
-        .schemas
-        .insert(Problem::name().into_owned(), Problem::schema());
-    components
-        .schemas
-        .insert(Violation::name().into_owned(), Violation::schema());
+    for (name, schema) in [
+        (Problem::name(), Problem::schema()),
+        (Violation::name(), Violation::schema()),
+    ] {
+        components.schemas.insert(name.into_owned(), schema);
+    }
+    for known in types::ALL {
+        for status in known.statuses {
+            let example = ExampleBuilder::new()
+                .summary(known.meaning)
+                .value(Some(known.example(*status)));
+            components
+                .examples
+                .insert(operation::example_name(known, *status), RefOr::T(example.build()));
+        }
+    }
     for (name, text) in [
         (
             "tenant_token",
@@ -42,7 +95,6 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
             .build();
         components.add_security_scheme(name, SecurityScheme::Http(scheme));
     }
-    document
 }
 
 #[cfg(test)]

@@ -30,26 +30,15 @@ pub enum AuthError {
 impl From<AuthError> for RichError {
     #[track_caller]
     fn from(error: AuthError) -> Self {
-        let (kind, code, public) = match error {
-            AuthError::Unauthenticated => (
-                ErrorKind::Unauthenticated,
-                "unauthenticated",
-                "This needs a bearer token.",
-            ),
-            AuthError::Malformed(_) | AuthError::UnknownToken => (
-                ErrorKind::Unauthenticated,
-                "unauthenticated",
-                "The bearer token is not valid here.",
-            ),
-            AuthError::Forbidden { .. } => (
-                ErrorKind::Forbidden,
-                "forbidden",
-                "This token is not allowed to do that.",
-            ),
+        // The codes are the kinds' own: `unauthenticated` and `forbidden`.
+        let (kind, public) = match error {
+            AuthError::Unauthenticated => (ErrorKind::Unauthenticated, "This needs a bearer token."),
+            AuthError::Malformed(_) | AuthError::UnknownToken => {
+                (ErrorKind::Unauthenticated, "The bearer token is not valid here.")
+            }
+            AuthError::Forbidden { .. } => (ErrorKind::Forbidden, "This token is not allowed to do that."),
         };
-        Self::new(kind, error.to_string())
-            .with_code(code)
-            .with_public(public)
+        Self::new(kind, error.to_string()).with_public(public)
     }
 }
 

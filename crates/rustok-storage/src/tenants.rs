@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rustok_auth::TokenHash;
 use rustok_core::ids::{TenantId, TokenId};
 use rustok_core::page::{Limit, Page};
-use rustok_tenancy::{IdentifierView, NewTenant, Tenant, TenantIdentifier, TenantStatus};
+use rustok_tenancy::{IdentifierView, NewTenant, Tenant, TenantEdit, TenantIdentifier, TenantStatus};
 
 const TENANTS: &str = "tenants";
 const COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.settings, t.created_at, t.version";
@@ -194,6 +194,25 @@ async fn raise_version(tx: &mut PlatformTx) -> Result<i64, StoreError> {
 
 fn no_version() -> StoreError {
     StoreError::inconsistent("directory_version", "id", "the row is missing")
+}
+
+/// Changes a tenant's name and settings, if it still has this version.
+///
+/// # Errors
+/// [`StoreError::Stale`] when it has not, or when there is no such tenant.
+pub async fn update_tenant(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    version: i64,
+    edit: &TenantEdit,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let settings = settings_json(&edit.settings)?;
+    let directory = raise_version(tx).await?;
+    let sql = "UPDATE tenants SET name = $3, settings = $4, updated_at = $5, version = version + 1, \
+               directory_version = $6 WHERE id = $1 AND version = $2";
+    let values = params![id, version, &edit.name, &settings, now, directory];
+    tx.db.execute_one(TENANTS, sql, values).await
 }
 
 /// The number that grows with every change of the directory.

@@ -3,7 +3,6 @@
 //! No public sentence repeats what the caller sent, and none tells about a tenant that the caller did not name.
 
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
-use std::borrow::Cow;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -123,59 +122,46 @@ impl TenantError {
             Self::Inconsistent(_) => ErrorKind::Internal,
         }
     }
-
-    /// Code and public sentence; `None` where the kind's own say all that may be said.
-    fn public(&self) -> Option<(&'static str, Cow<'static, str>)> {
-        let (code, text) = match self {
-            Self::NotFound => ("tenant_not_found", "There is no shop or site at this address."),
-            Self::Suspended => ("tenant_suspended", "This shop or site is suspended."),
-            Self::Unavailable { .. } => (
-                "tenant_unavailable",
-                "The tenant directory cannot be reached at the moment. Try again later.",
-            ),
-            Self::TooManyUnknown { .. } => (
-                "rate_limited",
-                "Too many addresses were asked for that no shop or site has. Try again later.",
-            ),
-            Self::InvalidIdentifier(reason) => {
-                let text = format!("The request does not name a tenant: {reason}.");
-                return Some(("invalid_tenant_identifier", text.into()));
-            }
-            Self::IdentifierMismatch => (
-                "tenant_identifier_mismatch",
-                "The host and the tenant header name different tenants.",
-            ),
-            Self::Invalid(_) => ("validation_failed", "The tenant is not valid."),
-            Self::SlugTaken => ("slug_taken", "The slug is taken."),
-            Self::HostTaken => ("host_taken", "The host is taken."),
-            Self::VersionConflict { .. } => (
-                "version_conflict",
-                "The tenant was changed meanwhile. Read it again.",
-            ),
-            Self::Inconsistent(_) => return None,
-        };
-        Some((code, text.into()))
-    }
 }
 
 impl From<TenantError> for RichError {
     #[track_caller]
     fn from(error: TenantError) -> Self {
-        let mut rich = Self::new(error.kind(), error.to_string());
-        if let Some((code, text)) = error.public() {
-            rich = rich.with_code(code).with_public(text);
-        }
+        let rich = Self::new(error.kind(), error.to_string());
         match error {
-            TenantError::Unavailable { retry_after } | TenantError::TooManyUnknown { retry_after } => {
-                rich.with_retry_after(retry_after)
-            }
+            TenantError::NotFound => rich
+                .with_code("tenant_not_found")
+                .with_public("There is no shop or site at this address."),
+            TenantError::Suspended => rich
+                .with_code("tenant_suspended")
+                .with_public("This shop or site is suspended."),
+            TenantError::Unavailable { retry_after } => rich
+                .with_code("tenant_unavailable")
+                .with_public("The tenant directory cannot be reached at the moment. Try again later.")
+                .with_retry_after(retry_after),
+            TenantError::TooManyUnknown { retry_after } => rich
+                .with_code("rate_limited")
+                .with_public("Too many addresses were asked for that no shop or site has. Try again later.")
+                .with_retry_after(retry_after),
             // What names the tenant is malformed, which is not the fault of a field: 400, not 422.
-            TenantError::InvalidIdentifier(_) | TenantError::IdentifierMismatch => rich.with_status(400),
-            TenantError::Invalid(violations) => rich.with_violations(violations),
-            TenantError::VersionConflict { current_version } => {
-                rich.with_extension("current_version", current_version)
-            }
-            _ => rich,
+            TenantError::InvalidIdentifier(reason) => rich
+                .with_status(400)
+                .with_code("invalid_tenant_identifier")
+                .with_public(format!("The request does not name a tenant: {reason}.")),
+            TenantError::IdentifierMismatch => rich
+                .with_status(400)
+                .with_code("tenant_identifier_mismatch")
+                .with_public("The host and the tenant header name different tenants."),
+            TenantError::Invalid(violations) => rich
+                .with_public("The tenant is not valid.")
+                .with_violations(violations),
+            TenantError::SlugTaken => rich.with_code("slug_taken").with_public("The slug is taken."),
+            TenantError::HostTaken => rich.with_code("host_taken").with_public("The host is taken."),
+            TenantError::VersionConflict { current_version } => rich
+                .with_code("version_conflict")
+                .with_public("The tenant was changed meanwhile. Read it again.")
+                .with_extension("current_version", current_version),
+            TenantError::Inconsistent(_) => rich,
         }
     }
 }

@@ -15,4 +15,4 @@ pub use host::Hostname;
 pub use identifier::{IdentifierView, TenantIdentifier, TenantIdentifierValidator};
 pub use settings::TenantSettings;
 pub use slug::TenantSlug;
-pub use tenant::{NewTenant, NewTenantInput, Tenant, TenantHandle, TenantStatus};
+pub use tenant::{NewTenant, NewTenantInput, Tenant, TenantEdit, TenantHandle, TenantStatus};

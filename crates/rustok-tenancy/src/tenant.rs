@@ -190,6 +190,34 @@ impl NewTenantInput {
     }
 }
 
+/// What can be changed of a tenant that is there: nothing in it was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantEdit {
+    /// 1 to 200 characters.
+    pub name: String,
+    /// All settings, as they shall be.
+    pub settings: TenantSettings,
+}
+
+impl TenantEdit {
+    /// The edit in canonical form.
+    ///
+    /// # Errors
+    /// Every violation, in the order name, settings.
+    pub fn checked(self) -> Result<Self, Vec<FieldViolation>> {
+        let name = self.name.trim().to_owned();
+        let mut found: Vec<_> = name_violation(&name).into_iter().collect();
+        match self.settings.checked("#/settings") {
+            Ok(settings) if found.is_empty() => Ok(Self { name, settings }),
+            Ok(_) => Err(found),
+            Err(more) => {
+                found.extend(more);
+                Err(found)
+            }
+        }
+    }
+}
+
 /// A checked tenant that is not stored yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTenant {

@@ -1,24 +1,24 @@
 //! JSON merge patches (RFC 7396), applied to the fields of a resource that can be changed.
 
-use crate::extract::MergePatch;
+use crate::extract::{MergePatch, form};
 use rustok_core::error::{ErrorKind, RichError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// The fields as the patch wants them.
 ///
 /// # Errors
-/// `validation_failed` when the result does not have the documented form.
-pub fn apply<T: Serialize + DeserializeOwned>(fields: &T, patch: &MergePatch) -> Result<T, RichError> {
+/// `validation_failed` with all that is wrong with the form of the result.
+pub fn apply<T: Serialize + DeserializeOwned + ToSchema>(
+    fields: &T,
+    patch: &MergePatch,
+) -> Result<T, RichError> {
     let mut document = serde_json::to_value(fields)
         .map_err(|error| RichError::new(ErrorKind::Internal, "fields that are no JSON").with_source(error))?;
     merge(&mut document, &patch.0);
-    serde_json::from_value(document).map_err(|error| {
-        RichError::new(ErrorKind::Validation, "patched fields refused")
-            .with_public("The patched resource does not have the documented form.")
-            .with_violation("#", "invalid", error.to_string())
-    })
+    form::from_tree(&document)
 }
 
 /// RFC 7396, section 2: members replace members, `null` takes them away, lists are replaced as a whole.

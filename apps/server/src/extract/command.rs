@@ -1,7 +1,8 @@
 //! A write: context, body, and the `Idempotency-Key` bound to exactly this body.
 
 use super::ctx::{AdminCtx, PlatformAccess, StoreCtx};
-use super::{complexity, unique};
+use super::complexity;
+use super::form::{self, Form};
 use crate::state::AppState;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
@@ -9,15 +10,14 @@ use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rustok_app::{Ctx, Idempotency};
-use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::resilience::with_timeout;
 use rustok_storage::idempotency::IdempotencyScope;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
-/// How deeply arrays and objects may be nested: the JSON parser's own limit.
-const MAX_DEPTH: usize = 127;
 /// The longest `Idempotency-Key`, in bytes.
 const MAX_KEY_BYTES: usize = 255;
 
@@ -31,16 +31,37 @@ pub struct Command<C, T> {
 }
 
 /// A body that says nothing: absent, empty or `{}`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
 
 /// A JSON merge patch (RFC 7396), still to be applied to the resource as it is shown.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub struct MergePatch(
-    #[serde(deserialize_with = "unique::members")] pub serde_json::Map<String, serde_json::Value>,
-);
+#[derive(Debug)]
+pub struct MergePatch(pub Map<String, Value>);
+
+impl Form for MergePatch {
+    fn read(body: &[u8]) -> Result<Self, RichError> {
+        if body.is_empty() {
+            return Err(form::refused(vec![FieldViolation::new(
+                "#",
+                "required",
+                "is required",
+            )]));
+        }
+        form::scan(body)?;
+        let mut found = Vec::new();
+        let tree = form::read_tree(body, &mut found)?;
+        match tree {
+            Value::Object(members) if found.is_empty() => Ok(Self(members)),
+            Value::Object(_) => Err(form::refused(found)),
+            _ => Err(form::refused(vec![FieldViolation::new(
+                "#",
+                "invalid",
+                "must be an object",
+            )])),
+        }
+    }
+}
 
 /// A context that can carry an `Idempotency-Key`.
 pub trait Repeatable {
@@ -69,7 +90,7 @@ impl Repeatable for PlatformAccess {
 impl<C, T> FromRequest<AppState> for Command<C, T>
 where
     C: FromRequestParts<AppState, Rejection = RichError> + Repeatable + Send,
-    T: DeserializeOwned,
+    T: Form,
 {
     type Rejection = RichError;
 
@@ -88,14 +109,9 @@ where
         {
             ctx.idempotency = idempotency(&parts, &body, ctx)?;
         }
-        let body = if body.is_empty() {
-            Bytes::from_static(b"{}")
-        } else {
-            body
-        };
         Ok(Self {
             ctx,
-            body: parse(&body)?,
+            body: T::read(&body)?,
         })
     }
 }
@@ -154,79 +170,6 @@ fn check_content_type(headers: &HeaderMap, empty: bool) -> Result<(), RichError>
     }
 }
 
-/// Whether a string of the document holds U+0000, which no text column of PostgreSQL can: it is refused at the edge, the
-/// same on both databases. JSON can write it only as an escape (RFC 8259, 7).
-fn holds_nul(body: &[u8]) -> bool {
-    let mut bytes = body.iter().enumerate();
-    while let Some((at, byte)) = bytes.next() {
-        if *byte == b'\\' {
-            if body.get(at + 1..at + 6) == Some(b"u0000") {
-                return true;
-            }
-            bytes.next();
-        }
-    }
-    false
-}
-
-/// Whether arrays and objects are nested deeper than a body may be. The parser stops there by itself, but does not say so
-/// in a form of its own.
-fn is_too_deep(body: &[u8]) -> bool {
-    let (mut depth, mut in_string) = (0_usize, false);
-    let mut bytes = body.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\\' if in_string => drop(bytes.next()),
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => depth += 1,
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return true;
-        }
-    }
-    false
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RichError> {
-    if holds_nul(body) {
-        return Err(
-            RichError::new(ErrorKind::Validation, "NUL in a body").with_violation(
-                "#",
-                "nul_character",
-                "must not hold the character U+0000",
-            ),
-        );
-    }
-    serde_json::from_slice(body).map_err(|error| {
-        // What is no JSON at all says so, also when something else is wrong further up.
-        let syntax = serde_json::from_slice::<IgnoredAny>(body).err();
-        let refused = RichError::new(ErrorKind::Validation, "body refused");
-        match syntax {
-            _ if is_too_deep(body) => {
-                refused
-                    .with_status(400)
-                    .with_code("json_too_deep")
-                    .with_public(format!(
-                        "Arrays and objects of the body may be nested {MAX_DEPTH} deep."
-                    ))
-            }
-            Some(syntax) => refused
-                .with_status(400)
-                .with_code("malformed_json")
-                .with_public(format!(
-                    "The body is not JSON: line {}, column {}.",
-                    syntax.line(),
-                    syntax.column()
-                )),
-            None => refused
-                .with_public("The body does not have the documented form.")
-                .with_violation("#", "invalid", error.to_string()),
-        }
-    })
-}
-
 fn idempotency(parts: &Parts, body: &[u8], ctx: &Ctx) -> Result<Option<Idempotency>, RichError> {
     let mut values = parts.headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else {
@@ -250,45 +193,4 @@ fn idempotency(parts: &Parts, body: &[u8], ctx: &Ctx) -> Result<Option<Idempoten
         },
         body_hash: Sha256::digest(body).into(),
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_body_may_be_nested_as_deeply_as_the_problem_says() {
-        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(parse::<serde_json::Value>(nested(MAX_DEPTH).as_bytes()).is_ok());
-        for depth in [MAX_DEPTH + 1, 10_000, 1_000_000] {
-            for body in [
-                nested(depth),
-                format!("{{\"a\":\"\\\"]\",\"b\":{}", nested(depth)),
-            ] {
-                let refused = parse::<serde_json::Value>(body.as_bytes()).unwrap_err();
-                assert_eq!(
-                    (refused.status(), refused.code()),
-                    (400, "json_too_deep"),
-                    "{depth}"
-                );
-                assert_eq!(
-                    parse::<Empty>(body.as_bytes()).unwrap_err().code(),
-                    "json_too_deep"
-                );
-            }
-        }
-        // What only looks like nesting is none.
-        let text = format!("{{\"a\":\"{}\"}}", "[".repeat(1_000));
-        assert_eq!(
-            parse::<Empty>(text.as_bytes()).unwrap_err().code(),
-            "validation_failed"
-        );
-    }
-
-    #[test]
-    fn the_escape_of_nul_is_found_and_an_escaped_backslash_is_not_one() {
-        assert!(holds_nul(br#"{"title":"a\u0000"}"#));
-        assert!(holds_nul(br#"{"title":"\\\u0000"}"#));
-        assert!(!holds_nul(br#"{"title":"\\u0000"}"#));
-    }
 }

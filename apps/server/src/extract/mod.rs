@@ -3,8 +3,8 @@
 pub mod command;
 pub mod complexity;
 pub mod ctx;
+pub mod form;
 pub mod params;
-pub mod unique;
 
 pub use command::{Command, Empty, MergePatch};
 pub use ctx::{AdminCtx, PlatformAccess, StoreCtx};

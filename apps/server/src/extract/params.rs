@@ -6,6 +6,7 @@ use http::request::Parts;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::page::{Cursor, Limit, PageError};
 use serde::de::DeserializeOwned;
+use std::convert::Infallible;
 
 /// The path's parameters. One that is no id names nothing: 404.
 #[derive(Debug)]
@@ -69,46 +70,119 @@ pub fn page<K: DeserializeOwned>(
     Ok((limit, after))
 }
 
-/// The version that an update is based on, from `If-Match`. `None` is `*`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IfMatch(pub Option<i64>);
+/// What `If-Match` demands of the resource before it is written (RFC 9110, 13.1.1). What was not sent demands nothing.
+///
+/// Only the version part of a tag counts, see ADR 0007. Reading it never fails: who may not write at all is told so first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IfMatch(Option<Demand>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Demand {
+    /// `*`: that there is one.
+    Any,
+    /// One of these versions. Tags that are none of ours match nothing, and neither do weak ones.
+    Version(Vec<i64>),
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
-    type Rejection = RichError;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, RichError> {
-        let value = parts.headers.get(header::IF_MATCH).ok_or_else(|| {
-            RichError::new(ErrorKind::Validation, "no If-Match")
-                .with_status(428)
-                .with_code("precondition_required")
-                .with_public("Read the resource first and send its ETag as If-Match.")
-        })?;
-        let tag = value.to_str().unwrap_or_default().trim();
-        if tag == "*" {
-            return Ok(Self(None));
-        }
-        // A tag of ours is "version.digest"; a tag that is not of ours matches nothing.
-        let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-        let version = version
-            .and_then(|tag| tag.split('.').next())
-            .and_then(|version| version.parse().ok());
-        Ok(Self(Some(version.unwrap_or(-1))))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let lines = parts.headers.get_all(header::IF_MATCH);
+        Ok(Self::read(
+            lines.iter().map(|line| line.to_str().unwrap_or_default()),
+        ))
     }
 }
 
 impl IfMatch {
-    /// Refuses an update that is based on another version than `current`.
+    fn read<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
+        let mut demand = None;
+        for line in lines {
+            if line.trim() == "*" {
+                return Self(Some(Demand::Any));
+            }
+            let Demand::Version(versions) = demand.get_or_insert(Demand::Version(Vec::new())) else {
+                break;
+            };
+            versions.extend(line.split(',').filter_map(version_of));
+        }
+        Self(demand)
+    }
+
+    /// Refuses a write that is based on another version than `current`.
     ///
     /// # Errors
     /// `version_conflict`, 412, with `current_version`.
-    pub fn check(self, current: i64) -> Result<(), RichError> {
-        if self.0.is_none_or(|version| version == current) {
+    pub fn check(&self, current: i64) -> Result<(), RichError> {
+        match &self.0 {
+            Some(Demand::Version(versions)) if !versions.contains(&current) => {
+                Err(RichError::new(ErrorKind::Conflict, "If-Match does not match")
+                    .with_status(412)
+                    .with_code("version_conflict")
+                    .with_public(
+                        "It was changed by somebody else meanwhile. Read it again and repeat the change.",
+                    )
+                    .with_extension("current_version", current))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// For an update, which must say what it is based on.
+    ///
+    /// # Errors
+    /// `precondition_required`, 428, when it was not sent.
+    pub fn required(&self) -> Result<(), RichError> {
+        if self.0.is_some() {
             return Ok(());
         }
-        Err(RichError::new(ErrorKind::Conflict, "If-Match does not match")
-            .with_status(412)
-            .with_code("version_conflict")
-            .with_public("It was changed by somebody else meanwhile. Read it again and repeat the change.")
-            .with_extension("current_version", current))
+        Err(RichError::new(ErrorKind::Validation, "no If-Match")
+            .with_status(428)
+            .with_code("precondition_required")
+            .with_public("Read the resource first and send its ETag as If-Match."))
+    }
+}
+
+/// The version in a strong tag of ours: `"version.digest"`.
+fn version_of(tag: &str) -> Option<i64> {
+    let tag = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
+    tag.split_once('.')?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(lines: &[&str], current: i64) -> u16 {
+        IfMatch::read(lines.iter().copied())
+            .check(current)
+            .map_or_else(|error| error.status(), |()| 200)
+    }
+
+    #[test]
+    fn one_of_the_tags_must_have_the_version() {
+        for (lines, expected) in [
+            (&[][..], 200),
+            (&["*"], 200),
+            (&["\"3.0a\""], 200),
+            (&["\"3.other digest\""], 200),
+            (&["\"2.0a\", \"3.0a\""], 200),
+            (&["\"2.0a\"", "\"3.0a\""], 200),
+            (&["\"2.0a\""], 412),
+            (&["W/\"3.0a\""], 412),
+            (&["3.0a"], 412),
+            (&["\"3\""], 412),
+            (&["\"x.0a\""], 412),
+            (&[""], 412),
+        ] {
+            assert_eq!(status(lines, 3), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn an_update_must_say_what_it_is_based_on() {
+        assert_eq!(IfMatch::default().required().unwrap_err().status(), 428);
+        assert!(IfMatch::read(["*"].into_iter()).required().is_ok());
     }
 }

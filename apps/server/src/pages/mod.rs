@@ -1,4 +1,6 @@
-//! Pages for people: the API documentation. Everything is in the binary; nothing is fetched from elsewhere.
+//! Pages for people: the API documentation and the types of problems. Everything is in the binary; nothing is fetched from elsewhere.
+
+pub mod problems;
 
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Response};

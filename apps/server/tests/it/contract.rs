@@ -1,11 +1,33 @@
-//! What every client may rely on, whatever the resource: repeated requests.
+//! What every client may rely on, whatever the resource: problem pages, preconditions, the document, the form of
+//! bodies, and repeated requests.
 
+mod document;
+mod forms;
+mod methods;
+mod preconditions;
+mod problems;
 mod repeats;
 
 use crate::orders::{id, ok, order_of, place, product};
-use crate::platform::{Shop, problem};
+use crate::platform::{Shop, printed, problem};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
+
+/// A draft that can be published.
+async fn node(shop: &Shop) -> Value {
+    let body = json!({ "kind": "post", "locale": "en", "title": "Hello", "body": "<p>Hello</p>" });
+    ok(shop.admin(Method::POST, "/nodes").json(&body), 201).await
+}
+
+/// A new platform token.
+async fn platform_token(shop: &Shop) -> String {
+    let made = printed(
+        shop.server
+            .run(&["token", "create", "--platform", "--json"])
+            .await,
+    );
+    made["token"].as_str().unwrap().to_owned()
+}
 
 async fn send(request: RequestBuilder) -> Response {
     request.send().await.unwrap()

@@ -13,10 +13,11 @@ use rustok_storage::products;
 /// Deletes a product with its variants, softly; its handle is free for another one.
 ///
 /// # Errors
-/// `product_not_found`; `version_conflict` when it is being changed in this moment.
+/// `product_not_found`; what `precondition` says of the version; `version_conflict` when it is being changed in this moment.
 pub async fn delete(
     ctx: &Ctx,
     id: ProductId,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce() -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::DeleteProduct)?;
@@ -28,6 +29,7 @@ pub async fn delete(
         .await?
         .ok_or_else(|| product_not_found(id))?;
     let version = product.version;
+    precondition(version)?;
     product.version += 1;
     let event = product_event(ctx, Topic::ProductDeleted, &product);
     products::delete_product(&mut work.tx, id, version, ctx.now(), &event).await?;

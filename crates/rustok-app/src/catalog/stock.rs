@@ -15,15 +15,17 @@ use rustok_storage::inventory::{MovementReason, NewLevel, set_level};
 use rustok_storage::products;
 
 /// Sets how many pieces of a variant there are; from then on they are counted. `allow_backorder` of `None` leaves it
-/// as it is. Setting what is already so changes nothing.
+/// as it is. Setting what is already so changes nothing. `precondition` gets the version, which is the product's and
+/// does not count stock.
 ///
 /// # Errors
-/// `validation_failed` outside 0 to 1,000,000,000; `variant_not_found`.
+/// `validation_failed` outside 0 to 1,000,000,000; `variant_not_found`; what `precondition` says of the version.
 pub async fn set_stock(
     ctx: &Ctx,
     id: VariantId,
     quantity: i64,
     allow_backorder: Option<bool>,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce(&Product, &Variant) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::SetStock)?;
@@ -35,6 +37,7 @@ pub async fn set_stock(
     let product = products::find_product_of_variant(&mut work.tx, id).await?;
     let found = product.and_then(|product| with_variant(product, id));
     let (product, mut variant) = found.ok_or_else(|| variant_not_found(id))?;
+    precondition(product.version)?;
     let level = NewLevel {
         available,
         allow_backorder,

@@ -134,7 +134,7 @@ both_databases! {
         let unknown = ImportedStock { quantity: None, ..tracked(0) };
         import(&ctx, Some(id), item(&[("S", "1", unknown)])).await;
         assert_eq!(rows(&get(&ctx, id).await.unwrap()), [row("S", "1.00", Some(0))]);
-        set_stock(&ctx, get(&ctx, id).await.unwrap().variants[0].id, 3, None, |_, _| reply()).await.unwrap();
+        set_stock(&ctx, get(&ctx, id).await.unwrap().variants[0].id, 3, None, |_| Ok(()), |_, _| reply()).await.unwrap();
         assert_eq!(import(&ctx, Some(id), item(&[("S", "1", unknown)])).await, Upserted::Unchanged(id));
     }
 
@@ -163,7 +163,7 @@ both_databases! {
     async fn a_product_that_was_deleted_comes_anew(db) {
         let ctx = ctx(&db).await;
         let id = import(&ctx, None, item(&[("S", "1", UNTRACKED)])).await.id();
-        delete(&ctx, id, reply).await.unwrap();
+        delete(&ctx, id, |_| Ok(()), reply).await.unwrap();
         let again = import(&ctx, Some(id), item(&[("S", "1", UNTRACKED)])).await;
         assert!(matches!(again, Upserted::Created(new) if new != id), "{again:?}");
     }

@@ -191,10 +191,11 @@ pub async fn delete(
 /// Brings a deleted node back as what it was. An address that somebody else took meanwhile is numbered.
 ///
 /// # Errors
-/// `node_not_found`, also when it is not deleted; those of the policy and of the database.
+/// `node_not_found`, also when it is not deleted; what `precondition` says of the version; those of the policy and of the database.
 pub async fn undelete(
     ctx: &Ctx,
     id: NodeId,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce(&NodeDetail) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::UndeleteNode)?;
@@ -204,6 +205,7 @@ pub async fn undelete(
     };
     let detail = find(ctx, &mut work.tx, id, None).await?;
     let detail = detail.ok_or_else(|| ContentError::NotFound(id.to_string()))?;
+    precondition(detail.node.any().version())?;
     let after = match &detail.node {
         StoredNode::Deleted(deleted) => StoredNode::InUse(deleted.clone().undelete_at(ctx.now())),
         StoredNode::InUse(_) => return Err(ContentError::NotFound(id.to_string()).into()),

@@ -25,14 +25,15 @@ pub(super) const CANCEL: Transition = Transition {
     topic: Topic::OrderCancelled,
 };
 
-/// Accepts a pending order.
+/// Accepts a pending order. `precondition` gets its version.
 ///
 /// # Errors
-/// `order_not_found`, `illegal_transition` with `current_state` and `allowed_transitions`, `version_conflict` when
+/// `order_not_found`, what `precondition` says of the version, `illegal_transition` with `current_state` and `allowed_transitions`, `version_conflict` when
 /// somebody else changed it at the same time.
 pub async fn confirm(
     ctx: &Ctx,
     id: OrderId,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce(&AnyOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::ConfirmOrder)?;
@@ -40,7 +41,7 @@ pub async fn confirm(
         name: "confirm",
         topic: Topic::OrderConfirmed,
     };
-    change(ctx, id, transition, AnyOrder::confirm_at, render).await
+    change(ctx, id, transition, precondition, AnyOrder::confirm_at, render).await
 }
 
 /// Records the payment of a confirmed order.
@@ -52,6 +53,7 @@ pub async fn pay(
     id: OrderId,
     payment_id: String,
     method: String,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce(&AnyOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::PayOrder)?;
@@ -63,6 +65,7 @@ pub async fn pay(
         ctx,
         id,
         transition,
+        precondition,
         |order, now| order.pay_at(payment_id, method, now),
         render,
     )
@@ -78,6 +81,7 @@ pub async fn ship(
     id: OrderId,
     tracking: String,
     carrier: String,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce(&AnyOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::ShipOrder)?;
@@ -89,6 +93,7 @@ pub async fn ship(
         ctx,
         id,
         transition,
+        precondition,
         |order, now| order.ship_at(tracking, carrier, now),
         render,
     )
@@ -103,6 +108,7 @@ pub async fn deliver(
     ctx: &Ctx,
     id: OrderId,
     signature: Option<String>,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce(&AnyOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::DeliverOrder)?;
@@ -114,6 +120,7 @@ pub async fn deliver(
         ctx,
         id,
         transition,
+        precondition,
         |order, now| order.deliver_at(signature, now),
         render,
     )
@@ -129,6 +136,7 @@ pub async fn cancel(
     id: OrderId,
     reason: String,
     refund_id: Option<String>,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
     render: impl FnOnce(&AnyOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::CancelOrder)?;
@@ -136,6 +144,7 @@ pub async fn cancel(
         ctx,
         id,
         CANCEL,
+        precondition,
         |order, now| order.cancel_at(reason, refund_id, now),
         render,
     )
@@ -146,6 +155,7 @@ async fn change(
     ctx: &Ctx,
     id: OrderId,
     transition: Transition,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
     apply: impl FnOnce(AnyOrder, Timestamp) -> Result<AnyOrder, CommerceError>,
     render: impl FnOnce(&AnyOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
@@ -153,8 +163,13 @@ async fn change(
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
     };
-    let apply = |order| apply(order, ctx.now());
-    let (from, after) = match apply_to(&mut work.tx, id, transition, apply).await {
+    let apply = |order: AnyOrder| {
+        precondition(order.version())?;
+        // The history keeps this name for good, so it is the machine's table that must know it.
+        order_machine().check(order.status().as_str(), transition.name)?;
+        Ok(apply(order, ctx.now())?)
+    };
+    let (from, after) = match apply_to(&mut work.tx, id, apply).await {
         Ok(changed) => changed,
         Err(refusal) => return Err(refuse(work, refusal).await),
     };
@@ -172,14 +187,10 @@ async fn change(
 async fn apply_to(
     tx: &mut TenantTx,
     id: OrderId,
-    transition: Transition,
-    apply: impl FnOnce(AnyOrder) -> Result<AnyOrder, CommerceError>,
+    apply: impl FnOnce(AnyOrder) -> Result<AnyOrder, RichError>,
 ) -> Result<(OrderStatus, AnyOrder), RichError> {
     let order = load(tx, id).await?;
-    let from = order.status();
-    // The history keeps this name for good, so it is the machine's table that must know it.
-    order_machine().check(from.as_str(), transition.name)?;
-    Ok((from, apply(order)?))
+    Ok((order.status(), apply(order)?))
 }
 
 /// Saves what a transition made of an order. A cancelled one gives its stock back.

@@ -32,7 +32,7 @@ use rustok_storage::reservations::Movement;
 /// outside before. The commit of a transaction that changed nothing waits for theirs.
 async fn refuse(work: Work, refusal: RichError) -> RichError {
     match refusal.kind() {
-        ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::BusinessRule => {
+        ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::BusinessRule | ErrorKind::Conflict => {
             work.tx.commit().await.map_or_else(RichError::from, |()| refusal)
         }
         // The database failed: there is nothing that was read.

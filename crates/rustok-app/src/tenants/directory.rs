@@ -2,11 +2,12 @@
 
 use crate::context::PlatformCtx;
 use rustok_auth::Action;
-use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::ids::TenantId;
 use rustok_core::page::{Limit, Page};
 use rustok_storage::{StoreError, tenants};
-use rustok_tenancy::{NewTenantInput, Tenant, TenantError, TenantIdentifier, TenantStatus};
+use rustok_tenancy::tenant::MAX_HOSTS;
+use rustok_tenancy::{NewTenantInput, Tenant, TenantEdit, TenantError, TenantIdentifier, TenantStatus};
 
 /// Adds a tenant.
 ///
@@ -64,20 +65,52 @@ pub async fn list(
     Ok(tenants::list_tenants(&mut tx, after, limit).await?)
 }
 
-/// Suspends or resumes a tenant. Doing it twice changes nothing more.
+/// Changes a tenant's name and settings. `edit` gets the tenant as it is and answers what is wanted of it; a precondition
+/// on its version belongs there. What changes nothing makes no new version.
 ///
 /// # Errors
-/// `tenant_not_found`.
-pub async fn set_status(
+/// `tenant_not_found`, `validation_failed` with all fields at once, `version_conflict`, and what `edit` refuses with.
+pub async fn update(
     ctx: &PlatformCtx,
     identifier: &TenantIdentifier,
-    status: TenantStatus,
+    edit: impl FnOnce(&Tenant) -> Result<TenantEdit, RichError>,
 ) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.write().await?;
     let tenant = tenants::find_tenant(&mut tx, identifier)
         .await?
         .ok_or(TenantError::NotFound)?;
+    let edit = edit(&tenant)?.checked().map_err(TenantError::Invalid)?;
+    if edit.name == tenant.name && edit.settings == tenant.settings {
+        return Ok(tenant);
+    }
+    let now = ctx.services.clock.now();
+    tenants::update_tenant(&mut tx, tenant.id, tenant.version, &edit, now).await?;
+    tx.commit().await?;
+    Ok(Tenant {
+        name: edit.name,
+        settings: edit.settings,
+        version: tenant.version + 1,
+        ..tenant
+    })
+}
+
+/// Suspends or resumes a tenant. Doing it twice changes nothing more. `precondition` gets its version.
+///
+/// # Errors
+/// `tenant_not_found`, and what `precondition` says of the version.
+pub async fn set_status(
+    ctx: &PlatformCtx,
+    identifier: &TenantIdentifier,
+    status: TenantStatus,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
+) -> Result<Tenant, RichError> {
+    ctx.authorize(Action::ManageTenants)?;
+    let mut tx = ctx.write().await?;
+    let tenant = tenants::find_tenant(&mut tx, identifier)
+        .await?
+        .ok_or(TenantError::NotFound)?;
+    precondition(tenant.version)?;
     if tenant.status == status {
         return Ok(tenant);
     }
@@ -93,22 +126,27 @@ pub async fn set_status(
 /// Gives a tenant one more host of its own.
 ///
 /// # Errors
-/// `tenant_not_found`, `host_taken`, `invalid_tenant_identifier`.
+/// `tenant_not_found`, `host_taken`, `validation_failed` at `#/host`, and what `precondition` says of the version.
 pub async fn add_host(
     ctx: &PlatformCtx,
     identifier: &TenantIdentifier,
     host: &str,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
 ) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
-    let host = ctx
-        .services
-        .validator
-        .custom_host(host)
-        .map_err(TenantError::from)?;
+    let host = ctx.services.validator.custom_host(host).map_err(|error| {
+        let violation = FieldViolation::new("#/host", error.code(), error.to_string());
+        TenantError::Invalid(vec![violation])
+    })?;
     let mut tx = ctx.write().await?;
     let mut tenant = tenants::find_tenant(&mut tx, identifier)
         .await?
         .ok_or(TenantError::NotFound)?;
+    precondition(tenant.version)?;
+    if tenant.hosts.len() >= MAX_HOSTS {
+        let violation = FieldViolation::new("#/host", "too_many_items", format!("at most {MAX_HOSTS} hosts"));
+        return Err(TenantError::Invalid(vec![violation]).into());
+    }
     tenants::add_host(&mut tx, tenant.id, host.as_str(), ctx.services.clock.now())
         .await
         .map_err(taken)?;

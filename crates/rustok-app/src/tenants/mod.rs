@@ -3,7 +3,7 @@
 mod directory;
 mod tokens;
 
-pub use directory::{add_host, create, find, list, set_status};
+pub use directory::{add_host, create, find, list, set_status, update};
 pub use tokens::{
     IssuedToken, authenticate, authenticate_platform, issue_platform_token, issue_token,
     list_platform_tokens, list_tokens, revoke_platform_token, revoke_token,

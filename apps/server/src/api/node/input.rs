@@ -17,12 +17,31 @@ const fn html() -> BodyFormat {
     BodyFormat::Html
 }
 
+// The form of `BodyFormat` in the OpenAPI document.
+/// What a body is written in; `html` if it is not given.
+#[derive(Debug, ToSchema)]
+#[schema(as = BodyFormat, rename_all = "snake_case", example = "html")]
+#[expect(dead_code, reason = "only its schema is of use")]
+enum FormatName {
+    Html,
+    Markdown,
+}
+
+// The form of `Taxonomy` in the OpenAPI document.
+/// What sort of term it is.
+#[derive(Debug, ToSchema)]
+#[schema(as = Taxonomy, rename_all = "snake_case", example = "category")]
+#[expect(dead_code, reason = "only its schema is of use")]
+enum TaxonomyName {
+    Category,
+    Tag,
+}
+
 /// A term to file a node under.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TermInput {
-    /// `category` or `tag`.
-    #[schema(value_type = String, example = "category")]
+    #[schema(value_type = TaxonomyName)]
     taxonomy: Taxonomy,
     /// Its slug; without one it is made from the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,9 +107,8 @@ pub struct CreateNode {
     #[serde(default)]
     #[schema(example = "<p>Hello, world.</p>")]
     body: String,
-    /// `html` (the default) or `markdown`.
     #[serde(default = "html")]
-    #[schema(value_type = String, required = false, example = "html")]
+    #[schema(value_type = FormatName, required = false)]
     format: BodyFormat,
     #[serde(default)]
     terms: Vec<TermInput>,
@@ -131,9 +149,8 @@ pub struct PutTranslation {
     excerpt: String,
     #[serde(default)]
     body: String,
-    /// `html` (the default) or `markdown`.
     #[serde(default = "html")]
-    #[schema(value_type = String, required = false, example = "html")]
+    #[schema(value_type = FormatName, required = false)]
     format: BodyFormat,
 }
 
@@ -159,7 +176,6 @@ impl From<PutTranslation> for TranslationInput {
 /// What may be changed of a node: a JSON merge patch (RFC 7396). `null` takes a member away.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = PatchNode)]
 pub struct EditableNode {
     #[serde(default)]
     kind: String,
@@ -174,7 +190,7 @@ pub struct EditableNode {
     #[serde(default)]
     body: String,
     #[serde(default = "html")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = FormatName, required = false)]
     format: BodyFormat,
     #[serde(default)]
     terms: Vec<TermInput>,

@@ -214,6 +214,7 @@ impl From<VariantInput> for VariantFields {
 /// What can be changed of one variant.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = EditableVariant)]
 pub struct VariantPatch {
     sku: Option<String>,
     /// Stands beside the prices in other currencies; `null` takes the one that is shown away.
@@ -270,7 +271,7 @@ impl VariantPatch {
 #[serde(deny_unknown_fields)]
 pub struct StockFields {
     /// Pieces, 0 to 1,000,000,000.
-    #[schema(example = 100)]
+    #[schema(example = 100, minimum = 0, maximum = 1_000_000_000)]
     pub quantity: i64,
     /// Whether it is sold beyond zero from now on; missing leaves it as it is.
     #[serde(default)]

@@ -145,7 +145,7 @@ both_databases! {
         assert_eq!(patched(&shop, &path, &json!({ "title": "Sencha" })).await["version"], 2);
         for (bad, code) in [
             (json!({ "title": null }), "#/title"),
-            (json!({ "titel": "x" }), "#"),
+            (json!({ "titel": "x" }), "#/titel"),
             (json!({ "variants": [{ "id": made["id"] }] }), "#/variants/0/id"),
         ] {
             let found = violations(&problem(patch(&shop, &path, &bad).await, 422, "validation_failed").await);

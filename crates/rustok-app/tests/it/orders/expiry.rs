@@ -54,7 +54,7 @@ both_databases! {
         let [counted, free] = shop.product(&[("A", Some(5)), ("B", None)]).await.try_into().unwrap();
         let pending = shop.place(&[(counted, 2), (free, 3)]).await.unwrap();
         let confirmed = shop.place(&[(counted, 1)]).await.unwrap();
-        orders::confirm(&shop.ctx(), confirmed, |_| reply()).await.unwrap();
+        orders::confirm(&shop.ctx(), confirmed, |_| Ok(()), |_| reply()).await.unwrap();
         assert_eq!(shop.available(counted).await, Some(2));
 
         shop.clock.advance(60 * MINUTE - Duration::from_micros(1));
@@ -138,7 +138,7 @@ both_databases! {
         }
         shop.clock.advance(60 * MINUTE);
         let (ctx, platform) = (shop.ctx(), shop.platform());
-        let confirming = join_all(placed.iter().map(|id| orders::confirm(&ctx, *id, |_| reply())));
+        let confirming = join_all(placed.iter().map(|id| orders::confirm(&ctx, *id, |_| Ok(()), |_| reply())));
         let (confirmed, expired) = tokio::join!(confirming, expire_due(&platform, 100));
         let confirmed = confirmed.iter().filter(|confirmed| confirmed.is_ok()).count();
         let expired = expired.unwrap();

@@ -35,7 +35,7 @@ both_databases! {
         for _ in 0..10 {
             let id = shop.place(&[(variant, 1)]).await.unwrap();
             let ctx = shop.ctx();
-            let cancelling = join_all((0..8).map(|n| orders::cancel(&ctx, id, format!("no {n}"), None, |_| reply())));
+            let cancelling = join_all((0..8).map(|n| orders::cancel(&ctx, id, format!("no {n}"), None, |_| Ok(()), |_| reply())));
             let results = cancelling.await;
             assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
             for problem in results.iter().filter_map(|result| result.as_ref().err()).map(wire) {

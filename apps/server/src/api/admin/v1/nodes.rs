@@ -8,15 +8,13 @@ use crate::api::node::input::{
 use crate::api::node::{NodeHistory, NodePage, NodeView};
 use crate::extract::params::page;
 use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams};
-use crate::problem::{AdminProblems, UpdateProblems, WriteProblems};
 use crate::reply;
 use crate::state::AppState;
-use axum::extract::FromRequestParts;
 use axum::response::Response;
-use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use rustok_app::content::{self, ListNodes, NodeDetail};
+use rustok_auth::Action;
 use rustok_content::{Locale, NodeKind, NodeStatus};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
@@ -36,6 +34,7 @@ const MAX_Q_CHARS: usize = 200;
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// 1 to 100, 20 unless said otherwise.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     after: Option<String>,
@@ -101,39 +100,6 @@ impl LocaleQuery {
     }
 }
 
-/// `If-Match` where it is not demanded.
-#[derive(Debug, Clone, Copy)]
-struct Precondition(Option<IfMatch>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Precondition {
-    type Rejection = RichError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
-        if parts.headers.contains_key(header::IF_MATCH) {
-            return IfMatch::from_request_parts(parts, state)
-                .await
-                .map(|tag| Self(Some(tag)));
-        }
-        Ok(Self(None))
-    }
-}
-
-impl Precondition {
-    fn check(self, version: i64) -> Result<(), RichError> {
-        self.0.map_or(Ok(()), |tag| tag.check(version))
-    }
-
-    fn demand(self, version: i64) -> Result<(), RichError> {
-        let missing = || {
-            RichError::new(ErrorKind::Validation, "no If-Match")
-                .with_status(428)
-                .with_code("precondition_required")
-                .with_public("Read the resource first and send its ETag as If-Match.")
-        };
-        self.0.ok_or_else(missing)?.check(version)
-    }
-}
-
 /// The answer of a write: the node as it is now.
 fn shown(status: StatusCode, detail: &NodeDetail, location: Option<String>) -> StoredReply {
     reply::stored(
@@ -156,7 +122,7 @@ fn address(detail: &NodeDetail) -> String {
     tag = "content",
     security(("tenant_token" = [])),
     params(ListQuery),
-    responses((status = 200, body = NodePage), AdminProblems)
+    responses((status = 200, body = NodePage))
 )]
 async fn list(
     AdminCtx(ctx): AdminCtx,
@@ -178,7 +144,8 @@ async fn list(
     tag = "content",
     security(("tenant_token" = [])),
     request_body = CreateNode,
-    responses((status = 201, body = NodeView), AdminProblems, WriteProblems)
+    responses((status = 201, body = NodeView)),
+    extensions(("x-problems" = json!(["slug_taken"])))
 )]
 async fn create(command: Command<AdminCtx, CreateNode>) -> Result<Response, RichError> {
     let render = |detail: &NodeDetail| shown(StatusCode::CREATED, detail, Some(address(detail)));
@@ -195,7 +162,11 @@ async fn create(command: Command<AdminCtx, CreateNode>) -> Result<Response, Rich
     tag = "content",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path), LocaleQuery),
-    responses((status = 200, body = NodeView), AdminProblems)
+    responses(
+        (status = 200, body = NodeView),
+        (status = 304, description = "`If-None-Match` names what is shown now.")
+    ),
+    extensions(("x-problems" = json!(["node_not_found", "translation_not_found"])))
 )]
 async fn read(
     AdminCtx(ctx): AdminCtx,
@@ -219,9 +190,10 @@ async fn read(
     operation_id = "update_node",
     tag = "content",
     security(("tenant_token" = [])),
-    params(("id" = Uuid, Path), LocaleQuery, ("If-Match" = String, Header, description = "The ETag of the node")),
+    params(("id" = Uuid, Path), LocaleQuery),
     request_body(content = EditableNode, content_type = "application/merge-patch+json"),
-    responses((status = 200, body = NodeView), AdminProblems, WriteProblems, UpdateProblems)
+    responses((status = 200, body = NodeView)),
+    extensions(("x-problems" = json!(["node_not_found", "node_not_editable", "slug_taken", "version_conflict"])))
 )]
 async fn update(
     PathParams(id): PathParams<NodeId>,
@@ -229,6 +201,9 @@ async fn update(
     if_match: IfMatch,
     command: Command<AdminCtx, MergePatch>,
 ) -> Result<Response, RichError> {
+    // Who may not change it is told so first.
+    command.ctx.0.authorize(Action::UpdateNode)?;
+    if_match.required()?;
     let mut patch = command.body;
     let locale = addressed_locale(&mut patch, query.read()?)?;
     let edit = |detail: &NodeDetail| EditableNode::patched(detail, &patch);
@@ -246,15 +221,16 @@ async fn update(
     operation_id = "delete_node",
     tag = "content",
     security(("tenant_token" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The ETag of the node")),
-    responses((status = 204), AdminProblems, WriteProblems, UpdateProblems)
+    params(("id" = Uuid, Path)),
+    responses((status = 204)),
+    extensions(("x-problems" = json!(["node_not_found", "node_still_published", "version_conflict"])))
 )]
 async fn delete(
     PathParams(id): PathParams<NodeId>,
-    precondition: Precondition,
+    if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let check = |version| precondition.check(version);
+    let check = |version| if_match.check(version);
     content::delete(&command.ctx.0, id, check, |_| reply::no_content())
         .await
         .map(reply::send)
@@ -270,18 +246,17 @@ async fn delete(
     params(
         ("id" = Uuid, Path),
         ("locale" = String, Path, example = "ru"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the node"),
     ),
     request_body = PutTranslation,
     responses(
         (status = 200, description = "Written again", body = NodeView),
-        (status = 201, description = "Written for the first time", body = NodeView),
-        AdminProblems, WriteProblems, UpdateProblems
-    )
+        (status = 201, description = "Written for the first time", body = NodeView)
+    ),
+    extensions(("x-problems" = json!(["node_not_found", "node_not_editable", "slug_taken", "version_conflict", "precondition_required"])))
 )]
 async fn put_translation(
     PathParams((id, locale)): PathParams<(NodeId, String)>,
-    precondition: Precondition,
+    if_match: IfMatch,
     command: Command<AdminCtx, PutTranslation>,
 ) -> Result<Response, RichError> {
     let locale = content::locales::parse_locale("locale", &locale).map_err(|violation| {
@@ -289,10 +264,9 @@ async fn put_translation(
     })?;
     let check = |version, exists| {
         if exists {
-            precondition.demand(version)
-        } else {
-            precondition.check(version)
+            if_match.required()?;
         }
+        if_match.check(version)
     };
     let render = |detail: &NodeDetail, is_new: bool| match is_new {
         true => shown(
@@ -315,7 +289,8 @@ async fn put_translation(
     tag = "content",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = NodeHistory), AdminProblems)
+    responses((status = 200, body = NodeHistory)),
+    extensions(("x-problems" = json!(["node_not_found"])))
 )]
 async fn history(AdminCtx(ctx): AdminCtx, PathParams(id): PathParams<NodeId>) -> Result<Response, RichError> {
     let entries = content::history(&ctx, id).await?;

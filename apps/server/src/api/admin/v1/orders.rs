@@ -2,8 +2,7 @@
 
 use crate::api::order::AdminOrderView;
 use crate::extract::params::page;
-use crate::extract::{AdminCtx, Command, Empty, PathParams, QueryParams};
-use crate::problem::{AdminProblems, WriteProblems};
+use crate::extract::{AdminCtx, Command, Empty, IfMatch, PathParams, QueryParams};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
@@ -35,6 +34,7 @@ pub(super) struct OrderPage {
 #[into_params(parameter_in = Query)]
 pub(super) struct ListOrders {
     /// 1 to 100, 20 unless said otherwise.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     after: Option<String>,
@@ -212,7 +212,7 @@ pub(super) struct OrderHistoryList {
     tag = "orders",
     security(("tenant_token" = [])),
     params(ListOrders),
-    responses((status = 200, body = OrderPage), AdminProblems)
+    responses((status = 200, body = OrderPage))
 )]
 async fn list(
     AdminCtx(ctx): AdminCtx,
@@ -234,7 +234,8 @@ async fn list(
     tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = AdminOrderView), (status = 304, description = "`If-None-Match` names what is shown now."), AdminProblems)
+    responses((status = 200, body = AdminOrderView), (status = 304, description = "`If-None-Match` names what is shown now.")),
+    extensions(("x-problems" = json!(["order_not_found"])))
 )]
 async fn read_one(
     AdminCtx(ctx): AdminCtx,
@@ -257,7 +258,8 @@ async fn read_one(
     tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = OrderHistoryList), AdminProblems)
+    responses((status = 200, body = OrderHistoryList)),
+    extensions(("x-problems" = json!(["order_not_found"])))
 )]
 async fn history(
     AdminCtx(ctx): AdminCtx,
@@ -287,13 +289,18 @@ fn changed(order: &AnyOrder) -> StoredReply {
     tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
+    responses((status = 200, body = AdminOrderView)),
+    extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict"])))
 )]
 async fn confirm(
     PathParams(id): PathParams<OrderId>,
+    if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    Ok(reply::send(orders::confirm(&command.ctx.0, id, changed).await?))
+    let check = |version| if_match.check(version);
+    Ok(reply::send(
+        orders::confirm(&command.ctx.0, id, check, changed).await?,
+    ))
 }
 
 /// Record the payment of a confirmed order.
@@ -305,15 +312,18 @@ async fn confirm(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = PayOrder,
-    responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
+    responses((status = 200, body = AdminOrderView)),
+    extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict"])))
 )]
 async fn pay(
     PathParams(id): PathParams<OrderId>,
+    if_match: IfMatch,
     command: Command<AdminCtx, PayOrder>,
 ) -> Result<Response, RichError> {
+    let check = |version| if_match.check(version);
     let PayOrder { payment_id, method } = command.body;
     Ok(reply::send(
-        orders::pay(&command.ctx.0, id, payment_id, method, changed).await?,
+        orders::pay(&command.ctx.0, id, payment_id, method, check, changed).await?,
     ))
 }
 
@@ -326,15 +336,18 @@ async fn pay(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = ShipOrder,
-    responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
+    responses((status = 200, body = AdminOrderView)),
+    extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict"])))
 )]
 async fn ship(
     PathParams(id): PathParams<OrderId>,
+    if_match: IfMatch,
     command: Command<AdminCtx, ShipOrder>,
 ) -> Result<Response, RichError> {
+    let check = |version| if_match.check(version);
     let ShipOrder { tracking, carrier } = command.body;
     Ok(reply::send(
-        orders::ship(&command.ctx.0, id, tracking, carrier, changed).await?,
+        orders::ship(&command.ctx.0, id, tracking, carrier, check, changed).await?,
     ))
 }
 
@@ -347,15 +360,18 @@ async fn ship(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = Option<DeliverOrder>,
-    responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
+    responses((status = 200, body = AdminOrderView)),
+    extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict"])))
 )]
 async fn deliver(
     PathParams(id): PathParams<OrderId>,
-    command: Command<AdminCtx, Option<DeliverOrder>>,
+    if_match: IfMatch,
+    command: Command<AdminCtx, DeliverOrder>,
 ) -> Result<Response, RichError> {
-    let signature = command.body.and_then(|body| body.signature);
+    let check = |version| if_match.check(version);
+    let signature = command.body.signature;
     Ok(reply::send(
-        orders::deliver(&command.ctx.0, id, signature, changed).await?,
+        orders::deliver(&command.ctx.0, id, signature, check, changed).await?,
     ))
 }
 
@@ -368,15 +384,18 @@ async fn deliver(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = CancelOrder,
-    responses((status = 200, body = AdminOrderView), AdminProblems, WriteProblems)
+    responses((status = 200, body = AdminOrderView)),
+    extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict"])))
 )]
 async fn cancel(
     PathParams(id): PathParams<OrderId>,
+    if_match: IfMatch,
     command: Command<AdminCtx, CancelOrder>,
 ) -> Result<Response, RichError> {
+    let check = |version| if_match.check(version);
     let CancelOrder { reason, refund_id } = command.body;
     Ok(reply::send(
-        orders::cancel(&command.ctx.0, id, reason, refund_id, changed).await?,
+        orders::cancel(&command.ctx.0, id, reason, refund_id, check, changed).await?,
     ))
 }
 

@@ -3,7 +3,6 @@
 use crate::api::product::{ProductFields, ProductPage, ProductView};
 use crate::extract::params::page;
 use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams};
-use crate::problem::{AdminProblems, UpdateProblems, WriteProblems};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
@@ -28,6 +27,7 @@ const MAX_SEARCH_CHARS: usize = 200;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListProducts {
     /// 1 to 100, 20 unless said otherwise.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     after: Option<String>,
@@ -98,7 +98,7 @@ fn parsed<T: FromStr>(
     tag = "catalogue",
     security(("tenant_token" = [])),
     params(ListProducts),
-    responses((status = 200, body = ProductPage<'_>), AdminProblems)
+    responses((status = 200, body = ProductPage<'_>))
 )]
 async fn list(
     AdminCtx(ctx): AdminCtx,
@@ -116,9 +116,9 @@ async fn list(
     operation_id = "create_product",
     tag = "catalogue",
     security(("tenant_token" = [])),
-    params(("Idempotency-Key" = Option<String>, Header)),
     request_body = ProductFields,
-    responses((status = 201, body = ProductView<'_>), AdminProblems, WriteProblems)
+    responses((status = 201, body = ProductView<'_>)),
+    extensions(("x-problems" = json!(["handle_taken"])))
 )]
 async fn create(command: Command<AdminCtx, ProductFields>) -> Result<Response, RichError> {
     let ctx = command.ctx.0;
@@ -146,9 +146,9 @@ async fn create(command: Command<AdminCtx, ProductFields>) -> Result<Response, R
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, body = ProductView<'_>),
-        (status = 304, description = "`If-None-Match` names what is shown now, the stock included."),
-        AdminProblems
-    )
+        (status = 304, description = "`If-None-Match` names what is shown now, the stock included.")
+    ),
+    extensions(("x-problems" = json!(["product_not_found"])))
 )]
 async fn read(
     AdminCtx(ctx): AdminCtx,
@@ -167,19 +167,20 @@ async fn read(
     operation_id = "update_product",
     tag = "catalogue",
     security(("tenant_token" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = String, Header)),
+    params(("id" = Uuid, Path)),
     request_body(content = ProductFields, content_type = "application/merge-patch+json"),
-    responses((status = 200, body = ProductView<'_>), AdminProblems, WriteProblems, UpdateProblems)
+    responses((status = 200, body = ProductView<'_>)),
+    extensions(("x-problems" = json!(["product_not_found", "handle_taken", "version_conflict"])))
 )]
 async fn update(
-    if_match: Result<IfMatch, RichError>,
+    if_match: IfMatch,
     PathParams(id): PathParams<ProductId>,
     command: Command<AdminCtx, MergePatch>,
 ) -> Result<Response, RichError> {
     let (ctx, patch) = (command.ctx.0, command.body);
     // Who may not change it is told so first.
     ctx.authorize(Action::UpdateProduct)?;
-    let if_match = if_match?;
+    if_match.required()?;
     let currency = catalog::currency(&ctx)?;
     let reply = catalog::update(
         &ctx,
@@ -210,13 +211,16 @@ async fn update(
     tag = "catalogue",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 204), AdminProblems, WriteProblems)
+    responses((status = 204)),
+    extensions(("x-problems" = json!(["product_not_found", "version_conflict"])))
 )]
 async fn delete(
     PathParams(id): PathParams<ProductId>,
+    if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let reply = catalog::delete(&command.ctx.0, id, reply::no_content).await?;
+    let check = |version| if_match.check(version);
+    let reply = catalog::delete(&command.ctx.0, id, check, reply::no_content).await?;
     Ok(reply::send(reply))
 }
 

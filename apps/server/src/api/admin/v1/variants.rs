@@ -2,7 +2,6 @@
 
 use crate::api::product::{StockFields, VariantDetailView, VariantPatch};
 use crate::extract::{AdminCtx, Command, IfMatch, MergePatch, PathParams};
-use crate::problem::{AdminProblems, UpdateProblems, WriteProblems};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
@@ -24,9 +23,9 @@ use utoipa_axum::routes;
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, body = VariantDetailView<'_>),
-        (status = 304, description = "`If-None-Match` names what is shown now, the stock included."),
-        AdminProblems
-    )
+        (status = 304, description = "`If-None-Match` names what is shown now, the stock included.")
+    ),
+    extensions(("x-problems" = json!(["variant_not_found"])))
 )]
 async fn read(
     AdminCtx(ctx): AdminCtx,
@@ -45,19 +44,20 @@ async fn read(
     operation_id = "update_variant",
     tag = "catalogue",
     security(("tenant_token" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = String, Header)),
+    params(("id" = Uuid, Path)),
     request_body(content = VariantPatch, content_type = "application/merge-patch+json"),
-    responses((status = 200, body = VariantDetailView<'_>), AdminProblems, WriteProblems, UpdateProblems)
+    responses((status = 200, body = VariantDetailView<'_>)),
+    extensions(("x-problems" = json!(["variant_not_found", "version_conflict"])))
 )]
 async fn update(
-    if_match: Result<IfMatch, RichError>,
+    if_match: IfMatch,
     PathParams(id): PathParams<VariantId>,
     command: Command<AdminCtx, MergePatch>,
 ) -> Result<Response, RichError> {
     let (ctx, patch) = (command.ctx.0, command.body);
     // Who may not change it is told so first.
     ctx.authorize(Action::UpdateProduct)?;
-    let if_match = if_match?;
+    if_match.required()?;
     let currency = catalog::currency(&ctx)?;
     let reply = catalog::update_variant(
         &ctx,
@@ -83,10 +83,12 @@ async fn update(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = StockFields,
-    responses((status = 200, body = VariantDetailView<'_>), AdminProblems, WriteProblems)
+    responses((status = 200, body = VariantDetailView<'_>)),
+    extensions(("x-problems" = json!(["variant_not_found", "version_conflict"])))
 )]
 async fn set_stock(
     PathParams(id): PathParams<VariantId>,
+    if_match: IfMatch,
     command: Command<AdminCtx, StockFields>,
 ) -> Result<Response, RichError> {
     let ctx = command.ctx.0;
@@ -95,7 +97,8 @@ async fn set_stock(
         allow_backorder,
     } = command.body;
     let currency = catalog::currency(&ctx)?;
-    let reply = catalog::set_stock(&ctx, id, quantity, allow_backorder, |product, variant| {
+    let check = |version| if_match.check(version);
+    let reply = catalog::set_stock(&ctx, id, quantity, allow_backorder, check, |product, variant| {
         let view = VariantDetailView::new(product, variant, currency);
         reply::stored(StatusCode::OK, &view, product.version, None)
     });

@@ -1,8 +1,8 @@
-//! `/tenants`: list, create, read, suspend, resume, add a host.
+//! `/tenants`: list, create, read, change, suspend, resume, add a host.
 
+use crate::api::merge_patch;
 use crate::extract::params::page;
-use crate::extract::{Command, Empty, PathParams, PlatformAccess, QueryParams};
-use crate::problem::{AdminProblems, WriteProblems};
+use crate::extract::{Command, Empty, IfMatch, MergePatch, PathParams, PlatformAccess, QueryParams};
 use crate::reply;
 use crate::state::AppState;
 use axum::extract::State;
@@ -12,7 +12,7 @@ use rustok_app::{Reply, tenants};
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
 use rustok_core::page::Page;
-use rustok_tenancy::{NewTenantInput, Tenant, TenantIdentifier, TenantSettings, TenantStatus};
+use rustok_tenancy::{NewTenantInput, Tenant, TenantEdit, TenantIdentifier, TenantSettings, TenantStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -36,38 +36,81 @@ pub(super) struct TenantView {
     version: i64,
 }
 
-/// What a tenant can set.
-#[derive(Debug, Serialize, ToSchema)]
+/// What a tenant can set. A member that is not sent has its default, in a patch its present value.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = TenantSettings)]
 pub(super) struct SettingsView {
+    /// ISO 4217: the currency where none is named.
+    #[schema(example = "USD")]
     default_currency: String,
+    /// The locale where none is asked for.
+    #[schema(example = "en")]
     default_locale: String,
+    /// The locales that are published in.
+    #[schema(example = json!(["en", "de"]))]
     locales: Vec<String>,
+    /// Origins whose scripts may use the API, such as `https://shop.example`; `*` is every one, for the store only.
+    #[schema(example = json!(["https://shop.example"]))]
     cors_origins: Vec<String>,
+    /// Minutes after which an order that nobody confirmed is cancelled, 1 to 43,200.
+    #[schema(example = 60)]
     pending_order_ttl_minutes: u32,
 }
 
-impl From<&Tenant> for TenantView {
-    fn from(tenant: &Tenant) -> Self {
+impl Default for SettingsView {
+    fn default() -> Self {
+        TenantSettings::default().into()
+    }
+}
+
+impl From<TenantSettings> for SettingsView {
+    fn from(settings: TenantSettings) -> Self {
         let TenantSettings {
             default_currency,
             default_locale,
             locales,
             cors_origins,
             pending_order_ttl_minutes,
-        } = tenant.settings.clone();
+        } = settings;
+        Self {
+            default_currency,
+            default_locale,
+            locales,
+            cors_origins,
+            pending_order_ttl_minutes,
+        }
+    }
+}
+
+impl From<SettingsView> for TenantSettings {
+    fn from(settings: SettingsView) -> Self {
+        let SettingsView {
+            default_currency,
+            default_locale,
+            locales,
+            cors_origins,
+            pending_order_ttl_minutes,
+        } = settings;
+        Self {
+            default_currency,
+            default_locale,
+            locales,
+            cors_origins,
+            pending_order_ttl_minutes,
+        }
+    }
+}
+
+impl From<&Tenant> for TenantView {
+    fn from(tenant: &Tenant) -> Self {
         Self {
             id: tenant.id.as_uuid(),
             slug: tenant.slug.clone(),
             name: tenant.name.clone(),
             status: tenant.status.as_str().to_owned(),
             hosts: tenant.hosts.clone(),
-            settings: SettingsView {
-                default_currency,
-                default_locale,
-                locales,
-                cors_origins,
-                pending_order_ttl_minutes,
-            },
+            settings: tenant.settings.clone().into(),
             created_at: tenant.created_at.to_string(),
             version: tenant.version,
         }
@@ -93,6 +136,17 @@ pub(super) struct CreateTenant {
     /// Hosts of its own.
     #[serde(default)]
     hosts: Vec<String>,
+    #[serde(default)]
+    settings: SettingsView,
+}
+
+/// What can be changed of a tenant: a JSON merge patch (RFC 7396).
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct EditableTenant {
+    #[schema(example = "Shop 1")]
+    name: String,
+    settings: SettingsView,
 }
 
 /// One more host.
@@ -109,6 +163,7 @@ pub(super) struct AddHost {
 #[into_params(parameter_in = Query)]
 pub(super) struct ListTenants {
     /// 1 to 100, 20 unless said otherwise.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     after: Option<String>,
@@ -122,7 +177,7 @@ pub(super) struct ListTenants {
     tag = "platform",
     security(("platform_token" = [])),
     params(ListTenants),
-    responses((status = 200, body = TenantPage), AdminProblems)
+    responses((status = 200, body = TenantPage))
 )]
 async fn list(
     PlatformAccess(ctx): PlatformAccess,
@@ -144,18 +199,24 @@ async fn list(
     tag = "platform",
     security(("platform_token" = [])),
     request_body = CreateTenant,
-    responses((status = 201, body = TenantView), AdminProblems, WriteProblems)
+    responses((status = 201, body = TenantView)),
+    extensions(("x-problems" = json!(["slug_taken", "host_taken"])))
 )]
 async fn create(
     State(state): State<AppState>,
     command: Command<PlatformAccess, CreateTenant>,
 ) -> Result<Response, RichError> {
-    let CreateTenant { slug, name, hosts } = command.body;
+    let CreateTenant {
+        slug,
+        name,
+        hosts,
+        settings,
+    } = command.body;
     let input = NewTenantInput {
         slug,
         name,
         hosts,
-        settings: TenantSettings::default(),
+        settings: settings.into(),
     };
     let tenant = tenants::create(&command.ctx.0, input).await?;
     let location = format!("/api/platform/v1/tenants/{}", tenant.id);
@@ -170,7 +231,11 @@ async fn create(
     tag = "platform",
     security(("platform_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = TenantView), AdminProblems)
+    responses(
+        (status = 200, body = TenantView),
+        (status = 304, description = "`If-None-Match` names what is shown now.")
+    ),
+    extensions(("x-problems" = json!(["tenant_not_found"])))
 )]
 async fn read(
     PlatformAccess(ctx): PlatformAccess,
@@ -183,6 +248,42 @@ async fn read(
         &TenantView::from(&tenant),
         tenant.version,
     ))
+}
+
+/// Change a tenant's name or settings by a JSON merge patch.
+#[utoipa::path(
+    patch,
+    path = "/tenants/{id}",
+    operation_id = "update_tenant",
+    tag = "platform",
+    security(("platform_token" = [])),
+    params(("id" = Uuid, Path)),
+    request_body(content = EditableTenant, content_type = "application/merge-patch+json"),
+    responses((status = 200, body = TenantView)),
+    extensions(("x-problems" = json!(["tenant_not_found", "version_conflict"])))
+)]
+async fn update(
+    State(state): State<AppState>,
+    PathParams(id): PathParams<Uuid>,
+    if_match: IfMatch,
+    command: Command<PlatformAccess, MergePatch>,
+) -> Result<Response, RichError> {
+    let (ctx, patch) = (command.ctx.0, command.body);
+    if_match.required()?;
+    let edit = |tenant: &Tenant| {
+        if_match.check(tenant.version)?;
+        let shown = EditableTenant {
+            name: tenant.name.clone(),
+            settings: tenant.settings.clone().into(),
+        };
+        let EditableTenant { name, settings } = merge_patch::apply(&shown, &patch)?;
+        Ok(TenantEdit {
+            name,
+            settings: settings.into(),
+        })
+    };
+    let tenant = tenants::update(&ctx, &named(&ctx, id), edit).await?;
+    Ok(changed(&state, StatusCode::OK, &tenant, None))
 }
 
 fn named(ctx: &rustok_app::PlatformCtx, id: Uuid) -> TenantIdentifier {
@@ -207,15 +308,18 @@ fn changed(state: &AppState, status: StatusCode, tenant: &Tenant, location: Opti
     tag = "platform",
     security(("platform_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = TenantView), AdminProblems, WriteProblems)
+    responses((status = 200, body = TenantView)),
+    extensions(("x-problems" = json!(["tenant_not_found", "version_conflict"])))
 )]
 async fn suspend(
     State(state): State<AppState>,
     PathParams(id): PathParams<Uuid>,
+    if_match: IfMatch,
     command: Command<PlatformAccess, Empty>,
 ) -> Result<Response, RichError> {
     let ctx = command.ctx.0;
-    let tenant = tenants::set_status(&ctx, &named(&ctx, id), TenantStatus::Suspended).await?;
+    let check = |version| if_match.check(version);
+    let tenant = tenants::set_status(&ctx, &named(&ctx, id), TenantStatus::Suspended, check).await?;
     Ok(changed(&state, StatusCode::OK, &tenant, None))
 }
 
@@ -227,15 +331,18 @@ async fn suspend(
     tag = "platform",
     security(("platform_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = TenantView), AdminProblems, WriteProblems)
+    responses((status = 200, body = TenantView)),
+    extensions(("x-problems" = json!(["tenant_not_found", "version_conflict"])))
 )]
 async fn resume(
     State(state): State<AppState>,
     PathParams(id): PathParams<Uuid>,
+    if_match: IfMatch,
     command: Command<PlatformAccess, Empty>,
 ) -> Result<Response, RichError> {
     let ctx = command.ctx.0;
-    let tenant = tenants::set_status(&ctx, &named(&ctx, id), TenantStatus::Active).await?;
+    let check = |version| if_match.check(version);
+    let tenant = tenants::set_status(&ctx, &named(&ctx, id), TenantStatus::Active, check).await?;
     Ok(changed(&state, StatusCode::OK, &tenant, None))
 }
 
@@ -248,15 +355,18 @@ async fn resume(
     security(("platform_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = AddHost,
-    responses((status = 200, body = TenantView), AdminProblems, WriteProblems)
+    responses((status = 200, body = TenantView)),
+    extensions(("x-problems" = json!(["tenant_not_found", "host_taken", "version_conflict"])))
 )]
 async fn add_host(
     State(state): State<AppState>,
     PathParams(id): PathParams<Uuid>,
+    if_match: IfMatch,
     command: Command<PlatformAccess, AddHost>,
 ) -> Result<Response, RichError> {
     let ctx = command.ctx.0;
-    let tenant = tenants::add_host(&ctx, &named(&ctx, id), &command.body.host).await?;
+    let check = |version| if_match.check(version);
+    let tenant = tenants::add_host(&ctx, &named(&ctx, id), &command.body.host, check).await?;
     Ok(changed(&state, StatusCode::OK, &tenant, None))
 }
 
@@ -264,7 +374,7 @@ async fn add_host(
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
-        .routes(routes!(read))
+        .routes(routes!(read, update))
         .routes(routes!(suspend))
         .routes(routes!(resume))
         .routes(routes!(add_host))

@@ -4,7 +4,6 @@ use crate::api::node::input::{KIND_RULE, QueryReader};
 use crate::api::node::{StoreNodePage, StoreNodeView};
 use crate::extract::params::page;
 use crate::extract::{PathParams, QueryParams, StoreCtx};
-use crate::problem::StoreProblems;
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
@@ -26,6 +25,7 @@ use utoipa_axum::routes;
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// 1 to 100, 20 unless said otherwise.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     after: Option<String>,
@@ -85,7 +85,7 @@ fn varies(mut response: Response) -> Response {
     operation_id = "list_published_nodes",
     tag = "store",
     params(ListQuery, ("Accept-Language" = Option<String>, Header)),
-    responses((status = 200, body = StoreNodePage), StoreProblems)
+    responses((status = 200, body = StoreNodePage))
 )]
 async fn list(
     StoreCtx(ctx): StoreCtx,
@@ -114,7 +114,8 @@ async fn list(
     operation_id = "read_published_node",
     tag = "store",
     params(("slug" = String, Path), LocaleQuery, ("Accept-Language" = Option<String>, Header)),
-    responses((status = 200, body = StoreNodeView), (status = 304), StoreProblems)
+    responses((status = 200, body = StoreNodeView), (status = 304)),
+    extensions(("x-problems" = json!(["node_not_found"])))
 )]
 async fn read(
     StoreCtx(ctx): StoreCtx,

@@ -2,7 +2,6 @@
 
 use crate::api::order::{OrderView, PlacedOrderView};
 use crate::extract::{Command, PathParams, StoreCtx};
-use crate::problem::{StoreProblems, WriteProblems};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
@@ -27,6 +26,7 @@ pub(super) struct PlaceOrder {
     #[schema(example = "USD")]
     currency: String,
     /// 1 to 100. Lines of the same variant become one.
+    #[schema(min_items = 1, max_items = 100)]
     lines: Vec<PlaceOrderLine>,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct PlaceOrderLine {
     #[schema(example = "TEA-1")]
     sku: Option<String>,
     /// 1 to 10,000.
-    #[schema(example = 1)]
+    #[schema(example = 1, minimum = 1, maximum = 10_000)]
     quantity: i64,
 }
 
@@ -70,7 +70,8 @@ impl From<PlaceOrder> for OrderInput {
     operation_id = "place_order",
     tag = "store",
     request_body = PlaceOrder,
-    responses((status = 201, body = PlacedOrderView), StoreProblems, WriteProblems)
+    responses((status = 201, body = PlacedOrderView)),
+    extensions(("x-problems" = json!(["insufficient_stock"])))
 )]
 async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichError> {
     let reply = orders::place(&command.ctx.0, command.body.into(), |placed| {
@@ -94,7 +95,8 @@ async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichE
         ("id" = Uuid, Path),
         ("X-Order-Secret" = String, Header, description = "`secret` of the answer that placed the order")
     ),
-    responses((status = 200, body = OrderView), (status = 304, description = "`If-None-Match` names what is shown now."), StoreProblems)
+    responses((status = 200, body = OrderView), (status = 304, description = "`If-None-Match` names what is shown now.")),
+    extensions(("x-problems" = json!(["order_not_found"])))
 )]
 async fn read(
     StoreCtx(ctx): StoreCtx,

@@ -3,7 +3,6 @@
 use crate::api::product::{StoreProductPage, StoreProductView};
 use crate::extract::params::page;
 use crate::extract::{PathParams, QueryParams, StoreCtx};
-use crate::problem::StoreProblems;
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
@@ -22,6 +21,7 @@ use utoipa_axum::routes;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListStoreProducts {
     /// 1 to 100, 20 unless said otherwise.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     after: Option<String>,
@@ -34,7 +34,7 @@ pub(crate) struct ListStoreProducts {
     operation_id = "list_store_products",
     tag = "store",
     params(ListStoreProducts),
-    responses((status = 200, body = StoreProductPage<'_>), StoreProblems)
+    responses((status = 200, body = StoreProductPage<'_>))
 )]
 async fn list(
     StoreCtx(ctx): StoreCtx,
@@ -57,9 +57,9 @@ async fn list(
     params(("handle" = String, Path)),
     responses(
         (status = 200, body = StoreProductView<'_>),
-        (status = 304, description = "`If-None-Match` names what is shown now, the stock included."),
-        StoreProblems
-    )
+        (status = 304, description = "`If-None-Match` names what is shown now, the stock included.")
+    ),
+    extensions(("x-problems" = json!(["product_not_found"])))
 )]
 async fn read(
     StoreCtx(ctx): StoreCtx,

@@ -1,10 +1,9 @@
 //! `POST /nodes/{id}/...`: one route for each transition, and for undeleting. `If-Match` is looked at when it is sent.
 
-use super::{Precondition, shown};
+use super::shown;
 use crate::api::node::NodeView;
 use crate::api::node::input::{ArchiveNode, PublishNode};
-use crate::extract::{AdminCtx, Command, Empty, PathParams};
-use crate::problem::{AdminProblems, UpdateProblems, WriteProblems};
+use crate::extract::{AdminCtx, Command, Empty, IfMatch, PathParams};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
@@ -29,14 +28,15 @@ fn render(detail: &NodeDetail) -> StoredReply {
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = Option<PublishNode>,
-    responses((status = 200, body = NodeView), AdminProblems, WriteProblems, UpdateProblems)
+    responses((status = 200, body = NodeView)),
+    extensions(("x-problems" = json!(["node_not_found", "illegal_transition", "version_conflict", "slug_taken"])))
 )]
 async fn publish(
     PathParams(id): PathParams<NodeId>,
-    precondition: Precondition,
+    if_match: IfMatch,
     command: Command<AdminCtx, PublishNode>,
 ) -> Result<Response, RichError> {
-    let check = |version| precondition.check(version);
+    let check = |version| if_match.check(version);
     content::publish(&command.ctx.0, id, command.body.published_at, check, render)
         .await
         .map(reply::send)
@@ -50,14 +50,15 @@ async fn publish(
     tag = "content",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = NodeView), AdminProblems, WriteProblems, UpdateProblems)
+    responses((status = 200, body = NodeView)),
+    extensions(("x-problems" = json!(["node_not_found", "illegal_transition", "version_conflict"])))
 )]
 async fn unpublish(
     PathParams(id): PathParams<NodeId>,
-    precondition: Precondition,
+    if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let check = |version| precondition.check(version);
+    let check = |version| if_match.check(version);
     content::unpublish(&command.ctx.0, id, check, render)
         .await
         .map(reply::send)
@@ -72,14 +73,15 @@ async fn unpublish(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = ArchiveNode,
-    responses((status = 200, body = NodeView), AdminProblems, WriteProblems, UpdateProblems)
+    responses((status = 200, body = NodeView)),
+    extensions(("x-problems" = json!(["node_not_found", "illegal_transition", "version_conflict"])))
 )]
 async fn archive(
     PathParams(id): PathParams<NodeId>,
-    precondition: Precondition,
+    if_match: IfMatch,
     command: Command<AdminCtx, ArchiveNode>,
 ) -> Result<Response, RichError> {
-    let check = |version| precondition.check(version);
+    let check = |version| if_match.check(version);
     content::archive(&command.ctx.0, id, command.body.reason, check, render)
         .await
         .map(reply::send)
@@ -93,14 +95,15 @@ async fn archive(
     tag = "content",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = NodeView), AdminProblems, WriteProblems, UpdateProblems)
+    responses((status = 200, body = NodeView)),
+    extensions(("x-problems" = json!(["node_not_found", "illegal_transition", "version_conflict"])))
 )]
 async fn restore(
     PathParams(id): PathParams<NodeId>,
-    precondition: Precondition,
+    if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let check = |version| precondition.check(version);
+    let check = |version| if_match.check(version);
     content::restore(&command.ctx.0, id, check, render)
         .await
         .map(reply::send)
@@ -114,13 +117,16 @@ async fn restore(
     tag = "content",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = NodeView), AdminProblems, WriteProblems)
+    responses((status = 200, body = NodeView)),
+    extensions(("x-problems" = json!(["node_not_found", "version_conflict", "slug_taken"])))
 )]
 async fn undelete(
     PathParams(id): PathParams<NodeId>,
+    if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    content::undelete(&command.ctx.0, id, render)
+    let check = |version| if_match.check(version);
+    content::undelete(&command.ctx.0, id, check, render)
         .await
         .map(reply::send)
 }

@@ -1,0 +1,127 @@
+//! The schema of a JSON merge patch (RFC 7396), made from the schema of what is patched: no member must be there, and
+//! each may be `null`, which takes it away. Members that are objects are patched in their turn; lists are replaced.
+
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{Object, OneOfBuilder, SchemaType, Type};
+use utoipa::openapi::{Components, Ref, RefOr, Schema};
+
+const MEDIA_TYPE: &str = "application/merge-patch+json";
+
+/// Gives an operation that takes a merge patch the schema of one.
+pub(super) fn complete(operation: &mut Operation, components: &mut Components) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else {
+        return;
+    };
+    if let Some(RefOr::T(content)) = body.content.get_mut(MEDIA_TYPE) {
+        content.schema = content.schema.take().map(|schema| patch_of(schema, components));
+    }
+}
+
+/// What may be sent for a member: an object as a patch of it, anything else as it is.
+fn patch_of(schema: RefOr<Schema>, components: &mut Components) -> RefOr<Schema> {
+    let RefOr::Ref(reference) = &schema else {
+        return schema;
+    };
+    let name = reference
+        .ref_location
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let Some(RefOr::T(Schema::Object(object))) = components.schemas.get(&name) else {
+        return schema;
+    };
+    if object.properties.is_empty() {
+        return schema;
+    }
+    let mut patch = object.clone();
+    patch.required.clear();
+    for property in patch.properties.values_mut() {
+        *property = or_null(patch_of(property.clone(), components));
+    }
+    let name = format!("{name}Patch");
+    components
+        .schemas
+        .insert(name.clone(), RefOr::T(Schema::Object(patch)));
+    RefOr::Ref(Ref::from_schema_name(name))
+}
+
+fn or_null(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let null = || Object::with_type(SchemaType::Type(Type::Null));
+    match schema {
+        RefOr::T(Schema::OneOf(mut one_of)) => {
+            let is_null = |item: &RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null));
+            if !one_of.items.iter().any(is_null) {
+                one_of.items.push(null().into());
+            }
+            RefOr::T(Schema::OneOf(one_of))
+        }
+        RefOr::T(Schema::Object(mut object)) => {
+            object.schema_type = type_or_null(object.schema_type);
+            RefOr::T(Schema::Object(object))
+        }
+        RefOr::T(Schema::Array(mut array)) => {
+            array.schema_type = type_or_null(array.schema_type);
+            RefOr::T(Schema::Array(array))
+        }
+        other => OneOfBuilder::new().item(null()).item(other).into(),
+    }
+}
+
+fn type_or_null(of: SchemaType) -> SchemaType {
+    match of {
+        SchemaType::Type(one) => SchemaType::Array(vec![one, Type::Null]),
+        SchemaType::Array(mut all) => {
+            if !all.contains(&Type::Null) {
+                all.push(Type::Null);
+            }
+            SchemaType::Array(all)
+        }
+        SchemaType::AnyValue => SchemaType::AnyValue,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_patch_demands_nothing_and_every_member_may_be_null() {
+        let document = serde_json::to_value(crate::router::document()).unwrap();
+        let schema = |name: &str| document["components"]["schemas"][name].clone();
+        let mut patches = 0;
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let content = &item["patch"]["requestBody"]["content"];
+            if content.is_null() {
+                continue;
+            }
+            let name = content[super::MEDIA_TYPE]["schema"]["$ref"]
+                .as_str()
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .unwrap();
+            let patch = schema(name);
+            assert_eq!(
+                (&patch["required"], &patch["additionalProperties"]),
+                (&Value::Null, &json!(false)),
+                "{path}"
+            );
+            for (member, property) in patch["properties"].as_object().unwrap() {
+                let may_be_null = property["type"]
+                    .as_array()
+                    .is_some_and(|types| types.contains(&json!("null")))
+                    || property["oneOf"]
+                        .as_array()
+                        .is_some_and(|items| items.contains(&json!({ "type": "null" })));
+                assert!(may_be_null, "{path}: {member} {property}");
+            }
+            patches += 1;
+        }
+        assert_eq!(patches, 4);
+        // The form that is created by is left as it is, and an object in a patch is a patch.
+        assert_eq!(schema("ProductFields")["properties"]["tags"]["type"], "array");
+        let settings = &schema("EditableTenantPatch")["properties"]["settings"]["oneOf"][1]["$ref"];
+        assert_eq!(settings, "#/components/schemas/TenantSettingsPatch");
+    }
+}

@@ -1,0 +1,349 @@
+//! Every type of problem that the server can answer: what it means and what to do about it.
+//!
+//! The one table behind the pages under `/problems/` and the OpenAPI document. A test walks the sources of the whole
+//! workspace and compares: a code that somebody writes somewhere must stand here, and nothing else may.
+
+use rustok_core::error::{ErrorKind, ErrorResponse};
+use serde_json::{Value, json};
+
+/// A type of problem (RFC 9457, 3.1.1).
+#[derive(Debug, Clone, Copy)]
+pub struct ProblemType {
+    /// Its stable name, the last part of its address.
+    pub code: &'static str,
+    /// Which of the eleven kinds it is.
+    pub kind: ErrorKind,
+    /// The statuses it comes with, the usual one first.
+    pub statuses: &'static [u16],
+    /// What it means.
+    pub meaning: &'static str,
+    /// What a client can do about it.
+    pub remedy: &'static str,
+}
+
+impl ProblemType {
+    /// The problem as a client may see it with this status.
+    #[must_use]
+    pub fn example(&self, status: u16) -> Value {
+        let mut problem = ErrorResponse::new(self.kind)
+            .with_code(self.code)
+            .with_status(status)
+            .with_detail(self.meaning)
+            .with_trace_id("4bf92f3577b34da6a3ce929d0e0e4736");
+        problem.set_base_url("http://demo.localhost:8080");
+        problem.set_instance("/api/...");
+        for (name, value) in self.extensions() {
+            problem = problem.with_extension(name, value);
+        }
+        if self.code == "validation_failed" {
+            problem = problem.with_field_error("lines.0.quantity", "required");
+        }
+        // Strings and numbers under string keys: there is nothing serde_json could refuse.
+        serde_json::to_value(problem).unwrap_or_default()
+    }
+
+    fn extensions(&self) -> Vec<(&'static str, Value)> {
+        match self.code {
+            "illegal_transition" => vec![
+                ("current_state", json!("pending")),
+                ("allowed_transitions", json!(["confirm", "cancel"])),
+            ],
+            "insufficient_stock" => vec![("available", json!(1)), ("requested", json!(3))],
+            "version_conflict" => vec![("current_version", json!(7))],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The type with this code.
+#[must_use]
+pub fn find(code: &str) -> Option<&'static ProblemType> {
+    ALL.iter().find(|known| known.code == code)
+}
+
+macro_rules! types {
+    ($($code:literal $kind:ident [$($status:literal),+] $meaning:literal $remedy:literal;)+) => {
+        &[$(ProblemType {
+            code: $code,
+            kind: ErrorKind::$kind,
+            statuses: &[$($status),+],
+            meaning: $meaning,
+            remedy: $remedy,
+        }),+]
+    };
+}
+
+/// All of them.
+pub const ALL: &[ProblemType] = types! {
+    "validation_failed" Validation [422]
+        "Parts of the request break a rule."
+        "Read `errors`: each entry names one part by a JSON Pointer (or `?name` for a query parameter), the rule by a \
+         code, and says in words what is wrong. Correct all of them and send the request again.";
+    "malformed_json" Validation [400]
+        "The body is not JSON."
+        "`detail` names line and column. Let a JSON library write the body.";
+    "body_too_deep" Validation [400]
+        "The JSON of the body is nested deeper than this server reads."
+        "Send only documented members; none of them is nested deeply.";
+    "too_many_values" Validation [400]
+        "The body holds more values than any documented one."
+        "Send only documented members; split long lists over several requests.";
+    "ambiguous_length" Validation [400]
+        "The request says in two ways how long it is."
+        "Send either `Content-Length` or `Transfer-Encoding: chunked`, once.";
+    "body_too_slow" Validation [408]
+        "The body did not arrive in the time that this server gives it."
+        "Check the connection and send the request again; nothing was changed.";
+    "url_too_long" Validation [414]
+        "Path and query are longer than this server takes."
+        "Leave out parameters that are not documented.";
+    "header_too_large" Validation [431]
+        "The header has more fields or bytes than this server takes."
+        "Send fewer and shorter header fields; cookies are not needed.";
+    "body_not_received" Validation [400]
+        "The connection ended before the whole body had arrived."
+        "Check `Content-Length` and the connection, and send the request again.";
+    "body_too_large" Validation [413]
+        "The body is larger than this server takes."
+        "Send less at once; large files go through the import.";
+    "unsupported_media_type" Validation [415]
+        "The body is not declared to be JSON, or it is encoded."
+        "Send `Content-Type: application/json` and no `Content-Encoding`; for an update also \
+         `application/merge-patch+json`.";
+    "invalid_query" Validation [400]
+        "The query or the path has a part that is unknown, stands twice, or cannot be read."
+        "Compare the parameters with the API documentation; each stands once, percent-encoded.";
+    "method_not_allowed" Validation [405]
+        "The address exists, but not with this method."
+        "The answer's `Allow` header lists the methods that it has.";
+    "invalid_tenant_identifier" Validation [400]
+        "The request's host cannot be the name of a shop or site."
+        "Send exactly one `Host` with a valid host name.";
+    "tenant_identifier_mismatch" Validation [400]
+        "The host and the tenant header name different tenants."
+        "Correct the proxy in front of this server: both must name the same shop or site.";
+    "invalid_idempotency_key" Validation [400]
+        "The `Idempotency-Key` is not one."
+        "Send it once, with 1 to 255 printable ASCII characters; a UUID is a good key.";
+    "idempotency_key_reused" Validation [422]
+        "The `Idempotency-Key` was used within the last day for a request with another body."
+        "Take a new key for a new request; repeat a request only with exactly the same body.";
+    "precondition_required" Validation [428]
+        "An update must say which version it is based on."
+        "Read the resource and send the `ETag` of the answer as `If-Match`.";
+    "unauthenticated" Unauthenticated [401]
+        "The request has no valid bearer token of this tenant."
+        "Send `Authorization: Bearer` with a token of this very shop or site; a platform token is for the platform API.";
+    "forbidden" Forbidden [403]
+        "The token is valid, but its role does not allow this."
+        "Use a token with a role that may do it.";
+    "tenant_suspended" Forbidden [403]
+        "This shop or site is suspended."
+        "Nothing can be read or written until the operator resumes it.";
+    "not_found" NotFound [404]
+        "There is nothing under this address."
+        "Check the address: a part of it may be no id at all.";
+    "route_not_found" NotFound [404]
+        "There is no such route."
+        "The API documentation lists all of them.";
+    "tenant_not_found" NotFound [404]
+        "No shop or site has this name."
+        "Check the host of the request.";
+    "product_not_found" NotFound [404]
+        "There is no such product, or it is not for sale."
+        "Check the id or handle; the list of products shows what there is.";
+    "variant_not_found" NotFound [404]
+        "There is no such variant."
+        "Check the id; a product lists its variants.";
+    "order_not_found" NotFound [404]
+        "There is no such order, or the secret sent is not this order's."
+        "Check the id; in the store send the `secret` of the placed order as `X-Order-Secret`.";
+    "node_not_found" NotFound [404]
+        "There is no such node, or it is not public, or it is deleted."
+        "Check the id or slug; a deleted node can be undeleted for a while.";
+    "translation_not_found" NotFound [404]
+        "The node has no text in this locale."
+        "Read the node: `translations` lists the locales it has.";
+    "token_not_found" NotFound [404]
+        "There is no such token, or it was revoked before."
+        "List the tokens to see which there are.";
+    "conflict" Conflict [409]
+        "It conflicts with what is there."
+        "Read the current state, then decide whether to send the request again.";
+    "version_conflict" Conflict [409, 412]
+        "Somebody else changed it meanwhile."
+        "Read it again, make the change on what is there now, and send the new `ETag` as `If-Match`. \
+         `current_version` tells the version it has.";
+    "idempotency_in_flight" Conflict [409]
+        "The first request with this `Idempotency-Key` is still running."
+        "Wait for `Retry-After` and send the same request again: it gets the answer of the first.";
+    "slug_taken" Conflict [409]
+        "Another one has this slug already."
+        "Choose another slug, or leave it out and let it be made from the title.";
+    "host_taken" Conflict [409]
+        "Another tenant has this host already."
+        "Take it away there first, or use another host.";
+    "handle_taken" Conflict [409]
+        "Another product has this handle already."
+        "Choose another handle, or leave it out and let it be made from the title.";
+    "already_taken" Conflict [409]
+        "Another one has this value already."
+        "`errors` names the field; choose another value.";
+    "business_rule" BusinessRule [409]
+        "A rule of the business does not allow it."
+        "`detail` says which one.";
+    "illegal_transition" BusinessRule [409]
+        "The state it is in does not allow this."
+        "`current_state` tells the state, `allowed_transitions` what it allows.";
+    "transition_refused" BusinessRule [409]
+        "The state allows this, but a condition of it does not hold."
+        "`reason` names the condition.";
+    "insufficient_stock" BusinessRule [409]
+        "There are fewer pieces than wanted."
+        "`variant_id` names the variant, `available` how many there are, `requested` how many were wanted.";
+    "payment_failed" BusinessRule [409]
+        "The payment was not accepted."
+        "Ask the payment provider, or use another payment.";
+    "node_not_editable" BusinessRule [409]
+        "An archived node cannot be changed."
+        "Restore it first.";
+    "node_still_published" BusinessRule [409]
+        "A published node cannot be deleted."
+        "Unpublish or archive it first.";
+    "rate_limited" RateLimited [429]
+        "Too many requests in a short time."
+        "Wait for `Retry-After`, then go on more slowly.";
+    "request_timeout" Timeout [504]
+        "The request took too long; whether it had an effect is not known."
+        "Send it again with the same `Idempotency-Key`, or read before you repeat it.";
+    "timeout" Timeout [504]
+        "Something this server depends on took too long; whether there was an effect is not known."
+        "Send it again with the same `Idempotency-Key`, or read before you repeat it.";
+    "unavailable" Unavailable [503]
+        "The server cannot answer right now; the request had no effect."
+        "Wait for `Retry-After` and send it again.";
+    "tenant_unavailable" Unavailable [503]
+        "The directory of tenants cannot be reached right now."
+        "Wait for `Retry-After` and send it again.";
+    "database_unavailable" Unavailable [503]
+        "The database did not answer in time or cannot be reached; nothing was changed."
+        "Wait for `Retry-After` and send it again.";
+    "overloaded" Unavailable [503]
+        "Too many requests wait already; nothing was changed."
+        "Wait for `Retry-After` and send it again.";
+    "outcome_unknown" Timeout [504]
+        "The database did not tell whether the change was made."
+        "Read before you repeat the request, or repeat it with the same `Idempotency-Key`.";
+    "circuit_open" Unavailable [503]
+        "Something this server depends on is sick and was cut off for a while."
+        "Wait for `Retry-After` and send it again.";
+    "external_service" ExternalService [502]
+        "Something this server depends on failed."
+        "Try again later; a write with an `Idempotency-Key` only.";
+    "internal" Internal [500]
+        "A defect of ours."
+        "Name the `trace_id` when you ask for help.";
+    "inconsistent_row" Internal [500]
+        "What is stored breaks a rule: a defect of ours."
+        "Name the `trace_id` when you ask for help.";
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    /// The sources of all that may end up in the server; not what only tests have.
+    fn sources() -> Vec<PathBuf> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let crates = fs::read_dir(root.join("crates")).unwrap();
+        let mut folders: Vec<PathBuf> = crates.map(|entry| entry.unwrap().path().join("src")).collect();
+        folders.push(root.join("apps/server/src"));
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|is| is == "rs") {
+                    files.push(path);
+                }
+            }
+        }
+        files.retain(|file| {
+            !file.ends_with("tests.rs") && !file.components().any(|part| part.as_os_str() == "tests")
+        });
+        files
+    }
+
+    /// What stands in the brackets of each `with_code(`, without comments and test modules.
+    fn arguments(source: &str) -> Vec<String> {
+        let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = lines.collect::<Vec<_>>().join("\n");
+        let arguments = code.split("with_code(").skip(1);
+        arguments
+            .map(|rest| rest.split(')').next().unwrap().trim().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn arguments_are_found_across_lines_and_not_in_tests_and_comments() {
+        let source = "a.with_code(\n  \"one\",\n)\n/// x.with_code(\"two\")\nb.with_code(c)\n#[cfg(test)]\nmod tests {\n with_code(\"x\") }";
+        assert_eq!(arguments(source), ["\"one\",", "c"]);
+    }
+
+    #[test]
+    fn every_code_of_the_sources_has_its_page_and_every_page_its_code() {
+        let mut written: BTreeSet<String> = ErrorKind::ALL
+            .iter()
+            .map(|kind| kind.default_code().to_owned())
+            .collect();
+        for file in sources() {
+            for argument in arguments(&fs::read_to_string(&file).unwrap()) {
+                let literal = argument
+                    .trim_end_matches(',')
+                    .strip_prefix('"')
+                    .and_then(|text| text.strip_suffix('"'));
+                // The two definitions of `with_code`, and the table's own example.
+                let known = argument.starts_with("mut self") || argument == "self.code";
+                match literal {
+                    Some(code) => drop(written.insert(code.to_owned())),
+                    None => assert!(
+                        known,
+                        "{}: write the code as a literal, so that it is seen: {argument}",
+                        file.display()
+                    ),
+                }
+            }
+        }
+        assert!(written.len() > 40, "{written:?}");
+        let paged: BTreeSet<String> = ALL.iter().map(|known| known.code.to_owned()).collect();
+        assert_eq!(paged.len(), ALL.len(), "a code stands twice");
+        assert_eq!(written, paged);
+    }
+
+    #[test]
+    fn every_type_says_what_it_means_and_what_to_do() {
+        for known in ALL {
+            assert!(
+                known.meaning.ends_with('.') && known.remedy.ends_with('.'),
+                "{known:?}"
+            );
+            for status in known.statuses {
+                let example = known.example(*status);
+                assert_eq!(
+                    (&example["status"], &example["code"]),
+                    (&json!(status), &json!(known.code))
+                );
+                let text = example.to_string() + known.remedy;
+                assert!(
+                    !text.contains(['<', '>', '&']),
+                    "goes into a page as it is: {text}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The form of bodies: all faults at once, each at its place, and nothing written.
+
+use super::*;
+use rustok_test_support::both_databases;
+
+/// `pointer code` of each violation of a refused request.
+async fn faults(request: RequestBuilder) -> Vec<String> {
+    let refused = problem(send(request).await, 422, "validation_failed").await;
+    let one = |error: &Value| {
+        format!(
+            "{} {}",
+            error["pointer"].as_str().unwrap(),
+            error["code"].as_str().unwrap()
+        )
+    };
+    refused["errors"].as_array().unwrap().iter().map(one).collect()
+}
+
+fn raw(request: RequestBuilder, body: impl Into<String>) -> RequestBuilder {
+    request
+        .header("content-type", "application/json")
+        .body(body.into())
+}
+
+both_databases! {
+    async fn all_faults_are_told_at_once(db) {
+        let shop = Shop::open(db.url()).await;
+        let order = json!({ "email": 1, "lines": [{ "quantity": "2" }, { "sku": "A", "quantity": 1, "price": 0 }] });
+        assert_eq!(faults(place(&shop, &order)).await,
+            ["#/currency required", "#/email invalid", "#/lines/0/quantity invalid", "#/lines/1/price unknown_member"]);
+        let product = json!({ "title": 1, "tags": "x", "options": [{ "nam": 1 }, 3],
+            "variants": [{ "price": { "amount": 5, "x": 1 }, "available": 1e3, "id": "7" }], "version": 2 });
+        let expected = ["#/options/0/name required", "#/options/0/nam unknown_member", "#/options/1 invalid",
+            "#/tags invalid", "#/title invalid", "#/variants/0/available invalid", "#/variants/0/id invalid",
+            "#/variants/0/price/amount invalid", "#/variants/0/price/x unknown_member", "#/version unknown_member"];
+        assert_eq!(faults(shop.admin(Method::POST, "/products").json(&product)).await, expected);
+        let node = json!({ "kind": "post", "title": null, "format": "pdf", "terms": [{ "taxonomy": "colour" }] });
+        assert_eq!(faults(shop.admin(Method::POST, "/nodes").json(&node)).await,
+            ["#/format invalid", "#/terms/0/taxonomy invalid", "#/title invalid"]);
+        let made = super::node(&shop).await;
+        let patch = || shop.admin(Method::PATCH, &format!("/nodes/{}", id(&made))).header("if-match", "*");
+        assert_eq!(faults(patch().json(&json!({ "title": 7, "tenant_id": "x", "author": { "login": 3 } }))).await,
+            ["#/author/login invalid", "#/tenant_id unknown_member", "#/title invalid"]);
+        assert_eq!(faults(patch().json(&json!([]))).await, ["# invalid"]);
+        let when = shop.admin(Method::POST, &format!("/nodes/{}/publish", id(&made)));
+        assert_eq!(faults(when.json(&json!({ "published_at": "today", "x": 1 }))).await,
+            ["#/published_at invalid", "#/x unknown_member"]);
+        let nothing = shop.admin(Method::POST, &format!("/nodes/{}/publish", id(&made)));
+        assert_eq!(faults(raw(nothing, "null")).await, ["# invalid"]);
+        assert_eq!(ok(shop.admin(Method::GET, &format!("/nodes/{}", id(&made))), 200).await, made);
+    }
+
+    async fn a_member_that_stands_twice_is_refused(db) {
+        let shop = Shop::open(db.url()).await;
+        let twice = r#"{ "email": "a@b.c", "currency": "USD", "lines": [{ "sku": "A", "quantity": 1, "quantity": 5 }] }"#;
+        let place = || shop.request(Method::POST, "/api/store/v1/orders");
+        assert_eq!(faults(raw(place(), twice)).await, ["#/lines/0/quantity duplicate_member"]);
+        // A patch has no form of its own, and is read as strictly.
+        let path = format!("/nodes/{}", id(&node(&shop).await));
+        let patch = shop.admin(Method::PATCH, &path).header("if-match", "*");
+        assert_eq!(faults(raw(patch, r#"{ "title": "a", "author": { "login": "x", "login": "y" }, "title": "b" }"#)).await,
+            ["#/author/login duplicate_member", "#/title duplicate_member"]);
+        // The same with the name written in two ways.
+        let patch = shop.admin(Method::PATCH, &path).header("if-match", "*");
+        assert_eq!(faults(raw(patch, "{ \"title\": \"a\", \"t\\u0069tle\": \"b\" }")).await, ["#/title duplicate_member"]);
+    }
+
+    async fn nesting_size_and_numbers_have_limits(db) {
+        let shop = Shop::open(db.url()).await;
+        let place = || shop.request(Method::POST, "/api/store/v1/orders");
+        for body in ["[".repeat(10_000), format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000))] {
+            problem(send(raw(place(), body)).await, 400, "body_too_deep").await;
+        }
+        let path = format!("/nodes/{}", id(&node(&shop).await));
+        let deep = format!("{}1{}", "{\"a\":".repeat(33), "}".repeat(33));
+        problem(send(raw(shop.admin(Method::PATCH, &path).header("if-match", "*"), deep)).await, 400, "body_too_deep").await;
+        let many: Vec<_> = (0..150_000).map(|n| format!("\"{n}\":1")).collect();
+        assert_eq!(faults(raw(place(), format!("{{{}}}", many.join(",")))).await.len(), 100);
+        for quantity in ["1e3", "1.0", "9223372036854775808", "-9223372036854775809", "\"1\"", "true", "null"] {
+            let body = format!(r#"{{"email":"a@b.c","currency":"USD","lines":[{{"sku":"A","quantity":{quantity}}}]}}"#);
+            assert_eq!(faults(raw(place(), body)).await, ["#/lines/0/quantity invalid"], "{quantity}");
+        }
+        for quantity in ["NaN", "Infinity", "01", "+1", "0x1", "1_000"] {
+            let body = format!(r#"{{"email":"a@b.c","currency":"USD","lines":[{{"sku":"A","quantity":{quantity}}}]}}"#);
+            problem(send(raw(place(), body)).await, 400, "malformed_json").await;
+        }
+    }
+}
