@@ -3,6 +3,7 @@
 use crate::api;
 use crate::health;
 use crate::layers;
+use crate::middleware::cors::allow_origin;
 use crate::middleware::framing::refuse_ambiguous_length;
 use crate::middleware::tenant::resolve_tenant;
 use crate::openapi;
@@ -43,7 +44,10 @@ pub fn public(state: &AppState) -> Router {
     let router = Router::new()
         .merge(
             tenant
+                // Before the layers: a preflight is answered by the tenant's settings.
+                .method_not_allowed_fallback(problem::method_not_allowed)
                 .route_layer(limited.clone())
+                .route_layer(from_fn(allow_origin))
                 .route_layer(from_fn_with_state(state.clone(), resolve_tenant)),
         )
         .merge(platform.route_layer(limited))

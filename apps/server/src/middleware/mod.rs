@@ -1,5 +1,7 @@
-//! What stands between the router and the handlers: where a request ends, and which tenant it is for.
+//! What stands between the router and the handlers: where a request ends, which tenant it is for, and which origins may
+//! ask.
 
+pub mod cors;
 pub mod framing;
 pub mod tenant;
 pub mod tenant_cache;

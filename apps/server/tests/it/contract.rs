@@ -1,6 +1,7 @@
-//! What every client may rely on, whatever the resource: problem pages, preconditions, the document, the form of
+//! What every client may rely on, whatever the resource: problem pages, preconditions, CORS, the document, the form of
 //! bodies, and repeated requests.
 
+mod cors;
 mod document;
 mod forms;
 mod methods;
