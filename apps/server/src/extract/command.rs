@@ -1,7 +1,7 @@
 //! A write: context, body, and the `Idempotency-Key` bound to exactly this body.
 
-use super::ctx::{AdminCtx, PlatformAccess, StoreCtx};
 use super::complexity;
+use super::ctx::{AdminCtx, PlatformAccess, StoreCtx};
 use super::form::{self, Form};
 use crate::state::AppState;
 use axum::extract::{FromRequest, FromRequestParts, Request};

@@ -76,10 +76,17 @@ impl Sort {
     fn problems(&self) -> Vec<&'static str> {
         let mut codes = vec![
             "invalid_query",
+            "ambiguous_length",
+            "url_too_long",
+            "header_too_large",
             "rate_limited",
             "internal",
             "unavailable",
+            "overloaded",
+            "database_unavailable",
+            "circuit_open",
             "timeout",
+            "outcome_unknown",
             "request_timeout",
         ];
         let mut add = |when: bool, more: &[&'static str]| {
@@ -105,7 +112,9 @@ impl Sort {
             &[
                 "malformed_json",
                 "body_too_deep",
+                "too_many_values",
                 "body_not_received",
+                "body_too_slow",
                 "body_too_large",
                 "unsupported_media_type",
                 "validation_failed",

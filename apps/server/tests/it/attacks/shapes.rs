@@ -54,7 +54,7 @@ async fn refused_or_cut(request: RequestBuilder, length: usize, what: &str) {
                 "malformed_json",
                 "validation_failed",
                 "body_too_large",
-                "json_too_deep",
+                "body_too_deep",
                 "body_too_deep",
                 "too_many_values",
             ];

@@ -30,7 +30,7 @@ both_databases! {
 
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         for body in [nested(10_000), format!("{{\"title\":\"a\",\"tags\":{}}}", nested(128))] {
-            problem(send(product(&shop, body)).await, 400, "json_too_deep").await;
+            problem(send(product(&shop, body)).await, 400, "body_too_deep").await;
         }
         let many: serde_json::Map<_, _> = (0..100_000).map(|n| (format!("k{n}"), json!(n))).collect();
         problem(send(product(&shop, json!(many).to_string())).await, 400, "too_many_values").await;
