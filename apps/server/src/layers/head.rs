@@ -17,40 +17,31 @@ pub(super) fn refusal(request: &Request, config: &Config) -> Option<RichError> {
         .path_and_query()
         .map_or("", |target| target.as_str());
     if target.len() > config.max_url_bytes {
-        return Some(refused(
-            414,
-            "url_too_long",
-            format!("Path and query may have at most {} bytes.", config.max_url_bytes),
-        ));
+        let most = config.max_url_bytes;
+        let refused = refused(414, format!("Path and query may have at most {most} bytes."));
+        return Some(refused.with_code("url_too_long"));
     }
     let headers = request.headers();
     let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         name.as_str().len() + value.len() + FIELD_OVERHEAD
     };
     if headers.len() > MAX_FIELDS || headers.iter().map(size).sum::<usize>() > config.max_header_bytes {
-        return Some(refused(
+        let most = config.max_header_bytes;
+        let refused = refused(
             431,
-            "header_too_large",
-            format!(
-                "The header may have at most {MAX_FIELDS} fields and {} bytes.",
-                config.max_header_bytes
-            ),
-        ));
+            format!("The header may have at most {MAX_FIELDS} fields and {most} bytes."),
+        );
+        return Some(refused.with_code("header_too_large"));
     }
     // U+0000 names nothing, and PostgreSQL could not even look for it.
     target.contains("%00").then(|| {
-        refused(
-            400,
-            "invalid_query",
-            "The address must not hold the character U+0000.".to_owned(),
-        )
+        refused(400, "The address must not hold the character U+0000.".to_owned()).with_code("invalid_query")
     })
 }
 
-fn refused(status: u16, code: &'static str, why: String) -> RichError {
+fn refused(status: u16, why: String) -> RichError {
     RichError::new(ErrorKind::Validation, "head refused")
         .with_status(status)
-        .with_code(code)
         .with_public(why)
 }
 

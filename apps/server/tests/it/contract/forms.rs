@@ -68,13 +68,13 @@ both_databases! {
     async fn nesting_size_and_numbers_have_limits(db) {
         let shop = Shop::open(db.url()).await;
         let place = || shop.request(Method::POST, "/api/store/v1/orders");
-        for body in ["[".repeat(10_000), format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000))] {
+        for body in ["[".repeat(10_000), format!("{}1{}", "{\"a\":".repeat(5_000), "}".repeat(5_000))] {
             problem(send(raw(place(), body)).await, 400, "body_too_deep").await;
         }
         let path = format!("/nodes/{}", id(&node(&shop).await));
         let deep = format!("{}1{}", "{\"a\":".repeat(33), "}".repeat(33));
         problem(send(raw(shop.admin(Method::PATCH, &path).header("if-match", "*"), deep)).await, 400, "body_too_deep").await;
-        let many: Vec<_> = (0..150_000).map(|n| format!("\"{n}\":1")).collect();
+        let many: Vec<_> = (0..9_000).map(|n| format!("\"{n}\":1")).collect();
         assert_eq!(faults(raw(place(), format!("{{{}}}", many.join(",")))).await.len(), 100);
         for quantity in ["1e3", "1.0", "9223372036854775808", "-9223372036854775809", "\"1\"", "true", "null"] {
             let body = format!(r#"{{"email":"a@b.c","currency":"USD","lines":[{{"sku":"A","quantity":{quantity}}}]}}"#);

@@ -171,9 +171,14 @@ fn platform(operation: &str) -> Option<Call> {
     Some(match operation {
         "list_tenants" => Call::plain(),
         "create_tenant" => {
-            Call::plain().body(json!({ "slug": "{fresh.word}", "name": "New", "hosts": ["{fresh.host}"] }))
+            let settings = json!({ "default_currency": "USD" });
+            let new = json!({ "slug": "{fresh.word}", "name": "New", "hosts": ["{fresh.host}"], "settings": settings });
+            Call::plain().body(new)
         }
         "read_tenant" | "suspend_tenant" | "resume_tenant" => Call::of("{tenant.id}"),
+        "update_tenant" => Call::of("{tenant.id}")
+            .any_version()
+            .body(json!({ "name": "Renamed", "settings": { "default_currency": "USD" } })),
         "add_tenant_host" => Call::of("{tenant.id}").body(json!({ "host": "{fresh.host}" })),
         _ => return None,
     })
