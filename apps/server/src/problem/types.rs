@@ -273,7 +273,8 @@ mod tests {
             }
         }
         files.retain(|file| {
-            !file.ends_with("tests.rs") && !file.components().any(|part| part.as_os_str() == "tests")
+            !file.to_string_lossy().ends_with("tests.rs")
+                && !file.components().any(|part| part.as_os_str() == "tests")
         });
         files
     }
