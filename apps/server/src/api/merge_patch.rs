@@ -17,7 +17,19 @@ pub fn apply<T: Serialize + DeserializeOwned + ToSchema>(
 ) -> Result<T, RichError> {
     let mut document = serde_json::to_value(fields)
         .map_err(|error| RichError::new(ErrorKind::Internal, "fields that are no JSON").with_source(error))?;
+    // What is not there cannot be taken away, but a name that nothing has is still a fault: it is looked at as sent.
+    let missing =
+        |(name, value): &(&String, &Value)| value.is_null() && document.get(name.as_str()).is_none();
+    let missing: Vec<String> = patch
+        .0
+        .iter()
+        .filter(missing)
+        .map(|(name, _)| name.clone())
+        .collect();
     merge(&mut document, &patch.0);
+    for name in missing {
+        document[name] = Value::Null;
+    }
     form::from_tree(&document)
 }
 
@@ -44,6 +56,31 @@ pub fn merge(target: &mut Value, patch: &Map<String, Value>) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[derive(Debug, PartialEq, Serialize, serde::Deserialize, ToSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Fields {
+        title: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        subtitle: Option<String>,
+    }
+
+    #[test]
+    fn a_name_that_nothing_has_is_refused_even_with_null() {
+        let fields = Fields {
+            title: "a".to_owned(),
+            subtitle: None,
+        };
+        let patched = |patch: Value| {
+            let Value::Object(members) = patch else {
+                unreachable!("an object")
+            };
+            apply(&fields, &MergePatch(members)).map_err(|error| error.violations()[0].pointer.to_string())
+        };
+        assert_eq!(patched(json!({ "": null })), Err("#/".to_owned()));
+        assert_eq!(patched(json!({ "price": null })), Err("#/price".to_owned()));
+        assert!(patched(json!({ "subtitle": null, "title": "b" })).is_ok_and(|fields| fields.title == "b"));
+    }
 
     /// The examples of RFC 7396, appendix A, whose patch is an object: original, patch, result.
     #[test]
