@@ -2,10 +2,8 @@
 
 use super::wire::{Answer, get, send};
 use super::{Street, rustok};
-use rustok_test_support::{TestDatabase, TestServer, both_databases};
+use rustok_test_support::{Fault, FaultProxy, TestDatabase, TestServer, both_databases};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
 
 const PATH: &str = "/api/store/v1/products";
 
@@ -107,48 +105,26 @@ both_databases! {
     }
 }
 
-/// A way to a database that can be cut.
-struct Road {
-    url: String,
-    traffic: JoinHandle<()>,
-}
-
-impl Road {
-    /// Leads to the PostgreSQL server of `database`.
-    async fn to(database: &TestDatabase) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (before, rest) = database.url().split_once('@').unwrap();
-        let (target, name) = rest.split_once('/').unwrap();
-        let url = format!("{before}@{}/{name}", listener.local_addr().unwrap());
-        let target = target.to_owned();
-        let traffic = tokio::spawn(async move {
-            // Dropped with this task, and the connections with it.
-            let mut cars = tokio::task::JoinSet::new();
-            while let Ok((mut from, _)) = listener.accept().await {
-                let mut to = TcpStream::connect(&target).await.unwrap();
-                cars.spawn(async move {
-                    let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
-                });
-            }
-        });
-        Self { url, traffic }
-    }
-
-    async fn cut(self) {
-        self.traffic.abort();
-        let _ = self.traffic.await;
-    }
-}
-
 /// On PostgreSQL: a file does not go away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_that_is_away_is_a_503_and_rubbish_costs_no_query() {
     let database = TestDatabase::postgres().await;
-    let road = Road::to(&database).await;
-    let street = Street::open(&rustok(&road.url).env("RUSTOK_DIRECTORY_POLL_MS", "600000")).await;
+    let road = FaultProxy::of_database(database.url());
+    let url = road.database_url(database.url());
+    let street = Street::open(&rustok(&url).env("RUSTOK_DIRECTORY_POLL_MS", "600000")).await;
     let ask = async |host: &str| get(&street.server, PATH, &[&format!("Host: {host}")]).await;
+    // The first poll of the directory puts what is cached before it in doubt: not before it is over.
+    let mut turns = None;
+    while turns.replace(road.traffic().turns) != Some(road.traffic().turns) {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
     assert_eq!(ask("nobody.localhost").await.status, 404);
-    road.cut().await;
+    road.set(Fault::Refuse);
+    assert_eq!(
+        ask("nobody.localhost").await.status,
+        404,
+        "it was known to be none"
+    );
     for number in 0..20 {
         let begun = std::time::Instant::now();
         let answer = ask(&format!("unknown{number}.localhost")).await;
