@@ -12,7 +12,7 @@
 #[path = "../../../crates/rustok-core/benches/measure.rs"]
 mod measure;
 
-use measure::{Calls, Cost, Subject, ratio, table};
+use measure::{Calls, Cost, Subject, ratio, runtime, table};
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 use rustok_core::clock::{Clock, SystemClock};
@@ -26,7 +26,6 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
 const HITS: u64 = 200_000;
@@ -102,13 +101,6 @@ fn plain() -> Cache<TenantIdentifier, Arc<Tenant>> {
         .time_to_live(Duration::from_secs(300))
         .time_to_idle(Duration::from_secs(180))
         .build()
-}
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .expect("a runtime")
 }
 
 /// The body is driven by a runtime of its own on the measured thread, and clones nothing per call.

@@ -1,11 +1,10 @@
 //! The circuit breaker beside failsafe and recloser: closed, open, half-open, one thread and two.
 
-use crate::measure::{Calls, Subject, ratio, table};
+use crate::measure::{Calls, Subject, ratio, runtime, table};
 use failsafe::futures::CircuitBreaker as _;
 use rustok_core::resilience::{BreakerOutcome, CircuitBreaker, CircuitBreakerConfig};
 use std::hint::black_box;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
 
 const CALLS: u64 = 1_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -16,13 +15,6 @@ async fn succeed() -> Result<u64, ()> {
 
 async fn fail() -> Result<u64, ()> {
     black_box(Err(()))
-}
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .expect("a runtime")
 }
 
 /// The body is an async block, driven by a runtime of its own on the measured thread.
@@ -140,32 +132,18 @@ pub(crate) fn run() {
         }
     });
     let probing = half_open();
+    // What is measured on one thread and on two.
+    let theirs_closed = calls!([theirs] theirs.call(succeed()));
+    let other_closed = calls!([other] other.call(succeed()));
+    let closed = calls!([ours] ours.call(succeed));
+    let closed_in_window = calls!([window] window.call(succeed));
+    let open = calls!([rejected] rejected.call(succeed));
     let subjects = [
         Subject::new("bare async call", 1, CALLS, calls!([] succeed())),
-        Subject::new(
-            "failsafe, closed",
-            1,
-            CALLS,
-            calls!([theirs] theirs.call(succeed())),
-        ),
-        Subject::new(
-            "recloser, closed",
-            1,
-            CALLS,
-            calls!([other] other.call(succeed())),
-        ),
-        Subject::new(
-            "ours, closed, consecutive",
-            1,
-            CALLS,
-            calls!([ours] ours.call(succeed)),
-        ),
-        Subject::new(
-            "ours, closed, time window",
-            1,
-            CALLS,
-            calls!([window] window.call(succeed)),
-        ),
+        Subject::new("failsafe, closed", 1, CALLS, &theirs_closed),
+        Subject::new("recloser, closed", 1, CALLS, &other_closed),
+        Subject::new("ours, closed, consecutive", 1, CALLS, &closed),
+        Subject::new("ours, closed, time window", 1, CALLS, &closed_in_window),
         Subject::new(
             "failsafe, open",
             1,
@@ -178,7 +156,7 @@ pub(crate) fn run() {
             CALLS,
             calls!([other_open] other_open.call(succeed())),
         ),
-        Subject::new("ours, open", 1, CALLS, calls!([rejected] rejected.call(succeed))),
+        Subject::new("ours, open", 1, CALLS, &open),
         Subject::new(
             "ours, opened by hand",
             1,
@@ -200,31 +178,11 @@ pub(crate) fn run() {
                 }
             })
         }),
-        Subject::new(
-            "failsafe, closed",
-            2,
-            CALLS,
-            calls!([theirs] theirs.call(succeed())),
-        ),
-        Subject::new(
-            "recloser, closed",
-            2,
-            CALLS,
-            calls!([other] other.call(succeed())),
-        ),
-        Subject::new(
-            "ours, closed, consecutive",
-            2,
-            CALLS,
-            calls!([ours] ours.call(succeed)),
-        ),
-        Subject::new(
-            "ours, closed, time window",
-            2,
-            CALLS,
-            calls!([window] window.call(succeed)),
-        ),
-        Subject::new("ours, open", 2, CALLS, calls!([rejected] rejected.call(succeed))),
+        Subject::new("failsafe, closed", 2, CALLS, &theirs_closed),
+        Subject::new("recloser, closed", 2, CALLS, &other_closed),
+        Subject::new("ours, closed, consecutive", 2, CALLS, &closed),
+        Subject::new("ours, closed, time window", 2, CALLS, &closed_in_window),
+        Subject::new("ours, open", 2, CALLS, &open),
     ];
     let cost = table("Circuit breaker", &subjects);
     println!();

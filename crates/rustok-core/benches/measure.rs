@@ -5,6 +5,7 @@
 
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::Barrier;
+use tokio::runtime::{Builder, Runtime};
 
 const ROUNDS: usize = 9;
 
@@ -90,6 +91,14 @@ pub(crate) fn table(title: &str, subjects: &[Subject<'_>]) -> Vec<Cost> {
         );
     }
     costs
+}
+
+/// What drives the futures of one measured thread.
+pub(crate) fn runtime() -> Runtime {
+    Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime")
 }
 
 /// Prints how one cost relates to another, beside its bar.

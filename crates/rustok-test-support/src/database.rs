@@ -5,6 +5,7 @@
 use crate::cluster::{self, Owner, Start};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use tokio_postgres::{Client, NoTls};
 
 /// A database that belongs to one test. Dropped, it is deleted, whoever is still connected.
 #[derive(Debug)]
@@ -109,11 +110,17 @@ impl TestDatabase {
     /// # Panics
     /// On SQLite, and when the query answers with anything else.
     pub async fn superuser_count(&self, sql: &str) -> i64 {
-        let (client, connection) = tokio_postgres::connect(self.superuser_url(), tokio_postgres::NoTls)
+        let client = self.superuser().await;
+        client.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// A superuser's connection.
+    pub(crate) async fn superuser(&self) -> Client {
+        let (client, connection) = tokio_postgres::connect(self.superuser_url(), NoTls)
             .await
             .unwrap();
         drop(tokio::spawn(connection));
-        client.query_one(sql, &[]).await.unwrap().get(0)
+        client
     }
 
     /// The SQLite file, for a look behind the server's back.

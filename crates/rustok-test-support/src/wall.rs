@@ -14,7 +14,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
-use tokio_postgres::{Client, NoTls};
 
 /// The code of a startup message of protocol 3, whatever its minor version.
 const PROTOCOL_3: u16 = 3;
@@ -55,14 +54,6 @@ impl TestDatabase {
             counts.insert(table, count.get(0));
         }
         counts
-    }
-
-    async fn superuser(&self) -> Client {
-        let (client, connection) = tokio_postgres::connect(self.superuser_url(), NoTls)
-            .await
-            .unwrap();
-        drop(tokio::spawn(connection));
-        client
     }
 }
 
@@ -200,6 +191,7 @@ fn open(sql: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio_postgres::NoTls;
 
     #[test]
     fn only_the_filters_of_tenants_are_taken_out() {

@@ -1,12 +1,12 @@
 //! Nothing from inside gets outside: canaries in panics, errors, tokens and database addresses, looked for in
 //! everything that a client gets. The log has them, on one line each, but for secrets.
 
-use crate::platform::{Shop, problem, rustok, tenant};
+use crate::platform::{Shop, problem, rustok};
 use axum::body::Body;
 use axum::{Router, routing};
 use http::Request;
 use http_body_util::BodyExt as _;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder};
 use rustok_app::Services;
 use rustok_commerce::CommerceError;
 use rustok_content::ContentError;
@@ -166,8 +166,7 @@ both_databases! {
 
     async fn what_a_request_carries_is_neither_sent_back_nor_logged(db) {
         let command = rustok(db.url()).env("RUSTOK_LOG", "debug");
-        let token = tenant(&command, "shop1", "admin").await;
-        let shop = Shop { server: command.start().await, client: Client::new(), slug: "shop1", token };
+        let shop = Shop::start(command).await;
         let secret = |request: RequestBuilder| request.header("cookie", "session=canary").header("x-canary", "canary");
         let path = "/api/admin/v1/products";
 
@@ -218,8 +217,7 @@ both_databases! {
             .env("RUSTOK_LOG", "debug")
             .env("RUSTOK_SQLITE_MMAP_BYTES", "0")
             .env("RUSTOK_DIRECTORY_POLL_MS", "3600000");
-        let token = tenant(&command, "shop1", "admin").await;
-        let shop = Shop { server: command.start().await, client: Client::new(), slug: "shop1", token };
+        let shop = Shop::start(command).await;
         // The tenant is in the cache, and nobody looks whether it changed: what follows fails in the use cases.
         assert!(shop.admin(Method::GET, "/products").send().await.unwrap().status().is_success());
         let _rest = destroy(db);

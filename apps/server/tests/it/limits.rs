@@ -5,8 +5,7 @@ mod overload;
 mod rates;
 mod requests;
 
-use crate::platform::{Shop, rustok, tenant};
-use reqwest::Client;
+use crate::platform::{Shop, rustok};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,13 +17,7 @@ pub(crate) async fn open(database_url: &str, settings: &[(&str, &str)]) -> Shop 
     for (name, value) in settings {
         command = command.env(*name, *value);
     }
-    let token = tenant(&command, "shop1", "admin").await;
-    Shop {
-        server: command.start().await,
-        client: Client::new(),
-        slug: "shop1",
-        token,
-    }
+    Shop::start(command).await
 }
 
 /// A connection on which a test writes what it likes.

@@ -45,7 +45,11 @@ pub(crate) async fn token(command: &ServerCommand, slug: &str, role: &str) -> St
 impl Shop {
     /// A server with the tenant `shop1`.
     pub(crate) async fn open(database_url: &str) -> Self {
-        let command = rustok(database_url);
+        Self::start(rustok(database_url)).await
+    }
+
+    /// The server that `command` starts, with the tenant `shop1`.
+    pub(crate) async fn start(command: ServerCommand) -> Self {
         let token = tenant(&command, "shop1", "admin").await;
         Self {
             server: command.start().await,

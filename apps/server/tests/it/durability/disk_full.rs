@@ -5,8 +5,8 @@
 
 use super::{kept, marked};
 use crate::orders;
-use crate::platform::{Shop, rustok, tenant};
-use reqwest::{Client, Method};
+use crate::platform::{Shop, rustok};
+use reqwest::Method;
 use rustok_test_support::{ServerCommand, TestDatabase};
 use serde_json::{Value, json};
 use std::fs;
@@ -57,16 +57,6 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         sh(&format!("umount -l '{}'", self.0.display()));
-    }
-}
-
-async fn open(command: ServerCommand) -> Shop {
-    let token = tenant(&command, "shop1", "admin").await;
-    Shop {
-        server: command.start().await,
-        client: Client::new(),
-        slug: "shop1",
-        token,
     }
 }
 
@@ -139,7 +129,7 @@ async fn survives(shop: Shop, fill: impl Fn(&Shop), free: impl Fn(&Shop)) {
 #[tokio::test]
 async fn files_that_may_not_grow_are_survived() {
     let db = TestDatabase::sqlite();
-    let shop = open(with_file_limits(&db)).await;
+    let shop = Shop::start(with_file_limits(&db)).await;
     let limit = |shop: &Shop, bytes: &str| {
         // The hard limit stays, so that the soft one can be lifted again.
         let set = format!("prlimit --pid {} --fsize={bytes}:unlimited", shop.server.pid());
@@ -161,7 +151,7 @@ async fn a_full_disk_is_survived() {
         eprintln!("not tested: a full disk of its own needs the right to mount");
         return;
     };
-    let shop = open(rustok(db.url())).await;
+    let shop = Shop::start(rustok(db.url())).await;
     let ballast = folder(&db).join("ballast");
     let fill = |_: &Shop| {
         // Larger than what is left: it ends with the disk full.
