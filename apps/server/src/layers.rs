@@ -6,6 +6,7 @@ mod head;
 mod problems;
 
 use crate::health;
+use crate::middleware::framing::refuse_ambiguous_length;
 use crate::middleware::tenant::check_host_lines;
 use crate::state::AppState;
 use axum::Router;
@@ -81,7 +82,7 @@ async fn within_limits(state: &AppState, request: Request, next: Next) -> Respon
 /// request starts elsewhere.
 async fn within_deadline(deadline: Deadline, mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(deadline);
-    let answer = with_deadline(deadline, || next.run(request)).await;
+    let answer = with_deadline(deadline, || refuse_ambiguous_length(request, next)).await;
     answer.unwrap_or_else(|_| {
         RichError::new(ErrorKind::Timeout, "request deadline passed")
             .with_code("request_timeout")

@@ -4,7 +4,6 @@ use crate::api;
 use crate::health;
 use crate::layers;
 use crate::middleware::cors::allow_origin;
-use crate::middleware::framing::refuse_ambiguous_length;
 use crate::middleware::tenant::resolve_tenant;
 use crate::openapi;
 use crate::pages;
@@ -59,8 +58,7 @@ pub fn public(state: &AppState) -> Router {
         .with_state(state.clone())
         .merge(health::router(state.clone()))
         .fallback(problem::route_not_found)
-        .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(from_fn(refuse_ambiguous_length));
+        .method_not_allowed_fallback(problem::method_not_allowed);
     layers::wrap(router, state)
 }
 

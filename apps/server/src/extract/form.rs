@@ -17,9 +17,6 @@ pub(crate) use tree::read as read_tree;
 /// How deeply a document may be nested. Documented bodies have 4 levels.
 const MAX_DEPTH: usize = 32;
 
-/// The most violations that are told at once.
-const MAX_VIOLATIONS: usize = 100;
-
 /// What can be the body of a request.
 pub trait Form: Sized {
     /// Reads it.
@@ -80,8 +77,7 @@ fn first_fault<T: DeserializeOwned>(tree: &Value, refusal: &serde_json::Error) -
 }
 
 /// The refusal of a form.
-pub(crate) fn refused(mut found: Vec<FieldViolation>) -> RichError {
-    found.truncate(MAX_VIOLATIONS);
+pub(crate) fn refused(found: Vec<FieldViolation>) -> RichError {
     RichError::new(ErrorKind::Validation, "body refused")
         .with_public("The body does not have the documented form.")
         .with_violations(found)
@@ -123,6 +119,7 @@ fn too_deep() -> RichError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustok_core::error::MAX_VIOLATIONS;
     use serde::Deserialize;
     use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Work that no request waits for: expiring orders, delivering events, watching the directory, forgetting old answers.
 //!
 //! A worker must never end because one round failed: it logs, and the next round tries again. It ends when it is told
-//! to stop, between two rounds, so that none is cut off. While the database's circuit breaker is not closed it rests:
+//! to stop, between two rounds; only a round that does not end in time is cut off. While the database's circuit breaker is not closed it rests:
 //! requests and the watch of the directory find out whether the database is back, and neither waits for long.
 
 mod directory;

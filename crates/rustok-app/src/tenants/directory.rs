@@ -5,7 +5,7 @@ use rustok_auth::Action;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::ids::TenantId;
 use rustok_core::page::{Limit, Page};
-use rustok_storage::{StoreError, tenants};
+use rustok_storage::{PlatformTx, StoreError, tenants};
 use rustok_tenancy::tenant::MAX_HOSTS;
 use rustok_tenancy::{NewTenantInput, Tenant, TenantEdit, TenantError, TenantIdentifier, TenantStatus};
 
@@ -39,6 +39,11 @@ fn taken(error: StoreError) -> RichError {
     }
 }
 
+async fn get_tenant(tx: &mut PlatformTx, identifier: &TenantIdentifier) -> Result<Tenant, RichError> {
+    let found = tenants::find_tenant(tx, identifier).await?;
+    Ok(found.ok_or(TenantError::NotFound)?)
+}
+
 /// The tenant with this identifier.
 ///
 /// # Errors
@@ -46,9 +51,7 @@ fn taken(error: StoreError) -> RichError {
 pub async fn find(ctx: &PlatformCtx, identifier: &TenantIdentifier) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.read().await?;
-    tenants::find_tenant(&mut tx, identifier)
-        .await?
-        .ok_or_else(|| TenantError::NotFound.into())
+    get_tenant(&mut tx, identifier).await
 }
 
 /// A page of tenants, oldest first.
@@ -77,9 +80,7 @@ pub async fn update(
 ) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.write().await?;
-    let tenant = tenants::find_tenant(&mut tx, identifier)
-        .await?
-        .ok_or(TenantError::NotFound)?;
+    let tenant = get_tenant(&mut tx, identifier).await?;
     let edit = edit(&tenant)?.checked().map_err(TenantError::Invalid)?;
     if edit.name == tenant.name && edit.settings == tenant.settings {
         return Ok(tenant);
@@ -107,9 +108,7 @@ pub async fn set_status(
 ) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.write().await?;
-    let tenant = tenants::find_tenant(&mut tx, identifier)
-        .await?
-        .ok_or(TenantError::NotFound)?;
+    let tenant = get_tenant(&mut tx, identifier).await?;
     precondition(tenant.version)?;
     if tenant.status == status {
         return Ok(tenant);
@@ -139,9 +138,7 @@ pub async fn add_host(
         TenantError::Invalid(vec![violation])
     })?;
     let mut tx = ctx.write().await?;
-    let mut tenant = tenants::find_tenant(&mut tx, identifier)
-        .await?
-        .ok_or(TenantError::NotFound)?;
+    let mut tenant = get_tenant(&mut tx, identifier).await?;
     precondition(tenant.version)?;
     if tenant.hosts.len() >= MAX_HOSTS {
         let violation = FieldViolation::new("#/host", "too_many_items", format!("at most {MAX_HOSTS} hosts"));

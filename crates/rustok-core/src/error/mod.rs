@@ -16,7 +16,7 @@ mod validation;
 
 pub use context::ErrorContext;
 pub use kind::{BreakerOutcome, ErrorKind, Origin, RetryAdvice};
-pub use public::FieldViolation;
+pub use public::{FieldViolation, MAX_VIOLATIONS};
 pub use response::{ErrorResponse, PROBLEM_JSON};
 pub use rich::RichError;
 pub use validation::ValidationErrorBuilder;

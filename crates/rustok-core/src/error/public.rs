@@ -14,7 +14,7 @@ use std::time::Duration;
 // What a stranger can make long has a limit, whoever forgot to check it before.
 
 /// The most violations that a problem lists; those after them are left out.
-pub(super) const MAX_VIOLATIONS: usize = 100;
+pub const MAX_VIOLATIONS: usize = 100;
 /// The longest sentence for people, in bytes.
 pub(super) const MAX_TEXT_BYTES: usize = 1024;
 /// The longest code, in bytes.

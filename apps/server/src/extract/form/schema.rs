@@ -3,10 +3,9 @@
 //! Knows those keywords that the schemas of request bodies have, and a test sees to it that they have no others. It
 //! only explains what serde refused: it must never refuse anything by itself.
 
-use super::MAX_VIOLATIONS;
 use super::tree::{enter_index, enter_member};
 use jiff::Timestamp;
-use rustok_core::error::FieldViolation;
+use rustok_core::error::{FieldViolation, MAX_VIOLATIONS};
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 use utoipa::ToSchema;

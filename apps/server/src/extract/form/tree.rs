@@ -1,8 +1,7 @@
 //! A JSON document as a tree, with the places of members that stand twice: other readers keep the last one silently,
 //! and two readers that keep different ones can be played off against each other (RFC 8259, 4).
 
-use super::MAX_VIOLATIONS;
-use rustok_core::error::{ErrorKind, FieldViolation, RichError};
+use rustok_core::error::{ErrorKind, FieldViolation, MAX_VIOLATIONS, RichError};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;

@@ -37,10 +37,11 @@ fn parse(entry: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// What is limited as one: of IPv6 the /64, since a single host has all of it.
+/// What is limited as one: an IPv4 address, however it is written, and of IPv6 the /64 that a subscriber has at least
+/// (RFC 6177).
 pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
+    match address.to_canonical() {
+        address @ IpAddr::V4(_) => address,
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
             IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))

@@ -2,6 +2,7 @@
 //!
 //! Memory is fixed, whoever asks and how often: clients share slots. What is in the cache is never refused by this.
 
+use crate::middleware::tenant::client::network;
 use rustok_tenancy::TenantError;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -81,20 +82,6 @@ impl UnknownNames {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// Who counts as one client: an IPv4 address, or the /64 that a subscriber of IPv6 has at least (RFC 6177).
-fn network(client: IpAddr) -> [u8; 8] {
-    match client.to_canonical() {
-        IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            [0, 0, 0, 0, a, b, c, d]
-        }
-        IpAddr::V6(address) => {
-            let [a, b, c, d, e, f, g, h, ..] = address.octets();
-            [a, b, c, d, e, f, g, h]
-        }
-    }
 }
 
 /// How many loads run and wait at once. Beyond it they are refused: a queue without bound answers nobody.

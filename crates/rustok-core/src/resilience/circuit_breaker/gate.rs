@@ -117,9 +117,8 @@ impl Gate {
     /// Takes the ending of a call that was let through.
     #[inline]
     pub(super) fn settle(&self, ticket: Ticket, ending: Ending, started: u64) {
-        if self.circuit.word().phase() == Phase::Disabled
-            && self.circuit.word().generation() == ticket.generation
-        {
+        let word = self.circuit.word();
+        if word.phase() == Phase::Disabled && word.generation() == ticket.generation {
             return;
         }
         let thread = my_number();
