@@ -158,14 +158,14 @@ fn node_row(row: &Row<'_>) -> Result<StoredNode, StoreError> {
 }
 
 /// A column that holds text of a known form.
-fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<T, StoreError> {
+fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: &'static str) -> Result<T, StoreError> {
     let text: String = row.get(column)?;
     text.parse()
         .map_err(|_| row.inconsistent(column, "the text breaks the rules of its type"))
 }
 
 /// The same for a column that may be NULL.
-fn parsed_optional<T: std::str::FromStr>(row: &Row<'_>, column: &str) -> Result<Option<T>, StoreError> {
+fn parsed_optional<T: std::str::FromStr>(row: &Row<'_>, column: &'static str) -> Result<Option<T>, StoreError> {
     let text: Option<String> = row.get(column)?;
     text.map(|text| {
         text.parse()

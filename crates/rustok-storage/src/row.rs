@@ -1,4 +1,6 @@
 //! What comes out of a statement: columns by name, decoded or refused.
+//!
+//! A name is looked for among the columns once for each query, not once for each row.
 
 use crate::error::StoreError;
 use crate::value::POSTGRES_EPOCH_MICROS;
@@ -6,6 +8,7 @@ use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use rustok_core::ids;
 use serde::de::DeserializeOwned;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
@@ -22,9 +25,34 @@ pub(crate) enum Column<'a> {
     Time(Timestamp),
 }
 
+/// Where the columns stand that were read from a query's rows so far, in the sequence in which they were read.
+///
+/// Rows of one query are read by the same code, so the k-th read of a row nearly always wants what the k-th read of the
+/// row before it wanted: the very same literal.
+#[derive(Default)]
+pub(crate) struct Places(RefCell<Vec<(&'static str, usize)>>);
+
+impl Places {
+    fn find(&self, read: usize, column: &'static str) -> Option<usize> {
+        let known = self.0.borrow();
+        let (name, place) = known.get(read)?;
+        std::ptr::eq(*name, column).then_some(*place)
+    }
+
+    fn keep(&self, read: usize, column: &'static str, place: usize) {
+        let mut known = self.0.borrow_mut();
+        if known.len() == read {
+            known.push((column, place));
+        }
+    }
+}
+
 /// A row of either database.
 pub(crate) struct Row<'a> {
     table: &'static str,
+    places: &'a Places,
+    /// How many columns were read from it.
+    reads: Cell<usize>,
     inner: Inner<'a>,
 }
 
@@ -34,39 +62,62 @@ enum Inner<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(crate) fn sqlite(table: &'static str, row: &'a rusqlite::Row<'a>) -> Self {
-        Self {
-            table,
-            inner: Inner::Sqlite(row),
-        }
+    /// `places` are those of the query that the row comes from.
+    pub(crate) fn sqlite(table: &'static str, row: &'a rusqlite::Row<'a>, places: &'a Places) -> Self {
+        Self::new(table, Inner::Sqlite(row), places)
     }
 
-    pub(crate) fn postgres(table: &'static str, row: &'a tokio_postgres::Row) -> Self {
+    /// As [`Row::sqlite`].
+    pub(crate) fn postgres(table: &'static str, row: &'a tokio_postgres::Row, places: &'a Places) -> Self {
+        Self::new(table, Inner::Postgres(row), places)
+    }
+
+    fn new(table: &'static str, inner: Inner<'a>, places: &'a Places) -> Self {
         Self {
             table,
-            inner: Inner::Postgres(row),
+            places,
+            reads: Cell::new(0),
+            inner,
         }
     }
 
     /// The column as `T`.
-    pub(crate) fn get<T: FromColumn>(&self, column: &str) -> Result<T, StoreError> {
-        let value = match &self.inner {
+    pub(crate) fn get<T: FromColumn>(&self, column: &'static str) -> Result<T, StoreError> {
+        self.place(column)
+            .and_then(|place| self.value(place))
+            .and_then(|value| T::from_column(value).ok_or_else(|| format!("{value:?} does not decode")))
+            .map_err(|reason| self.inconsistent(column, &reason))
+    }
+
+    fn place(&self, column: &'static str) -> Result<usize, String> {
+        let read = self.reads.replace(self.reads.get() + 1);
+        if let Some(place) = self.places.find(read, column) {
+            return Ok(place);
+        }
+        let place = match &self.inner {
+            Inner::Sqlite(row) => row.as_ref().column_index(column).ok(),
+            Inner::Postgres(row) => row.columns().iter().position(|known| known.name() == column),
+        };
+        let place = place.ok_or("the statement has no such column")?;
+        self.places.keep(read, column, place);
+        Ok(place)
+    }
+
+    fn value(&self, place: usize) -> Result<Column<'a>, String> {
+        match self.inner {
             Inner::Sqlite(row) => row
-                .get_ref(column)
+                .get_ref(place)
                 .map_err(|error| error.to_string())
                 .and_then(sqlite_column),
             Inner::Postgres(row) => row
-                .try_get::<_, Option<PostgresColumn<'_>>>(column)
+                .try_get::<_, Option<PostgresColumn<'_>>>(place)
                 .map(|value| value.map_or(Column::Null, |column| column.0))
                 .map_err(|error| {
                     error
                         .source()
                         .map_or_else(|| error.to_string(), ToString::to_string)
                 }),
-        };
-        value
-            .and_then(|value| T::from_column(value).ok_or_else(|| format!("{value:?} does not decode")))
-            .map_err(|reason| self.inconsistent(column, &reason))
+        }
     }
 
     /// The error for a row that cannot be.

@@ -5,7 +5,7 @@
 //! that commit. Nobody may await anything but the database while holding the connection.
 
 use crate::error::StoreError;
-use crate::row::Row;
+use crate::row::{Places, Row};
 use crate::value::Value;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -353,9 +353,9 @@ pub(crate) fn query<T>(
     let mut statement = conn.prepare_cached(sql).map_err(failed)?;
     bind(&mut statement, params).map_err(|reason| StoreError::Refused { table, reason })?;
     let mut rows = statement.raw_query();
-    let mut items = Vec::new();
+    let (places, mut items) = (Places::default(), Vec::new());
     while let Some(row) = rows.next().map_err(failed)? {
-        items.push(map(&Row::sqlite(table, row))?);
+        items.push(map(&Row::sqlite(table, row, &places))?);
     }
     Ok(items)
 }

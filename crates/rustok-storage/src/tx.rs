@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::postgres::PgTx;
-use crate::row::Row;
+use crate::row::{Places, Row};
 use crate::sqlite::{self, ReadTx, WriteTx};
 use crate::value::Value;
 use rustok_core::deadline::Deadline;
@@ -116,7 +116,12 @@ impl Db {
                 .and_then(|conn| sqlite::query(conn, table, sql, params, map)),
             Inner::Postgres(tx) => {
                 let rows = tx.query(table, sql, params).await;
-                rows.and_then(|rows| rows.iter().map(|row| map(&Row::postgres(table, row))).collect())
+                rows.and_then(|rows| {
+                    let places = Places::default();
+                    rows.iter()
+                        .map(|row| map(&Row::postgres(table, row, &places)))
+                        .collect()
+                })
             }
         };
         self.settle(rows)
