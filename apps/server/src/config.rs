@@ -85,6 +85,9 @@ pub struct Config {
     pub sqlite_readers: usize,
     /// How much of a SQLite file each reader maps into memory, in bytes.
     pub sqlite_mmap_bytes: i64,
+    /// How much memory the texts of nodes take at most that are kept as the JSON that lists show, in bytes; 0: none is
+    /// kept.
+    pub rendered_texts_bytes: u64,
 }
 
 impl Default for Config {
@@ -121,6 +124,7 @@ impl Default for Config {
             postgres_answer_timeout_ms: 10_000,
             sqlite_readers: 8,
             sqlite_mmap_bytes: 256 << 20,
+            rendered_texts_bytes: 16 << 20,
         }
     }
 }

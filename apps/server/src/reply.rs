@@ -17,7 +17,8 @@ fn etag(version: i64, body: &[u8]) -> String {
     format!("\"{version}.{:016x}\"", hasher.finish())
 }
 
-fn json<T: Serialize>(view: &T) -> Vec<u8> {
+/// A view as JSON.
+pub(crate) fn json<T: Serialize>(view: &T) -> Vec<u8> {
     // Views are strings, numbers and lists under string keys: there is nothing serde_json could refuse.
     serde_json::to_vec(view).unwrap_or_default()
 }
@@ -108,7 +109,13 @@ fn matches_tag(request: &HeaderMap, tag: &str) -> bool {
 /// A list.
 #[must_use]
 pub fn list<T: Serialize>(view: &T) -> Response {
-    let mut response = Response::new(Body::from(json(view)));
+    json_bytes(json(view))
+}
+
+/// A list that is JSON already.
+#[must_use]
+pub fn json_bytes(json: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(json));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));

@@ -1,5 +1,6 @@
 //! What every handler can reach.
 
+use crate::api::node::texts::RenderedTexts;
 use crate::config::Config;
 use crate::limits::Limits;
 use crate::middleware::tenant_cache_v3::TenantCacheV3;
@@ -15,6 +16,7 @@ struct Inner {
     config: Config,
     services: Arc<Services>,
     tenants: TenantCacheV3,
+    texts: RenderedTexts,
     limits: Limits,
     draining: AtomicBool,
 }
@@ -25,7 +27,9 @@ impl AppState {
     pub fn new(config: Config, services: Arc<Services>) -> Self {
         let tenants = TenantCacheV3::with_settings(services.store.clone(), config.tenant_cache());
         let limits = Limits::new(&config);
+        let texts = RenderedTexts::new(config.rendered_texts_bytes);
         Self(Arc::new(Inner {
+            texts,
             limits,
             config,
             services,
@@ -50,6 +54,12 @@ impl AppState {
     #[must_use]
     pub fn tenants(&self) -> &TenantCacheV3 {
         &self.0.tenants
+    }
+
+    /// Texts of nodes that are JSON already.
+    #[must_use]
+    pub fn texts(&self) -> &RenderedTexts {
+        &self.0.texts
     }
 
     /// How much is taken on, of everybody and of each.

@@ -10,6 +10,7 @@ mod plans;
 pub mod public;
 pub mod save;
 pub mod slugs;
+pub mod texts;
 
 use crate::error::StoreError;
 use crate::row::Row;
@@ -165,7 +166,10 @@ fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: &'static str) -> Result<T
 }
 
 /// The same for a column that may be NULL.
-fn parsed_optional<T: std::str::FromStr>(row: &Row<'_>, column: &'static str) -> Result<Option<T>, StoreError> {
+fn parsed_optional<T: std::str::FromStr>(
+    row: &Row<'_>,
+    column: &'static str,
+) -> Result<Option<T>, StoreError> {
     let text: Option<String> = row.get(column)?;
     text.map(|text| {
         text.parse()

@@ -151,7 +151,7 @@ async fn connection(pool: &Pool) -> Result<Object, StoreError> {
 }
 
 fn begin_text(role: Role, mode: Mode, statement_limit: Option<Duration>) -> String {
-    let mut begin = String::with_capacity(224);
+    let mut begin = String::with_capacity(288);
     begin.push_str(match mode {
         Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;",
         // Named, since a server's own default may be another.
@@ -167,6 +167,9 @@ fn begin_text(role: Role, mode: Mode, statement_limit: Option<Duration>) -> Stri
         }
         Role::Platform => begin.push_str("SET LOCAL ROLE rustok_platform"),
     }
+    // Every statement goes along keys, whatever its values are: planning it for each of them anew costs more than
+    // running it. Left to itself the server does that for lists of ids.
+    begin.push_str(";SET LOCAL plan_cache_mode = force_generic_plan");
     if let Some(left) = statement_limit {
         let _ = write!(
             begin,

@@ -7,6 +7,7 @@ use crate::value::POSTGRES_EPOCH_MICROS;
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use rustok_core::ids;
+use rustok_core::money::Currency;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -239,6 +240,16 @@ impl FromColumn for Timestamp {
             Column::Time(time) => Some(time),
             Column::Int(micros) => Self::from_microsecond(micros).ok(),
             _ => None,
+        }
+    }
+}
+
+impl FromColumn for Currency {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        if let Column::Text(code) = column {
+            Self::parse(code).ok()
+        } else {
+            None
         }
     }
 }

@@ -1,11 +1,13 @@
-//! What nodes look like from outside: the views of the administration and of the store. What may be sent is in [`input`].
+//! What nodes look like from outside: the views of the administration and of the store. What may be sent is in
+//! [`input`].
 //!
 //! The store's view has nothing of a working revision in it, and no login: names of accounts are nobody's business there.
 
 pub mod input;
+pub mod texts;
 
 use jiff::Timestamp;
-use rustok_app::content::{FiledTerm, NodeDetail, NodeHistoryEntry, PublicNode};
+use rustok_app::content::{FiledTerm, NodeDetail, NodeHistoryEntry, PublicHead, PublicText};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -164,6 +166,16 @@ impl<'a> From<&'a FiledTerm> for TermView<'a> {
 /// A published node as readers see it, in one locale.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StoreNodeView<'a> {
+    #[serde(flatten)]
+    head: StoreHeadView<'a>,
+    #[serde(flatten)]
+    text: StoreTextView<'a>,
+}
+
+/// All of a published node but its text.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StoreNodeHead)]
+pub(super) struct StoreHeadView<'a> {
     id: Uuid,
     #[schema(example = "post")]
     kind: &'a str,
@@ -172,9 +184,23 @@ pub struct StoreNodeView<'a> {
     /// The locale of title, slug, excerpt and body.
     #[schema(example = "en")]
     locale: &'a str,
+    slug: &'a str,
+    terms: Vec<TermView<'a>>,
+    author: StoreAuthorView<'a>,
+    #[schema(value_type = String, format = DateTime)]
+    published_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// The number of the save that is public.
+    version: i64,
+}
+
+/// The text of a published node.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StoreNodeText)]
+pub(super) struct StoreTextView<'a> {
     /// Plain text.
     title: &'a str,
-    slug: &'a str,
     /// Plain text.
     excerpt: &'a str,
     /// As it was written.
@@ -183,17 +209,9 @@ pub struct StoreNodeView<'a> {
     format: &'a str,
     /// The body as safe HTML.
     body_html: &'a str,
-    terms: Vec<TermView<'a>>,
-    author: StoreAuthorView<'a>,
-    #[schema(value_type = String, format = DateTime)]
-    published_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
     /// When the text that is shown was saved.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
-    /// The number of the save that is public.
-    version: i64,
 }
 
 /// Who wrote a node.
@@ -202,15 +220,27 @@ pub struct StoreAuthorView<'a> {
     name: &'a str,
 }
 
-/// A page of published nodes.
-#[derive(Debug, Serialize, ToSchema)]
+/// A page of published nodes. It is never made: [`texts`] puts the answer together from texts that are JSON already.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the schema of an answer that is put together from parts")]
 pub struct StoreNodePage<'a> {
-    pub(super) items: Vec<StoreNodeView<'a>>,
-    pub(super) next_cursor: Option<String>,
+    items: Vec<StoreNodeView<'a>>,
+    next_cursor: Option<String>,
 }
 
-impl<'a> From<&'a PublicNode> for StoreNodeView<'a> {
-    fn from(node: &'a PublicNode) -> Self {
+impl<'a> StoreNodeView<'a> {
+    /// A node and its text.
+    #[must_use]
+    pub fn new(head: &'a PublicHead, text: &'a PublicText) -> Self {
+        Self {
+            head: head.into(),
+            text: text.into(),
+        }
+    }
+}
+
+impl<'a> From<&'a PublicHead> for StoreHeadView<'a> {
+    fn from(node: &'a PublicHead) -> Self {
         let term = |term: &'a rustok_app::content::PublicTerm| TermView {
             taxonomy: &term.taxonomy,
             slug: &term.slug,
@@ -222,20 +252,27 @@ impl<'a> From<&'a PublicNode> for StoreNodeView<'a> {
             kind: &node.kind,
             status: "published",
             locale: node.locale.as_str(),
-            title: &node.title,
             slug: &node.slug,
-            excerpt: &node.excerpt,
-            body: &node.body,
-            format: node.format.as_str(),
-            body_html: &node.body_html,
             terms: node.terms.iter().map(term).collect(),
             author: StoreAuthorView {
                 name: &node.author_name,
             },
             published_at: node.published_at,
             created_at: node.created_at,
-            updated_at: node.saved_at,
             version: node.revision,
+        }
+    }
+}
+
+impl<'a> From<&'a PublicText> for StoreTextView<'a> {
+    fn from(text: &'a PublicText) -> Self {
+        Self {
+            title: &text.title,
+            excerpt: &text.excerpt,
+            body: &text.body,
+            format: text.format.as_str(),
+            body_html: &text.body_html,
+            updated_at: text.saved_at,
         }
     }
 }

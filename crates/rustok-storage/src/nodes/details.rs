@@ -2,6 +2,7 @@
 //!
 //! One node or a page of them takes the same four statements. Never call this for the public: see [`super::public`].
 
+use super::texts::{TextKey, chosen, chosen_sql};
 use super::{
     FiledTerm, NODE_COLUMNS, NODES, NodeDetail, REVISIONS, StoredNode, TRANSLATIONS, TranslationState,
     node_row, parsed, parsed_optional,
@@ -189,11 +190,11 @@ async fn complete(
     let mut chosen = Vec::with_capacity(ids.len());
     for id in &ids {
         let translations = translations.get(id).map_or(&[][..], Vec::as_slice);
-        chosen.extend(
-            shown
-                .choose(translations)
-                .map(|state| (*id, state.locale, state.working_revision)),
-        );
+        chosen.extend(shown.choose(translations).map(|state| TextKey {
+            node: *id,
+            locale: state.locale,
+            revision: state.working_revision,
+        }));
     }
     let mut revisions = revisions(tx, &chosen).await?;
     let mut terms = filed_terms(tx, &ids).await?;
@@ -257,42 +258,24 @@ async fn translations(
 }
 
 /// The saves that were chosen, one for each node at most.
-async fn revisions(
-    tx: &mut TenantTx,
-    chosen: &[(NodeId, Locale, i64)],
-) -> Result<HashMap<NodeId, Revision>, StoreError> {
-    let Some(last) = chosen.last() else {
+async fn revisions(tx: &mut TenantTx, keys: &[TextKey]) -> Result<HashMap<NodeId, Revision>, StoreError> {
+    let Some((list, values)) = chosen(tx, keys) else {
         return Ok(HashMap::new());
     };
-    let mut values = params![tx.tenant].to_vec();
-    let mut list = Vec::new();
-    let padding = std::iter::repeat_n(last, chosen.len().next_power_of_two() - chosen.len());
-    for (id, locale, revision) in chosen.iter().chain(padding) {
-        let start = values.len();
-        list.push(format!(
-            "(${}::uuid, ${}::text, ${}::bigint)",
-            start + 1,
-            start + 2,
-            start + 3
-        ));
-        values.extend([(*id).into(), Value::from(locale.as_str()), (*revision).into()]);
-    }
-    let sql = revisions_sql(&list.join(", "));
-    let rows = tx.db.fetch(REVISIONS, &sql, &values, revision).await?;
+    let rows = tx
+        .db
+        .fetch(REVISIONS, &revisions_sql(&list), &values, revision)
+        .await?;
     Ok(rows
         .into_iter()
         .map(|revision| (revision.node_id, revision))
         .collect())
 }
 
-/// The saves that `list` names, by their whole keys. SQLite would look through all of the tenant's for an IN of rows.
 fn revisions_sql(list: &str) -> String {
-    format!(
-        "WITH chosen (node_id, locale, revision) AS (VALUES {list}) \
-         SELECT r.tenant_id, r.node_id, r.revision, r.locale, r.title, r.slug, r.excerpt, r.body, r.format, r.body_html, \
-         r.actor, r.created_at FROM chosen c CROSS JOIN node_revisions r WHERE r.tenant_id = $1 \
-         AND r.node_id = c.node_id AND r.locale = c.locale AND r.revision = c.revision"
-    )
+    let columns = "r.tenant_id, r.node_id, r.revision, r.locale, r.title, r.slug, r.excerpt, r.body, r.format, \
+                   r.body_html, r.actor, r.created_at";
+    chosen_sql(list, columns)
 }
 
 fn revision(row: &Row<'_>) -> Result<Revision, StoreError> {

@@ -2,41 +2,33 @@
 //!
 //! Both queries state that rule themselves. No column of a working revision may be named here.
 
+use super::texts::{self, PublicText, TextKey};
 use super::{NODES, parsed, rank};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params};
-use rustok_content::{BodyFormat, Locale, Slug};
+use rustok_content::{Locale, Slug};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, Page};
+use std::cmp::Reverse;
 
 /// Between the parts of a term, and between terms, inside one column. Names and slugs have no control characters.
 const PART: &str = "\u{1f}";
 const RECORD: &str = "\u{1e}";
 
-/// A node as readers see it, in one locale.
+/// A node as readers see it, in one locale, without its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicNode {
+pub struct PublicHead {
     /// The node.
     pub id: NodeId,
     /// What sort of content it is.
     pub kind: String,
-    /// The locale of what follows.
+    /// The locale that is shown.
     pub locale: Locale,
-    /// Plain text of one line.
-    pub title: String,
     /// Its address.
     pub slug: String,
-    /// Plain text.
-    pub excerpt: String,
-    /// As it was written.
-    pub body: String,
-    /// How it was written.
-    pub format: BodyFormat,
-    /// Safe HTML.
-    pub body_html: String,
     /// What it is filed under: categories before tags, by slug.
     pub terms: Vec<PublicTerm>,
     /// The name of who wrote it.
@@ -45,10 +37,22 @@ pub struct PublicNode {
     pub created_at: Timestamp,
     /// Since when it is public.
     pub published_at: Timestamp,
-    /// When the live text was saved.
-    pub saved_at: Timestamp,
     /// The number of the node's save that is live.
     pub revision: i64,
+    /// The number of the save that has the text of the locale.
+    text_revision: i64,
+}
+
+impl PublicHead {
+    /// Where its text is.
+    #[must_use]
+    pub const fn text(&self) -> TextKey {
+        TextKey {
+            node: self.id,
+            locale: self.locale,
+            revision: self.text_revision,
+        }
+    }
 }
 
 /// A term as readers see it.
@@ -75,22 +79,16 @@ pub struct PublicFilter {
     pub tag: Option<Slug>,
 }
 
-/// The columns of what is shown: of the node as `c`, the author as `a` and the live revision as `r`.
+/// The columns of what is shown: of the node as `c`, the author as `a` and the locale as `t`.
 const SHOWN: &str = "c.id, c.kind, c.created_at, c.published_at, c.published_revision, a.display_name, t.locale, \
-     t.published_slug, r.title, r.excerpt, r.body, r.format, r.body_html, r.created_at AS saved_at";
+     t.published_slug, t.published_revision AS text_revision, c.terms";
 
-/// The terms of the node `c` in one column; `$2` and `$3` are [`PART`] and [`RECORD`].
+/// The terms of the node `n` in one column; `$2` and `$3` are [`PART`] and [`RECORD`].
 const TERMS: &str = "(SELECT string_agg(m.taxonomy || $2::text || m.slug || $2::text || m.name || $2::text || \
      COALESCE(p.slug, ''), $3::text) FROM node_terms f \
      JOIN terms m ON m.tenant_id = f.tenant_id AND m.id = f.term_id \
      LEFT JOIN terms p ON p.tenant_id = m.tenant_id AND p.id = m.parent_id \
-     WHERE f.tenant_id = $1 AND f.node_id = c.id) AS terms";
-
-/// What belongs to the node `c` and its locale.
-const BELONGINGS: &str = "JOIN node_translations t ON t.tenant_id = $1 AND t.node_id = c.id AND t.locale = c.locale \
-     JOIN node_revisions r ON r.tenant_id = $1 AND r.node_id = c.id AND r.locale = c.locale \
-     AND r.revision = t.published_revision \
-     JOIN authors a ON a.tenant_id = $1 AND a.id = c.author_id";
+     WHERE f.tenant_id = $1 AND f.node_id = n.id) AS terms";
 
 /// The rule, for the node `n`; `$4` is the time now.
 const VISIBLE: &str =
@@ -110,25 +108,20 @@ fn add_chain<'a>(chain: &'a [Locale], values: &mut Vec<Value<'a>>) -> (usize, us
     place
 }
 
-fn decode(row: &Row<'_>) -> Result<PublicNode, StoreError> {
+fn head(row: &Row<'_>) -> Result<PublicHead, StoreError> {
     let terms: Option<String> = row.get("terms")?;
-    Ok(PublicNode {
+    Ok(PublicHead {
         id: row.get("id")?,
         kind: row.get("kind")?,
         locale: parsed(row, "locale")?,
-        title: row.get("title")?,
         slug: row.get("published_slug")?,
-        excerpt: row.get("excerpt")?,
-        body: row.get("body")?,
-        format: parsed(row, "format")?,
-        body_html: row.get("body_html")?,
         terms: terms_of(terms.as_deref().unwrap_or_default())
             .ok_or_else(|| row.inconsistent("terms", "has no form"))?,
         author_name: row.get("display_name")?,
         created_at: row.get("created_at")?,
         published_at: row.get("published_at")?,
-        saved_at: row.get("saved_at")?,
         revision: row.get("published_revision")?,
+        text_revision: row.get("text_revision")?,
     })
 }
 
@@ -158,29 +151,38 @@ pub async fn find_public(
     slug: &Slug,
     chain: &[Locale],
     now: Timestamp,
-) -> Result<Option<PublicNode>, StoreError> {
+) -> Result<Option<(PublicHead, PublicText)>, StoreError> {
     let mut values = first_values(tx, now);
     values.push(slug.as_str().into());
     let (start, count) = add_chain(chain, &mut values);
     let sql = find_sql(start, count);
-    tx.db.fetch_optional(NODES, &sql, &values, decode).await
+    let whole = |row: &Row<'_>| Ok((head(row)?, texts::text(row)?));
+    tx.db.fetch_optional(NODES, &sql, &values, whole).await
 }
 
 fn find_sql(start: usize, count: usize) -> String {
     // CROSS JOIN keeps SQLite from looking through all published nodes for those with the address.
     format!(
-        "SELECT {SHOWN}, {TERMS} FROM (\
-           SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, n.author_id, o.locale \
+        "SELECT c.*, a.display_name, {} FROM (\
+           SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, n.author_id, {TERMS}, \
+             o.locale, o.published_slug, o.published_revision AS text_revision \
            FROM node_translations s CROSS JOIN nodes n CROSS JOIN node_translations o \
            WHERE s.tenant_id = $1 AND s.published_slug = $5 AND n.id = s.node_id AND {VISIBLE} \
              AND o.tenant_id = $1 AND o.node_id = n.id AND o.published_revision IS NOT NULL \
-           ORDER BY {}, s.locale, {}, o.locale LIMIT 1) c {BELONGINGS}",
+           ORDER BY {}, s.locale, {}, o.locale LIMIT 1) c \
+         JOIN node_revisions r ON r.tenant_id = $1 AND r.node_id = c.id AND r.locale = c.locale \
+           AND r.revision = c.text_revision \
+         JOIN authors a ON a.tenant_id = $1 AND a.id = c.author_id",
+        texts::COLUMNS,
         rank("s.locale", start, count),
         rank("o.locale", start, count)
     )
 }
 
-/// A page of nodes, newest first, each shown in the first locale of `chain` that it has.
+/// A page of nodes, newest first, each in the first locale of `chain` that it has, or else its first one.
+///
+/// Their texts are by far the most of them and never change: [`texts::find_texts`] reads those that the caller has not
+/// got already.
 ///
 /// # Errors
 /// Those of the database.
@@ -191,46 +193,50 @@ pub async fn list_public(
     now: Timestamp,
     after: Option<(Timestamp, NodeId)>,
     limit: Limit,
-) -> Result<Page<PublicNode>, StoreError> {
+) -> Result<Page<PublicHead>, StoreError> {
     // What is not newer than the page before is where an index can start; the rest of the condition is for equal times.
     let newest = after.map_or(now, |(published_at, _)| published_at.min(now));
     let mut values = first_values(tx, newest);
     values.push(limit.plus_one().into());
-    let chain = add_chain(chain, &mut values);
-    let sql = list_sql(filter, after, chain, &mut values);
-    let mut nodes = tx.db.fetch(NODES, &sql, &values, decode).await?;
-    // The order inside is only for the limit; the joins around it may change it.
-    nodes.sort_unstable_by_key(|node| std::cmp::Reverse((node.published_at, node.id)));
-    Ok(Page::cut(nodes, limit, |node| (node.published_at, node.id)))
+    let sql = list_sql(filter, after, &mut values);
+    let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
+    Ok(Page::cut(in_one_locale(heads, chain), limit, |node| {
+        (node.published_at, node.id)
+    }))
+}
+
+/// One head for each node out of one for each of its locales, newest first. The order of the statement is only for its
+/// limit; the joins around it may change it.
+fn in_one_locale(mut heads: Vec<PublicHead>, chain: &[Locale]) -> Vec<PublicHead> {
+    let rank = |locale| {
+        let place = chain.iter().position(|wanted| *wanted == locale);
+        place.unwrap_or(chain.len())
+    };
+    heads.sort_unstable_by_key(|node| {
+        (
+            Reverse((node.published_at, node.id)),
+            rank(node.locale),
+            node.locale,
+        )
+    });
+    heads.dedup_by_key(|node| node.id);
+    heads
 }
 
 fn list_sql<'a>(
     filter: &'a PublicFilter,
     after: Option<(Timestamp, NodeId)>,
-    (start, count): (usize, usize),
     values: &mut Vec<Value<'a>>,
 ) -> String {
     let (with, conditions) = conditions(filter, after, values);
     format!(
-        "{with}SELECT {SHOWN}, {TERMS} FROM (\
-           SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, n.author_id, \
-             {} AS locale \
+        "{with}SELECT {SHOWN} FROM (\
+           SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, n.author_id, {TERMS} \
            FROM nodes n WHERE {VISIBLE}{conditions} \
-           ORDER BY n.published_at DESC, n.id DESC LIMIT $5) c {BELONGINGS}",
-        first_locale(start, count)
+           ORDER BY n.published_at DESC, n.id DESC LIMIT $5) c \
+         JOIN node_translations t ON t.tenant_id = $1 AND t.node_id = c.id AND t.published_revision IS NOT NULL \
+         JOIN authors a ON a.tenant_id = $1 AND a.id = c.author_id"
     )
-}
-
-/// The first locale of the chain that the node `n` has live, or else its first one. Lookups one after the other: sorting
-/// a node's locales by the chain costs several times as much.
-fn first_locale(start: usize, count: usize) -> String {
-    let live = "FROM node_translations o WHERE o.tenant_id = $1 AND o.node_id = n.id AND o.published_revision IS NOT NULL";
-    let mut sql = String::from("COALESCE(");
-    for place in start..start + count {
-        sql.push_str(&format!("(SELECT o.locale {live} AND o.locale = ${place}), "));
-    }
-    sql.push_str(&format!("(SELECT min(o.locale) {live}))"));
-    sql
 }
 
 /// What stands before the statement, and the conditions on the node `n`.
@@ -300,6 +306,39 @@ mod tests {
     }
 
     #[test]
+    fn a_node_is_shown_in_the_first_locale_that_is_wanted() {
+        let head = |number: u128, locale: &str, second: i64| PublicHead {
+            id: NodeId::from_uuid(Uuid::from_u128(number)),
+            kind: String::new(),
+            locale: locale.parse().unwrap(),
+            slug: String::new(),
+            terms: Vec::new(),
+            author_name: String::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+            published_at: Timestamp::from_second(second).unwrap(),
+            revision: 1,
+            text_revision: 1,
+        };
+        let heads = [
+            (1, "en", 1),
+            (2, "de", 2),
+            (1, "ru", 1),
+            (3, "en", 2),
+            (2, "en", 2),
+        ];
+        let shown = |chain: &[&str]| {
+            let heads = heads
+                .map(|(id, locale, second)| head(id, locale, second))
+                .to_vec();
+            let chain: Vec<Locale> = chain.iter().map(|locale| locale.parse().unwrap()).collect();
+            let told = |node: &PublicHead| format!("{}{}", node.id.as_uuid().as_u128(), node.locale.as_str());
+            in_one_locale(heads, &chain).iter().map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&["ru", "en"]), ["3en", "2en", "1ru"]);
+        assert_eq!(shown(&[]), ["3en", "2de", "1en"]);
+    }
+
+    #[test]
     fn an_address_is_looked_up_in_its_index() {
         let plan = plan(&find_sql(6, 2));
         assert!(
@@ -329,8 +368,8 @@ mod tests {
                 ..PublicFilter::default()
             };
             let after = Some((Timestamp::UNIX_EPOCH, NodeId::from_uuid(Uuid::nil())));
-            let mut values = vec![Value::Null; 7];
-            let plan = plan(&list_sql(&filter, after, (6, 2), &mut values));
+            let mut values = vec![Value::Null; 5];
+            let plan = plan(&list_sql(&filter, after, &mut values));
             assert!(
                 plan[0].contains(index) && plan[0].contains("published_at<?"),
                 "{plan:#?}"

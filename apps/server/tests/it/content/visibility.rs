@@ -100,4 +100,36 @@ both_databases! {
         assert_ne!(etag(&changed), tag);
         assert_eq!(shown(changed, 200).await["title"], "Two");
     }
+
+    async fn a_list_shows_what_reading_one_shows(db) {
+        let shop = Shop::open(db.url()).await;
+        let mut tagged = post("One \"quoted\" 😀 \\");
+        tagged["slug"] = json!("one");
+        tagged["terms"] = json!([{ "taxonomy": "tag", "name": "All" }]);
+        let node = shop.published(&tagged).await;
+        shop.published(&post("Two")).await;
+        let same = async |query: &str| {
+            let items = shop.store_list(query).await["items"].clone();
+            for item in items.as_array().unwrap() {
+                let path = format!("/nodes/{}?{query}", item["slug"].as_str().unwrap());
+                assert_eq!(&shown(shop.store(&path).send().await.unwrap(), 200).await, item);
+            }
+            texts(&json!({ "items": items }), "title")
+        };
+        let first = same("").await;
+        assert_eq!(first.len(), 2);
+        // From what the first list left behind.
+        assert_eq!(same("").await, first);
+        shop.patch(&node, json!({ "title": "New", "body": "<p>New</p>" })).await;
+        assert_eq!(same("").await, first, "it is not live yet");
+        shop.pass(&node, "publish").await;
+        assert_eq!(same("").await, ["Two", "New"]);
+        let russian = format!("/nodes/{}/translations/ru", node["id"].as_str().unwrap());
+        let russian = shop.admin(Method::PUT, &russian).json(&json!({ "title": "Новое", "slug": "novoe" }));
+        assert_eq!(russian.send().await.unwrap().status(), StatusCode::CREATED);
+        shop.pass(&node, "publish").await;
+        assert_eq!(same("locale=ru").await, ["Two", "Новое"]);
+        assert_eq!(same("locale=en").await, ["Two", "New"]);
+        assert_eq!(same("locale=de").await, ["Two", "New"]);
+    }
 }

@@ -99,6 +99,11 @@ async fn content(store: &Store, tenant: TenantHandle) -> Told {
         nodes::public::PublicFilter::default(),
         Slug::parse("kanarek").unwrap(),
     );
+    let text = nodes::texts::TextKey {
+        node,
+        locale: en(),
+        revision: 1,
+    };
     ask! { told, store, tenant,
         "authors::find_author" => |tx| authors::find_author(tx, WORD);
         "authors::insert_author" => |tx| authors::insert_author(tx, &author(8), now());
@@ -115,6 +120,7 @@ async fn content(store: &Store, tenant: TenantHandle) -> Told {
         "nodes/history::list_history" => |tx| nodes::history::list_history(tx, node);
         "nodes/public::find_public" => |tx| nodes::public::find_public(tx, &slug(), &[en()], now());
         "nodes/public::list_public" => |tx| nodes::public::list_public(tx, &public, &[en()], now(), None, limit);
+        "nodes/texts::find_texts" => |tx| nodes::texts::find_texts(tx, &[text]);
         "nodes/slugs::is_taken" => |tx| nodes::slugs::is_taken(tx, en(), other, &slug());
         "nodes/slugs::find_free_number" => |tx| nodes::slugs::find_free_number(tx, en(), other, &base);
         "nodes/slugs::list_saved" => |tx| nodes::slugs::list_saved(tx, node);

@@ -1,11 +1,12 @@
 //! `/nodes`: what readers see. Published nodes whose date has come, in their live revision, and nothing else.
 
 use crate::api::node::input::{KIND_RULE, QueryReader};
-use crate::api::node::{StoreNodePage, StoreNodeView};
+use crate::api::node::{StoreNodePage, StoreNodeView, texts};
 use crate::extract::params::page;
 use crate::extract::{PathParams, QueryParams, StoreCtx};
 use crate::reply;
 use crate::state::AppState;
+use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
@@ -13,7 +14,6 @@ use rustok_app::content::{self, PublicFilter};
 use rustok_content::{Locale, NodeKind, Slug};
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
-use rustok_core::page::Page;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -88,6 +88,7 @@ fn varies(mut response: Response) -> Response {
     responses((status = 200, body = StoreNodePage))
 )]
 async fn list(
+    State(state): State<AppState>,
     StoreCtx(ctx): StoreCtx,
     QueryParams(query): QueryParams<ListQuery>,
     headers: HeaderMap,
@@ -102,9 +103,9 @@ async fn list(
         tag: reader.read::<Slug>("tag", query.tag.as_deref(), SLUG_RULE),
     };
     let wanted = wanted(reader, query.locale.as_deref(), &headers)?;
-    let Page { items, next_cursor } = content::list_public(&ctx, &filter, &wanted, after, limit).await?;
-    let items = items.iter().map(StoreNodeView::from).collect();
-    Ok(varies(reply::list(&StoreNodePage { items, next_cursor })))
+    let show = |key, text: Option<&_>| state.texts().show(ctx.tenant.id, key, text);
+    let page = content::list_public(&ctx, &filter, &wanted, after, limit, show).await?;
+    Ok(varies(texts::page(&page)))
 }
 
 /// Read a published node by its slug in any of its locales. `Content-Language` tells which one is shown.
@@ -124,12 +125,9 @@ async fn read(
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
     let wanted = wanted(QueryReader::default(), query.locale.as_deref(), &headers)?;
-    let node = content::find_public(&ctx, &slug, &wanted).await?;
-    let mut response = varies(reply::resource(
-        &headers,
-        &StoreNodeView::from(&node),
-        node.revision,
-    ));
+    let (node, text) = content::find_public(&ctx, &slug, &wanted).await?;
+    let view = StoreNodeView::new(&node, &text);
+    let mut response = varies(reply::resource(&headers, &view, node.revision));
     if let Ok(language) = HeaderValue::try_from(node.locale.as_str()) {
         response.headers_mut().insert(header::CONTENT_LANGUAGE, language);
     }
