@@ -5,7 +5,7 @@ use crate::row::Json;
 use crate::tx::{PlatformTx, Statement, TenantTx};
 use crate::value::{Value, params};
 use jiff::Timestamp;
-use rustok_core::ids::{EventId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_events::{Event, Job, JobKind};
 use uuid::Uuid;
 
@@ -60,18 +60,19 @@ pub async fn claim_events(tx: &mut PlatformTx, limit: i64) -> Result<Vec<Event>,
         .await
 }
 
-/// Marks an event as delivered.
+/// Marks events as delivered, in one flight.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when it was delivered before.
+/// [`StoreError::Stale`] when one of them was delivered before.
 pub async fn mark_delivered(
     tx: &mut PlatformTx,
-    tenant: TenantId,
-    id: EventId,
+    events: &[Event],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE outbox SET delivered_at = $3 WHERE tenant_id = $1 AND id = $2 AND delivered_at IS NULL";
-    tx.db.execute_one(OUTBOX, sql, params![tenant, id, now]).await
+    let mark = |event: &Event| Statement::one(OUTBOX, sql, params![event.tenant_id, event.id, now]);
+    let marks: Vec<_> = events.iter().map(mark).collect();
+    tx.db.execute_all(&marks).await
 }
 
 /// Forgets events that were delivered before `before`.

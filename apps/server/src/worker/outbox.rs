@@ -36,9 +36,7 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
         (events, tx)
     };
     let now = services.clock.now();
-    for event in &events {
-        outbox::mark_delivered(&mut tx, event.tenant_id, event.id, now).await?;
-    }
+    outbox::mark_delivered(&mut tx, &events, now).await?;
     tx.commit().await?;
     Ok(if events.len() >= BATCH {
         Round::Full
