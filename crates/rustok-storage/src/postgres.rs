@@ -23,7 +23,7 @@ use tokio_postgres::{Config, NoTls, Row};
 /// How long an abandoned statement may take to end before its connection is given up.
 const DRAIN_LIMIT: Duration = Duration::from_millis(250);
 /// Statements sent in one flight; `join_all` keeps their order up to this many.
-const FLIGHT: usize = 30;
+pub(crate) const FLIGHT: usize = 30;
 
 /// What a URL says nothing about: after how long a connection is given up that cannot be made, whose other end does
 /// not acknowledge what was sent, or that is idle and dead.

@@ -1,7 +1,7 @@
 //! Transactions: the only way to the data. Tenant data only with a tenant, the directory only as the platform.
 
 use crate::error::StoreError;
-use crate::postgres::PgTx;
+use crate::postgres::{FLIGHT, PgTx};
 use crate::row::{Places, Row};
 use crate::sqlite::{self, ReadTx, WriteTx};
 use crate::value::Value;
@@ -107,6 +107,7 @@ impl Db {
         map: impl Fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         self.start(table)?;
+        tell(sql, false);
         let rows = match &mut self.inner {
             Inner::SqliteRead(tx) => tx
                 .connection()
@@ -146,6 +147,7 @@ impl Db {
         params: &[Value<'_>],
     ) -> Result<u64, StoreError> {
         self.start(table)?;
+        tell(sql, false);
         let changed = match &mut self.inner {
             Inner::SqliteRead(tx) => tx
                 .connection()
@@ -179,6 +181,9 @@ impl Db {
             self.start(statements.first().map_or("", |statement| statement.table))?;
         }
         if let Inner::Postgres(tx) = &mut self.inner {
+            for (place, statement) in statements.iter().enumerate() {
+                tell(statement.sql, place % FLIGHT != 0);
+            }
             let executed = tx.execute_all(statements).await;
             return self.settle(executed);
         }
@@ -195,6 +200,10 @@ impl Db {
     /// Makes everything durable. Only after this may anything be told to the outside.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         self.start("")?;
+        if matches!(self.inner, Inner::SqliteRead(_)) {
+            return Ok(());
+        }
+        tell("COMMIT", false);
         match self.inner {
             Inner::SqliteRead(_) => Ok(()),
             Inner::SqliteWrite(tx) => tx.commit(self.deadline).await,
@@ -223,6 +232,13 @@ impl Db {
         self.broken = !matches!(answer, Ok(_) | Err(StoreError::InconsistentRow { .. }));
         answer
     }
+}
+
+/// Tells whoever listens at the level `trace` what is sent, in its place among what a request does: the text of a
+/// statement, never its values, and whether it joins the one before instead of waiting for that one's answer. Tests count
+/// statements and round trips by it, and look at the plans.
+fn tell(sql: &str, joins: bool) {
+    tracing::trace!(target: "rustok_storage::sql", sql, joins);
 }
 
 /// A transaction on one tenant's data. It is made only from a `TenantHandle`, so no query on tenant data without a
