@@ -13,6 +13,7 @@ mod cluster;
 pub mod database;
 pub mod fault_proxy;
 pub mod lateness;
+mod plans;
 pub mod server;
 pub mod wall;
 
