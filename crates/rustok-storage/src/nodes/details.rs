@@ -302,11 +302,12 @@ async fn filed_terms(
     ids: &[NodeId],
 ) -> Result<HashMap<NodeId, Vec<FiledTerm>>, StoreError> {
     let mut list = id_list(ids);
+    // CROSS JOIN keeps SQLite from going through all terms of the tenant in the order that is asked for.
     let sql = format!(
-        "SELECT f.node_id, {}, p.slug AS parent_slug FROM node_terms f \
-         JOIN terms m ON m.tenant_id = f.tenant_id AND m.id = f.term_id \
+        "SELECT f.node_id, {}, p.slug AS parent_slug FROM node_terms f CROSS JOIN terms m \
          LEFT JOIN terms p ON p.tenant_id = m.tenant_id AND p.id = m.parent_id \
-         WHERE f.tenant_id = $1 AND f.node_id IN ({}) ORDER BY m.taxonomy, m.slug",
+         WHERE f.tenant_id = $1 AND f.node_id IN ({}) AND m.tenant_id = f.tenant_id AND m.id = f.term_id \
+         ORDER BY m.taxonomy, m.slug",
         terms::COLUMNS,
         placeholders(2, list.len())
     );
