@@ -62,13 +62,11 @@ pub async fn read_shelf(
     let mut wanted = Vec::with_capacity(2);
     let ids: Vec<_> = ids.iter().copied().map(Value::from).collect();
     let skus: Vec<_> = skus.iter().copied().map(Value::from).collect();
-    for (column, mut values) in [("v.id", ids), ("v.sku", skus)] {
+    for (column, mut values) in [("id", ids), ("sku", skus)] {
         if !values.is_empty() {
             pad(&mut values);
-            wanted.push(format!(
-                "{column} IN ({})",
-                placeholders(params.len() + 1, values.len())
-            ));
+            let list = placeholders(params.len() + 1, values.len());
+            wanted.push(format!("{column} IN ({list})"));
             params.extend(values);
         }
     }
@@ -85,8 +83,8 @@ pub async fn read_shelf(
          JOIN products p ON p.tenant_id = v.tenant_id AND p.id = v.product_id \
          LEFT JOIN prices r ON r.tenant_id = v.tenant_id AND r.variant_id = v.id AND r.currency = $2 \
          LEFT JOIN stock_levels s ON s.tenant_id = v.tenant_id AND s.variant_id = v.id \
-         WHERE v.tenant_id = $1 AND ({}) AND v.deleted_at IS NULL AND p.deleted_at IS NULL AND p.status = 'active'",
-        wanted.join(" OR ")
+         WHERE v.tenant_id = $1 AND v.{} AND v.deleted_at IS NULL AND p.deleted_at IS NULL AND p.status = 'active'",
+        either(&wanted)
     );
     let rows = tx
         .db
@@ -99,6 +97,18 @@ pub async fn read_shelf(
         variants: rows.into_iter().map(|(variant, _)| variant).collect(),
         customer,
     })
+}
+
+/// The one condition on a variant, or what finds the variants of both: with OR, SQLite goes through all of a tenant's.
+fn either(wanted: &[String]) -> String {
+    if let [condition] = wanted {
+        return condition.clone();
+    }
+    let found: Vec<_> = wanted
+        .iter()
+        .map(|condition| format!("SELECT w.id FROM variants w WHERE w.tenant_id = $1 AND w.{condition}"))
+        .collect();
+    format!("id IN ({})", found.join(" UNION ALL "))
 }
 
 fn sellable(row: &Row<'_>) -> Result<Sellable, StoreError> {
