@@ -20,6 +20,7 @@ mod limits;
 mod orders;
 mod platform;
 mod shutdown;
+mod statements;
 mod tenant_cache_flood;
 mod tenant_cache_outage;
 #[path = "../tenant_cache_v2_test.rs"]

@@ -38,7 +38,7 @@ fn events(shop: &Shop, topic: &str) -> Vec<Value> {
 }
 
 /// Places an order two hours ago, by a process that is not the server.
-async fn place_two_hours_ago(database_url: &str, variant: &Value) {
+pub(crate) async fn place_two_hours_ago(database_url: &str, variant: &Value) {
     let clock = ManualClock::new(SystemClock.now());
     clock.set(clock.now().checked_sub(Duration::from_secs(7_200)).unwrap());
     let url = DatabaseUrl::parse(database_url).unwrap();

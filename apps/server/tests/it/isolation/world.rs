@@ -5,7 +5,7 @@ use super::calls::{Call, place};
 use super::document::{Document, Operation};
 use crate::platform::{printed, rustok, token};
 use reqwest::{Client, Method, RequestBuilder, Response};
-use rustok_test_support::{FilterProxy, TestDatabase, TestServer};
+use rustok_test_support::{FilterProxy, ServerCommand, TestDatabase, TestServer};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -181,10 +181,18 @@ impl World {
         let filters = FilterProxy::of_database(self.db.url()).await;
         self.db.disable_row_security().await;
         let url = filters.database_url(self.db.url());
-        let command = self.server.kill().await.env("RUSTOK_DATABASE_URL", url);
+        let world = self.restarted(|command| command.env("RUSTOK_DATABASE_URL", url));
+        Self {
+            proxy: Some(filters),
+            ..world.await
+        }
+    }
+
+    /// The same world with its server started anew, with other settings.
+    pub(crate) async fn restarted(self, set: impl FnOnce(ServerCommand) -> ServerCommand) -> Self {
+        let command = set(self.server.kill().await);
         Self {
             server: command.start().await,
-            proxy: Some(filters),
             ..self
         }
     }
