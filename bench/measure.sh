@@ -1,139 +1,330 @@
 #!/usr/bin/env bash
-# Prints start time, idle memory and CPU per request of the release binary on SQLite and, with a PostgreSQL, there too.
+# Prints every row of what this server is measured by, on SQLite and, with a PostgreSQL, there too, beside a bare axum
+# route in the same minute; marks what misses its bar and fails then.
 #
-#   bench/measure.sh                                # SQLite
-#   scripts/with-postgres bench/measure.sh          # SQLite and PostgreSQL
+#   bench/measure.sh                              # SQLite
+#   scripts/with-postgres bench/measure.sh        # SQLite and PostgreSQL
+#   scripts/with-postgres bench/measure.sh --all  # with short runs of what tests print too: oversell, durability, ...
 #
-# BINARY=path measures a release binary that is there already; otherwise one is built. Needs wrk, curl and awk (Debian:
-# apt-get install wrk curl). CPU is user + system time of the server from /proc, so a noisy neighbour does not count;
-# for PostgreSQL the database's own CPU stands beside it.
+# SECONDS_EACH (5) is the length of a slice; each row is measured in SLICES (3), interleaved with all the others, and its
+# median is shown with the lowest and the highest. BINARY and BARE name release binaries (`rustok`, the example `bare`)
+# that are there already; otherwise they are built. Needs wrk, curl and awk (Debian: apt-get install wrk curl).
+#
+# CPU is user + system time of all threads from /proc, so a neighbour's work counts for little; of PostgreSQL, all
+# processes of the server that RUSTOK_TEST_POSTGRES_URL names. The data is the same each time: 500 products with 4
+# variants, 300 articles of 4 kB.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+repo=$PWD
 
 for tool in wrk curl awk; do
-  command -v "$tool" >/dev/null || { echo "bench: $tool is missing (Debian: apt-get install $tool)" >&2; exit 1; }
+    command -v "$tool" >/dev/null || { echo "measure: $tool is missing (Debian: apt-get install $tool)" >&2; exit 1; }
 done
-SECONDS_EACH=${SECONDS_EACH:-5}
-CONNECTIONS=${CONNECTIONS:-16}
-if [ -z "${BINARY:-}" ]; then
-  cargo build --release --locked --quiet
-  BINARY="${CARGO_TARGET_DIR:-target}/release/rustok"
-fi
-case $BINARY in /*) ;; *) BINARY="$PWD/$BINARY" ;; esac
-WORK=$(mktemp -d)
-SERVER=
-stop() { if [ -n "$SERVER" ]; then kill "$SERVER" 2>/dev/null || true; wait "$SERVER" 2>/dev/null || true; SERVER=; fi; }
-trap 'stop; rm -rf "$WORK"' EXIT
-cd "$WORK"
-export RUSTOK_LISTEN=127.0.0.1:18080 RUSTOK_MANAGEMENT_LISTEN=127.0.0.1:18081 RUSTOK_LOG=warn
-BASE=http://127.0.0.1:18080
-HOST=bench.localhost:18080
+all=
+[ "${1:-}" != --all ] || all=yes
+seconds=${SECONDS_EACH:-5}
+slices=${SLICES:-3}
+connections=16
 
+built=${CARGO_TARGET_DIR:-target}/release
+if [ -z "${BINARY:-}" ]; then
+    cargo build --release --locked --quiet -p rustok-server
+    BINARY=$built/rustok
+fi
+if [ -z "${BARE:-}" ]; then
+    cargo build --release --locked --quiet -p rustok-server --example bare
+    BARE=$built/examples/bare
+fi
+binary=$(realpath "$BINARY")
+bare=$(realpath "$BARE")
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/rustok-measure.XXXXXX")
+server='' bare_pid=''
+stop() { if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; server=''; fi; }
+finish() {
+    stop
+    if [ -n "$bare_pid" ]; then kill "$bare_pid" 2>/dev/null || true; fi
+    rm -rf "$work"
+}
+trap finish EXIT
+set -E
+trap 'echo "measure: line $LINENO failed" >&2' ERR
+cd "$work"
+
+export RUSTOK_LISTEN=127.0.0.1:18080 RUSTOK_MANAGEMENT_LISTEN=127.0.0.1:18081 RUSTOK_LOG=warn
+# One client asks for everything here.
+export RUSTOK_RATE_LIMIT_ADDRESS_PER_MINUTE=0 RUSTOK_RATE_LIMIT_TOKEN_PER_MINUTE=0 RUSTOK_RATE_LIMIT_TENANT_PER_MINUTE=0
+ours=http://127.0.0.1:18080
+theirs=http://127.0.0.1:18082
+host=bench.localhost:18080
+
+await() { until curl -sf -o /dev/null "$1/livez"; do sleep 0.005; done; }
 start() {
-  "$BINARY" serve >server.log 2>&1 &
-  SERVER=$!
-  until curl -sf -o /dev/null "$BASE/livez"; do sleep 0.005; done
+    "$binary" serve >server.log 2>&1 &
+    server=$!
+    await "$ours"
 }
 
-# CPU of a process in clock ticks; of all PostgreSQL processes of this user's cluster.
-ticks() { awk '{print $14 + $15}' "/proc/$1/stat"; }
-postgres_ticks() { cat /proc/[0-9]*/stat 2>/dev/null | awk '$2 == "(postgres)" {sum += $14 + $15 + $16 + $17} END {print sum + 0}'; }
+# The process that listens for the PostgreSQL of a URL; nothing when it cannot be told from others.
+postmaster() {
+    local port=${1##*:} dir
+    port=${port%%/*}
+    for dir in /proc/[0-9]*; do
+        if tr '\0' ' ' 2>/dev/null <"$dir/cmdline" | grep -q "postgres .*-p $port "; then
+            echo "${dir#/proc/}"
+            return
+        fi
+    done
+}
+
+# CPU of one process, in clock ticks; of a PostgreSQL server with all its processes, those that ended included.
+ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{print $12 + $13}'; }
+database_ticks() {
+    { cat /proc/[0-9]*/stat 2>/dev/null || true; } | awk -v server="$postmaster" '
+        $2 ~ /^\(postgres/ && (server == "" || $1 == server || $4 == server) {
+            sum += $14 + $15
+            if (server == "" || $1 == server) sum += $16 + $17
+        }
+        END {print sum + 0}'
+}
+
+# Rows go to the file `measured`: database, row, CPU of the server in ms, of PostgreSQL in ms, requests a second.
+#   measure ROW URL PID UNIT [LUA]    UNIT is what a wrk script counts, or `requests`
+measure() {
+    local row=$1 url=$2 pid=$3 unit=$4 before database_before after database_after
+    local call=(wrk -t1 -c"$connections" -H "Host: $host" ${5:+-s "$5"})
+    if [ "$slice" = 1 ]; then "${call[@]}" -d1s "$url" -- "warm-$database-$RANDOM" >/dev/null; fi
+    before=$(ticks "$pid") database_before=$(database_ticks)
+    "${call[@]}" -d"${seconds}s" "$url" -- "$database-$slice" >wrk.txt
+    after=$(ticks "$pid") database_after=$(database_ticks)
+    if grep -q 'Non-2xx' wrk.txt; then echo "measure: $row: $(grep 'Non-2xx' wrk.txt)" >&2; failed=yes; fi
+    awk -v unit="$unit" -v prefix="$database $row" -v hz="$(getconf CLK_TCK)" \
+        -v cpu=$((after - before)) -v database_cpu=$((database_after - database_before)) '
+        unit == "requests" && /requests in/ {n = $1}
+        $1 == unit {n = $2}
+        /requests in/ {took = $4 + 0}
+        END {
+            if (!n) exit 1
+            printf "%s %.5f %.5f %.1f\n", prefix, cpu * 1000 / hz / n, database_cpu * 1000 / hz / n, n / took
+        }' wrk.txt >>"$work/measured"
+}
 
 start_time() {
-  local runs=${1:-15} i begin end
-  for ((i = 0; i < runs; i++)); do
-    begin=$(date +%s%N)
-    "$BINARY" serve >server.log 2>&1 &
-    SERVER=$!
-    until (exec 3<>/dev/tcp/127.0.0.1/18080 && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && grep -q '200 OK' <&3) 2>/dev/null; do :; done
-    end=$(date +%s%N)
-    echo $(((end - begin) / 1000))
-    stop
-  done | sort -n | awk '{all[NR] = $1} END {printf "start to first 200: median %.1f ms, best %.1f ms (%d runs)\n", all[int((NR + 1) / 2)] / 1000, all[1] / 1000, NR}'
+    local runs=15 i begin end
+    for ((i = 0; i < runs; i++)); do
+        begin=$(date +%s%N)
+        "$binary" serve >server.log 2>&1 &
+        server=$!
+        until (exec 3<>/dev/tcp/127.0.0.1/18080 && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && grep -q '200 OK' <&3) 2>/dev/null; do :; done
+        end=$(date +%s%N)
+        awk -v took=$((end - begin)) -v database="$database" 'BEGIN {printf "%s start %.2f 0 0\n", database, took / 1e6}' >>"$work/measured"
+        stop
+    done
 }
 
-# name, path, [wrk script]
-measure() {
-  local before after pg_before pg_after requests
-  wrk -t1 -c"$CONNECTIONS" -d1s -H "Host: $HOST" ${3:+-s "$3"} "$BASE$2" >/dev/null
-  before=$(ticks "$SERVER"); pg_before=$(postgres_ticks)
-  wrk -t1 -c"$CONNECTIONS" -d"${SECONDS_EACH}s" -H "Host: $HOST" ${3:+-s "$3"} "$BASE$2" >wrk.txt
-  after=$(ticks "$SERVER"); pg_after=$(postgres_ticks)
-  requests=$(awk '/requests in/ {print $1}' wrk.txt)
-  awk -v name="$1" -v ticks="$((after - before))" -v pg="$((pg_after - pg_before))" -v n="$requests" -v hz="$(getconf CLK_TCK)" \
-    -v rate="$(awk '/Requests\/sec/ {print $2}' wrk.txt)" -v bad="$(awk '/Non-2xx/ {print $NF}' wrk.txt)" -v both="$DATABASE" \
-    'BEGIN {printf "%-28s %8.4f ms CPU", name, ticks * 1000 / hz / n;
-            if (both == "postgresql") printf " + %7.4f ms database", pg * 1000 / hz / n;
-            printf "  %9.0f/s%s\n", rate, bad ? "  (" bad " refused)" : ""}'
+memory() {
+    sleep 1
+    awk -v prefix="$database $1" '/VmRSS/ {printf "%s %.1f 0 0\n", prefix, $2 / 1024}' "/proc/$server/status" >>"$work/measured"
+}
+
+# What a first start makes by itself, and a second one finds.
+demo() {
+    mkdir demo
+    cd demo
+    (unset RUSTOK_DATABASE_URL; exec "$binary" serve >../demo.log 2>&1) &
+    server=$!
+    await "$ours"
+    stop
+    (unset RUSTOK_DATABASE_URL; exec "$binary" serve >../demo.log 2>&1) &
+    server=$!
+    await "$ours"
+    memory idle
+    stop
+    cd ..
 }
 
 fill() {
-  "$BINARY" tenant create bench --name Bench >/dev/null
-  TOKEN=$("$BINARY" token create --tenant bench --role admin)
-  awk 'BEGIN {
-    print "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory Policy,Variant Price"
-    for (p = 1; p <= 500; p++) for (v = 1; v <= 4; v++)
-      printf "product-%d,%s,%s,Bench,Things,bench,true,Size,%d,SKU-%d-%d,shopify,1000000,deny,%d.50\n", p, v == 1 ? "Product " p : "", v == 1 ? "<p>Text</p>" : "", v, p, v, 10 + v
-  }' >products.csv
-  "$BINARY" import shopify products.csv --tenant bench >/dev/null
-  awk 'BEGIN {
-    print "<?xml version=\"1.0\"?><rss xmlns:wp=\"http://wordpress.org/export/1.2/\" xmlns:content=\"http://purl.org/rss/1.0/modules/content/\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\"><channel><wp:wxr_version>1.2</wp:wxr_version>"
-    for (i = 0; i < 70; i++) text = text "<p>The quick brown fox jumps over the lazy dog again.</p>"
-    for (n = 1; n <= 300; n++)
-      printf "<item><title>Article %d</title><dc:creator>bench</dc:creator><content:encoded><![CDATA[%s]]></content:encoded><wp:post_id>%d</wp:post_id><wp:post_name>article-%d</wp:post_name><wp:post_date_gmt>2020-01-01 00:00:00</wp:post_date_gmt><wp:status>publish</wp:status><wp:post_type>post</wp:post_type></item>", n, text, n, n
-    print "</channel></rss>"
-  }' >site.xml
-  "$BINARY" import wordpress site.xml --tenant bench >/dev/null
+    "$binary" tenant create bench --name Bench >/dev/null
+    token=$("$binary" token create --tenant bench --role admin)
+    awk 'BEGIN {
+        print "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory Policy,Variant Price"
+        for (p = 1; p <= 500; p++) for (v = 1; v <= 4; v++)
+            printf "product-%d,%s,%s,Bench,Things,bench,true,Size,%d,SKU-%d-%d,shopify,1000000,deny,%d.50\n", p, v == 1 ? "Product " p : "", v == 1 ? "<p>Text</p>" : "", v, p, v, 10 + v
+    }' >products.csv
+    "$binary" import shopify products.csv --tenant bench >/dev/null
+    awk 'BEGIN {
+        print "<?xml version=\"1.0\"?><rss xmlns:wp=\"http://wordpress.org/export/1.2/\" xmlns:content=\"http://purl.org/rss/1.0/modules/content/\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\"><channel><wp:wxr_version>1.2</wp:wxr_version>"
+        for (i = 0; i < 70; i++) text = text "<p>The quick brown fox jumps over the lazy dog again.</p>"
+        for (n = 1; n <= 300; n++)
+            printf "<item><title>Article %d</title><dc:creator>bench</dc:creator><content:encoded><![CDATA[%s]]></content:encoded><wp:post_id>%d</wp:post_id><wp:post_name>article-%d</wp:post_name><wp:post_date_gmt>2020-01-01 00:00:00</wp:post_date_gmt><wp:status>publish</wp:status><wp:post_type>post</wp:post_type></item>", n, text, n, n
+        print "</channel></rss>"
+    }' >site.xml
+    "$binary" import wordpress site.xml --tenant bench >/dev/null
 }
 
+# What wrk sends. The first argument after the URL makes titles differ from run to run.
 write_scripts() {
-  cat >create.lua <<LUA
+    cat >create.lua <<LUA
+local run, n = "", 0
+function init(args) run = args[1] end
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
-wrk.headers["Authorization"] = "Bearer $TOKEN"
-local n = 0
-request = function()
-  n = n + 1
-  return wrk.format(nil, nil, nil, '{"kind":"post","locale":"en","title":"Article of ' .. os.time() .. ' no ' .. n .. '","body":"<p>Text</p>","format":"html"}')
+wrk.headers["Authorization"] = "Bearer $token"
+function request()
+    n = n + 1
+    return wrk.format(nil, nil, nil, '{"kind":"post","locale":"en","title":"Article ' .. run .. ' ' .. n .. '","body":"<p>Text</p>","format":"html"}')
 end
 LUA
-  cat >order.lua <<'LUA'
+    cat >place.lua <<'LUA'
+local n = 0
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
-local n = 0
-request = function()
-  n = n + 1
-  return wrk.format(nil, nil, nil, '{"email":"b' .. n % 1000 .. '@example.com","currency":"USD","lines":[{"sku":"SKU-' .. (n % 500 + 1) .. '-1","quantity":1}]}')
+function request()
+    n = n + 1
+    return wrk.format(nil, nil, nil, '{"email":"b' .. n % 1000 .. '@example.com","currency":"USD","lines":[{"sku":"SKU-' .. (n % 500 + 1) .. '-1","quantity":1}]}')
+end
+LUA
+    # What an answer calls for is sent next, by whichever connection is free.
+    cat >life.lua <<LUA
+local threads, calls, n = {}, {}, 0
+paid = 0
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+local admin = {["Content-Type"] = "application/json", ["Authorization"] = "Bearer $token", ["Host"] = "$host"}
+function setup(thread) table.insert(threads, thread) end
+function request()
+    local call = table.remove(calls, 1)
+    if call then return call end
+    n = n + 1
+    return wrk.format(nil, nil, nil, '{"email":"b' .. n % 1000 .. '@example.com","currency":"USD","lines":[{"sku":"SKU-' .. (n % 500 + 1) .. '-2","quantity":1}]}')
+end
+function response(status, headers, body)
+    local id, state = body:match('"id":"([%x-]+)"'), body:match('"status":"(%a+)"')
+    if state == "pending" then
+        table.insert(calls, wrk.format("POST", "/api/admin/v1/orders/" .. id .. "/confirm", admin, "{}"))
+    elseif state == "confirmed" then
+        table.insert(calls, wrk.format("POST", "/api/admin/v1/orders/" .. id .. "/pay", admin, '{"payment_id":"pay_1","method":"card"}'))
+    elseif state == "paid" then
+        paid = paid + 1
+    end
+end
+function done()
+    local sum = 0
+    for _, thread in ipairs(threads) do sum = sum + thread:get("paid") end
+    print("paid " .. sum)
 end
 LUA
 }
 
 run() {
-  DATABASE=$1
-  echo "== $DATABASE, $CONNECTIONS connections, ${SECONDS_EACH} s each"
-  fill
-  write_scripts
-  start_time
-  start
-  sleep 1
-  awk '/VmRSS/ {printf "idle memory: %.1f MB\n", $2 / 1024}' "/proc/$SERVER/status"
-  measure "static route" /livez
-  measure "article by slug" /api/store/v1/nodes/article-7
-  measure "20 articles" "/api/store/v1/nodes?limit=20"
-  measure "product" /api/store/v1/products/product-7
-  measure "20 products" "/api/store/v1/products?limit=20"
-  measure "order placed" /api/store/v1/orders order.lua
-  measure "article created" /api/admin/v1/nodes create.lua
-  awk '/VmRSS|VmHWM/ {printf "%s %.1f MB  ", $1, $2 / 1024} END {print "after the load"}' "/proc/$SERVER/status"
-  stop
+    database=$1
+    fill
+    write_scripts
+    start_time
+    start
+    for ((slice = 1; slice <= slices; slice++)); do
+        measure static "$ours/livez" "$server" requests
+        measure bare "$theirs/livez" "$bare_pid" requests
+        measure page "$ours/problems/not_found" "$server" requests
+        measure article "$ours/api/store/v1/nodes/article-7" "$server" requests
+        measure articles "$ours/api/store/v1/nodes?limit=20" "$server" requests
+        measure product "$ours/api/store/v1/products/product-7" "$server" requests
+        measure products "$ours/api/store/v1/products?limit=20" "$server" requests
+        measure create "$ours/api/admin/v1/nodes" "$server" requests create.lua
+        measure place "$ours/api/store/v1/orders" "$server" requests place.lua
+        measure life "$ours/api/store/v1/orders" "$server" paid life.lua
+    done
+    memory loaded
+    stop
 }
 
-RUSTOK_DATABASE_URL="sqlite://$WORK/bench.db"
-export RUSTOK_DATABASE_URL
+# What other commands of this repository print: a row says which, and with --all runs it.
+#   also ROW BAR COMMAND...
+also() {
+    local row=$1 bar=$2 told=
+    shift 2
+    if [ -n "$all" ]; then
+        if (cd "$repo" && "$@") >also.log 2>&1; then told='met: '; else told='NOT MET: '; failed=yes; tail -n 20 also.log >&2; fi
+    fi
+    printf '%-42s | %-24s | %s%s\n' "$row" "$bar" "$told" "$*"
+}
+
+# The table: median (lowest to highest) of each row beside its bar.
+#   line ROW NAME UNIT COLUMN BAR_SQLITE [BAR_POSTGRES BAR_DATABASE]    a bar of - is none; `>=N` is a lower bar
+table() {
+    awk '
+    function sorted(database, row, column, values,   n, i, j, t, parts) {
+        n = 0
+        for (i = 1; i <= count; i++) {
+            split(lines[i], parts, " ")
+            if (parts[1] == database && parts[2] == row) values[++n] = parts[column] + 0
+        }
+        for (i = 2; i <= n; i++) { t = values[i]; for (j = i - 1; j > 0 && values[j] > t; j--) values[j + 1] = values[j]; values[j + 1] = t }
+        return n
+    }
+    function shown(database, row, column, bar, form,   values, n, middle, missed) {
+        n = sorted(database, row, column, values)
+        if (!n) return "-"
+        middle = values[int((n + 1) / 2)]
+        if (bar ~ /^>=/) missed = middle < substr(bar, 3) + 0
+        else missed = bar != "-" && middle > bar + 0
+        if (missed) misses++
+        return sprintf(form " (" form " to " form ")%s", middle, values[1], values[n], missed ? " NOT MET" : "")
+    }
+    FILENAME == "measured" {lines[++count] = $0; next}
+    {
+        row = $1; column = $2; form = $3; sqlite = $4; server = $5; base = $6
+        name = $7; for (i = 8; i <= NF; i++) name = name " " $i
+        bar = sqlite == "-" ? "" : (sqlite ~ /^>=/ ? ">= " substr(sqlite, 3) : "<= " sqlite)
+        if (server != "-" && server != sqlite) bar = bar " · " server
+        if (base != "-") bar = bar " / " base
+        postgres = shown("postgresql", row, column, server, form)
+        if (column == 3 && postgres != "-" && row != "start" && row != "idle" && row != "loaded" && row != "static" && row != "page")
+            postgres = postgres " + " shown("postgresql", row, 4, base, form)
+        beside = row == "static" ? shown("sqlite", "bare", 3, "-", form) : ""
+        printf "%-42s | %-24s | %-36s | %-70s | %s\n", name, bar, shown("sqlite", row, column, sqlite, form), postgres, beside
+    }
+    END {exit misses > 0}' measured - <<'ROWS'
+start 3 %.1f 50 - - start to first 200, ms
+idle 3 %.1f 30 - - idle memory with demo data, MB
+static 3 %.4f 0.025 0.025 - static route, ms CPU
+page 3 %.4f - - - static page behind all limits, ms CPU
+article 3 %.4f 0.045 0.07 0.14 article by slug, ms CPU
+articles 3 %.4f 0.1 - - list of 20 articles, ms CPU
+create 3 %.4f 0.25 - - article created with its revision, ms CPU
+product 3 %.4f 0.06 - - product with 4 variants, ms CPU
+products 3 %.4f 0.25 - - list of 20 products, ms CPU
+life 3 %.4f 0.75 0.6 1.8 order placed, confirmed, paid, ms CPU
+place 3 %.4f - - - order placed, ms CPU
+place 5 %.0f >=4000 - - orders placed a second, on SQLite durable
+loaded 3 %.1f - - - memory after all this, MB
+ROWS
+}
+
+load=$(cut -d' ' -f1 /proc/loadavg)
+failed='' slice=1 postmaster=none database=sqlite
+"$bare" 127.0.0.1:18082 >bare.log 2>&1 &
+bare_pid=$!
+await "$theirs"
+demo
+export RUSTOK_DATABASE_URL="sqlite://$work/bench.db"
 run sqlite
 if [ -n "${RUSTOK_TEST_POSTGRES_URL:-}" ]; then
-  RUSTOK_DATABASE_URL=$RUSTOK_TEST_POSTGRES_URL
-  run postgresql
+    postmaster=$(postmaster "$RUSTOK_TEST_POSTGRES_URL")
+    RUSTOK_DATABASE_URL=$RUSTOK_TEST_POSTGRES_URL
+    run postgresql
 else
-  echo "PostgreSQL: run this as scripts/with-postgres bench/measure.sh"
+    echo 'PostgreSQL: run this as scripts/with-postgres bench/measure.sh'
 fi
+
+echo "$connections keep-alive connections, $slices slices of $seconds s each: median (lowest to highest); load of the machine $load before, $(cut -d' ' -f1 /proc/loadavg) after"
+printf '%-42s | %-24s | %-36s | %-70s | %s\n' row bar sqlite 'postgresql server + database' 'bare axum'
+table || failed=yes
+trips() { awk -v operation="$1" '$1 == operation {print $4}' "$repo/apps/server/tests/statements.txt"; }
+test=(cargo test --locked -p rustok-server --test it)
+also "round trips: read $(trips read_published_node), order $(trips place_order)" '1 · <= 4' scripts/with-postgres "${test[@]}" statements::counts
+also oversell 'sold exactly, 100 runs' bench/oversell.sh 5
+also durability '0 lost, 50 kills' bench/durability.sh 5
+also isolation '0 leaks' scripts/with-postgres "${test[@]}" isolation::
+also fail-fast 'p99 <= 1 ms' scripts/with-postgres "${test[@]}" faults::a_rejected_request_costs_microseconds -- --nocapture
+if [ -n "$failed" ]; then exit 1; fi
