@@ -1,12 +1,16 @@
-//! Answers that were given to a request with an `Idempotency-Key`, kept beside the effect they belong to.
+//! Answers that were given to a request with an `Idempotency-Key`, kept beside the effect they belong to: a tenant's in
+//! the tenant's table, the platform's in its own.
+//!
+//! Neither a key nor an answer is ever kept in clear: both come here hashed and sealed (docs/adr/0011).
 
 use crate::error::StoreError;
-use crate::row::Json;
-use crate::tx::TenantTx;
+use crate::row::{Json, Row};
+use crate::tx::{Db, PlatformTx, TenantTx};
 use crate::value::params;
 use jiff::Timestamp;
 
 const TABLE: &str = "idempotency_records";
+const PLATFORM_TABLE: &str = "platform_idempotency_records";
 
 /// What makes two requests the same one: who sent them, where to, and the key they chose.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,8 +19,8 @@ pub struct IdempotencyScope {
     pub actor: String,
     /// Method and path.
     pub route: String,
-    /// The client's key.
-    pub key: String,
+    /// A hash of the client's key.
+    pub key_hash: [u8; 32],
 }
 
 /// An answer, byte for byte as it was sent.
@@ -30,13 +34,24 @@ pub struct StoredReply {
     pub body: Vec<u8>,
 }
 
+/// An answer as it rests here: what it says can be read only with the client's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedReply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Header names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body, sealed.
+    pub sealed_body: Vec<u8>,
+}
+
 /// A kept answer and the hash of the request body that it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRecord {
     /// SHA-256 of the request body.
     pub body_hash: [u8; 32],
     /// The answer.
-    pub reply: StoredReply,
+    pub reply: SealedReply,
 }
 
 /// The answer kept for a scope, unless it is older than `not_before`.
@@ -52,36 +67,60 @@ pub async fn claim(
     lock_key: i64,
     not_before: Timestamp,
 ) -> Result<Option<Option<IdempotencyRecord>>, StoreError> {
-    if tx.db.is_postgres() {
-        let sql = "SELECT pg_try_advisory_xact_lock($1) AS free";
-        let free = tx
-            .db
-            .fetch_optional(TABLE, sql, params![lock_key], |row| row.get::<bool>("free"))
-            .await?;
-        if free != Some(true) {
-            return Ok(None);
-        }
+    if !try_lock(&mut tx.db, TABLE, lock_key).await? {
+        return Ok(None);
     }
-    let sql = "SELECT body_hash, status, headers, body FROM idempotency_records \
-               WHERE tenant_id = $1 AND actor = $2 AND route = $3 AND key = $4 AND created_at >= $5";
-    let scope = params![tx.tenant, &scope.actor, &scope.route, &scope.key, not_before];
+    let sql = "SELECT body_hash, status, headers, sealed_body FROM idempotency_records \
+               WHERE tenant_id = $1 AND actor = $2 AND route = $3 AND key_hash = $4 AND created_at >= $5";
+    let scope = params![tx.tenant, &scope.actor, &scope.route, &scope.key_hash, not_before];
+    tx.db.fetch_optional(TABLE, sql, scope, decode).await.map(Some)
+}
+
+/// As [`claim`], for a request to the platform.
+///
+/// # Errors
+/// Those of the database.
+pub async fn claim_platform(
+    tx: &mut PlatformTx,
+    scope: &IdempotencyScope,
+    lock_key: i64,
+    not_before: Timestamp,
+) -> Result<Option<Option<IdempotencyRecord>>, StoreError> {
+    if !try_lock(&mut tx.db, PLATFORM_TABLE, lock_key).await? {
+        return Ok(None);
+    }
+    let sql = "SELECT body_hash, status, headers, sealed_body FROM platform_idempotency_records \
+               WHERE actor = $1 AND route = $2 AND key_hash = $3 AND created_at >= $4";
+    let scope = params![&scope.actor, &scope.route, &scope.key_hash, not_before];
     tx.db
-        .fetch_optional(TABLE, sql, scope, |row| {
-            let status: i64 = row.get("status")?;
-            let status =
-                u16::try_from(status).map_err(|_| row.inconsistent("status", "not an HTTP status"))?;
-            let reply = StoredReply {
-                status,
-                headers: row.get::<Json<_>>("headers")?.0,
-                body: row.get("body")?,
-            };
-            Ok(IdempotencyRecord {
-                body_hash: row.get("body_hash")?,
-                reply,
-            })
-        })
+        .fetch_optional(PLATFORM_TABLE, sql, scope, decode)
         .await
         .map(Some)
+}
+
+/// Whether nobody else has the lock. SQLite has one writer: whoever asks has it.
+async fn try_lock(db: &mut Db, table: &'static str, lock_key: i64) -> Result<bool, StoreError> {
+    if !db.is_postgres() {
+        return Ok(true);
+    }
+    let sql = "SELECT pg_try_advisory_xact_lock($1) AS free";
+    let free = db
+        .fetch_optional(table, sql, params![lock_key], |row| row.get::<bool>("free"))
+        .await?;
+    Ok(free == Some(true))
+}
+
+fn decode(row: &Row<'_>) -> Result<IdempotencyRecord, StoreError> {
+    let status: i64 = row.get("status")?;
+    let status = u16::try_from(status).map_err(|_| row.inconsistent("status", "not an HTTP status"))?;
+    Ok(IdempotencyRecord {
+        body_hash: row.get("body_hash")?,
+        reply: SealedReply {
+            status,
+            headers: row.get::<Json<_>>("headers")?.0,
+            sealed_body: row.get("sealed_body")?,
+        },
+    })
 }
 
 /// Keeps an answer, in the transaction of its effect.
@@ -91,29 +130,62 @@ pub async fn claim(
 pub async fn insert_record(
     tx: &mut TenantTx,
     scope: &IdempotencyScope,
-    body_hash: &[u8; 32],
-    reply: &StoredReply,
+    record: &IdempotencyRecord,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let headers = serde_json::json!(reply.headers);
+    let headers = serde_json::json!(record.reply.headers);
     tx.db
         .execute_one(
             TABLE,
             "INSERT INTO idempotency_records \
-             (tenant_id, actor, route, key, body_hash, status, headers, body, created_at) \
+             (tenant_id, actor, route, key_hash, body_hash, status, headers, sealed_body, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-             ON CONFLICT (tenant_id, actor, route, key) DO UPDATE SET body_hash = excluded.body_hash, \
-             status = excluded.status, headers = excluded.headers, body = excluded.body, \
+             ON CONFLICT (tenant_id, actor, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
+             status = excluded.status, headers = excluded.headers, sealed_body = excluded.sealed_body, \
              created_at = excluded.created_at",
             params![
                 tx.tenant,
                 &scope.actor,
                 &scope.route,
-                &scope.key,
-                body_hash,
-                i64::from(reply.status),
+                &scope.key_hash,
+                &record.body_hash,
+                i64::from(record.reply.status),
                 &headers,
-                reply.body.as_slice(),
+                record.reply.sealed_body.as_slice(),
+                now
+            ],
+        )
+        .await
+}
+
+/// As [`insert_record`], for a request to the platform.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_platform_record(
+    tx: &mut PlatformTx,
+    scope: &IdempotencyScope,
+    record: &IdempotencyRecord,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let headers = serde_json::json!(record.reply.headers);
+    tx.db
+        .execute_one(
+            PLATFORM_TABLE,
+            "INSERT INTO platform_idempotency_records \
+             (actor, route, key_hash, body_hash, status, headers, sealed_body, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+             ON CONFLICT (actor, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
+             status = excluded.status, headers = excluded.headers, sealed_body = excluded.sealed_body, \
+             created_at = excluded.created_at",
+            params![
+                &scope.actor,
+                &scope.route,
+                &scope.key_hash,
+                &record.body_hash,
+                i64::from(record.reply.status),
+                &headers,
+                record.reply.sealed_body.as_slice(),
                 now
             ],
         )
@@ -127,4 +199,16 @@ pub async fn insert_record(
 pub async fn delete_records_before(tx: &mut TenantTx, before: Timestamp) -> Result<u64, StoreError> {
     let sql = "DELETE FROM idempotency_records WHERE tenant_id = $1 AND created_at < $2";
     tx.db.execute(TABLE, sql, params![tx.tenant, before]).await
+}
+
+/// As [`delete_records_before`], for the answers to requests to the platform.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_platform_records_before(
+    tx: &mut PlatformTx,
+    before: Timestamp,
+) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM platform_idempotency_records WHERE created_at < $1";
+    tx.db.execute(PLATFORM_TABLE, sql, params![before]).await
 }

@@ -28,7 +28,8 @@ macro_rules! migrations {
 }
 
 /// In order; the number of a migration is its place, from 1.
-pub(crate) const MIGRATIONS: &[Migration] = migrations!["0001_initial", "0002_outbox_delivered"];
+pub(crate) const MIGRATIONS: &[Migration] =
+    migrations!["0001_initial", "0002_outbox_delivered", "0003_kept_answers"];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
                        (number bigint NOT NULL PRIMARY KEY, name text NOT NULL)";

@@ -1,32 +1,35 @@
 //! Kept answers: found again byte for byte, in their scope only, and one request at a time.
 
 use super::*;
-use crate::idempotency::{self, IdempotencyRecord, IdempotencyScope, StoredReply};
+use crate::idempotency::{self, IdempotencyRecord, IdempotencyScope, SealedReply};
 use rustok_test_support::both_databases;
 
-fn scope(key: &str) -> IdempotencyScope {
+fn scope(key: u8) -> IdempotencyScope {
     IdempotencyScope {
         actor: "token:1".to_owned(),
         route: "POST /orders".to_owned(),
-        key: key.to_owned(),
+        key_hash: [key; 32],
     }
 }
 
-fn reply() -> StoredReply {
+fn record() -> IdempotencyRecord {
     let headers = vec![(
         "content-type".to_owned(),
         "application/json; charset=\"ütf-8\"".to_owned(),
     )];
-    StoredReply {
-        status: 201,
-        headers,
-        body: vec![0, 255, b'"', b'\n'],
+    IdempotencyRecord {
+        body_hash: [7; 32],
+        reply: SealedReply {
+            status: 201,
+            headers,
+            sealed_body: vec![0, 255, b'"', b'\n'],
+        },
     }
 }
 
 async fn keep(store: &Store, tenant: TenantHandle, scope: &IdempotencyScope, at: Timestamp) {
     let mut tx = store.write(tenant, soon()).await.unwrap();
-    idempotency::insert_record(&mut tx, scope, &[7; 32], &reply(), at)
+    idempotency::insert_record(&mut tx, scope, &record(), at)
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -49,14 +52,14 @@ both_databases! {
     async fn an_answer_is_found_in_its_scope_only(db) {
         let store = open(&db).await;
         let (one, two) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
-        keep(&store, one, &scope("a"), now()).await;
-        let found = find(&store, one, &scope("a"), now()).await.unwrap();
-        assert_eq!(found, IdempotencyRecord { body_hash: [7; 32], reply: reply() });
-        assert_eq!(find(&store, two, &scope("a"), now()).await, None);
-        assert_eq!(find(&store, one, &scope("b"), now()).await, None);
+        keep(&store, one, &scope(b'a'), now()).await;
+        let found = find(&store, one, &scope(b'a'), now()).await.unwrap();
+        assert_eq!(found, record());
+        assert_eq!(find(&store, two, &scope(b'a'), now()).await, None);
+        assert_eq!(find(&store, one, &scope(b'b'), now()).await, None);
         for other in [
-            IdempotencyScope { actor: "token:2".to_owned(), ..scope("a") },
-            IdempotencyScope { route: "POST /nodes".to_owned(), ..scope("a") },
+            IdempotencyScope { actor: "token:2".to_owned(), ..scope(b'a') },
+            IdempotencyScope { route: "POST /nodes".to_owned(), ..scope(b'a') },
         ] {
             assert_eq!(find(&store, one, &other, now()).await, None);
         }
@@ -66,18 +69,47 @@ both_databases! {
         let store = open(&db).await;
         let (one, two) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
         let later = now() + Duration::from_secs(86_400);
-        keep(&store, one, &scope("a"), now()).await;
-        keep(&store, two, &scope("a"), now()).await;
-        assert_eq!(find(&store, one, &scope("a"), later).await, None);
-        keep(&store, one, &scope("a"), later).await;
-        assert!(find(&store, one, &scope("a"), later).await.is_some());
+        keep(&store, one, &scope(b'a'), now()).await;
+        keep(&store, two, &scope(b'a'), now()).await;
+        assert_eq!(find(&store, one, &scope(b'a'), later).await, None);
+        keep(&store, one, &scope(b'a'), later).await;
+        assert!(find(&store, one, &scope(b'a'), later).await.is_some());
 
         let mut tx = store.write(one, soon()).await.unwrap();
         assert_eq!(idempotency::delete_records_before(&mut tx, later).await.unwrap(), 0);
         let much_later = later + Duration::from_secs(1);
         assert_eq!(idempotency::delete_records_before(&mut tx, much_later).await.unwrap(), 1);
         tx.commit().await.unwrap();
-        assert!(find(&store, two, &scope("a"), now()).await.is_some(), "a neighbour's answers stay");
+        assert!(find(&store, two, &scope(b'a'), now()).await.is_some(), "a neighbour's answers stay");
+    }
+
+    async fn the_platform_has_answers_of_its_own(db) {
+        let store = open(&db).await;
+        let shop = tenant(&store, 1, "shop1").await;
+        let find = async |scope: &IdempotencyScope, not_before| {
+            let mut tx = store.platform_write(soon()).await.unwrap();
+            idempotency::claim_platform(&mut tx, scope, 42, not_before).await.unwrap().unwrap()
+        };
+        keep(&store, shop, &scope(b'a'), now()).await;
+        assert_eq!(find(&scope(b'a'), now()).await, None);
+        for at in [now(), now() + Duration::from_secs(1)] {
+            let mut tx = store.platform_write(soon()).await.unwrap();
+            idempotency::insert_platform_record(&mut tx, &scope(b'a'), &record(), at).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(find(&scope(b'a'), now()).await, Some(record()));
+        assert_eq!(find(&scope(b'b'), now()).await, None);
+        assert_eq!(find(&IdempotencyScope { actor: "platform:2".to_owned(), ..scope(b'a') }, now()).await, None);
+        assert_eq!(find(&IdempotencyScope { route: "POST /nodes".to_owned(), ..scope(b'a') }, now()).await, None);
+        assert_eq!(find(&scope(b'a'), now() + Duration::from_secs(2)).await, None);
+
+        for (before, deleted) in [(1, 0), (2, 1)] {
+            let mut tx = store.platform_write(soon()).await.unwrap();
+            let before = now() + Duration::from_secs(before);
+            assert_eq!(idempotency::delete_platform_records_before(&mut tx, before).await.unwrap(), deleted);
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(find(&scope(b'a'), now()).await, None);
     }
 }
 
@@ -88,25 +120,25 @@ async fn postgres_lets_one_request_at_a_time_claim_a_key() {
     let shop = tenant(&store, 1, "shop1").await;
     let mut first = store.write(shop, soon()).await.unwrap();
     assert_eq!(
-        idempotency::claim(&mut first, &scope("a"), 1, now())
+        idempotency::claim(&mut first, &scope(b'a'), 1, now())
             .await
             .unwrap(),
         Some(None)
     );
     let mut second = store.write(shop, soon()).await.unwrap();
     assert_eq!(
-        idempotency::claim(&mut second, &scope("a"), 1, now())
+        idempotency::claim(&mut second, &scope(b'a'), 1, now())
             .await
             .unwrap(),
         None
     );
     drop(second);
-    idempotency::insert_record(&mut first, &scope("a"), &[7; 32], &reply(), now())
+    idempotency::insert_record(&mut first, &scope(b'a'), &record(), now())
         .await
         .unwrap();
     first.commit().await.unwrap();
     let mut third = store.write(shop, soon()).await.unwrap();
-    let found = idempotency::claim(&mut third, &scope("a"), 1, now())
+    let found = idempotency::claim(&mut third, &scope(b'a'), 1, now())
         .await
         .unwrap();
     assert!(

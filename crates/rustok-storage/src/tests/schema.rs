@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Client, NoTls};
 
 /// Tables without tenant data: the whole list.
-const PLATFORM: [&str; 5] = [
+const PLATFORM: [&str; 6] = [
     "directory_version",
+    "platform_idempotency_records",
     "platform_tokens",
     "schema_migrations",
     "tenant_hosts",

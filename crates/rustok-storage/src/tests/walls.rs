@@ -230,6 +230,7 @@ async fn a_tenant_cannot_touch_the_platform() {
             "tenant_hosts",
             "platform_tokens",
             "directory_version",
+            "platform_idempotency_records",
             "schema_migrations",
         ] {
             for sql in [format!("SELECT * FROM {table}"), format!("DELETE FROM {table}")] {

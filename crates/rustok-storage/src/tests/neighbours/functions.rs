@@ -168,7 +168,7 @@ async fn others(store: &Store, tenant: TenantHandle) -> Told {
     let scope = idempotency::IdempotencyScope {
         actor: WORD.to_owned(),
         route: WORD.to_owned(),
-        key: WORD.to_owned(),
+        key_hash: [0; 32],
     };
     let imported = import_references::Imported::ShopifyProduct;
     let change = import_references::ReferenceChange {
