@@ -2,6 +2,7 @@
 //!
 //! Requests, workers, commands and tests all build a [`Ctx`]; there is no other way to a tenant's data.
 
+use crate::idempotency::Idempotency;
 use crate::work::InFlight;
 use rand::rngs::StdRng;
 use rustok_auth::{Action, Actor, authorize};
@@ -10,7 +11,6 @@ use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
 use rustok_core::ids::Ids;
 use rustok_events::{Event, Topic};
-use rustok_storage::idempotency::IdempotencyScope;
 use rustok_storage::{PlatformTx, Store, TenantTx};
 use rustok_tenancy::{Tenant, TenantIdentifierValidator};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,15 +49,6 @@ impl Services {
     pub(crate) fn with_rng<T>(&self, make: impl FnOnce(&mut StdRng) -> T) -> T {
         make(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// A request that asked to be repeatable, by its `Idempotency-Key`.
-#[derive(Debug, Clone)]
-pub struct Idempotency {
-    /// Actor, route and key.
-    pub scope: IdempotencyScope,
-    /// SHA-256 of the body, so that one key cannot stand for two requests.
-    pub body_hash: [u8; 32],
 }
 
 /// The context of a use case on one tenant's data.
@@ -165,6 +156,8 @@ pub struct PlatformCtx {
     pub actor: Actor,
     /// When the answer is of no use any more.
     pub deadline: Deadline,
+    /// Set when the request carries an `Idempotency-Key`.
+    pub idempotency: Option<Idempotency>,
 }
 
 impl PlatformCtx {
@@ -175,6 +168,7 @@ impl PlatformCtx {
             services,
             actor: Actor::System(name),
             deadline,
+            idempotency: None,
         }
     }
 

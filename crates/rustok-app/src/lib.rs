@@ -5,10 +5,12 @@
 pub mod catalog;
 pub mod content;
 mod context;
+mod idempotency;
 pub mod import;
 pub mod orders;
 pub mod tenants;
 pub mod work;
 
-pub use context::{Ctx, Idempotency, PlatformCtx, Services};
+pub use context::{Ctx, PlatformCtx, Services};
+pub use idempotency::Idempotency;
 pub use work::{Begun, Reply, Work};

@@ -6,14 +6,16 @@
 //! work.finish(render(&outcome)).await      // keeps the answer, commits, and only then tells it
 //! ```
 
-use crate::context::{Ctx, Idempotency};
+use crate::context::{Ctx, PlatformCtx, Services};
+use crate::idempotency::Idempotency;
+use rand::Rng;
 use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::TenantId;
-use rustok_storage::TenantTx;
 use rustok_storage::idempotency::{self, IdempotencyRecord, IdempotencyScope, StoredReply};
-use sha2::{Digest, Sha256};
+use rustok_storage::{PlatformTx, StoreError, TenantTx};
 use std::collections::HashSet;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,26 +42,110 @@ pub struct Reply {
     clippy::large_enum_variant,
     reason = "it is matched where it is made; a box would only be an allocation"
 )]
-pub enum Begun {
+pub enum Begun<T = TenantTx> {
     /// It has to be done.
-    Fresh(Work),
+    Fresh(Work<T>),
     /// It was done before; this was the answer.
     Replay(Reply),
 }
 
+/// A transaction that answers are kept in: a tenant's, or the platform's.
+pub trait KeepsReplies: Sized + Send {
+    /// Whose; `None` is the platform.
+    fn owner(&self) -> Option<TenantId>;
+
+    /// As [`idempotency::claim`].
+    fn claim(
+        &mut self,
+        scope: &IdempotencyScope,
+        lock_key: i64,
+        not_before: Timestamp,
+    ) -> impl Future<Output = Result<Option<Option<IdempotencyRecord>>, StoreError>> + Send;
+
+    /// As [`idempotency::insert_record`].
+    fn keep(
+        &mut self,
+        scope: &IdempotencyScope,
+        record: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// As [`TenantTx::commit`].
+    fn commit(self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl KeepsReplies for TenantTx {
+    fn owner(&self) -> Option<TenantId> {
+        Some(self.tenant())
+    }
+
+    async fn claim(
+        &mut self,
+        scope: &IdempotencyScope,
+        lock_key: i64,
+        not_before: Timestamp,
+    ) -> Result<Option<Option<IdempotencyRecord>>, StoreError> {
+        idempotency::claim(self, scope, lock_key, not_before).await
+    }
+
+    async fn keep(
+        &mut self,
+        scope: &IdempotencyScope,
+        record: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        idempotency::insert_record(self, scope, record, now).await
+    }
+
+    async fn commit(self) -> Result<(), StoreError> {
+        Self::commit(self).await
+    }
+}
+
+impl KeepsReplies for PlatformTx {
+    fn owner(&self) -> Option<TenantId> {
+        None
+    }
+
+    async fn claim(
+        &mut self,
+        scope: &IdempotencyScope,
+        lock_key: i64,
+        not_before: Timestamp,
+    ) -> Result<Option<Option<IdempotencyRecord>>, StoreError> {
+        idempotency::claim_platform(self, scope, lock_key, not_before).await
+    }
+
+    async fn keep(
+        &mut self,
+        scope: &IdempotencyScope,
+        record: &IdempotencyRecord,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        idempotency::insert_platform_record(self, scope, record, now).await
+    }
+
+    async fn commit(self) -> Result<(), StoreError> {
+        Self::commit(self).await
+    }
+}
+
+/// Whose request, and which.
+type InFlightScope = (Option<TenantId>, IdempotencyScope);
+
 /// The scopes whose first request is still running in this process.
 #[derive(Debug, Default)]
-pub(crate) struct InFlight(Arc<Mutex<HashSet<(TenantId, IdempotencyScope)>>>);
+pub(crate) struct InFlight(Arc<Mutex<HashSet<InFlightScope>>>);
 
 /// Frees its scope when the request is over, however it ended.
 struct Claim {
-    set: Arc<Mutex<HashSet<(TenantId, IdempotencyScope)>>>,
-    scope: (TenantId, IdempotencyScope),
+    set: Arc<Mutex<HashSet<InFlightScope>>>,
+    scope: InFlightScope,
 }
 
 impl InFlight {
-    fn claim(&self, tenant: TenantId, scope: &IdempotencyScope) -> Result<Claim, RichError> {
-        let scope = (tenant, scope.clone());
+    fn claim(&self, owner: Option<TenantId>, scope: &IdempotencyScope) -> Result<Claim, RichError> {
+        let scope = (owner, scope.clone());
         let free = self
             .0
             .lock()
@@ -93,11 +179,18 @@ fn still_running() -> RichError {
 }
 
 /// A transaction that is under way.
-pub struct Work {
+pub struct Work<T = TenantTx> {
     /// The transaction.
-    pub tx: TenantTx,
-    idempotency: Option<(Idempotency, Claim)>,
+    pub tx: T,
+    idempotency: Option<Kept>,
     now: Timestamp,
+}
+
+/// Where the answer is to be kept.
+struct Kept {
+    request: Idempotency,
+    _claim: Claim,
+    nonce: [u8; 24],
 }
 
 impl Ctx {
@@ -107,83 +200,95 @@ impl Ctx {
     /// `idempotency_in_flight` while the first request runs, `idempotency_key_reused` for another body, and those of
     /// the database.
     pub async fn begin(&self) -> Result<Begun, RichError> {
-        let now = self.now();
-        let Some(request) = &self.idempotency else {
-            return Ok(Begun::Fresh(Work {
-                tx: self.write().await?,
-                idempotency: None,
-                now,
-            }));
-        };
-        let claim = self.services.in_flight.claim(self.tenant.id, &request.scope)?;
-        let mut tx = self.write().await?;
-        let not_before = now.checked_sub(REPLY_KEPT).unwrap_or(Timestamp::MIN);
-        let Some(record) = locked(&mut tx, self.tenant.id, &request.scope, not_before).await? else {
-            return Ok(Begun::Fresh(Work {
-                tx,
-                idempotency: Some((request.clone(), claim)),
-                now,
-            }));
-        };
-        // Told only when the first one's commit is sure (on SQLite this commit waits for it), and when the scope's lock
-        // is free again: the client's next request with this key must not meet it.
-        tx.commit().await?;
-        if record.body_hash == request.body_hash {
-            return Ok(Begun::Replay(Reply {
-                stored: record.reply,
-                replayed: true,
-            }));
-        }
-        Err(
-            RichError::new(ErrorKind::Validation, "idempotency key with another body")
-                .with_code("idempotency_key_reused")
-                .with_public(
-                    "This Idempotency-Key was used for a request with another body. Take a new key.",
-                ),
-        )
+        let owner = Some(self.tenant.id);
+        let claim = claimed(&self.services, owner, self.idempotency.as_ref())?;
+        begun(&self.services, self.write().await?, claim).await
     }
 }
 
+impl PlatformCtx {
+    /// As [`Ctx::begin`], on the tenant directory.
+    ///
+    /// # Errors
+    /// Those of [`Ctx::begin`].
+    pub(crate) async fn begin(&self) -> Result<Begun<PlatformTx>, RichError> {
+        let claim = claimed(&self.services, None, self.idempotency.as_ref())?;
+        begun(&self.services, self.write().await?, claim).await
+    }
+}
+
+/// Within this process a request with a key is the only one, before it waits for the database.
+fn claimed<'a>(
+    services: &Services,
+    owner: Option<TenantId>,
+    request: Option<&'a Idempotency>,
+) -> Result<Option<(&'a Idempotency, Claim)>, RichError> {
+    let claim = |request: &'a Idempotency| Ok((request, services.in_flight.claim(owner, &request.scope)?));
+    request.map(claim).transpose()
+}
+
+async fn begun<T: KeepsReplies>(
+    services: &Services,
+    mut tx: T,
+    claim: Option<(&Idempotency, Claim)>,
+) -> Result<Begun<T>, RichError> {
+    let now = services.clock.now();
+    let Some((request, claim)) = claim else {
+        return Ok(Begun::Fresh(Work {
+            tx,
+            idempotency: None,
+            now,
+        }));
+    };
+    let not_before = now.checked_sub(REPLY_KEPT).unwrap_or(Timestamp::MIN);
+    let Some(record) = locked(&mut tx, request, not_before).await? else {
+        let mut nonce = [0; 24];
+        services.with_rng(|rng| rng.fill_bytes(&mut nonce));
+        return Ok(Begun::Fresh(Work {
+            tx,
+            idempotency: Some(Kept {
+                request: request.clone(),
+                _claim: claim,
+                nonce,
+            }),
+            now,
+        }));
+    };
+    // Told only when the first one's commit is sure (on SQLite this commit waits for it), and when the scope's lock is
+    // free again: the client's next request with this key must not meet it.
+    tx.commit().await?;
+    Ok(Begun::Replay(Reply {
+        stored: request.open(record)?,
+        replayed: true,
+    }))
+}
+
 /// The answer that is kept for a scope, read under the scope's lock.
-async fn locked(
-    tx: &mut TenantTx,
-    tenant: TenantId,
-    scope: &IdempotencyScope,
+async fn locked<T: KeepsReplies>(
+    tx: &mut T,
+    request: &Idempotency,
     not_before: Timestamp,
 ) -> Result<Option<IdempotencyRecord>, RichError> {
-    let lock_key = lock_key(tenant, scope);
+    let lock_key = request.lock_key(tx.owner());
     for _ in 1..LOCK_TRIES {
-        if let Some(kept) = idempotency::claim(tx, scope, lock_key, not_before).await? {
+        if let Some(kept) = tx.claim(&request.scope, lock_key, not_before).await? {
             return Ok(kept);
         }
         tokio::time::sleep(LOCK_PAUSE).await;
     }
-    let kept = idempotency::claim(tx, scope, lock_key, not_before).await?;
+    let kept = tx.claim(&request.scope, lock_key, not_before).await?;
     kept.ok_or_else(still_running)
 }
 
-/// The number of the scope's advisory lock.
-fn lock_key(tenant: TenantId, scope: &IdempotencyScope) -> i64 {
-    let mut hash = Sha256::new();
-    hash.update(tenant.as_uuid().as_bytes());
-    for part in [&scope.actor, &scope.route, &scope.key] {
-        hash.update(part.len().to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    let [a, b, c, d, e, f, g, h, ..] = digest;
-    i64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
-
-impl Work {
+impl<T: KeepsReplies> Work<T> {
     /// Keeps the answer if it may be asked for again, commits, and only then hands the answer out.
     ///
     /// # Errors
     /// Those of the database; nothing was changed then (after a time-out that is not known).
     pub async fn finish(mut self, reply: StoredReply) -> Result<Reply, RichError> {
-        if let Some((request, _)) = &self.idempotency {
-            idempotency::insert_record(&mut self.tx, &request.scope, &request.body_hash, &reply, self.now)
-                .await?;
+        if let Some(Kept { request, nonce, .. }) = &self.idempotency {
+            let record = request.seal(&reply, *nonce)?;
+            self.tx.keep(&request.scope, &record, self.now).await?;
         }
         self.tx.commit().await?;
         Ok(Reply {
@@ -198,36 +303,18 @@ mod tests {
     use super::*;
     use uuid::Uuid;
 
-    fn scope(actor: &str, route: &str, key: &str) -> IdempotencyScope {
-        IdempotencyScope {
-            actor: actor.to_owned(),
-            route: route.to_owned(),
-            key: key.to_owned(),
-        }
-    }
-
     #[test]
     fn a_scope_is_claimed_once_and_freed_by_its_drop() {
+        let scope = |key: &str| Idempotency::new("a".to_owned(), "r".to_owned(), key, b"").scope;
         let in_flight = InFlight::default();
-        let tenant = TenantId::from_uuid(Uuid::from_u128(1));
-        let claim = in_flight.claim(tenant, &scope("a", "r", "k")).unwrap();
-        assert!(in_flight.claim(tenant, &scope("a", "r", "k")).is_err());
-        assert!(in_flight.claim(tenant, &scope("a", "r", "other")).is_ok());
-        assert!(
-            in_flight
-                .claim(TenantId::from_uuid(Uuid::from_u128(2)), &scope("a", "r", "k"))
-                .is_ok()
-        );
+        let tenant = |n| Some(TenantId::from_uuid(Uuid::from_u128(n)));
+        let claim = in_flight.claim(tenant(1), &scope("k")).unwrap();
+        assert!(in_flight.claim(tenant(1), &scope("k")).is_err());
+        assert!(in_flight.claim(tenant(1), &scope("other")).is_ok());
+        for other in [tenant(2), None] {
+            assert!(in_flight.claim(other, &scope("k")).is_ok());
+        }
         drop(claim);
-        assert!(in_flight.claim(tenant, &scope("a", "r", "k")).is_ok());
-    }
-
-    #[test]
-    fn lock_keys_do_not_mix_parts() {
-        let tenant = TenantId::from_uuid(Uuid::nil());
-        assert_ne!(
-            lock_key(tenant, &scope("ab", "c", "k")),
-            lock_key(tenant, &scope("a", "bc", "k"))
-        );
+        assert!(in_flight.claim(tenant(1), &scope("k")).is_ok());
     }
 }

@@ -127,7 +127,7 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
         Command::Suspend(named) => set_status(&ctx, named, TenantStatus::Suspended).await,
         Command::Resume(named) => set_status(&ctx, named, TenantStatus::Active).await,
         Command::AddHost { tenant, host, format } => {
-            let tenant = tenants::add_host(&ctx, &identifier(&ctx, &tenant)?, &host, |_| Ok(())).await?;
+            let tenant = tenants::add_host(&ctx, &identifier(&ctx, &tenant)?, &host).await?;
             format.print(&Shown::from(tenant), Shown::row)
         }
     }
@@ -151,7 +151,7 @@ async fn list(ctx: &PlatformCtx, format: Format) -> Result<(), Failure> {
 }
 
 async fn set_status(ctx: &PlatformCtx, named: Named, status: TenantStatus) -> Result<(), Failure> {
-    let tenant = tenants::set_status(ctx, &identifier(ctx, &named.tenant)?, status, |_| Ok(())).await?;
+    let tenant = tenants::set_status(ctx, &identifier(ctx, &named.tenant)?, status).await?;
     named.format.print(&Shown::from(tenant), Shown::row)
 }
 

@@ -9,13 +9,12 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use rustok_app::{Ctx, Idempotency};
+use rustok_app::Idempotency;
+use rustok_auth::Actor;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::resilience::with_timeout;
-use rustok_storage::idempotency::IdempotencyScope;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 /// The longest `Idempotency-Key`, in bytes.
@@ -65,25 +64,25 @@ impl Form for MergePatch {
 
 /// A context that can carry an `Idempotency-Key`.
 pub trait Repeatable {
-    /// The tenant context, if there is one.
-    fn ctx_mut(&mut self) -> Option<&mut Ctx>;
+    /// Who asks, and where the key's request goes.
+    fn slot(&mut self) -> (Actor, &mut Option<Idempotency>);
 }
 
 impl Repeatable for StoreCtx {
-    fn ctx_mut(&mut self) -> Option<&mut Ctx> {
-        Some(&mut self.0)
+    fn slot(&mut self) -> (Actor, &mut Option<Idempotency>) {
+        (self.0.actor, &mut self.0.idempotency)
     }
 }
 
 impl Repeatable for AdminCtx {
-    fn ctx_mut(&mut self) -> Option<&mut Ctx> {
-        Some(&mut self.0)
+    fn slot(&mut self) -> (Actor, &mut Option<Idempotency>) {
+        (self.0.actor, &mut self.0.idempotency)
     }
 }
 
 impl Repeatable for PlatformAccess {
-    fn ctx_mut(&mut self) -> Option<&mut Ctx> {
-        None
+    fn slot(&mut self) -> (Actor, &mut Option<Idempotency>) {
+        (self.0.actor, &mut self.0.idempotency)
     }
 }
 
@@ -104,10 +103,9 @@ where
         let body = body.await.map_err(|_| too_slow())??;
         check_content_type(&parts.headers, body.is_empty())?;
         complexity::check(&body)?;
-        if parts.method == Method::POST
-            && let Some(ctx) = ctx.ctx_mut()
-        {
-            ctx.idempotency = idempotency(&parts, &body, ctx)?;
+        if parts.method == Method::POST {
+            let (actor, slot) = ctx.slot();
+            *slot = idempotency(&parts, &body, actor)?;
         }
         Ok(Self {
             ctx,
@@ -170,7 +168,7 @@ fn check_content_type(headers: &HeaderMap, empty: bool) -> Result<(), RichError>
     }
 }
 
-fn idempotency(parts: &Parts, body: &[u8], ctx: &Ctx) -> Result<Option<Idempotency>, RichError> {
+fn idempotency(parts: &Parts, body: &[u8], actor: Actor) -> Result<Option<Idempotency>, RichError> {
     let mut values = parts.headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -185,12 +183,6 @@ fn idempotency(parts: &Parts, body: &[u8], ctx: &Ctx) -> Result<Option<Idempoten
             .with_code("invalid_idempotency_key")
             .with_public("An Idempotency-Key stands once and has 1 to 255 printable ASCII characters."));
     };
-    Ok(Some(Idempotency {
-        scope: IdempotencyScope {
-            actor: ctx.actor.to_string(),
-            route: format!("{} {}", parts.method, parts.uri.path()),
-            key: key.to_owned(),
-        },
-        body_hash: Sha256::digest(body).into(),
-    }))
+    let route = format!("{} {}", parts.method, parts.uri.path());
+    Ok(Some(Idempotency::new(actor.to_string(), route, key, body)))
 }

@@ -54,6 +54,7 @@ impl FromRequestParts<AppState> for PlatformAccess {
             services: Arc::clone(state.services()),
             actor,
             deadline,
+            idempotency: None,
         }))
     }
 }

@@ -70,7 +70,7 @@ impl Sort {
     }
 
     fn is_repeatable(&self) -> bool {
-        self.method == "POST" && self.in_tenant
+        self.method == "POST"
     }
 
     fn problems(&self) -> Vec<&'static str> {
@@ -139,7 +139,7 @@ impl Sort {
             takes.push(header_parameter(
                 "Idempotency-Key",
                 Required::False,
-                "The same key and body again get the first answer again",
+                "The same key and body again get the first answer again, for 24 hours. Take a random one, such as a UUID",
                 key_schema(),
             ));
         }

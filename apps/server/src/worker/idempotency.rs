@@ -1,4 +1,4 @@
-//! Forgets answers that nobody may ask for again, tenant by tenant.
+//! Forgets answers that nobody may ask for again: the platform's, then those of each tenant.
 
 use super::{Round, round_deadline};
 use crate::state::AppState;
@@ -12,22 +12,18 @@ use rustok_tenancy::TenantHandle;
 
 pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     let services = state.services();
+    let store = &services.store;
     let Ok(before) = services.clock.now().checked_sub(REPLY_KEPT) else {
         return Ok(Round::Done);
     };
+    unless_outage(None, forget_platform(store, before).await)?;
     let mut after: Option<TenantId> = None;
     loop {
-        let mut tx = services.store.platform_read(round_deadline()).await?;
+        let mut tx = store.platform_read(round_deadline()).await?;
         let page = tenants::list_tenants(&mut tx, after, Limit::default()).await?;
         drop(tx);
         for tenant in &page.items {
-            if let Err(error) = forget(&services.store, tenant.handle(), before).await {
-                // The others' answers are none of its business, unless nobody's can be reached.
-                if error.is_outage() {
-                    return Err(error.into());
-                }
-                tracing::warn!(tenant_id = %tenant.id, %error, "old answers could not be forgotten");
-            }
+            unless_outage(Some(tenant.id), forget(store, tenant.handle(), before).await)?;
         }
         let Some(next) = page.next_cursor else {
             return Ok(Round::Done);
@@ -39,8 +35,26 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     }
 }
 
+/// What fails for one is none of the others' business, unless nobody's answers can be reached.
+fn unless_outage(tenant: Option<TenantId>, forgotten: Result<(), StoreError>) -> Result<(), StoreError> {
+    match forgotten {
+        Err(error) if !error.is_outage() => {
+            let tenant_id = tenant.map(tracing::field::display);
+            tracing::warn!(tenant_id, %error, "old answers could not be forgotten");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
 async fn forget(store: &Store, tenant: TenantHandle, before: Timestamp) -> Result<(), StoreError> {
     let mut tx = store.write(tenant, round_deadline()).await?;
     let deleted = idempotency::delete_records_before(&mut tx, before).await?;
+    if deleted > 0 { tx.commit().await } else { Ok(()) }
+}
+
+async fn forget_platform(store: &Store, before: Timestamp) -> Result<(), StoreError> {
+    let mut tx = store.platform_write(round_deadline()).await?;
+    let deleted = idempotency::delete_platform_records_before(&mut tx, before).await?;
     if deleted > 0 { tx.commit().await } else { Ok(()) }
 }

@@ -1,17 +1,19 @@
 //! The workers beside the requests: events told, orders expired, changes of the directory seen, all stopped in time.
 
 use crate::orders::{available, id, ok, order_of, place, product};
-use crate::platform::{Shop, tenant};
+use crate::platform::{Shop, rustok, tenant};
 use reqwest::Method;
 use rustok_app::{Ctx, Services, orders, tenants};
 use rustok_app::{PlatformCtx, orders::PlacedOrder};
 use rustok_auth::Actor;
 use rustok_commerce::order::{LineInput, OrderInput};
-use rustok_core::clock::{Clock, ManualClock, SystemClock};
+use rustok_core::clock::{Clock, ManualClock, SystemClock, Timestamp};
 use rustok_core::deadline::Deadline;
-use rustok_storage::idempotency::StoredReply;
+use rustok_core::page::Limit;
+use rustok_storage::idempotency::{self, IdempotencyRecord, IdempotencyScope, SealedReply, StoredReply};
+use rustok_storage::tenants::list_tenants as tenants_of;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
-use rustok_tenancy::TenantIdentifierValidator;
+use rustok_tenancy::{TenantHandle, TenantIdentifierValidator};
 use rustok_test_support::both_databases;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -71,7 +73,58 @@ pub(crate) async fn place_two_hours_ago(database_url: &str, variant: &Value) {
     orders::place(&ctx, input, reply).await.unwrap();
 }
 
+/// Which of yesterday's and today's answers there are, of the tenant and of the platform.
+async fn kept_answers(store: &Store, shop: TenantHandle) -> [bool; 4] {
+    let deadline = Deadline::after(Duration::from_secs(30));
+    let mut found = [false; 4];
+    for (nth, key) in [1, 2].into_iter().enumerate() {
+        let scope = scope(key);
+        let mut tx = store.write(shop, deadline).await.unwrap();
+        let claim = idempotency::claim(&mut tx, &scope, 1, Timestamp::UNIX_EPOCH);
+        found[nth] = claim.await.unwrap().unwrap().is_some();
+        drop(tx);
+        let mut tx = store.platform_write(deadline).await.unwrap();
+        let claim = idempotency::claim_platform(&mut tx, &scope, 1, Timestamp::UNIX_EPOCH);
+        found[2 + nth] = claim.await.unwrap().unwrap().is_some();
+    }
+    found
+}
+
+fn scope(key: u8) -> IdempotencyScope {
+    IdempotencyScope {
+        actor: "a".to_owned(),
+        route: "r".to_owned(),
+        key_hash: [key; 32],
+    }
+}
+
 both_databases! {
+    async fn answers_are_forgotten_after_a_day(db) {
+        let command = rustok(db.url());
+        tenant(&command, "shop1", "admin").await;
+        let url = DatabaseUrl::parse(db.url()).unwrap();
+        let store = Store::open(StoreConfig::new(url), Opener::Command).await.unwrap();
+        let deadline = Deadline::after(Duration::from_secs(30));
+        let mut tx = store.platform_read(deadline).await.unwrap();
+        let shop = tenants_of(&mut tx, None, Limit::default()).await.unwrap().items.remove(0).handle();
+        drop(tx);
+        let reply = SealedReply { status: 200, headers: Vec::new(), sealed_body: Vec::new() };
+        let record = IdempotencyRecord { body_hash: [0; 32], reply };
+        for (key, hours) in [(1, 25), (2, 23)] {
+            let at = SystemClock.now().checked_sub(Duration::from_secs(hours * 3_600)).unwrap();
+            let mut tx = store.write(shop, deadline).await.unwrap();
+            idempotency::insert_record(&mut tx, &scope(key), &record, at).await.unwrap();
+            tx.commit().await.unwrap();
+            let mut tx = store.platform_write(deadline).await.unwrap();
+            idempotency::insert_platform_record(&mut tx, &scope(key), &record, at).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(kept_answers(&store, shop).await, [true; 4]);
+        let _server = command.start().await;
+        let expected = [false, true, false, true];
+        until(Duration::from_secs(10), async || kept_answers(&store, shop).await == expected).await;
+    }
+
     async fn events_are_told_once_after_their_commit(db) {
         let shop = Shop::open(db.url()).await;
         let tea = product(&shop, json!([{ "available": 1 }])).await.remove(0);

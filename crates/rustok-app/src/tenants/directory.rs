@@ -1,4 +1,4 @@
-//! Creating, finding, suspending and naming tenants.
+//! Creating, finding, suspending and naming tenants, once per call. What a request may repeat is in `repeatable.rs`.
 
 use crate::context::PlatformCtx;
 use rustok_auth::Action;
@@ -7,7 +7,9 @@ use rustok_core::ids::TenantId;
 use rustok_core::page::{Limit, Page};
 use rustok_storage::{PlatformTx, StoreError, tenants};
 use rustok_tenancy::tenant::MAX_HOSTS;
-use rustok_tenancy::{NewTenantInput, Tenant, TenantEdit, TenantError, TenantIdentifier, TenantStatus};
+use rustok_tenancy::{
+    NewTenant, NewTenantInput, Tenant, TenantEdit, TenantError, TenantIdentifier, TenantStatus,
+};
 
 /// Adds a tenant.
 ///
@@ -15,21 +17,22 @@ use rustok_tenancy::{NewTenantInput, Tenant, TenantEdit, TenantError, TenantIden
 /// `validation_failed` with all fields at once, `slug_taken`, `host_taken`.
 pub async fn create(ctx: &PlatformCtx, input: NewTenantInput) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
-    let new = input.check(
-        &ctx.services.validator,
-        ctx.services.ids.next(),
-        ctx.services.clock.now(),
-    );
-    let new = new.map_err(|violations| {
-        RichError::new(ErrorKind::Validation, "tenant refused").with_violations(violations)
-    })?;
+    let new = checked(ctx, input)?;
     let mut tx = ctx.write().await?;
     tenants::insert_tenant(&mut tx, &new).await.map_err(taken)?;
     tx.commit().await?;
     Ok(new.into())
 }
 
-fn taken(error: StoreError) -> RichError {
+pub(super) fn checked(ctx: &PlatformCtx, input: NewTenantInput) -> Result<NewTenant, RichError> {
+    let (id, now) = (ctx.services.ids.next(), ctx.services.clock.now());
+    let new = input.check(&ctx.services.validator, id, now);
+    new.map_err(|violations| {
+        RichError::new(ErrorKind::Validation, "tenant refused").with_violations(violations)
+    })
+}
+
+pub(super) fn taken(error: StoreError) -> RichError {
     if error.is_taken("tenants(slug)") {
         TenantError::SlugTaken.into()
     } else if error.is_taken("tenant_hosts(host)") {
@@ -96,25 +99,35 @@ pub async fn update(
     })
 }
 
-/// Suspends or resumes a tenant. Doing it twice changes nothing more. `precondition` gets its version.
+/// Suspends or resumes a tenant. Doing it twice changes nothing more.
 ///
 /// # Errors
-/// `tenant_not_found`, and what `precondition` says of the version.
+/// `tenant_not_found`.
 pub async fn set_status(
     ctx: &PlatformCtx,
     identifier: &TenantIdentifier,
     status: TenantStatus,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
 ) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.write().await?;
-    let tenant = get_tenant(&mut tx, identifier).await?;
+    let tenant = save_status(ctx, &mut tx, identifier, status, |_| Ok(())).await?;
+    tx.commit().await?;
+    Ok(tenant)
+}
+
+pub(super) async fn save_status(
+    ctx: &PlatformCtx,
+    tx: &mut PlatformTx,
+    identifier: &TenantIdentifier,
+    status: TenantStatus,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
+) -> Result<Tenant, RichError> {
+    let tenant = get_tenant(tx, identifier).await?;
     precondition(tenant.version)?;
     if tenant.status == status {
         return Ok(tenant);
     }
-    tenants::set_status(&mut tx, tenant.id, status, ctx.services.clock.now()).await?;
-    tx.commit().await?;
+    tenants::set_status(tx, tenant.id, status, ctx.services.clock.now()).await?;
     Ok(Tenant {
         status,
         version: tenant.version + 1,
@@ -125,30 +138,46 @@ pub async fn set_status(
 /// Gives a tenant one more host of its own.
 ///
 /// # Errors
-/// `tenant_not_found`, `host_taken`, `validation_failed` at `#/host`, and what `precondition` says of the version.
+/// `tenant_not_found`, `host_taken`, `validation_failed` at `#/host`.
 pub async fn add_host(
     ctx: &PlatformCtx,
     identifier: &TenantIdentifier,
     host: &str,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
 ) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
+    let host = checked_host(ctx, host)?;
+    let mut tx = ctx.write().await?;
+    let tenant = insert_host(ctx, &mut tx, identifier, &host, |_| Ok(())).await?;
+    tx.commit().await?;
+    Ok(tenant)
+}
+
+/// In its canonical form.
+pub(super) fn checked_host(ctx: &PlatformCtx, host: &str) -> Result<String, RichError> {
     let host = ctx.services.validator.custom_host(host).map_err(|error| {
         let violation = FieldViolation::new("#/host", error.code(), error.to_string());
         TenantError::Invalid(vec![violation])
     })?;
-    let mut tx = ctx.write().await?;
-    let mut tenant = get_tenant(&mut tx, identifier).await?;
+    Ok(host.as_str().to_owned())
+}
+
+pub(super) async fn insert_host(
+    ctx: &PlatformCtx,
+    tx: &mut PlatformTx,
+    identifier: &TenantIdentifier,
+    host: &str,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
+) -> Result<Tenant, RichError> {
+    let mut tenant = get_tenant(tx, identifier).await?;
     precondition(tenant.version)?;
     if tenant.hosts.len() >= MAX_HOSTS {
         let violation = FieldViolation::new("#/host", "too_many_items", format!("at most {MAX_HOSTS} hosts"));
         return Err(TenantError::Invalid(vec![violation]).into());
     }
-    tenants::add_host(&mut tx, tenant.id, host.as_str(), ctx.services.clock.now())
+    tenants::add_host(tx, tenant.id, host, ctx.services.clock.now())
         .await
         .map_err(taken)?;
-    tx.commit().await?;
-    tenant.hosts.push(host.as_str().to_owned());
+    tenant.hosts.push(host.to_owned());
     Ok(Tenant {
         version: tenant.version + 1,
         ..tenant

@@ -75,6 +75,65 @@ both_databases! {
         assert_eq!(list["items"].as_array().unwrap().len(), 1);
     }
 
+    async fn every_post_of_the_platform_has_one_effect_too(db) {
+        let shop = Shop::open(db.url()).await;
+        let (token, other_token) = (platform_token(&shop).await, platform_token(&shop).await);
+        let url = format!("{}/api/platform/v1/tenants", shop.server.url());
+        let post = |token: &str, path: &str, key: &str| shop.client.post(format!("{url}{path}")).bearer_auth(token)
+            .header("idempotency-key", key);
+        let new = json!({ "slug": "shop2", "name": "Shop 2", "hosts": ["shop-2.example"] });
+        let create = || post(&token, "", "k").json(&new);
+        let told: BTreeSet<String> = join_all((0..50).map(|_| persist(create))).await.into_iter().collect();
+        assert_eq!(told.len(), 1, "{told:#?}");
+        let list = ok(shop.client.get(&url).bearer_auth(&token), 200).await;
+        assert_eq!(list["items"].as_array().unwrap().len(), 2);
+        let first: Value = serde_json::from_str(told.first().unwrap()).unwrap();
+        let one = format!("/{}", id(&first));
+
+        // A replay is the same answer with a mark; another body, another actor and another route are other requests.
+        let again = send(create()).await;
+        assert_eq!((again.status().as_u16(), header(&again, "idempotent-replayed")), (201, "true"));
+        assert!(header(&again, "location").ends_with(&one) && header(&again, "etag").starts_with("\"1."));
+        assert_eq!(&again.text().await.unwrap(), told.first().unwrap());
+        problem(send(post(&token, "", "k").json(&json!({ "slug": "shop3", "name": "3" }))).await, 422,
+            "idempotency_key_reused").await;
+        problem(send(post(&other_token, "", "k").json(&new)).await, 409, "slug_taken").await;
+        problem(send(post(&token, "", "")).await, 400, "invalid_idempotency_key").await;
+
+        // What was done once is not done again, whatever happened since.
+        let suspended = ok(post(&token, &format!("{one}/suspend"), "k"), 200).await;
+        assert_eq!((&suspended["status"], &suspended["version"]), (&json!("suspended"), &json!(2)));
+        assert_eq!(ok(post(&token, &format!("{one}/resume"), "k"), 200).await["status"], "active");
+        assert_eq!(ok(post(&token, &format!("{one}/suspend"), "k"), 200).await, suspended);
+        let host = || post(&token, &format!("{one}/hosts"), "k").json(&json!({ "host": "b.example" }));
+        let added = ok(host(), 200).await;
+        assert_eq!(ok(host(), 200).await, added);
+        let now = ok(shop.client.get(format!("{url}{one}")).bearer_auth(&token), 200).await;
+        assert_eq!((&now["status"], &now["hosts"]), (&json!("active"), &json!(["b.example", "shop-2.example"])));
+
+        // A failure is not kept.
+        let taken = || post(&token, &format!("{one}/hosts"), "f").json(&json!({ "host": "b.example" }));
+        for _ in 0..10 {
+            problem(send(taken()).await, 409, "host_taken").await;
+        }
+    }
+
+    async fn the_answer_of_a_change_of_the_directory_outlives_the_server(db) {
+        let mut shop = Shop::open(db.url()).await;
+        let token = platform_token(&shop).await;
+        let create = |shop: &Shop| shop.client.post(format!("{}/api/platform/v1/tenants", shop.server.url()))
+            .bearer_auth(&token).header("idempotency-key", "k").json(&json!({ "slug": "shop2", "name": "Shop 2" }));
+        let running: Vec<_> = (0..20).map(|_| tokio::spawn(answer(create(&shop)))).collect();
+        let mut told = BTreeSet::from([persist(|| create(&shop)).await]);
+        let Shop { server, client, slug, token: admin } = shop;
+        shop = Shop { server: server.kill_and_restart().await, client, slug, token: admin };
+        for answered in join_all(running).await {
+            told.extend(answered.unwrap());
+        }
+        told.extend(join_all((0..10).map(|_| persist(|| create(&shop)))).await);
+        assert_eq!(told.len(), 1, "{told:#?}");
+    }
+
     /// What was answered is over: a client's next request with the key must not meet the lock of the one before.
     async fn a_key_is_free_as_soon_as_its_answer_is_there(db) {
         let shop = Shop::open(db.url()).await;

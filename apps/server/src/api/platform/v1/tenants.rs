@@ -8,10 +8,11 @@ use crate::state::AppState;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::{Reply, tenants};
+use rustok_app::{PlatformCtx, Reply, tenants};
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
 use rustok_core::page::Page;
+use rustok_storage::idempotency::StoredReply;
 use rustok_tenancy::{NewTenantInput, Tenant, TenantEdit, TenantIdentifier, TenantSettings, TenantStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -218,9 +219,14 @@ async fn create(
         hosts,
         settings: settings.into(),
     };
-    let tenant = tenants::create(&command.ctx.0, input).await?;
-    let location = format!("/api/platform/v1/tenants/{}", tenant.id);
-    Ok(changed(&state, StatusCode::CREATED, &tenant, Some(location)))
+    let mut made = None;
+    let reply = tenants::create_once(&command.ctx.0, input, |tenant| {
+        made = Some(tenant.id);
+        let location = format!("/api/platform/v1/tenants/{}", tenant.id);
+        shown(StatusCode::CREATED, tenant, Some(location))
+    });
+    let reply = reply.await?;
+    Ok(changed(&state, made, reply))
 }
 
 /// Read a tenant.
@@ -283,21 +289,27 @@ async fn update(
         })
     };
     let tenant = tenants::update(&ctx, &named(&ctx, id), edit).await?;
-    Ok(changed(&state, StatusCode::OK, &tenant, None))
+    let reply = Reply {
+        stored: shown(StatusCode::OK, &tenant, None),
+        replayed: false,
+    };
+    Ok(changed(&state, Some(tenant.id), reply))
 }
 
-fn named(ctx: &rustok_app::PlatformCtx, id: Uuid) -> TenantIdentifier {
+fn named(ctx: &PlatformCtx, id: Uuid) -> TenantIdentifier {
     ctx.services.validator.known_id(TenantId::from_uuid(id))
 }
 
-/// The cache forgets what it knew before the answer goes out.
-fn changed(state: &AppState, status: StatusCode, tenant: &Tenant, location: Option<String>) -> Response {
-    state.tenants().invalidate_tenant(tenant.id);
-    let stored = reply::stored(status, &TenantView::from(tenant), tenant.version, location);
-    reply::send(Reply {
-        stored,
-        replayed: false,
-    })
+fn shown(status: StatusCode, tenant: &Tenant, location: Option<String>) -> StoredReply {
+    reply::stored(status, &TenantView::from(tenant), tenant.version, location)
+}
+
+/// The cache forgets what it knew of a tenant that was changed before the answer goes out.
+fn changed(state: &AppState, tenant: Option<TenantId>, reply: Reply) -> Response {
+    if let Some(tenant) = tenant {
+        state.tenants().invalidate_tenant(tenant);
+    }
+    reply::send(reply)
 }
 
 /// Suspend a tenant: every request for it is refused from now on.
@@ -317,10 +329,20 @@ async fn suspend(
     if_match: IfMatch,
     command: Command<PlatformAccess, Empty>,
 ) -> Result<Response, RichError> {
-    let ctx = command.ctx.0;
+    set_status(&state, &command.ctx.0, id, TenantStatus::Suspended, &if_match).await
+}
+
+async fn set_status(
+    state: &AppState,
+    ctx: &PlatformCtx,
+    id: Uuid,
+    status: TenantStatus,
+    if_match: &IfMatch,
+) -> Result<Response, RichError> {
     let check = |version| if_match.check(version);
-    let tenant = tenants::set_status(&ctx, &named(&ctx, id), TenantStatus::Suspended, check).await?;
-    Ok(changed(&state, StatusCode::OK, &tenant, None))
+    let render = |tenant: &Tenant| shown(StatusCode::OK, tenant, None);
+    let reply = tenants::set_status_once(ctx, &named(ctx, id), status, check, render).await?;
+    Ok(changed(state, Some(TenantId::from_uuid(id)), reply))
 }
 
 /// Resume a suspended tenant.
@@ -340,10 +362,7 @@ async fn resume(
     if_match: IfMatch,
     command: Command<PlatformAccess, Empty>,
 ) -> Result<Response, RichError> {
-    let ctx = command.ctx.0;
-    let check = |version| if_match.check(version);
-    let tenant = tenants::set_status(&ctx, &named(&ctx, id), TenantStatus::Active, check).await?;
-    Ok(changed(&state, StatusCode::OK, &tenant, None))
+    set_status(&state, &command.ctx.0, id, TenantStatus::Active, &if_match).await
 }
 
 /// Give a tenant one more host.
@@ -366,8 +385,10 @@ async fn add_host(
 ) -> Result<Response, RichError> {
     let ctx = command.ctx.0;
     let check = |version| if_match.check(version);
-    let tenant = tenants::add_host(&ctx, &named(&ctx, id), &command.body.host, check).await?;
-    Ok(changed(&state, StatusCode::OK, &tenant, None))
+    let render = |tenant: &Tenant| shown(StatusCode::OK, tenant, None);
+    let host = &command.body.host;
+    let reply = tenants::add_host_once(&ctx, &named(&ctx, id), host, check, render).await?;
+    Ok(changed(&state, Some(TenantId::from_uuid(id)), reply))
 }
 
 /// All routes of this file.

@@ -1,0 +1,218 @@
+//! What a request with an `Idempotency-Key` is known by, and the seal of its answer.
+//!
+//! The client's key never rests anywhere: the database gets a hash of it to find the answer by, and the answer sealed
+//! with another one. So neither a dump nor a backup tells what an answer said, such as the secret of an order; only who
+//! sends the key again gets it. See docs/adr/0011.
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::ids::TenantId;
+use rustok_storage::idempotency::{IdempotencyRecord, IdempotencyScope, SealedReply, StoredReply};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// In bytes. Random nonces of this length do not meet (draft-irtf-cfrg-xchacha-03, 2.1).
+const NONCE_BYTES: usize = 24;
+
+/// A request that asked to be repeatable, by its `Idempotency-Key`.
+#[derive(Clone)]
+pub struct Idempotency {
+    /// Actor, route and a hash of the key.
+    pub(crate) scope: IdempotencyScope,
+    /// SHA-256 of the body, so that one key cannot stand for two requests.
+    body_hash: [u8; 32],
+    /// What the answer is sealed with.
+    seal_key: [u8; 32],
+}
+
+impl Idempotency {
+    /// The request of `actor` (in its stable text form) to `route` (method and path) with this key and body.
+    #[must_use]
+    pub fn new(actor: String, route: String, key: &str, body: &[u8]) -> Self {
+        let hashed = |purpose: &str| digest(&[purpose, &actor, &route, key].map(str::as_bytes));
+        Self {
+            body_hash: Sha256::digest(body).into(),
+            seal_key: hashed("rustok: answers are sealed with this"),
+            scope: IdempotencyScope {
+                key_hash: hashed("rustok: answers are found by this"),
+                actor,
+                route,
+            },
+        }
+    }
+
+    /// The number of the scope's advisory lock. `None` is the platform.
+    pub(crate) fn lock_key(&self, tenant: Option<TenantId>) -> i64 {
+        let tenant = tenant.map(|tenant| *tenant.as_uuid().as_bytes());
+        let tenant = tenant.as_ref().map_or(&[][..], |tenant| tenant);
+        let [a, b, c, d, e, f, g, h, ..] = digest(&[tenant, &self.scope.key_hash]);
+        i64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// An answer as it may rest. The nonce must never have been used before.
+    pub(crate) fn seal(
+        &self,
+        reply: &StoredReply,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Result<IdempotencyRecord, RichError> {
+        let sealed = self
+            .cipher()
+            .encrypt(&XNonce::from(nonce), self.payload(&reply.body))
+            .map_err(|_| RichError::new(ErrorKind::Internal, "an answer could not be sealed"))?;
+        let mut sealed_body = nonce.to_vec();
+        sealed_body.extend(sealed);
+        Ok(IdempotencyRecord {
+            body_hash: self.body_hash,
+            reply: SealedReply {
+                status: reply.status,
+                headers: reply.headers.clone(),
+                sealed_body,
+            },
+        })
+    }
+
+    /// The answer as it was sealed.
+    ///
+    /// # Errors
+    /// `idempotency_key_reused` when it answered another body.
+    pub(crate) fn open(&self, record: IdempotencyRecord) -> Result<StoredReply, RichError> {
+        if record.body_hash != self.body_hash {
+            return Err(
+                RichError::new(ErrorKind::Validation, "idempotency key with another body")
+                    .with_code("idempotency_key_reused")
+                    .with_public(
+                        "This Idempotency-Key was used for a request with another body. Take a new key.",
+                    ),
+            );
+        }
+        let SealedReply {
+            status,
+            headers,
+            sealed_body,
+        } = record.reply;
+        let body = sealed_body
+            .split_first_chunk::<NONCE_BYTES>()
+            .and_then(|(nonce, sealed)| {
+                self.cipher()
+                    .decrypt(&XNonce::from(*nonce), self.payload(sealed))
+                    .ok()
+            });
+        let body = body.ok_or_else(|| RichError::new(ErrorKind::Internal, "a kept answer was altered"))?;
+        Ok(StoredReply {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&self.seal_key.into())
+    }
+
+    /// An answer belongs to its request's body.
+    fn payload<'a>(&'a self, body: &'a [u8]) -> Payload<'a, 'a> {
+        Payload {
+            msg: body,
+            aad: &self.body_hash,
+        }
+    }
+}
+
+impl fmt::Debug for Idempotency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Idempotency")
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// SHA-256 over parts that cannot be mistaken for other parts.
+fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn request(actor: &str, route: &str, key: &str, body: &str) -> Idempotency {
+        Idempotency::new(actor.to_owned(), route.to_owned(), key, body.as_bytes())
+    }
+
+    fn reply() -> StoredReply {
+        StoredReply {
+            status: 201,
+            headers: vec![("etag".to_owned(), "\"1\"".to_owned())],
+            body: b"{\"secret\":\"canary\"}".to_vec(),
+        }
+    }
+
+    #[test]
+    fn parts_do_not_mix_and_tenants_have_locks_of_their_own() {
+        let first = request("ab", "c", "k", "");
+        let other = request("a", "bc", "k", "");
+        assert_ne!(first.scope.key_hash, other.scope.key_hash);
+        let tenant = |n| Some(TenantId::from_uuid(Uuid::from_u128(n)));
+        let locks = [None, tenant(0), tenant(1)].map(|tenant| first.lock_key(tenant));
+        assert!(locks[0] != locks[1] && locks[1] != locks[2] && locks[0] != locks[2]);
+    }
+
+    #[test]
+    fn only_the_key_opens_what_it_sealed() {
+        let first = request("a", "r", "k", "body");
+        let record = first.seal(&reply(), [1; 24]).unwrap();
+        let resting = format!("{record:?} {first:?}");
+        let canary = b"canary";
+        assert!(
+            !record
+                .reply
+                .sealed_body
+                .windows(canary.len())
+                .any(|bytes| bytes == canary)
+        );
+        assert!(
+            !resting.contains("\"k\"") && !resting.contains("canary"),
+            "{resting}"
+        );
+        assert_eq!(first.open(record.clone()).unwrap(), reply());
+        for other in [
+            request("a", "r", "k2", "body"),
+            request("a", "r2", "k", "body"),
+            request("a2", "r", "k", "body"),
+        ] {
+            assert_eq!(other.open(record.clone()).unwrap_err().code(), "internal");
+        }
+        // Sealed twice it does not look the same.
+        assert_ne!(first.seal(&reply(), [2; 24]).unwrap(), record);
+    }
+
+    #[test]
+    fn what_was_altered_or_answers_another_body_is_not_told() {
+        let first = request("a", "r", "k", "body");
+        let record = first.seal(&reply(), [1; 24]).unwrap();
+        let another = request("a", "r", "k", "another");
+        assert_eq!(
+            another.open(record.clone()).unwrap_err().code(),
+            "idempotency_key_reused"
+        );
+        // Not by a record that lies about its body either.
+        let mut lying = record.clone();
+        lying.body_hash = another.body_hash;
+        assert_eq!(another.open(lying).unwrap_err().code(), "internal");
+        for at in [0, 24, record.reply.sealed_body.len() - 1] {
+            let mut altered = record.clone();
+            altered.reply.sealed_body[at] ^= 1;
+            assert_eq!(first.open(altered).unwrap_err().code(), "internal", "{at}");
+        }
+        let mut cut = record;
+        cut.reply.sealed_body.truncate(23);
+        assert_eq!(first.open(cut).unwrap_err().code(), "internal");
+    }
+}
