@@ -1,4 +1,4 @@
-//! What every request passes: trace id and log → problem form → panic → limits → deadline → routes.
+//! What every request passes: trace id and log → CORS marks → problem form → panic → limits → deadline → routes.
 //!
 //! One layer does all of it, since each layer of its own would cost every request a copy of the router's service.
 
@@ -6,6 +6,7 @@ mod head;
 mod problems;
 
 use crate::health;
+use crate::middleware::cors::Asker;
 use crate::middleware::framing::refuse_ambiguous_length;
 use crate::middleware::tenant::check_host_lines;
 use crate::state::AppState;
@@ -43,10 +44,15 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
     );
     request.extensions_mut().insert(trace);
     let asked = Asked::of(&request, trace);
+    let asker = Asker::of(&mut request);
     async {
         let answer = AssertUnwindSafe(within_limits(&state, request, next)).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
-        asked.finish(state.config(), response)
+        let mut response = asked.finish(state.config(), response);
+        if let Some(asker) = asker {
+            asker.mark(&mut response);
+        }
+        response
     }
     .instrument(span)
     .await

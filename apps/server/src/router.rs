@@ -41,14 +41,7 @@ pub fn public(state: &AppState) -> Router {
     let (platform, _) = platform_routes().split_for_parts();
     let limited = from_fn_with_state(state.clone(), layers::limit_tenant_and_token);
     let router = Router::new()
-        .merge(
-            tenant
-                // Before the layers: a preflight is answered by the tenant's settings.
-                .method_not_allowed_fallback(problem::method_not_allowed)
-                .route_layer(limited.clone())
-                .route_layer(from_fn(allow_origin))
-                .route_layer(from_fn_with_state(state.clone(), resolve_tenant)),
-        )
+        .merge(of_a_tenant(tenant, state))
         .merge(platform.route_layer(limited))
         .route(OPENAPI_PATH, routing::get(pages::openapi))
         .route("/api/docs", routing::get(pages::docs))
@@ -60,6 +53,16 @@ pub fn public(state: &AppState) -> Router {
         .fallback(problem::route_not_found)
         .method_not_allowed_fallback(problem::method_not_allowed);
     layers::wrap(router, state)
+}
+
+/// Routes with the layers that find the tenant and what it allows.
+pub(crate) fn of_a_tenant(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
+    routes
+        // Before the layers: a preflight is answered by the tenant's settings.
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .route_layer(from_fn_with_state(state.clone(), layers::limit_tenant_and_token))
+        .route_layer(from_fn(allow_origin))
+        .route_layer(from_fn_with_state(state.clone(), resolve_tenant))
 }
 
 /// The management router: health, version, metrics. Keep its listener off the internet.

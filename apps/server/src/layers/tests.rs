@@ -4,9 +4,10 @@ use super::*;
 use crate::config::Config;
 use axum::body::{Body, to_bytes};
 use axum::routing::get;
-use rustok_app::Services;
+use rustok_app::{PlatformCtx, Services, tenants};
 use rustok_core::clock::SystemClock;
 use rustok_storage::{Opener, Store};
+use rustok_tenancy::{NewTenantInput, TenantSettings};
 use rustok_test_support::TestDatabase;
 use serde_json::Value;
 use std::pin::pin;
@@ -26,7 +27,8 @@ impl Small {
             database_url: Some(database.url().to_owned()),
             max_requests_in_flight: 1,
             max_requests_waiting: 0,
-            request_timeout_ms: 20,
+            request_timeout_ms: 250,
+            rate_limit_tenant_per_minute: 6,
             ..Config::default()
         };
         let store = Store::open(config.store().unwrap(), Opener::Server)
@@ -38,6 +40,7 @@ impl Small {
             .route("/hangs", get(std::future::pending::<()>))
             .route("/panics", get(async || -> () { panic!("canary") }))
             .route("/sees", get(sees))
+            .merge(tenant_routes(&state))
             .merge(health::router(state.clone()));
         let router = wrap(router, &state);
         Self {
@@ -56,6 +59,32 @@ impl Small {
         let body = to_bytes(body, usize::MAX).await.unwrap();
         (head.status.as_u16(), serde_json::from_slice(&body).unwrap())
     }
+}
+
+const SHOP: &str = "https://shop.example";
+
+/// Those of a shop that lets the scripts of one origin read.
+fn tenant_routes(state: &AppState) -> Router {
+    let routes = Router::new()
+        .route("/api/store/hangs", get(std::future::pending::<()>))
+        .route("/api/store/panics", get(async || -> () { panic!("canary") }))
+        .route("/api/store/sees", get(sees));
+    crate::router::of_a_tenant(routes, state).with_state(state.clone())
+}
+
+async fn add_shop(state: &AppState) {
+    let ctx = PlatformCtx::system(Arc::clone(state.services()), "test", Deadline::never());
+    let settings = TenantSettings {
+        cors_origins: vec![SHOP.to_owned()],
+        ..TenantSettings::default()
+    };
+    let input = NewTenantInput {
+        slug: "shop1".to_owned(),
+        name: "Shop 1".to_owned(),
+        hosts: Vec::new(),
+        settings,
+    };
+    tenants::create(&ctx, input).await.unwrap();
 }
 
 /// Whether the deadline of the request is the current one.
@@ -88,4 +117,58 @@ async fn a_full_server_tells_that_it_is_alive() {
     );
     small.state.start_draining();
     assert_eq!(small.get("/readyz").await.0, 503);
+}
+
+#[tokio::test]
+async fn scripts_of_listed_origins_may_read_what_the_layers_answer() {
+    let small = Small::new().await;
+    add_shop(&small.state).await;
+    let ask = async |host: &str, path: &str, origin: Option<&str>| {
+        let mut request = http::Request::get(path).header("host", host);
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let answer = small.router.clone().oneshot(request).await.unwrap();
+        let mark = |name| {
+            let all = answer.headers().get_all(name).iter();
+            all.map(|value| value.to_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let marks = (mark("access-control-allow-origin"), mark("vary"));
+        (answer.status().as_u16(), marks)
+    };
+    let told = (vec![SHOP.to_owned()], vec!["origin".to_owned()]);
+    let refused = (Vec::new(), vec!["origin".to_owned()]);
+    let nothing = (Vec::new(), Vec::new());
+    let (hangs, panics, sees) = ("/api/store/hangs", "/api/store/panics", "/api/store/sees");
+    assert_eq!(
+        ask("shop1.localhost", sees, Some(SHOP)).await,
+        (200, told.clone())
+    );
+    assert_eq!(
+        ask("shop1.localhost", hangs, Some(SHOP)).await,
+        (504, told.clone())
+    );
+    assert_eq!(
+        ask("shop1.localhost", panics, Some(SHOP)).await,
+        (500, told.clone())
+    );
+    let other = Some("https://other.example");
+    assert_eq!(
+        ask("shop1.localhost", panics, other).await,
+        (500, refused.clone())
+    );
+    assert_eq!(ask("shop1.localhost", sees, None).await, (200, refused));
+    // The rest of what the tenant may do in a minute, and more.
+    let mut last = ask("shop1.localhost", sees, Some(SHOP)).await;
+    while last.0 == 200 {
+        last = ask("shop1.localhost", sees, Some(SHOP)).await;
+    }
+    assert_eq!(last, (429, told));
+    // Nobody knows of a list before there is a tenant.
+    for path in [hangs, "/hangs", "/panics"] {
+        let (_, marks) = ask("shop2.localhost", path, Some(SHOP)).await;
+        assert_eq!(marks, nothing, "{path}");
+    }
 }

@@ -3,6 +3,12 @@
 //! Answers never allow credentials: a token is sent as a header by who has it, and no cookie means anything here. An
 //! origin that is not listed gets no header at all, so that its browser refuses. `*` in the list opens the store only.
 //! A tenant without a list has answers without these headers.
+//!
+//! What is allowed is found beside the tenant ([`allow_origin`]) and marked around everything ([`Asker`]), since layers
+//! that know no tenant answer too: a script has to see that it timed out or that the server is full. What is answered
+//! before there is a tenant (an unknown host, an address over its rate, no place left, a head that is too large) bears no
+//! mark: whose script may read is the tenant's to say, to look for one would make refusals dear, and `*` would tell every
+//! site what this server thinks of its visitor. A browser shows such a script that the request failed, no more.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -11,9 +17,9 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use rustok_tenancy::{Tenant, TenantSettings};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 /// What a script may send beyond what it always may.
@@ -27,25 +33,61 @@ const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
 /// For how many seconds a browser may remember a preflight: an origin that is taken off the list is soon noticed.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// Answers preflights, and marks the answers that scripts of other origins may read. Inside of `resolve_tenant`.
+/// A script that asks, and what the tenant lets it read: empty until the tenant is known, and for a tenant without a
+/// list.
+#[derive(Debug, Clone, Default)]
+pub struct Asker(Arc<OnceLock<Option<HeaderValue>>>);
+
+impl Asker {
+    /// Goes along with a request that says where its script is from.
+    pub fn of(request: &mut Request) -> Option<Self> {
+        let asker = request.headers().contains_key(ORIGIN).then(Self::default)?;
+        request.extensions_mut().insert(asker.clone());
+        Some(asker)
+    }
+
+    /// Marks the answer, whoever gave it.
+    pub fn mark(&self, response: &mut Response) {
+        let Some(allowed) = self.0.get() else { return };
+        vary(response);
+        if let Some(origin) = allowed {
+            let headers = response.headers_mut();
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, RESPONSE_HEADERS);
+        }
+    }
+}
+
+/// Also for an origin that was refused, or none: a cache must not give its answer to another one.
+fn vary(response: &mut Response) {
+    response
+        .headers_mut()
+        .append(VARY, HeaderValue::from_static("origin"));
+}
+
+/// Finds out what scripts of other origins may do here, and answers preflights. Inside of `resolve_tenant`.
 pub async fn allow_origin(request: Request, next: Next) -> Response {
     let tenant = request.extensions().get::<Arc<Tenant>>().cloned();
     let Some(tenant) = tenant.filter(|tenant| !tenant.settings.cors_origins.is_empty()) else {
         return next.run(request).await;
     };
+    let (Some(origin), Some(asker)) = (request.headers().get(ORIGIN), request.extensions().get::<Asker>())
+    else {
+        let mut response = next.run(request).await;
+        vary(&mut response);
+        return response;
+    };
     let is_store = request.uri().path().starts_with("/api/store/");
-    let allowed = request
-        .headers()
-        .get(ORIGIN)
-        .and_then(|origin| allowed(&tenant.settings, origin, is_store));
+    let allowed = asker
+        .0
+        .get_or_init(|| allowed(&tenant.settings, origin, is_store));
     let is_preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = match &allowed {
-        Some(_) if is_preflight => preflight(),
-        _ => next.run(request).await,
-    };
-    mark(response.headers_mut(), allowed);
-    response
+    if allowed.is_some() && is_preflight {
+        preflight()
+    } else {
+        next.run(request).await
+    }
 }
 
 /// What `Access-Control-Allow-Origin` says to a request from `origin`.
@@ -65,15 +107,6 @@ fn preflight() -> Response {
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
     headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     response
-}
-
-fn mark(headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
-    // Also for an origin that was refused, or none: a cache must not give its answer to another one.
-    headers.append(VARY, HeaderValue::from_static("origin"));
-    if let Some(origin) = allowed {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, RESPONSE_HEADERS);
-    }
 }
 
 #[cfg(test)]

@@ -83,6 +83,9 @@ both_databases! {
         let order = shop.request(Method::POST, "/api/store/v1/orders").header("origin", SHOP).json(&json!({}));
         let refused = send(order).await;
         assert_eq!((refused.status().as_u16(), header(&refused, "access-control-allow-origin")), (422, SHOP));
+        let large = shop.request(Method::POST, "/api/store/v1/orders").header("origin", SHOP).body(vec![b' '; 3 << 20]);
+        let large = send(large.header("content-type", "application/json")).await;
+        assert_eq!((large.status().as_u16(), header(&large, "access-control-allow-origin")), (413, SHOP));
         let wrong = send(shop.request(Method::DELETE, products).header("origin", SHOP)).await;
         assert_eq!((wrong.status().as_u16(), header(&wrong, "access-control-allow-origin")), (405, SHOP));
         assert_eq!(header(&wrong, "allow"), "GET,HEAD");
