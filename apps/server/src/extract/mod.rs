@@ -5,7 +5,9 @@ pub mod complexity;
 pub mod ctx;
 pub mod form;
 pub mod params;
+pub mod query;
 
 pub use command::{Command, Empty, MergePatch};
 pub use ctx::{AdminCtx, PlatformAccess, StoreCtx};
-pub use params::{IfMatch, PathParams, QueryParams};
+pub use params::{IfMatch, PathParams};
+pub use query::{QueryParams, QueryReader};

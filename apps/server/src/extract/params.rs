@@ -1,10 +1,9 @@
-//! Path, query and preconditions.
+//! Path and preconditions.
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, Path};
 use http::header;
 use http::request::Parts;
 use rustok_core::error::{ErrorKind, RichError};
-use rustok_core::page::{Cursor, Limit, PageError};
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 
@@ -24,50 +23,6 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathPar
             ),
         }
     }
-}
-
-/// The query's parameters.
-#[derive(Debug)]
-pub struct QueryParams<T>(pub T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T> {
-    type Rejection = RichError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, RichError> {
-        Query::<T>::try_from_uri(&parts.uri)
-            .map(|Query(value)| Self(value))
-            .map_err(|rejection| {
-                RichError::new(ErrorKind::Validation, "query refused")
-                    .with_status(400)
-                    .with_code("invalid_query")
-                    .with_public(format!("The query is not valid: {}", rejection.body_text()))
-            })
-    }
-}
-
-/// `limit` and `after` of a list.
-///
-/// # Errors
-/// `validation_failed` naming the parameter.
-pub fn page<K: DeserializeOwned>(
-    limit: Option<i64>,
-    after: Option<&str>,
-) -> Result<(Limit, Option<K>), RichError> {
-    let refused = |name: &'static str, error: PageError| {
-        RichError::new(ErrorKind::Validation, "page refused").with_violation(
-            format!("?{name}"),
-            "invalid",
-            error.to_string(),
-        )
-    };
-    let limit = limit
-        .map_or(Ok(Limit::default()), Limit::new)
-        .map_err(|error| refused("limit", error))?;
-    let after = after
-        .map(Cursor::decode)
-        .transpose()
-        .map_err(|error| refused("after", error))?;
-    Ok((limit, after))
 }
 
 /// What `If-Match` demands of the resource before it is written (RFC 9110, 13.1.1). What was not sent demands nothing.

@@ -4,13 +4,12 @@
 
 use crate::api::merge_patch;
 use crate::extract::MergePatch;
+use crate::extract::query::LOCALE_RULE;
 use jiff::Timestamp;
 use rustok_app::content::{AuthorRef, FiledTerm, NewContent, NodeDetail, NodeEdit, TermRef};
 use rustok_content::{BodyFormat, Locale, Taxonomy, TranslationInput};
-use rustok_core::error::{ErrorKind, FieldViolation, RichError};
+use rustok_core::error::{ErrorKind, RichError};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
-use std::str::FromStr;
 use utoipa::ToSchema;
 
 const fn html() -> BodyFormat {
@@ -264,45 +263,8 @@ pub fn addressed_locale(patch: &mut MergePatch, query: Option<Locale>) -> Result
     Ok(Some(locale))
 }
 
-/// Reads query parameters and collects what is wrong with them, so that all of it is told at once.
-#[derive(Debug, Default)]
-pub struct QueryReader(Vec<FieldViolation>);
-
-impl QueryReader {
-    /// The parameter as `T`, if it was sent and has its form.
-    pub fn read<T: FromStr>(&mut self, name: &str, text: Option<&str>, rule: &'static str) -> Option<T> {
-        let value = text?.parse().ok();
-        if value.is_none() {
-            self.refuse(name, "invalid", rule);
-        }
-        value
-    }
-
-    /// The locale that was asked for.
-    pub fn locale(&mut self, text: Option<&str>) -> Option<Locale> {
-        self.read("locale", text, LOCALE_RULE)
-    }
-
-    /// Notes that a parameter breaks a rule.
-    pub fn refuse(&mut self, name: &str, code: &'static str, rule: impl Into<Cow<'static, str>>) {
-        self.0.push(FieldViolation::new(format!("?{name}"), code, rule));
-    }
-
-    /// # Errors
-    /// `validation_failed` when anything was refused.
-    pub fn finish(self) -> Result<(), RichError> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        Err(RichError::new(ErrorKind::Validation, "query refused").with_violations(self.0))
-    }
-}
-
 /// The rule of a kind.
 pub const KIND_RULE: &str = "must be 1 to 64 of a-z, 0-9, _ and -, with a letter or digit at both ends";
-
-/// The rule of a locale.
-const LOCALE_RULE: &str = "must be a language tag such as en, pt-BR or zh-Hans";
 
 /// When a node goes public.
 #[derive(Debug, Deserialize, ToSchema)]

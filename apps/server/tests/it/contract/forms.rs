@@ -5,7 +5,10 @@ use rustok_test_support::both_databases;
 
 /// `pointer code` of each violation of a refused request.
 async fn faults(request: RequestBuilder) -> Vec<String> {
-    let refused = problem(send(request).await, 422, "validation_failed").await;
+    named(&problem(send(request).await, 422, "validation_failed").await)
+}
+
+fn named(refused: &Value) -> Vec<String> {
     let one = |error: &Value| {
         format!(
             "{} {}",
@@ -48,6 +51,32 @@ both_databases! {
         let nothing = shop.admin(Method::POST, &format!("/nodes/{}/publish", id(&made)));
         assert_eq!(faults(raw(nothing, "null")).await, ["# invalid"]);
         assert_eq!(ok(shop.admin(Method::GET, &format!("/nodes/{}", id(&made))), 200).await, made);
+    }
+
+    async fn all_faults_of_a_query_are_told_at_once(db) {
+        let shop = Shop::open(db.url()).await;
+        let form = "limit=x&colour=red&status=draft&status=paid";
+        for path in ["/orders", "/products", "/nodes"] {
+            let refused = problem(send(shop.admin(Method::GET, &format!("{path}?{form}"))).await, 400, "invalid_query").await;
+            assert_eq!(named(&refused), ["?limit invalid", "?colour unknown_parameter", "?status duplicate_parameter"]);
+        }
+        let refused = send(shop.request(Method::GET, "/api/store/v1/nodes?limit=1.5&x&y=1")).await;
+        let refused = problem(refused, 400, "invalid_query").await;
+        assert_eq!(named(&refused), ["?limit invalid", "?x unknown_parameter", "?y unknown_parameter"]);
+
+        // And of its values, once it has the form.
+        let values = format!("limit=0&after=zzz&status=lost&updated_after=soon&updated_before=late&q={}", "a".repeat(201));
+        assert_eq!(faults(shop.admin(Method::GET, &format!("/products?{values}"))).await, ["?limit invalid", "?after invalid",
+            "?status invalid", "?q too_long", "?updated_after invalid", "?updated_before invalid"]);
+        assert_eq!(faults(shop.admin(Method::GET, &format!("/nodes?{values}&kind=%20&locale=x_"))).await, ["?limit invalid",
+            "?after invalid", "?status invalid", "?kind invalid", "?q too_long", "?updated_after invalid",
+            "?updated_before invalid", "?locale invalid"]);
+        let values = "limit=101&after=zzz&status=lost&email=x&created_after=soon&created_before=late";
+        assert_eq!(faults(shop.admin(Method::GET, &format!("/orders?{values}"))).await, ["?limit invalid", "?after invalid",
+            "?status invalid", "?email invalid", "?created_after invalid", "?created_before invalid"]);
+        let values = "limit=-1&after=zzz&kind=%20&category=%20&tag=%20&locale=x_";
+        assert_eq!(faults(shop.request(Method::GET, &format!("/api/store/v1/nodes?{values}"))).await, ["?limit invalid",
+            "?after invalid", "?kind invalid", "?category invalid", "?tag invalid", "?locale invalid"]);
     }
 
     async fn a_member_that_stands_twice_is_refused(db) {

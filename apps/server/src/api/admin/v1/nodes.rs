@@ -2,17 +2,13 @@
 
 mod life;
 
-use crate::api::node::input::{
-    CreateNode, EditableNode, KIND_RULE, PutTranslation, QueryReader, addressed_locale,
-};
+use crate::api::node::input::{CreateNode, EditableNode, KIND_RULE, PutTranslation, addressed_locale};
 use crate::api::node::{NodeHistory, NodePage, NodeView};
-use crate::extract::params::page;
-use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams};
+use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams, QueryReader};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use jiff::Timestamp;
 use rustok_app::content::{self, ListNodes, NodeDetail};
 use rustok_auth::Action;
 use rustok_content::{Locale, NodeKind, NodeStatus};
@@ -44,9 +40,9 @@ pub(super) struct ListQuery {
     kind: Option<String>,
     /// Text in a title of any locale, in whatever case, at most 200 characters.
     q: Option<String>,
-    /// RFC 3339: changed then or later.
+    /// Changed then or later: RFC 3339, or a date in UTC.
     updated_after: Option<String>,
-    /// RFC 3339: changed before.
+    /// Changed before: RFC 3339, or a date in UTC.
     updated_before: Option<String>,
     /// `true`: those that were deleted, instead of those in use.
     #[serde(default)]
@@ -56,30 +52,21 @@ pub(super) struct ListQuery {
 }
 
 impl ListQuery {
-    fn wanted(self) -> Result<ListNodes, RichError> {
-        const TIME: &str = "must be a time such as 2026-01-31T12:00:00Z";
-        let mut query = QueryReader::default();
-        let status = self.status.as_deref().map(NodeStatus::find);
-        if status == Some(None) {
-            query.refuse("status", "invalid", "must be draft, published or archived");
-        }
-        if self.q.as_ref().is_some_and(|q| q.chars().count() > MAX_Q_CHARS) {
-            query.refuse(
-                "q",
-                "too_long",
-                format!("must have at most {MAX_Q_CHARS} characters"),
-            );
-        }
-        let wanted = ListNodes {
-            status: status.flatten(),
-            kind: query.read::<NodeKind>("kind", self.kind.as_deref(), KIND_RULE),
-            title: self.q,
-            updated_after: query.read::<Timestamp>("updated_after", self.updated_after.as_deref(), TIME),
-            updated_before: query.read::<Timestamp>("updated_before", self.updated_before.as_deref(), TIME),
+    fn wanted(&self, query: &mut QueryReader) -> ListNodes {
+        ListNodes {
+            status: query.read(
+                "status",
+                self.status.as_deref(),
+                "must be draft, published or archived",
+                NodeStatus::find,
+            ),
+            kind: query.parse::<NodeKind>("kind", self.kind.as_deref(), KIND_RULE),
+            title: query.search("q", self.q.as_deref(), MAX_Q_CHARS),
+            updated_after: query.time("updated_after", self.updated_after.as_deref()),
+            updated_before: query.time("updated_before", self.updated_before.as_deref()),
             deleted: self.deleted,
             locale: query.locale(self.locale.as_deref()),
-        };
-        query.finish().map(|()| wanted)
+        }
     }
 }
 
@@ -128,8 +115,11 @@ async fn list(
     AdminCtx(ctx): AdminCtx,
     QueryParams(query): QueryParams<ListQuery>,
 ) -> Result<Response, RichError> {
-    let (limit, after) = page::<NodeId>(query.limit, query.after.as_deref())?;
-    let Page { items, next_cursor } = content::list(&ctx, query.wanted()?, after, limit).await?;
+    let mut reader = QueryReader::default();
+    let (limit, after) = reader.page::<NodeId>(query.limit, query.after.as_deref());
+    let wanted = query.wanted(&mut reader);
+    reader.finish()?;
+    let Page { items, next_cursor } = content::list(&ctx, wanted, after, limit).await?;
     Ok(reply::list(&NodePage {
         items: items.iter().map(NodeView::from).collect(),
         next_cursor,

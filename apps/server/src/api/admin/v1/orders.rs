@@ -1,16 +1,14 @@
 //! `/orders` of the administration: list, read, one POST per transition, history.
 
 use crate::api::order::AdminOrderView;
-use crate::extract::params::page;
-use crate::extract::{AdminCtx, Command, Empty, IfMatch, PathParams, QueryParams};
+use crate::extract::{AdminCtx, Command, Empty, IfMatch, PathParams, QueryParams, QueryReader};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use rustok_app::orders::{self, OrderFilter, OrderHistory};
 use rustok_commerce::{AnyOrder, CanonicalEmail};
-use rustok_core::clock::Timestamp;
-use rustok_core::error::{ErrorKind, FieldViolation, RichError};
+use rustok_core::error::RichError;
 use rustok_core::ids::OrderId;
 use rustok_core::page::Page;
 use rustok_storage::idempotency::StoredReply;
@@ -49,65 +47,19 @@ pub(super) struct ListOrders {
 }
 
 impl ListOrders {
-    fn filter(&self) -> Result<OrderFilter, RichError> {
-        let mut violations = Vec::new();
-        let filter = OrderFilter {
-            status: read(
-                "status",
-                self.status.as_deref(),
-                |text| text.parse().ok(),
-                &mut violations,
-            ),
-            email: read(
+    fn filter(&self, query: &mut QueryReader) -> OrderFilter {
+        OrderFilter {
+            status: query.parse("status", self.status.as_deref(), "is not the status of an order"),
+            email: query.read(
                 "email",
                 self.email.as_deref(),
+                "must be an address such as jane@example.com",
                 CanonicalEmail::parse,
-                &mut violations,
             ),
-            created_after: read(
-                "created_after",
-                self.created_after.as_deref(),
-                moment,
-                &mut violations,
-            ),
-            created_before: read(
-                "created_before",
-                self.created_before.as_deref(),
-                moment,
-                &mut violations,
-            ),
-        };
-        if violations.is_empty() {
-            return Ok(filter);
+            created_after: query.time("created_after", self.created_after.as_deref()),
+            created_before: query.time("created_before", self.created_before.as_deref()),
         }
-        Err(RichError::new(ErrorKind::Validation, "order filter refused").with_violations(violations))
     }
-}
-
-/// A query parameter that may be missing; what cannot be read is noted.
-fn read<T>(
-    name: &str,
-    text: Option<&str>,
-    parse: impl FnOnce(&str) -> Option<T>,
-    violations: &mut Vec<FieldViolation>,
-) -> Option<T> {
-    let text = text?;
-    let value = parse(text);
-    if value.is_none() {
-        violations.push(FieldViolation::new(
-            format!("?{name}"),
-            "invalid",
-            "has no value that is known here",
-        ));
-    }
-    value
-}
-
-/// `2026-01-02T03:04:05Z`, or `2026-01-02` for the start of that day in UTC.
-fn moment(text: &str) -> Option<Timestamp> {
-    text.parse()
-        .ok()
-        .or_else(|| format!("{text}T00:00:00Z").parse().ok())
 }
 
 /// A payment that was received.
@@ -218,8 +170,11 @@ async fn list(
     AdminCtx(ctx): AdminCtx,
     QueryParams(query): QueryParams<ListOrders>,
 ) -> Result<Response, RichError> {
-    let (limit, after) = page::<OrderId>(query.limit, query.after.as_deref())?;
-    let Page { items, next_cursor } = orders::list(&ctx, &query.filter()?, after, limit).await?;
+    let mut reader = QueryReader::default();
+    let (limit, after) = reader.page::<OrderId>(query.limit, query.after.as_deref());
+    let filter = query.filter(&mut reader);
+    reader.finish()?;
+    let Page { items, next_cursor } = orders::list(&ctx, &filter, after, limit).await?;
     Ok(reply::list(&OrderPage {
         items: items.iter().map(AdminOrderView::from).collect(),
         next_cursor,
@@ -410,19 +365,4 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(ship))
         .routes(routes!(deliver))
         .routes(routes!(cancel))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_a_time_or_a_day() {
-        let day = moment("2026-01-02").unwrap();
-        assert_eq!(day, moment("2026-01-02T00:00:00Z").unwrap());
-        assert_eq!(moment("2026-01-02T01:00:00+01:00"), Some(day));
-        for bad in ["", "yesterday", "2026-13-01", "2026-01-02T03:04:05"] {
-            assert_eq!(moment(bad), None, "{bad}");
-        }
-    }
 }

@@ -1,19 +1,16 @@
 //! `/products`: list, create, read, change, delete.
 
 use crate::api::product::{ProductFields, ProductPage, ProductView};
-use crate::extract::params::page;
-use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams};
+use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams, QueryReader};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use rustok_app::catalog::{self, ProductFilter};
 use rustok_auth::Action;
-use rustok_core::clock::Timestamp;
-use rustok_core::error::{ErrorKind, FieldViolation, RichError};
+use rustok_core::error::RichError;
 use rustok_core::ids::ProductId;
 use serde::Deserialize;
-use std::str::FromStr;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -37,57 +34,26 @@ pub(crate) struct ListProducts {
     q: Option<String>,
     /// Exactly this vendor.
     vendor: Option<String>,
-    /// RFC 3339: changed then or later.
+    /// Changed then or later: RFC 3339, or a date in UTC.
     updated_after: Option<String>,
-    /// RFC 3339: changed before.
+    /// Changed before: RFC 3339, or a date in UTC.
     updated_before: Option<String>,
 }
 
 impl ListProducts {
-    fn filter(self) -> Result<ProductFilter, RichError> {
-        let mut found = Vec::new();
-        let time = "must be a time such as 2026-01-31T12:00:00Z";
-        let filter = ProductFilter {
-            status: parsed(
+    fn filter(&self, query: &mut QueryReader) -> ProductFilter {
+        ProductFilter {
+            status: query.parse(
                 "status",
-                self.status,
+                self.status.as_deref(),
                 "must be draft, active or archived",
-                &mut found,
             ),
-            text: self
-                .q
-                .map(|text| text.trim().to_owned())
-                .filter(|text| !text.is_empty()),
-            vendor: self.vendor,
-            updated_after: parsed::<Timestamp>("updated_after", self.updated_after, time, &mut found),
-            updated_before: parsed::<Timestamp>("updated_before", self.updated_before, time, &mut found),
-        };
-        if filter
-            .text
-            .as_ref()
-            .is_some_and(|text| text.chars().count() > MAX_SEARCH_CHARS)
-        {
-            let detail = format!("must be at most {MAX_SEARCH_CHARS} characters");
-            found.push(FieldViolation::new("?q", "too_long", detail));
+            text: query.search("q", self.q.as_deref(), MAX_SEARCH_CHARS),
+            vendor: self.vendor.clone(),
+            updated_after: query.time("updated_after", self.updated_after.as_deref()),
+            updated_before: query.time("updated_before", self.updated_before.as_deref()),
         }
-        if found.is_empty() {
-            return Ok(filter);
-        }
-        Err(RichError::new(ErrorKind::Validation, "filter refused").with_violations(found))
     }
-}
-
-fn parsed<T: FromStr>(
-    name: &str,
-    text: Option<String>,
-    rule: &'static str,
-    found: &mut Vec<FieldViolation>,
-) -> Option<T> {
-    let value = text?.parse().ok();
-    if value.is_none() {
-        found.push(FieldViolation::new(format!("?{name}"), "invalid", rule));
-    }
-    value
 }
 
 /// List products in every status, newest first.
@@ -104,8 +70,11 @@ async fn list(
     AdminCtx(ctx): AdminCtx,
     QueryParams(query): QueryParams<ListProducts>,
 ) -> Result<Response, RichError> {
-    let (limit, after) = page::<ProductId>(query.limit, query.after.as_deref())?;
-    let found = catalog::list(&ctx, &query.filter()?, after, limit).await?;
+    let mut reader = QueryReader::default();
+    let (limit, after) = reader.page::<ProductId>(query.limit, query.after.as_deref());
+    let filter = query.filter(&mut reader);
+    reader.finish()?;
+    let found = catalog::list(&ctx, &filter, after, limit).await?;
     Ok(reply::list(&ProductPage::new(&found, catalog::currency(&ctx)?)))
 }
 

@@ -1,8 +1,9 @@
 //! `/tenants`: list, create, read, change, suspend, resume, add a host.
 
 use crate::api::merge_patch;
-use crate::extract::params::page;
-use crate::extract::{Command, Empty, IfMatch, MergePatch, PathParams, PlatformAccess, QueryParams};
+use crate::extract::{
+    Command, Empty, IfMatch, MergePatch, PathParams, PlatformAccess, QueryParams, QueryReader,
+};
 use crate::reply;
 use crate::state::AppState;
 use axum::extract::State;
@@ -184,7 +185,9 @@ async fn list(
     PlatformAccess(ctx): PlatformAccess,
     QueryParams(query): QueryParams<ListTenants>,
 ) -> Result<Response, RichError> {
-    let (limit, after) = page::<TenantId>(query.limit, query.after.as_deref())?;
+    let mut reader = QueryReader::default();
+    let (limit, after) = reader.page::<TenantId>(query.limit, query.after.as_deref());
+    reader.finish()?;
     let Page { items, next_cursor } = tenants::list(&ctx, after, limit).await?;
     Ok(reply::list(&TenantPage {
         items: items.iter().map(TenantView::from).collect(),

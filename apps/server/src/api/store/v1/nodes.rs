@@ -1,9 +1,8 @@
 //! `/nodes`: what readers see. Published nodes whose date has come, in their live revision, and nothing else.
 
-use crate::api::node::input::{KIND_RULE, QueryReader};
+use crate::api::node::input::KIND_RULE;
 use crate::api::node::{StoreNodePage, StoreNodeView, texts};
-use crate::extract::params::page;
-use crate::extract::{PathParams, QueryParams, StoreCtx};
+use crate::extract::{PathParams, QueryParams, QueryReader, StoreCtx};
 use crate::reply;
 use crate::state::AppState;
 use axum::extract::State;
@@ -93,14 +92,14 @@ async fn list(
     QueryParams(query): QueryParams<ListQuery>,
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
-    let (limit, after) = page::<(Timestamp, NodeId)>(query.limit, query.after.as_deref())?;
     let mut reader = QueryReader::default();
+    let (limit, after) = reader.page::<(Timestamp, NodeId)>(query.limit, query.after.as_deref());
     let filter = PublicFilter {
         kind: reader
-            .read::<NodeKind>("kind", query.kind.as_deref(), KIND_RULE)
+            .parse::<NodeKind>("kind", query.kind.as_deref(), KIND_RULE)
             .map(String::from),
-        category: reader.read::<Slug>("category", query.category.as_deref(), SLUG_RULE),
-        tag: reader.read::<Slug>("tag", query.tag.as_deref(), SLUG_RULE),
+        category: reader.parse::<Slug>("category", query.category.as_deref(), SLUG_RULE),
+        tag: reader.parse::<Slug>("tag", query.tag.as_deref(), SLUG_RULE),
     };
     let wanted = wanted(reader, query.locale.as_deref(), &headers)?;
     let show = |key, text: Option<&_>| state.texts().show(ctx.tenant.id, key, text);

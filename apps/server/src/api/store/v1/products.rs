@@ -1,8 +1,7 @@
 //! `/products` of the store: active ones, newest first.
 
 use crate::api::product::{StoreProductPage, StoreProductView};
-use crate::extract::params::page;
-use crate::extract::{PathParams, QueryParams, StoreCtx};
+use crate::extract::{PathParams, QueryParams, QueryReader, StoreCtx};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
@@ -40,7 +39,9 @@ async fn list(
     StoreCtx(ctx): StoreCtx,
     QueryParams(query): QueryParams<ListStoreProducts>,
 ) -> Result<Response, RichError> {
-    let (limit, after) = page::<ProductId>(query.limit, query.after.as_deref())?;
+    let mut reader = QueryReader::default();
+    let (limit, after) = reader.page::<ProductId>(query.limit, query.after.as_deref());
+    reader.finish()?;
     let found = catalog::list_active(&ctx, after, limit).await?;
     Ok(reply::list(&StoreProductPage::new(
         &found,
