@@ -176,12 +176,14 @@ fn idempotency(parts: &Parts, body: &[u8], actor: Actor) -> Result<Option<Idempo
     let key = value
         .to_str()
         .ok()
-        .filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
+        .filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
     let (Some(key), None) = (key, values.next()) else {
         return Err(RichError::new(ErrorKind::Validation, "idempotency key refused")
             .with_status(400)
             .with_code("invalid_idempotency_key")
-            .with_public("An Idempotency-Key stands once and has 1 to 255 printable ASCII characters."));
+            .with_public(
+                "An Idempotency-Key stands once and has 1 to 255 printable ASCII characters, no blanks.",
+            ));
     };
     let route = format!("{} {}", parts.method, parts.uri.path());
     Ok(Some(Idempotency::new(actor.to_string(), route, key, body)))

@@ -124,7 +124,7 @@ pub const ALL: &[ProblemType] = types! {
         "Correct the proxy in front of this server: both must name the same shop or site.";
     "invalid_idempotency_key" Validation [400]
         "The `Idempotency-Key` is not one."
-        "Send it once, with 1 to 255 printable ASCII characters; a UUID is a good key.";
+        "Send it once, with 1 to 255 printable ASCII characters and no blanks; a UUID is a good key.";
     "idempotency_key_reused" Validation [422]
         "The `Idempotency-Key` was used within the last day for a request with another body."
         "Take a new key for a new request; repeat a request only with exactly the same body.";

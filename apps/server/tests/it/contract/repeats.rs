@@ -98,7 +98,9 @@ both_databases! {
         problem(send(post(&token, "", "k").json(&json!({ "slug": "shop3", "name": "3" }))).await, 422,
             "idempotency_key_reused").await;
         problem(send(post(&other_token, "", "k").json(&new)).await, 409, "slug_taken").await;
-        problem(send(post(&token, "", "")).await, 400, "invalid_idempotency_key").await;
+        for key in ["", "a b", "a\tb", &"k".repeat(256)] {
+            problem(send(post(&token, "", key)).await, 400, "invalid_idempotency_key").await;
+        }
 
         // What was done once is not done again, whatever happened since.
         let suspended = ok(post(&token, &format!("{one}/suspend"), "k"), 200).await;
