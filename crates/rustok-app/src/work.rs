@@ -25,7 +25,7 @@ pub const REPLY_KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// How often a scope's lock is asked for that no request of this process has, and how long is waited in between. A
 /// request that failed lets PostgreSQL roll its transaction back while its answer is on its way already, so a client that
 /// tries again at once may find the lock still taken for a moment.
-const LOCK_TRIES: u32 = 6;
+const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a use case answers: made now, or repeated from the first time.

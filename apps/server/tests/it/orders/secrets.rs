@@ -10,7 +10,9 @@ both_databases! {
         let tea = &product(&shop, json!([{}])).await[0];
         // The answer is kept for whoever sends the key again, and tells nobody else.
         let place_again = || place(&shop, &order_of(tea, 1)).header("idempotency-key", "canary-key");
-        let placed = ok(place_again(), 201).await;
+        let answer = place_again().send().await.unwrap();
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        let (_, placed) = told(answer).await;
         assert_eq!(ok(place_again(), 201).await, placed);
         let other = ok(place(&shop, &order_of(tea, 1)), 201).await;
         let secret = placed["secret"].as_str().unwrap();
@@ -20,6 +22,7 @@ both_databases! {
 
         let answer = read().header("x-order-secret", secret).send().await.unwrap();
         let tag = answer.headers()["etag"].clone();
+        assert_eq!(answer.headers()["cache-control"], "private, no-cache");
         let (status, mut shown) = told(answer).await;
         assert_eq!((status, &shown["id"]), (200, &placed["id"]));
         shown["secret"] = json!(secret);
