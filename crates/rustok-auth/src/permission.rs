@@ -47,6 +47,8 @@ actions! {
     UpdateProduct = "update_product",
     /// Admin: delete a product.
     DeleteProduct = "delete_product",
+    /// Admin: bring a deleted product back.
+    UndeleteProduct = "undelete_product",
     /// Admin: set the stock of a variant.
     SetStock = "set_stock",
 

@@ -38,7 +38,7 @@ const fn row(action: Action, may: [bool; 6]) -> Row {
 /// catalogue; an admin does everything inside the tenant; a platform token works on the directory and **never**
 /// inside a tenant; the process itself (workers, command line) may do everything.
 #[rustfmt::skip]
-const TABLE: [Row; 32] = [
+const TABLE: [Row; 33] = [
     //                                  anonymous viewer editor admin platform system
     row(Action::ListProducts,          [Y,        Y,     Y,     Y,    N,       Y]),
     row(Action::ReadProduct,           [Y,        Y,     Y,     Y,    N,       Y]),
@@ -51,6 +51,7 @@ const TABLE: [Row; 32] = [
     row(Action::CreateProduct,         [N,        N,     Y,     Y,    N,       Y]),
     row(Action::UpdateProduct,         [N,        N,     Y,     Y,    N,       Y]),
     row(Action::DeleteProduct,         [N,        N,     Y,     Y,    N,       Y]),
+    row(Action::UndeleteProduct,       [N,        N,     Y,     Y,    N,       Y]),
     row(Action::SetStock,              [N,        N,     Y,     Y,    N,       Y]),
 
     row(Action::ReadContent,           [N,        Y,     Y,     Y,    N,       Y]),
@@ -146,7 +147,7 @@ mod tests {
 
     /// The expectation, typed by hand and apart from the table: who may, one letter each.
     /// a(nonymous) v(iewer) e(ditor) A(dmin) p(latform) s(ystem)
-    const EXPECTED: [(&str, &str); 32] = [
+    const EXPECTED: [(&str, &str); 33] = [
         ("list_products", "aveA-s"),
         ("read_product", "aveA-s"),
         ("list_nodes", "aveA-s"),
@@ -157,6 +158,7 @@ mod tests {
         ("create_product", "--eA-s"),
         ("update_product", "--eA-s"),
         ("delete_product", "--eA-s"),
+        ("undelete_product", "--eA-s"),
         ("set_stock", "--eA-s"),
         ("read_content", "-veA-s"),
         ("create_node", "--eA-s"),

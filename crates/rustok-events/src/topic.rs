@@ -79,6 +79,8 @@ topics! {
     ProductUpdated = "product.updated",
     /// A product was taken away.
     ProductDeleted = "product.deleted",
+    /// A product that was taken away came back.
+    ProductUndeleted = "product.undeleted",
     /// The stock of a variant was set, or began to be tracked. Orders move stock without this event.
     StockChanged = "stock.changed",
 }
@@ -120,7 +122,7 @@ mod tests {
     use super::*;
 
     /// Typed by hand: rows and subscribers rely on these names.
-    const NAMES: [&str; 18] = [
+    const NAMES: [&str; 19] = [
         "order.placed",
         "order.confirmed",
         "order.paid",
@@ -138,6 +140,7 @@ mod tests {
         "product.created",
         "product.updated",
         "product.deleted",
+        "product.undeleted",
         "stock.changed",
     ];
 

@@ -64,11 +64,7 @@ pub async fn claim_events(tx: &mut PlatformTx, limit: i64) -> Result<Vec<Event>,
 ///
 /// # Errors
 /// [`StoreError::Stale`] when one of them was delivered before.
-pub async fn mark_delivered(
-    tx: &mut PlatformTx,
-    events: &[Event],
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub async fn mark_delivered(tx: &mut PlatformTx, events: &[Event], now: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE outbox SET delivered_at = $3 WHERE tenant_id = $1 AND id = $2 AND delivered_at IS NULL";
     let mark = |event: &Event| Statement::one(OUTBOX, sql, params![event.tenant_id, event.id, now]);
     let marks: Vec<_> = events.iter().map(mark).collect();

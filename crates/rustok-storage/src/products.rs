@@ -1,11 +1,13 @@
 //! Products with their variants, prices and stock: a page of them in two statements, however many there are.
 //!
-//! A product is read whole or not at all, and a row that no product can have produced is refused. Deleted products
-//! and variants are never seen from here.
+//! A product is read whole or not at all, and a row that no product can have produced is refused. Deleted ones are seen
+//! only by who asks for them.
 
 mod write;
 
-pub use write::{delete_product, find_taken_handles, insert_product, lock_product, update_product};
+pub use write::{
+    delete_product, find_taken_handles, insert_product, lock_product, undelete_product, update_product,
+};
 
 use crate::error::StoreError;
 use crate::row::{Json, Row};
@@ -24,7 +26,7 @@ use unicode_normalization::UnicodeNormalization;
 const PRODUCTS: &str = "products";
 const VARIANTS: &str = "variants";
 const COLUMNS: &str = "p.id, p.handle, p.status, p.title, p.description_html, p.vendor, p.product_type, p.tags, \
-                       p.options, p.images, p.created_at, p.updated_at, p.version";
+                       p.options, p.images, p.created_at, p.updated_at, p.deleted_at, p.version";
 
 /// Which products to list; `None` is "all of them".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct ProductFilter {
     pub updated_after: Option<Timestamp>,
     /// Those that were changed before this time.
     pub updated_before: Option<Timestamp>,
+    /// Those that were deleted, instead of those in use.
+    pub deleted: bool,
 }
 
 /// An image as it stands in the JSON column.
@@ -80,7 +84,7 @@ fn decode(row: &Row<'_>) -> Result<Product, StoreError> {
         version: row.get("version")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
-        deleted_at: None,
+        deleted_at: row.get("deleted_at")?,
     })
 }
 
@@ -89,7 +93,7 @@ fn decode(row: &Row<'_>) -> Result<Product, StoreError> {
 /// # Errors
 /// Those of the database.
 pub async fn find_product(tx: &mut TenantTx, id: ProductId) -> Result<Option<Product>, StoreError> {
-    find(tx, "p.id = $2", id.into()).await
+    find(tx, "p.id = $2", id.into(), Standing::InUse).await
 }
 
 /// The product that has this variant.
@@ -102,7 +106,7 @@ pub async fn find_product_of_variant(
 ) -> Result<Option<Product>, StoreError> {
     let condition = "p.id = (SELECT product_id FROM variants v \
                      WHERE v.tenant_id = $1 AND v.id = $2 AND v.deleted_at IS NULL)";
-    find(tx, condition, id.into()).await
+    find(tx, condition, id.into(), Standing::InUse).await
 }
 
 /// The product with this handle, if it is shown in the store.
@@ -110,18 +114,61 @@ pub async fn find_product_of_variant(
 /// # Errors
 /// Those of the database.
 pub async fn find_active_product(tx: &mut TenantTx, handle: &str) -> Result<Option<Product>, StoreError> {
-    find(tx, "p.handle = $2 AND p.status = 'active'", handle.into()).await
+    let condition = "p.handle = $2 AND p.status = 'active'";
+    find(tx, condition, handle.into(), Standing::InUse).await
 }
 
-async fn find(tx: &mut TenantTx, condition: &str, value: Value<'_>) -> Result<Option<Product>, StoreError> {
+/// A product that was deleted, with the variants that it had then.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_deleted_product(tx: &mut TenantTx, id: ProductId) -> Result<Option<Product>, StoreError> {
+    find(tx, "p.id = $2", id.into(), Standing::Deleted).await
+}
+
+/// Which products are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    InUse,
+    Deleted,
+}
+
+impl Standing {
+    /// The condition on the product `p`.
+    const fn of_products(self) -> &'static str {
+        match self {
+            Self::InUse => "p.deleted_at IS NULL",
+            Self::Deleted => "p.deleted_at IS NOT NULL",
+        }
+    }
+
+    /// The condition on the variant `v`: a product is deleted together with the variants that it has then.
+    const fn of_variants(self) -> &'static str {
+        match self {
+            Self::InUse => "v.deleted_at IS NULL",
+            Self::Deleted => {
+                "v.deleted_at = (SELECT p.deleted_at FROM products p \
+                 WHERE p.tenant_id = v.tenant_id AND p.id = v.product_id)"
+            }
+        }
+    }
+}
+
+async fn find(
+    tx: &mut TenantTx,
+    condition: &str,
+    value: Value<'_>,
+    standing: Standing,
+) -> Result<Option<Product>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND {condition} AND p.deleted_at IS NULL"
+        "SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND {condition} AND {}",
+        standing.of_products()
     );
     let mut found = tx
         .db
         .fetch(PRODUCTS, &sql, &[tx.tenant.into(), value], decode)
         .await?;
-    add_variants(tx, &mut found).await?;
+    add_variants(tx, &mut found, standing).await?;
     Ok(found.pop())
 }
 
@@ -135,11 +182,16 @@ pub async fn list_products(
     after: Option<ProductId>,
     limit: Limit,
 ) -> Result<Page<Product>, StoreError> {
-    let (sql, values) = list_statement(tx.tenant, filter, after, limit);
+    let standing = if filter.deleted {
+        Standing::Deleted
+    } else {
+        Standing::InUse
+    };
+    let (sql, values) = list_statement(tx.tenant, filter, standing, after, limit);
     let mut found = tx.db.fetch(PRODUCTS, &sql, &values, decode).await?;
     let more = found.len() > limit.get();
     found.truncate(limit.get());
-    add_variants(tx, &mut found).await?;
+    add_variants(tx, &mut found, standing).await?;
     let last = found.last().filter(|_| more).map(|product| product.id);
     Ok(Page {
         items: found,
@@ -151,10 +203,14 @@ pub async fn list_products(
 fn list_statement(
     tenant: TenantId,
     filter: &ProductFilter,
+    standing: Standing,
     after: Option<ProductId>,
     limit: Limit,
 ) -> (String, Vec<Value<'static>>) {
-    let mut sql = format!("SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND p.deleted_at IS NULL");
+    let mut sql = format!(
+        "SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND {}",
+        standing.of_products()
+    );
     let mut values = vec![Value::from(tenant)];
     let mut add = |before: &str, value: Option<Value<'static>>, behind: &str| {
         if let Some(value) = value {
@@ -232,26 +288,31 @@ fn decode_price(row: &Row<'_>) -> Result<Option<Price>, StoreError> {
 }
 
 /// The variants of `count` products with stock and prices, in no sequence: sorting so few is dearer in the database.
-fn variants_statement(count: usize) -> String {
+fn variants_statement(count: usize, standing: Standing) -> String {
     format!(
         "SELECT v.product_id, v.id, v.position, v.sku, v.barcode, v.title, v.option_values, v.weight_grams, \
          s.available, s.allow_backorder, r.currency, r.amount_minor, r.compare_at_minor \
          FROM variants v \
          LEFT JOIN stock_levels s ON s.tenant_id = v.tenant_id AND s.variant_id = v.id \
          LEFT JOIN prices r ON r.tenant_id = v.tenant_id AND r.variant_id = v.id \
-         WHERE v.tenant_id = $1 AND v.product_id IN ({}) AND v.deleted_at IS NULL",
-        placeholders(2, count)
+         WHERE v.tenant_id = $1 AND v.product_id IN ({}) AND {}",
+        placeholders(2, count),
+        standing.of_variants()
     )
 }
 
 /// Gives each product its variants, in one statement for all of them.
-async fn add_variants(tx: &mut TenantTx, products: &mut [Product]) -> Result<(), StoreError> {
+async fn add_variants(
+    tx: &mut TenantTx,
+    products: &mut [Product],
+    standing: Standing,
+) -> Result<(), StoreError> {
     if products.is_empty() {
         return Ok(());
     }
     let mut values: Vec<Value<'_>> = products.iter().map(|product| product.id.into()).collect();
     pad(&mut values);
-    let sql = variants_statement(values.len());
+    let sql = variants_statement(values.len(), standing);
     values.insert(0, tx.tenant.into());
     let mut rows = tx.db.fetch(VARIANTS, &sql, &values, decode_variant).await?;
     rows.sort_by_key(|row| (row.product_id, row.variant.position, row.variant.id));

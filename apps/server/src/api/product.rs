@@ -246,6 +246,8 @@ pub struct ProductView<'a> {
     created_at: String,
     /// RFC 3339, UTC.
     updated_at: String,
+    /// RFC 3339, UTC; `null` while it is in use.
+    deleted_at: Option<String>,
     version: i64,
 }
 
@@ -271,6 +273,7 @@ impl<'a> ProductView<'a> {
                 .collect(),
             created_at: product.created_at.to_string(),
             updated_at: product.updated_at.to_string(),
+            deleted_at: product.deleted_at.map(|at| at.to_string()),
             version: product.version,
         }
     }

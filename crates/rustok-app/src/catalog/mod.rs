@@ -15,7 +15,7 @@ mod tests;
 mod update;
 
 pub use create::create;
-pub use delete::delete;
+pub use delete::{delete, undelete};
 pub use draft::{CheckedDraft, check};
 pub use read::{ProductFilter, get, get_active, get_variant, list, list_active, shown_price};
 pub use stock::set_stock;

@@ -183,6 +183,36 @@ pub async fn delete_product(
         .await
 }
 
+/// Brings a deleted product back with the variants that it had, under this handle.
+///
+/// # Errors
+/// [`StoreError::Stale`] when somebody else changed it since `before` was read; [`StoreError::Taken`] with
+/// `products(handle)`.
+pub async fn undelete_product(
+    tx: &mut TenantTx,
+    before: &Product,
+    handle: &Handle,
+    now: Timestamp,
+    event: &Event,
+) -> Result<(), StoreError> {
+    // First the variants: they are told by the moment in which their product was deleted.
+    let variants = Statement {
+        table: VARIANTS,
+        sql: "UPDATE variants SET deleted_at = NULL WHERE tenant_id = $1 AND product_id = $2 AND deleted_at = $3",
+        params: params![tx.tenant, before.id, before.deleted_at].to_vec(),
+        expect: Expect::Any,
+    };
+    let product = Statement::one(
+        PRODUCTS,
+        "UPDATE products SET deleted_at = NULL, handle = $4, updated_at = $5, version = version + 1 \
+         WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NOT NULL",
+        params![tx.tenant, before.id, before.version, handle.as_str(), now],
+    );
+    tx.db
+        .execute_all(&[variants, product, insert_event(tx.tenant, event)])
+        .await
+}
+
 fn update_row(tenant: TenantId, version: i64, after: &Product) -> Statement<'_> {
     let [tags, options, images] = lists(after);
     Statement::one(

@@ -38,6 +38,43 @@ both_databases! {
         assert_eq!(create(&shop, &tea()).await["handle"], "green-tea");
     }
 
+    async fn a_deleted_product_comes_back_as_it_was(db) {
+        let shop = Shop::open(db.url()).await;
+        let made = create(&shop, &tea()).await;
+        let path = path("products", &made);
+        // A variant that was taken away before stays away.
+        let mut fewer = made.clone();
+        fewer["variants"].as_array_mut().unwrap().remove(1);
+        let before = patched(&shop, &path, &json!({ "variants": fewer["variants"] })).await;
+        let undelete = format!("{path}/undelete");
+        let again = async || shop.admin(Method::POST, &undelete).send().await.unwrap();
+        problem(again().await, 404, "product_not_found").await;
+        let gone = shop.admin(Method::DELETE, &path).send().await.unwrap();
+        assert_eq!(gone.status(), StatusCode::NO_CONTENT);
+        assert_eq!(ok(get(&shop, "/products").await, StatusCode::OK).await["items"], json!([]));
+        let deleted = ok(get(&shop, "/products?deleted=true").await, StatusCode::OK).await;
+        assert_eq!(deleted["items"][0]["id"], made["id"]);
+        assert!(deleted["items"][0]["deleted_at"].is_string(), "{deleted}");
+        assert_eq!(deleted["items"][0]["variants"], before["variants"]);
+        let late = shop.admin(Method::POST, &undelete).header("if-match", "\"1\"").send().await.unwrap();
+        problem(late, 412, "version_conflict").await;
+
+        let back = ok(again().await, StatusCode::OK).await;
+        assert_eq!(back["version"], json!(before["version"].as_i64().unwrap() + 2));
+        for member in ["handle", "status", "title", "variants", "options", "images", "created_at", "deleted_at"] {
+            assert_eq!(back[member], before[member], "{member}");
+        }
+        assert_eq!(ok(get(&shop, &path).await, StatusCode::OK).await, back);
+        assert_eq!(ok(store(&shop, "/products/green-tea").await, StatusCode::OK).await["id"], made["id"]);
+        assert_eq!(ok(get(&shop, "/products?deleted=true").await, StatusCode::OK).await["items"], json!([]));
+        problem(again().await, 404, "product_not_found").await;
+
+        let gone = shop.admin(Method::DELETE, &path).send().await.unwrap();
+        assert_eq!(gone.status(), StatusCode::NO_CONTENT);
+        assert_eq!(create(&shop, &tea()).await["handle"], "green-tea");
+        assert_eq!(ok(again().await, StatusCode::OK).await["handle"], "green-tea-2");
+    }
+
     async fn all_that_is_wrong_is_told_at_once(db) {
         let shop = Shop::open(db.url()).await;
         let bad = json!({

@@ -154,6 +154,7 @@ fn shop(operation: &str) -> Option<Call> {
         "create_product" => Call::plain().body(product),
         "update_product" => Call::of("{product.id}").any_version().body(patch),
         "delete_product" => Call::of("{product.id}"),
+        "undelete_product" => Call::of("{deleted_product.id}"),
         "read_variant" => Call::of("{product.variant}"),
         "update_variant" => Call::of("{product.variant}").any_version().body(changed_variant),
         "set_stock" => Call::of("{product.variant}").body(json!({ "quantity": 100 })),

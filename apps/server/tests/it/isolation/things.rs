@@ -40,6 +40,7 @@ impl World {
             "archived" => self.node(side, &["publish", "archive"]).await,
             "deleted" => self.deleted_node(side).await,
             "product" => self.product(side).await,
+            "deleted_product" => self.deleted_product(side).await,
             "pending" => self.order(side, &[]).await,
             "confirmed" => self.order(side, &["confirm"]).await,
             "paid" => self.order(side, &["confirm", "pay"]).await,
@@ -124,6 +125,14 @@ impl World {
         let delete = self
             .admin(side, Method::DELETE, &path, &json!({}))
             .header("if-match", "*");
+        self.done(side, delete).await;
+        thing
+    }
+
+    async fn deleted_product(&self, side: &Side) -> Thing {
+        let thing = self.product(side).await;
+        let path = format!("/products/{}", thing["id"]);
+        let delete = self.admin(side, Method::DELETE, &path, &json!({}));
         self.done(side, delete).await;
         thing
     }

@@ -141,10 +141,20 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Told {
         "products::find_product" => |tx| products::find_product(tx, product);
         "products::find_product_of_variant" => |tx| products::find_product_of_variant(tx, variant);
         "products::find_active_product" => |tx| products::find_active_product(tx, WORD);
+        "products::find_deleted_product" => |tx| async {
+            products::delete_product(tx, product, 1, now(), &event(tenant)).await?;
+            products::find_deleted_product(tx, product).await
+        };
         "products::list_products" => |tx| products::list_products(tx, &filter, None, limit);
         "products/write::find_taken_handles" => |tx| products::find_taken_handles(tx, &[handle], None);
         "products/write::lock_product" => |tx| products::lock_product(tx, product);
         "products/write::delete_product" => |tx| products::delete_product(tx, product, 1, now(), &event(tenant));
+        "products/write::undelete_product" => |tx| async {
+            let before = products::find_product(tx, product).await?;
+            let Some(before) = before else { return Ok(None) };
+            let undeleted = products::undelete_product(tx, &before, &before.handle, now(), &event(tenant)).await;
+            undeleted.map(Some)
+        };
         "inventory::lock_level" => |tx| inventory::lock_level(tx, variant);
         "inventory::set_level" => |tx| inventory::set_level(tx, &level, movement(), &event(tenant));
         "inventory::stop_counting" => |tx| inventory::stop_counting(tx, movement(), &event(tenant));

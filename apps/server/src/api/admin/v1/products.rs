@@ -1,4 +1,4 @@
-//! `/products`: list, create, read, change, delete.
+//! `/products`: list, create, read, change, delete, bring back.
 
 use crate::api::product::{ProductFields, ProductPage, ProductView};
 use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams, QueryReader};
@@ -38,6 +38,9 @@ pub(crate) struct ListProducts {
     updated_after: Option<String>,
     /// Changed before: RFC 3339, or a date in UTC.
     updated_before: Option<String>,
+    /// `true`: those that were deleted, instead of those in use.
+    #[serde(default)]
+    deleted: bool,
 }
 
 impl ListProducts {
@@ -52,6 +55,7 @@ impl ListProducts {
             vendor: self.vendor.clone(),
             updated_after: query.time("updated_after", self.updated_after.as_deref()),
             updated_before: query.time("updated_before", self.updated_before.as_deref()),
+            deleted: self.deleted,
         }
     }
 }
@@ -193,9 +197,44 @@ async fn delete(
     Ok(reply::send(reply))
 }
 
+/// Bring a deleted product back as what it was, with its variants. A handle that was taken meanwhile is numbered.
+#[utoipa::path(
+    post,
+    path = "/products/{id}/undelete",
+    operation_id = "undelete_product",
+    tag = "catalogue",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    responses((status = 200, body = ProductView<'_>)),
+    extensions(("x-problems" = json!(["product_not_found", "version_conflict", "handle_taken"])))
+)]
+async fn undelete(
+    PathParams(id): PathParams<ProductId>,
+    if_match: IfMatch,
+    command: Command<AdminCtx, Empty>,
+) -> Result<Response, RichError> {
+    let ctx = command.ctx.0;
+    let currency = catalog::currency(&ctx)?;
+    let reply = catalog::undelete(
+        &ctx,
+        id,
+        |version| if_match.check(version),
+        |product| {
+            reply::stored(
+                StatusCode::OK,
+                &ProductView::new(product, currency),
+                product.version,
+                None,
+            )
+        },
+    );
+    Ok(reply::send(reply.await?))
+}
+
 /// All routes of this file.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(read, update, delete))
+        .routes(routes!(undelete))
 }
