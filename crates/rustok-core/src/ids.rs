@@ -93,6 +93,8 @@ ids! {
     MovementId,
     /// A piece of due work.
     JobId,
+    /// A file that was sent to be imported.
+    ImportId,
 }
 
 /// Makes UUIDv7 ids from a clock and a random generator.

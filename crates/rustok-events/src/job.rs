@@ -22,17 +22,20 @@ pub struct UnknownJobKind;
 pub enum JobKind {
     /// Cancel an order that is still pending and give its stock back. The subject is the order.
     ExpireOrder,
+    /// Mark an import as failed whose server was not heard of for a while. The subject is the import.
+    FailImport,
 }
 
 impl JobKind {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::ExpireOrder];
+    pub const ALL: &[Self] = &[Self::ExpireOrder, Self::FailImport];
 
     /// The stable name in rows.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ExpireOrder => "expire_order",
+            Self::FailImport => "fail_import",
         }
     }
 }
@@ -86,6 +89,7 @@ mod tests {
     #[test]
     fn names_are_stable() {
         assert_eq!(JobKind::ExpireOrder.to_string(), "expire_order");
+        assert_eq!(JobKind::FailImport.to_string(), "fail_import");
         for kind in JobKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(*kind));
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());

@@ -10,6 +10,7 @@ mod error;
 mod guard;
 pub mod idempotency;
 pub mod import_references;
+pub mod imports;
 pub mod inspect;
 pub mod inventory;
 mod migrate;

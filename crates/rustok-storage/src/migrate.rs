@@ -28,8 +28,12 @@ macro_rules! migrations {
 }
 
 /// In order; the number of a migration is its place, from 1.
-pub(crate) const MIGRATIONS: &[Migration] =
-    migrations!["0001_initial", "0002_outbox_delivered", "0003_kept_answers"];
+pub(crate) const MIGRATIONS: &[Migration] = migrations![
+    "0001_initial",
+    "0002_outbox_delivered",
+    "0003_kept_answers",
+    "0004_imports",
+];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
                        (number bigint NOT NULL PRIMARY KEY, name text NOT NULL)";

@@ -100,20 +100,24 @@ pub(crate) fn insert_job(tenant: TenantId, job: &Job) -> Statement<'static> {
     )
 }
 
-/// Work that fell due, oldest first.
+/// Work of a kind that fell due, oldest first.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_due(tx: &mut PlatformTx, now: Timestamp, limit: i64) -> Result<Vec<Job>, StoreError> {
-    let sql = "SELECT tenant_id, id, kind, subject_id, due_at FROM due_work \
-               WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
+pub async fn list_due(
+    tx: &mut PlatformTx,
+    kind: JobKind,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Job>, StoreError> {
+    let sql = "SELECT tenant_id, id, subject_id, due_at FROM due_work \
+               WHERE kind = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3";
     tx.db
-        .fetch(DUE_WORK, sql, params![now, limit], |row| {
-            let kind: String = row.get("kind")?;
+        .fetch(DUE_WORK, sql, params![kind.as_str(), now, limit], |row| {
             Ok(Job {
                 id: row.get("id")?,
                 tenant_id: row.get("tenant_id")?,
-                kind: kind.parse().map_err(|_| row.inconsistent("kind", &kind))?,
+                kind,
                 subject_id: row.get("subject_id")?,
                 due_at: row.get("due_at")?,
             })
@@ -132,4 +136,41 @@ pub async fn delete_job(tx: &mut TenantTx, kind: JobKind, subject: Uuid) -> Resu
         .execute(DUE_WORK, sql, params![tx.tenant, kind.as_str(), subject])
         .await?;
     Ok(deleted > 0)
+}
+
+/// Puts planned work off. Whether there was any.
+///
+/// # Errors
+/// Those of the database.
+pub async fn postpone_job(
+    tx: &mut TenantTx,
+    kind: JobKind,
+    subject: Uuid,
+    to: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE due_work SET due_at = $4 WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3";
+    let postponed = tx
+        .db
+        .execute(DUE_WORK, sql, params![tx.tenant, kind.as_str(), subject, to])
+        .await?;
+    Ok(postponed > 0)
+}
+
+/// Takes work that is due at `now`, for who does it in the same transaction. Whether it was: somebody may have done it,
+/// or put it off, since it was found to be due.
+///
+/// # Errors
+/// Those of the database.
+pub async fn take_due_job(
+    tx: &mut TenantTx,
+    kind: JobKind,
+    subject: Uuid,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM due_work WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3 AND due_at <= $4";
+    let taken = tx
+        .db
+        .execute(DUE_WORK, sql, params![tx.tenant, kind.as_str(), subject, now])
+        .await?;
+    Ok(taken > 0)
 }

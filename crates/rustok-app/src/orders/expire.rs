@@ -48,7 +48,8 @@ pub struct ExpiryRound {
 /// put off.
 pub async fn expire_due(ctx: &PlatformCtx, limit: i64) -> Result<ExpiryRound, RichError> {
     ctx.authorize(Action::ExpireOrder)?;
-    let jobs = outbox::list_due(&mut ctx.read().await?, ctx.services.clock.now(), limit).await?;
+    let now = ctx.services.clock.now();
+    let jobs = outbox::list_due(&mut ctx.read().await?, JobKind::ExpireOrder, now, limit).await?;
     let mut round = ExpiryRound {
         due: jobs.len(),
         ..ExpiryRound::default()
@@ -78,7 +79,6 @@ fn order_deadline(ctx: &PlatformCtx) -> Deadline {
 }
 
 async fn run(ctx: &PlatformCtx, shops: &mut Shops, job: &Job) -> Result<bool, RichError> {
-    let JobKind::ExpireOrder = job.kind;
     let shop = match shops.get(&job.tenant_id) {
         Some(shop) => Arc::clone(shop),
         None => {

@@ -3,7 +3,6 @@
 use crate::error::StoreError;
 use crate::outbox;
 use crate::tx::{Expect, Statement, TenantTx};
-use crate::value::params;
 use jiff::Timestamp;
 use rustok_core::ids::{OrderId, TenantId};
 use rustok_events::JobKind;
@@ -33,11 +32,5 @@ pub async fn delete_expiry(tx: &mut TenantTx, order: OrderId) -> Result<bool, St
 /// # Errors
 /// Those of the database.
 pub async fn postpone_expiry(tx: &mut TenantTx, order: OrderId, to: Timestamp) -> Result<bool, StoreError> {
-    let sql = "UPDATE due_work SET due_at = $4 WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3";
-    let kind = JobKind::ExpireOrder.as_str();
-    Ok(tx
-        .db
-        .execute(DUE_WORK, sql, params![tx.tenant, kind, order, to])
-        .await?
-        > 0)
+    outbox::postpone_job(tx, JobKind::ExpireOrder, order.as_uuid(), to).await
 }

@@ -3,7 +3,7 @@
 use super::rows::{ID, WORD};
 use super::*;
 use crate::{
-    authors, customers, idempotency, import_references, inventory, nodes, orders, outbox, products,
+    authors, customers, idempotency, import_references, imports, inventory, nodes, orders, outbox, products,
     reservations, terms, tokens,
 };
 use rustok_auth::{Role, TokenHash};
@@ -168,6 +168,8 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Told {
         "orders/history::list_history" => |tx| orders::list_history(tx, order);
         "orders/expiry::delete_expiry" => |tx| orders::delete_expiry(tx, order);
         "orders/expiry::postpone_expiry" => |tx| orders::postpone_expiry(tx, order, now());
+        "outbox::postpone_job" => |tx| outbox::postpone_job(tx, JobKind::ExpireOrder, id(ID), now());
+        "outbox::take_due_job" => |tx| outbox::take_due_job(tx, JobKind::ExpireOrder, id(ID), now());
         "outbox::delete_job" => |tx| outbox::delete_job(tx, JobKind::ExpireOrder, id(ID));
     }
     told
@@ -199,6 +201,39 @@ async fn others(store: &Store, tenant: TenantHandle) -> Told {
         "tokens::find_token" => |tx| tokens::find_token(tx, &hash);
         "tokens::list_tokens" => |tx| tokens::list_tokens(tx);
         "tokens::revoke_token" => |tx| tokens::revoke_token(tx, id(ID).into(), now());
+    }
+    told.extend(of_imports(store, tenant).await);
+    told
+}
+
+async fn of_imports(store: &Store, tenant: TenantHandle) -> Told {
+    let mut told = Told::new();
+    let (import, until) = (id(ID).into(), Timestamp::MAX);
+    let end = imports::ImportEnd {
+        bytes_read: 1,
+        counts: imports::ImportCounts::default(),
+        errors: Vec::new(),
+        failure: None,
+    };
+    let new = imports::NewImport {
+        id: import,
+        source: imports::ImportSource::Shopify(Currency::parse("USD").unwrap()),
+        dry_run: false,
+        file: WORD.to_owned(),
+        actor: WORD.to_owned(),
+        bytes_total: 1,
+    };
+    ask! { told, store, tenant,
+        "imports::count_open" => |tx| imports::count_open(tx);
+        "imports::insert_import" => |tx| imports::insert_import(tx, &new, id(8).into(), until, now());
+        "imports::find_import" => |tx| imports::find_import(tx, import);
+        "imports::list_imports" => |tx| imports::list_imports(tx, None, Limit::default());
+        "imports::begin_import" => |tx| imports::begin_import(tx, import, now());
+        "imports::save_progress" => |tx| imports::save_progress(tx, import, 0);
+        "imports::put_back" => |tx| imports::put_back(tx, import);
+        "imports::finish_import" => |tx| imports::finish_import(tx, import, &end, now());
+        "imports::fail_import" => |tx| imports::fail_import(tx, import, "x", now());
+        "imports::delete_imports_before" => |tx| imports::delete_imports_before(tx, now());
     }
     told
 }

@@ -10,7 +10,13 @@ pub(super) const WORD: &str = "kanarek-2";
 pub(super) const ID: u128 = 7;
 
 /// Columns that are filled although they may be empty: by them things are found.
-const FILLED: [&str; 4] = ["sku", "published_at", "published_slug", "published_revision"];
+const FILLED: [&str; 5] = [
+    "finished_at",
+    "sku",
+    "published_at",
+    "published_slug",
+    "published_revision",
+];
 
 struct Column {
     table: String,
@@ -129,6 +135,8 @@ fn text(table: &str, column: &str) -> &'static str {
         ("products", "status") => "active",
         ("orders", "status") => "pending",
         ("import_references", "kind") => "product",
+        ("imports", "setting") => "USD",
+        ("imports", "status") => "running",
         ("due_work", "kind") => rustok_events::JobKind::ExpireOrder.as_str(),
         (_, "taxonomy") => "category",
         (_, "role") => "admin",

@@ -1,0 +1,399 @@
+//! Files that were sent to be imported: one row each, from the moment its file is here until its report is forgotten.
+//!
+//! The server that has the file holds the row by putting off the due work that would fail it. Whoever writes here must
+//! know that the row may have been failed meanwhile: each write says whether it was still theirs.
+
+use crate::error::StoreError;
+use crate::outbox;
+use crate::row::{Json, Row};
+use crate::tx::{Statement, TenantTx};
+use crate::value::{Value, params};
+use jiff::Timestamp;
+use rustok_content::Locale;
+use rustok_core::ids::{ImportId, JobId};
+use rustok_core::money::Currency;
+use rustok_core::page::{Limit, Page};
+use rustok_events::{Job, JobKind};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+const TABLE: &str = "imports";
+const COLUMNS: &str = "id, source, setting, dry_run, file, actor, status, bytes_read, bytes_total, report, failure, \
+                       created_at, started_at, finished_at";
+
+/// Where a file comes from, and what it does not tell itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportSource {
+    /// Shopify's product CSV, with prices in this currency.
+    Shopify(Currency),
+    /// A WordPress export, with texts in this locale.
+    Wordpress(Locale),
+}
+
+impl ImportSource {
+    /// Its stable name.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Shopify(_) => "shopify",
+            Self::Wordpress(_) => "wordpress",
+        }
+    }
+
+    fn setting(&self) -> &str {
+        match self {
+            Self::Shopify(currency) => currency.code(),
+            Self::Wordpress(locale) => locale.as_str(),
+        }
+    }
+
+    fn decode(row: &Row<'_>) -> Result<Self, StoreError> {
+        let (source, setting): (String, String) = (row.get("source")?, row.get("setting")?);
+        let decoded = match source.as_str() {
+            "shopify" => Currency::parse(&setting).ok().map(Self::Shopify),
+            "wordpress" => Locale::parse(&setting).ok().map(Self::Wordpress),
+            _ => None,
+        };
+        decoded.ok_or_else(|| row.inconsistent("source", &format!("{source} with {setting}")))
+    }
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportStatus {
+    /// Its file is here and waits.
+    Queued,
+    /// Its file is being read.
+    Running,
+    /// Its file was read to the end.
+    Succeeded,
+    /// It ended without that.
+    Failed,
+}
+
+impl ImportStatus {
+    const ALL: [Self; 4] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed];
+
+    /// Its stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether nothing more happens to it.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+}
+
+/// What an import did, in products or nodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportCounts {
+    /// Those that were not there.
+    pub created: u64,
+    /// Those whose source changed.
+    pub updated: u64,
+    /// Those that are as their source is.
+    pub unchanged: u64,
+    /// What is none of them and was left out on purpose.
+    pub skipped: u64,
+    /// All that was left out on purpose, by reason.
+    pub skipped_by_reason: BTreeMap<String, u64>,
+    /// How many errors there were; not all of them need be kept.
+    pub error_count: u64,
+}
+
+/// What could not be imported, and where it stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportError {
+    /// From 1.
+    pub line: u64,
+    /// In characters, from 1.
+    pub column: u64,
+    /// For people.
+    pub reason: String,
+}
+
+/// An import that is not stored yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewImport {
+    /// Its id.
+    pub id: ImportId,
+    /// The source.
+    pub source: ImportSource,
+    /// Whether nothing shall be kept.
+    pub dry_run: bool,
+    /// The file's name, as its sender told it.
+    pub file: String,
+    /// Who sent it.
+    pub actor: String,
+    /// The length of the file.
+    pub bytes_total: u64,
+}
+
+/// An import as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// Its id.
+    pub id: ImportId,
+    /// The source.
+    pub source: ImportSource,
+    /// Whether nothing is kept.
+    pub dry_run: bool,
+    /// The file's name, as its sender told it.
+    pub file: String,
+    /// Who sent it.
+    pub actor: String,
+    /// How far it is.
+    pub status: ImportStatus,
+    /// How much of the file was read.
+    pub bytes_read: u64,
+    /// The length of the file.
+    pub bytes_total: u64,
+    /// What it did; there once it has ended by itself.
+    pub counts: Option<ImportCounts>,
+    /// What could not be imported; empty in lists.
+    pub errors: Vec<ImportError>,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// When its file had arrived.
+    pub created_at: Timestamp,
+    /// When reading began, for the last time.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// How an import ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportEnd {
+    /// How much of the file was read.
+    pub bytes_read: u64,
+    /// What it did.
+    pub counts: ImportCounts,
+    /// What could not be imported, as much of it as is to be kept.
+    pub errors: Vec<ImportError>,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+}
+
+fn decode(row: &Row<'_>) -> Result<Import, StoreError> {
+    let status: String = row.get("status")?;
+    let bytes = |column: &str| {
+        let bytes: i64 = row.get(column)?;
+        u64::try_from(bytes).map_err(|_| row.inconsistent(column, "below zero"))
+    };
+    Ok(Import {
+        id: row.get::<Uuid>("id")?.into(),
+        source: ImportSource::decode(row)?,
+        dry_run: row.get("dry_run")?,
+        file: row.get("file")?,
+        actor: row.get("actor")?,
+        status: ImportStatus::ALL
+            .into_iter()
+            .find(|known| known.as_str() == status)
+            .ok_or_else(|| row.inconsistent("status", &status))?,
+        bytes_read: bytes("bytes_read")?,
+        bytes_total: bytes("bytes_total")?,
+        counts: row.get::<Option<Json<_>>>("report")?.map(|json| json.0),
+        errors: Vec::new(),
+        failure: row.get("failure")?,
+        created_at: row.get("created_at")?,
+        started_at: row.get("started_at")?,
+        finished_at: row.get("finished_at")?,
+    })
+}
+
+fn number(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// How many imports of the tenant wait or run.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count_open(tx: &mut TenantTx) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) AS open FROM imports WHERE tenant_id = $1 AND status IN ('queued', 'running')";
+    let open = tx
+        .db
+        .fetch_optional(TABLE, sql, params![tx.tenant], |row| row.get::<i64>("open"))
+        .await?;
+    Ok(open.and_then(|open| u64::try_from(open).ok()).unwrap_or(0))
+}
+
+/// Adds an import that waits. It fails at `lease_until` unless that is put off.
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert_import(
+    tx: &mut TenantTx,
+    new: &NewImport,
+    job: JobId,
+    lease_until: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let values = [
+        tx.tenant.into(),
+        Value::from(new.id.as_uuid()),
+        new.source.as_str().into(),
+        new.source.setting().into(),
+        new.dry_run.into(),
+        Value::from(&new.file),
+        Value::from(&new.actor),
+        number(new.bytes_total).into(),
+        now.into(),
+    ];
+    let insert = Statement::one(
+        TABLE,
+        "INSERT INTO imports (tenant_id, id, source, setting, dry_run, file, actor, status, bytes_read, bytes_total, \
+         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', 0, $8, $9)",
+        &values,
+    );
+    let job = Job {
+        id: job,
+        tenant_id: tx.tenant,
+        kind: JobKind::FailImport,
+        subject_id: new.id.as_uuid(),
+        due_at: lease_until,
+    };
+    tx.db
+        .execute_all(&[insert, outbox::insert_job(tx.tenant, &job)])
+        .await
+}
+
+/// The import with this id, its errors included.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_import(tx: &mut TenantTx, id: ImportId) -> Result<Option<Import>, StoreError> {
+    let sql = format!("SELECT {COLUMNS}, errors FROM imports WHERE tenant_id = $1 AND id = $2");
+    tx.db
+        .fetch_optional(TABLE, &sql, params![tx.tenant, id.as_uuid()], |row| {
+            let errors = row.get::<Option<Json<_>>>("errors")?;
+            Ok(Import {
+                errors: errors.map(|json| json.0).unwrap_or_default(),
+                ..decode(row)?
+            })
+        })
+        .await
+}
+
+/// A page of imports, newest first, without their errors.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_imports(
+    tx: &mut TenantTx,
+    after: Option<ImportId>,
+    limit: Limit,
+) -> Result<Page<Import>, StoreError> {
+    let mut values = params![tx.tenant, limit.plus_one()].to_vec();
+    let mut sql = format!("SELECT {COLUMNS} FROM imports WHERE tenant_id = $1");
+    if let Some(after) = after {
+        values.push(after.as_uuid().into());
+        sql.push_str(" AND id < $3");
+    }
+    sql.push_str(" ORDER BY id DESC LIMIT $2");
+    let found = tx.db.fetch(TABLE, &sql, &values, decode).await?;
+    Ok(Page::cut(found, limit, |import| import.id))
+}
+
+/// The file is read from its start on now. Whether the import is still to be done.
+///
+/// # Errors
+/// Those of the database.
+pub async fn begin_import(tx: &mut TenantTx, id: ImportId, now: Timestamp) -> Result<bool, StoreError> {
+    let sql = "UPDATE imports SET status = 'running', bytes_read = 0, started_at = $3 \
+               WHERE tenant_id = $1 AND id = $2 AND status IN ('queued', 'running')";
+    changed(tx, sql, params![tx.tenant, id.as_uuid(), now]).await
+}
+
+/// So much of the file was read. Whether the import still runs.
+///
+/// # Errors
+/// Those of the database.
+pub async fn save_progress(tx: &mut TenantTx, id: ImportId, bytes_read: u64) -> Result<bool, StoreError> {
+    let sql = "UPDATE imports SET bytes_read = $3 WHERE tenant_id = $1 AND id = $2 AND status = 'running'";
+    changed(tx, sql, params![tx.tenant, id.as_uuid(), number(bytes_read)]).await
+}
+
+/// An import that was stopped in the middle waits again.
+///
+/// # Errors
+/// Those of the database.
+pub async fn put_back(tx: &mut TenantTx, id: ImportId) -> Result<bool, StoreError> {
+    let sql = "UPDATE imports SET status = 'queued' WHERE tenant_id = $1 AND id = $2 AND status = 'running'";
+    changed(tx, sql, params![tx.tenant, id.as_uuid()]).await
+}
+
+/// Ends an import that runs, with its report. Whether it still ran.
+///
+/// # Errors
+/// Those of the database.
+pub async fn finish_import(
+    tx: &mut TenantTx,
+    id: ImportId,
+    end: &ImportEnd,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let status = match end.failure {
+        Some(_) => ImportStatus::Failed,
+        None => ImportStatus::Succeeded,
+    };
+    let (counts, errors) = (serde_json::json!(end.counts), serde_json::json!(end.errors));
+    let sql = "UPDATE imports SET status = $3, report = $4, errors = $5, failure = $6, finished_at = $7, bytes_read = $8 \
+               WHERE tenant_id = $1 AND id = $2 AND status = 'running'";
+    let values = params![
+        tx.tenant,
+        id.as_uuid(),
+        status.as_str(),
+        &counts,
+        &errors,
+        end.failure.as_deref(),
+        now,
+        number(end.bytes_read)
+    ];
+    let ended = changed(tx, sql, values).await?;
+    outbox::delete_job(tx, JobKind::FailImport, id.as_uuid()).await?;
+    Ok(ended)
+}
+
+/// Fails an import that has not ended, without a report. Whether there was one.
+///
+/// # Errors
+/// Those of the database.
+pub async fn fail_import(
+    tx: &mut TenantTx,
+    id: ImportId,
+    failure: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE imports SET status = 'failed', failure = $3, finished_at = $4 \
+               WHERE tenant_id = $1 AND id = $2 AND status IN ('queued', 'running')";
+    let failed = changed(tx, sql, params![tx.tenant, id.as_uuid(), failure, now]).await?;
+    outbox::delete_job(tx, JobKind::FailImport, id.as_uuid()).await?;
+    Ok(failed)
+}
+
+/// Forgets imports that ended before `before`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_imports_before(tx: &mut TenantTx, before: Timestamp) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM imports WHERE tenant_id = $1 AND finished_at < $2";
+    tx.db.execute(TABLE, sql, params![tx.tenant, before]).await
+}
+
+async fn changed(tx: &mut TenantTx, sql: &str, values: &[Value<'_>]) -> Result<bool, StoreError> {
+    Ok(tx.db.execute(TABLE, sql, values).await? > 0)
+}
+
+#[cfg(test)]
+mod tests;
