@@ -6,7 +6,7 @@ use super::{Flags, load, platform, progress, services_with};
 use crate::config::Config;
 use clap::{Args, Subcommand};
 use rustok_app::import::{ImportFile, ImportReport, Mode};
-use rustok_app::{Ctx, content, import, tenants};
+use rustok_app::{Ctx, import, tenants};
 use rustok_content::Locale;
 use rustok_core::deadline::Deadline;
 use rustok_core::money::Currency;
@@ -14,6 +14,7 @@ use rustok_import::RowError;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -83,27 +84,15 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
         Mode::Commit
     };
     let shown = bar.clone();
-    let mut progress = move |bytes| shown.set_position(bytes);
-    let report = match &command {
-        Command::Shopify(options) => {
-            let currency = match options.currency {
-                Some(currency) => currency,
-                None => ctx
-                    .tenant
-                    .settings
-                    .currency()
-                    .map_err(|error| Failure::new(error.to_string()))?,
-            };
-            import::shopify(&ctx, file, currency, mode, &mut progress).await
-        }
-        Command::Wordpress(options) => {
-            let locale = match options.locale {
-                Some(locale) => locale,
-                None => content::locales::default_locale(&ctx)?,
-            };
-            import::wordpress(&ctx, file, locale, mode, &mut progress).await
-        }
+    let mut progress = move |bytes| {
+        shown.set_position(bytes);
+        ControlFlow::Continue(())
     };
+    let source = match &command {
+        Command::Shopify(_) => import::shopify_source(&ctx, options.currency),
+        Command::Wordpress(_) => import::wordpress_source(&ctx, options.locale),
+    }?;
+    let report = import::run(&ctx, source, file, mode, &mut progress).await;
     bar.finish_and_clear();
     tell(options, report)
 }

@@ -3,8 +3,8 @@
 //! A batch that fails is rolled back and its items are written one by one, so that only what is refused is lost. A lock
 //! of SQLite is never held while something is read, sanitised or waited for.
 
-use super::Mode;
 use super::report::ImportReport;
+use super::{Mode, Progress};
 use crate::context::Ctx;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
@@ -171,7 +171,7 @@ impl<'a, S: Source> Engine<'a, S> {
         }
     }
 
-    /// Imports all that `reader` yields; `bytes_read` tells how far it is.
+    /// Imports all that `reader` yields, or until `progress` says that it is enough; `bytes_read` tells how far it is.
     ///
     /// # Errors
     /// Those of the database that last; the file's own are in the report.
@@ -179,7 +179,7 @@ impl<'a, S: Source> Engine<'a, S> {
         &mut self,
         reader: &mut R,
         bytes_read: impl Fn(&R) -> u64,
-        progress: &mut (dyn FnMut(u64) + Send),
+        progress: &mut Progress<'_>,
     ) -> Result<(), RichError>
     where
         R: Iterator<Item = Result<S::Item, RowError>>,
@@ -199,7 +199,10 @@ impl<'a, S: Source> Engine<'a, S> {
                 }
             }
             self.import(chunk).await?;
-            progress(bytes_read(reader));
+            if progress(bytes_read(reader)).is_break() && more {
+                self.report.is_interrupted = true;
+                return Ok(());
+            }
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig, TenantTx, tokens};
 use rustok_tenancy::{NewTenantInput, TenantIdentifierValidator, TenantSettings};
 use rustok_test_support::{TestDatabase, both_databases};
 use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::time::Instant as Moment;
@@ -146,7 +147,9 @@ fn items(count: u64, acts: &[(u64, Act)]) -> Vec<Item> {
 async fn run(ctx: &Ctx, source: &Authors, items: &[Item], mode: Mode) -> ImportReport {
     let mut engine = Engine::new(ctx, source, "a.csv", mode);
     let mut reader = items.iter().cloned().map(Ok::<_, RowError>);
-    let done = engine.run(&mut reader, |_| 0, &mut |_| ()).await;
+    let done = engine
+        .run(&mut reader, |_| 0, &mut |_| ControlFlow::Continue(()))
+        .await;
     engine.finish(done.err())
 }
 

@@ -10,22 +10,27 @@
 mod engine;
 #[cfg(test)]
 mod engine_tests;
+pub mod jobs;
 mod nodes;
 mod paragraphs;
 mod products;
 mod report;
 
 pub use report::{ImportReport, MAX_KEPT_ERRORS};
+pub use rustok_storage::imports::ImportSource;
 
+use crate::content;
 use crate::context::Ctx;
 use engine::Engine;
 use nodes::Nodes;
 use products::Products;
 use rustok_auth::Action;
 use rustok_content::Locale;
+use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::money::Currency;
 use rustok_import::{ShopifyReader, WordpressReader};
 use std::io::Read;
+use std::ops::ControlFlow;
 
 /// Where a file comes from, for the report.
 #[derive(Debug, Clone, Copy)]
@@ -45,16 +50,54 @@ pub enum Mode {
     DryRun,
 }
 
+/// Is told after each batch how many bytes of the file were read, and says whether to go on.
+pub type Progress<'a> = dyn FnMut(u64) -> ControlFlow<()> + Send + 'a;
+
+/// A CSV of Shopify with prices in `currency`, or else in the tenant's.
+///
+/// # Errors
+/// `internal` when the tenant's own is none, which the check of settings should have refused.
+pub fn shopify_source(ctx: &Ctx, currency: Option<Currency>) -> Result<ImportSource, RichError> {
+    let own = || {
+        let own = ctx.tenant.settings.currency();
+        own.map_err(|error| RichError::new(ErrorKind::Internal, error.to_string()))
+    };
+    Ok(ImportSource::Shopify(currency.map_or_else(own, Ok)?))
+}
+
+/// An export of WordPress with texts in `locale`, or else in the tenant's.
+///
+/// # Errors
+/// As [`shopify_source`].
+pub fn wordpress_source(ctx: &Ctx, locale: Option<Locale>) -> Result<ImportSource, RichError> {
+    let own = || content::locales::default_locale(ctx);
+    Ok(ImportSource::Wordpress(locale.map_or_else(own, Ok)?))
+}
+
+/// Imports a file of either sort. `progress` is told how many bytes were read.
+pub async fn run<R: Read>(
+    ctx: &Ctx,
+    source: ImportSource,
+    file: ImportFile<'_, R>,
+    mode: Mode,
+    progress: &mut Progress<'_>,
+) -> ImportReport {
+    match source {
+        ImportSource::Shopify(currency) => shopify(ctx, file, currency, mode, progress).await,
+        ImportSource::Wordpress(locale) => wordpress(ctx, file, locale, mode, progress).await,
+    }
+}
+
 /// Imports the products of a Shopify CSV, with prices in `currency`. `progress` is told how many bytes were read.
 ///
 /// The currency belongs to what was imported: the same file with another one is a change, and its prices stand beside
 /// the earlier ones.
-pub async fn shopify<R: Read>(
+async fn shopify<R: Read>(
     ctx: &Ctx,
     file: ImportFile<'_, R>,
     currency: Currency,
     mode: Mode,
-    progress: &mut (dyn FnMut(u64) + Send),
+    progress: &mut Progress<'_>,
 ) -> ImportReport {
     let mut reader = ShopifyReader::new(file.content, file.name, currency.exponent());
     let mut engine = Engine::new(ctx, Products { currency }, file.name, mode);
@@ -73,12 +116,12 @@ pub async fn shopify<R: Read>(
 ///
 /// The locale belongs to what was imported: the same file with another one is a change, and its texts become
 /// translations.
-pub async fn wordpress<R: Read>(
+async fn wordpress<R: Read>(
     ctx: &Ctx,
     file: ImportFile<'_, R>,
     locale: Locale,
     mode: Mode,
-    progress: &mut (dyn FnMut(u64) + Send),
+    progress: &mut Progress<'_>,
 ) -> ImportReport {
     let mut reader = WordpressReader::new(file.content, file.name);
     let mut engine = Engine::new(ctx, Nodes { locale }, file.name, mode);

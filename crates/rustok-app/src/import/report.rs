@@ -27,6 +27,8 @@ pub struct ImportReport {
     pub error_count: u64,
     /// Why it ended before its time: the database went away. What was done until then stays.
     pub stopped: Option<RichError>,
+    /// Whoever watched its progress ended it between two batches. What was done until then stays.
+    pub is_interrupted: bool,
 }
 
 impl ImportReport {
