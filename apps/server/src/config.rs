@@ -10,6 +10,7 @@ use rustok_storage::{DatabaseUrl, StoreConfig, StoreError};
 use rustok_tenancy::{IdentifierError, TenantIdentifierValidator};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the data lives when nothing else is said.
@@ -51,8 +52,10 @@ pub struct Config {
     pub max_requests_in_flight: usize,
     /// Requests with a body that are received and worked on at once; each may hold `max_body_bytes` of memory.
     pub max_uploads_in_flight: usize,
+    /// Files to import that are received at once, of all tenants; they take none of the places above.
+    pub max_import_uploads_in_flight: usize,
     /// Requests that may wait, for a second at most, until one of those has ended; one more gets a 503 at once. This
-    /// counts for each of the two kinds.
+    /// counts for each of the three kinds.
     pub max_requests_waiting: usize,
     /// Requests a minute from one client address (of IPv6 its /64), saved up for a minute; 0 is no limit. Nothing limits
     /// the loopback address.
@@ -61,6 +64,21 @@ pub struct Config {
     pub rate_limit_token_per_minute: u32,
     /// Requests a minute for one tenant, whoever sends them, saved up for a minute; 0 is no limit.
     pub rate_limit_tenant_per_minute: u32,
+    /// Where files to import wait for their turn: a folder of the server's own, on its own disk. Empty means `imports`
+    /// beside the SQLite file, or `rustok-imports` in the system's folder for temporary files.
+    pub import_folder: Option<String>,
+    /// What may lie there at once, in bytes.
+    pub max_import_folder_bytes: u64,
+    /// The largest file to import over HTTP, in bytes.
+    pub max_import_bytes: u64,
+    /// How long such a file may take to arrive, in milliseconds; nothing may come of it for `body_timeout_ms` at most.
+    pub import_upload_timeout_ms: u64,
+    /// Imports of one tenant that wait or run; one more is refused.
+    pub max_imports_per_tenant: u64,
+    /// Imports that run at once in this process, each of another tenant.
+    pub max_imports_running: usize,
+    /// After how long an import has failed whose server is not heard of any more, in milliseconds.
+    pub import_lease_ms: u64,
     /// How long the server goes on accepting after SIGTERM while `/readyz` says no already, so that whoever spreads the
     /// load can see it, in milliseconds.
     pub shutdown_delay_ms: u64,
@@ -109,10 +127,18 @@ impl Default for Config {
             max_connections: 10_000,
             max_requests_in_flight: 512,
             max_uploads_in_flight: 128,
+            max_import_uploads_in_flight: 16,
             max_requests_waiting: 1_024,
             rate_limit_address_per_minute: 60_000,
             rate_limit_token_per_minute: 300_000,
             rate_limit_tenant_per_minute: 1_200_000,
+            import_folder: None,
+            max_import_folder_bytes: 4 << 30,
+            max_import_bytes: 256 << 20,
+            import_upload_timeout_ms: 3_600_000,
+            max_imports_per_tenant: 10,
+            max_imports_running: 2,
+            import_lease_ms: 300_000,
             shutdown_delay_ms: 500,
             shutdown_timeout_ms: 10_000,
             directory_poll_ms: 250,
@@ -215,6 +241,31 @@ impl Config {
         Duration::from_millis(self.body_timeout_ms)
     }
 
+    /// How long a file to import may take to arrive.
+    #[must_use]
+    pub const fn import_upload_timeout(&self) -> Duration {
+        Duration::from_millis(self.import_upload_timeout_ms)
+    }
+
+    /// How long an import is its server's without a word from it; at least a second.
+    #[must_use]
+    pub fn import_lease(&self) -> Duration {
+        Duration::from_millis(self.import_lease_ms.max(1_000))
+    }
+
+    /// Where files to import wait for their turn.
+    #[must_use]
+    pub fn import_folder(&self) -> PathBuf {
+        if let Some(folder) = self.import_folder.as_deref().filter(|folder| !folder.is_empty()) {
+            return PathBuf::from(folder);
+        }
+        let url = self.database_url.as_deref().unwrap_or(DEFAULT_DATABASE);
+        match url.strip_prefix("sqlite://") {
+            Some(file) => Path::new(file).with_file_name("imports"),
+            None => std::env::temp_dir().join("rustok-imports"),
+        }
+    }
+
     /// The settings as `rustok.toml` would have them, with the database's password masked.
     ///
     /// # Errors
@@ -244,6 +295,29 @@ fn mask(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_to_import_lie_beside_the_data() {
+        let folder = |url: Option<&str>, folder: Option<&str>| {
+            let config = Config {
+                database_url: url.map(str::to_owned),
+                import_folder: folder.map(str::to_owned),
+                ..Config::default()
+            };
+            config.import_folder()
+        };
+        assert_eq!(folder(None, None), Path::new("rustok-data/imports"));
+        assert_eq!(
+            folder(Some("sqlite:///srv/shop.db"), Some("")),
+            Path::new("/srv/imports")
+        );
+        assert_eq!(folder(Some("sqlite://shop.db"), None), Path::new("imports"));
+        assert!(folder(Some("postgres://a@b/c"), None).ends_with("rustok-imports"));
+        assert_eq!(
+            folder(Some("postgres://a@b/c"), Some("/srv/x")),
+            Path::new("/srv/x")
+        );
+    }
 
     #[test]
     fn passwords_do_not_show() {

@@ -6,6 +6,7 @@ mod head;
 mod problems;
 
 use crate::health;
+use crate::imports;
 use crate::middleware::cors::Asker;
 use crate::middleware::framing::refuse_ambiguous_length;
 use crate::middleware::tenant::check_host_lines;
@@ -66,7 +67,12 @@ async fn within_limits(state: &AppState, request: Request, next: Next) -> Respon
     if let Err(refused) = check_host_lines(request.version(), request.headers()) {
         return refused.into_response();
     }
-    let deadline = Deadline::after(state.config().request_timeout());
+    let mut limit = state.config().request_timeout();
+    if imports::is_upload(&request) {
+        // A large file may come slowly. That it comes at all is looked at where it is received.
+        limit += state.config().import_upload_timeout();
+    }
+    let deadline = Deadline::after(limit);
     // Whoever watches the server must get an answer most of all when it is busy.
     if health::is_health(request.uri().path()) {
         return within_deadline(deadline, request, next).await;

@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 pub mod extract;
 pub mod health;
+pub mod imports;
 pub mod layers;
 pub mod limits;
 pub mod middleware;

@@ -12,6 +12,7 @@ pub use gate::Gate;
 pub use rate::{Admission, Rate, Refusal};
 
 use crate::config::Config;
+use crate::imports;
 use crate::middleware::tenant::client;
 use axum::body::HttpBody as _;
 use axum::extract::Request;
@@ -26,6 +27,7 @@ pub struct Limits {
     tenant: Rate,
     requests: Gate,
     uploads: Gate,
+    imports: Gate,
 }
 
 impl Limits {
@@ -39,6 +41,7 @@ impl Limits {
             tenant: Rate::per_minute("tenant", config.rate_limit_tenant_per_minute),
             requests: Gate::new("requests", config.max_requests_in_flight, waiting),
             uploads: Gate::new("uploads", config.max_uploads_in_flight, waiting),
+            imports: Gate::new("imports", config.max_import_uploads_in_flight, waiting),
         }
     }
 
@@ -74,11 +77,13 @@ impl Limits {
     }
 
     /// Where a request has to find a place. Requests that still have to be received have places of their own, so that
-    /// slow senders do not keep out who only wants to read.
+    /// slow senders do not keep out who only wants to read; and so have files to import, which may take an hour.
     #[must_use]
     pub fn gate(&self, request: &Request) -> &Gate {
         if request.body().is_end_stream() {
             &self.requests
+        } else if imports::is_upload(request) {
+            &self.imports
         } else {
             &self.uploads
         }

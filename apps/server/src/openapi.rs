@@ -23,7 +23,7 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "Shops and sites of many tenants. The host of a request says which tenant it is for. Every failure is an \
-             RFC 9457 problem; `/problems` lists their types. Every POST inside a tenant takes an `Idempotency-Key`; \
+             RFC 9457 problem; `/problems` lists their types. Every POST inside a tenant but an import takes an `Idempotency-Key`; \
              updates want `If-Match`. Every GET is a HEAD too.",
         ))
         .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build()))

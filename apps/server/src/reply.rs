@@ -54,6 +54,17 @@ pub fn no_content() -> StoredReply {
     }
 }
 
+/// The answer to work that is taken on and done later; `location` is where to see how far it is.
+#[must_use]
+pub fn accepted<T: Serialize>(view: &T, location: &str) -> Response {
+    let mut response = list(view);
+    *response.status_mut() = StatusCode::ACCEPTED;
+    if let Ok(location) = HeaderValue::try_from(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
 /// Sends the answer of a write, or its repetition.
 #[must_use]
 pub fn send(reply: Reply) -> Response {

@@ -2,6 +2,7 @@
 
 use crate::api::node::texts::RenderedTexts;
 use crate::config::Config;
+use crate::imports::Imports;
 use crate::limits::Limits;
 use crate::middleware::tenant_cache_v3::TenantCacheV3;
 use rustok_app::Services;
@@ -18,6 +19,7 @@ struct Inner {
     tenants: TenantCacheV3,
     texts: RenderedTexts,
     limits: Limits,
+    imports: Imports,
     draining: AtomicBool,
 }
 
@@ -28,9 +30,11 @@ impl AppState {
         let tenants = TenantCacheV3::with_settings(services.store.clone(), config.tenant_cache());
         let limits = Limits::new(&config);
         let texts = RenderedTexts::new(config.rendered_texts_bytes);
+        let imports = Imports::new(&config);
         Self(Arc::new(Inner {
             texts,
             limits,
+            imports,
             config,
             services,
             tenants,
@@ -66,6 +70,12 @@ impl AppState {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// Files that were sent to be imported.
+    #[must_use]
+    pub fn imports(&self) -> &Imports {
+        &self.0.imports
     }
 
     /// From now on `/readyz` says no.

@@ -6,8 +6,10 @@ pub mod ctx;
 pub mod form;
 pub mod params;
 pub mod query;
+pub mod upload;
 
 pub use command::{Command, Empty, MergePatch};
 pub use ctx::{AdminCtx, PlatformAccess, StoreCtx};
 pub use params::{IfMatch, PathParams};
 pub use query::{QueryParams, QueryReader};
+pub use upload::ImportUpload;

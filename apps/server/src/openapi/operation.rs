@@ -41,6 +41,8 @@ struct Sort {
     with_token: bool,
     with_path: bool,
     with_query: bool,
+    /// Its body is a form with a file, not JSON.
+    takes_file: bool,
     /// It changes one thing that has a version.
     of_version: bool,
     /// It cannot be done without `If-Match`, at least sometimes.
@@ -60,6 +62,7 @@ impl Sort {
                 .is_some_and(|schemes| !schemes.is_empty()),
             with_path: has(ParameterIn::Path),
             with_query: has(ParameterIn::Query),
+            takes_file: takes_file(operation),
             of_version: own("version_conflict"),
             needs_match: method == "PATCH" || own("precondition_required"),
         }
@@ -69,8 +72,9 @@ impl Sort {
         self.method != "GET"
     }
 
+    /// What takes a file is repeatable by what is in it.
     fn is_repeatable(&self) -> bool {
-        self.method == "POST"
+        self.method == "POST" && !self.takes_file
     }
 
     fn problems(&self) -> Vec<&'static str> {
@@ -108,11 +112,13 @@ impl Sort {
         add(self.with_path, &["not_found"]);
         add(self.with_query, &["validation_failed"]);
         add(
+            self.is_write() && !self.takes_file,
+            &["malformed_json", "body_too_deep", "too_many_values"],
+        );
+        add(self.takes_file, &["malformed_multipart"]);
+        add(
             self.is_write(),
             &[
-                "malformed_json",
-                "body_too_deep",
-                "too_many_values",
                 "body_not_received",
                 "body_too_slow",
                 "body_too_large",
@@ -182,6 +188,7 @@ impl Sort {
                     answer("ETag", "Version and digest of what is shown");
                     answer("Location", "Where the new one is");
                 }
+                "202" => answer("Location", "Where to see how far it is"),
                 "401" => answer("WWW-Authenticate", "`Bearer`"),
                 "429" | "503" => answer("Retry-After", "Seconds to wait"),
                 _ => {}
@@ -190,6 +197,13 @@ impl Sort {
                 answer("Idempotent-Replayed", "`true` on an answer that was given before");
             }
         }
+    }
+}
+
+fn takes_file(operation: &Operation) -> bool {
+    match &operation.request_body {
+        Some(RefOr::T(body)) => body.content.contains_key("multipart/form-data"),
+        _ => false,
     }
 }
 

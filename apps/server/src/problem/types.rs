@@ -82,6 +82,9 @@ pub const ALL: &[ProblemType] = types! {
     "malformed_json" Validation [400]
         "The body is not JSON."
         "`detail` names line and column. Let a JSON library write the body.";
+    "malformed_multipart" Validation [400]
+        "The body is not the form that its media type announces."
+        "Let an HTTP library write the form: `multipart/form-data` with a boundary, ended by its last boundary.";
     "body_too_deep" Validation [400]
         "The JSON of the body is nested deeper than this server reads."
         "Send only documented members; none of them is nested deeply.";
@@ -107,9 +110,9 @@ pub const ALL: &[ProblemType] = types! {
         "The body is larger than this server takes."
         "Send less at once; large files go through the import.";
     "unsupported_media_type" Validation [415]
-        "The body is not declared to be JSON, or it is encoded."
+        "The body is not declared to be JSON, or for an import a form; or it is encoded."
         "Send `Content-Type: application/json` and no `Content-Encoding`; for an update also \
-         `application/merge-patch+json`.";
+         `application/merge-patch+json`, for an import `multipart/form-data`.";
     "invalid_query" Validation [400]
         "The query or the path has a part that is unknown, stands twice, or cannot be read."
         "Compare the parameters with the API documentation; each stands once, percent-encoded.";
@@ -164,6 +167,9 @@ pub const ALL: &[ProblemType] = types! {
     "translation_not_found" NotFound [404]
         "The node has no text in this locale."
         "Read the node: `translations` lists the locales it has.";
+    "import_not_found" NotFound [404]
+        "There is no such import, or its report was forgotten."
+        "Check the id; a report is kept for ninety days.";
     "token_not_found" NotFound [404]
         "There is no such token, or it was revoked before."
         "List the tokens to see which there are.";
@@ -210,6 +216,9 @@ pub const ALL: &[ProblemType] = types! {
     "node_still_published" BusinessRule [409]
         "A published node cannot be deleted."
         "Unpublish or archive it first.";
+    "too_many_imports" RateLimited [429]
+        "Too many imports of this shop or site wait, or too many of its files are received at once."
+        "Wait until one has ended, then send the file again.";
     "rate_limited" RateLimited [429]
         "Too many requests in a short time."
         "Wait for `Retry-After`, then go on more slowly.";

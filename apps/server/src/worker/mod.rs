@@ -1,4 +1,5 @@
-//! Work that no request waits for: expiring orders, delivering events, watching the directory, forgetting old answers.
+//! Work that no request waits for: expiring orders, delivering events, importing files, watching the directory,
+//! forgetting old answers.
 //!
 //! A worker must never end because one round failed: it logs, and the next round tries again. It ends when it is told
 //! to stop, between two rounds; only a round that does not end in time is cut off. While the database's circuit breaker is not closed it rests:
@@ -7,6 +8,7 @@
 mod directory;
 mod expiry;
 mod idempotency;
+mod imports;
 mod outbox;
 
 use crate::state::AppState;
@@ -43,6 +45,7 @@ impl Workers {
 pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
     let mut workers = JoinSet::new();
     workers.spawn(directory::run(state.clone(), stop.clone()));
+    workers.spawn(imports::run(state.clone(), stop.clone()));
     let pace = |name, every| Pace {
         name,
         every,

@@ -12,7 +12,7 @@ mod wire;
 
 use crate::isolation::calls::call;
 use crate::isolation::neighbour::{prepare, snapshot};
-use crate::isolation::world::{Answer, Wall, World};
+use crate::isolation::world::{Answer, Wall, World, as_form};
 use reqwest::{Method, RequestBuilder};
 use rustok_test_support::TestDatabase;
 use serde_json::Value;
@@ -82,6 +82,9 @@ async fn with_body(world: &World, operation: &str, body: String) -> RequestBuild
     let mut request = world.request(&world.ours, token, operation.method.clone(), &filled.path);
     for (name, value) in &filled.headers {
         request = request.header(name, value);
+    }
+    if operation.takes_file {
+        return as_form(request, &serde_json::from_str(&body).unwrap());
     }
     request.header("content-type", "application/json").body(body)
 }

@@ -15,6 +15,7 @@ mod demo;
 mod durability;
 mod faults;
 mod import;
+mod imports;
 mod isolation;
 mod limits;
 mod orders;

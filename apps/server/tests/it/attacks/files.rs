@@ -75,7 +75,7 @@ both_databases! {
         ] {
             let export = format!(
                 "<?xml version=\"1.0\"?><!DOCTYPE rss [{declared}]><rss xmlns:wp=\"http://wordpress.org/export/1.2/\">\
-                 <channel>{item}</channel></rss>"
+                 <channel><wp:wxr_version>1.2</wp:wxr_version>{item}</channel></rss>"
             );
             let finished = import(&shop, "wordpress", name, &export).await;
             let told = format!("{finished:?}");

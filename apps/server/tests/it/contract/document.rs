@@ -66,6 +66,10 @@ impl Operation {
         self.document["security"].is_array()
     }
 
+    fn takes_file(&self) -> bool {
+        self.document["requestBody"]["content"]["multipart/form-data"].is_object()
+    }
+
     fn is_platform(&self) -> bool {
         self.path.starts_with("/api/platform/")
     }
@@ -225,6 +229,28 @@ fn provocations(shop: &Shop, operation: &Operation, things: &Things) -> Vec<Requ
     }
     let viewer = bare(&real).bearer_auth(&things.viewer).header(JSON.0, JSON.1);
     all.push(viewer.header("if-match", "*").body(body(operation)));
+    if operation.takes_file() {
+        let part = |(name, value): &(&str, &str)| {
+            format!("--x\r\nContent-Disposition: form-data; name={name}\r\n\r\n{value}\r\n")
+        };
+        let file = ("file", "Handle");
+        let forms: [&[_]; 4] = [
+            &[],
+            &[("nope", "1")],
+            &[("source", "none"), file],
+            &[("source", "shopify"), file],
+        ];
+        for parts in forms {
+            let form: String = parts.iter().map(part).collect();
+            let media = "multipart/form-data; boundary=x";
+            all.push(ask().header("content-type", media).body(form + "--x--\r\n"));
+        }
+        all.push(
+            ask()
+                .header("content-type", "multipart/form-data; boundary=x")
+                .body("--y"),
+        );
+    }
     // Nothing here is a body that an operation would take, but for those that take none.
     for body in ["{", "[]", "{\"nope\":1}", "{\"a\":\"\\u0000\"}"] {
         all.push(ask().header(JSON.0, JSON.1).header("if-match", "*").body(body));
@@ -331,7 +357,7 @@ fn every_operation_documents_what_its_sort_can_answer() {
         when(!operation.parameters("query").is_empty(), &[422]);
         when(is_write, &[413, 415, 422]);
         when(
-            operation.method == Method::POST && !operation.is_platform(),
+            operation.method == Method::POST && !operation.is_platform() && !operation.takes_file(),
             &[409],
         );
         when(operation.takes("If-Match"), &[409, 412]);

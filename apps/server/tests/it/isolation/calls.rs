@@ -75,6 +75,7 @@ pub(crate) fn call(operation: &str) -> Option<Call> {
     store(operation)
         .or_else(|| content(operation))
         .or_else(|| shop(operation))
+        .or_else(|| imports(operation))
         .or_else(|| platform(operation))
 }
 
@@ -164,6 +165,18 @@ fn shop(operation: &str) -> Option<Call> {
         "ship_order" => Call::of("{paid.id}").body(json!({ "tracking": "T1", "carrier": "FedEx" })),
         "deliver_order" => Call::of("{shipped.id}").body(json!({ "signature": "Jane Roe" })),
         "cancel_order" => Call::of("{pending.id}").body(json!({ "reason": "changed my mind" })),
+        _ => return None,
+    })
+}
+
+fn imports(operation: &str) -> Option<Call> {
+    let file = "Handle,Title,Variant Price\nmug,Mug,5.50\n";
+    Some(match operation {
+        "list_imports" => Call::plain(),
+        "read_import" => Call::of("{import.id}"),
+        "create_import" => {
+            Call::plain().body(json!({ "source": "shopify", "dry_run": "true", "file": file }))
+        }
         _ => return None,
     })
 }

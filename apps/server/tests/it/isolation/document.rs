@@ -15,6 +15,8 @@ pub(crate) struct Operation {
     pub(crate) parameters: Vec<(String, String)>,
     /// The schema of its body.
     pub(crate) body: Option<Value>,
+    /// Whether its body is a form with a file.
+    pub(crate) takes_file: bool,
 }
 
 impl Operation {
@@ -142,6 +144,7 @@ fn read_operation(path: &str, method: &str, operation: &Value) -> Operation {
         method: method.to_ascii_uppercase().parse().unwrap(),
         path: path.to_owned(),
         parameters: parameters.map(|p| (text(&p["in"]), text(&p["name"]))).collect(),
+        takes_file: content.is_some_and(|content| content.contains_key("multipart/form-data")),
         body: content
             .and_then(|content| content.values().next())
             .map(|content| content["schema"].clone()),

@@ -53,7 +53,7 @@ fn tenant_operations(world: &World) -> impl Iterator<Item = &Operation> {
 /// Both tenants have two of everything that lists show, and one of everything that is named.
 pub(crate) async fn prepare(world: &World) {
     for side in [&world.ours, &world.theirs] {
-        for kind in ["published", "product", "pending"] {
+        for kind in ["published", "product", "pending", "import"] {
             world.thing(side, kind).await;
             world.forget(side, kind);
         }

@@ -1,7 +1,7 @@
 //! The things of a tenant that operations name: made by its own people, in every state that a call needs.
 
 use super::calls::Call;
-use super::world::{Answer, CANARY, Side, Thing, World};
+use super::world::{Answer, CANARY, Side, Thing, World, as_form};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -47,6 +47,7 @@ impl World {
             "shipped" => self.order(side, &["confirm", "pay", "ship"]).await,
             "delivered" => self.order(side, &["confirm", "pay", "ship", "deliver"]).await,
             "cancelled" => self.order(side, &["cancel"]).await,
+            "import" => self.import(side).await,
             "tenant" => self.tenant().await,
             _ => panic!("nobody makes a {kind}"),
         };
@@ -193,6 +194,20 @@ impl World {
         thing.insert("secret".to_owned(), secret);
         thing.insert("email".to_owned(), format!("{word}@example.com"));
         thing
+    }
+
+    async fn import(&self, side: &Side) -> Thing {
+        let word = side.word;
+        let form = json!({
+            "source": "shopify", "dry_run": "true",
+            "file": format!("Handle,Title,Variant Price\n{word},{word},x\n"),
+        });
+        let create = self.request(side, Some(&side.admin), Method::POST, "/api/admin/v1/imports");
+        let (_, thing) = self.done(side, as_form(create, &form)).await;
+        let place = format!("/api/admin/v1/imports/{}", thing["id"]);
+        self.until_done(side, &place).await;
+        let look = self.request(side, Some(&side.admin), Method::GET, &place);
+        self.done(side, look).await.1
     }
 
     async fn tenant(&self) -> Thing {

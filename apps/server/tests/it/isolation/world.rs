@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// The word in every text of the neighbour, and its price: neither may show anywhere else.
 pub(crate) const CANARY: &str = "kanarek";
@@ -245,10 +246,29 @@ impl World {
         for (name, value) in &call.headers {
             request = request.header(name, value);
         }
-        if let Some(body) = &call.body {
-            request = request.json(body);
+        request = match &call.body {
+            Some(body) if operation.takes_file => as_form(request, body),
+            Some(body) => request.json(body),
+            None => request,
+        };
+        let answer = Answer::read(request.send().await.unwrap()).await;
+        if answer.status == 202 {
+            self.until_done(host, answer.header("location").unwrap()).await;
         }
-        Answer::read(request.send().await.unwrap()).await
+        answer
+    }
+
+    /// Waits until work that was taken on is done: it must not change what is looked at later.
+    pub(super) async fn until_done(&self, host: &Side, place: &str) {
+        for _ in 0..3_000 {
+            let look = self.request(host, Some(&host.admin), Method::GET, place);
+            let seen = Answer::read(look.send().await.unwrap()).await;
+            if !seen.json()["finished_at"].is_null() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{place} does not end: {}", self.server.stderr());
     }
 
     /// The token that an operation is for: an admin's of this tenant, the platform's, or none.
@@ -314,6 +334,22 @@ impl World {
     pub(super) fn next_word(&self) -> String {
         format!("w{}", self.made.fetch_add(1, Ordering::Relaxed))
     }
+}
+
+/// The members of `body` as the parts of a form, `file` as the last.
+pub(crate) fn as_form(request: RequestBuilder, body: &Value) -> RequestBuilder {
+    let mut parts: Vec<_> = body.as_object().unwrap().iter().collect();
+    parts.sort_by_key(|(name, _)| *name == "file");
+    let mut form = String::new();
+    for (name, value) in parts {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        form.push_str(&format!(
+            "--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        ));
+    }
+    request
+        .header("content-type", "multipart/form-data; boundary=x")
+        .body(form + "--x--\r\n")
 }
 
 fn fill_body(body: Value, filled: &impl Fn(&str) -> String) -> Value {

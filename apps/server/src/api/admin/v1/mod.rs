@@ -1,5 +1,6 @@
 //! The administration of one tenant, with one of its tokens.
 
+mod imports;
 mod nodes;
 mod products;
 mod variants;
@@ -12,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 /// All routes below `/api/admin/v1`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .merge(imports::routes())
         .merge(nodes::routes())
         .merge(orders::routes())
         .merge(products::routes())

@@ -1,0 +1,138 @@
+//! The fields of an import's form, checked before its file is received: all that is wrong is told at once.
+
+use rustok_app::Ctx;
+use rustok_app::import::{self, ImportSource};
+use rustok_content::Locale;
+use rustok_core::error::{ErrorKind, FieldViolation, RichError};
+use rustok_core::money::Currency;
+use std::collections::BTreeMap;
+
+/// The fields that stand before the file.
+const FIELDS: [&str; 4] = ["source", "currency", "locale", "dry_run"];
+/// The longest name of a file that is kept, in characters.
+const MAX_NAME_CHARS: usize = 255;
+
+/// The last part of the name that the client gave, for the report.
+pub(super) fn file_name(given: Option<&str>) -> String {
+    let name = given
+        .unwrap_or_default()
+        .rsplit(['/', '\\'])
+        .next()
+        .unwrap_or_default();
+    let name: String = name
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_NAME_CHARS)
+        .collect();
+    if name.trim().is_empty() {
+        "upload".to_owned()
+    } else {
+        name
+    }
+}
+
+/// The fields as they came, and what is wrong with them.
+#[derive(Debug, Default)]
+pub(super) struct Form {
+    values: BTreeMap<String, String>,
+    found: Vec<FieldViolation>,
+}
+
+impl Form {
+    /// Takes note of a field; `None` for a value that is too long or no text.
+    pub(super) fn note(&mut self, name: String, value: Option<String>) {
+        let mut wrong = |code: &'static str, why: &'static str| {
+            let at = format!("#/{}", file_name(Some(&name)));
+            self.found.push(FieldViolation::new(at, code, why));
+        };
+        if !FIELDS.contains(&name.as_str()) {
+            return wrong("unknown", "is not a field of this form");
+        }
+        let Some(value) = value else {
+            return wrong("too_long", "must be text of at most 255 bytes");
+        };
+        if self.values.contains_key(&name) {
+            return wrong("duplicate", "stands twice");
+        }
+        self.values.insert(name, value);
+    }
+
+    /// What they say, once all is right with them and the file follows.
+    ///
+    /// # Errors
+    /// `validation_failed` with all that is wrong.
+    pub(super) fn checked(&mut self, ctx: &Ctx, has_file: bool) -> Result<(ImportSource, bool), RichError> {
+        let currency = self.read(
+            "currency",
+            |text| Currency::parse(text).ok(),
+            "must be an ISO 4217 code",
+        );
+        let locale = self.read(
+            "locale",
+            |text| Locale::parse(text).ok(),
+            "must be a language tag",
+        );
+        let dry_run = self.read(
+            "dry_run",
+            |text| text.parse::<bool>().ok(),
+            "must be `true` or `false`",
+        );
+        let source = match self.values.get("source").map(String::as_str) {
+            Some("shopify") => Some(import::shopify_source(ctx, currency)?),
+            Some("wordpress") => Some(import::wordpress_source(ctx, locale)?),
+            given => {
+                let code = if given.is_some() { "invalid" } else { "required" };
+                self.found.push(FieldViolation::new(
+                    "#/source",
+                    code,
+                    "must be `shopify` or `wordpress`",
+                ));
+                None
+            }
+        };
+        if !has_file {
+            self.found
+                .push(FieldViolation::new("#/file", "required", "is required"));
+        }
+        match source {
+            Some(source) if self.found.is_empty() => Ok((source, dry_run.unwrap_or(false))),
+            _ => Err(RichError::new(ErrorKind::Validation, "form refused")
+                .with_violations(std::mem::take(&mut self.found))),
+        }
+    }
+
+    fn read<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+        rule: &'static str,
+    ) -> Option<T> {
+        let value = parse(self.values.get(name)?);
+        if value.is_none() {
+            self.found
+                .push(FieldViolation::new(format!("#/{name}"), "invalid", rule));
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_the_last_part_of_a_path_and_can_be_shown() {
+        for (given, name) in [
+            (Some("shop.csv"), "shop.csv"),
+            (Some("/etc/../shop.csv"), "shop.csv"),
+            (Some("C:\\data\\shop.csv"), "shop.csv"),
+            (Some("a\u{0}b\n.csv"), "ab.csv"),
+            (Some("x/"), "upload"),
+            (Some("  "), "upload"),
+            (None, "upload"),
+        ] {
+            assert_eq!(file_name(given), name);
+        }
+        assert_eq!(file_name(Some(&"ж".repeat(999))).chars().count(), MAX_NAME_CHARS);
+    }
+}

@@ -1,0 +1,170 @@
+//! Imports over HTTP: the files that have arrived and wait for their turn in this process.
+//!
+//! A request only receives a file and takes its import on (`extract/upload.rs`); a worker runs it
+//! (`worker/imports.rs`). Between the two lies nothing but the file and its row.
+
+pub mod spool;
+
+use crate::config::Config;
+use axum::extract::Request;
+use http::Method;
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::ids::TenantId;
+use spool::{Spool, SpoolFile};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Where files are sent to.
+pub const PATH: &str = "/api/admin/v1/imports";
+/// How many files of one tenant are received at once.
+const UPLOADS_OF_A_TENANT: usize = 2;
+
+/// Whether this request brings a file: it may take longer than others, and does not take their places.
+#[must_use]
+pub fn is_upload(request: &Request) -> bool {
+    request.method() == Method::POST && request.uri().path() == PATH
+}
+
+/// The files of this process.
+#[derive(Debug)]
+pub struct Imports {
+    /// Where they lie.
+    pub spool: Spool,
+    /// Told whenever a file has come.
+    pub came: Notify,
+    waiting: Mutex<VecDeque<SpoolFile>>,
+    receiving: Mutex<HashMap<TenantId, usize>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Imports {
+    /// None yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            spool: Spool::new(config.import_folder(), config.max_import_folder_bytes),
+            came: Notify::new(),
+            waiting: Mutex::default(),
+            receiving: Mutex::default(),
+        }
+    }
+
+    /// A file waits for its turn from now on.
+    pub fn push(&self, file: SpoolFile) {
+        locked(&self.waiting).push_back(file);
+        self.came.notify_one();
+    }
+
+    /// The file that has waited longest, of a tenant that is not `busy`.
+    #[must_use]
+    pub fn next(&self, busy: &HashSet<TenantId>) -> Option<SpoolFile> {
+        let mut waiting = locked(&self.waiting);
+        let at = waiting.iter().position(|file| !busy.contains(&file.tenant()))?;
+        waiting.remove(at)
+    }
+
+    /// All that wait, each taken out by whoever wants to look after it and [`Imports::push`]es it back.
+    #[must_use]
+    pub fn take_all(&self) -> VecDeque<SpoolFile> {
+        std::mem::take(&mut *locked(&self.waiting))
+    }
+
+    /// Counts a file of a tenant that is received, for as long as the answer lives.
+    ///
+    /// # Errors
+    /// `too_many_imports` when as many as may are received already.
+    pub fn receive(&self, tenant: TenantId) -> Result<Receiving<'_>, RichError> {
+        let mut receiving = locked(&self.receiving);
+        let count = receiving.entry(tenant).or_default();
+        if *count >= UPLOADS_OF_A_TENANT {
+            return Err(RichError::new(ErrorKind::RateLimited, "too many uploads at once")
+                .with_code("too_many_imports")
+                .with_retry_after(Duration::from_secs(30))
+                .with_public(format!(
+                    "{UPLOADS_OF_A_TENANT} files to import are being received already. Send this one after them."
+                )));
+        }
+        *count += 1;
+        drop(receiving);
+        Ok(Receiving {
+            imports: self,
+            tenant,
+        })
+    }
+}
+
+/// A file that is being received.
+#[derive(Debug)]
+#[must_use]
+pub struct Receiving<'a> {
+    imports: &'a Imports,
+    tenant: TenantId,
+}
+
+impl Drop for Receiving<'_> {
+    fn drop(&mut self) {
+        let mut receiving = locked(&self.imports.receiving);
+        if let Some(count) = receiving.get_mut(&self.tenant) {
+            *count -= 1;
+            if *count == 0 {
+                receiving.remove(&self.tenant);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn imports(folder: &tempfile::TempDir) -> Imports {
+        let folder = folder.path().join("imports").display().to_string();
+        Imports::new(&Config {
+            import_folder: Some(folder),
+            ..Config::default()
+        })
+    }
+
+    fn tenant(number: u128) -> TenantId {
+        Uuid::from_u128(number).into()
+    }
+
+    #[test]
+    fn a_tenant_that_is_busy_does_not_hold_up_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let imports = imports(&folder);
+        for (owner, number) in [(1, 11), (1, 12), (2, 13)] {
+            let file = imports
+                .spool
+                .create(tenant(owner), Uuid::from_u128(number).into());
+            imports.push(file.unwrap());
+        }
+        let next = |busy: &[u128]| {
+            let busy = busy.iter().map(|number| tenant(*number)).collect();
+            imports.next(&busy).map(|file| file.import().as_uuid().as_u128())
+        };
+        assert_eq!(next(&[1]), Some(13));
+        assert_eq!(next(&[]), Some(11));
+        assert_eq!(next(&[1]), None);
+        assert_eq!(next(&[2]), Some(12));
+    }
+
+    #[test]
+    fn so_many_files_of_a_tenant_are_received_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let imports = imports(&folder);
+        let first = imports.receive(tenant(1)).unwrap();
+        let _second = imports.receive(tenant(1)).unwrap();
+        let refused = imports.receive(tenant(1)).unwrap_err();
+        assert_eq!((refused.status(), refused.code()), (429, "too_many_imports"));
+        let _other = imports.receive(tenant(2)).unwrap();
+        drop(first);
+        let _third = imports.receive(tenant(1)).unwrap();
+    }
+}

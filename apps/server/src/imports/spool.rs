@@ -1,0 +1,358 @@
+//! Files that were sent to be imported, on the disk of the process that received them.
+//!
+//! Whoever has a file's lock owns it, and the system frees the lock when its process ends, however it ends: so several
+//! servers may share a folder, and what one leaves behind is taken up by the next. Nothing here knows what is in a file.
+
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::ids::{ImportId, TenantId};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Seek as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What the names of our files end with.
+const SUFFIX: &str = ".import";
+/// How many files there may be at once, whatever their size: each is open.
+const MAX_FILES: u64 = 512;
+/// How long a client should wait when there is no room.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// The folder, and how much of it is used by this process.
+#[derive(Debug)]
+pub struct Spool {
+    folder: PathBuf,
+    max_bytes: u64,
+    used: Arc<Used>,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    bytes: AtomicU64,
+    files: AtomicU64,
+}
+
+impl Spool {
+    /// At most `max_bytes` are kept in `folder`, which is made when it is needed.
+    #[must_use]
+    pub fn new(folder: PathBuf, max_bytes: u64) -> Self {
+        Self {
+            folder,
+            max_bytes,
+            used: Arc::default(),
+        }
+    }
+
+    /// An empty file, which is gone when it is dropped before [`SpoolFile::keep`].
+    ///
+    /// # Errors
+    /// `overloaded` when there are too many, `unavailable` when the disk refuses.
+    pub fn create(&self, tenant: TenantId, import: ImportId) -> Result<SpoolFile, RichError> {
+        if self.used.files.load(Ordering::Relaxed) >= MAX_FILES {
+            return Err(full("too many files"));
+        }
+        let path = self.folder.join(format!("{tenant}.{import}{SUFFIX}"));
+        let create = || {
+            self.make_folder()?;
+            let file = OpenOptions::new()
+                .create_new(true)
+                .read(true)
+                .write(true)
+                .mode(0o600)
+                .open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        let file = create().map_err(|error| refused(&error))?;
+        Ok(self.own(path, file, tenant, import, 0, false))
+    }
+
+    /// The folder is nobody else's: what lies in it becomes products and pages.
+    fn make_folder(&self) -> io::Result<()> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.and_then(|()| self.check_folder())
+    }
+
+    fn check_folder(&self) -> io::Result<()> {
+        let found = std::fs::symlink_metadata(&self.folder)?;
+        if found.is_dir() && found.permissions().mode() & 0o077 == 0 {
+            return Ok(());
+        }
+        Err(io::Error::other(format!(
+            "{} must be a folder that nobody else may enter (mode 0700)",
+            self.folder.display()
+        )))
+    }
+
+    /// Files that nobody owns: their processes are gone. Oldest first.
+    ///
+    /// # Errors
+    /// When the folder cannot be read. That there is none is no error.
+    pub fn orphans(&self) -> io::Result<Vec<SpoolFile>> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        self.check_folder()?;
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let Some((tenant, import)) = ids(&path) else {
+                continue;
+            };
+            // Gone, or another's, in this moment: then it is no orphan.
+            if let Ok(file) = OpenOptions::new().read(true).write(true).open(&path)
+                && file.try_lock().is_ok()
+                && path.exists()
+            {
+                let bytes = file.metadata()?.len();
+                found.push(self.own(path, file, tenant, import, bytes, true));
+            }
+        }
+        found.sort_by_key(|file| file.import);
+        Ok(found)
+    }
+
+    fn own(
+        &self,
+        path: PathBuf,
+        file: File,
+        tenant: TenantId,
+        import: ImportId,
+        bytes: u64,
+        kept: bool,
+    ) -> SpoolFile {
+        self.used.files.fetch_add(1, Ordering::Relaxed);
+        self.used.bytes.fetch_add(bytes, Ordering::Relaxed);
+        SpoolFile {
+            path,
+            file,
+            tenant,
+            import,
+            bytes,
+            max_bytes: self.max_bytes,
+            used: Arc::clone(&self.used),
+            kept,
+            attempts: 0,
+        }
+    }
+}
+
+/// Tenant and import of a file of ours.
+fn ids(path: &Path) -> Option<(TenantId, ImportId)> {
+    let name = path.file_name()?.to_str()?.strip_suffix(SUFFIX)?;
+    let (tenant, import) = name.split_once('.')?;
+    Some((tenant.parse().ok()?, import.parse().ok()?))
+}
+
+fn full(why: &'static str) -> RichError {
+    RichError::new(ErrorKind::Unavailable, why)
+        .with_code("overloaded")
+        .with_retry_after(RETRY_AFTER)
+        .with_public("There is no room for another file to import. Nothing was kept; send it again later.")
+}
+
+fn refused(error: &io::Error) -> RichError {
+    RichError::new(ErrorKind::Unavailable, format!("cannot keep a file: {error}"))
+        .with_retry_after(RETRY_AFTER)
+        .with_public("The file cannot be kept right now. Nothing was changed; send it again later.")
+}
+
+/// A file that this process owns.
+#[derive(Debug)]
+pub struct SpoolFile {
+    path: PathBuf,
+    file: File,
+    tenant: TenantId,
+    import: ImportId,
+    bytes: u64,
+    max_bytes: u64,
+    used: Arc<Used>,
+    kept: bool,
+    /// How often its import was begun by this process.
+    pub attempts: u32,
+}
+
+impl SpoolFile {
+    /// Whose it is.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// What it is imported as.
+    #[must_use]
+    pub fn import(&self) -> ImportId {
+        self.import
+    }
+
+    /// Its length.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How long ago it was written to.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        let modified = self.file.metadata().and_then(|metadata| metadata.modified());
+        modified
+            .ok()
+            .and_then(|modified| modified.elapsed().ok())
+            .unwrap_or_default()
+    }
+
+    /// What to write to; each write is counted by [`Self::reserve`] before.
+    ///
+    /// # Errors
+    /// `unavailable` when the process may open nothing more.
+    pub fn writer(&self) -> Result<tokio::fs::File, RichError> {
+        let file = self.file.try_clone().map_err(|error| refused(&error))?;
+        Ok(tokio::fs::File::from_std(file))
+    }
+
+    /// Takes room for more bytes.
+    ///
+    /// # Errors
+    /// `overloaded` when there is none.
+    pub fn reserve(&mut self, bytes: u64) -> Result<(), RichError> {
+        let before = self.used.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        if before + bytes > self.max_bytes {
+            return Err(full("no room for more bytes"));
+        }
+        Ok(())
+    }
+
+    /// The error for a disk that refused a write.
+    pub fn refused(error: &io::Error) -> RichError {
+        refused(error)
+    }
+
+    /// From here on it stays until [`Self::remove`], also when this process ends.
+    pub fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// What to read from, from the start.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn reader(&self) -> io::Result<File> {
+        let mut file = self.file.try_clone()?;
+        file.rewind()?;
+        Ok(file)
+    }
+
+    /// It is not needed any more.
+    pub fn remove(mut self) {
+        self.kept = false;
+    }
+}
+
+impl Drop for SpoolFile {
+    fn drop(&mut self) {
+        self.used.files.fetch_sub(1, Ordering::Relaxed);
+        self.used.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        if !self.kept
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            tracing::warn!(%error, path = %self.path.display(), "a file that was imported cannot be removed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn named(number: u128) -> (TenantId, ImportId) {
+        (Uuid::from_u128(1).into(), Uuid::from_u128(number).into())
+    }
+
+    fn spool(folder: &tempfile::TempDir, max_bytes: u64) -> Spool {
+        Spool::new(folder.path().join("imports"), max_bytes)
+    }
+
+    fn names(folder: &tempfile::TempDir) -> usize {
+        std::fs::read_dir(folder.path().join("imports")).map_or(0, Iterator::count)
+    }
+
+    #[test]
+    fn what_is_dropped_before_it_is_kept_is_gone_and_what_is_owned_is_no_orphan() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = spool(&folder, 100);
+        let (tenant, import) = named(2);
+        drop(one.create(tenant, import).unwrap());
+        assert_eq!(names(&folder), 0);
+
+        let mut file = one.create(tenant, import).unwrap();
+        assert!(one.create(tenant, import).is_err(), "it is there");
+        file.keep();
+        let another = spool(&folder, 100);
+        assert!(another.orphans().unwrap().is_empty());
+        drop(file);
+        let orphans = another.orphans().unwrap();
+        assert_eq!(
+            orphans
+                .iter()
+                .map(|file| (file.tenant(), file.import()))
+                .collect::<Vec<_>>(),
+            [(tenant, import)]
+        );
+        assert!(one.orphans().unwrap().is_empty(), "taken");
+        for orphan in orphans {
+            orphan.remove();
+        }
+        assert_eq!(names(&folder), 0);
+    }
+
+    #[test]
+    fn room_is_counted_in_bytes_and_files_and_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(&folder, 100);
+        let (tenant, import) = named(2);
+        let mut file = spool.create(tenant, import).unwrap();
+        file.reserve(100).unwrap();
+        let refused = file.reserve(1).unwrap_err();
+        assert_eq!((refused.code(), refused.status()), ("overloaded", 503));
+        drop(file);
+        spool.create(tenant, import).unwrap().reserve(100).unwrap();
+        let all: Vec<_> = (0..u128::from(MAX_FILES))
+            .map(|number| spool.create(tenant, named(number).1).unwrap())
+            .collect();
+        assert_eq!(
+            spool.create(tenant, named(9_999).1).unwrap_err().code(),
+            "overloaded"
+        );
+        drop(all);
+        spool.create(tenant, import).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_others_may_enter_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(&folder, 100);
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::create_dir(folder.path().join("imports")).unwrap();
+        std::fs::set_permissions(folder.path().join("imports"), open).unwrap();
+        let (tenant, import) = named(2);
+        assert_eq!(spool.create(tenant, import).unwrap_err().status(), 503);
+        assert!(spool.orphans().is_err());
+    }
+
+    #[test]
+    fn what_is_none_of_ours_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(&folder, 100);
+        drop(spool.create(named(2).0, named(2).1).unwrap());
+        for name in ["notes.txt", "x.y.import", ".import"] {
+            std::fs::write(folder.path().join("imports").join(name), "x").unwrap();
+        }
+        assert!(spool.orphans().unwrap().is_empty());
+        assert_eq!(names(&folder), 3);
+    }
+}

@@ -1,0 +1,373 @@
+//! Imports the files that this process has received, one of a tenant at a time and only so many at once.
+//!
+//! An import runs on a thread of its own kind: reading and sanitising would hold up the requests of others. When the
+//! server stops, imports stop between two batches and wait for the next start; what they did stays, and is found to be
+//! unchanged then. A file that another process of this machine left behind is taken up as if it had come here.
+
+use super::round_deadline;
+use crate::imports::spool::SpoolFile;
+use crate::state::AppState;
+use rustok_app::import::jobs::{self, Import};
+use rustok_app::import::{self, ImportFile, ImportReport, Mode};
+use rustok_app::{Ctx, PlatformCtx, tenants};
+use rustok_core::deadline::Deadline;
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::ids::TenantId;
+use rustok_core::resilience::CircuitState;
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::task::{self, JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// Who does it, in history and events.
+const ACTOR: &str = "import";
+/// How often the progress of an import is noted.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
+/// The longest pause between two rounds.
+const ROUND_EVERY: Duration = Duration::from_secs(15);
+/// How long one look at the database may take.
+const STEP_LIMIT: Duration = Duration::from_secs(10);
+/// How often an import is begun whose database goes away.
+const ATTEMPTS: u32 = 20;
+/// How long a file without an import is left alone: it may just have come.
+const YOUNG: Duration = Duration::from_secs(60);
+/// Imports that are failed in one round.
+const BATCH: i64 = 100;
+
+/// What runs, and what may.
+struct Desk {
+    state: AppState,
+    stop: CancellationToken,
+    running: JoinSet<Option<SpoolFile>>,
+    owners: HashMap<task::Id, TenantId>,
+    /// What could not be done for want of a database, until the next round.
+    again: Vec<SpoolFile>,
+}
+
+/// Runs imports until it is told to stop.
+pub(super) async fn run(state: AppState, stop: CancellationToken) {
+    let every = (state.config().import_lease() / 4).min(ROUND_EVERY);
+    let mut desk = Desk {
+        state,
+        stop: stop.clone(),
+        running: JoinSet::new(),
+        owners: HashMap::new(),
+        again: Vec::new(),
+    };
+    let mut rounds = tokio::time::interval(every);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while !stop.is_cancelled() {
+        let state = desk.state.clone();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = state.imports().came.notified() => {}
+            Some(ended) = desk.running.join_next_with_id() => desk.ended(ended),
+            _ = rounds.tick() => desk.round().await,
+        }
+        desk.start_what_may();
+    }
+    while let Some(ended) = desk.running.join_next_with_id().await {
+        desk.ended(ended);
+    }
+}
+
+impl Desk {
+    fn start_what_may(&mut self) {
+        while self.running.len() < self.state.config().max_imports_running.max(1) && !self.stop.is_cancelled()
+        {
+            let busy: HashSet<TenantId> = self.owners.values().copied().collect();
+            let Some(file) = self.state.imports().next(&busy) else {
+                return;
+            };
+            let owner = file.tenant();
+            let one = One {
+                state: self.state.clone(),
+                stop: self.stop.clone(),
+            };
+            let handle = self.running.spawn(async move { one.import(file).await });
+            self.owners.insert(handle.id(), owner);
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(task::Id, Option<SpoolFile>), task::JoinError>) {
+        let id = match ended {
+            Ok((id, file)) => {
+                self.again.extend(file);
+                id
+            }
+            Err(error) => {
+                tracing::error!(%error, "an import panicked");
+                error.id()
+            }
+        };
+        self.owners.remove(&id);
+    }
+
+    /// Looks after what waits, takes up what was left behind, and only then fails what nobody looks after.
+    async fn round(&mut self) {
+        let breaker = self.state.services().store.breaker();
+        if breaker.is_some_and(|breaker| breaker.state() != CircuitState::Closed) {
+            return;
+        }
+        for file in self.again.drain(..) {
+            self.state.imports().push(file);
+        }
+        if let Err(error) = self.look_after().await {
+            tracing::warn!(?error, "a round of imports failed and is tried again");
+        }
+    }
+
+    async fn look_after(&self) -> Result<(), RichError> {
+        self.take_up().await?;
+        let lease = self.state.config().import_lease();
+        for file in self.state.imports().take_all() {
+            let kept = async {
+                let ctx = context(&self.state, file.tenant()).await?;
+                jobs::keep(&ctx, file.import(), lease).await
+            };
+            match kept.await {
+                Ok(true) => self.state.imports().push(file),
+                Ok(false) => file.remove(),
+                Err(error) => {
+                    tracing::warn!(?error, import_id = %file.import(), "the lease of an import was not renewed");
+                    self.state.imports().push(file);
+                }
+            }
+        }
+        let platform = PlatformCtx::system(Arc::clone(self.state.services()), ACTOR, round_deadline());
+        jobs::fail_abandoned(&platform, BATCH).await.map(drop)
+    }
+
+    async fn take_up(&self) -> Result<(), RichError> {
+        let state = self.state.clone();
+        let found = task::spawn_blocking(move || state.imports().spool.orphans()).await;
+        let found = match found {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the folder of imports cannot be read");
+                return Ok(());
+            }
+            Err(error) => return Err(RichError::new(ErrorKind::Internal, error.to_string())),
+        };
+        for file in found {
+            self.take_up_one(file).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_up_one(&self, file: SpoolFile) -> Result<(), RichError> {
+        let ctx = match context(&self.state, file.tenant()).await {
+            Ok(ctx) => ctx,
+            // Another database's: its own server will come for it.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match jobs::get(&ctx, file.import()).await {
+            Ok(import) if !import.status.is_final() => {
+                tracing::info!(import_id = %import.id, "an import goes on that another process began");
+                self.state.imports().push(file);
+            }
+            Ok(_) => file.remove(),
+            // Its sender's process died before the import was taken on, or is about to do so.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if file.age() >= YOUNG {
+                    file.remove();
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// The context of a step, on the tenant's own data.
+async fn context(state: &AppState, tenant: TenantId) -> Result<Ctx, RichError> {
+    let services = state.services();
+    let platform = PlatformCtx::system(Arc::clone(services), ACTOR, Deadline::after(STEP_LIMIT));
+    let tenant = tenants::find(&platform, &services.validator.known_id(tenant)).await?;
+    let deadline = Deadline::after(STEP_LIMIT);
+    Ok(Ctx::system(
+        Arc::clone(services),
+        Arc::new(tenant),
+        ACTOR,
+        deadline,
+    ))
+}
+
+/// The same context for the next step.
+fn again(ctx: &Ctx) -> Ctx {
+    Ctx {
+        deadline: Deadline::after(STEP_LIMIT),
+        ..ctx.clone()
+    }
+}
+
+fn is_away(error: &RichError) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
+}
+
+/// How the reading of a file ended.
+enum Read {
+    /// It was read so far, and this is to be told of it.
+    Ended(Box<ImportReport>, u64),
+    /// It could not be read, and this is to be told instead.
+    Failed(&'static str),
+    /// Nothing is to be done any more: it was failed meanwhile.
+    Lost,
+    /// It has to be read again, here or after the next start.
+    Unfinished,
+}
+
+/// One import.
+struct One {
+    state: AppState,
+    stop: CancellationToken,
+}
+
+impl One {
+    /// The file comes back when it has to be tried again by this process.
+    async fn import(&self, mut file: SpoolFile) -> Option<SpoolFile> {
+        file.attempts += 1;
+        let (ctx, import) = match self.begin(&file).await {
+            Ok((ctx, Some(import))) => (ctx, import),
+            Ok((_, None)) => {
+                file.remove();
+                return None;
+            }
+            Err(error) => {
+                tracing::warn!(?error, import_id = %file.import(), "an import could not be begun and is tried again");
+                return Some(file);
+            }
+        };
+        let read = if ctx.tenant.ensure_active().is_ok() {
+            self.read(&ctx, &import, &file).await
+        } else {
+            Read::Failed("the shop or site was suspended before its turn came")
+        };
+        if self.settle(&ctx, &import, read).await {
+            file.remove();
+            return None;
+        }
+        (!self.stop.is_cancelled()).then_some(file)
+    }
+
+    async fn begin(&self, file: &SpoolFile) -> Result<(Ctx, Option<Import>), RichError> {
+        let ctx = context(&self.state, file.tenant()).await?;
+        let import = jobs::begin(&ctx, file.import(), self.state.config().import_lease()).await?;
+        Ok((ctx, import))
+    }
+
+    /// Reads the file, and notes meanwhile how far it is.
+    async fn read(&self, ctx: &Ctx, import: &Import, file: &SpoolFile) -> Read {
+        let content = match file.reader() {
+            Ok(content) => content,
+            Err(error) => {
+                tracing::error!(%error, import_id = %import.id, "a file that was sent cannot be read");
+                return Read::Failed("its file cannot be read any more: send it again");
+            }
+        };
+        let (bytes, enough) = (Arc::new(AtomicU64::new(0)), self.stop.child_token());
+        let mut reading = start_reading(ctx, import, content, &bytes, &enough);
+        let lease = self.state.config().import_lease();
+        let mut lost = false;
+        let report = loop {
+            tokio::select! {
+                report = &mut reading => break report,
+                () = tokio::time::sleep(NOTE_EVERY.min(lease / 4)), if !lost => {
+                    let read = bytes.load(Ordering::Relaxed).min(import.bytes_total);
+                    match jobs::note_progress(&again(ctx), import.id, read, lease).await {
+                        Ok(runs) => lost = !runs,
+                        Err(error) => tracing::debug!(?error, import_id = %import.id, "progress was not noted"),
+                    }
+                    if lost {
+                        enough.cancel();
+                    }
+                }
+            }
+        };
+        match report {
+            Err(error) => {
+                tracing::error!(%error, import_id = %import.id, "an import panicked");
+                Read::Failed("a defect of ours stopped it")
+            }
+            Ok(_) if lost => Read::Lost,
+            Ok(report) if report.is_interrupted => Read::Unfinished,
+            Ok(report) if report.stopped.as_ref().is_some_and(is_away) && file.attempts < ATTEMPTS => {
+                tracing::warn!(error = ?report.stopped, import_id = %import.id, "an import lost its database and is tried again");
+                Read::Unfinished
+            }
+            Ok(report) => Read::Ended(Box::new(report), bytes.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Stores how it ended, as soon as the database lets it. Whether the file is not needed any more.
+    async fn settle(&self, ctx: &Ctx, import: &Import, read: Read) -> bool {
+        loop {
+            let ctx = again(ctx);
+            let settled = match &read {
+                Read::Ended(report, bytes) => jobs::finish(&ctx, import, report, *bytes).await,
+                Read::Failed(why) => jobs::fail(&ctx, import.id, why).await,
+                Read::Lost => return true,
+                Read::Unfinished => {
+                    if let Err(error) = jobs::put_back(&ctx, import.id).await {
+                        tracing::warn!(?error, import_id = %import.id, "an import that waits is still said to run");
+                    }
+                    return false;
+                }
+            };
+            match settled {
+                Ok(_) => {
+                    tracing::info!(import_id = %import.id, tenant_id = %ctx.tenant.id, "an import ended");
+                    return true;
+                }
+                Err(error) if is_away(&error) && !self.stop.is_cancelled() => {
+                    tracing::debug!(?error, import_id = %import.id, "the end of an import is stored later");
+                    tokio::time::sleep(NOTE_EVERY).await;
+                }
+                Err(error) => {
+                    tracing::error!(?error, import_id = %import.id, "the end of an import could not be stored");
+                    return false;
+                }
+            }
+        }
+    }
+}
+
+/// Reads on a thread where nobody else waits; `bytes` tells how far it is, and it stops when it is `enough`.
+fn start_reading(
+    ctx: &Ctx,
+    import: &Import,
+    content: File,
+    bytes: &Arc<AtomicU64>,
+    enough: &CancellationToken,
+) -> JoinHandle<ImportReport> {
+    let (bytes, enough) = (Arc::clone(bytes), enough.clone());
+    let mut progress = move |read| {
+        bytes.store(read, Ordering::Relaxed);
+        if enough.is_cancelled() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let (name, source) = (import.file.clone(), import.source);
+    let mode = if import.dry_run {
+        Mode::DryRun
+    } else {
+        Mode::Commit
+    };
+    // Each batch has its own deadline.
+    let ctx = Ctx {
+        deadline: Deadline::never(),
+        ..ctx.clone()
+    };
+    task::spawn_blocking(move || {
+        let file = ImportFile { content, name: &name };
+        Handle::current().block_on(import::run(&ctx, source, file, mode, &mut progress))
+    })
+}
