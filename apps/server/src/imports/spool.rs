@@ -62,7 +62,9 @@ impl Spool {
                 .write(true)
                 .mode(0o600)
                 .open(&path)?;
-            file.lock()?;
+            // Never waited for: whoever looks for orphans may just look at it, and would then wait for this thread.
+            file.try_lock()
+                .inspect_err(|_| drop(std::fs::remove_file(&path)))?;
             Ok(file)
         };
         let file = create().map_err(|error| refused(&error))?;

@@ -193,6 +193,23 @@ both_databases! {
         assert!(report.errors.iter().all(|error| !error.reason.contains("purpose")), "{:?}", report.errors);
     }
 
+    async fn an_import_stops_between_two_batches_when_it_is_told_to(db) {
+        let ctx = ctx(&db).await;
+        let source = Authors::default();
+        let mut engine = Engine::new(&ctx, &source, "a.csv", Mode::Commit);
+        let mut reader = items(250, &[]).into_iter().map(Ok::<_, RowError>);
+        engine.run(&mut reader, |_| 0, &mut |_| ControlFlow::Break(())).await.unwrap();
+        let report = engine.finish(None);
+        assert_eq!((counts(&report), report.is_interrupted), ([100, 0, 0, 0], true));
+        let again = run(&ctx, &source, &items(250, &[]), Mode::Commit).await;
+        assert_eq!((counts(&again), again.is_interrupted), ([150, 0, 100, 0], false));
+        // Nothing was left to do: that is an end like any other.
+        let mut engine = Engine::new(&ctx, &source, "a.csv", Mode::Commit);
+        let mut reader = items(50, &[]).into_iter().map(Ok::<_, RowError>);
+        engine.run(&mut reader, |_| 0, &mut |_| ControlFlow::Break(())).await.unwrap();
+        assert!(!engine.finish(None).is_interrupted);
+    }
+
     async fn a_refused_item_is_told_by_its_rules_without_a_second_look(db) {
         let ctx = ctx(&db).await;
         let source = Authors::default();

@@ -104,6 +104,31 @@ both_databases! {
         assert_eq!(number(&db, "SELECT count(*) FROM schema_migrations").await.unwrap(), latest_schema());
     }
 
+    async fn work_that_is_due_stays_so_when_its_kinds_grow(db) {
+        let db = if db.is_postgres() { TestDatabase::postgres_empty().await } else { TestDatabase::sqlite() };
+        let first = &migrate::MIGRATIONS[..1];
+        if db.is_postgres() {
+            migrate::postgres(&db.url().parse().unwrap(), Opener::Server, first).await.unwrap();
+        } else {
+            migrate::sqlite(db.path(), Opener::Server, first).unwrap();
+        }
+        let (id, time) = if db.is_postgres() {
+            ("'00000000-0000-0000-0000-000000000007'", "'2020-01-01'")
+        } else {
+            ("x'00000000000000000000000000000007'", "7")
+        };
+        run(&db, &format!(
+            "INSERT INTO tenants (id, slug, name, status, settings, created_at, updated_at, version, directory_version) \
+             VALUES ({id}, 'shop1', 'x', 'active', '{{}}', {time}, {time}, 1, 1); \
+             INSERT INTO due_work (tenant_id, id, kind, subject_id, due_at) \
+             VALUES ({id}, {id}, 'expire_order', {id}, {time})"
+        )).await;
+        drop(open(&db).await);
+        let kept = format!("SELECT count(*) FROM due_work WHERE tenant_id = {id} AND subject_id = {id} AND due_at = {time}");
+        assert_eq!(number(&db, &kept).await.unwrap(), 1);
+        run(&db, "UPDATE due_work SET kind = 'fail_import'").await;
+    }
+
     async fn a_newer_schema_is_refused(db) {
         drop(open(&db).await);
         let newer = latest_schema() + 1;

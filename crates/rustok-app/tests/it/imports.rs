@@ -1,0 +1,96 @@
+//! Imports as jobs: their lease, with a clock that is moved, and who may see them.
+
+use crate::shop::Shop;
+use rustok_app::Ctx;
+use rustok_app::import::jobs::{self, ImportStatus, KEPT, Upload};
+use rustok_app::import::{self, ImportReport};
+use rustok_auth::{Actor, Role};
+use rustok_core::ids::ImportId;
+use rustok_core::page::Limit;
+use rustok_test_support::both_databases;
+use std::time::Duration;
+use uuid::Uuid;
+
+const LEASE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn sent(ctx: &Ctx) -> ImportId {
+    let upload = Upload {
+        id: ctx.id(),
+        source: import::shopify_source(ctx, None).unwrap(),
+        dry_run: false,
+        file: "a.csv".to_owned(),
+        bytes_total: 100,
+    };
+    jobs::enqueue(ctx, upload, 3, LEASE).await.unwrap().id
+}
+
+async fn status(ctx: &Ctx, id: ImportId) -> ImportStatus {
+    jobs::get(ctx, id).await.unwrap().status
+}
+
+both_databases! {
+    async fn a_lease_that_is_put_off_never_ends_and_another_does(db) {
+        let shop = Shop::open(db.url()).await;
+        let ctx = shop.ctx();
+        let (kept, runs, left) = (sent(&ctx).await, sent(&ctx).await, sent(&ctx).await);
+        assert!(jobs::begin(&ctx, runs, LEASE).await.unwrap().is_some());
+        for _ in 0..4 {
+            shop.clock.advance(LEASE - SECOND);
+            assert!(jobs::keep(&ctx, kept, LEASE).await.unwrap());
+            assert!(jobs::note_progress(&ctx, runs, 5, LEASE).await.unwrap());
+            jobs::fail_abandoned(&shop.platform(), 10).await.unwrap();
+        }
+        assert_eq!(status(&ctx, kept).await, ImportStatus::Queued);
+        assert_eq!(status(&ctx, runs).await, ImportStatus::Running);
+        let failed = jobs::get(&ctx, left).await.unwrap();
+        assert_eq!(failed.failure.as_deref(), Some("the server stopped while it ran: send the file again"));
+        // Who comes back too late is told so, whatever he wants.
+        assert!(!jobs::keep(&ctx, left, LEASE).await.unwrap());
+        assert!(jobs::begin(&ctx, left, LEASE).await.unwrap().is_none());
+        assert!(!jobs::put_back(&ctx, left).await.unwrap());
+        assert!(!jobs::finish(&ctx, &failed, &ImportReport::default(), 1).await.unwrap());
+        assert_eq!(jobs::get(&ctx, left).await.unwrap(), failed);
+        // One that ended by itself has no lease.
+        let running = jobs::get(&ctx, runs).await.unwrap();
+        assert!(jobs::finish(&ctx, &running, &ImportReport::default(), 1).await.unwrap());
+        shop.clock.advance(LEASE * 3);
+        assert_eq!(jobs::fail_abandoned(&shop.platform(), 10).await.unwrap(), 1);
+        assert_eq!(status(&ctx, runs).await, ImportStatus::Succeeded);
+        assert_eq!(status(&ctx, kept).await, ImportStatus::Failed);
+    }
+
+    async fn places_are_free_again_and_old_reports_forgotten(db) {
+        let shop = Shop::open(db.url()).await;
+        let ctx = shop.ctx();
+        let first = sent(&ctx).await;
+        for _ in 0..2 {
+            sent(&ctx).await;
+        }
+        let refused = jobs::check_room(&ctx, 3).await.unwrap_err();
+        assert_eq!((refused.status(), refused.code()), (429, "too_many_imports"));
+        assert!(jobs::fail(&ctx, first, "why").await.unwrap());
+        jobs::check_room(&ctx, 3).await.unwrap();
+        shop.clock.advance(KEPT + SECOND);
+        sent(&shop.ctx()).await;
+        let left = jobs::list(&shop.ctx(), None, Limit::default()).await.unwrap().items;
+        assert!(left.len() == 3 && left.iter().all(|import| import.id != first), "{left:?}");
+    }
+
+    async fn whoever_may_not_import_sees_nothing_of_it(db) {
+        let shop = Shop::open(db.url()).await;
+        let import = sent(&shop.ctx()).await;
+        let id = Uuid::from_u128(1).into();
+        for actor in [Actor::Anonymous, Actor::Token { id, role: Role::Viewer }, Actor::Platform { id }] {
+            let ctx = Ctx { actor, ..shop.ctx() };
+            let refused = [
+                jobs::check_room(&ctx, 9).await.unwrap_err(),
+                jobs::get(&ctx, import).await.unwrap_err(),
+                jobs::list(&ctx, None, Limit::default()).await.unwrap_err(),
+                jobs::begin(&ctx, import, LEASE).await.unwrap_err(),
+                jobs::fail(&ctx, import, "x").await.unwrap_err(),
+            ];
+            assert!(refused.iter().all(|error| matches!(error.status(), 401 | 403)), "{refused:?}");
+        }
+    }
+}
