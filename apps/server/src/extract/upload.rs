@@ -338,6 +338,21 @@ fn too_slow() -> RichError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::{FutureExt as _, stream};
+
+    #[test]
+    fn a_body_comes_piece_by_piece_however_fast_it_is_sent() {
+        let pieces = (0..3).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(b"abc")));
+        let mut body = Paced::new(Body::from_stream(stream::iter(pieces)));
+        let mut next = || {
+            let piece = std::future::poll_fn(|cx| body.poll(cx)).now_or_never();
+            piece.map(|piece| piece.map(|piece| piece.unwrap().len()))
+        };
+        for piece in [Some(3), Some(3), Some(3)] {
+            assert_eq!((next(), next()), (None, Some(piece)));
+        }
+        assert_eq!((next(), next()), (None, Some(None)));
+    }
 
     #[test]
     fn a_form_says_so_and_has_a_boundary() {

@@ -244,6 +244,7 @@ impl One {
                 return Some(file);
             }
         };
+        tracing::info!(import_id = %import.id, tenant_id = %ctx.tenant.id, bytes = import.bytes_total, "an import begins");
         let read = if ctx.tenant.ensure_active().is_ok() {
             self.read(&ctx, &import, &file).await
         } else {

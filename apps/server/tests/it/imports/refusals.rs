@@ -108,6 +108,18 @@ both_databases! {
         assert_eq!(post(&shop, file(1_000)).send().await.unwrap().status(), StatusCode::ACCEPTED);
     }
 
+    async fn who_is_refused_may_finish_sending(db) {
+        let shop = apart(&db, &[("RUSTOK_MAX_IMPORT_BYTES", "1000")]).await;
+        let mut raw = begun(&shop, 4 << 20).await;
+        // A client that only looks at the answer once it has sent all must not lose it to a closed connection.
+        for _ in 0..40 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            raw.send(&"x".repeat(10_000)).await;
+        }
+        let answer = raw.answer().await.unwrap();
+        assert_eq!((answer.status, &answer.body["code"]), (413, &json!("body_too_large")));
+    }
+
     async fn who_breaks_off_leaves_neither_file_nor_import(db) {
         let shop = apart(&db, &[]).await;
         let mut raw = begun(&shop, 1 << 20).await;

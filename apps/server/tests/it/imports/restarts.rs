@@ -1,6 +1,7 @@
 //! What becomes of imports when their server ends, in order or not.
 
 use super::*;
+use rustok_core::clock::Timestamp;
 
 /// Starts an import that takes a while, and comes back once a part of it is done.
 async fn half_done(shop: &Shop, products_count: usize) -> Value {
@@ -13,6 +14,10 @@ async fn half_done(shop: &Shop, products_count: usize) -> Value {
     let import = read(shop, &import["id"]).await;
     assert_eq!(import["status"], "running", "{import:#}");
     import
+}
+
+fn moment(value: &Value) -> Timestamp {
+    value.as_str().unwrap().parse().unwrap()
 }
 
 /// Everything is there once, however often it was begun.
@@ -57,6 +62,8 @@ both_databases! {
         assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
         let shop = Shop { server: command.start().await, slug: shop.slug, token: shop.token, client: shop.client };
         let last = until(&shop, &waits["id"], has_ended).await;
+        let first = read(&shop, &import["id"]).await;
+        assert!(moment(&last["started_at"]) >= moment(&first["finished_at"]), "{first:#} {last:#}");
         assert_eq!(counts(&last), [1, 0, 0, 0]);
         is_whole(&shop, &import, 1_500).await;
     }
@@ -80,12 +87,13 @@ async fn processes_do_not_take_each_others_files() {
     let db = TestDatabase::postgres().await;
     let shop = apart(&db, &[("RUSTOK_IMPORT_LEASE_MS", "1000")]).await;
     let second = shop.server.command().start().await;
-    let import = half_done(&shop, 300).await;
+    // Long enough for many rounds of the other one.
+    let import = half_done(&shop, 2_500).await;
     let import = until(&shop, &import["id"], has_ended).await;
     // Begun once, without anything done twice.
-    assert_eq!(counts(&import), [300, 0, 0, 0], "{import:#}");
+    assert_eq!(counts(&import), [2_500, 0, 0, 0], "{import:#}");
     assert!(
-        !second.stderr().contains("an import begins"),
+        !second.stderr().contains("an import goes on"),
         "{}",
         second.stderr()
     );
