@@ -186,7 +186,7 @@ pub struct ImportEnd {
 
 fn decode(row: &Row<'_>) -> Result<Import, StoreError> {
     let status: String = row.get("status")?;
-    let bytes = |column: &str| {
+    let bytes = |column: &'static str| {
         let bytes: i64 = row.get(column)?;
         u64::try_from(bytes).map_err(|_| row.inconsistent(column, "below zero"))
     };

@@ -82,7 +82,7 @@ fn assert_everything_was_told(statements: &BTreeSet<String>) {
 async fn told_everything(db: rustok_test_support::TestDatabase) -> Watched {
     let mut watched = Watched::open(db).await;
     let side = &watched.world.ours;
-    for kind in ["published", "product", "pending"] {
+    for kind in ["published", "product", "pending", "import"] {
         for _ in 0..2 {
             watched.world.thing(side, kind).await;
             watched.world.forget(side, kind);

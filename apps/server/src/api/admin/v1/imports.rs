@@ -1,7 +1,6 @@
 //! `/imports` of the administration: send a file, see how far it is, fetch its report.
 
-use crate::extract::params::page;
-use crate::extract::{AdminCtx, ImportUpload, PathParams, QueryParams};
+use crate::extract::{AdminCtx, ImportUpload, PathParams, QueryParams, QueryReader};
 use crate::imports;
 use crate::reply;
 use crate::state::AppState;
@@ -251,7 +250,9 @@ async fn list(
     AdminCtx(ctx): AdminCtx,
     QueryParams(query): QueryParams<ListImports>,
 ) -> Result<Response, RichError> {
-    let (limit, after) = page::<ImportId>(query.limit, query.after.as_deref())?;
+    let mut reader = QueryReader::default();
+    let (limit, after) = reader.page::<ImportId>(query.limit, query.after.as_deref());
+    reader.finish()?;
     let Page { items, next_cursor } = jobs::list(&ctx, after, limit).await?;
     Ok(reply::list(&ImportPage {
         items: items.into_iter().map(ImportView::of).collect(),
