@@ -1,0 +1,17 @@
+//! Metrics: what is counted while requests run, and how it is shown to Prometheus.
+//!
+//! `ops/prometheus/metrics.toml` is the catalogue and the only place where a metric's type, unit and help stand; nothing
+//! that it does not name can be shown. A label must never take a value that a request brings. Recording never
+//! allocates and never waits for whoever reads.
+
+mod accept;
+mod catalogue;
+mod expose;
+mod http;
+mod log_lines;
+mod process;
+
+pub use expose::{Bucketed, Family, Form, Number, Samples, expose};
+pub use http::{HttpMetrics, Operation, UNMATCHED};
+pub use log_lines::{LogLines, log_lines};
+pub use process::process;
