@@ -1,6 +1,7 @@
 //! Is it alive, is it ready, which version is it. Health needs no tenant, and must never ask the database: a probe that
 //! does takes every server of a shared database out of service at once, and out of reach of its own answers.
 
+use crate::metrics;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -30,7 +31,7 @@ pub fn router(state: AppState) -> Router {
 pub fn management(state: AppState) -> Router {
     let own = Router::new()
         .route("/version", routing::get(version))
-        .route("/metrics", routing::get(metrics))
+        .route("/metrics", routing::get(metrics::metrics))
         .with_state(state.clone());
     router(state).merge(own)
 }
@@ -60,37 +61,4 @@ async fn version(State(state): State<AppState>) -> Json<serde_json::Value> {
         "schema": rustok_storage::latest_schema(),
         "database": state.services().store.system(),
     }))
-}
-
-async fn metrics(State(state): State<AppState>) -> Response {
-    let mut text = String::new();
-    rustok_telemetry::write_gauge(
-        &mut text,
-        "rustok_build_info",
-        "Always 1.",
-        &[("version", env!("CARGO_PKG_VERSION"))],
-        1,
-    );
-    if let Some((size, idle)) = state.services().store.postgres_connections() {
-        let (size, idle) = (
-            i64::try_from(size).unwrap_or(i64::MAX),
-            i64::try_from(idle).unwrap_or(i64::MAX),
-        );
-        rustok_telemetry::write_gauge(
-            &mut text,
-            "db_client_connections",
-            "PostgreSQL connections.",
-            &[("state", "idle")],
-            idle,
-        );
-        rustok_telemetry::write_gauge(
-            &mut text,
-            "db_client_connections_max",
-            "PostgreSQL connections open.",
-            &[],
-            size,
-        );
-    }
-    let content_type = [(http::header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (content_type, text).into_response()
 }

@@ -24,6 +24,7 @@ use rustok_telemetry::TraceContext;
 use rustok_tenancy::Tenant;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 use tracing::Instrument;
 
 /// Wraps the public router.
@@ -46,9 +47,13 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
     request.extensions_mut().insert(trace);
     let asked = Asked::of(&request, trace);
     let asker = Asker::of(&mut request);
+    let (began, method) = (Instant::now(), request.method().clone());
     async {
         let answer = AssertUnwindSafe(within_limits(&state, request, next)).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
+        let (status, route) = (response.status().as_u16(), asked.route());
+        let http = state.metrics().http();
+        http.record(method.as_str(), route, status, began.elapsed(), trace.trace_id());
         let mut response = asked.finish(state.config(), response);
         if let Some(asker) = asker {
             asker.mark(&mut response);

@@ -9,6 +9,7 @@ pub mod health;
 pub mod imports;
 pub mod layers;
 pub mod limits;
+pub mod metrics;
 pub mod middleware;
 pub mod openapi;
 pub mod pages;

@@ -8,7 +8,7 @@ mod gate;
 mod rate;
 mod refusals;
 
-pub use gate::Gate;
+pub use gate::{Gate, GateNumbers};
 pub use rate::{Admission, Rate, Refusal};
 
 use crate::config::Config;
@@ -74,6 +74,25 @@ impl Limits {
     /// `rate_limited`.
     pub fn admit_tenant(&self, tenant: &Tenant) -> Result<Admission, Refusal> {
         self.tenant.admit(tenant.id)
+    }
+
+    /// Both gates as they are now.
+    #[must_use]
+    pub fn gates(&self) -> [GateNumbers; 2] {
+        [self.requests.numbers(), self.uploads.numbers()]
+    }
+
+    /// How many requests each limit has refused.
+    #[must_use]
+    pub fn refusals(&self) -> [(&'static str, u64); 5] {
+        let [requests, uploads] = self.gates();
+        [
+            ("address", self.address.refused()),
+            ("token", self.token.refused()),
+            ("tenant", self.tenant.refused()),
+            (requests.gate, requests.refused),
+            (uploads.gate, uploads.refused),
+        ]
     }
 
     /// Where a request has to find a place. Requests that still have to be received have places of their own, so that

@@ -41,7 +41,7 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
 }
 
 /// The operations of one path, with their methods.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem {
         get,
         put,

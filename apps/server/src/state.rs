@@ -4,6 +4,7 @@ use crate::api::node::texts::RenderedTexts;
 use crate::config::Config;
 use crate::imports::Imports;
 use crate::limits::Limits;
+use crate::metrics::ServerMetrics;
 use crate::middleware::tenant_cache_v3::TenantCacheV3;
 use rustok_app::Services;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ struct Inner {
     texts: RenderedTexts,
     limits: Limits,
     imports: Imports,
+    metrics: ServerMetrics,
     draining: AtomicBool,
 }
 
@@ -31,10 +33,12 @@ impl AppState {
         let limits = Limits::new(&config);
         let texts = RenderedTexts::new(config.rendered_texts_bytes);
         let imports = Imports::new(&config);
+        let metrics = ServerMetrics::new(services.clock.as_ref());
         Self(Arc::new(Inner {
             texts,
             limits,
             imports,
+            metrics,
             config,
             services,
             tenants,
@@ -76,6 +80,12 @@ impl AppState {
     #[must_use]
     pub fn imports(&self) -> &Imports {
         &self.0.imports
+    }
+
+    /// What the server counts itself.
+    #[must_use]
+    pub fn metrics(&self) -> &ServerMetrics {
+        &self.0.metrics
     }
 
     /// From now on `/readyz` says no.

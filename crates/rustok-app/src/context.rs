@@ -2,6 +2,7 @@
 //!
 //! Requests, workers, commands and tests all build a [`Ctx`]; there is no other way to a tenant's data.
 
+use crate::counts::Counts;
 use crate::idempotency::Idempotency;
 use crate::work::InFlight;
 use rand::rngs::StdRng;
@@ -27,6 +28,8 @@ pub struct Services {
     pub ids: Ids,
     /// Canonical tenant names.
     pub validator: TenantIdentifierValidator,
+    /// What use cases did, for whoever watches.
+    pub counts: Counts,
     pub(crate) in_flight: InFlight,
     rng: Mutex<StdRng>,
 }
@@ -40,6 +43,7 @@ impl Services {
             ids: Ids::new(Arc::clone(&clock)),
             clock,
             validator,
+            counts: Counts::default(),
             in_flight: InFlight::default(),
             rng: Mutex::new(rand::make_rng()),
         }

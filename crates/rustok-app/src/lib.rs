@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod content;
 mod context;
+pub mod counts;
 mod idempotency;
 pub mod import;
 pub mod orders;

@@ -25,13 +25,15 @@ mod sqlite;
 mod store;
 pub mod tenants;
 pub mod terms;
+mod timings;
 pub mod tokens;
 mod tx;
 mod value;
 
 pub use error::StoreError;
 pub use migrate::latest_schema;
-pub use store::{DatabaseUrl, Opener, Store, StoreConfig};
+pub use store::{Connections, DatabaseUrl, Opener, Store, StoreConfig};
+pub use timings::{Durations, OperationTimes, StoreTimes};
 pub use tx::{PlatformTx, TenantTx};
 
 #[cfg(test)]

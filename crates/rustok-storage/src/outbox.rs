@@ -71,6 +71,37 @@ pub async fn mark_delivered(tx: &mut PlatformTx, events: &[Event], now: Timestam
     tx.db.execute_all(&marks).await
 }
 
+/// What waits in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// Events that wait, none counted beyond the limit of the question.
+    pub depth: u64,
+    /// When the oldest of them happened.
+    pub oldest: Option<Timestamp>,
+}
+
+/// How many events wait, counted up to `limit`, and how old the oldest is.
+///
+/// # Errors
+/// Those of the database.
+pub async fn backlog(tx: &mut PlatformTx, limit: i64) -> Result<Backlog, StoreError> {
+    let sql = "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE delivered_at IS NULL LIMIT $1) AS waiting) AS depth, \
+               (SELECT min(occurred_at) FROM outbox WHERE delivered_at IS NULL) AS oldest";
+    let found = tx
+        .db
+        .fetch_optional(OUTBOX, sql, params![limit], |row| {
+            Ok(Backlog {
+                depth: u64::try_from(row.get::<i64>("depth")?).unwrap_or_default(),
+                oldest: row.get("oldest")?,
+            })
+        })
+        .await?;
+    Ok(found.unwrap_or(Backlog {
+        depth: 0,
+        oldest: None,
+    }))
+}
+
 /// Forgets events that were delivered before `before`.
 ///
 /// # Errors

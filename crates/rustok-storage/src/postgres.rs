@@ -5,6 +5,7 @@
 
 use crate::error::StoreError;
 use crate::guard::{Guard, Watch};
+use crate::store::Connections;
 use crate::tx::Statement;
 use crate::value::Value;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
@@ -15,6 +16,8 @@ use rustok_core::resilience::CircuitBreaker;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
@@ -65,6 +68,7 @@ pub(crate) struct Limits {
 pub(crate) struct Postgres {
     pool: Pool,
     guard: Guard,
+    renewals: Arc<AtomicU64>,
 }
 
 /// Under whose rights a transaction runs.
@@ -84,7 +88,8 @@ pub(crate) enum Mode {
 }
 
 impl Postgres {
-    pub(crate) fn open(config: Config, limits: Limits) -> Result<Self, StoreError> {
+    /// `renewals` counts transactions that began anew on another connection.
+    pub(crate) fn open(config: Config, limits: Limits, renewals: Arc<AtomicU64>) -> Result<Self, StoreError> {
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
@@ -102,7 +107,11 @@ impl Postgres {
         let discard = move || drop(idle.retain(|_, _| false));
         let guard = Guard::new(limits.answer_timeout, limits.waiting, discard)
             .map_err(|error| StoreError::Setup(format!("no circuit breaker: {error}")))?;
-        Ok(Self { pool, guard })
+        Ok(Self {
+            pool,
+            guard,
+            renewals,
+        })
     }
 
     pub(crate) const fn breaker(&self) -> &CircuitBreaker {
@@ -126,6 +135,7 @@ impl Postgres {
             begin: Some(begin),
             open: false,
             in_flight: false,
+            renewals: Arc::clone(&self.renewals),
         };
         Ok(PgTx { line, watch })
     }
@@ -135,10 +145,13 @@ impl Postgres {
         self.pool.get().await.unwrap()
     }
 
-    /// How many connections exist and how many of them are idle.
-    pub(crate) fn connections(&self) -> (usize, usize) {
+    pub(crate) fn connections(&self) -> Connections {
         let status = self.pool.status();
-        (status.size, status.available)
+        Connections {
+            idle: status.available,
+            used: status.size.saturating_sub(status.available),
+            max: status.max_size,
+        }
     }
 }
 
@@ -195,6 +208,7 @@ struct Line {
     open: bool,
     /// A statement was sent and its answer not yet read.
     in_flight: bool,
+    renewals: Arc<AtomicU64>,
 }
 
 impl PgTx {
@@ -334,6 +348,7 @@ impl Line {
         drop(pool.retain(|_, _| false));
         self.open = false;
         self.client = Some(connection(&pool).await?);
+        self.renewals.fetch_add(1, Ordering::Relaxed);
         Ok(true)
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::error::StoreError;
 use crate::row::{Places, Row};
+use crate::store::Connections;
 use crate::value::Value;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -45,6 +46,7 @@ struct Reader {
 struct Readers {
     idle: Mutex<Vec<Reader>>,
     permits: Arc<Semaphore>,
+    max: usize,
     path: PathBuf,
     mmap_bytes: i64,
 }
@@ -65,6 +67,7 @@ impl Sqlite {
         let readers = Readers {
             idle: Mutex::new(Vec::new()),
             permits: Arc::new(Semaphore::new(readers)),
+            max: readers,
             path: path.to_owned(),
             mmap_bytes,
         };
@@ -79,6 +82,18 @@ impl Sqlite {
     /// The database file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The readers.
+    pub(crate) fn connections(&self) -> Connections {
+        let Readers {
+            idle, permits, max, ..
+        } = &*self.readers;
+        Connections {
+            idle: idle.lock().unwrap_or_else(PoisonError::into_inner).len(),
+            used: max.saturating_sub(permits.available_permits()),
+            max: *max,
+        }
     }
 
     pub(crate) async fn read(&self, deadline: Deadline) -> Result<ReadTx, StoreError> {

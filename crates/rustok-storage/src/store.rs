@@ -4,7 +4,8 @@ use crate::error::StoreError;
 use crate::migrate;
 use crate::postgres::{self, Limits, Mode, Postgres, Role};
 use crate::sqlite::Sqlite;
-use crate::tx::{Db, PlatformTx, TenantTx};
+use crate::timings::{StoreTimes, Timings};
+use crate::tx::{Db, Inner, PlatformTx, TenantTx};
 use rustok_core::deadline::Deadline;
 use rustok_core::resilience::CircuitBreaker;
 use rustok_tenancy::TenantHandle;
@@ -106,6 +107,7 @@ impl StoreConfig {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Backend>,
+    timings: Arc<Timings>,
     /// Its transactions take their own place behind the breaker.
     guarded: bool,
 }
@@ -122,6 +124,7 @@ impl Store {
     /// [`StoreError::Setup`] when another server has the SQLite file, the schema is newer than this binary or (for a
     /// command) older; [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn open(config: StoreConfig, opener: Opener) -> Result<Self, StoreError> {
+        let timings = Timings::new();
         let backend = match config.url {
             DatabaseUrl::Sqlite(path) => {
                 let server_lock = match opener {
@@ -145,11 +148,12 @@ impl Store {
                         Opener::Command => Duration::MAX,
                     },
                 };
-                Backend::Postgres(Postgres::open(*postgres, limits)?)
+                Backend::Postgres(Postgres::open(*postgres, limits, Arc::clone(&timings.renewals))?)
             }
         };
         Ok(Self {
             inner: Arc::new(backend),
+            timings: Arc::new(timings),
             guarded: true,
         })
     }
@@ -171,20 +175,22 @@ impl Store {
     pub fn behind_own_breaker(&self) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
+            timings: Arc::clone(&self.timings),
             guarded: false,
         }
     }
 
     async fn begin(&self, role: Role, mode: Mode, deadline: Deadline) -> Result<Db, StoreError> {
-        Ok(match (&*self.inner, mode) {
-            (Backend::Sqlite { db, .. }, Mode::Read) => Db::sqlite_read(db.read(deadline).await?, deadline),
-            (Backend::Sqlite { db, .. }, Mode::Write) => {
-                Db::sqlite_write(db.write(deadline).await?, deadline)
-            }
+        let waiting = self.timings.wait(mode == Mode::Write);
+        let inner = match (&*self.inner, mode) {
+            (Backend::Sqlite { db, .. }, Mode::Read) => Inner::SqliteRead(db.read(deadline).await?),
+            (Backend::Sqlite { db, .. }, Mode::Write) => Inner::SqliteWrite(db.write(deadline).await?),
             (Backend::Postgres(db), mode) => {
-                Db::postgres(db.begin(role, mode, deadline, self.guarded).await?, deadline)
+                Inner::Postgres(Box::new(db.begin(role, mode, deadline, self.guarded).await?))
             }
-        })
+        };
+        drop(waiting);
+        Ok(Db::new(inner, deadline, Arc::clone(&self.timings)))
     }
 
     /// A read-only transaction on one tenant's data; it sees one snapshot.
@@ -254,12 +260,45 @@ impl Store {
     }
 
     /// PostgreSQL connections: how many there are and how many of them are idle.
-    #[must_use]
-    pub fn postgres_connections(&self) -> Option<(usize, usize)> {
+    #[cfg(test)]
+    pub(crate) fn postgres_connections(&self) -> Option<(usize, usize)> {
         match &*self.inner {
             Backend::Sqlite { .. } => None,
-            Backend::Postgres(db) => Some(db.connections()),
+            Backend::Postgres(db) => Some((db.connections().open(), db.connections().idle)),
         }
+    }
+
+    /// The connections as they are now; on SQLite the readers.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        match &*self.inner {
+            Backend::Sqlite { db, .. } => db.connections(),
+            Backend::Postgres(db) => db.connections(),
+        }
+    }
+
+    /// How long the database took, since it was opened.
+    #[must_use]
+    pub fn times(&self) -> StoreTimes {
+        self.timings.read()
+    }
+}
+
+/// How many connections there are. Read one by one while others take them, so about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// Open and free.
+    pub idle: usize,
+    /// In somebody's hands.
+    pub used: usize,
+    /// There may be so many.
+    pub max: usize,
+}
+
+impl Connections {
+    #[cfg(test)]
+    const fn open(self) -> usize {
+        self.idle + self.used
     }
 }
 

@@ -4,9 +4,12 @@ use crate::error::StoreError;
 use crate::postgres::{FLIGHT, PgTx};
 use crate::row::{Places, Row};
 use crate::sqlite::{self, ReadTx, WriteTx};
+use crate::timings::{Operation, Timings};
 use crate::value::Value;
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::TenantId;
+use std::sync::Arc;
+use tokio::time::Instant;
 
 /// How many rows a write must change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,36 +59,22 @@ pub(crate) struct Db {
     deadline: Deadline,
     /// A statement failed, or nobody waited for its answer: the transaction can only be given up, on either database.
     broken: bool,
+    timings: Arc<Timings>,
 }
 
-enum Inner {
+pub(crate) enum Inner {
     SqliteRead(ReadTx),
     SqliteWrite(WriteTx),
     Postgres(Box<PgTx>),
 }
 
 impl Db {
-    pub(crate) fn sqlite_read(tx: ReadTx, deadline: Deadline) -> Self {
+    pub(crate) fn new(inner: Inner, deadline: Deadline, timings: Arc<Timings>) -> Self {
         Self {
-            inner: Inner::SqliteRead(tx),
+            inner,
             deadline,
             broken: false,
-        }
-    }
-
-    pub(crate) fn sqlite_write(tx: WriteTx, deadline: Deadline) -> Self {
-        Self {
-            inner: Inner::SqliteWrite(tx),
-            deadline,
-            broken: false,
-        }
-    }
-
-    pub(crate) fn postgres(tx: PgTx, deadline: Deadline) -> Self {
-        Self {
-            inner: Inner::Postgres(Box::new(tx)),
-            deadline,
-            broken: false,
+            timings,
         }
     }
 
@@ -106,7 +95,8 @@ impl Db {
         params: &[Value<'_>],
         map: impl Fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        self.start(table)?;
+        let began = self.start(table)?;
+        let timed = self.timings.time(Operation::of(sql), table, began);
         tell(sql, false);
         let rows = match &mut self.inner {
             Inner::SqliteRead(tx) => tx
@@ -125,6 +115,7 @@ impl Db {
                 })
             }
         };
+        drop(timed);
         self.settle(rows)
     }
 
@@ -146,7 +137,8 @@ impl Db {
         sql: &str,
         params: &[Value<'_>],
     ) -> Result<u64, StoreError> {
-        self.start(table)?;
+        let began = self.start(table)?;
+        let timed = self.timings.time(Operation::of(sql), table, began);
         tell(sql, false);
         let changed = match &mut self.inner {
             Inner::SqliteRead(tx) => tx
@@ -157,6 +149,7 @@ impl Db {
                 .and_then(|conn| sqlite::execute(conn, table, sql, params)),
             Inner::Postgres(tx) => tx.execute(table, sql, params).await,
         };
+        drop(timed);
         self.settle(changed)
     }
 
@@ -178,13 +171,17 @@ impl Db {
     /// Several writes in one flight, each with its own check.
     pub(crate) async fn execute_all(&mut self, statements: &[Statement<'_>]) -> Result<(), StoreError> {
         if self.is_postgres() {
-            self.start(statements.first().map_or("", |statement| statement.table))?;
-        }
-        if let Inner::Postgres(tx) = &mut self.inner {
+            let table = statements.first().map_or("", |statement| statement.table);
+            let began = self.start(table)?;
             for (place, statement) in statements.iter().enumerate() {
                 tell(statement.sql, place % FLIGHT != 0);
             }
-            let executed = tx.execute_all(statements).await;
+            let timed = self.timings.time(Operation::Batch, table, began);
+            let executed = match &mut self.inner {
+                Inner::Postgres(tx) => tx.execute_all(statements).await,
+                _ => Ok(()),
+            };
+            drop(timed);
             return self.settle(executed);
         }
         for statement in statements {
@@ -199,11 +196,12 @@ impl Db {
 
     /// Makes everything durable. Only after this may anything be told to the outside.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        self.start("")?;
+        let began = self.start("")?;
         if matches!(self.inner, Inner::SqliteRead(_)) {
             return Ok(());
         }
         tell("COMMIT", false);
+        let _timed = self.timings.time(Operation::Commit, "", began);
         match self.inner {
             Inner::SqliteRead(_) => Ok(()),
             Inner::SqliteWrite(tx) => tx.commit(self.deadline).await,
@@ -213,18 +211,20 @@ impl Db {
 
     /// Before anything is sent: a transaction that failed does nothing more, nor does one whose deadline has passed.
     /// Marks the transaction as broken until the answer: a future that is dropped meanwhile leaves it so.
-    fn start(&mut self, table: &'static str) -> Result<(), StoreError> {
+    /// The time it is.
+    fn start(&mut self, table: &'static str) -> Result<Instant, StoreError> {
         if self.broken {
             return Err(StoreError::Refused {
                 table,
                 reason: "the transaction failed before".to_owned(),
             });
         }
-        if self.deadline.is_expired() {
+        let now = Instant::now();
+        if self.deadline.instant().is_some_and(|due| due <= now) {
             return Err(StoreError::Timeout("a statement was due"));
         }
         self.broken = true;
-        Ok(())
+        Ok(now)
     }
 
     /// After the answer. A row that does not decode breaks nothing.

@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,7 @@ pub fn init_log(filter: &str, format: LogFormat) -> Result<(), String> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
+    let count = crate::metrics::LogLines;
     // Only a second call fails, and then there is a log already.
     let _ = match format {
         LogFormat::Json => lines
@@ -44,8 +47,10 @@ pub fn init_log(filter: &str, format: LogFormat) -> Result<(), String> {
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
+            .finish()
+            .with(count)
             .try_init(),
-        LogFormat::Text => lines.try_init(),
+        LogFormat::Text => lines.finish().with(count).try_init(),
     };
     Ok(())
 }

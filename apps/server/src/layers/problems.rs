@@ -34,6 +34,11 @@ impl Asked {
         }
     }
 
+    /// The template of its route, if it has one.
+    pub(super) fn route(&self) -> Option<&str> {
+        self.route.as_ref().map(MatchedPath::as_str)
+    }
+
     /// Completes a problem; any other answer stays as it is.
     pub(super) fn finish(self, config: &Config, mut response: Response) -> Response {
         let Some(mut problem) = response.extensions_mut().remove::<ErrorResponse>() else {

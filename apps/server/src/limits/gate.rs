@@ -13,10 +13,27 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// Places for requests, and a short queue before them.
 #[derive(Debug)]
 pub struct Gate {
+    name: &'static str,
+    all_places: usize,
     places: Semaphore,
     waiting: AtomicUsize,
     longest_queue: usize,
     refusals: Refusals,
+}
+
+/// A gate as it is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GateNumbers {
+    /// `requests` or `uploads`.
+    pub gate: &'static str,
+    /// How many places there are.
+    pub places: usize,
+    /// How many of them are taken.
+    pub in_flight: usize,
+    /// How many wait for one.
+    pub waiting: usize,
+    /// How many were refused so far.
+    pub refused: u64,
 }
 
 /// A place; it is free again when this is dropped.
@@ -25,14 +42,28 @@ pub struct Gate {
 pub struct Place<'a>(#[expect(dead_code, reason = "held for its drop")] SemaphorePermit<'a>);
 
 impl Gate {
-    /// `places` is at least one; `name` is for the log.
+    /// `places` is at least one; `name` is for the log and for metrics.
     #[must_use]
     pub(super) fn new(name: &'static str, places: usize, longest_queue: usize) -> Self {
+        let all_places = places.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            places: Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS)),
+            name,
+            all_places,
+            places: Semaphore::new(all_places),
             waiting: AtomicUsize::new(0),
             longest_queue,
             refusals: Refusals::of(name),
+        }
+    }
+
+    /// How many have a place and how many wait; read one by one, so about.
+    pub(super) fn numbers(&self) -> GateNumbers {
+        GateNumbers {
+            gate: self.name,
+            places: self.all_places,
+            in_flight: self.all_places.saturating_sub(self.places.available_permits()),
+            waiting: self.waiting.load(Ordering::Relaxed),
+            refused: self.refusals.total(),
         }
     }
 

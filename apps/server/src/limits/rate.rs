@@ -69,6 +69,11 @@ impl Rate {
         Self(counting)
     }
 
+    /// How many requests it has refused.
+    pub(super) fn refused(&self) -> u64 {
+        self.0.as_ref().map_or(0, |counting| counting.refusals.total())
+    }
+
     /// Counts one request for `key`.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ pub(super) struct Refusals {
     limit: &'static str,
     start: Instant,
     untold: AtomicU64,
+    total: AtomicU64,
     /// When the next line may be written, in milliseconds after `start`.
     next_line: AtomicU64,
 }
@@ -23,16 +24,23 @@ impl Refusals {
             limit,
             start: Instant::now(),
             untold: AtomicU64::new(0),
+            total: AtomicU64::new(0),
             next_line: AtomicU64::new(0),
         }
     }
 
     /// Counts one, and writes a line if it is time for one.
     pub(super) fn count(&self) {
+        self.total.fetch_add(1, Ordering::Relaxed);
         self.untold.fetch_add(1, Ordering::Relaxed);
         if let Some(refused) = self.due() {
             tracing::warn!(limit = self.limit, refused, "requests over a limit are refused");
         }
+    }
+
+    /// How many there were in all.
+    pub(super) fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
     }
 
     /// How many there are to tell of, if it is time; only one caller is told so.

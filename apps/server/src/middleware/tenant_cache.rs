@@ -419,6 +419,9 @@ impl<L: TenantLoader> Inner<L> {
             .catch_unwind()
             .await;
         let answer = loaded.unwrap_or_else(|_| Err(unavailable()));
+        if answer.is_err() {
+            count(&self.counters.load_failures);
+        }
         (
             number,
             answer.map(|tenant| match tenant {

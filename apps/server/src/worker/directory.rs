@@ -8,6 +8,7 @@ use crate::state::AppState;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
+use rustok_storage::Store;
 use rustok_storage::tenants::{self, DirectoryChanges};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -21,11 +22,18 @@ const POLL_LIMIT: Duration = Duration::from_secs(1);
 pub(super) async fn run(state: AppState, stop: CancellationToken) {
     let every = Duration::from_millis(state.config().directory_poll_ms.max(1));
     let store = state.services().store.clone();
+    let counting = state.clone();
     let ask = async move |since| {
-        let mut tx = store.platform_read(Deadline::after(POLL_LIMIT)).await?;
-        Ok(tenants::directory_changes(&mut tx, since).await?)
+        let asked = changes_since(&store, since).await;
+        counting.metrics().count_round("directory", asked.is_ok());
+        asked
     };
     watch(state.tenants().clone(), every, ask, stop).await;
+}
+
+async fn changes_since(store: &Store, since: i64) -> Result<DirectoryChanges, RichError> {
+    let mut tx = store.platform_read(Deadline::after(POLL_LIMIT)).await?;
+    Ok(tenants::directory_changes(&mut tx, since).await?)
 }
 
 async fn watch<L: TenantLoader>(

@@ -10,6 +10,7 @@ mod expiry;
 mod idempotency;
 mod imports;
 mod outbox;
+mod outbox_watch;
 
 use crate::state::AppState;
 use rustok_core::deadline::Deadline;
@@ -49,23 +50,29 @@ pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
     let pace = |name, every| Pace {
         name,
         every,
+        state: Some(state.clone()),
         breaker: state.services().store.breaker().cloned(),
         stop: stop.clone(),
     };
     let (expiring, delivering) = (state.clone(), state.clone());
-    workers.spawn(rounds(pace("order expiry", expiry::EVERY), async move || {
+    workers.spawn(rounds(pace("order_expiry", expiry::EVERY), async move || {
         expiry::round(&expiring).await
     }));
     workers.spawn(rounds(pace("outbox", outbox::EVERY), async move || {
         outbox::round(&delivering).await
     }));
     let (purging, forgetting) = (state.clone(), state.clone());
-    workers.spawn(rounds(pace("outbox purge", HOURLY), async move || {
+    workers.spawn(rounds(pace("outbox_purge", HOURLY), async move || {
         outbox::purge(&purging).await
     }));
     workers.spawn(rounds(pace("idempotency", HOURLY), async move || {
         idempotency::round(&forgetting).await
     }));
+    let watching = state.clone();
+    workers.spawn(rounds(
+        pace("outbox_watch", outbox_watch::EVERY),
+        async move || outbox_watch::round(&watching).await,
+    ));
     Workers(workers)
 }
 
@@ -92,6 +99,8 @@ enum Round {
 /// Who makes rounds and when.
 struct Pace {
     name: &'static str,
+    /// Where rounds are counted; nowhere in tests.
+    state: Option<AppState>,
     /// The pause after a round that left nothing.
     every: Duration,
     /// The database's, if it has one.
@@ -132,6 +141,9 @@ async fn rounds(pace: Pace, mut round: impl AsyncFnMut() -> Result<Round, RichEr
                 Err(error) => tracing::warn!(worker = pace.name, ?error, "a round failed and is tried again"),
             }
             failing = made.is_err();
+            if let Some(state) = &pace.state {
+                state.metrics().count_round(pace.name, !failing);
+            }
             if matches!(made, Ok(Round::Full)) {
                 continue;
             }
@@ -152,6 +164,7 @@ mod tests {
     fn pace(every: Duration, stop: &CancellationToken, breaker: Option<&CircuitBreaker>) -> Pace {
         Pace {
             name: "test",
+            state: None,
             every,
             breaker: breaker.cloned(),
             stop: stop.clone(),

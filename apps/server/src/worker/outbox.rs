@@ -38,6 +38,7 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     let now = services.clock.now();
     outbox::mark_delivered(&mut tx, &events, now).await?;
     tx.commit().await?;
+    state.metrics().count_delivered(events.len());
     Ok(if events.len() >= BATCH {
         Round::Full
     } else {

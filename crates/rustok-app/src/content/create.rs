@@ -89,7 +89,9 @@ pub async fn create(
         Begun::Replay(reply) => return Ok(reply),
     };
     let detail = insert(ctx, &mut work.tx, checked, new.author.as_ref(), &new.terms).await?;
-    work.finish(render(&detail)).await
+    let reply = work.finish(render(&detail)).await?;
+    ctx.services.counts.node_transitions.count(Verb::Create.name());
+    Ok(reply)
 }
 
 async fn insert(

@@ -250,5 +250,7 @@ async fn finish(
     if let Some(addresses) = addresses {
         show_addresses(&mut detail, addresses);
     }
-    work.finish(render(&detail)).await
+    let reply = work.finish(render(&detail)).await?;
+    ctx.services.counts.node_transitions.count(verb.name());
+    Ok(reply)
 }

@@ -60,10 +60,15 @@ pub async fn update(
         Begun::Replay(reply) => return Ok(reply),
     };
     let found = find_changes(ctx, &mut work.tx, &detail, checked, edit.author, &edit.terms).await?;
-    if found.is_some() {
+    let changed = found.is_some();
+    if changed {
         apply(ctx, &mut work.tx, &mut detail, node, found).await?;
     }
-    work.finish(render(&detail)).await
+    let reply = work.finish(render(&detail)).await?;
+    if changed {
+        ctx.services.counts.node_transitions.count(Verb::Update.name());
+    }
+    Ok(reply)
 }
 
 /// The node as it is, before the write begins: sanitising a large text takes long enough to keep other writers waiting.
@@ -265,5 +270,7 @@ pub async fn put_translation(
         ..Found::default()
     };
     apply(ctx, &mut work.tx, &mut detail, node, found).await?;
-    work.finish(render(&detail, own.is_none())).await
+    let reply = work.finish(render(&detail, own.is_none())).await?;
+    ctx.services.counts.node_transitions.count(Verb::Update.name());
+    Ok(reply)
 }

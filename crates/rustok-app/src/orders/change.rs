@@ -174,7 +174,11 @@ async fn change(
         Err(refusal) => return Err(refuse(work, refusal).await),
     };
     match save(ctx, &mut work.tx, transition, from, &after).await {
-        Ok(()) => work.finish(render(&after)).await,
+        Ok(()) => {
+            let reply = work.finish(render(&after)).await?;
+            ctx.services.counts.order_transitions.count(transition.name);
+            Ok(reply)
+        }
         Err(StoreError::Stale { .. }) => {
             drop(work);
             Err(overtaken(ctx, id).await)

@@ -123,6 +123,9 @@ async fn expire(ctx: &Ctx, id: OrderId) -> Result<bool, RichError> {
         }
     };
     tx.commit().await?;
+    if cancelled {
+        ctx.services.counts.order_transitions.count("expire");
+    }
     Ok(cancelled)
 }
 

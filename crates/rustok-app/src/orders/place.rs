@@ -48,6 +48,17 @@ pub async fn place(
     input: OrderInput,
     render: impl FnOnce(&PlacedOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
+    let placement = ctx.services.counts.begin_placement();
+    let reply = place_within_tries(ctx, input, render).await;
+    placement.end(reply.as_ref().map(|reply| reply.replayed));
+    reply
+}
+
+async fn place_within_tries(
+    ctx: &Ctx,
+    input: OrderInput,
+    render: impl FnOnce(&PlacedOrder) -> StoredReply,
+) -> Result<Reply, RichError> {
     ctx.authorize(Action::PlaceOrder)?;
     // Before the transaction: on SQLite that holds the only writer.
     let request = input.validate().map_err(CommerceError::ValidationFailed)?;
@@ -58,7 +69,7 @@ pub async fn place(
                 return work.finish(render(&placed)).await;
             }
             Attempt::Replay(reply) => return Ok(reply),
-            Attempt::Raced => {}
+            Attempt::Raced => ctx.services.counts.retry_order(),
         }
     }
     Err(RichError::new(

@@ -179,6 +179,9 @@ async fn both_schemas_are_the_same() {
         assert_eq!(*table, postgres[name], "{name} (SQLite left, PostgreSQL right)");
     }
     assert!(sqlite.len() > 25 && sqlite["orders"].foreign.len() > 4 && sqlite["orders"].indexes.len() > 1);
+    let mut timed = crate::timings::TABLES.to_vec();
+    timed.retain(|table| !["", "other", "schema_migrations"].contains(table));
+    assert_eq!(timed, names(&sqlite), "times are counted by table");
 }
 
 #[tokio::test]

@@ -81,6 +81,8 @@ impl HttpMetrics {
     /// Counts a request that was answered. `route` is the template that the router matched, never the path; its exemplar
     /// tells of the trace that came last.
     pub fn record(&self, method: &str, route: Option<&str>, status: u16, took: Duration, trace: TraceId) {
+        // Every GET is a HEAD too.
+        let method = if method == "HEAD" { "GET" } else { method };
         let series = route
             .and_then(|route| self.routes.get(route))
             .and_then(|methods| methods.iter().find(|series| series.operation.method == method))
@@ -275,6 +277,7 @@ mod tests {
             metrics.record(&method, Some(&path), 404, Duration::ZERO, trace());
             metrics.record(&method, Some("/things"), 405, Duration::ZERO, trace());
             metrics.record("HEAD", Some("/things/{id}"), 200, Duration::ZERO, trace());
+            metrics.record("OPTIONS", Some("/things/{id}"), 204, Duration::ZERO, trace());
             metrics.record("GET", None, 404, Duration::ZERO, trace());
         }
         let text = told(&metrics, Form::Plain);

@@ -17,6 +17,8 @@ pub struct TenantCacheMetrics {
     pub misses: u64,
     /// How often the directory was asked.
     pub loads: u64,
+    /// How often the directory gave no answer.
+    pub load_failures: u64,
     /// Misses that another's load answered.
     pub coalesced: u64,
     /// Answered by what was known last, because the directory did not answer (in time).
@@ -40,6 +42,7 @@ pub(super) struct Counters {
     pub(super) negative_hits: AtomicU64,
     pub(super) misses: AtomicU64,
     pub(super) loads: AtomicU64,
+    pub(super) load_failures: AtomicU64,
     pub(super) stale: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) overloaded: AtomicU64,
@@ -55,6 +58,7 @@ impl Counters {
             negative_hits: read(&self.negative_hits),
             misses,
             loads,
+            load_failures: read(&self.load_failures),
             coalesced: misses.saturating_sub(loads),
             stale: read(&self.stale),
             refused: read(&self.refused),

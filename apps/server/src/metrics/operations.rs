@@ -1,0 +1,52 @@
+//! The operations that requests are counted by: those of the API document, and the pages. It must name every route of
+//! the public router: what it does not name is counted as `unmatched`.
+
+use crate::openapi::operations;
+use crate::router;
+use rustok_telemetry::metrics::Operation;
+use std::sync::LazyLock;
+
+/// What every operation of the API may answer besides what its document says: a limit.
+const TOO_MANY: u16 = 429;
+/// All of them are GET.
+const PAGES: [(&str, &[u16]); 7] = [
+    (router::OPENAPI_PATH, &[200]),
+    ("/api/docs", &[200]),
+    ("/api/docs/{asset}", &[200, 404]),
+    ("/problems", &[200]),
+    ("/problems/{code}", &[200, 404]),
+    ("/livez", &[200]),
+    ("/readyz", &[200, 503]),
+];
+
+/// All operations, as the router has them.
+pub(super) fn all() -> Vec<Operation> {
+    static ALL: LazyLock<Vec<Operation>> = LazyLock::new(read);
+    ALL.clone()
+}
+
+fn read() -> Vec<Operation> {
+    let mut all: Vec<_> = PAGES
+        .iter()
+        .map(|(route, statuses)| Operation {
+            method: "GET",
+            route: (*route).to_owned(),
+            statuses: statuses.to_vec(),
+        })
+        .collect();
+    for (route, mut item) in router::document().paths.paths {
+        for (method, operation) in operations(&mut item) {
+            let statuses = operation.responses.responses.keys();
+            let mut statuses: Vec<_> = statuses.filter_map(|status| status.parse().ok()).collect();
+            if !statuses.contains(&TOO_MANY) {
+                statuses.push(TOO_MANY);
+            }
+            all.push(Operation {
+                method,
+                route: route.clone(),
+                statuses,
+            });
+        }
+    }
+    all
+}

@@ -1,0 +1,228 @@
+//! Each part's numbers, family by family, under the names of the catalogue.
+
+use super::ServerMetrics;
+use crate::limits::GateNumbers;
+use crate::state::AppState;
+use rustok_app::counts::{Counts, Tally};
+use rustok_core::clock::{Clock, Timestamp};
+use rustok_core::resilience::{CircuitBreakerMetrics, CircuitState};
+use rustok_storage::{Durations, Store, StoreTimes};
+use rustok_telemetry::metrics::{Bucketed, Samples, log_lines, process};
+use std::fmt;
+use std::time::Duration;
+use tokio::runtime::RuntimeMetrics;
+
+pub(super) fn everything(
+    state: &AppState,
+    runtime: &RuntimeMetrics,
+    samples: &mut Samples<'_>,
+) -> fmt::Result {
+    let (services, own) = (state.services(), state.metrics());
+    own.http().tell(samples)?;
+    limits(state, samples)?;
+    let times = services.store.times();
+    database(&services.store, &times, samples)?;
+    tenant_cache(state, samples)?;
+    breakers(state, samples)?;
+    use_cases(&services.counts, times.renewals, samples)?;
+    workers(own, services.clock.as_ref(), samples)?;
+    samples.value("tokio_workers", runtime.num_workers())?;
+    samples.value("tokio_alive_tasks", runtime.num_alive_tasks())?;
+    samples.value("tokio_global_queue_depth", runtime.global_queue_depth())?;
+    process(samples, since_1970(own.started).as_secs_f64())?;
+    let mut lines = samples.family("rustok_log_lines_total")?;
+    for (level, written) in log_lines() {
+        lines.value(&[("level", level)], written)?;
+    }
+    let build = [
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("db_system_name", services.store.system()),
+    ];
+    samples.family("rustok_build_info")?.value(&build, 1_u64)
+}
+
+fn limits(state: &AppState, samples: &mut Samples<'_>) -> fmt::Result {
+    let limits = state.limits();
+    let mut refusals = samples.family("rustok_limit_refusals_total")?;
+    for (limit, refused) in limits.refusals() {
+        refusals.value(&[("limit", limit)], refused)?;
+    }
+    let gates = limits.gates();
+    let mut requests = samples.family("rustok_gate_requests")?;
+    for GateNumbers {
+        gate,
+        in_flight,
+        waiting,
+        ..
+    } in gates
+    {
+        requests.value(&[("gate", gate), ("state", "in_flight")], in_flight)?;
+        requests.value(&[("gate", gate), ("state", "waiting")], waiting)?;
+    }
+    let mut places = samples.family("rustok_gate_places")?;
+    for gate in gates {
+        places.value(&[("gate", gate.gate)], gate.places)?;
+    }
+    Ok(())
+}
+
+fn database(store: &Store, times: &StoreTimes, samples: &mut Samples<'_>) -> fmt::Result {
+    let system = ("db_system_name", store.system());
+    let mut operations = samples.family("db_client_operation_duration_seconds")?;
+    for of in &times.operations {
+        let labels = [
+            system,
+            ("db_operation_name", of.operation),
+            ("db_collection_name", of.table),
+        ];
+        operations.histogram(&labels, bucketed(&of.durations))?;
+    }
+    let mut waits = samples.family("db_client_connection_wait_time_seconds")?;
+    for (mode, durations) in [("read", &times.read_waits), ("write", &times.write_waits)] {
+        waits.histogram(&[system, ("mode", mode)], bucketed(durations))?;
+    }
+    let connections = store.connections();
+    let mut count = samples.family("db_client_connection_count")?;
+    count.value(&[system, ("state", "idle")], connections.idle)?;
+    count.value(&[system, ("state", "used")], connections.used)?;
+    let mut max = samples.family("db_client_connection_max")?;
+    max.value(&[system], connections.max)?;
+    let mut pending = samples.family("db_client_connection_pending_requests")?;
+    pending.value(&[system], times.waiting)
+}
+
+fn bucketed(durations: &Durations) -> Bucketed<'_> {
+    Bucketed {
+        counts: &durations.counts,
+        sum: durations.sum.as_secs_f64(),
+    }
+}
+
+fn tenant_cache(state: &AppState, samples: &mut Samples<'_>) -> fmt::Result {
+    let cache = state.tenants().metrics();
+    for (name, value) in [
+        ("rustok_tenant_cache_hits_total", cache.hits),
+        ("rustok_tenant_cache_negative_hits_total", cache.negative_hits),
+        ("rustok_tenant_cache_misses_total", cache.misses),
+        ("rustok_tenant_cache_loads_total", cache.loads),
+        ("rustok_tenant_cache_load_failures_total", cache.load_failures),
+        ("rustok_tenant_cache_coalesced_total", cache.coalesced),
+        ("rustok_tenant_cache_stale_total", cache.stale),
+        ("rustok_tenant_cache_refused_total", cache.refused),
+        ("rustok_tenant_cache_overloaded_total", cache.overloaded),
+        ("rustok_tenant_cache_evictions_total", cache.evictions),
+    ] {
+        samples.value(name, value)?;
+    }
+    let mut entries = samples.family("rustok_tenant_cache_entries")?;
+    entries.value(&[("kind", "found")], cache.entries)?;
+    entries.value(&[("kind", "absent")], cache.absent_entries)
+}
+
+fn breakers(state: &AppState, samples: &mut Samples<'_>) -> fmt::Result {
+    // On PostgreSQL the database's breaker is the directory's too, else the directory has one of its own.
+    let breakers = [state.tenants().breaker().metrics()];
+    let breaker = |metrics: &CircuitBreakerMetrics| match &*metrics.name {
+        "database" => ("breaker", "database"),
+        _ => ("breaker", "tenant-directory"),
+    };
+    let mut states = samples.family("rustok_circuit_breaker_state")?;
+    for metrics in &breakers {
+        for (state, one) in CircuitState::ALL.into_iter().zip(metrics.state_one_hot()) {
+            states.value(&[breaker(metrics), ("state", state.as_str())], u64::from(one))?;
+        }
+    }
+    let mut calls = samples.family("rustok_circuit_breaker_calls_total")?;
+    for metrics in &breakers {
+        for (outcome, count) in [
+            ("success", metrics.successes),
+            ("failure", metrics.failures),
+            ("ignored", metrics.ignored),
+            ("cancelled", metrics.cancelled),
+        ] {
+            calls.value(&[breaker(metrics), ("outcome", outcome)], count)?;
+        }
+    }
+    let mut rejected = samples.family("rustok_circuit_breaker_rejected_total")?;
+    for metrics in &breakers {
+        rejected.value(&[breaker(metrics)], metrics.rejected)?;
+    }
+    let mut transitions = samples.family("rustok_circuit_breaker_transitions_total")?;
+    for metrics in &breakers {
+        for (state, count) in CircuitState::ALL.into_iter().zip(metrics.transitions) {
+            transitions.value(&[breaker(metrics), ("to", state.as_str())], count)?;
+        }
+    }
+    Ok(())
+}
+
+fn use_cases(counts: &Counts, renewals: u64, samples: &mut Samples<'_>) -> fmt::Result {
+    tally(
+        samples,
+        "rustok_order_transitions_total",
+        "transition",
+        &counts.order_transitions,
+    )?;
+    tally(
+        samples,
+        "rustok_order_placements_total",
+        "outcome",
+        &counts.order_placements,
+    )?;
+    tally(
+        samples,
+        "rustok_node_transitions_total",
+        "transition",
+        &counts.node_transitions,
+    )?;
+    samples.value("rustok_oversell_refusals_total", total(&counts.oversell_refusals))?;
+    let mut retries = samples.family("rustok_retries_total")?;
+    retries.value(&[("operation", "place_order")], total(&counts.order_retries))?;
+    retries.value(&[("operation", "database_connection")], renewals)
+}
+
+fn tally<const N: usize>(
+    samples: &mut Samples<'_>,
+    name: &str,
+    label: &str,
+    tally: &Tally<N>,
+) -> fmt::Result {
+    let mut family = samples.family(name)?;
+    for (value, count) in tally.read() {
+        family.value(&[(label, value)], count)?;
+    }
+    Ok(())
+}
+
+fn total<const N: usize>(tally: &Tally<N>) -> u64 {
+    tally.read().map(|(_, count)| count).sum()
+}
+
+fn workers(own: &ServerMetrics, clock: &dyn Clock, samples: &mut Samples<'_>) -> fmt::Result {
+    let mut rounds = samples.family("rustok_worker_rounds_total")?;
+    for (outcome, tally) in [("ok", &own.rounds), ("failed", &own.failed_rounds)] {
+        for (worker, count) in tally.read() {
+            rounds.value(&[("worker", worker), ("outcome", outcome)], count)?;
+        }
+    }
+    let delivered = own.delivered.load(std::sync::atomic::Ordering::Relaxed);
+    samples.value("rustok_outbox_delivered_total", delivered)?;
+    // Before the first look nobody knows; a 0 would be a lie.
+    let Some(backlog) = own.backlog() else {
+        return Ok(());
+    };
+    samples.value("rustok_outbox_depth", backlog.depth)?;
+    // From now on, not from the look: when nobody can look any more, what waits still grows older.
+    let age = backlog.oldest.map(|oldest| {
+        let passed = clock.now().duration_since(oldest);
+        Duration::try_from(passed).unwrap_or_default()
+    });
+    samples.value(
+        "rustok_outbox_oldest_age_seconds",
+        age.unwrap_or_default().as_secs_f64(),
+    )
+}
+
+fn since_1970(at: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default()
+}

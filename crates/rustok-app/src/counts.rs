@@ -1,0 +1,180 @@
+//! How often use cases did what they are for, for whoever watches the server. Counted after the commit; it must never be
+//! part of a decision, and nothing of a request is kept.
+
+use rustok_core::error::RichError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts by name; the names are fixed.
+#[derive(Debug)]
+pub struct Tally<const N: usize> {
+    names: [&'static str; N],
+    counts: [AtomicU64; N],
+}
+
+impl<const N: usize> Tally<N> {
+    /// Zero of each.
+    #[must_use]
+    pub fn new(names: [&'static str; N]) -> Self {
+        Self {
+            names,
+            counts: [const { AtomicU64::new(0) }; N],
+        }
+    }
+
+    /// One more of `name`; of another name than the tally's own, none.
+    pub fn count(&self, name: &str) {
+        self.add(name, 1);
+    }
+
+    /// As [`Tally::count`], `more` at once.
+    pub fn add(&self, name: &str, more: u64) {
+        let place = self.names.iter().position(|known| *known == name);
+        if let Some(count) = place.and_then(|place| self.counts.get(place)) {
+            count.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// All names with their counts.
+    pub fn read(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
+        self.names.into_iter().zip(counts)
+    }
+}
+
+/// What use cases count. One per process.
+#[derive(Debug)]
+pub struct Counts {
+    /// Orders by transition; `expire` is a cancellation by the worker.
+    pub order_transitions: Tally<7>,
+    /// Attempts to place an order by how they ended.
+    pub order_placements: Tally<5>,
+    /// Orders refused because there was not enough.
+    pub oversell_refusals: Tally<1>,
+    /// Orders tried once more, since their stock changed meanwhile.
+    pub order_retries: Tally<1>,
+    /// Nodes by transition.
+    pub node_transitions: Tally<8>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            order_transitions: Tally::new(["place", "confirm", "pay", "ship", "deliver", "cancel", "expire"]),
+            order_placements: Tally::new([PLACED, REPLAYED, REFUSED, FAILED, ABANDONED]),
+            oversell_refusals: Tally::new([OVERSELL]),
+            order_retries: Tally::new([RETRY]),
+            node_transitions: Tally::new([
+                "create",
+                "update",
+                "publish",
+                "unpublish",
+                "archive",
+                "restore",
+                "delete",
+                "undelete",
+            ]),
+        }
+    }
+}
+
+const PLACED: &str = "placed";
+const REPLAYED: &str = "replayed";
+const REFUSED: &str = "refused";
+const FAILED: &str = "failed";
+const ABANDONED: &str = "abandoned";
+/// The code of the refusal.
+const OVERSELL: &str = "insufficient_stock";
+const RETRY: &str = "place_order";
+
+impl Counts {
+    /// An order is tried once more.
+    pub(crate) fn retry_order(&self) {
+        self.order_retries.count(RETRY);
+    }
+
+    /// An attempt to place an order begins. Dropped without an end it was cut off.
+    pub(crate) fn begin_placement(&self) -> Placement<'_> {
+        Placement {
+            counts: self,
+            outcome: ABANDONED,
+        }
+    }
+}
+
+/// An attempt to place an order.
+pub(crate) struct Placement<'a> {
+    counts: &'a Counts,
+    outcome: &'static str,
+}
+
+impl Placement<'_> {
+    /// It was answered; `Ok` tells whether as an earlier one was.
+    pub(crate) fn end(mut self, replayed: Result<bool, &RichError>) {
+        self.outcome = match replayed {
+            Ok(false) => PLACED,
+            Ok(true) => REPLAYED,
+            Err(error) if error.status() >= 500 => FAILED,
+            Err(_) => REFUSED,
+        };
+        if let Err(error) = replayed {
+            self.counts.oversell_refusals.count(error.code());
+        }
+    }
+}
+
+impl Drop for Placement<'_> {
+    fn drop(&mut self) {
+        self.counts.order_placements.count(self.outcome);
+        if self.outcome == PLACED {
+            self.counts.order_transitions.count("place");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustok_commerce::order_machine;
+    use rustok_core::error::ErrorKind;
+
+    #[test]
+    fn a_placement_is_counted_once_by_how_it_ended() {
+        let counts = Counts::default();
+        let error = |kind, code| RichError::new(kind, "inside").with_code(code);
+        counts.begin_placement().end(Ok(false));
+        counts.begin_placement().end(Ok(true));
+        counts
+            .begin_placement()
+            .end(Err(&error(ErrorKind::BusinessRule, OVERSELL)));
+        counts
+            .begin_placement()
+            .end(Err(&error(ErrorKind::Validation, "validation_failed")));
+        for kind in [ErrorKind::Internal, ErrorKind::Unavailable, ErrorKind::Timeout] {
+            counts.begin_placement().end(Err(&error(kind, "x")));
+        }
+        drop(counts.begin_placement());
+        let outcomes: Vec<_> = counts.order_placements.read().collect();
+        let expected = [
+            (PLACED, 1),
+            (REPLAYED, 1),
+            (REFUSED, 2),
+            (FAILED, 3),
+            (ABANDONED, 1),
+        ];
+        assert_eq!(outcomes, expected);
+        assert_eq!(
+            counts.oversell_refusals.read().collect::<Vec<_>>(),
+            [(OVERSELL, 1)]
+        );
+        assert_eq!(counts.order_transitions.read().next(), Some(("place", 1)));
+    }
+
+    #[test]
+    fn every_transition_of_an_order_has_its_count() {
+        let counts = Counts::default();
+        let names: Vec<_> = counts.order_transitions.read().map(|(name, _)| name).collect();
+        for transition in order_machine().edges() {
+            assert!(names.contains(&transition.name), "{}", transition.name);
+        }
+    }
+}
