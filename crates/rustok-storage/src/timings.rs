@@ -10,18 +10,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The upper bounds of the buckets, in nanoseconds; one more has none.
-const BOUNDS_NS: [u64; 11] = [
-    10_000,
+const BOUNDS_NS: [u64; 8] = [
     25_000,
     100_000,
-    250_000,
-    1_000_000,
+    500_000,
     2_500_000,
     10_000_000,
     50_000_000,
     250_000_000,
     1_000_000_000,
-    5_000_000_000,
 ];
 const BUCKETS: usize = BOUNDS_NS.len() + 1;
 /// Threads that count at once do not pass one cache line around.
@@ -289,13 +286,13 @@ mod tests {
     #[test]
     fn durations_fall_into_their_buckets() {
         let counted = Counted::default();
-        for micros in [0, 10, 11, 1_000, 3_000, 60_000_000] {
+        for micros in [0, 25, 26, 1_000, 3_000, 60_000_000] {
             counted.record(Duration::from_micros(micros));
         }
         let mut durations = Durations::default();
         counted.add_to(&mut durations);
-        assert_eq!(durations.counts, [2, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1]);
-        assert_eq!(durations.sum, Duration::from_micros(60_004_021));
+        assert_eq!(durations.counts, [2, 1, 0, 1, 1, 0, 0, 0, 1]);
+        assert_eq!(durations.sum, Duration::from_micros(60_004_051));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use crate::router;
 use rustok_telemetry::metrics::Operation;
 use std::sync::LazyLock;
 
-/// What every operation of the API may answer besides what its document says: a limit.
-const TOO_MANY: u16 = 429;
+/// What a stranger may get from any operation, before or for want of a token. It is shown from the start, as successes
+/// are; other refusals come when they come.
+const FOR_STRANGERS: [u16; 7] = [400, 401, 403, 404, 429, 500, 503];
 /// All of them are GET.
 const PAGES: [(&str, &[u16]); 7] = [
     (router::OPENAPI_PATH, &[200]),
@@ -37,10 +38,9 @@ fn read() -> Vec<Operation> {
     for (route, mut item) in router::document().paths.paths {
         for (method, operation) in operations(&mut item) {
             let statuses = operation.responses.responses.keys();
-            let mut statuses: Vec<_> = statuses.filter_map(|status| status.parse().ok()).collect();
-            if !statuses.contains(&TOO_MANY) {
-                statuses.push(TOO_MANY);
-            }
+            let declared = statuses.filter_map(|status| status.parse().ok());
+            let mut statuses: Vec<_> = declared.filter(|status| *status < 400).collect();
+            statuses.extend(FOR_STRANGERS);
             all.push(Operation {
                 method,
                 route: route.clone(),

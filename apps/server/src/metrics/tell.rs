@@ -82,12 +82,12 @@ fn database(store: &Store, times: &StoreTimes, samples: &mut Samples<'_>) -> fmt
         waits.histogram(&[system, ("mode", mode)], bucketed(durations))?;
     }
     let connections = store.connections();
-    let mut count = samples.family("db_client_connection_count")?;
+    let mut count = samples.family("db_client_connections")?;
     count.value(&[system, ("state", "idle")], connections.idle)?;
     count.value(&[system, ("state", "used")], connections.used)?;
-    let mut max = samples.family("db_client_connection_max")?;
+    let mut max = samples.family("db_client_connections_max")?;
     max.value(&[system], connections.max)?;
-    let mut pending = samples.family("db_client_connection_pending_requests")?;
+    let mut pending = samples.family("db_client_connections_waiting")?;
     pending.value(&[system], times.waiting)
 }
 

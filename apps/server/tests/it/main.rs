@@ -18,6 +18,7 @@ mod import;
 mod imports;
 mod isolation;
 mod limits;
+mod metrics;
 mod orders;
 mod platform;
 mod shutdown;
