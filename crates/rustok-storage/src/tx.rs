@@ -211,7 +211,7 @@ impl Db {
 
     /// Before anything is sent: a transaction that failed does nothing more, nor does one whose deadline has passed.
     /// Marks the transaction as broken until the answer: a future that is dropped meanwhile leaves it so.
-    /// The time it is.
+    /// Answers the time, which it has read anyway.
     fn start(&mut self, table: &'static str) -> Result<Instant, StoreError> {
         if self.broken {
             return Err(StoreError::Refused {

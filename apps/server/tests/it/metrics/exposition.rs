@@ -1,6 +1,6 @@
 //! Reading OpenMetrics and the catalogue, strictly: what is not as it should be is a failed test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One sample.
 #[derive(Debug, Clone, Default)]
@@ -91,8 +91,12 @@ impl Exposition {
         found[0].value
     }
 
-    pub(super) fn series(&self) -> usize {
-        self.families.values().map(|family| family.samples.len()).sum()
+    /// Names with their labels.
+    pub(super) fn series(&self) -> BTreeSet<(String, BTreeMap<String, String>)> {
+        let samples = self.families.values().flat_map(|family| &family.samples);
+        samples
+            .map(|sample| (sample.name.clone(), sample.labels.clone()))
+            .collect()
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Statements that may: how each begins, and why it is no harm.
-const MAY: [(&str, &str); 5] = [
+const MAY: [(&str, &str); 6] = [
     (
         "SELECT t.id, t.slug, t.name, t.status, t.settings, t.created_at, t.version FROM tenants t WHERE $1::uuid IS NULL",
         "a page of the whole directory, in the order of its key and no further than the page",
@@ -28,6 +28,10 @@ const MAY: [(&str, &str); 5] = [
     (
         "SELECT tenant_id, id, topic, subject_id, payload, traceparent, occurred_at FROM outbox WHERE delivered_at IS NULL",
         "its index has nothing but what waits, and it ends with the batch",
+    ),
+    (
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE delivered_at IS NULL LIMIT $1)",
+        "its index has nothing but what waits, and it counts no further than the limit",
     ),
 ];
 
