@@ -104,9 +104,8 @@ both_databases! {
             }
         );
         let mut tx = store.platform_write(soon()).await.unwrap();
-        outbox::mark_delivered(&mut tx, shop.tenant_id(), EventId::from_uuid(id(1)), at(9))
-            .await
-            .unwrap();
+        let oldest = outbox::claim_events(&mut tx, 1).await.unwrap();
+        outbox::mark_delivered(&mut tx, &oldest, at(9)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(
             backlog(10).await,
