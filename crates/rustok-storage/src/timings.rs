@@ -25,7 +25,7 @@ const BUCKETS: usize = BOUNDS_NS.len() + 1;
 const STRIPES: usize = 8;
 
 /// The tables of the schema. No table stands for what concerns none, such as COMMIT; `other` for names of tests.
-pub(crate) const TABLES: [&str; 31] = [
+pub(crate) const TABLES: [&str; 33] = [
     "",
     "other",
     "api_tokens",
@@ -36,6 +36,7 @@ pub(crate) const TABLES: [&str; 31] = [
     "fulfilments",
     "idempotency_records",
     "import_references",
+    "imports",
     "node_history",
     "node_revisions",
     "node_terms",
@@ -46,6 +47,7 @@ pub(crate) const TABLES: [&str; 31] = [
     "orders",
     "outbox",
     "payments",
+    "platform_idempotency_records",
     "platform_tokens",
     "prices",
     "products",

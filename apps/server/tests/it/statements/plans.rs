@@ -71,7 +71,7 @@ fn assert_everything_was_told(statements: &BTreeSet<String>) {
         "FROM outbox WHERE delivered_at IS NULL",
         "UPDATE outbox SET delivered_at",
         "DELETE FROM outbox",
-        "FROM due_work WHERE due_at",
+        "FROM due_work WHERE kind",
         "DELETE FROM due_work",
         "DELETE FROM idempotency_records",
         "FROM import_references",
