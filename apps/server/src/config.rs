@@ -1,4 +1,4 @@
-//! Settings: flags over environment (`RUSTOK_*`) over `rustok.toml` over defaults.
+//! Settings: flags over environment (`RUSTOK_*`) over OpenTelemetry's (`OTEL_*`) over `rustok.toml` over defaults.
 //!
 //! Nothing else reads the environment. Secrets never show in what this prints.
 
@@ -7,6 +7,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
 use rustok_storage::{DatabaseUrl, StoreConfig, StoreError};
+use rustok_telemetry::{TraceSettings, TraceSettingsError};
 use rustok_tenancy::{IdentifierError, TenantIdentifierValidator};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -30,12 +31,25 @@ pub struct Config {
     pub base_domain: String,
     /// Where the outside reaches this server, for absolute links such as a problem's `type`.
     pub base_url: Option<String>,
-    /// Proxies (CIDR) whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Tenant-ID` are believed.
+    /// Proxies (CIDR) whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Tenant-ID` are believed,
+    /// and their `X-Request-ID`, `tracestate` and whether a trace is recorded.
     pub trusted_proxies: Vec<IpNet>,
     /// Log filter, as of the `tracing` ecosystem: `info`, `rustok=debug,warn`.
     pub log: String,
     /// `json`, `text`, or `auto` (text on a terminal).
     pub log_format: String,
+    /// Where traces go, as OTLP: `http://host:4318`; empty: nowhere. Without it `OTEL_EXPORTER_OTLP_ENDPOINT` counts.
+    pub otlp_endpoint: Option<String>,
+    /// `http/protobuf` or `grpc`; else `OTEL_EXPORTER_OTLP_PROTOCOL`.
+    pub otlp_protocol: String,
+    /// Header fields for the collector, `name=value,name=value`; else `OTEL_EXPORTER_OTLP_HEADERS`.
+    pub otlp_headers: Option<String>,
+    /// What this server is called in traces; else `OTEL_SERVICE_NAME`.
+    pub service_name: String,
+    /// The share of requests whose traces are recorded, from 0 to 1. A trusted proxy that has decided it decides it.
+    pub trace_sample_ratio: f64,
+    /// A request that takes so long is told to the collector, recorded or not, in milliseconds.
+    pub trace_slow_ms: u64,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// The largest request head, in bytes.
@@ -119,6 +133,12 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             log: "info".to_owned(),
             log_format: "auto".to_owned(),
+            otlp_endpoint: None,
+            otlp_protocol: "http/protobuf".to_owned(),
+            otlp_headers: None,
+            service_name: "rustok".to_owned(),
+            trace_sample_ratio: 0.1,
+            trace_slow_ms: 1_000,
             max_body_bytes: 2 << 20,
             max_header_bytes: 32 << 10,
             max_url_bytes: 8 << 10,
@@ -180,11 +200,13 @@ impl Config {
     pub fn load(flags: &Flags, extra: impl Serialize) -> Result<Self, Box<figment::Error>> {
         let mut config: Self = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file("rustok.toml"))
+            .merge(otel_environment())
             .merge(Env::prefixed("RUSTOK_").filter(|key| !key.starts_with("test_")))
             .merge(Serialized::defaults(flags))
             .merge(Serialized::defaults(extra))
             .extract()?;
         config.database_url = config.database_url.filter(|url| !url.is_empty());
+        config.otlp_endpoint = config.otlp_endpoint.filter(|url| !url.is_empty());
         Ok(config)
     }
 
@@ -229,6 +251,25 @@ impl Config {
         }
     }
 
+    /// Where traces go; `None`: nowhere.
+    ///
+    /// # Errors
+    /// When a setting of theirs is wrong.
+    pub fn traces(&self) -> Result<Option<TraceSettings>, TraceSettingsError> {
+        let Some(endpoint) = &self.otlp_endpoint else {
+            return Ok(None);
+        };
+        Ok(Some(TraceSettings {
+            endpoint: endpoint.clone(),
+            protocol: self.otlp_protocol.parse()?,
+            headers: TraceSettings::parse_headers(self.otlp_headers.as_deref().unwrap_or_default())?,
+            service_name: self.service_name.clone(),
+            service_version: env!("CARGO_PKG_VERSION"),
+            sample_ratio: self.trace_sample_ratio,
+            slow: Duration::from_millis(self.trace_slow_ms),
+        }))
+    }
+
     /// How long a request may take.
     #[must_use]
     pub const fn request_timeout(&self) -> Duration {
@@ -266,15 +307,31 @@ impl Config {
         }
     }
 
-    /// The settings as `rustok.toml` would have them, with the database's password masked.
+    /// The settings as `rustok.toml` would have them, with secrets masked.
     ///
     /// # Errors
     /// Those of the TOML writer.
     pub fn printed(&self) -> Result<String, toml::ser::Error> {
         let mut shown = self.clone();
         shown.database_url = Some(mask(self.database_url.as_deref().unwrap_or(DEFAULT_DATABASE)));
+        shown.otlp_endpoint = self.otlp_endpoint.as_deref().map(mask);
+        shown.otlp_headers = self.otlp_headers.as_ref().map(|_| "***".to_owned());
         toml::to_string(&shown)
     }
+}
+
+/// The standard variables of OpenTelemetry that have a setting here.
+fn otel_environment() -> Env {
+    const NAMES: [(&str, &str); 4] = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "otlp_protocol"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "otlp_headers"),
+        ("OTEL_SERVICE_NAME", "service_name"),
+    ];
+    Env::raw().filter_map(|key| {
+        let known = NAMES.iter().find(|(name, _)| key == *name);
+        known.map(|(_, setting)| (*setting).into())
+    })
 }
 
 /// `postgres://user:secret@host/db` → `postgres://user:***@host/db`; parameters are dropped, they may hold one too.
@@ -331,6 +388,8 @@ mod tests {
         );
         let config = Config {
             database_url: Some("postgres://a:hunter2@db/x".to_owned()),
+            otlp_endpoint: Some("http://a:hunter2@collector".to_owned()),
+            otlp_headers: Some("authorization=hunter2".to_owned()),
             ..Config::default()
         };
         assert!(!config.printed().unwrap().contains("hunter2"));

@@ -3,7 +3,11 @@
 //! One layer does all of it, since each layer of its own would cost every request a copy of the router's service.
 
 mod head;
+mod outage;
 mod problems;
+mod span;
+
+pub use outage::Outage;
 
 use crate::health;
 use crate::imports;
@@ -20,12 +24,11 @@ use problems::Asked;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::resilience::with_deadline;
-use rustok_telemetry::TraceContext;
 use rustok_tenancy::Tenant;
+use span::Ending;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
-use tracing::Instrument;
 
 /// Wraps the public router.
 pub fn wrap(router: Router, state: &AppState) -> Router {
@@ -33,35 +36,25 @@ pub fn wrap(router: Router, state: &AppState) -> Router {
 }
 
 async fn every_request(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let incoming = request
-        .headers()
-        .get("traceparent")
-        .and_then(|value| value.to_str().ok());
-    let trace = TraceContext::continued_or_new(incoming);
-    let span = tracing::info_span!(
-        "request",
-        trace_id = %trace.trace_id(),
-        http.request.method = %request.method(),
-        url.path = request.uri().path(),
-    );
-    request.extensions_mut().insert(trace);
-    let asked = Asked::of(&request, trace);
+    let root = span::begin(state.tracer(), state.config(), &request);
+    let asked = Asked::of(&request, root.clone());
+    let ending = Ending::of(state.tracer(), &asked);
     let asker = Asker::of(&mut request);
     let (began, method) = (Instant::now(), request.method().clone());
-    async {
+    let answer = async {
         let answer = AssertUnwindSafe(within_limits(&state, request, next)).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
         let (status, route) = (response.status().as_u16(), asked.route());
         let http = state.metrics().http();
-        http.record(method.as_str(), route, status, began.elapsed(), trace.trace_id());
-        let mut response = asked.finish(state.config(), response);
-        if let Some(asker) = asker {
-            asker.mark(&mut response);
-        }
-        response
+        http.record(method.as_str(), route, status, began.elapsed(), root.context().trace_id());
+        asked.finish(state.config(), state.outage(), response)
+    };
+    let (mut response, failure) = root.run(answer).await;
+    ending.answered(response.status().as_u16(), failure);
+    if let Some(asker) = asker {
+        asker.mark(&mut response);
     }
-    .instrument(span)
-    .await
+    response
 }
 
 /// Refuses what is over a limit, from what costs least to see to what costs most.

@@ -3,10 +3,12 @@
 use crate::api::node::texts::RenderedTexts;
 use crate::config::Config;
 use crate::imports::Imports;
+use crate::layers::Outage;
 use crate::limits::Limits;
 use crate::metrics::ServerMetrics;
 use crate::middleware::tenant_cache_v3::TenantCacheV3;
 use rustok_app::Services;
+use rustok_telemetry::Tracer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,13 +24,21 @@ struct Inner {
     limits: Limits,
     imports: Imports,
     metrics: ServerMetrics,
+    outage: Outage,
+    tracer: Tracer,
     draining: AtomicBool,
 }
 
 impl AppState {
-    /// Puts the parts together.
+    /// Puts the parts together, without traces.
     #[must_use]
     pub fn new(config: Config, services: Arc<Services>) -> Self {
+        Self::with_tracer(config, services, Tracer::off())
+    }
+
+    /// Puts the parts together.
+    #[must_use]
+    pub fn with_tracer(config: Config, services: Arc<Services>, tracer: Tracer) -> Self {
         let tenants = TenantCacheV3::with_settings(services.store.clone(), config.tenant_cache());
         let limits = Limits::new(&config);
         let texts = RenderedTexts::new(config.rendered_texts_bytes);
@@ -42,6 +52,8 @@ impl AppState {
             config,
             services,
             tenants,
+            outage: Outage::new(),
+            tracer,
             draining: AtomicBool::new(false),
         }))
     }
@@ -86,6 +98,18 @@ impl AppState {
     #[must_use]
     pub fn metrics(&self) -> &ServerMetrics {
         &self.0.metrics
+    }
+
+    /// Who decides which requests are recorded, and takes their spans.
+    #[must_use]
+    pub fn tracer(&self) -> &Tracer {
+        &self.0.tracer
+    }
+
+    /// What the log tells of requests that are turned away.
+    #[must_use]
+    pub fn outage(&self) -> &Outage {
+        &self.0.outage
     }
 
     /// From now on `/readyz` says no.

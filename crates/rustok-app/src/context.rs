@@ -14,7 +14,8 @@ use rustok_core::ids::Ids;
 use rustok_events::{Event, Topic};
 use rustok_storage::{PlatformTx, Store, TenantTx};
 use rustok_tenancy::{Tenant, TenantIdentifierValidator};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tracing::Span;
 use uuid::Uuid;
 
 /// What all use cases share. One per process.
@@ -55,6 +56,19 @@ impl Services {
     }
 }
 
+/// The span of a use case in the trace of its request: from its first question to the policy, which names it, to the end
+/// of its context.
+#[derive(Debug, Clone, Default)]
+pub struct UseCase(OnceLock<Span>);
+
+impl UseCase {
+    fn begin(&self, action: Action) {
+        let name = action.as_str();
+        self.0
+            .get_or_init(|| tracing::info_span!(target: "rustok.trace", "use_case", otel.name = name));
+    }
+}
+
 /// The context of a use case on one tenant's data.
 #[derive(Debug, Clone)]
 pub struct Ctx {
@@ -70,6 +84,8 @@ pub struct Ctx {
     pub traceparent: Option<String>,
     /// Set when the request carries an `Idempotency-Key`.
     pub idempotency: Option<Idempotency>,
+    /// Its span.
+    pub use_case: UseCase,
 }
 
 impl Ctx {
@@ -88,6 +104,7 @@ impl Ctx {
             deadline,
             traceparent: None,
             idempotency: None,
+            use_case: UseCase::default(),
         }
     }
 
@@ -96,6 +113,7 @@ impl Ctx {
     /// # Errors
     /// `unauthenticated` or `forbidden`.
     pub fn authorize(&self, action: Action) -> Result<(), RichError> {
+        self.use_case.begin(action);
         Ok(authorize(&self.actor, action)?)
     }
 
@@ -162,6 +180,8 @@ pub struct PlatformCtx {
     pub deadline: Deadline,
     /// Set when the request carries an `Idempotency-Key`.
     pub idempotency: Option<Idempotency>,
+    /// Its span.
+    pub use_case: UseCase,
 }
 
 impl PlatformCtx {
@@ -173,10 +193,12 @@ impl PlatformCtx {
             actor: Actor::System(name),
             deadline,
             idempotency: None,
+            use_case: UseCase::default(),
         }
     }
 
     pub(crate) fn authorize(&self, action: Action) -> Result<(), RichError> {
+        self.use_case.begin(action);
         Ok(authorize(&self.actor, action)?)
     }
 

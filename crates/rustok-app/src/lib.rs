@@ -12,6 +12,6 @@ pub mod orders;
 pub mod tenants;
 pub mod work;
 
-pub use context::{Ctx, PlatformCtx, Services};
+pub use context::{Ctx, PlatformCtx, Services, UseCase};
 pub use idempotency::Idempotency;
 pub use work::{Begun, Reply, Work};

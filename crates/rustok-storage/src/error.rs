@@ -2,6 +2,7 @@
 //!
 //! No text of a driver, no SQL and no connection string may reach a public message from here.
 
+use crate::span;
 use rustok_core::error::{BreakerOutcome, ErrorContext, ErrorKind, Origin, RichError};
 use rustok_core::resilience::circuit_breaker::Rejection;
 use std::time::Duration;
@@ -134,6 +135,9 @@ impl StoreError {
     pub(crate) fn from_sqlite(table: &'static str, error: &rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
         let text = error.to_string();
+        if let Some(failure) = error.sqlite_error() {
+            span::refused(failure.extended_code);
+        }
         let Some(code) = error.sqlite_error_code() else {
             return Self::Refused { table, reason: text };
         };
@@ -174,6 +178,7 @@ impl StoreError {
                 Self::Unavailable(text)
             };
         };
+        span::refused(db.code().code());
         let text = db.message().to_owned();
         match db.code().code() {
             // Every unique key is named after its columns: where row security is on, nothing else is told about it.

@@ -21,6 +21,7 @@ mod postgres;
 pub mod products;
 pub mod reservations;
 mod row;
+mod span;
 mod sqlite;
 mod store;
 pub mod tenants;

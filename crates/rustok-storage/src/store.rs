@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::migrate;
 use crate::postgres::{self, Limits, Mode, Postgres, Role};
+use crate::span;
 use crate::sqlite::Sqlite;
 use crate::timings::{StoreTimes, Timings};
 use crate::tx::{Db, Inner, PlatformTx, TenantTx};
@@ -182,15 +183,18 @@ impl Store {
 
     async fn begin(&self, role: Role, mode: Mode, deadline: Deadline) -> Result<Db, StoreError> {
         let waiting = self.timings.wait(mode == Mode::Write);
-        let inner = match (&*self.inner, mode) {
-            (Backend::Sqlite { db, .. }, Mode::Read) => Inner::SqliteRead(db.read(deadline).await?),
-            (Backend::Sqlite { db, .. }, Mode::Write) => Inner::SqliteWrite(db.write(deadline).await?),
+        let span = span::acquire(self.system());
+        let begun = match (&*self.inner, mode) {
+            (Backend::Sqlite { db, .. }, Mode::Read) => db.read(deadline).await.map(Inner::SqliteRead),
+            (Backend::Sqlite { db, .. }, Mode::Write) => db.write(deadline).await.map(Inner::SqliteWrite),
             (Backend::Postgres(db), mode) => {
-                Inner::Postgres(Box::new(db.begin(role, mode, deadline, self.guarded).await?))
+                let tx = db.begin(role, mode, deadline, self.guarded).await;
+                tx.map(|tx| Inner::Postgres(Box::new(tx)))
             }
         };
+        span::ended(&span, &begun);
         drop(waiting);
-        Ok(Db::new(inner, deadline, Arc::clone(&self.timings)))
+        Ok(Db::new(begun?, deadline, Arc::clone(&self.timings)))
     }
 
     /// A read-only transaction on one tenant's data; it sees one snapshot.

@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::postgres::{FLIGHT, PgTx};
 use crate::row::{Places, Row};
+use crate::span;
 use crate::sqlite::{self, ReadTx, WriteTx};
 use crate::timings::{Operation, Timings};
 use crate::value::Value;
@@ -87,6 +88,10 @@ impl Db {
         matches!(self.inner, Inner::Postgres(_))
     }
 
+    fn system(&self) -> &'static str {
+        if self.is_postgres() { "postgresql" } else { "sqlite" }
+    }
+
     /// All rows of a query.
     pub(crate) async fn fetch<T>(
         &mut self,
@@ -98,6 +103,7 @@ impl Db {
         let began = self.start(table)?;
         let timed = self.timings.time(Operation::of(sql), table, began);
         tell(sql, false);
+        let span = span::statement(self.system(), table, sql);
         let rows = match &mut self.inner {
             Inner::SqliteRead(tx) => tx
                 .connection()
@@ -116,6 +122,7 @@ impl Db {
             }
         };
         drop(timed);
+        span::ended(&span, &rows);
         self.settle(rows)
     }
 
@@ -140,6 +147,7 @@ impl Db {
         let began = self.start(table)?;
         let timed = self.timings.time(Operation::of(sql), table, began);
         tell(sql, false);
+        let span = span::statement(self.system(), table, sql);
         let changed = match &mut self.inner {
             Inner::SqliteRead(tx) => tx
                 .connection()
@@ -150,6 +158,7 @@ impl Db {
             Inner::Postgres(tx) => tx.execute(table, sql, params).await,
         };
         drop(timed);
+        span::ended(&span, &changed);
         self.settle(changed)
     }
 
@@ -177,10 +186,12 @@ impl Db {
                 tell(statement.sql, place % FLIGHT != 0);
             }
             let timed = self.timings.time(Operation::Batch, table, began);
+            let span = span::batch("postgresql", statements);
             let executed = match &mut self.inner {
                 Inner::Postgres(tx) => tx.execute_all(statements).await,
                 _ => Ok(()),
             };
+            span::ended(&span, &executed);
             drop(timed);
             return self.settle(executed);
         }
@@ -202,11 +213,14 @@ impl Db {
         }
         tell("COMMIT", false);
         let _timed = self.timings.time(Operation::Commit, "", began);
-        match self.inner {
+        let span = span::statement(self.system(), "", "COMMIT");
+        let committed = match self.inner {
             Inner::SqliteRead(_) => Ok(()),
             Inner::SqliteWrite(tx) => tx.commit(self.deadline).await,
             Inner::Postgres(tx) => tx.commit().await,
-        }
+        };
+        span::ended(&span, &committed);
+        committed
     }
 
     /// Before anything is sent: a transaction that failed does nothing more, nor does one whose deadline has passed.

@@ -11,6 +11,7 @@ use clap::Args;
 use rustok_app::{Services, tenants};
 use rustok_core::clock::SystemClock;
 use rustok_storage::{Opener, Store};
+use rustok_telemetry::Tracer;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,6 +52,7 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
         .validator()
         .map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
     let services = Arc::new(Services::new(store, Arc::new(SystemClock), validator));
+    let tracer = tracer(&config)?;
     let public = bind(config.listen).await?;
     let management = bind(config.management_listen).await?;
     // After binding: a first start that cannot listen must not use up the one time that secrets are shown.
@@ -65,7 +67,16 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
     if let Some(first) = first {
         show_once(&first)?;
     }
-    run_until_stopped(AppState::new(config, services), public, management, told).await
+    let state = AppState::with_tracer(config, services, tracer);
+    run_until_stopped(state, public, management, told).await
+}
+
+fn tracer(config: &Config) -> Result<Tracer, Failure> {
+    let traces = config.traces().and_then(|traces| match traces {
+        Some(settings) => Tracer::start(&settings),
+        None => Ok(Tracer::off()),
+    });
+    traces.map_err(|error| Failure::usage(error.to_string()))
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -116,6 +127,9 @@ fn show_once(first: &demo::FirstStart) -> Result<(), Failure> {
     ))
 }
 
+/// How long the spans of the last requests may take to be sent.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
 async fn run_until_stopped(
     state: AppState,
     public: TcpListener,
@@ -149,6 +163,7 @@ async fn run_until_stopped(
     };
     let (finished, ()) = tokio::join!(serving, stopping);
     workers.finish().await;
+    state.tracer().shut_down(FLUSH_LIMIT).await;
     // To the end it tells who asks that the server is not ready.
     management_shutdown.draining.cancel();
     management_shutdown.closing.cancel();

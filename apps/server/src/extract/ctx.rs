@@ -4,11 +4,11 @@ use crate::state::AppState;
 use axum::extract::FromRequestParts;
 use http::header;
 use http::request::Parts;
-use rustok_app::{Ctx, PlatformCtx, tenants};
+use rustok_app::{Ctx, PlatformCtx, UseCase, tenants};
 use rustok_auth::{Actor, AuthError, TokenSecret};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
-use rustok_telemetry::TraceContext;
+use rustok_telemetry::RootSpan;
 use rustok_tenancy::Tenant;
 use std::sync::Arc;
 
@@ -55,6 +55,7 @@ impl FromRequestParts<AppState> for PlatformAccess {
             actor,
             deadline,
             idempotency: None,
+            use_case: UseCase::default(),
         }))
     }
 }
@@ -68,8 +69,9 @@ fn context(parts: &Parts, state: &AppState, actor: Actor) -> Result<Ctx, RichErr
         tenant: Arc::clone(tenant),
         actor,
         deadline: deadline(parts),
-        traceparent: parts.extensions.get::<TraceContext>().map(ToString::to_string),
+        traceparent: RootSpan::current().map(|root| root.context().to_string()),
         idempotency: None,
+        use_case: UseCase::default(),
     })
 }
 

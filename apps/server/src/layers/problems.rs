@@ -1,36 +1,40 @@
 //! The last touch to a problem, and its line in the log.
 //!
 //! A failure is logged here, once, and gets here what only the outermost layer knows: trace id, instance and absolute
-//! type. Error level is for 5xx only; a refused request is no line of the log. A request that succeeds costs no
-//! allocation here.
+//! type. Error level is for 5xx only; a refused request is no line of the log, and of those that are answered with 503
+//! [`Outage`] says how many are. A request that succeeds costs no allocation here.
 
+use super::outage::Outage;
+use super::span;
 use crate::config::Config;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Uri, Version, header};
+use http::{HeaderValue, Method, Uri, Version, header};
 use rustok_core::error::{ErrorKind, ErrorResponse, RichError};
-use rustok_telemetry::TraceContext;
+use rustok_telemetry::RootSpan;
 use std::any::Any;
 use std::sync::Arc;
 
 /// What a problem tells of its request; clones of it share the request's memory.
 pub(super) struct Asked {
+    pub(super) root: RootSpan,
+    pub(super) method: Method,
+    pub(super) version: Version,
     uri: Uri,
     host: Option<HeaderValue>,
     route: Option<MatchedPath>,
-    trace: TraceContext,
-    http1: bool,
 }
 
 impl Asked {
-    pub(super) fn of(request: &Request, trace: TraceContext) -> Self {
+    pub(super) fn of(request: &Request, root: RootSpan) -> Self {
         Self {
+            root,
+            method: request.method().clone(),
+            version: request.version(),
             uri: request.uri().clone(),
             host: request.headers().get(header::HOST).cloned(),
             route: request.extensions().get::<MatchedPath>().cloned(),
-            trace,
-            http1: request.version() < Version::HTTP_2,
         }
     }
 
@@ -39,19 +43,38 @@ impl Asked {
         self.route.as_ref().map(MatchedPath::as_str)
     }
 
-    /// Completes a problem; any other answer stays as it is.
-    pub(super) fn finish(self, config: &Config, mut response: Response) -> Response {
+    pub(super) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The host that was asked for, without a port.
+    pub(super) fn host(&self) -> Option<&str> {
+        let host = match self.uri.host() {
+            Some(host) => host,
+            None => self.host.as_ref()?.to_str().ok()?,
+        };
+        Some(host.split(':').next().unwrap_or(host))
+    }
+
+    /// Completes a problem; any other answer stays as it is. With it comes the code of a failure that was logged.
+    pub(super) fn finish(
+        &self,
+        config: &Config,
+        outage: &Outage,
+        mut response: Response,
+    ) -> (Response, Option<String>) {
         let Some(mut problem) = response.extensions_mut().remove::<ErrorResponse>() else {
-            return response;
+            return (response, None);
         };
         let inside = response.extensions_mut().remove::<Arc<RichError>>();
-        log_failure(&problem, inside.as_deref(), self.route.as_ref());
+        let logged = self.log_failure(outage, &problem, inside.as_deref());
+        let failure = logged.then(|| problem.code().to_owned());
         if let Some(base_url) = config.base_url.clone().or_else(|| self.origin()) {
             problem.set_base_url(&base_url);
         }
         problem.set_instance(self.uri.path());
-        problem.set_trace_id(self.trace.trace_id().to_string());
-        if self.http1 && matches!(problem.status(), 400 | 408 | 413) {
+        problem.set_trace_id(self.root.context().trace_id().to_string());
+        if self.version < Version::HTTP_2 && matches!(problem.status(), 400 | 408 | 413) {
             // The rest of the body may still be on its way: a client must not send another request after it.
             response
                 .headers_mut()
@@ -62,7 +85,22 @@ impl Asked {
             .headers_mut()
             .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         *response.body_mut() = Body::from(body);
-        response
+        (response, failure)
+    }
+
+    /// One line for one failure; whether it is one that somebody has to look at.
+    fn log_failure(&self, outage: &Outage, problem: &ErrorResponse, inside: Option<&RichError>) -> bool {
+        let (route, method) = (self.route().unwrap_or_default(), span::method(&self.method));
+        let (code, status) = (problem.code(), problem.status());
+        if status >= 500 && status != 503 {
+            tracing::error!(code, status, method, route, error = ?inside, "request failed");
+        } else if status == 503 && outage.tells_one() {
+            tracing::warn!(code, status, method, route, error = ?inside, "request refused");
+        } else {
+            tracing::debug!(code, status, method, route, error = ?inside, "request refused");
+            return false;
+        }
+        true
     }
 
     /// Where the client believes this server to be; only used for links in a problem, never for a decision.
@@ -86,15 +124,6 @@ pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {
     .into_response()
 }
 
-fn log_failure(problem: &ErrorResponse, inside: Option<&RichError>, route: Option<&MatchedPath>) {
-    let route = route.map_or("", MatchedPath::as_str);
-    if problem.status() >= 500 && problem.status() != 503 {
-        tracing::error!(code = problem.code(), status = problem.status(), route, error = ?inside, "request failed");
-    } else {
-        tracing::debug!(code = problem.code(), status = problem.status(), route, error = ?inside, "request refused");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,11 +136,12 @@ mod tests {
     }
 
     fn asked(request: &Request) -> Asked {
-        Asked::of(request, TraceContext::continued_or_new(None))
+        Asked::of(request, RootSpan::unrecorded())
     }
 
     async fn finished(config: &Config, response: Response) -> (Response, serde_json::Value) {
-        let (parts, body) = asked(&request()).finish(config, response).into_parts();
+        let (response, _) = asked(&request()).finish(config, &Outage::new(), response);
+        let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let document = serde_json::from_slice(&body).unwrap();
         (Response::from_parts(parts, Body::empty()), document)
@@ -122,10 +152,10 @@ mod tests {
         let (config, request) = (Config::default(), request());
         // As they come from a connection, URI and fields are shared already.
         let _shared = (request.uri().clone(), request.headers().clone());
-        let trace = TraceContext::continued_or_new(None);
+        let (root, outage) = (RootSpan::unrecorded(), Outage::new());
         let response = Response::new(Body::empty());
         let counted = allocation_counter::measure(|| {
-            let _ = Asked::of(&request, trace).finish(&config, response);
+            let _ = Asked::of(&request, root).finish(&config, &outage, response);
         });
         assert_eq!(counted.count_total, 0);
     }

@@ -9,14 +9,14 @@ mod proxies;
 pub use named::check_host_lines;
 
 use crate::state::AppState;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use named::Named;
 use rustok_core::error::RichError;
+use rustok_telemetry::RootSpan;
 use rustok_tenancy::{Tenant, TenantError};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Puts the tenant into the request, or answers why there is none.
@@ -24,6 +24,9 @@ pub async fn resolve_tenant(State(state): State<AppState>, request: Request, nex
     let (mut parts, body) = request.into_parts();
     match resolve(&state, &parts).await {
         Ok(tenant) => {
+            if let Some(root) = RootSpan::current() {
+                root.set_tenant(tenant.id.as_uuid());
+            }
             parts.extensions.insert(tenant);
             next.run(Request::from_parts(parts, body)).await
         }
@@ -32,8 +35,7 @@ pub async fn resolve_tenant(State(state): State<AppState>, request: Request, nex
 }
 
 async fn resolve(state: &AppState, parts: &Parts) -> Result<Arc<Tenant>, RichError> {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    let trusted = peer.is_some_and(|peer| proxies::contain(&state.config().trusted_proxies, peer.0.ip()));
+    let trusted = client::is_proxy(&state.config().trusted_proxies, &parts.extensions);
     let named = Named::read(&state.services().validator, parts, trusted)?;
     let client = client::address(&state.config().trusted_proxies, &parts.extensions, &parts.headers);
     let by_host = match &named.by_host {

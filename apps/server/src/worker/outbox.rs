@@ -8,6 +8,7 @@ use crate::state::AppState;
 use rustok_core::error::RichError;
 use rustok_events::Event;
 use rustok_storage::{PlatformTx, outbox};
+use rustok_telemetry::{Attribute, Incoming, SpanKind, Told, Tracer};
 use std::time::Duration;
 
 /// How long an event may wait.
@@ -27,12 +28,12 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
         if events.is_empty() {
             return Ok(Round::Done);
         }
-        events.iter().for_each(tell);
+        events.iter().for_each(|event| deliver(state.tracer(), event));
         (events, store.platform_write(deadline).await?)
     } else {
         let mut tx = store.platform_write(deadline).await?;
         let events = claim(&mut tx).await?;
-        events.iter().for_each(tell);
+        events.iter().for_each(|event| deliver(state.tracer(), event));
         (events, tx)
     };
     let now = services.clock.now();
@@ -48,6 +49,30 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
 
 async fn claim(tx: &mut PlatformTx) -> Result<Vec<Event>, RichError> {
     Ok(outbox::claim_events(tx, i64::try_from(BATCH).unwrap_or(i64::MAX)).await?)
+}
+
+/// Tells an event as a part of the trace that it came from.
+fn deliver(tracer: &Tracer, event: &Event) {
+    let root = tracer.root(Incoming::of_ours(event.traceparent.as_deref()), None);
+    root.set_tenant(event.tenant_id.as_uuid());
+    root.run_now(|| tell(event));
+    // What belongs to no trace begins none: it would be one of a single span.
+    if event.traceparent.is_none() || !tracer.wants(&root, false) {
+        return;
+    }
+    let told = Told {
+        name: format!("process {}", event.topic).into(),
+        kind: SpanKind::Consumer,
+        attributes: vec![
+            Attribute::text("messaging.system", "rustok.outbox"),
+            Attribute::text("messaging.operation.name", "process"),
+            Attribute::text("messaging.operation.type", "process"),
+            Attribute::text("messaging.destination.name", event.topic.as_str()),
+            Attribute::text("messaging.message.id", event.id.to_string()),
+        ],
+        failed: false,
+    };
+    tracer.tell(&root, told);
 }
 
 fn tell(event: &Event) {

@@ -58,6 +58,7 @@ fn movements(ctx: &Ctx, lines: &[OrderLine]) -> Vec<Movement> {
 
 /// The event of an order that came into its state; neither address nor secret is in it.
 fn order_event(ctx: &Ctx, topic: Topic, order: &AnyOrder) -> Event {
+    tracing::event!(target: "rustok.trace", tracing::Level::INFO, rustok.order.id = %order.id());
     let payload = serde_json::json!({ "status": order.status().as_str(), "version": order.version() });
     ctx.event(topic, order.id().as_uuid(), payload)
 }

@@ -231,7 +231,8 @@ mod tests {
     }
 
     fn trace() -> TraceId {
-        TraceContext::continued_or_new(Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
+        TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+            .unwrap()
             .trace_id()
     }
 

@@ -8,10 +8,8 @@ mod accept;
 mod catalogue;
 mod expose;
 mod http;
-mod log_lines;
 mod process;
 
 pub use expose::{Bucketed, Family, Form, Number, Samples, expose};
 pub use http::{HttpMetrics, Operation, UNMATCHED};
-pub use log_lines::{LogLines, log_lines};
 pub use process::process;

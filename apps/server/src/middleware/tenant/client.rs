@@ -29,6 +29,12 @@ pub(crate) fn address(proxies: &[IpNet], extensions: &Extensions, headers: &Head
     Some(client)
 }
 
+/// Whether the request comes from a proxy of ours.
+pub(crate) fn is_proxy(proxies: &[IpNet], extensions: &Extensions) -> bool {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.is_some_and(|ConnectInfo(peer)| contain(proxies, peer.ip()))
+}
+
 /// `203.0.113.7`, `2001:db8::1`, and both with a port.
 fn parse(entry: &[u8]) -> Option<IpAddr> {
     let entry = std::str::from_utf8(entry).ok()?.trim();

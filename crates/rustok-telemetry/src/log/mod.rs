@@ -1,9 +1,14 @@
 //! Where log lines go and what they look like: standard error, as text for people or JSON for machines.
 
-use std::io::IsTerminal;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
+mod escape;
+mod line;
+mod subscriber;
+
+pub use subscriber::log_lines;
+
+use std::io::{IsTerminal, Write};
+use subscriber::Lines;
+use tracing_subscriber::filter::Targets;
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,29 +33,19 @@ impl LogFormat {
     }
 }
 
-/// Starts logging to standard error. A second call changes nothing.
+/// Starts logging to standard error. A second call changes nothing. `filter` is `info` or `rustok=debug,warn`: a level
+/// for all, and levels for what starts with a name. What the `log` crate is told is not written: database drivers tell
+/// it the parameters of statements.
 ///
 /// # Errors
 /// What is wrong with the filter.
 pub fn init_log(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::builder()
-        .parse(filter)
-        .map_err(|error| error.to_string())?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let count = crate::metrics::LogLines;
+    let filter: Targets = filter.parse().map_err(|error| format!("{error}"))?;
+    let lines = Lines::new(filter, format, |line: &str| {
+        // Nobody is left who could be told that this did not work.
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    });
     // Only a second call fails, and then there is a log already.
-    let _ = match format {
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .finish()
-            .with(count)
-            .try_init(),
-        LogFormat::Text => lines.finish().with(count).try_init(),
-    };
+    let _ = tracing::subscriber::set_global_default(lines);
     Ok(())
 }

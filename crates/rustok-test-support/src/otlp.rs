@@ -1,0 +1,338 @@
+//! A collector of traces: takes OTLP over gRPC and over HTTP on one port, keeps what it gets, answers questions.
+//!
+//! It reads with the messages of the `opentelemetry-proto` crate, so that what we write by hand is read by somebody
+//! else. It must never be kinder than a real collector: what does not decode is refused and fails the test.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message as _;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+
+/// How long to wait for spans before the test is given up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A span as it arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedSpan {
+    /// 32 hex digits.
+    pub trace_id: String,
+    /// 16 hex digits.
+    pub span_id: String,
+    /// The parent's span id; empty for the first one of a trace.
+    pub parent_id: String,
+    /// The `tracestate`.
+    pub state: String,
+    /// The name.
+    pub name: String,
+    /// `internal`, `server`, `client`, `producer` or `consumer`.
+    pub kind: &'static str,
+    /// Nanoseconds since 1970.
+    pub start: u64,
+    /// Nanoseconds since 1970.
+    pub end: u64,
+    /// The attributes as text.
+    pub attributes: BTreeMap<String, String>,
+    /// Its status is an error.
+    pub failed: bool,
+    /// The attributes of who sent it.
+    pub resource: BTreeMap<String, String>,
+}
+
+impl ReceivedSpan {
+    /// An attribute; empty when it has none of that name.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> &str {
+        self.attributes.get(name).map_or("", String::as_str)
+    }
+}
+
+/// How messages are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// They are taken.
+    Taken,
+    /// All but the last span of each are refused, and kept none the less.
+    Partly,
+    /// With this status of HTTP, or gRPC's `UNAVAILABLE` for 503 and `INVALID_ARGUMENT` for any other.
+    Status(u16),
+    /// Not at all.
+    Never,
+}
+
+#[derive(Debug)]
+struct Kept {
+    spans: Vec<ReceivedSpan>,
+    /// Of every message, in its order.
+    heads: Vec<(String, HeaderMap)>,
+    answer: Answer,
+}
+
+/// The collector. Dropped, it closes all connections.
+#[derive(Debug)]
+pub struct OtlpReceiver {
+    url: String,
+    kept: Arc<Mutex<Kept>>,
+    arrived: watch::Receiver<()>,
+    task: AbortHandle,
+}
+
+impl OtlpReceiver {
+    /// Listens on a free port.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let kept = Arc::new(Mutex::new(Kept {
+            spans: Vec::new(),
+            heads: Vec::new(),
+            answer: Answer::Taken,
+        }));
+        let (told, arrived) = watch::channel(());
+        let task = tokio::spawn(accept(listener, Arc::clone(&kept), Arc::new(told))).abort_handle();
+        Self {
+            url,
+            kept,
+            arrived,
+            task,
+        }
+    }
+
+    /// Where it listens, for both protocols: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// How messages are answered from now on.
+    pub fn answer(&self, answer: Answer) {
+        lock(&self.kept).answer = answer;
+    }
+
+    /// All spans so far, in the order of their arrival.
+    #[must_use]
+    pub fn spans(&self) -> Vec<ReceivedSpan> {
+        lock(&self.kept).spans.clone()
+    }
+
+    /// The spans of one trace.
+    #[must_use]
+    pub fn trace(&self, trace_id: &str) -> Vec<ReceivedSpan> {
+        let mut spans = self.spans();
+        spans.retain(|span| span.trace_id == trace_id);
+        spans
+    }
+
+    /// Path and header fields of every message so far.
+    #[must_use]
+    pub fn heads(&self) -> Vec<(String, HeaderMap)> {
+        lock(&self.kept).heads.clone()
+    }
+
+    /// Waits until `enough` spans arrived; all of them.
+    ///
+    /// # Panics
+    /// With all that arrived, when that is not so after twenty seconds.
+    pub async fn wait_until(&self, mut enough: impl FnMut(&[ReceivedSpan]) -> bool) -> Vec<ReceivedSpan> {
+        let mut arrived = self.arrived.clone();
+        let waited = timeout(PATIENCE, async {
+            loop {
+                arrived.mark_unchanged();
+                let spans = self.spans();
+                if enough(&spans) {
+                    return spans;
+                }
+                arrived.changed().await.unwrap();
+            }
+        });
+        match waited.await {
+            Ok(spans) => spans,
+            Err(_) => {
+                let names = self.spans().into_iter().map(|span| (span.trace_id, span.name));
+                panic!("not within {PATIENCE:?}: {:#?}", names.collect::<Vec<_>>())
+            }
+        }
+    }
+}
+
+impl Drop for OtlpReceiver {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn accept(listener: TcpListener, kept: Arc<Mutex<Kept>>, told: Arc<watch::Sender<()>>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let (kept, told) = (Arc::clone(&kept), Arc::clone(&told));
+        connections.spawn(async move {
+            let service = service_fn(move |request| take(Arc::clone(&kept), Arc::clone(&told), request));
+            let server = Builder::new(TokioExecutor::new());
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+type Body = BoxBody<Bytes, Infallible>;
+
+async fn take(
+    kept: Arc<Mutex<Kept>>,
+    told: Arc<watch::Sender<()>>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, hyper::Error> {
+    let (head, body) = request.into_parts();
+    let grpc = match head.uri.path() {
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => true,
+        "/v1/traces" => false,
+        _ => return Ok(plain(StatusCode::NOT_FOUND, Bytes::new())),
+    };
+    let body = body.collect().await?.to_bytes();
+    let answer = lock(&kept).answer;
+    lock(&kept).heads.push((head.uri.path().to_owned(), head.headers.clone()));
+    match answer {
+        Answer::Never => std::future::pending().await,
+        Answer::Status(status) if grpc => return Ok(grpc_status(if status == 503 { "14" } else { "3" }, None)),
+        Answer::Status(status) => return Ok(plain(StatusCode::from_u16(status).unwrap(), Bytes::new())),
+        Answer::Taken | Answer::Partly => {}
+    }
+    let Some(spans) = read(&head.headers, grpc, &body) else {
+        return Ok(plain(StatusCode::BAD_REQUEST, Bytes::new()));
+    };
+    let rejected = if answer == Answer::Partly { spans.len() - 1 } else { 0 };
+    lock(&kept).spans.extend(spans);
+    told.send_replace(());
+    let response = ExportTraceServiceResponse {
+        partial_success: (rejected > 0).then(|| ExportTracePartialSuccess {
+            rejected_spans: i64::try_from(rejected).unwrap(),
+            error_message: "as told".to_owned(),
+        }),
+    };
+    let message = response.encode_to_vec();
+    Ok(if grpc {
+        grpc_status("0", Some(&message))
+    } else {
+        plain(StatusCode::OK, message.into())
+    })
+}
+
+fn plain(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Full::new(body).boxed());
+    *response.status_mut() = status;
+    response
+}
+
+/// With a message the status comes after it, without one it comes at once, as gRPC wants it.
+fn grpc_status(status: &'static str, message: Option<&[u8]>) -> Response<Body> {
+    let status = HeaderMap::from_iter([(
+        header::HeaderName::from_static("grpc-status"),
+        HeaderValue::from_static(status),
+    )]);
+    let mut response = match message {
+        None => {
+            let mut response = plain(StatusCode::OK, Bytes::new());
+            response.headers_mut().extend(status);
+            response
+        }
+        Some(message) => {
+            let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+            let frame = [&[0], &length[..], message].concat();
+            let body = Full::new(Bytes::from(frame)).with_trailers(async { Some(Ok(status)) });
+            Response::new(body.boxed())
+        }
+    };
+    let grpc = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(header::CONTENT_TYPE, grpc);
+    response
+}
+
+/// The spans of a message; `None` when it is none.
+fn read(headers: &HeaderMap, grpc: bool, body: &[u8]) -> Option<Vec<ReceivedSpan>> {
+    let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let message = if grpc {
+        let (flag, rest) = body.split_first()?;
+        let (length, message) = rest.split_at_checked(4)?;
+        let length = u32::from_be_bytes(length.try_into().ok()?);
+        let whole = *flag == 0 && usize::try_from(length).ok()? == message.len();
+        let asked = headers.get(header::TE).is_some_and(|te| te == "trailers");
+        (whole && asked && content_type == "application/grpc").then_some(message)?
+    } else {
+        (content_type == "application/x-protobuf").then_some(body)?
+    };
+    let message = ExportTraceServiceRequest::decode(message).ok()?;
+    let mut spans = Vec::new();
+    for sent in message.resource_spans {
+        let resource = attributes(&sent.resource?.attributes);
+        for scope in sent.scope_spans {
+            spans.extend(scope.spans.iter().map(|span| received(span, &resource)));
+        }
+    }
+    Some(spans)
+}
+
+fn received(span: &Span, resource: &BTreeMap<String, String>) -> ReceivedSpan {
+    ReceivedSpan {
+        trace_id: hex(&span.trace_id),
+        span_id: hex(&span.span_id),
+        parent_id: hex(&span.parent_span_id),
+        state: span.trace_state.clone(),
+        name: span.name.clone(),
+        kind: match span.kind {
+            1 => "internal",
+            2 => "server",
+            3 => "client",
+            4 => "producer",
+            5 => "consumer",
+            _ => "",
+        },
+        start: span.start_time_unix_nano,
+        end: span.end_time_unix_nano,
+        attributes: attributes(&span.attributes),
+        failed: span.status.as_ref().is_some_and(|status| status.code == 2),
+        resource: resource.clone(),
+    }
+}
+
+fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, String> {
+    let text = |value: &AnyValue| match &value.value {
+        Some(Value::StringValue(text)) => text.clone(),
+        Some(Value::IntValue(number)) => number.to_string(),
+        Some(Value::BoolValue(flag)) => flag.to_string(),
+        other => format!("{other:?}"),
+    };
+    let pairs = pairs
+        .iter()
+        .map(|pair| (pair.key.clone(), pair.value.as_ref().map(text).unwrap_or_default()));
+    pairs.collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
