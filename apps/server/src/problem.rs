@@ -3,7 +3,7 @@
 pub mod types;
 
 use axum::response::{IntoResponse, Response};
-use http::{Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 use rustok_core::error::{ErrorKind, RichError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -63,9 +63,9 @@ pub struct Violation {
     pub detail: String,
 }
 
-/// The answer to an address that is none.
-pub async fn route_not_found(uri: Uri) -> RichError {
-    RichError::new(ErrorKind::NotFound, format!("no route {}", uri.path()))
+/// The answer to an address that is none. What the address was stays untold: people paste anything into one.
+pub async fn route_not_found() -> RichError {
+    RichError::new(ErrorKind::NotFound, "no route")
         .with_code("route_not_found")
         .with_public("There is nothing under this address. /api/docs lists what there is.")
 }
@@ -75,7 +75,7 @@ pub async fn method_not_allowed(method: Method) -> Response {
     if method == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();
     }
-    RichError::new(ErrorKind::Validation, format!("method {method}"))
+    RichError::new(ErrorKind::Validation, "no such method here")
         .with_status(405)
         .with_code("method_not_allowed")
         .with_public("This address does not have that method; `Allow` lists those it has.")

@@ -7,8 +7,8 @@
 use crate::error::StoreError;
 use crate::tx::Statement;
 use std::fmt::Display;
-use tracing::{Level, Span};
 use tracing::field::Empty;
+use tracing::{Level, Span};
 
 /// The longest summary, in bytes; the conventions ask for 255.
 const MAX_SUMMARY: usize = 255;
@@ -42,7 +42,9 @@ pub(crate) fn statement(system: &'static str, table: &'static str, sql: &str) ->
 /// Several statements that travel together.
 pub(crate) fn batch(system: &'static str, statements: &[Statement<'_>]) -> Span {
     let summary = || {
-        let parts = statements.iter().map(|statement| (statement.sql, statement.table));
+        let parts = statements
+            .iter()
+            .map(|statement| (statement.sql, statement.table));
         summary(&parts.collect::<Vec<_>>())
     };
     db_span!(
@@ -127,7 +129,10 @@ mod tests {
         assert_eq!(summary(&[("COMMIT", "")]), "COMMIT");
         let with = "WITH x AS (VALUES ($1)) UPDATE t SET a = b FROM x";
         assert_eq!(operation(with), "UPDATE");
-        assert_eq!(operation("WITH RECURSIVE x AS (SELECT 1) SELECT * FROM x"), "SELECT");
+        assert_eq!(
+            operation("WITH RECURSIVE x AS (SELECT 1) SELECT * FROM x"),
+            "SELECT"
+        );
         let many = [
             ("INSERT INTO orders", "orders"),
             ("INSERT INTO lines", "lines"),

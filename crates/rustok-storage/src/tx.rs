@@ -89,7 +89,11 @@ impl Db {
     }
 
     fn system(&self) -> &'static str {
-        if self.is_postgres() { "postgresql" } else { "sqlite" }
+        if self.is_postgres() {
+            "postgresql"
+        } else {
+            "sqlite"
+        }
     }
 
     /// All rows of a query.

@@ -225,10 +225,7 @@ mod tests {
             ("tracestate", "a=1, b@c=x y"),
             ("tracestate", ",d=2"),
         ];
-        assert_eq!(
-            incoming(&lines, true).state.as_deref(),
-            Some("a=1,b@c=x y,d=2")
-        );
+        assert_eq!(incoming(&lines, true).state.as_deref(), Some("a=1,b@c=x y,d=2"));
         assert_eq!(incoming(&lines, false).state, None);
         assert_eq!(incoming(&lines[1..], true).state, None, "without a traceparent");
         let many = (0..33).map(|n| format!("a{n}=1,")).collect::<String>();

@@ -213,17 +213,25 @@ async fn take(
     };
     let body = body.collect().await?.to_bytes();
     let answer = lock(&kept).answer;
-    lock(&kept).heads.push((head.uri.path().to_owned(), head.headers.clone()));
+    lock(&kept)
+        .heads
+        .push((head.uri.path().to_owned(), head.headers.clone()));
     match answer {
         Answer::Never => std::future::pending().await,
-        Answer::Status(status) if grpc => return Ok(grpc_status(if status == 503 { "14" } else { "3" }, None)),
+        Answer::Status(status) if grpc => {
+            return Ok(grpc_status(if status == 503 { "14" } else { "3" }, None));
+        }
         Answer::Status(status) => return Ok(plain(StatusCode::from_u16(status).unwrap(), Bytes::new())),
         Answer::Taken | Answer::Partly => {}
     }
     let Some(spans) = read(&head.headers, grpc, &body) else {
         return Ok(plain(StatusCode::BAD_REQUEST, Bytes::new()));
     };
-    let rejected = if answer == Answer::Partly { spans.len() - 1 } else { 0 };
+    let rejected = if answer == Answer::Partly {
+        spans.len() - 1
+    } else {
+        0
+    };
     lock(&kept).spans.extend(spans);
     told.send_replace(());
     let response = ExportTraceServiceResponse {
@@ -324,9 +332,12 @@ fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, String> {
         Some(Value::BoolValue(flag)) => flag.to_string(),
         other => format!("{other:?}"),
     };
-    let pairs = pairs
-        .iter()
-        .map(|pair| (pair.key.clone(), pair.value.as_ref().map(text).unwrap_or_default()));
+    let pairs = pairs.iter().map(|pair| {
+        (
+            pair.key.clone(),
+            pair.value.as_ref().map(text).unwrap_or_default(),
+        )
+    });
     pairs.collect()
 }
 

@@ -17,10 +17,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathPar
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
-            Err(rejection) => Err(
-                RichError::new(ErrorKind::NotFound, format!("path refused: {rejection}"))
-                    .with_public("There is nothing under this address: a part of it is not an id."),
-            ),
+            // What stands there instead of an id may be anything that somebody pasted: it is not told.
+            Err(_) => Err(RichError::new(ErrorKind::NotFound, "path refused")
+                .with_public("There is nothing under this address: a part of it is not an id.")),
         }
     }
 }

@@ -44,7 +44,10 @@ impl Outage {
         if told.is_err() {
             self.untold.fetch_add(1, Ordering::Relaxed);
             if let Some(requests) = self.due(now) {
-                tracing::warn!(requests, "requests are refused: the server or its database is away or full");
+                tracing::warn!(
+                    requests,
+                    "requests are refused: the server or its database is away or full"
+                );
             }
         }
         told.is_ok()
@@ -76,7 +79,11 @@ mod tests {
         let outage = Outage::new();
         let told = |tries| (0..tries).filter(|_| outage.tells_one()).count();
         assert_eq!(told(1_000), 256);
-        assert_eq!(outage.untold.load(Ordering::Relaxed), 743, "the first of them was told");
+        assert_eq!(
+            outage.untold.load(Ordering::Relaxed),
+            743,
+            "the first of them was told"
+        );
         tokio::time::advance(Duration::from_secs(9)).await;
         assert_eq!(told(1_000), 9);
         assert_eq!(outage.untold.load(Ordering::Relaxed), 743 + 991);

@@ -117,12 +117,12 @@ async fn state(database_url: &str) -> AppState {
 }
 
 /// A DSN with a password in it, as `RUSTOK_DATABASE_URL` has it in production. The test's server asks for none.
-fn with_password(url: &str) -> String {
+pub(crate) fn with_password(url: &str) -> String {
     url.replacen("@", ":hunter2@", 1)
 }
 
 /// Takes the database away under a running server; what is left of it goes with the answer.
-fn destroy(db: TestDatabase) -> Option<TestDatabase> {
+pub(crate) fn destroy(db: TestDatabase) -> Option<TestDatabase> {
     if db.is_postgres() {
         drop(db);
         return None;

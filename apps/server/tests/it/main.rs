@@ -29,4 +29,5 @@ mod tenant_cache_outage;
 mod tenant_cache_v2_test;
 mod tenant_directory;
 mod tenant_door;
+mod traces;
 mod workers;

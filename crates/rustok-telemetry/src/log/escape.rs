@@ -54,10 +54,7 @@ mod tests {
         let nasty = "a\nb\r\t\"\\\x1b[31m\u{9b}2J\u{202e}\u{2028}\0ä\u{feff}";
         let mut line = String::new();
         Escaped(&mut line).write_str(nasty).unwrap();
-        assert_eq!(
-            line,
-            r#"a\nb\r\t\"\\\u001b[31m\u009b2J\u202e\u2028\u0000ä\ufeff"#
-        );
+        assert_eq!(line, r#"a\nb\r\t\"\\\u001b[31m\u009b2J\u202e\u2028\u0000ä\ufeff"#);
         let read: String = serde_json::from_str(&format!("\"{line}\"")).unwrap();
         assert_eq!(read, nasty);
     }

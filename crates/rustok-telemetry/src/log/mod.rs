@@ -49,3 +49,14 @@ pub fn init_log(filter: &str, format: LogFormat) -> Result<(), String> {
     let _ = tracing::subscriber::set_global_default(lines);
     Ok(())
 }
+
+/// A subscriber whose lines go to `write`.
+#[cfg(test)]
+pub(crate) fn lines_for_tests(
+    write: impl Fn(&str) + Send + Sync + 'static,
+) -> impl tracing::Subscriber + Send + Sync {
+    Lines::new(Targets::new(), LogFormat::Json, write)
+}
+
+#[cfg(test)]
+mod tests;

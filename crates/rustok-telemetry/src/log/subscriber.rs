@@ -171,7 +171,8 @@ impl Visit for Fill<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.set(field.name(), Value::Text(Cow::Owned(value.to_owned())));
+        self.0
+            .set(field.name(), Value::Text(Cow::Owned(value.to_owned())));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {

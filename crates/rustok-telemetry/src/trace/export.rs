@@ -49,7 +49,10 @@ pub(super) async fn run(queue: Arc<Queue>, mut sink: Sink, resource: Vec<u8>) {
             Err(reason) => {
                 queue.count_lost(spans);
                 if !std::mem::replace(&mut away, true) {
-                    tracing::warn!(reason, "the collector of traces does not take spans; they are lost");
+                    tracing::warn!(
+                        reason,
+                        "the collector of traces does not take spans; they are lost"
+                    );
                 }
             }
         }

@@ -17,5 +17,8 @@ pub use root::RootSpan;
 pub use span::{Attribute, SpanKind, Told};
 pub use tracer::{OtlpProtocol, TraceSettings, TraceSettingsError, Tracer};
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use root::{Child, with_current};
 pub(crate) use span::Value;

@@ -122,7 +122,9 @@ mod tests {
         let bytes = writer.finish();
         let read: Vec<_> = fields(&bytes).collect();
         assert_eq!(read[0], (1, Field::Varint(300)));
-        let (2, Field::Bytes(inner)) = read[1] else { panic!("{read:?}") };
+        let (2, Field::Bytes(inner)) = read[1] else {
+            panic!("{read:?}")
+        };
         let inner: Vec<_> = fields(inner).collect();
         assert_eq!(inner, [(1, Field::Bytes(&long)), (3, Field::Bytes(&[]))]);
         assert_eq!(read[2], (4, Field::Bytes(&5_u64.to_le_bytes())));

@@ -48,12 +48,11 @@ enum Line {
 impl Sink {
     pub(super) fn new(settings: &TraceSettings) -> Result<Self, TraceSettingsError> {
         let wrong = |reason| TraceSettingsError::Endpoint(reason);
-        let endpoint: Uri = settings
-            .endpoint
-            .parse()
-            .map_err(|_| wrong("it is no URL"))?;
+        let endpoint: Uri = settings.endpoint.parse().map_err(|_| wrong("it is no URL"))?;
         if endpoint.scheme_str() != Some("http") {
-            return Err(wrong("it must start with http://: TLS is left to a collector beside"));
+            return Err(wrong(
+                "it must start with http://: TLS is left to a collector beside",
+            ));
         }
         let authority = endpoint.authority().ok_or_else(|| wrong("it has no host"))?;
         if authority.as_str().contains('@') {
@@ -215,7 +214,10 @@ fn judge_grpc(
     body: &[u8],
 ) -> Result<u64, Undelivered> {
     if !head.status.is_success() {
-        return Err(Undelivered::Later(format!("status {}", head.status.as_u16()), None));
+        return Err(Undelivered::Later(
+            format!("status {}", head.status.as_u16()),
+            None,
+        ));
     }
     // An answer without a body has it among its headers.
     let status = trailers.and_then(|trailers| trailers.get("grpc-status"));

@@ -196,11 +196,7 @@ impl Tracer {
     pub async fn shut_down(&self, limit: Duration) {
         let Some(running) = &self.0 else { return };
         running.queue.close();
-        let task = running
-            .task
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let task = running.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut task) = task else { return };
         if tokio::time::timeout(limit, &mut task).await.is_err() {
             task.abort();
