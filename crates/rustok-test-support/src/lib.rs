@@ -1,5 +1,5 @@
-//! What tests need and cannot make themselves in a line: a database of their own, the real server beside them, and a
-//! line between the two that breaks on purpose.
+//! What tests need and cannot make themselves in a line: a database of their own, the real server beside them, a line
+//! between the two that breaks on purpose, and a collector that keeps the traces it gets.
 //!
 //! For dev-dependencies only. Its public names must never show a type of `rustok-storage`: that crate's own unit
 //! tests use this one, and would meet the same type twice.

@@ -103,7 +103,7 @@ impl Watched {
 
 fn told(line: &str) -> Option<Told> {
     let line: Value = serde_json::from_str(line).ok()?;
-    let trace = line["span"]["trace_id"].as_str();
+    let trace = line["trace_id"].as_str();
     Some(Told {
         call: trace.and_then(|trace| u128::from_str_radix(trace, 16).ok()),
         sql: line["sql"].as_str()?.to_owned(),
