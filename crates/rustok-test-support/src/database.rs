@@ -114,6 +114,14 @@ impl TestDatabase {
         client.query_one(sql, &[]).await.unwrap().get(0)
     }
 
+    /// Runs statements as a superuser: breaks something on purpose.
+    ///
+    /// # Panics
+    /// When the server refuses them, and for SQLite.
+    pub async fn superuser_run(&self, sql: &str) {
+        self.superuser().await.batch_execute(sql).await.unwrap();
+    }
+
     /// A superuser's connection.
     pub(crate) async fn superuser(&self) -> Client {
         let (client, connection) = tokio_postgres::connect(self.superuser_url(), NoTls)

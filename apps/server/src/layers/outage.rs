@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How many are told one by one before they are only counted.
-const SAVED_UP: u64 = 256;
+const SAVED_UP: u64 = 20;
 /// How long it takes until one more may be told.
 const REFILL_MS: u64 = 1_000;
 /// How long to be silent after a line that tells of many.
@@ -78,15 +78,15 @@ mod tests {
     async fn the_first_are_told_one_by_one_and_then_one_a_second() {
         let outage = Outage::new();
         let told = |tries| (0..tries).filter(|_| outage.tells_one()).count();
-        assert_eq!(told(1_000), 256);
+        assert_eq!(told(1_000), 20);
         assert_eq!(
             outage.untold.load(Ordering::Relaxed),
-            743,
+            979,
             "the first of them was told"
         );
         tokio::time::advance(Duration::from_secs(9)).await;
         assert_eq!(told(1_000), 9);
-        assert_eq!(outage.untold.load(Ordering::Relaxed), 743 + 991);
+        assert_eq!(outage.untold.load(Ordering::Relaxed), 979 + 991);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!((told(2), outage.untold.load(Ordering::Relaxed)), (1, 0));
     }
