@@ -45,8 +45,8 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
         let answer = AssertUnwindSafe(within_limits(&state, request, next)).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
         let (status, route) = (response.status().as_u16(), asked.route());
-        let http = state.metrics().http();
-        http.record(method.as_str(), route, status, began.elapsed(), root.context().trace_id());
+        let (http, trace) = (state.metrics().http(), root.context().trace_id());
+        http.record(method.as_str(), route, status, began.elapsed(), trace);
         asked.finish(state.config(), state.outage(), response)
     };
     let (mut response, failure) = root.run(answer).await;

@@ -75,6 +75,17 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
         &["rustok-server"],
         "HTTP belongs to apps/server",
     ),
+    // They read what we write by hand (docs/adr/0011).
+    (
+        &[
+            "opentelemetry",
+            "opentelemetry-proto",
+            "opentelemetry_sdk",
+            "prost",
+        ],
+        &["rustok-test-support"],
+        "OTLP is written by rustok-telemetry, and read by its tests",
+    ),
     (
         &["axum-core"],
         &["rustok-core", "rustok-server"],
