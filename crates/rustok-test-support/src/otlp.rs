@@ -40,6 +40,8 @@ pub struct ReceivedSpan {
     pub span_id: String,
     /// The parent's span id; empty for the first one of a trace.
     pub parent_id: String,
+    /// Whether its parent is said to be in another process.
+    pub parent_is_remote: bool,
     /// The `tracestate`.
     pub state: String,
     /// The name.
@@ -307,6 +309,7 @@ fn received(span: &Span, resource: &BTreeMap<String, String>) -> ReceivedSpan {
         trace_id: hex(&span.trace_id),
         span_id: hex(&span.span_id),
         parent_id: hex(&span.parent_span_id),
+        parent_is_remote: span.flags & 0x300 == 0x300,
         state: span.trace_state.clone(),
         name: span.name.clone(),
         kind: match span.kind {

@@ -60,20 +60,22 @@ pub(super) async fn run(queue: Arc<Queue>, mut sink: Sink, resource: Vec<u8>) {
 }
 
 async fn deliver(queue: &Queue, sink: &mut Sink, message: &[u8]) -> Result<u64, String> {
-    let mut tried = 0;
+    let (mut tried, mut last) = (0, false);
     loop {
         let (reason, asked) = match sink.send(message).await {
             Ok(rejected) => return Ok(rejected),
             Err(Undelivered::Refused(reason)) => return Err(reason),
             Err(Undelivered::Later(reason, asked)) => (reason, asked),
         };
-        // At the end there is no time to wait for a collector that is away.
-        if tried >= RETRIES || queue.is_closing() {
+        if last || tried >= RETRIES {
             return Err(reason);
         }
-        let pause = PAUSE.saturating_mul(1 << tried).max(asked.unwrap_or_default());
-        // Cut short when the end comes: one more try is left then.
-        let _ = timeout(pause.min(MAX_PAUSE), queue.closed()).await;
+        // At the end there is no time to wait for a collector that is away: one more try, at once.
+        last = queue.is_closing();
+        if !last {
+            let pause = PAUSE.saturating_mul(1 << tried).max(asked.unwrap_or_default());
+            let _ = timeout(pause.min(MAX_PAUSE), queue.closed()).await;
+        }
         tried += 1;
     }
 }

@@ -78,6 +78,7 @@ async fn what_is_told_arrives_as_it_is_over_both_protocols() {
         };
         assert_eq!(server.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(server.parent_id, "00f067aa0ba902b7");
+        assert!(server.parent_is_remote && !outer.parent_is_remote);
         assert_eq!(
             (server.name.as_str(), server.kind, server.failed),
             ("GET /x", "server", true)
