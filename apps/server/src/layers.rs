@@ -28,7 +28,6 @@ use rustok_tenancy::Tenant;
 use span::Ending;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Wraps the public router.
 pub fn wrap(router: Router, state: &AppState) -> Router {
@@ -40,13 +39,12 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
     let asked = Asked::of(&request, root.clone());
     let ending = Ending::of(state.tracer(), &asked);
     let asker = Asker::of(&mut request);
-    let (began, method) = (Instant::now(), request.method().clone());
     let answer = async {
         let answer = AssertUnwindSafe(within_limits(&state, request, next)).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
         let (status, route) = (response.status().as_u16(), asked.route());
         let (http, trace) = (state.metrics().http(), root.context().trace_id());
-        http.record(method.as_str(), route, status, began.elapsed(), trace);
+        http.record(asked.method.as_str(), route, status, root.elapsed(), trace);
         asked.finish(state.config(), state.outage(), response)
     };
     let (mut response, failure) = root.run(answer).await;

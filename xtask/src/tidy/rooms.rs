@@ -75,7 +75,7 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
         &["rustok-server"],
         "HTTP belongs to apps/server",
     ),
-    // They read what we write by hand (docs/adr/0011).
+    // They read what we write by hand (docs/adr/0013).
     (
         &[
             "opentelemetry",
