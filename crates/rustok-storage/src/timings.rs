@@ -165,12 +165,22 @@ impl Counted {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 struct Stripe {
     operations: [[Counted; Operation::ALL.len()]; TABLES.len()],
     waits: [Counted; 2],
     waits_begun: AtomicU64,
+}
+
+impl Default for Stripe {
+    fn default() -> Self {
+        Self {
+            operations: std::array::from_fn(|_| Default::default()),
+            waits: Default::default(),
+            waits_begun: AtomicU64::default(),
+        }
+    }
 }
 
 /// The counters of one store.
