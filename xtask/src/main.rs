@@ -1,16 +1,21 @@
 //! `cargo run -p xtask -- tidy`: checks the workspace against its own rules (ARCHITECTURE.md, CONTRIBUTING.md).
+//! `cargo run -p xtask -- ops`: makes rules, cases and dashboards under ops/; `ops --check` compares them.
 //!
-//! Must never change a file: it only reads and tells.
+//! Must never change a file but those below ops/ that say that they are generated.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
+mod ops;
 mod tidy;
 
 fn main() -> ExitCode {
     let mut out = std::io::stderr().lock();
-    let told = match std::env::args().nth(1).as_deref() {
-        Some("tidy") => match tidy::check_workspace(&tidy::workspace_root()) {
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    let root = tidy::workspace_root();
+    let told = match args.as_slice() {
+        ["tidy"] => match tidy::check_workspace(&root) {
             Ok(breaches) if breaches.is_empty() => return ExitCode::SUCCESS,
             Ok(breaches) => breaches
                 .iter()
@@ -18,8 +23,16 @@ fn main() -> ExitCode {
                 .and_then(|()| writeln!(out, "tidy: {} breaches", breaches.len())),
             Err(error) => writeln!(out, "tidy: {error}"),
         },
+        ["ops", args @ ..] => match ops::run(&root, args, &mut out) {
+            Ok(true) => return ExitCode::SUCCESS,
+            Ok(false) => Ok(()),
+            Err(error) => writeln!(out, "ops: {error}"),
+        },
         _ => {
-            let _ = writeln!(out, "usage: cargo run -p xtask -- tidy");
+            let _ = writeln!(
+                out,
+                "usage: cargo run -p xtask -- tidy | ops [--check | mutants | rules FOLDER SHRINK]"
+            );
             return ExitCode::from(2);
         }
     };
