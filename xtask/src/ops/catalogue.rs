@@ -48,6 +48,10 @@ impl Catalogue {
         words.filter(|word| BEGINNINGS.iter().any(|beginning| word.starts_with(beginning)) && !self.has(word))
     }
 
+    pub(crate) fn has_family(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     fn has(&self, series: &str) -> bool {
         let of_histogram = ["_bucket", "_sum", "_count"]
             .iter()
