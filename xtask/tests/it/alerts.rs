@@ -1,0 +1,95 @@
+//! A fault, and exactly the alerts that it should make; and none when it is over.
+//!
+//! The objectives of latency take no part: on a busy machine a request is slow for no fault of the server's. What they
+//! do is shown by promtool.
+
+use crate::prometheus::Prometheus;
+use crate::shop::{Shop, rustok};
+use rustok_test_support::{Fault, FaultProxy, TestDatabase};
+use std::time::Duration;
+use tokio::time::sleep;
+
+const BUSY: &[&str] = &["latency"];
+/// For an alert to come. The longest `for` is 10 minutes, which are 5 seconds here.
+const SOON: Duration = Duration::from_secs(30);
+/// For tickets to go: their short window is 6 hours, which are 3 minutes here.
+const LATER: Duration = Duration::from_secs(300);
+const QUIET: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs prometheus: scripts/prometheus live"]
+async fn a_database_that_falls_silent() {
+    let db = TestDatabase::postgres().await;
+    let proxy = FaultProxy::of_database(db.url());
+    let behind = rustok(&proxy.database_url(db.url())).env("RUSTOK_REQUEST_TIMEOUT_MS", "500");
+    let shop = Shop::open(&rustok(db.url()), &behind).await;
+    let load = shop.again_and_again(Duration::from_millis(50), |shop| async move {
+        shop.read().await;
+    });
+    sleep(QUIET).await;
+    let prometheus = Prometheus::start(&shop.server, BUSY).await;
+    sleep(QUIET).await;
+    prometheus.until(&[], Duration::ZERO).await;
+
+    proxy.set(Fault::BlackHole);
+    // The tenant directory is in the same database, and asked again and again whether it is back.
+    let expected = [
+        "CircuitBreakerOpen page",
+        "ReadsAvailabilityBurning page",
+        "ReadsAvailabilityBurning ticket",
+        "TenantCacheLoadsFailing page",
+    ];
+    let fired = prometheus.until(&expected, SOON).await;
+    sleep(QUIET).await;
+    prometheus.until(&expected, Duration::ZERO).await;
+    proxy.heal();
+    let cleared = prometheus.until(&[], LATER).await;
+    println!("fired after {fired:?}, cleared after {cleared:?}");
+    load.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs prometheus: scripts/prometheus live"]
+async fn a_stock_that_ends() {
+    let db = TestDatabase::postgres().await;
+    let command = rustok(db.url());
+    let shop = Shop::open(&command, &command).await;
+    let tea = shop.sell_tea(1_000_000).await;
+    let load = shop.again_and_again(Duration::from_millis(100), |shop| async move {
+        shop.order().send().await.unwrap();
+    });
+    sleep(QUIET).await;
+    let prometheus = Prometheus::start(&shop.server, BUSY).await;
+    sleep(QUIET).await;
+    prometheus.until(&[], Duration::ZERO).await;
+
+    shop.stock(&tea, 0).await;
+    let fired = prometheus.until(&["StockExhausted ticket"], SOON).await;
+    sleep(QUIET).await;
+    prometheus.until(&["StockExhausted ticket"], Duration::ZERO).await;
+    shop.stock(&tea, 1_000_000).await;
+    let cleared = prometheus.until(&[], SOON).await;
+    println!("fired after {fired:?}, cleared after {cleared:?}");
+    load.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs prometheus: scripts/prometheus live"]
+async fn a_server_that_is_gone() {
+    let db = TestDatabase::sqlite();
+    let management = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let command = rustok(db.url()).env("RUSTOK_MANAGEMENT_LISTEN", management.to_string());
+    let server = command.start().await;
+    let prometheus = Prometheus::start(&server, BUSY).await;
+    sleep(QUIET).await;
+    prometheus.until(&[], Duration::ZERO).await;
+
+    let command = server.kill().await;
+    let fired = prometheus.until(&["MetricsAbsent page"], SOON).await;
+    let _server = command.start().await;
+    let cleared = prometheus.until(&[], SOON).await;
+    println!("fired after {fired:?}, cleared after {cleared:?}");
+}
