@@ -183,12 +183,7 @@ impl Case {
         // Else every case would be one of a server that is gone.
         let up = ("up{job=\"rustok\"}".to_owned(), "1x500".to_owned());
         let is_told = self.series.keys().any(|series| series.starts_with("up{"));
-        for (series, values) in self
-            .series
-            .iter()
-            .map(|(s, v)| (s, v))
-            .chain((!is_told).then_some((&up.0, &up.1)))
-        {
+        for (series, values) in self.series.iter().chain((!is_told).then_some((&up.0, &up.1))) {
             input(text, series, values);
         }
         let _ = writeln!(text, "    promql_expr_test:");

@@ -36,8 +36,8 @@ struct Panel {
     #[serde(default = "short")]
     unit: String,
     decimals: Option<u8>,
-    /// What a stat shows: `value`, or `name` for the legend.
-    #[serde(default = "value")]
+    /// What a stat shows: `auto` (the value, and the legend if there are several), or `name` for the legend alone.
+    #[serde(default = "auto")]
     text: String,
     #[serde(default)]
     thresholds: Vec<String>,
@@ -64,8 +64,8 @@ fn short() -> String {
     "short".to_owned()
 }
 
-fn value() -> String {
-    "value".to_owned()
+fn auto() -> String {
+    "auto".to_owned()
 }
 
 impl Dashboards {
@@ -169,7 +169,7 @@ impl Panel {
             ),
             Kind::Stat => (
                 "stat",
-                json!({ "reduceOptions": { "calcs": ["lastNotNull"] }, "textMode": self.text_mode(), "graphMode": "none" }),
+                json!({ "reduceOptions": { "calcs": ["lastNotNull"] }, "textMode": self.text, "graphMode": "none" }),
             ),
         };
         json!({
@@ -184,14 +184,6 @@ impl Panel {
             "links": self.links(),
             "targets": targets,
         })
-    }
-
-    fn text_mode(&self) -> &str {
-        if self.query.len() > 1 || self.text == "value" && self.decimals.is_some() {
-            "value_and_name"
-        } else {
-            &self.text
-        }
     }
 
     fn field(&self) -> Value {

@@ -25,7 +25,7 @@ impl Span {
     /// The same name for a length `times / by` of this one.
     pub(crate) fn scaled(&self, times: u64, by: u64) -> Result<Self, String> {
         let scaled = self.milliseconds.saturating_mul(times);
-        if by == 0 || scaled % by != 0 || scaled < by {
+        if by == 0 || !scaled.is_multiple_of(by) || scaled < by {
             return Err(format!("{} cannot be divided by {by}", self.name));
         }
         Ok(Self {
@@ -66,7 +66,7 @@ impl fmt::Display for Span {
             (1, "ms"),
         ];
         let ms = self.milliseconds;
-        let whole = units.iter().find(|(unit, _)| ms % unit == 0);
+        let whole = units.iter().find(|(unit, _)| ms.is_multiple_of(*unit));
         let (unit, name) = whole.copied().unwrap_or((1, "ms"));
         write!(f, "{}{name}", ms / unit)
     }

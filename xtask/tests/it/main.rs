@@ -5,7 +5,6 @@
 //! never wait for days: all windows of the rules are divided by [`prometheus::SHRINK`].
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a test that cannot go on has failed"
 )]
 
