@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 const MILLION: u64 = 1_000_000;
 const STEP: &str = "30s";
-/// By name: long window, short window, and how often a value is seen.
+/// The long window by name, its severity, and in minutes: it, the short one, and how often a value is seen.
 const BURNS: [(&str, &str, u64, u64, u64); 4] = [
     ("1h", "page", 60, 5, 1),
     ("6h", "page", 6 * 60, 30, 5),

@@ -28,7 +28,7 @@ pub(crate) fn groups_of(slo: &Slo) -> [String; 2] {
     [format!("slo-{}", slo.name), format!("slo-{}-days", slo.name)]
 }
 
-/// Two groups: days need more work and less haste.
+/// Two groups: days need more work and less haste. But a series that nobody renews for five minutes is gone.
 pub(crate) fn objective(model: &Model, slo: &Slo) -> Result<String, String> {
     let mut text = format!("# {GENERATED}\ngroups:\n");
     let (quick, slow): (Vec<_>, Vec<_>) =
@@ -62,7 +62,7 @@ pub(crate) fn objective(model: &Model, slo: &Slo) -> Result<String, String> {
     for burn in pages {
         burning(&mut text, model, slo, burn);
     }
-    group(&mut text, &slowly, model, "5m")?;
+    group(&mut text, &slowly, model, "2m")?;
     for window in slow {
         record(
             &mut text,
