@@ -5,7 +5,8 @@
 
 use crate::prometheus::Prometheus;
 use crate::shop::{Shop, rustok};
-use rustok_test_support::{Fault, FaultProxy, TestDatabase};
+
+use rustok_test_support::{Fault, FaultProxy, OtlpReceiver, TestDatabase};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -92,4 +93,38 @@ async fn a_server_that_is_gone() {
     let _server = command.start().await;
     let cleared = prometheus.until(&[], SOON).await;
     println!("fired after {fired:?}, cleared after {cleared:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs prometheus: scripts/prometheus live"]
+async fn a_collector_that_is_gone() {
+    let db = TestDatabase::sqlite();
+    let collector = OtlpReceiver::start().await;
+    let proxy = FaultProxy::start(collector.url().trim_start_matches("http://"));
+    let direct = rustok(db.url());
+    let command = direct
+        .clone()
+        .env("RUSTOK_OTLP_ENDPOINT", format!("http://{}", proxy.address()))
+        .env("RUSTOK_TRACE_SAMPLE_RATIO", "1");
+    let shop = Shop::open(&direct, &command).await;
+    let load = shop.again_and_again(Duration::from_millis(50), |shop| async move {
+        assert_eq!(shop.read().await.unwrap().status(), 200);
+    });
+    let prometheus = Prometheus::start(&shop.server, BUSY).await;
+    sleep(QUIET).await;
+    prometheus.until(&[], Duration::ZERO).await;
+    assert!(!collector.spans().is_empty());
+
+    proxy.set(Fault::Refuse);
+    let fired = prometheus.until(&["TelemetryExportFailing ticket"], SOON).await;
+    sleep(QUIET).await;
+    prometheus
+        .until(&["TelemetryExportFailing ticket"], Duration::ZERO)
+        .await;
+    proxy.heal();
+    let cleared = prometheus.until(&[], 2 * SOON).await;
+    println!("fired after {fired:?}, cleared after {cleared:?}");
+    // No request noticed.
+    assert!(!load.is_finished());
+    load.abort();
 }

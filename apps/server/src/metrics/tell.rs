@@ -35,6 +35,15 @@ pub(super) fn everything(
     for (level, written) in log_lines() {
         lines.value(&[("level", level)], written)?;
     }
+    let counts = state.tracer().counts().unwrap_or_default();
+    let mut spans = samples.family("rustok_telemetry_spans_total")?;
+    for (outcome, count) in [
+        ("exported", counts.exported),
+        ("dropped", counts.dropped),
+        ("lost", counts.lost),
+    ] {
+        spans.value(&[("outcome", outcome)], count)?;
+    }
     let build = [
         ("version", env!("CARGO_PKG_VERSION")),
         ("db_system_name", services.store.system()),
