@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hasher};
 const JSON: &str = "application/json";
 
 /// A strong entity tag over what is shown (RFC 9110, 8.8.3): the version, and a digest of the bytes.
-fn etag(version: i64, body: &[u8]) -> String {
+pub(crate) fn etag(version: i64, body: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     hasher.write(body);
     format!("\"{version}.{:016x}\"", hasher.finish())
@@ -88,6 +88,12 @@ pub fn send(reply: Reply) -> Response {
 pub fn resource<T: Serialize>(request: &HeaderMap, view: &T, version: i64) -> Response {
     let body = json(view);
     let tag = etag(version, &body);
+    tagged(request, body, tag)
+}
+
+/// One resource that is JSON already, or 304 when the client has what the tag names.
+#[must_use]
+pub fn tagged(request: &HeaderMap, body: Vec<u8>, tag: String) -> Response {
     let fresh = matches_tag(request, &tag);
     let mut response = Response::new(if fresh { Body::empty() } else { Body::from(body) });
     if fresh {

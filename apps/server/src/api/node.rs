@@ -164,6 +164,7 @@ impl<'a> From<&'a FiledTerm> for TermView<'a> {
 }
 
 /// A published node as readers see it, in one locale.
+// Only a schema: `texts` puts answers together from texts that are JSON already.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StoreNodeView<'a> {
     #[serde(flatten)]
@@ -220,23 +221,12 @@ pub struct StoreAuthorView<'a> {
     name: &'a str,
 }
 
-/// A page of published nodes. It is never made: [`texts`] puts the answer together from texts that are JSON already.
+/// A page of published nodes.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the schema of an answer that is put together from parts")]
 pub struct StoreNodePage<'a> {
     items: Vec<StoreNodeView<'a>>,
     next_cursor: Option<String>,
-}
-
-impl<'a> StoreNodeView<'a> {
-    /// A node and its text.
-    #[must_use]
-    pub fn new(head: &'a PublicHead, text: &'a PublicText) -> Self {
-        Self {
-            head: head.into(),
-            text: text.into(),
-        }
-    }
 }
 
 impl<'a> From<&'a PublicHead> for StoreHeadView<'a> {

@@ -8,31 +8,35 @@ use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, Page};
+use rustok_storage::TenantTx;
 use rustok_storage::nodes::public::{self, PublicFilter, PublicHead};
 use rustok_storage::nodes::texts::{PublicText, TextKey, find_texts};
 
-/// The node with this slug in any of its locales, shown in the most wanted locale that it has.
+/// The node with this slug in any of its locales, in the most wanted locale that it has, and its text.
+///
+/// `show` puts a text into the form in which the caller wants it. A text never changes, so he may keep it: he is asked
+/// without the text first, and the database is asked for what he has not got.
 ///
 /// # Errors
 /// `node_not_found`, and those of the database.
-pub async fn find_public(
+pub async fn find_public<T: Send>(
     ctx: &Ctx,
     slug: &str,
     wanted: &[Locale],
-) -> Result<(PublicHead, PublicText), RichError> {
+    show: impl Fn(TextKey, Option<&PublicText>) -> Option<T> + Sync,
+) -> Result<(PublicHead, T), RichError> {
     ctx.authorize(Action::ReadNode)?;
     let chain = Locale::chain(wanted, default_locale(ctx)?);
     let not_found = || ContentError::NotFound(slug.to_owned());
     let slug = Slug::parse(slug).map_err(|_| not_found())?;
     let mut tx = ctx.read().await?;
-    let node = public::find_public(&mut tx, &slug, &chain, ctx.now()).await?;
-    node.ok_or_else(|| not_found().into())
+    let head = public::find_public(&mut tx, &slug, &chain, ctx.now()).await?;
+    let found = with_texts(&mut tx, head.into_iter().collect(), show).await?.pop();
+    found.ok_or_else(|| not_found().into())
 }
 
-/// A page of nodes, newest first, each in the most wanted locale that it has, and its text.
-///
-/// `show` puts a text into the form in which the caller wants it. A text never changes, so he may keep it: he is asked
-/// without the text first, and the database is asked for what he has not got.
+/// A page of nodes, newest first, each in the most wanted locale that it has, and their texts as [`find_public`] has
+/// them.
 ///
 /// # Errors
 /// Those of the database.
@@ -49,19 +53,28 @@ pub async fn list_public<T: Send>(
     let mut tx = ctx.read().await?;
     let Page { items, next_cursor } =
         public::list_public(&mut tx, filter, &chain, ctx.now(), after, limit).await?;
-    let mut texts: Vec<_> = items.iter().map(|head| show(head.text(), None)).collect();
-    let missing = items.iter().zip(&texts).filter(|(_, text)| text.is_none());
+    Ok(Page {
+        items: with_texts(&mut tx, items, show).await?,
+        next_cursor,
+    })
+}
+
+/// Each head with its text; those that `show` has not got are read in one statement.
+async fn with_texts<T: Send>(
+    tx: &mut TenantTx,
+    heads: Vec<PublicHead>,
+    show: impl Fn(TextKey, Option<&PublicText>) -> Option<T> + Sync,
+) -> Result<Vec<(PublicHead, T)>, RichError> {
+    let mut texts: Vec<_> = heads.iter().map(|head| show(head.text(), None)).collect();
+    let missing = heads.iter().zip(&texts).filter(|(_, text)| text.is_none());
     let missing: Vec<_> = missing.map(|(head, _)| head.text()).collect();
-    for (key, text) in find_texts(&mut tx, &missing).await? {
-        let place = items.iter().position(|head| head.text() == key);
+    for (key, text) in find_texts(tx, &missing).await? {
+        let place = heads.iter().position(|head| head.text() == key);
         if let Some(place) = place.and_then(|place| texts.get_mut(place)) {
             *place = show(key, Some(&text));
         }
     }
     let texts = texts.into_iter().collect::<Option<Vec<_>>>();
     let texts = texts.ok_or_else(|| RichError::new(ErrorKind::Internal, "a live node without its text"))?;
-    Ok(Page {
-        items: items.into_iter().zip(texts).collect(),
-        next_cursor,
-    })
+    Ok(heads.into_iter().zip(texts).collect())
 }

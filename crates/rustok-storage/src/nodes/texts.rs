@@ -40,10 +40,9 @@ pub struct PublicText {
 }
 
 /// The columns of a text, of the save as `r`.
-pub(super) const COLUMNS: &str =
-    "r.title, r.excerpt, r.body, r.format, r.body_html, r.created_at AS saved_at";
+const COLUMNS: &str = "r.title, r.excerpt, r.body, r.format, r.body_html, r.created_at AS saved_at";
 
-pub(super) fn text(row: &Row<'_>) -> Result<PublicText, StoreError> {
+fn text(row: &Row<'_>) -> Result<PublicText, StoreError> {
     Ok(PublicText {
         title: row.get("title")?,
         excerpt: row.get("excerpt")?,

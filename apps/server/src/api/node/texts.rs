@@ -1,4 +1,4 @@
-//! Texts of the store as they stand in JSON: each is escaped once, and lists are put together from what is ready.
+//! Texts of the store as they stand in JSON: each is escaped once, and answers are put together from what is ready.
 //!
 //! A text belongs to a save, and a save never changes: nothing here can be out of date. What may be seen is not decided
 //! here; the database says for every list which saves are live.
@@ -7,6 +7,7 @@ use super::{StoreHeadView, StoreTextView};
 use crate::reply;
 use axum::response::Response;
 use bytes::Bytes;
+use http::HeaderMap;
 use moka::sync::Cache;
 use rustok_app::content::{PublicHead, PublicText, TextKey};
 use rustok_core::ids::TenantId;
@@ -54,15 +55,33 @@ pub fn page(page: &Page<(PublicHead, Bytes)>) -> Response {
             json.push(b',');
         }
         append(&mut json, &StoreHeadView::from(head));
-        // Two objects become one: the end of the first and the beginning of the second are a comma.
-        json.pop();
-        json.push(b',');
-        json.extend_from_slice(text.get(1..).unwrap_or_default());
+        join(&mut json, text);
     }
     json.extend_from_slice(b"],\"next_cursor\":");
     append(&mut json, &page.next_cursor);
     json.push(b'}');
     reply::json_bytes(json)
+}
+
+/// One node with its text, or 304 when the client has it already. The tag is over the head and the text's number, which
+/// stands for the text.
+#[must_use]
+pub fn one(request: &HeaderMap, head: &PublicHead, text: &Bytes) -> Response {
+    let mut json = Vec::with_capacity(text.len() + HEAD_BYTES);
+    append(&mut json, &StoreHeadView::from(head));
+    let shown = json.len();
+    json.extend_from_slice(&head.text().revision.to_be_bytes());
+    let tag = reply::etag(head.revision, &json);
+    json.truncate(shown);
+    join(&mut json, text);
+    reply::tagged(request, json, tag)
+}
+
+/// Two objects become one: the end of the first and the beginning of the second are a comma.
+fn join(json: &mut Vec<u8>, text: &Bytes) {
+    json.pop();
+    json.push(b',');
+    json.extend_from_slice(text.get(1..).unwrap_or_default());
 }
 
 fn append<T: Serialize>(json: &mut Vec<u8>, view: &T) {

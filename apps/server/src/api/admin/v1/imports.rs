@@ -20,7 +20,8 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 /// A file to import. Its parts come in this order: `file` is the last.
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewImport)]
 #[expect(
     dead_code,

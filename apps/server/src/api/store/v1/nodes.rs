@@ -3,7 +3,6 @@
 use crate::api::node::input::KIND_RULE;
 use crate::api::node::{StoreNodePage, StoreNodeView, texts};
 use crate::extract::{PathParams, QueryParams, QueryReader, StoreCtx};
-use crate::reply;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::response::Response;
@@ -118,15 +117,16 @@ async fn list(
     extensions(("x-problems" = json!(["node_not_found"])))
 )]
 async fn read(
+    State(state): State<AppState>,
     StoreCtx(ctx): StoreCtx,
     PathParams(slug): PathParams<String>,
     QueryParams(query): QueryParams<LocaleQuery>,
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
     let wanted = wanted(QueryReader::default(), query.locale.as_deref(), &headers)?;
-    let (node, text) = content::find_public(&ctx, &slug, &wanted).await?;
-    let view = StoreNodeView::new(&node, &text);
-    let mut response = varies(reply::resource(&headers, &view, node.revision));
+    let show = |key, text: Option<&_>| state.texts().show(ctx.tenant.id, key, text);
+    let (node, text) = content::find_public(&ctx, &slug, &wanted, show).await?;
+    let mut response = varies(texts::one(&headers, &node, &text));
     if let Ok(language) = HeaderValue::try_from(node.locale.as_str()) {
         response.headers_mut().insert(header::CONTENT_LANGUAGE, language);
     }
