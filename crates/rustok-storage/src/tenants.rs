@@ -192,6 +192,24 @@ async fn raise_version(tx: &mut PlatformTx) -> Result<i64, StoreError> {
     version.ok_or_else(no_version)
 }
 
+/// Holds the directory until the transaction ends, so that what is read from now on stays so. A change that depends on
+/// what it finds begins with this.
+///
+/// # Errors
+/// Those of the database.
+pub async fn hold_directory(tx: &mut PlatformTx) -> Result<(), StoreError> {
+    // SQLite has one writer at a time: there is nothing to hold.
+    if !tx.db.is_postgres() {
+        return Ok(());
+    }
+    let sql = "SELECT version FROM directory_version WHERE id = 1 FOR UPDATE";
+    let held = tx
+        .db
+        .fetch_optional("directory_version", sql, &[], |row| row.get::<i64>("version"))
+        .await?;
+    held.map(drop).ok_or_else(no_version)
+}
+
 fn no_version() -> StoreError {
     StoreError::inconsistent("directory_version", "id", "the row is missing")
 }

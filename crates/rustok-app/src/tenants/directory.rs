@@ -122,6 +122,7 @@ pub(super) async fn save_status(
     status: TenantStatus,
     precondition: impl FnOnce(i64) -> Result<(), RichError>,
 ) -> Result<Tenant, RichError> {
+    tenants::hold_directory(tx).await?;
     let tenant = get_tenant(tx, identifier).await?;
     precondition(tenant.version)?;
     if tenant.status == status {
@@ -168,6 +169,7 @@ pub(super) async fn insert_host(
     host: &str,
     precondition: impl FnOnce(i64) -> Result<(), RichError>,
 ) -> Result<Tenant, RichError> {
+    tenants::hold_directory(tx).await?;
     let mut tenant = get_tenant(tx, identifier).await?;
     precondition(tenant.version)?;
     if tenant.hosts.len() >= MAX_HOSTS {

@@ -124,6 +124,30 @@ both_databases! {
         assert_eq!(send(undelete()).await.status(), 200);
     }
 
+    async fn of_many_changes_of_one_version_of_a_tenant_one_is_made(db) {
+        let shop = Shop::open(db.url()).await;
+        let token = platform_token(&shop).await;
+        let ask = |method: Method, path: &str| {
+            let url = format!("{}/api/platform/v1/tenants{path}", shop.server.url());
+            shop.client.request(method, url).bearer_auth(&token)
+        };
+        let list = ok(ask(Method::GET, ""), 200).await;
+        let path = format!("/{}", id(&list["items"][0]));
+        for round in 0..10 {
+            let now = header(&send(ask(Method::GET, &path)).await, "etag").to_owned();
+            let add = async |n: u32| {
+                let body = json!({ "host": format!("tea-{round}-{n}.example") });
+                let add = ask(Method::POST, &format!("{path}/hosts")).header("if-match", &now).json(&body);
+                send(add).await.status().as_u16()
+            };
+            let mut told = futures_util::future::join_all((0..8).map(add)).await;
+            told.sort_unstable();
+            assert_eq!(told, [200, 412, 412, 412, 412, 412, 412, 412]);
+            let hosts = ok(ask(Method::GET, &path), 200).await["hosts"].as_array().unwrap().len();
+            assert_eq!(hosts, round + 1);
+        }
+    }
+
     async fn tenants(db) {
         let shop = Shop::open(db.url()).await;
         let token = platform_token(&shop).await;
