@@ -10,6 +10,7 @@ mod refusals;
 
 pub use gate::{Gate, GateNumbers};
 pub use rate::{Admission, Rate, Refusal};
+pub(crate) use refusals::Untold;
 
 use crate::config::Config;
 use crate::imports;
@@ -76,22 +77,23 @@ impl Limits {
         self.tenant.admit(tenant.id)
     }
 
-    /// Both gates as they are now.
+    /// The gates as they are now.
     #[must_use]
-    pub fn gates(&self) -> [GateNumbers; 2] {
-        [self.requests.numbers(), self.uploads.numbers()]
+    pub fn gates(&self) -> [GateNumbers; 3] {
+        [&self.requests, &self.uploads, &self.imports].map(Gate::numbers)
     }
 
     /// How many requests each limit has refused.
     #[must_use]
-    pub fn refusals(&self) -> [(&'static str, u64); 5] {
-        let [requests, uploads] = self.gates();
+    pub fn refusals(&self) -> [(&'static str, u64); 6] {
+        let [requests, uploads, imports] = self.gates();
         [
             ("address", self.address.refused()),
             ("token", self.token.refused()),
             ("tenant", self.tenant.refused()),
             (requests.gate, requests.refused),
             (uploads.gate, uploads.refused),
+            (imports.gate, imports.refused),
         ]
     }
 

@@ -26,13 +26,14 @@ pub struct ServerMetrics {
     /// What was seen last, if anything was.
     backlog: Mutex<Option<Backlog>>,
     delivered: AtomicU64,
-    rounds: Tally<6>,
-    failed_rounds: Tally<6>,
+    rounds: Tally<7>,
+    failed_rounds: Tally<7>,
 }
 
 /// The workers, as the label has them.
-const WORKERS: [&str; 6] = [
+const WORKERS: [&str; 7] = [
     "directory",
+    "imports",
     "order_expiry",
     "outbox",
     "outbox_purge",

@@ -117,7 +117,9 @@ impl Desk {
         for file in self.again.drain(..) {
             self.state.imports().push(file);
         }
-        if let Err(error) = self.look_after().await {
+        let looked = self.look_after().await;
+        self.state.metrics().count_round("imports", looked.is_ok());
+        if let Err(error) = looked {
             tracing::warn!(?error, "a round of imports failed and is tried again");
         }
     }
