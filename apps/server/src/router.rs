@@ -3,13 +3,12 @@
 use crate::api;
 use crate::health;
 use crate::layers;
-use crate::middleware::cors::allow_origin;
 use crate::middleware::tenant::resolve_tenant;
 use crate::openapi;
 use crate::pages;
 use crate::problem;
 use crate::state::AppState;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::{Router, routing};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -32,7 +31,12 @@ fn platform_routes() -> OpenApiRouter<AppState> {
 /// The OpenAPI document.
 #[must_use]
 pub fn document() -> OpenApi {
-    openapi::complete(tenant_routes().merge(platform_routes()).into_openapi())
+    openapi::complete(bare_document())
+}
+
+/// The same without what all operations have in common, such as their problems: what starting needs of it.
+pub(crate) fn bare_document() -> OpenApi {
+    tenant_routes().merge(platform_routes()).into_openapi()
 }
 
 /// The public router, with all its layers.
@@ -61,7 +65,6 @@ pub(crate) fn of_a_tenant(routes: Router<AppState>, state: &AppState) -> Router<
         // Before the layers: a preflight is answered by the tenant's settings.
         .method_not_allowed_fallback(problem::method_not_allowed)
         .route_layer(from_fn_with_state(state.clone(), layers::limit_tenant_and_token))
-        .route_layer(from_fn(allow_origin))
         .route_layer(from_fn_with_state(state.clone(), resolve_tenant))
 }
 

@@ -60,7 +60,7 @@ pub async fn claim_events(tx: &mut PlatformTx, limit: i64) -> Result<Vec<Event>,
         .await
 }
 
-/// Marks events as delivered, in one flight.
+/// Marks events as delivered, without waiting for each.
 ///
 /// # Errors
 /// [`StoreError::Stale`] when one of them is not there any more.

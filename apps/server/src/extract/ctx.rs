@@ -69,7 +69,11 @@ fn context(parts: &Parts, state: &AppState, actor: Actor) -> Result<Ctx, RichErr
         tenant: Arc::clone(tenant),
         actor,
         deadline: deadline(parts),
-        traceparent: RootSpan::current().map(|root| root.context().to_string()),
+        // For events: what only reads makes none.
+        traceparent: (!parts.method.is_safe())
+            .then(RootSpan::current)
+            .flatten()
+            .map(|root| root.context().to_string()),
         idempotency: None,
         use_case: UseCase::default(),
     })

@@ -35,7 +35,7 @@ fn read() -> Vec<Operation> {
             statuses: statuses.to_vec(),
         })
         .collect();
-    for (route, mut item) in router::document().paths.paths {
+    for (route, mut item) in router::bare_document().paths.paths {
         for (method, operation) in operations(&mut item) {
             let statuses = operation.responses.responses.keys();
             let declared = statuses.filter_map(|status| status.parse().ok());

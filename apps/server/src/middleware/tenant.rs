@@ -8,6 +8,7 @@ mod proxies;
 
 pub use named::check_host_lines;
 
+use crate::middleware::cors::allow_origin;
 use crate::state::AppState;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -28,7 +29,7 @@ pub async fn resolve_tenant(State(state): State<AppState>, request: Request, nex
                 root.set_tenant(tenant.id.as_uuid());
             }
             parts.extensions.insert(tenant);
-            next.run(Request::from_parts(parts, body)).await
+            allow_origin(Request::from_parts(parts, body), next).await
         }
         Err(error) => error.into_response(),
     }

@@ -33,6 +33,9 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     } else {
         let mut tx = store.platform_write(deadline).await?;
         let events = claim(&mut tx).await?;
+        if events.is_empty() {
+            return Ok(Round::Done);
+        }
         events.iter().for_each(|event| deliver(state.tracer(), event));
         (events, tx)
     };

@@ -78,7 +78,7 @@ pub async fn find_texts(
 
 /// A list of rows for VALUES that names the saves, padded to a power of two so that few different statements are
 /// prepared, and the values of its statement: `$1` is the tenant.
-pub(super) fn chosen(tx: &TenantTx, keys: &[TextKey]) -> Option<(String, Vec<Value<'static>>)> {
+pub(super) fn chosen<'a>(tx: &TenantTx, keys: &'a [TextKey]) -> Option<(String, Vec<Value<'a>>)> {
     let last = keys.last()?;
     let mut values = params![tx.tenant].to_vec();
     let mut list = String::new();
@@ -94,7 +94,7 @@ pub(super) fn chosen(tx: &TenantTx, keys: &[TextKey]) -> Option<(String, Vec<Val
         ));
         values.extend([
             key.node.into(),
-            Value::from(key.locale.as_str().to_owned()),
+            Value::from(key.locale.as_str()),
             key.revision.into(),
         ]);
     }
