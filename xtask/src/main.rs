@@ -1,7 +1,7 @@
 //! `cargo run -p xtask -- tidy`: checks the workspace against its own rules (ARCHITECTURE.md, CONTRIBUTING.md).
 //! `cargo run -p xtask -- ops`: makes rules, cases and dashboards under ops/; `ops --check` compares them.
 //!
-//! Must never change a file but those below ops/ that say that they are generated.
+//! Must never change a file but those that it generates: below ops/, or in a folder that it is given.
 
 use std::io::Write as _;
 use std::process::ExitCode;

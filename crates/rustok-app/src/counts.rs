@@ -23,14 +23,9 @@ impl<const N: usize> Tally<N> {
 
     /// One more of `name`; of another name than the tally's own, none.
     pub fn count(&self, name: &str) {
-        self.add(name, 1);
-    }
-
-    /// As [`Tally::count`], `more` at once.
-    pub fn add(&self, name: &str, more: u64) {
         let place = self.names.iter().position(|known| *known == name);
         if let Some(count) = place.and_then(|place| self.counts.get(place)) {
-            count.fetch_add(more, Ordering::Relaxed);
+            count.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -6,7 +6,7 @@
 use crate::error::StoreError;
 use crate::row::{Json, Row};
 use crate::tx::{Db, PlatformTx, TenantTx};
-use crate::value::params;
+use crate::value::{Value, params};
 use jiff::Timestamp;
 
 const TABLE: &str = "idempotency_records";
@@ -133,29 +133,30 @@ pub async fn insert_record(
     record: &IdempotencyRecord,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let headers = serde_json::json!(record.reply.headers);
-    tx.db
-        .execute_one(
-            TABLE,
-            "INSERT INTO idempotency_records \
-             (tenant_id, actor, route, key_hash, body_hash, status, headers, sealed_body, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-             ON CONFLICT (tenant_id, actor, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
-             status = excluded.status, headers = excluded.headers, sealed_body = excluded.sealed_body, \
-             created_at = excluded.created_at",
-            params![
-                tx.tenant,
-                &scope.actor,
-                &scope.route,
-                &scope.key_hash,
-                &record.body_hash,
-                i64::from(record.reply.status),
-                &headers,
-                record.reply.sealed_body.as_slice(),
-                now
-            ],
-        )
-        .await
+    let sql = "INSERT INTO idempotency_records \
+               (actor, route, key_hash, body_hash, status, headers, sealed_body, created_at, tenant_id) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+               ON CONFLICT (tenant_id, actor, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
+               status = excluded.status, headers = excluded.headers, sealed_body = excluded.sealed_body, \
+               created_at = excluded.created_at";
+    let mut values = columns(scope, record, now);
+    values.push(tx.tenant.into());
+    tx.db.execute_one(TABLE, sql, &values).await
+}
+
+/// The values of `$1` to `$8` of both inserts.
+fn columns<'a>(scope: &'a IdempotencyScope, record: &'a IdempotencyRecord, now: Timestamp) -> Vec<Value<'a>> {
+    params![
+        &scope.actor,
+        &scope.route,
+        &scope.key_hash,
+        &record.body_hash,
+        i64::from(record.reply.status),
+        &serde_json::json!(record.reply.headers),
+        record.reply.sealed_body.as_slice(),
+        now
+    ]
+    .to_vec()
 }
 
 /// As [`insert_record`], for a request to the platform.
@@ -168,28 +169,14 @@ pub async fn insert_platform_record(
     record: &IdempotencyRecord,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let headers = serde_json::json!(record.reply.headers);
-    tx.db
-        .execute_one(
-            PLATFORM_TABLE,
-            "INSERT INTO platform_idempotency_records \
-             (actor, route, key_hash, body_hash, status, headers, sealed_body, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-             ON CONFLICT (actor, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
-             status = excluded.status, headers = excluded.headers, sealed_body = excluded.sealed_body, \
-             created_at = excluded.created_at",
-            params![
-                &scope.actor,
-                &scope.route,
-                &scope.key_hash,
-                &record.body_hash,
-                i64::from(record.reply.status),
-                &headers,
-                record.reply.sealed_body.as_slice(),
-                now
-            ],
-        )
-        .await
+    let sql = "INSERT INTO platform_idempotency_records \
+               (actor, route, key_hash, body_hash, status, headers, sealed_body, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+               ON CONFLICT (actor, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
+               status = excluded.status, headers = excluded.headers, sealed_body = excluded.sealed_body, \
+               created_at = excluded.created_at";
+    let values = columns(scope, record, now);
+    tx.db.execute_one(PLATFORM_TABLE, sql, &values).await
 }
 
 /// Forgets answers older than `before`.

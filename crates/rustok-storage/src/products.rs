@@ -126,6 +126,16 @@ pub async fn find_deleted_product(tx: &mut TenantTx, id: ProductId) -> Result<Op
     find(tx, "p.id = $2", id.into(), Standing::Deleted).await
 }
 
+impl ProductFilter {
+    const fn standing(&self) -> Standing {
+        if self.deleted {
+            Standing::Deleted
+        } else {
+            Standing::InUse
+        }
+    }
+}
+
 /// Which products are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
@@ -182,16 +192,11 @@ pub async fn list_products(
     after: Option<ProductId>,
     limit: Limit,
 ) -> Result<Page<Product>, StoreError> {
-    let standing = if filter.deleted {
-        Standing::Deleted
-    } else {
-        Standing::InUse
-    };
-    let (sql, values) = list_statement(tx.tenant, filter, standing, after, limit);
+    let (sql, values) = list_statement(tx.tenant, filter, after, limit);
     let mut found = tx.db.fetch(PRODUCTS, &sql, &values, decode).await?;
     let more = found.len() > limit.get();
     found.truncate(limit.get());
-    add_variants(tx, &mut found, standing).await?;
+    add_variants(tx, &mut found, filter.standing()).await?;
     let last = found.last().filter(|_| more).map(|product| product.id);
     Ok(Page {
         items: found,
@@ -203,13 +208,12 @@ pub async fn list_products(
 fn list_statement(
     tenant: TenantId,
     filter: &ProductFilter,
-    standing: Standing,
     after: Option<ProductId>,
     limit: Limit,
 ) -> (String, Vec<Value<'static>>) {
     let mut sql = format!(
         "SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND {}",
-        standing.of_products()
+        filter.standing().of_products()
     );
     let mut values = vec![Value::from(tenant)];
     let mut add = |before: &str, value: Option<Value<'static>>, behind: &str| {

@@ -1,8 +1,8 @@
 //! What counting a request costs: `cargo bench -p rustok-telemetry --bench record`.
 #![expect(clippy::print_stdout, reason = "the numbers are what it is for")]
 
-use rustok_telemetry::RootSpan;
 use rustok_telemetry::metrics::{HttpMetrics, Operation};
+use rustok_telemetry::{Incoming, Tracer};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn main() {
         statuses: vec![200, 404],
     });
     let metrics = HttpMetrics::new(operations);
-    let trace = RootSpan::unrecorded().context().trace_id();
+    let trace = Tracer::off().root(Incoming::default(), None).context().trace_id();
     let record = || {
         for call in 0..CALLS {
             let began = Instant::now();

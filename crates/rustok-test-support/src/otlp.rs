@@ -1,7 +1,7 @@
 //! A collector of traces: takes OTLP over gRPC and over HTTP on one port, keeps what it gets, answers questions.
 //!
 //! It reads with the messages of the `opentelemetry-proto` crate, so that what we write by hand is read by somebody
-//! else. It must never be kinder than a real collector: what does not decode is refused and fails the test.
+//! else. It must never be kinder than a real collector: what does not decode is refused.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};

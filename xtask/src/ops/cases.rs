@@ -272,11 +272,7 @@ impl BurnFile<'_> {
     fn courses(&self, part: u64) -> Vec<Course> {
         let (long, short) = (self.long / self.step, self.short / self.step);
         let end = long * 2;
-        let is_age = self
-            .burning
-            .series
-            .values()
-            .any(|counts| matches!(counts, Counts::Age));
+        let is_age = self.burning.is_age();
         let (above, below) = if is_age {
             // An average over both ends of the window.
             let samples = part * (long + 1) / MILLION;

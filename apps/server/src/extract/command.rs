@@ -15,6 +15,7 @@ use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::resilience::with_timeout;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::fmt::Display;
 use utoipa::ToSchema;
 
 /// The longest `Idempotency-Key`, in bytes.
@@ -122,13 +123,18 @@ async fn read_body(body: axum::body::Body, limit: usize) -> Result<Bytes, RichEr
                 .with_code("body_too_large")
                 .with_public(format!("The body may have at most {limit} bytes."))
         } else {
-            RichError::new(ErrorKind::Validation, format!("body not received: {error}"))
-                .with_status(400)
-                .with_code("body_not_received")
-                .with_public("The body did not arrive completely.")
+            not_received(&error)
         }
     })?;
     Ok(collected.to_bytes())
+}
+
+/// A body that broke off.
+pub(super) fn not_received(error: &impl Display) -> RichError {
+    RichError::new(ErrorKind::Validation, format!("body not received: {error}"))
+        .with_status(400)
+        .with_code("body_not_received")
+        .with_public("The body did not arrive completely.")
 }
 
 fn too_slow() -> RichError {
@@ -138,10 +144,14 @@ fn too_slow() -> RichError {
         .with_public("The body did not arrive in time. Nothing was changed.")
 }
 
-fn check_content_type(headers: &HeaderMap, empty: bool) -> Result<(), RichError> {
+/// Nothing is unpacked here, and what says that it is packed is not read as if it were not (RFC 9110, 8.4).
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     let coding = headers.get(header::CONTENT_ENCODING);
-    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        // Nothing is unpacked here, and what says that it is packed is not read as if it were not (RFC 9110, 8.4).
+    coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+fn check_content_type(headers: &HeaderMap, empty: bool) -> Result<(), RichError> {
+    if is_encoded(headers) {
         return Err(RichError::new(ErrorKind::Validation, "an encoded body")
             .with_status(415)
             .with_code("unsupported_media_type")

@@ -4,6 +4,7 @@
 
 mod form;
 
+use super::command::{is_encoded, not_received};
 use super::ctx::AdminCtx;
 use crate::imports::spool::SpoolFile;
 use crate::state::AppState;
@@ -72,9 +73,10 @@ async fn linger(mut body: Paced) {
 
 async fn receive(parts: &mut Parts, body: &mut Paced, state: &AppState) -> Result<ImportUpload, RichError> {
     let config = state.config();
-    // Who asks comes before what is asked: nobody's file is received who may not import at all.
+    // Who asks comes before what is asked, and in the time of any request: nobody's file is received who may not import
+    // at all.
+    parts.extensions.insert(Deadline::after(config.request_timeout()));
     let AdminCtx(mut ctx) = AdminCtx::from_request_parts(parts, state).await?;
-    ctx.deadline = Deadline::after(config.request_timeout());
     jobs::check_room(&ctx, config.max_imports_per_tenant).await?;
     let boundary = boundary(&parts.headers)?;
     check_length(&parts.headers, config.max_import_bytes)?;
@@ -94,8 +96,7 @@ fn boundary(headers: &HeaderMap) -> Result<String, RichError> {
             .with_code("unsupported_media_type")
             .with_public(why)
     };
-    let coding = headers.get(header::CONTENT_ENCODING);
-    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if is_encoded(headers) {
         return Err(unsupported(
             "Send the form as it is, without a `Content-Encoding`.",
         ));
@@ -302,12 +303,7 @@ fn broken(error: multer::Error, max_bytes: u64) -> RichError {
                 .with_code("body_too_large")
                 .with_public(public)
         }
-        multer::Error::StreamReadFailed(error) => {
-            RichError::new(ErrorKind::Validation, format!("body not received: {error}"))
-                .with_status(400)
-                .with_code("body_not_received")
-                .with_public("The body did not arrive completely.")
-        }
+        multer::Error::StreamReadFailed(error) => not_received(&error),
         error => malformed(&error.to_string()),
     }
 }

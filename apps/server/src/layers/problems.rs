@@ -53,7 +53,12 @@ impl Asked {
             Some(host) => host,
             None => self.host.as_ref()?.to_str().ok()?,
         };
-        Some(host.split(':').next().unwrap_or(host))
+        // An IPv6 literal has colons of its own, between brackets.
+        let end = host
+            .find(']')
+            .map(|bracket| bracket + 1)
+            .or_else(|| host.find(':'));
+        Some(end.and_then(|end| host.get(..end)).unwrap_or(host))
     }
 
     /// Completes a problem; any other answer stays as it is. With it comes the code of a failure that was logged.
@@ -127,6 +132,7 @@ pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustok_telemetry::{Incoming, Tracer};
 
     fn request() -> Request {
         http::Request::get("/api/x?secret=1")
@@ -136,7 +142,7 @@ mod tests {
     }
 
     fn asked(request: &Request) -> Asked {
-        Asked::of(request, RootSpan::unrecorded())
+        Asked::of(request, Tracer::off().root(Incoming::default(), None))
     }
 
     async fn finished(config: &Config, response: Response) -> (Response, serde_json::Value) {
@@ -152,7 +158,7 @@ mod tests {
         let (config, request) = (Config::default(), request());
         // As they come from a connection, URI and fields are shared already.
         let _shared = (request.uri().clone(), request.headers().clone());
-        let (root, outage) = (RootSpan::unrecorded(), Outage::new());
+        let (root, outage) = (Tracer::off().root(Incoming::default(), None), Outage::new());
         let response = Response::new(Body::empty());
         let counted = allocation_counter::measure(|| {
             let _ = Asked::of(&request, root).finish(&config, &outage, response);

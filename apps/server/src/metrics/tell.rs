@@ -5,7 +5,7 @@ use crate::limits::GateNumbers;
 use crate::state::AppState;
 use rustok_app::counts::{Counts, Tally};
 use rustok_core::clock::{Clock, Timestamp};
-use rustok_core::resilience::{CircuitBreakerMetrics, CircuitState};
+use rustok_core::resilience::CircuitState;
 use rustok_storage::{Durations, Store, StoreTimes};
 use rustok_telemetry::log_lines;
 use rustok_telemetry::metrics::{Bucketed, Samples, process};
@@ -131,37 +131,29 @@ fn tenant_cache(state: &AppState, samples: &mut Samples<'_>) -> fmt::Result {
 
 fn breakers(state: &AppState, samples: &mut Samples<'_>) -> fmt::Result {
     // On PostgreSQL the database's breaker is the directory's too, else the directory has one of its own.
-    let breakers = [state.tenants().breaker().metrics()];
-    let breaker = |metrics: &CircuitBreakerMetrics| match &*metrics.name {
+    let metrics = state.tenants().breaker().metrics();
+    let breaker = match &*metrics.name {
         "database" => ("breaker", "database"),
         _ => ("breaker", "tenant-directory"),
     };
     let mut states = samples.family("rustok_circuit_breaker_state")?;
-    for metrics in &breakers {
-        for (state, one) in CircuitState::ALL.into_iter().zip(metrics.state_one_hot()) {
-            states.value(&[breaker(metrics), ("state", state.as_str())], u64::from(one))?;
-        }
+    for (state, one) in CircuitState::ALL.into_iter().zip(metrics.state_one_hot()) {
+        states.value(&[breaker, ("state", state.as_str())], u64::from(one))?;
     }
     let mut calls = samples.family("rustok_circuit_breaker_calls_total")?;
-    for metrics in &breakers {
-        for (outcome, count) in [
-            ("success", metrics.successes),
-            ("failure", metrics.failures),
-            ("ignored", metrics.ignored),
-            ("cancelled", metrics.cancelled),
-        ] {
-            calls.value(&[breaker(metrics), ("outcome", outcome)], count)?;
-        }
+    for (outcome, count) in [
+        ("success", metrics.successes),
+        ("failure", metrics.failures),
+        ("ignored", metrics.ignored),
+        ("cancelled", metrics.cancelled),
+    ] {
+        calls.value(&[breaker, ("outcome", outcome)], count)?;
     }
     let mut rejected = samples.family("rustok_circuit_breaker_rejected_total")?;
-    for metrics in &breakers {
-        rejected.value(&[breaker(metrics)], metrics.rejected)?;
-    }
+    rejected.value(&[breaker], metrics.rejected)?;
     let mut transitions = samples.family("rustok_circuit_breaker_transitions_total")?;
-    for metrics in &breakers {
-        for (state, count) in CircuitState::ALL.into_iter().zip(metrics.transitions) {
-            transitions.value(&[breaker(metrics), ("to", state.as_str())], count)?;
-        }
+    for (state, count) in CircuitState::ALL.into_iter().zip(metrics.transitions) {
+        transitions.value(&[breaker, ("to", state.as_str())], count)?;
     }
     Ok(())
 }

@@ -80,6 +80,18 @@ impl Shop {
 }
 
 /// The body of a problem, after checking that it is one.
+/// The errors of a problem as `pointer code`.
+pub(crate) fn errors(problem: &Value) -> Vec<String> {
+    let error = |e: &Value| {
+        format!(
+            "{} {}",
+            e["pointer"].as_str().unwrap(),
+            e["code"].as_str().unwrap()
+        )
+    };
+    problem["errors"].as_array().unwrap().iter().map(error).collect()
+}
+
 pub(crate) async fn problem(response: Response, status: u16, code: &str) -> Value {
     let seen = response.status().as_u16();
     let kind = response

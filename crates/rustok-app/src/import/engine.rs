@@ -432,7 +432,7 @@ async fn find(tx: &mut TenantTx, imported: Imported, ids: &[&str]) -> Result<Kno
 }
 
 /// Whether a later try may work.
-fn is_away(error: &RichError) -> bool {
+pub(super) fn is_away(error: &RichError) -> bool {
     matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
 }
 

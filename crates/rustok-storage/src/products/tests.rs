@@ -329,13 +329,7 @@ async fn no_list_walks_through_more_than_its_page() {
             "SEARCH p USING INDEX sqlite_autoindex_products_1 (tenant_id=? AND id<?)",
         ),
     ] {
-        let (sql, values) = list_statement(
-            shop.tenant_id(),
-            &filter,
-            Standing::InUse,
-            Some(id(1).into()),
-            Limit::default(),
-        );
+        let (sql, values) = list_statement(shop.tenant_id(), &filter, Some(id(1).into()), Limit::default());
         assert_eq!(plan(&store, shop, &sql, &values).await, [index]);
     }
     let values = [Value::from(shop.tenant_id()), id(1).into(), id(2).into()];

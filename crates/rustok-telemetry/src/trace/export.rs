@@ -20,8 +20,10 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 pub(super) async fn run(queue: Arc<Queue>, mut sink: Sink, resource: Vec<u8>) {
     let mut away = false;
     loop {
+        // Asked first: what was put in before the end began is seen by the question after it.
+        let closing = queue.is_closing();
         if queue.len() == 0 {
-            if queue.is_closing() {
+            if closing {
                 return;
             }
             queue.woken().await;

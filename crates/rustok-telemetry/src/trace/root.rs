@@ -80,18 +80,6 @@ impl Child {
 }
 
 impl RootSpan {
-    /// Starts one that belongs to no caller's trace and is not recorded.
-    #[must_use]
-    pub fn unrecorded() -> Self {
-        let mut rng = rng();
-        let context = TraceContext {
-            trace_id: crate::TraceId(rng.random_range(1..=u128::MAX)),
-            span_id: SpanId(rng.random_range(1..=u64::MAX)),
-            sampled: false,
-        };
-        Self::new(context, None, None, None)
-    }
-
     pub(super) fn new(
         context: TraceContext,
         parent: Option<SpanId>,

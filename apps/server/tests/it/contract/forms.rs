@@ -1,22 +1,12 @@
 //! The form of bodies: all faults at once, each at its place, and nothing written.
 
 use super::*;
+use crate::platform::errors;
 use rustok_test_support::both_databases;
 
 /// `pointer code` of each violation of a refused request.
 async fn faults(request: RequestBuilder) -> Vec<String> {
-    named(&problem(send(request).await, 422, "validation_failed").await)
-}
-
-fn named(refused: &Value) -> Vec<String> {
-    let one = |error: &Value| {
-        format!(
-            "{} {}",
-            error["pointer"].as_str().unwrap(),
-            error["code"].as_str().unwrap()
-        )
-    };
-    refused["errors"].as_array().unwrap().iter().map(one).collect()
+    errors(&problem(send(request).await, 422, "validation_failed").await)
 }
 
 fn raw(request: RequestBuilder, body: impl Into<String>) -> RequestBuilder {
@@ -58,11 +48,11 @@ both_databases! {
         let form = "limit=x&colour=red&status=draft&status=paid";
         for path in ["/orders", "/products", "/nodes"] {
             let refused = problem(send(shop.admin(Method::GET, &format!("{path}?{form}"))).await, 400, "invalid_query").await;
-            assert_eq!(named(&refused), ["?limit invalid", "?colour unknown_parameter", "?status duplicate_parameter"]);
+            assert_eq!(errors(&refused), ["?limit invalid", "?colour unknown_parameter", "?status duplicate_parameter"]);
         }
         let refused = send(shop.request(Method::GET, "/api/store/v1/nodes?limit=1.5&x&y=1")).await;
         let refused = problem(refused, 400, "invalid_query").await;
-        assert_eq!(named(&refused), ["?limit invalid", "?x unknown_parameter", "?y unknown_parameter"]);
+        assert_eq!(errors(&refused), ["?limit invalid", "?x unknown_parameter", "?y unknown_parameter"]);
 
         // And of its values, once it has the form.
         let values = format!("limit=0&after=zzz&status=lost&updated_after=soon&updated_before=late&q={}", "a".repeat(201));

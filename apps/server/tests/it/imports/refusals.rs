@@ -1,6 +1,7 @@
 //! What is refused, and that nothing of it is left: no file and no import.
 
 use super::*;
+use crate::platform::errors;
 
 type Parts<'a> = &'a [(&'a str, &'a [u8])];
 
@@ -8,25 +9,8 @@ const SHOPIFY: (&str, &[u8]) = ("source", b"shopify");
 const FILE: (&str, &[u8]) = ("file", b"Handle,Title,Variant Price\na,A,1\n");
 
 async fn nothing_is_left(shop: &Shop) {
-    let start = Instant::now();
-    while files(shop) > 0 {
-        assert!(start.elapsed() < Duration::from_secs(30), "a file is left");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    has_files(shop, 0).await;
     assert!(listed(shop, "/imports").await.is_empty(), "an import is left");
-}
-
-fn pointers(problem: &Value) -> Vec<String> {
-    let errors = problem["errors"].as_array().unwrap().iter();
-    errors
-        .map(|error| {
-            format!(
-                "{} {}",
-                error["pointer"].as_str().unwrap(),
-                error["code"].as_str().unwrap()
-            )
-        })
-        .collect()
 }
 
 /// The head of an upload of this length, and the start of its form.
@@ -65,7 +49,7 @@ both_databases! {
         for (parts, expected) in cases {
             let answer = post(&shop, form(parts)).send().await.unwrap();
             let refused = problem(answer, 422, "validation_failed").await;
-            assert_eq!(pointers(&refused), expected, "{refused:#}");
+            assert_eq!(errors(&refused), expected, "{refused:#}");
         }
         nothing_is_left(&shop).await;
     }

@@ -1,20 +1,8 @@
 //! Placing an order: prices and stock are the shop's, and everything that is wrong is told at its place.
 
 use super::*;
-use crate::platform::{problem, tenant};
+use crate::platform::{errors, problem, tenant};
 use rustok_test_support::both_databases;
-
-/// The errors of a problem as `pointer code`.
-fn errors(problem: &Value) -> Vec<String> {
-    let error = |e: &Value| {
-        format!(
-            "{} {}",
-            e["pointer"].as_str().unwrap(),
-            e["code"].as_str().unwrap()
-        )
-    };
-    problem["errors"].as_array().unwrap().iter().map(error).collect()
-}
 
 async fn refused(request: RequestBuilder) -> Vec<String> {
     errors(&problem(request.send().await.unwrap(), 422, "validation_failed").await)

@@ -7,8 +7,8 @@ use rustok_test_support::TestDatabase;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Statements, and the span that tells whose they are.
-const LOG: &str = "warn,rustok_server::layers=info,rustok_storage::sql=trace";
+/// Statements; whose they are, each line tells.
+const LOG: &str = "warn,rustok_storage::sql=trace";
 
 /// One statement as the log has it.
 #[derive(Debug, Clone)]

@@ -8,8 +8,11 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use rustok_app::catalog::{self, ProductFilter};
 use rustok_auth::Action;
+use rustok_commerce::product::Product;
 use rustok_core::error::RichError;
 use rustok_core::ids::ProductId;
+use rustok_core::money::Currency;
+use rustok_storage::idempotency::StoredReply;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -99,12 +102,8 @@ async fn create(command: Command<AdminCtx, ProductFields>) -> Result<Response, R
     let input = command.body.into_input(currency.code());
     let reply = catalog::create(&ctx, input, |product| {
         let location = format!("/api/admin/v1/products/{}", product.id);
-        reply::stored(
-            StatusCode::CREATED,
-            &ProductView::new(product, currency),
-            product.version,
-            Some(location),
-        )
+        let view = ProductView::new(product, currency);
+        reply::stored(StatusCode::CREATED, &view, product.version, Some(location))
     });
     Ok(reply::send(reply.await?))
 }
@@ -131,6 +130,12 @@ async fn read(
     let product = catalog::get(&ctx, id).await?;
     let view = ProductView::new(&product, catalog::currency(&ctx)?);
     Ok(reply::resource(&headers, &view, product.version))
+}
+
+/// The answer of a write.
+fn as_it_is_now(product: &Product, currency: Currency) -> StoredReply {
+    let view = ProductView::new(product, currency);
+    reply::stored(StatusCode::OK, &view, product.version, None)
 }
 
 /// Change a product by a JSON merge patch.
@@ -164,14 +169,7 @@ async fn update(
                 .patched(&patch)?
                 .into_input(currency.code()))
         },
-        |product| {
-            reply::stored(
-                StatusCode::OK,
-                &ProductView::new(product, currency),
-                product.version,
-                None,
-            )
-        },
+        |product| as_it_is_now(product, currency),
     );
     Ok(reply::send(reply.await?))
 }
@@ -219,14 +217,7 @@ async fn undelete(
         &ctx,
         id,
         |version| if_match.check(version),
-        |product| {
-            reply::stored(
-                StatusCode::OK,
-                &ProductView::new(product, currency),
-                product.version,
-                None,
-            )
-        },
+        |product| as_it_is_now(product, currency),
     );
     Ok(reply::send(reply.await?))
 }
