@@ -10,8 +10,9 @@ use rustok_storage::{DatabaseUrl, StoreConfig, StoreError};
 use rustok_telemetry::{TraceSettings, TraceSettingsError};
 use rustok_tenancy::{IdentifierError, TenantIdentifierValidator};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{AddrParseError, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Where the data lives when nothing else is said.
@@ -25,8 +26,9 @@ pub struct Config {
     pub database_url: Option<String>,
     /// Where the API listens.
     pub listen: SocketAddr,
-    /// Where metrics and health listen; keep it off the internet.
-    pub management_listen: SocketAddr,
+    /// Where metrics and health listen; keep it off the internet. Empty: nowhere, and requests and calls to the database
+    /// are not timed.
+    pub management_listen: ListenAddress,
     /// `{slug}.{base_domain}` names a tenant.
     pub base_domain: String,
     /// Where the outside reaches this server, for absolute links such as a problem's `type`.
@@ -127,7 +129,7 @@ impl Default for Config {
         Self {
             database_url: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            management_listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            management_listen: ListenAddress(Some(SocketAddr::from(([127, 0, 0, 1], 9464)))),
             base_domain: "localhost".to_owned(),
             base_url: None,
             trusted_proxies: Vec::new(),
@@ -210,6 +212,12 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether anybody can ask for metrics.
+    #[must_use]
+    pub const fn is_measured(&self) -> bool {
+        self.management_listen.0.is_some()
+    }
+
     /// Whether this is the default database, which gets sample data on its first start.
     #[must_use]
     pub fn is_default_database(&self) -> bool {
@@ -229,6 +237,7 @@ impl Config {
             postgres_answer_timeout: Duration::from_millis(self.postgres_answer_timeout_ms.max(1)),
             sqlite_readers: self.sqlite_readers.max(1),
             sqlite_mmap_bytes: self.sqlite_mmap_bytes.max(0),
+            timed: self.is_measured(),
         })
     }
 
@@ -320,6 +329,34 @@ impl Config {
     }
 }
 
+/// An address to listen on; none is the empty text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ListenAddress(pub Option<SocketAddr>);
+
+impl FromStr for ListenAddress {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, AddrParseError> {
+        let address = (!text.is_empty()).then(|| text.parse());
+        address.transpose().map(Self)
+    }
+}
+
+impl TryFrom<String> for ListenAddress {
+    type Error = AddrParseError;
+
+    fn try_from(text: String) -> Result<Self, AddrParseError> {
+        text.parse()
+    }
+}
+
+impl From<ListenAddress> for String {
+    fn from(address: ListenAddress) -> Self {
+        address.0.map(|address| address.to_string()).unwrap_or_default()
+    }
+}
+
 /// The standard variables of OpenTelemetry that have a setting here.
 fn otel_environment() -> Env {
     const NAMES: [(&str, &str); 4] = [
@@ -374,6 +411,21 @@ mod tests {
             folder(Some("postgres://a@b/c"), Some("/srv/x")),
             Path::new("/srv/x")
         );
+    }
+
+    #[test]
+    fn nobody_need_listen_for_metrics() {
+        let config = |text: &str| Config {
+            management_listen: text.parse().unwrap(),
+            ..Config::default()
+        };
+        let read = |config: &Config| toml::from_str::<Config>(&config.printed().unwrap()).unwrap();
+        for (text, measured) in [("", false), ("[::1]:9464", true)] {
+            let read = read(&config(text));
+            assert_eq!(String::from(read.management_listen), text);
+            assert_eq!(read.store().unwrap().timed, measured);
+        }
+        assert!("localhost".parse::<ListenAddress>().is_err());
     }
 
     #[test]

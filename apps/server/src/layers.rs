@@ -42,9 +42,16 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
     let answer = async {
         let answer = AssertUnwindSafe(within_limits(&state, request, next)).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
-        let (status, route) = (response.status().as_u16(), asked.route());
-        let (http, trace) = (state.metrics().http(), root.context().trace_id());
-        http.record(asked.method.as_str(), route, status, root.elapsed(), trace);
+        if let Some(http) = state.metrics().http() {
+            let (status, trace) = (response.status().as_u16(), root.context().trace_id());
+            http.record(
+                asked.method.as_str(),
+                asked.route(),
+                status,
+                root.elapsed(),
+                trace,
+            );
+        }
         asked.finish(state.config(), state.outage(), response)
     };
     let (mut response, failure) = root.run(answer).await;

@@ -43,7 +43,7 @@ impl AppState {
         let limits = Limits::new(&config);
         let texts = RenderedTexts::new(config.rendered_texts_bytes);
         let imports = Imports::new(&config);
-        let metrics = ServerMetrics::new(services.clock.as_ref());
+        let metrics = ServerMetrics::new(services.clock.as_ref(), config.is_measured());
         Self(Arc::new(Inner {
             texts,
             limits,

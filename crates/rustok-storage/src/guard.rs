@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use rustok_core::deadline::Deadline;
 use rustok_core::resilience::circuit_breaker::{OpenTime, OwnedPermit};
 use rustok_core::resilience::{BreakerOutcome, CircuitBreaker, CircuitBreakerConfigError, CircuitState};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -100,6 +101,7 @@ impl Guard {
             left_in_time: false,
         };
         let _queued = self.queue()?;
+        let connect = pin!(connect);
         let connect = watch.wait(StoreError::Timeout("waiting for a connection"), connect);
         if !guarded {
             let connection = connect.await?;
@@ -162,10 +164,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Waits for the answer to a statement: until the deadline, and never longer than one answer may take.
+    /// Waits for the answer to a statement: until the deadline, and never longer than one answer may take. The work is
+    /// large; it lies where the caller has it, since each function that took it would keep a place for it besides.
     pub(crate) async fn answer<T>(
         &mut self,
-        work: impl Future<Output = Result<T, StoreError>>,
+        work: Pin<&mut impl Future<Output = Result<T, StoreError>>>,
     ) -> Result<T, StoreError> {
         let answer = self
             .wait(StoreError::Timeout("waiting for PostgreSQL"), work)
@@ -177,7 +180,7 @@ impl Watch {
     async fn wait<T>(
         &mut self,
         timed_out: StoreError,
-        work: impl Future<Output = Result<T, StoreError>>,
+        work: Pin<&mut impl Future<Output = Result<T, StoreError>>>,
     ) -> Result<T, StoreError> {
         let until = self.until().instant();
         self.since = Some(Instant::now());

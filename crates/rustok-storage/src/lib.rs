@@ -23,6 +23,7 @@ pub mod reservations;
 mod row;
 mod span;
 mod sqlite;
+mod statistics;
 mod store;
 pub mod tenants;
 pub mod terms;

@@ -3,25 +3,34 @@
 //! BEGIN, role and tenant travel together with the first statement. A transaction that is dropped half-way never
 //! gives its connection to the next user with a transaction open or a tenant set.
 
+mod connection;
+
 use crate::error::StoreError;
 use crate::guard::{Guard, Watch};
 use crate::store::Connections;
 use crate::tx::Statement;
 use crate::value::Value;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+#[cfg(test)]
+pub(crate) use connection::Connection;
+use connection::{Manager, Statements};
+use deadpool::Runtime;
+use deadpool::managed::{self, PoolError};
 use futures_util::future::{join, join_all};
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::TenantId;
 use rustok_core::resilience::CircuitBreaker;
 use std::fmt::Write as _;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Waker};
+use std::task::Poll;
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, NoTls, Row};
+use tokio_postgres::{Client, Config, NoTls, Row};
+
+type Pool = managed::Pool<Manager>;
+pub(crate) type Object = managed::Object<Manager>;
 
 /// How long an abandoned statement may take to end before its connection is given up.
 const DRAIN_LIMIT: Duration = Duration::from_millis(250);
@@ -78,6 +87,8 @@ pub(crate) enum Role {
     App(TenantId),
     /// `rustok_platform`: the directory and the few tables that workers claim.
     Platform,
+    /// Whom the database's URL names: for upkeep, never for rows.
+    Owner,
 }
 
 /// Reads see one snapshot; writes are read-committed with conditional updates.
@@ -90,12 +101,9 @@ pub(crate) enum Mode {
 impl Postgres {
     /// `renewals` counts transactions that began anew on another connection.
     pub(crate) fn open(config: Config, limits: Limits, renewals: Arc<AtomicU64>) -> Result<Self, StoreError> {
-        let recycling = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
         // The driver bounds only how long TCP may take: a server that accepts and says nothing is out of its sight.
         let connect_timeout = config.get_connect_timeout().copied();
-        let pool = Pool::builder(Manager::from_config(config, NoTls, recycling))
+        let pool = Pool::builder(Manager(config))
             .max_size(limits.connections)
             .runtime(Runtime::Tokio1)
             .create_timeout(connect_timeout)
@@ -179,6 +187,7 @@ fn begin_text(role: Role, mode: Mode, statement_limit: Option<Duration>) -> Stri
             );
         }
         Role::Platform => begin.push_str("SET LOCAL ROLE rustok_platform"),
+        Role::Owner => begin.push_str("SET LOCAL ROLE NONE"),
     }
     // Every statement goes along keys, whatever its values are: planning it for each of them anew costs more than
     // running it. Left to itself the server does that for lists of ids.
@@ -212,27 +221,37 @@ struct Line {
 }
 
 impl PgTx {
+    /// The `last` query takes what ends the transaction along.
     pub(crate) async fn query(
         &mut self,
         table: &'static str,
         sql: &str,
         params: &[Value<'_>],
+        last: bool,
     ) -> Result<Vec<Row>, StoreError> {
         let params = references(params);
         let Self { line, watch } = self;
         let exchange = async {
             loop {
-                let rows = line.run(table, async |client, begin| {
-                    let statement = client.prepare_cached(sql).await?;
-                    opened(client, begin, client.query(&statement, &params)).await
+                let rows = line.run(table, async |client, statements, begin| {
+                    let statement = statements.prepared(client, sql).await?;
+                    let end = async {
+                        if last {
+                            sent(client.batch_execute("ROLLBACK")).await;
+                        }
+                    };
+                    let (rows, ()) =
+                        join(opened(client, begin, client.query(&statement, &params)), end).await;
+                    rows
                 });
                 let rows = rows.await;
                 if !line.is_renewed_after(&rows).await? {
+                    line.open &= !last;
                     return rows;
                 }
             }
         };
-        watch.answer(exchange).await
+        watch.answer(pin!(exchange)).await
     }
 
     pub(crate) async fn execute(
@@ -245,8 +264,8 @@ impl PgTx {
         let Self { line, watch } = self;
         let exchange = async {
             loop {
-                let changed = line.run(table, async |client, begin| {
-                    let statement = client.prepare_cached(sql).await?;
+                let changed = line.run(table, async |client, statements, begin| {
+                    let statement = statements.prepared(client, sql).await?;
                     opened(client, begin, client.execute(&statement, &params)).await
                 });
                 let changed = changed.await;
@@ -255,7 +274,7 @@ impl PgTx {
                 }
             }
         };
-        watch.answer(exchange).await
+        watch.answer(pin!(exchange)).await
     }
 
     /// Sends all statements without waiting in between, then checks every answer.
@@ -270,7 +289,7 @@ impl PgTx {
                     }
                 }
             };
-            watch.answer(exchange).await?;
+            watch.answer(pin!(exchange)).await?;
         }
         Ok(())
     }
@@ -279,8 +298,11 @@ impl PgTx {
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         if self.line.open {
             let line = &mut self.line;
-            let exchange = line.run("", async |client, _| client.batch_execute("COMMIT").await);
-            self.watch.answer(exchange).await.map_err(StoreError::of_commit)?;
+            let exchange = line.run("", async |client, _, _| client.batch_execute("COMMIT").await);
+            self.watch
+                .answer(pin!(exchange))
+                .await
+                .map_err(StoreError::of_commit)?;
             self.line.open = false;
         }
         Ok(())
@@ -292,26 +314,29 @@ impl Line {
     async fn run<T>(
         &mut self,
         table: &'static str,
-        work: impl AsyncFnOnce(&Object, Option<&str>) -> Result<T, tokio_postgres::Error>,
+        work: impl AsyncFnOnce(&Client, &mut Statements, Option<&str>) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, StoreError> {
-        let Some(client) = &self.client else {
+        let Some(client) = &mut self.client else {
             return Err(StoreError::Unavailable("the transaction is over".to_owned()));
         };
         // Marked before anything is sent: a drop from here on knows what to clean up.
         self.open = true;
         self.in_flight = true;
-        let result = work(client, self.begin.as_deref()).await;
+        let begin = self.begin.as_deref();
+        let result = client
+            .exchange(async |client, statements| work(client, statements, begin).await)
+            .await;
         self.in_flight = false;
         result.map_err(|error| StoreError::from_postgres(table, &error))
     }
 
     async fn fly(&mut self, flight: &[Statement<'_>]) -> Result<(), StoreError> {
         let table = flight.first().map_or("", |statement| statement.table);
-        let changed = self.run(table, async |client, begin| {
+        let changed = self.run(table, async |client, statements, begin| {
             let mut prepared = Vec::with_capacity(flight.len());
             for statement in flight {
                 let params = references(&statement.params);
-                prepared.push((client.prepare_cached(statement.sql).await?, params));
+                prepared.push((statements.prepared(client, statement.sql).await?, params));
             }
             let all = join_all(prepared.iter().map(|(sql, params)| client.execute(sql, params)));
             opened(client, begin, async { Ok::<_, tokio_postgres::Error>(all.await) }).await
@@ -347,7 +372,7 @@ impl Line {
         drop(Object::take(old));
         drop(pool.retain(|_, _| false));
         self.open = false;
-        self.client = Some(connection(&pool).await?);
+        self.client = Some(Box::pin(connection(&pool)).await?);
         self.renewals.fetch_add(1, Ordering::Relaxed);
         Ok(true)
     }
@@ -355,7 +380,7 @@ impl Line {
 
 /// Sends what opens the transaction in the same flight as `work`; its failure comes first.
 async fn opened<T>(
-    client: &Object,
+    client: &Client,
     begin: Option<&str>,
     work: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, tokio_postgres::Error> {
@@ -369,22 +394,30 @@ async fn opened<T>(
     }
 }
 
+/// Sends it, and does not wait for the answer.
+async fn sent(message: impl Future) {
+    let mut message = pin!(message);
+    poll_fn(|context| {
+        let _ = message.as_mut().poll(context);
+        Poll::Ready(())
+    })
+    .await;
+}
+
 fn references<'a>(params: &'a [Value<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
     params.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
 impl Drop for PgTx {
     fn drop(&mut self) {
-        let Some(client) = self.line.client.take() else {
+        let Some(mut client) = self.line.client.take() else {
             return;
         };
         if !self.line.open {
             return;
         }
         if !self.line.in_flight {
-            // The first poll queues the message; whoever gets the connection next is served after it.
-            let mut rollback = pin!(client.batch_execute("ROLLBACK"));
-            let _ = rollback.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            client.post("ROLLBACK");
             return;
         }
         match tokio::runtime::Handle::try_current() {
@@ -397,8 +430,9 @@ impl Drop for PgTx {
 }
 
 /// Ends an abandoned statement's transaction before the connection goes back, or gives the connection up.
-async fn drain(client: Object) {
-    let rolled_back = tokio::time::timeout(DRAIN_LIMIT, client.batch_execute("ROLLBACK")).await;
+async fn drain(mut client: Object) {
+    let rollback = client.exchange(async |client, _| client.batch_execute("ROLLBACK").await);
+    let rolled_back = tokio::time::timeout(DRAIN_LIMIT, rollback).await;
     if !matches!(rolled_back, Ok(Ok(()))) {
         give_up(client).await;
     }

@@ -174,10 +174,12 @@ async fn find(
         "SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND {condition} AND {}",
         standing.of_products()
     );
+    let last = std::mem::take(&mut tx.db.last);
     let mut found = tx
         .db
         .fetch(PRODUCTS, &sql, &[tx.tenant.into(), value], decode)
         .await?;
+    tx.db.last = last;
     add_variants(tx, &mut found, standing).await?;
     Ok(found.pop())
 }
@@ -193,7 +195,9 @@ pub async fn list_products(
     limit: Limit,
 ) -> Result<Page<Product>, StoreError> {
     let (sql, values) = list_statement(tx.tenant, filter, after, limit);
+    let last = std::mem::take(&mut tx.db.last);
     let mut found = tx.db.fetch(PRODUCTS, &sql, &values, decode).await?;
+    tx.db.last = last;
     let more = found.len() > limit.get();
     found.truncate(limit.get());
     add_variants(tx, &mut found, filter.standing()).await?;

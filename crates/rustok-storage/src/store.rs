@@ -87,10 +87,12 @@ pub struct StoreConfig {
     pub sqlite_readers: usize,
     /// How much of a SQLite file each reader maps into memory, in bytes.
     pub sqlite_mmap_bytes: i64,
+    /// Whether [`Store::times`] has something to tell: durations are counted.
+    pub timed: bool,
 }
 
 impl StoreConfig {
-    /// The defaults: 16 connections, 256 who wait for one, 10 s for an answer, 8 readers, 256 MiB mapped.
+    /// The defaults: 16 connections, 256 who wait for one, 10 s for an answer, 8 readers, 256 MiB mapped, durations counted.
     #[must_use]
     pub fn new(url: DatabaseUrl) -> Self {
         Self {
@@ -100,6 +102,7 @@ impl StoreConfig {
             postgres_answer_timeout: Duration::from_secs(10),
             sqlite_readers: 8,
             sqlite_mmap_bytes: 256 << 20,
+            timed: true,
         }
     }
 }
@@ -125,7 +128,7 @@ impl Store {
     /// [`StoreError::Setup`] when another server has the SQLite file, the schema is newer than this binary or (for a
     /// command) older; [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn open(config: StoreConfig, opener: Opener) -> Result<Self, StoreError> {
-        let timings = Timings::new();
+        let timings = Timings::new(config.timed);
         let backend = match config.url {
             DatabaseUrl::Sqlite(path) => {
                 let server_lock = match opener {
@@ -181,7 +184,7 @@ impl Store {
         }
     }
 
-    async fn begin(&self, role: Role, mode: Mode, deadline: Deadline) -> Result<Db, StoreError> {
+    pub(crate) async fn begin(&self, role: Role, mode: Mode, deadline: Deadline) -> Result<Db, StoreError> {
         let waiting = self.timings.wait(mode == Mode::Write);
         let span = span::acquire(self.system());
         let begun = match (&*self.inner, mode) {
@@ -238,7 +241,7 @@ impl Store {
 
     /// A pooled PostgreSQL connection as it came back, for a look at what was left on it.
     #[cfg(test)]
-    pub(crate) async fn pooled_client(&self) -> deadpool_postgres::Object {
+    pub(crate) async fn pooled_client(&self) -> crate::postgres::Object {
         match &*self.inner {
             Backend::Postgres(db) => db.pooled_client().await,
             Backend::Sqlite { .. } => panic!("SQLite has no pool of clients"),

@@ -60,6 +60,8 @@ pub(crate) struct Db {
     deadline: Deadline,
     /// A statement failed, or nobody waited for its answer: the transaction can only be given up, on either database.
     broken: bool,
+    /// It is over after the next query. A function of several queries sets it before the last of them.
+    pub(crate) last: bool,
     timings: Arc<Timings>,
 }
 
@@ -75,6 +77,7 @@ impl Db {
             inner,
             deadline,
             broken: false,
+            last: false,
             timings,
         }
     }
@@ -116,7 +119,7 @@ impl Db {
                 .connection()
                 .and_then(|conn| sqlite::query(conn, table, sql, params, map)),
             Inner::Postgres(tx) => {
-                let rows = tx.query(table, sql, params).await;
+                let rows = tx.query(table, sql, params, self.last).await;
                 rows.and_then(|rows| {
                     let places = Places::default();
                     rows.iter()
@@ -234,7 +237,7 @@ impl Db {
         if self.broken {
             return Err(StoreError::Refused {
                 table,
-                reason: "the transaction failed before".to_owned(),
+                reason: "the transaction is over, or a statement of it failed".to_owned(),
             });
         }
         let now = Instant::now();
@@ -247,7 +250,7 @@ impl Db {
 
     /// After the answer. A row that does not decode breaks nothing.
     fn settle<T>(&mut self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        self.broken = !matches!(answer, Ok(_) | Err(StoreError::InconsistentRow { .. }));
+        self.broken = self.last || !matches!(answer, Ok(_) | Err(StoreError::InconsistentRow { .. }));
         answer
     }
 }
@@ -273,6 +276,13 @@ impl TenantTx {
         self.tenant
     }
 
+    /// The next function that reads is the last: what ends the transaction travels with its query, so that on PostgreSQL
+    /// no further message is needed. Nothing of the transaction is kept, and any statement after that query is refused.
+    pub fn last(&mut self) -> &mut Self {
+        self.db.last = true;
+        self
+    }
+
     /// Makes everything durable. Only after this may anything be told to the outside.
     ///
     /// # Errors
@@ -288,6 +298,12 @@ pub struct PlatformTx {
 }
 
 impl PlatformTx {
+    /// As [`TenantTx::last`].
+    pub fn last(&mut self) -> &mut Self {
+        self.db.last = true;
+        self
+    }
+
     /// As [`TenantTx::commit`].
     ///
     /// # Errors

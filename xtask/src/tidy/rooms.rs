@@ -56,7 +56,6 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
         &[
             "libsqlite3-sys",
             "deadpool",
-            "deadpool-postgres",
             "postgres",
             "postgres-types",
             "refinery",

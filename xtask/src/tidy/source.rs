@@ -20,7 +20,7 @@ const SQL: [&str; 6] = [
 /// Crates whose names may be written only in the rooms beside them.
 const OWNED: &[(&str, &[&str])] = &[
     ("rusqlite::", &["rustok-storage", "rustok-test-support"]),
-    ("deadpool_postgres::", &["rustok-storage"]),
+    ("deadpool::", &["rustok-storage"]),
     ("tokio_postgres::", &["rustok-storage", "rustok-test-support"]),
     ("axum::", &["rustok-server"]),
     ("axum_core::", &["rustok-core"]),

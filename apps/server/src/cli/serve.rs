@@ -2,7 +2,7 @@
 
 use super::output::{Failure, line};
 use super::{Flags, load_with};
-use crate::config::Config;
+use crate::config::{Config, ListenAddress};
 use crate::demo;
 use crate::router;
 use crate::serve::{Shutdown, serve};
@@ -25,10 +25,10 @@ pub(super) struct Options {
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     listen: Option<SocketAddr>,
-    /// Where health and metrics listen
+    /// Where health and metrics listen; empty: nowhere
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    management_listen: Option<SocketAddr>,
+    management_listen: Option<ListenAddress>,
     /// Start without sample data
     #[arg(long)]
     #[serde(skip)]
@@ -54,7 +54,10 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
     let services = Arc::new(Services::new(store, Arc::new(SystemClock), validator));
     let tracer = tracer(&config)?;
     let public = bind(config.listen).await?;
-    let management = bind(config.management_listen).await?;
+    let management = match config.management_listen.0 {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
     // After binding: a first start that cannot listen must not use up the one time that secrets are shown.
     let first = if config.is_default_database() && !options.no_demo {
         demo::create(&services).await?
@@ -63,7 +66,7 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
     };
     // Before anybody is told where the server is: who knows it may stop it.
     let told = StopSignals::listen()?;
-    greet(&config, &services, &public, &management).await?;
+    greet(&config, &services, &public, management.as_ref()).await?;
     if let Some(first) = first {
         show_once(&first)?;
     }
@@ -89,11 +92,13 @@ async fn greet(
     config: &Config,
     services: &Arc<Services>,
     public: &TcpListener,
-    management: &TcpListener,
+    management: Option<&TcpListener>,
 ) -> Result<(), Failure> {
-    let (public, management) = (public.local_addr()?, management.local_addr()?);
+    let public = public.local_addr()?;
     line(format!("listening on http://{public}"))?;
-    line(format!("management on http://{management}"))?;
+    if let Some(management) = management {
+        line(format!("management on http://{}", management.local_addr()?))?;
+    }
     let base = format!("{}:{}", config.base_domain, public.port());
     line(format!("API documentation: http://{base}/api/docs"))?;
     if config.is_default_database() {
@@ -133,7 +138,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 async fn run_until_stopped(
     state: AppState,
     public: TcpListener,
-    management: TcpListener,
+    management: Option<TcpListener>,
     mut told: StopSignals,
 ) -> Result<(), Failure> {
     let shutdown = Shutdown::default();
@@ -146,7 +151,11 @@ async fn run_until_stopped(
             config.clone(),
             management_shutdown.clone(),
         );
-        async move { serve(management, router, &config, &shutdown).await }
+        async move {
+            if let Some(management) = management {
+                serve(management, router, &config, &shutdown).await;
+            }
+        }
     });
     let serving = serve(public, router::public(&state), &config, &shutdown);
     let stopping = async {

@@ -21,32 +21,34 @@ use std::sync::{Mutex, PoisonError};
 /// What the server itself counts.
 #[derive(Debug)]
 pub struct ServerMetrics {
-    http: HttpMetrics,
+    /// Where somebody can ask for it.
+    http: Option<HttpMetrics>,
     started: Timestamp,
     /// What was seen last, if anything was.
     backlog: Mutex<Option<Backlog>>,
     delivered: AtomicU64,
-    rounds: Tally<7>,
-    failed_rounds: Tally<7>,
+    rounds: Tally<8>,
+    failed_rounds: Tally<8>,
 }
 
 /// The workers, as the label has them.
-const WORKERS: [&str; 7] = [
+const WORKERS: [&str; 8] = [
     "directory",
     "imports",
     "order_expiry",
     "outbox",
     "outbox_purge",
     "outbox_watch",
+    "statistics",
     "idempotency",
 ];
 
 impl ServerMetrics {
-    /// Nothing counted yet.
+    /// Nothing counted yet, and no requests at all unless they are `measured`.
     #[must_use]
-    pub fn new(clock: &dyn Clock) -> Self {
+    pub fn new(clock: &dyn Clock, measured: bool) -> Self {
         Self {
-            http: HttpMetrics::new(operations::all()),
+            http: measured.then(|| HttpMetrics::new(operations::all())),
             started: clock.now(),
             backlog: Mutex::new(None),
             delivered: AtomicU64::new(0),
@@ -57,8 +59,8 @@ impl ServerMetrics {
 
     /// Requests by operation.
     #[must_use]
-    pub const fn http(&self) -> &HttpMetrics {
-        &self.http
+    pub const fn http(&self) -> Option<&HttpMetrics> {
+        self.http.as_ref()
     }
 
     /// A round of a worker ended.

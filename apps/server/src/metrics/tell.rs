@@ -19,7 +19,9 @@ pub(super) fn everything(
     samples: &mut Samples<'_>,
 ) -> fmt::Result {
     let (services, own) = (state.services(), state.metrics());
-    own.http().tell(samples)?;
+    if let Some(http) = own.http() {
+        http.tell(samples)?;
+    }
     limits(state, samples)?;
     let times = services.store.times();
     database(&services.store, &times, samples)?;

@@ -1,5 +1,5 @@
 //! Work that no request waits for: expiring orders, delivering events, importing files, watching the directory,
-//! forgetting old answers.
+//! forgetting old answers, looking at tables that grow.
 //!
 //! A worker must never end because one round failed: it logs, and the next round tries again. It ends when it is told
 //! to stop, between two rounds; only a round that does not end in time is cut off. While the database's circuit breaker is not closed it rests:
@@ -11,6 +11,7 @@ mod idempotency;
 mod imports;
 mod outbox;
 mod outbox_watch;
+mod statistics;
 
 use crate::state::AppState;
 use rustok_core::deadline::Deadline;
@@ -73,6 +74,12 @@ pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
         pace("outbox_watch", outbox_watch::EVERY),
         async move || outbox_watch::round(&watching).await,
     ));
+    if state.services().store.sqlite_path().is_none() {
+        let looking = state.clone();
+        workers.spawn(rounds(pace("statistics", statistics::EVERY), async move || {
+            statistics::round(&looking).await
+        }));
+    }
     Workers(workers)
 }
 

@@ -29,7 +29,7 @@ pub fn shown_price(prices: &PriceList, currency: Currency) -> Option<Price> {
 pub async fn get(ctx: &Ctx, id: ProductId) -> Result<Product, RichError> {
     ctx.authorize(Action::ReadCatalog)?;
     let mut tx = ctx.read().await?;
-    products::find_product(&mut tx, id)
+    products::find_product(tx.last(), id)
         .await?
         .ok_or_else(|| product_not_found(id))
 }
@@ -46,7 +46,7 @@ pub async fn list(
 ) -> Result<Page<Product>, RichError> {
     ctx.authorize(Action::ReadCatalog)?;
     let mut tx = ctx.read().await?;
-    Ok(products::list_products(&mut tx, filter, after, limit).await?)
+    Ok(products::list_products(tx.last(), filter, after, limit).await?)
 }
 
 /// The variant with this id and the product it belongs to.
@@ -56,7 +56,7 @@ pub async fn list(
 pub async fn get_variant(ctx: &Ctx, id: VariantId) -> Result<(Product, Variant), RichError> {
     ctx.authorize(Action::ReadCatalog)?;
     let mut tx = ctx.read().await?;
-    let product = products::find_product_of_variant(&mut tx, id).await?;
+    let product = products::find_product_of_variant(tx.last(), id).await?;
     product
         .and_then(|product| with_variant(product, id))
         .ok_or_else(|| variant_not_found(id))
@@ -74,7 +74,7 @@ pub(super) fn with_variant(product: Product, id: VariantId) -> Option<(Product, 
 pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<Product, RichError> {
     ctx.authorize(Action::ReadProduct)?;
     let mut tx = ctx.read().await?;
-    products::find_active_product(&mut tx, handle)
+    products::find_active_product(tx.last(), handle)
         .await?
         .ok_or_else(|| {
             RichError::new(ErrorKind::NotFound, "no active product with this handle")
@@ -98,5 +98,5 @@ pub async fn list_active(
         ..ProductFilter::default()
     };
     let mut tx = ctx.read().await?;
-    Ok(products::list_products(&mut tx, &filter, after, limit).await?)
+    Ok(products::list_products(tx.last(), &filter, after, limit).await?)
 }

@@ -8,7 +8,6 @@ use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, Page};
-use rustok_storage::TenantTx;
 use rustok_storage::nodes::public::{self, PublicFilter, PublicHead};
 use rustok_storage::nodes::texts::{PublicText, TextKey, find_texts};
 
@@ -29,9 +28,8 @@ pub async fn find_public<T: Send>(
     let chain = Locale::chain(wanted, default_locale(ctx)?);
     let not_found = || ContentError::NotFound(slug.to_owned());
     let slug = Slug::parse(slug).map_err(|_| not_found())?;
-    let mut tx = ctx.read().await?;
-    let head = public::find_public(&mut tx, &slug, &chain, ctx.now()).await?;
-    let found = with_texts(&mut tx, head.into_iter().collect(), show).await?.pop();
+    let head = public::find_public(ctx.read().await?.last(), &slug, &chain, ctx.now()).await?;
+    let found = with_texts(ctx, head.into_iter().collect(), show).await?.pop();
     found.ok_or_else(|| not_found().into())
 }
 
@@ -52,26 +50,30 @@ pub async fn list_public<T: Send>(
     let chain = Locale::chain(wanted, default_locale(ctx)?);
     let mut tx = ctx.read().await?;
     let Page { items, next_cursor } =
-        public::list_public(&mut tx, filter, &chain, ctx.now(), after, limit).await?;
+        public::list_public(tx.last(), filter, &chain, ctx.now(), after, limit).await?;
+    drop(tx);
     Ok(Page {
-        items: with_texts(&mut tx, items, show).await?,
+        items: with_texts(ctx, items, show).await?,
         next_cursor,
     })
 }
 
-/// Each head with its text; those that `show` has not got are read in one statement.
+/// Each head with its text; those that `show` has not got are read in one statement, in a transaction of its own: a save
+/// never changes.
 async fn with_texts<T: Send>(
-    tx: &mut TenantTx,
+    ctx: &Ctx,
     heads: Vec<PublicHead>,
     show: impl Fn(TextKey, Option<&PublicText>) -> Option<T> + Sync,
 ) -> Result<Vec<(PublicHead, T)>, RichError> {
     let mut texts: Vec<_> = heads.iter().map(|head| show(head.text(), None)).collect();
     let missing = heads.iter().zip(&texts).filter(|(_, text)| text.is_none());
     let missing: Vec<_> = missing.map(|(head, _)| head.text()).collect();
-    for (key, text) in find_texts(tx, &missing).await? {
-        let place = heads.iter().position(|head| head.text() == key);
-        if let Some(place) = place.and_then(|place| texts.get_mut(place)) {
-            *place = show(key, Some(&text));
+    if !missing.is_empty() {
+        for (key, text) in find_texts(ctx.read().await?.last(), &missing).await? {
+            let place = heads.iter().position(|head| head.text() == key);
+            if let Some(place) = place.and_then(|place| texts.get_mut(place)) {
+                *place = show(key, Some(&text));
+            }
         }
     }
     let texts = texts.into_iter().collect::<Option<Vec<_>>>();

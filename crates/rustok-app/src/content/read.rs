@@ -111,7 +111,7 @@ pub async fn list(
 pub async fn history(ctx: &Ctx, id: NodeId) -> Result<Vec<NodeHistoryEntry>, RichError> {
     ctx.authorize(Action::ReadHistory)?;
     let mut tx = ctx.read().await?;
-    let history = list_history(&mut tx, id).await?;
+    let history = list_history(tx.last(), id).await?;
     // Making a node is the first entry: no entry, no node.
     if history.is_empty() {
         Err(ContentError::NotFound(id.to_string()).into())

@@ -199,6 +199,7 @@ impl<'a, S: Source> Engine<'a, S> {
                 }
             }
             self.import(chunk).await?;
+            self.look_at_grown_tables().await;
             if progress(bytes_read(reader)).is_break() && more {
                 self.report.is_interrupted = true;
                 return Ok(());
@@ -213,6 +214,15 @@ impl<'a, S: Source> Engine<'a, S> {
         report.errors.sort_by_key(|error| (error.line, error.column));
         report.stopped = stopped;
         report
+    }
+
+    /// An empty database fills faster than PostgreSQL looks at its tables, and there need be no server whose worker does.
+    /// Without it the import is only slower.
+    async fn look_at_grown_tables(&self) {
+        let deadline = self.ctx_of_batch().deadline;
+        if let Err(error) = self.ctx.services.store.analyse_grown_tables(deadline).await {
+            tracing::debug!(%error, "tables that grew were not looked at");
+        }
     }
 
     async fn import(&mut self, chunk: Vec<S::Item>) -> Result<(), RichError> {

@@ -53,7 +53,7 @@ pub struct Upload {
 /// `too_many_imports`.
 pub async fn check_room(ctx: &Ctx, most: u64) -> Result<(), RichError> {
     ctx.authorize(Action::ImportData)?;
-    let open = imports::count_open(&mut ctx.read().await?).await?;
+    let open = imports::count_open(ctx.read().await?.last()).await?;
     room(open, most)
 }
 
@@ -113,7 +113,7 @@ fn until(now: Timestamp, lease: Duration) -> Timestamp {
 /// `import_not_found`.
 pub async fn get(ctx: &Ctx, id: ImportId) -> Result<Import, RichError> {
     ctx.authorize(Action::ImportData)?;
-    let found = imports::find_import(&mut ctx.read().await?, id).await?;
+    let found = imports::find_import(ctx.read().await?.last(), id).await?;
     found.ok_or_else(unknown)
 }
 
@@ -123,7 +123,7 @@ pub async fn get(ctx: &Ctx, id: ImportId) -> Result<Import, RichError> {
 /// Those of the database.
 pub async fn list(ctx: &Ctx, after: Option<ImportId>, limit: Limit) -> Result<Page<Import>, RichError> {
     ctx.authorize(Action::ImportData)?;
-    Ok(imports::list_imports(&mut ctx.read().await?, after, limit).await?)
+    Ok(imports::list_imports(ctx.read().await?.last(), after, limit).await?)
 }
 
 /// Begins an import that has not ended, from the start of its file. `None` when there is none.
@@ -260,7 +260,7 @@ fn end(report: &ImportReport) -> ImportEnd {
 pub async fn fail_abandoned(ctx: &PlatformCtx, limit: i64) -> Result<usize, RichError> {
     ctx.authorize(Action::ImportData)?;
     let now = ctx.services.clock.now();
-    let jobs = outbox::list_due(&mut ctx.read().await?, JobKind::FailImport, now, limit).await?;
+    let jobs = outbox::list_due(ctx.read().await?.last(), JobKind::FailImport, now, limit).await?;
     for job in &jobs {
         match fail_one(ctx, job).await {
             Ok(()) => {}

@@ -49,7 +49,7 @@ pub struct ExpiryRound {
 pub async fn expire_due(ctx: &PlatformCtx, limit: i64) -> Result<ExpiryRound, RichError> {
     ctx.authorize(Action::ExpireOrder)?;
     let now = ctx.services.clock.now();
-    let jobs = outbox::list_due(&mut ctx.read().await?, JobKind::ExpireOrder, now, limit).await?;
+    let jobs = outbox::list_due(ctx.read().await?.last(), JobKind::ExpireOrder, now, limit).await?;
     let mut round = ExpiryRound {
         due: jobs.len(),
         ..ExpiryRound::default()

@@ -15,7 +15,7 @@ use rustok_storage::orders::{OrderFilter, OrderHistory, find_order, list_history
 /// `order_not_found`.
 pub async fn get(ctx: &Ctx, id: OrderId) -> Result<AnyOrder, RichError> {
     ctx.authorize(Action::ReadOrders)?;
-    load(&mut ctx.read().await?, id).await
+    load(ctx.read().await?.last(), id).await
 }
 
 /// One order, for whoever has its secret.
@@ -30,7 +30,7 @@ pub async fn get_by_secret(
     ctx.authorize(Action::ReadOrderBySecret)?;
     let unknown = || CommerceError::OrderNotFound(id.as_uuid());
     let secret = secret.ok_or_else(unknown)?;
-    let stored = find_order(&mut ctx.read().await?, id).await?;
+    let stored = find_order(ctx.read().await?.last(), id).await?;
     // Hashes are compared in constant time.
     let stored = stored
         .filter(|stored| stored.secret_hash == secret.hash())
@@ -63,7 +63,7 @@ pub async fn list(
 /// `order_not_found`.
 pub async fn history(ctx: &Ctx, id: OrderId) -> Result<Vec<OrderHistory>, RichError> {
     ctx.authorize(Action::ReadHistory)?;
-    let steps = list_history(&mut ctx.read().await?, id).await?;
+    let steps = list_history(ctx.read().await?.last(), id).await?;
     // Every order has the step that placed it.
     if steps.is_empty() {
         Err(CommerceError::OrderNotFound(id.as_uuid()).into())

@@ -123,7 +123,7 @@ pub async fn authenticate(
         return Err(AuthError::Unauthenticated.into());
     }
     let mut tx = services.store.read(tenant.handle(), deadline).await?;
-    let found = tokens::find_token(&mut tx, &secret.hash()).await?;
+    let found = tokens::find_token(tx.last(), &secret.hash()).await?;
     found
         .map(|(id, role)| Actor::Token { id, role })
         .ok_or_else(|| AuthError::UnknownToken.into())
@@ -142,7 +142,7 @@ pub async fn authenticate_platform(
         return Err(AuthError::Unauthenticated.into());
     }
     let mut tx = services.store.platform_read(deadline).await?;
-    let found = tenants::find_platform_token(&mut tx, &secret.hash()).await?;
+    let found = tenants::find_platform_token(tx.last(), &secret.hash()).await?;
     found
         .map(|id| Actor::Platform { id })
         .ok_or_else(|| AuthError::UnknownToken.into())

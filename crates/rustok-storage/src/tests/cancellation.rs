@@ -170,8 +170,8 @@ impl World {
                 ),
             }
             if rng.random_bool(0.1) {
-                let client = self.store.pooled_client().await;
-                assert_eq!(look(&client).await, clean(), "a connection came back dirty");
+                let mut client = self.store.pooled_client().await;
+                assert_eq!(look(&mut client).await, clean(), "a connection came back dirty");
             }
             assert!(done < 100 * wanted, "only {cut} of {done} were cut");
         }
@@ -208,26 +208,26 @@ async fn ten_thousand_cancellations_leak_nothing() {
     for _ in 0..CONNECTIONS {
         clients.push(store.pooled_client().await);
     }
-    for client in &clients {
+    for client in &mut clients {
         assert_eq!(look(client).await, clean());
     }
     let halves = "SELECT count(*) FROM (SELECT tenant_id, id FROM customers) c \
                   FULL JOIN (SELECT tenant_id, id FROM terms) t USING (tenant_id, id) \
                   WHERE c.id IS NULL OR t.id IS NULL";
     assert_eq!(
-        clients[0].query_one(halves, &[]).await.unwrap().get::<_, i64>(0),
+        clients[0].query_one(halves).await.unwrap().get::<_, i64>(0),
         0,
         "half a transaction"
     );
     let kept: i64 = clients[0]
-        .query_one("SELECT count(*) FROM terms", &[])
+        .query_one("SELECT count(*) FROM terms")
         .await
         .unwrap()
         .get(0);
     let idle =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
     assert_eq!(
-        clients[0].query_one(idle, &[]).await.unwrap().get::<_, i64>(0),
+        clients[0].query_one(idle).await.unwrap().get::<_, i64>(0),
         0,
         "a transaction was left open"
     );

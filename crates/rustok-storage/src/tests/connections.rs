@@ -1,11 +1,35 @@
 //! PostgreSQL: in what state a pooled connection comes back. It must never carry a tenant, a role or a transaction.
 
 use super::*;
+use crate::postgres::{Connection, Object};
 use crate::tx::Statement;
 use crate::value::params;
 use std::pin::pin;
 use std::task::{Context, Waker};
-use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::{Error, Row, SimpleQueryMessage};
+
+/// What a client can do, for tests that look at a connection.
+impl Connection {
+    pub(super) async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Error> {
+        self.exchange(async |client, _| client.query(sql, &[]).await)
+            .await
+    }
+
+    pub(super) async fn query_one(&mut self, sql: &str) -> Result<Row, Error> {
+        self.exchange(async |client, _| client.query_one(sql, &[]).await)
+            .await
+    }
+
+    pub(super) async fn simple_query(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
+        self.exchange(async |client, _| client.simple_query(sql).await)
+            .await
+    }
+
+    pub(super) async fn batch_execute(&mut self, sql: &str) -> Result<(), Error> {
+        self.exchange(async |client, _| client.batch_execute(sql).await)
+            .await
+    }
+}
 
 /// What the next user of a connection finds.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +51,7 @@ pub(super) fn clean() -> Found {
 
 /// Takes a connection from the pool and looks at it, without a transaction of its own around the question: the time
 /// at which the transaction began is then the statement's.
-pub(super) async fn look(client: &deadpool_postgres::Object) -> Found {
+pub(super) async fn look(client: &mut Object) -> Found {
     let sql = "SELECT coalesce(current_setting('rustok.tenant_id', true), ''), current_user = session_user, \
                now() = statement_timestamp(), current_setting('statement_timeout')";
     let answer = client.simple_query(sql).await.unwrap();
@@ -45,14 +69,14 @@ pub(super) async fn look(client: &deadpool_postgres::Object) -> Found {
 }
 
 async fn left_behind(store: &Store) -> Found {
-    look(&store.pooled_client().await).await
+    look(&mut store.pooled_client().await).await
 }
 
 async fn process_id(store: &Store) -> i32 {
     store
         .pooled_client()
         .await
-        .query_one("SELECT pg_backend_pid()", &[])
+        .query_one("SELECT pg_backend_pid()")
         .await
         .unwrap()
         .get(0)
@@ -88,7 +112,7 @@ async fn a_dirty_connection_would_be_noticed() {
 
 #[tokio::test]
 async fn however_a_transaction_ends_its_connection_comes_back_clean() {
-    let (_db, store, shop) = one_connection().await;
+    let (db, store, shop) = one_connection().await;
     let before = process_id(&store).await;
     let params = params![shop.tenant_id(), id(1), "a", now()];
     let sees_its_tenant = async |tx: &mut crate::TenantTx| {
@@ -150,6 +174,35 @@ async fn however_a_transaction_ends_its_connection_comes_back_clean() {
     drop(tx);
     assert_eq!(left_behind(&store).await, clean(), "the platform's");
 
+    let mut tx = store.read(shop, soon()).await.unwrap();
+    sees_its_tenant(tx.last()).await;
+    // Before the transaction is dropped: its end came along.
+    let sql =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
+    let (watcher, patience) = (open_small(&db, 1).await, soon());
+    let mut looking = watcher.pooled_client().await;
+    while looking.query_one(sql).await.unwrap().get::<_, i64>(0) > 0 {
+        assert!(
+            !patience.is_expired(),
+            "the transaction is open after its last query"
+        );
+    }
+    drop(tx);
+    assert_eq!(left_behind(&store).await, clean(), "after a last query");
+
+    let mut tx = store.read(shop, soon()).await.unwrap();
+    tx.last()
+        .db
+        .fetch("x", "nonsense", &[], |_| Ok(()))
+        .await
+        .unwrap_err();
+    drop(tx);
+    assert_eq!(
+        left_behind(&store).await,
+        clean(),
+        "after a last query that failed"
+    );
+
     let mut tx = store.write(shop, soon()).await.unwrap();
     tx.db.execute_one("authors", INSERT_AUTHOR, params).await.unwrap();
     let unwound = tokio::spawn(async move {
@@ -192,18 +245,27 @@ async fn a_statement_dropped_in_flight_leaves_a_clean_connection() {
         drop(tx);
         assert_eq!(left_behind(&store).await, clean(), "prepared: {prepared}");
     }
-    // The first statement of a transaction, sent together with BEGIN.
-    let mut tx = store.read(shop, soon()).await.unwrap();
-    let mut query = Box::pin(tx.db.fetch("x", slow, &[], |_| Ok(())));
-    assert!(
-        query
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-            .is_pending()
-    );
-    drop(query);
-    drop(tx);
-    assert_eq!(left_behind(&store).await, clean(), "dropped with BEGIN");
+    // The first statement of a transaction, sent together with BEGIN, and one that is its last besides.
+    for last in [false, true] {
+        let mut tx = store.read(shop, soon()).await.unwrap();
+        if last {
+            tx.last();
+        }
+        let mut query = Box::pin(tx.db.fetch("x", slow, &[], |_| Ok(())));
+        assert!(
+            query
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+        drop(query);
+        drop(tx);
+        assert_eq!(
+            left_behind(&store).await,
+            clean(),
+            "dropped with BEGIN, last: {last}"
+        );
+    }
     // A write and a commit, dropped as they were sent.
     let mut tx = store.write(shop, soon()).await.unwrap();
     let params = params![shop.tenant_id(), id(1), "a", now()];

@@ -133,8 +133,8 @@ async fn a_dropped_statement_does_not_run_on() {
         assert!(start.elapsed() < QUICKLY, "the statement never ran");
     }
     drop(query);
-    let client = store.pooled_client().await;
-    assert_eq!(look(&client).await, clean());
+    let mut client = store.pooled_client().await;
+    assert_eq!(look(&mut client).await, clean());
     while sleeping().await > 0 {
         assert!(start.elapsed() < QUICKLY, "the statement runs on");
     }

@@ -94,7 +94,7 @@ impl World {
         for _ in 0..CONNECTIONS {
             clients.push(self.store.pooled_client().await);
         }
-        for client in &clients {
+        for client in &mut clients {
             assert_eq!(look(client).await, clean());
         }
         assert_eq!(self.store.postgres_connections(), Some((CONNECTIONS, 0)));

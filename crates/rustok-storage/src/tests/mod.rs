@@ -16,6 +16,7 @@ mod migrations;
 mod neighbours;
 mod schema;
 mod seam;
+mod statistics;
 mod timings;
 mod walls;
 

@@ -151,6 +151,31 @@ both_databases! {
         assert_eq!(logins(&store, shop).await, ["a"]);
     }
 
+    async fn after_the_last_query_a_transaction_is_over(db) {
+        let store = open(&db).await;
+        let shop = tenant(&store, 1, "shop1").await;
+        add_authors(&store, shop, &["a"]).await;
+        let sql = "SELECT login FROM authors WHERE tenant_id = $1";
+        let asked = params![shop.tenant_id()];
+        for writes in [false, true] {
+            let mut tx = if writes {
+                store.write(shop, soon()).await.unwrap()
+            } else {
+                store.read(shop, soon()).await.unwrap()
+            };
+            if writes {
+                tx.db.execute_all(&[rename(shop, "a", "b", 1)]).await.unwrap();
+            }
+            let found = tx.last().db.fetch("authors", sql, asked, |row| row.get::<String>("login")).await;
+            assert_eq!(found.unwrap(), [if writes { "b" } else { "a" }]);
+            let again = tx.db.fetch("authors", sql, asked, |_| Ok(())).await.unwrap_err();
+            assert!(matches!(again, StoreError::Refused { .. }), "{again:?}");
+            let committed = tx.commit().await.unwrap_err();
+            assert!(matches!(committed, StoreError::Refused { .. }), "{committed:?}");
+            assert_eq!(logins(&store, shop).await, ["a"], "nothing of it is kept");
+        }
+    }
+
     async fn a_read_sees_one_snapshot_and_writes_nothing(db) {
         let store = open(&db).await;
         let shop = tenant(&store, 1, "shop1").await;

@@ -105,10 +105,10 @@ async fn a_query_without_a_tenant_sees_its_own_rows_only() {
 #[tokio::test]
 async fn without_the_role_a_superuser_sees_every_tenant() {
     let world = world(TestDatabase::postgres().await).await;
-    let client = world.store.pooled_client().await;
+    let mut client = world.store.pooled_client().await;
     let sql = format!("BEGIN; SET LOCAL rustok.tenant_id = '{}'", world.one);
     client.batch_execute(&sql).await.unwrap();
-    let rows = client.query("SELECT tenant_id FROM authors", &[]).await.unwrap();
+    let rows = client.query("SELECT tenant_id FROM authors").await.unwrap();
     assert_eq!(rows.len(), 2);
     client.batch_execute("ROLLBACK").await.unwrap();
 }
@@ -118,7 +118,7 @@ async fn without_the_role_a_superuser_sees_every_tenant() {
 #[tokio::test]
 async fn without_the_role_the_owner_sees_what_the_roles_see() {
     let world = world(TestDatabase::postgres_as_owner().await).await;
-    let client = world.store.pooled_client().await;
+    let mut client = world.store.pooled_client().await;
     for (tenant, expected) in [(None, 0), (Some(world.one), 1)] {
         client.batch_execute("BEGIN").await.unwrap();
         if let Some(tenant) = tenant {
@@ -129,7 +129,7 @@ async fn without_the_role_the_owner_sees_what_the_roles_see() {
         }
         for table in TABLES {
             let rows = client
-                .query(&format!("SELECT tenant_id FROM {table}"), &[])
+                .query(&format!("SELECT tenant_id FROM {table}"))
                 .await
                 .unwrap();
             let expected = if table == "outbox" { 2 } else { expected };
@@ -142,7 +142,7 @@ async fn without_the_role_the_owner_sees_what_the_roles_see() {
 #[tokio::test]
 async fn the_role_without_a_tenant_sees_nothing() {
     let world = world(TestDatabase::postgres().await).await;
-    let client = world.store.pooled_client().await;
+    let mut client = world.store.pooled_client().await;
     // Never set in this session, and set in an earlier transaction: the setting is then empty, not missing.
     for before in ["", "BEGIN; SET LOCAL rustok.tenant_id = 'x'; COMMIT;"] {
         client
@@ -151,7 +151,7 @@ async fn the_role_without_a_tenant_sees_nothing() {
             .unwrap();
         for table in TABLES {
             let rows = client
-                .query(&format!("SELECT tenant_id FROM {table}"), &[])
+                .query(&format!("SELECT tenant_id FROM {table}"))
                 .await
                 .unwrap();
             assert!(rows.is_empty(), "{table}");
@@ -270,11 +270,11 @@ async fn platform(store: &Store) -> PlatformTx {
 #[tokio::test]
 async fn the_platform_cannot_touch_tenant_data() {
     for world in superuser_and_owner().await {
-        let client = world.store.pooled_client().await;
+        let mut client = world.store.pooled_client().await;
         let sql = "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
                    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attname = 'tenant_id' \
                    AND c.relname NOT IN ('tenant_hosts', 'outbox', 'due_work')";
-        let tables = client.query(sql, &[]).await.unwrap();
+        let tables = client.query(sql).await.unwrap();
         drop(client);
         assert!(tables.len() > 20);
         for table in tables {

@@ -39,8 +39,8 @@ both_databases! {
     async fn no_statement_goes_through_a_whole_table(db) {
         let watched = told_everything(db).await;
         let (told, db) = watched.finish().await;
-        let statements: BTreeSet<String> = told.into_iter().map(|Told { sql, .. }| sql).collect();
-        let statements = &statements - &BTreeSet::from(["COMMIT".to_owned()]);
+        let statements = told.into_iter().map(|Told { sql, .. }| sql);
+        let statements: BTreeSet<String> = statements.filter(|sql| has_rows_of_ours(sql)).collect();
         assert_everything_was_told(&statements);
         let (mut found, mut used) = (BTreeMap::new(), BTreeSet::new());
         for sql in &statements {
@@ -56,6 +56,12 @@ both_databases! {
         // PostgreSQL's plans tell less: there a tenant's own part of a table is no walk.
         assert!(db.is_postgres() || used.len() == MAY.len(), "of MAY only these are needed: {used:#?}");
     }
+}
+
+/// Ends of transactions have no plan, nor has what keeps PostgreSQL's statistics, which finds in its catalogue what is to
+/// be done.
+fn has_rows_of_ours(sql: &str) -> bool {
+    sql != "COMMIT" && !sql.starts_with("ANALYZE ") && !sql.contains(" FROM pg_class ")
 }
 
 /// Statements of every sort must have been seen: else this would show nothing.
