@@ -119,7 +119,7 @@ pub struct Config {
     pub sqlite_readers: usize,
     /// How much of a SQLite file each reader maps into memory, in bytes.
     pub sqlite_mmap_bytes: i64,
-    /// How much memory the texts of nodes take at most that are kept as the JSON that lists show, in bytes; 0: none is
+    /// How much memory the texts of nodes, and pages of them, take at most that are kept as JSON, in bytes; 0: none is
     /// kept.
     pub rendered_texts_bytes: u64,
 }

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use rustok_app::Reply;
 use rustok_storage::idempotency::StoredReply;
@@ -126,12 +127,12 @@ fn matches_tag(request: &HeaderMap, tag: &str) -> bool {
 /// A list.
 #[must_use]
 pub fn list<T: Serialize>(view: &T) -> Response {
-    json_bytes(json(view))
+    json_bytes(json(view).into())
 }
 
 /// A list that is JSON already.
 #[must_use]
-pub fn json_bytes(json: Vec<u8>) -> Response {
+pub fn json_bytes(json: Bytes) -> Response {
     let mut response = Response::new(Body::from(json));
     response
         .headers_mut()

@@ -90,7 +90,7 @@ impl Cursor {
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Page<T> {
     /// The items, at most the limit.
     pub items: Vec<T>,

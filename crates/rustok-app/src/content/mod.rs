@@ -19,7 +19,7 @@ mod update;
 pub use authors::AuthorRef;
 pub use create::{NewContent, create};
 pub use life::{archive, delete, publish, restore, undelete, unpublish};
-pub use public::{find_public, list_public};
+pub use public::{find_public, list_public, public_texts};
 pub use read::{ListNodes, get, history, list};
 pub use rustok_storage::nodes::history::NodeHistoryEntry;
 pub use rustok_storage::nodes::public::{PublicFilter, PublicHead, PublicTerm};

@@ -10,73 +10,51 @@ use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, Page};
 use rustok_storage::nodes::public::{self, PublicFilter, PublicHead};
 use rustok_storage::nodes::texts::{PublicText, TextKey, find_texts};
+use std::collections::HashMap;
 
-/// The node with this slug in any of its locales, in the most wanted locale that it has, and its text.
-///
-/// `show` puts a text into the form in which the caller wants it. A text never changes, so he may keep it: he is asked
-/// without the text first, and the database is asked for what he has not got.
+/// The node with this slug in any of its locales, in the most wanted locale that it has.
 ///
 /// # Errors
 /// `node_not_found`, and those of the database.
-pub async fn find_public<T: Send>(
-    ctx: &Ctx,
-    slug: &str,
-    wanted: &[Locale],
-    show: impl Fn(TextKey, Option<&PublicText>) -> Option<T> + Sync,
-) -> Result<(PublicHead, T), RichError> {
+pub async fn find_public(ctx: &Ctx, slug: &str, wanted: &[Locale]) -> Result<PublicHead, RichError> {
     ctx.authorize(Action::ReadNode)?;
     let chain = Locale::chain(wanted, default_locale(ctx)?);
     let not_found = || ContentError::NotFound(slug.to_owned());
     let slug = Slug::parse(slug).map_err(|_| not_found())?;
     let head = public::find_public(ctx.read().await?.last(), &slug, &chain, ctx.now()).await?;
-    let found = with_texts(ctx, head.into_iter().collect(), show).await?.pop();
-    found.ok_or_else(|| not_found().into())
+    head.ok_or_else(|| not_found().into())
 }
 
-/// A page of nodes, newest first, each in the most wanted locale that it has, and their texts as [`find_public`] has
-/// them.
+/// A page of nodes, newest first, each in the most wanted locale that it has.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_public<T: Send>(
+pub async fn list_public(
     ctx: &Ctx,
     filter: &PublicFilter,
     wanted: &[Locale],
     after: Option<(Timestamp, NodeId)>,
     limit: Limit,
-    show: impl Fn(TextKey, Option<&PublicText>) -> Option<T> + Sync,
-) -> Result<Page<(PublicHead, T)>, RichError> {
+) -> Result<Page<PublicHead>, RichError> {
     ctx.authorize(Action::ListNodes)?;
     let chain = Locale::chain(wanted, default_locale(ctx)?);
-    let mut tx = ctx.read().await?;
-    let Page { items, next_cursor } =
-        public::list_public(tx.last(), filter, &chain, ctx.now(), after, limit).await?;
-    drop(tx);
-    Ok(Page {
-        items: with_texts(ctx, items, show).await?,
-        next_cursor,
-    })
+    Ok(public::list_public(ctx.read().await?.last(), filter, &chain, ctx.now(), after, limit).await?)
 }
 
-/// Each head with its text; those that `show` has not got are read in one statement, in a transaction of its own: a save
-/// never changes.
-async fn with_texts<T: Send>(
-    ctx: &Ctx,
-    heads: Vec<PublicHead>,
-    show: impl Fn(TextKey, Option<&PublicText>) -> Option<T> + Sync,
-) -> Result<Vec<(PublicHead, T)>, RichError> {
-    let mut texts: Vec<_> = heads.iter().map(|head| show(head.text(), None)).collect();
-    let missing = heads.iter().zip(&texts).filter(|(_, text)| text.is_none());
-    let missing: Vec<_> = missing.map(|(head, _)| head.text()).collect();
-    if !missing.is_empty() {
-        for (key, text) in find_texts(ctx.read().await?.last(), &missing).await? {
-            let place = heads.iter().position(|head| head.text() == key);
-            if let Some(place) = place.and_then(|place| texts.get_mut(place)) {
-                *place = show(key, Some(&text));
-            }
-        }
+/// The texts of these, in their sequence. A text never changes, so whoever has read one may keep it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn public_texts(ctx: &Ctx, heads: &[&PublicHead]) -> Result<Vec<PublicText>, RichError> {
+    ctx.authorize(Action::ReadNode)?;
+    if heads.is_empty() {
+        return Ok(Vec::new());
     }
-    let texts = texts.into_iter().collect::<Option<Vec<_>>>();
-    let texts = texts.ok_or_else(|| RichError::new(ErrorKind::Internal, "a live node without its text"))?;
-    Ok(heads.into_iter().zip(texts).collect())
+    let keys: Vec<TextKey> = heads.iter().map(|head| head.text()).collect();
+    let mut found: HashMap<TextKey, PublicText> = find_texts(ctx.read().await?.last(), &keys)
+        .await?
+        .into_iter()
+        .collect();
+    let texts: Option<Vec<PublicText>> = keys.iter().map(|key| found.remove(key)).collect();
+    texts.ok_or_else(|| RichError::new(ErrorKind::Internal, "a live node without its text"))
 }

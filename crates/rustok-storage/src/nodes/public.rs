@@ -19,7 +19,7 @@ const PART: &str = "\u{1f}";
 const RECORD: &str = "\u{1e}";
 
 /// A node as readers see it, in one locale, without its text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PublicHead {
     /// The node.
     pub id: NodeId,
@@ -56,7 +56,7 @@ impl PublicHead {
 }
 
 /// A term as readers see it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicTerm {
     /// `category` or `tag`.
     pub taxonomy: String,

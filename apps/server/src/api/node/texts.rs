@@ -9,48 +9,113 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use moka::sync::Cache;
-use rustok_app::content::{PublicHead, PublicText, TextKey};
+use rustok_app::Ctx;
+use rustok_app::content::{self, PublicHead, TextKey};
+use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
 use rustok_core::page::Page;
 use serde::Serialize;
 
-/// What a text takes beside its bytes: its key, and its place in the cache.
+/// What something kept takes beside its bytes: its key, and its place in the cache.
 const ENTRY_OVERHEAD_BYTES: usize = 256;
 /// What the head of a node takes in a list, for most of them.
 const HEAD_BYTES: usize = 512;
 
-/// The texts that were shown lately, in memory that has a bound.
-pub struct RenderedTexts(Cache<(TenantId, TextKey), Bytes>);
+/// The texts that were shown lately, and pages of them, in memory that has a bound.
+pub struct RenderedTexts {
+    texts: Cache<(TenantId, TextKey), Bytes>,
+    /// By all that they were made of, so that whatever the database says of a node is on the page.
+    pages: Cache<(TenantId, Page<PublicHead>), Bytes>,
+}
 
 impl RenderedTexts {
-    /// Texts of at most so many bytes in all.
+    /// Texts and pages of at most so many bytes in all, a quarter of them for pages.
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
-        let weight = |_: &(TenantId, TextKey), text: &Bytes| {
-            u32::try_from(text.len() + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
-        };
-        Self(Cache::builder().max_capacity(max_bytes).weigher(weight).build())
+        let weight = |bytes: usize| u32::try_from(bytes + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX);
+        let for_pages = max_bytes / 4;
+        Self {
+            texts: Cache::builder()
+                .max_capacity(max_bytes - for_pages)
+                .weigher(move |_, text: &Bytes| weight(text.len()))
+                .build(),
+            pages: Cache::builder()
+                .max_capacity(for_pages)
+                .weigher(move |(_, page): &(_, Page<_>), json: &Bytes| {
+                    weight(json.len() + page.items.len() * HEAD_BYTES)
+                })
+                .build(),
+        }
     }
 
-    /// The JSON of a text, if it was shown lately or is given.
-    #[must_use]
-    pub fn show(&self, tenant: TenantId, key: TextKey, text: Option<&PublicText>) -> Option<Bytes> {
-        let Some(text) = text else {
-            return self.0.get(&(tenant, key));
-        };
-        let json = Bytes::from(reply::json(&StoreTextView::from(text)));
-        self.0.insert((tenant, key), json.clone());
-        Some(json)
+    /// A page of nodes.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn page(&self, ctx: &Ctx, page: Page<PublicHead>) -> Result<Response, RichError> {
+        let key = (ctx.tenant.id, page);
+        if let Some(json) = self.pages.get(&key) {
+            return Ok(reply::json_bytes(json));
+        }
+        let texts = self.of(ctx, &key.1.items).await?;
+        let json = Bytes::from(together(&key.1, &texts));
+        self.pages.insert(key, json.clone());
+        Ok(reply::json_bytes(json))
+    }
+
+    /// One node, or 304 when the client has it already. The tag is over the head and the text's number, which stands for
+    /// the text.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn one(
+        &self,
+        ctx: &Ctx,
+        request: &HeaderMap,
+        head: &PublicHead,
+    ) -> Result<Response, RichError> {
+        let texts = self.of(ctx, std::slice::from_ref(head)).await?;
+        let mut json = Vec::with_capacity(texts.iter().map(Bytes::len).sum::<usize>() + HEAD_BYTES);
+        append(&mut json, &StoreHeadView::from(head));
+        let shown = json.len();
+        json.extend_from_slice(&head.text().revision.to_be_bytes());
+        let tag = reply::etag(head.revision, &json);
+        json.truncate(shown);
+        texts.iter().for_each(|text| join(&mut json, text));
+        Ok(reply::tagged(request, json, tag))
+    }
+
+    /// The texts of these as JSON, in their sequence; those that were not shown lately are read in one statement.
+    async fn of(&self, ctx: &Ctx, heads: &[PublicHead]) -> Result<Vec<Bytes>, RichError> {
+        let tenant = ctx.tenant.id;
+        let known: Vec<_> = heads
+            .iter()
+            .map(|head| self.texts.get(&(tenant, head.text())))
+            .collect();
+        let missing: Vec<&PublicHead> = heads
+            .iter()
+            .zip(&known)
+            .filter_map(|(head, text)| text.is_none().then_some(head))
+            .collect();
+        let read = content::public_texts(ctx, &missing).await?;
+        let mut read = read.iter().zip(missing).map(|(text, head)| {
+            let json = Bytes::from(reply::json(&StoreTextView::from(text)));
+            self.texts.insert((tenant, head.text()), json.clone());
+            json
+        });
+        Ok(known
+            .into_iter()
+            .filter_map(|text| text.or_else(|| read.next()))
+            .collect())
     }
 }
 
-/// A page of nodes with their texts, which are JSON already.
-#[must_use]
-pub fn page(page: &Page<(PublicHead, Bytes)>) -> Response {
-    let size: usize = page.items.iter().map(|(_, text)| text.len() + HEAD_BYTES).sum();
+/// A page with its texts, which are JSON already.
+fn together(page: &Page<PublicHead>, texts: &[Bytes]) -> Vec<u8> {
+    let size: usize = texts.iter().map(|text| text.len() + HEAD_BYTES).sum();
     let mut json = Vec::with_capacity(size + HEAD_BYTES);
     json.extend_from_slice(b"{\"items\":[");
-    for (place, (head, text)) in page.items.iter().enumerate() {
+    for (place, (head, text)) in page.items.iter().zip(texts).enumerate() {
         if place > 0 {
             json.push(b',');
         }
@@ -60,21 +125,7 @@ pub fn page(page: &Page<(PublicHead, Bytes)>) -> Response {
     json.extend_from_slice(b"],\"next_cursor\":");
     append(&mut json, &page.next_cursor);
     json.push(b'}');
-    reply::json_bytes(json)
-}
-
-/// One node with its text, or 304 when the client has it already. The tag is over the head and the text's number, which
-/// stands for the text.
-#[must_use]
-pub fn one(request: &HeaderMap, head: &PublicHead, text: &Bytes) -> Response {
-    let mut json = Vec::with_capacity(text.len() + HEAD_BYTES);
-    append(&mut json, &StoreHeadView::from(head));
-    let shown = json.len();
-    json.extend_from_slice(&head.text().revision.to_be_bytes());
-    let tag = reply::etag(head.revision, &json);
-    json.truncate(shown);
-    join(&mut json, text);
-    reply::tagged(request, json, tag)
+    json
 }
 
 /// Two objects become one: the end of the first and the beginning of the second are a comma.
@@ -92,62 +143,35 @@ fn append<T: Serialize>(json: &mut Vec<u8>, view: &T) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
-    use rustok_content::BodyFormat;
-    use rustok_core::ids::NodeId;
     use uuid::Uuid;
-
-    fn text(body: &str) -> PublicText {
-        PublicText {
-            title: String::new(),
-            excerpt: String::new(),
-            body: body.to_owned(),
-            format: BodyFormat::Html,
-            body_html: String::new(),
-            saved_at: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    fn key(number: u128) -> TextKey {
-        TextKey {
-            node: NodeId::from_uuid(Uuid::from_u128(number)),
-            locale: "en".parse().unwrap(),
-            revision: 1,
-        }
-    }
-
-    fn tenant(number: u128) -> TenantId {
-        TenantId::from_uuid(Uuid::from_u128(number))
-    }
-
-    #[test]
-    fn a_text_is_kept_for_its_tenant_and_its_save() {
-        let texts = RenderedTexts::new(1 << 20);
-        assert_eq!(texts.show(tenant(1), key(1), None), None);
-        let shown = texts.show(tenant(1), key(1), Some(&text("a \"b\"")));
-        assert_eq!(texts.show(tenant(1), key(1), None), shown);
-        assert_eq!(texts.show(tenant(2), key(1), None), None);
-        assert_eq!(texts.show(tenant(1), key(2), None), None);
-        let newer = TextKey {
-            revision: 2,
-            ..key(1)
-        };
-        assert_eq!(texts.show(tenant(1), newer, None), None);
-    }
 
     #[test]
     fn what_is_kept_has_a_bound() {
-        let texts = RenderedTexts::new(100_000);
-        let long = text(&"x".repeat(9_000));
-        for number in 0..1_000 {
-            assert!(texts.show(tenant(1), key(number), Some(&long)).is_some());
-        }
-        texts.0.run_pending_tasks();
-        assert!(texts.0.weighted_size() <= 100_000, "{}", texts.0.weighted_size());
-        assert!(texts.0.entry_count() > 5, "{}", texts.0.entry_count());
-        let none = RenderedTexts::new(0);
-        assert!(none.show(tenant(1), key(1), Some(&long)).is_some());
-        none.0.run_pending_tasks();
-        assert_eq!(none.0.entry_count(), 0);
+        let tenant = TenantId::from_uuid(Uuid::from_u128(1));
+        let long = Bytes::from(vec![b'x'; 9_000]);
+        let page = |number: usize| Page {
+            items: Vec::new(),
+            next_cursor: Some(number.to_string()),
+        };
+        let kept = |max_bytes| {
+            let kept = RenderedTexts::new(max_bytes);
+            for number in 0..1_000_usize {
+                let key = TextKey {
+                    node: Uuid::from_u128(number as u128).into(),
+                    locale: "en".parse().unwrap(),
+                    revision: 1,
+                };
+                kept.texts.insert((tenant, key), long.clone());
+                kept.pages.insert((tenant, page(number)), long.clone());
+            }
+            kept.texts.run_pending_tasks();
+            kept.pages.run_pending_tasks();
+            let bytes = kept.texts.weighted_size() + kept.pages.weighted_size();
+            assert!(bytes <= max_bytes, "{bytes} of {max_bytes}");
+            (kept.texts.entry_count(), kept.pages.entry_count())
+        };
+        let (texts, pages) = kept(200_000);
+        assert!(texts > 10 && pages > 3, "{texts} texts and {pages} pages");
+        assert_eq!(kept(0), (0, 0));
     }
 }

@@ -60,6 +60,33 @@ both_databases! {
         assert_eq!(shown(shop.store("/nodes/past").send().await.unwrap(), 200).await["published_at"], "2001-02-03T04:05:06Z");
     }
 
+    /// Pages and texts that were shown are kept; what the database says of a node is shown all the same.
+    async fn a_list_shows_what_has_changed_since_it_was_shown(db) {
+        let shop = Shop::open(db.url()).await;
+        let first = shop.published(&post("First")).await;
+        let second = shop.published(&post("Second")).await;
+        let now = async || {
+            let list = shop.store_list("").await;
+            assert_eq!(shop.store_list("").await, list, "the same once more");
+            for item in list["items"].as_array().unwrap() {
+                let one = format!("/nodes/{}", item["slug"].as_str().unwrap());
+                assert_eq!(shown(shop.store(&one).send().await.unwrap(), 200).await, *item, "a node by itself");
+            }
+            list
+        };
+        assert_eq!(texts(&now().await, "title"), ["Second", "First"]);
+        shop.patch(&first, json!({ "title": "Changed" })).await;
+        assert_eq!(texts(&now().await, "title"), ["Second", "First"], "not before it is published");
+        shop.pass(&first, "publish").await;
+        assert_eq!(texts(&now().await, "title"), ["Second", "Changed"]);
+        shop.patch(&second, json!({ "terms": [{ "taxonomy": "tag", "name": "New" }] })).await;
+        assert_eq!(now().await["items"][0]["terms"][0]["name"], "New");
+        shop.pass(&second, "unpublish").await;
+        assert_eq!(texts(&now().await, "title"), ["Changed"]);
+        shop.pass(&second, "publish").await;
+        assert_eq!(texts(&now().await, "slug"), ["second", "first"]);
+    }
+
     async fn the_newest_come_first_page_by_page(db) {
         let shop = Shop::open(db.url()).await;
         for day in [3, 1, 5, 2, 4] {

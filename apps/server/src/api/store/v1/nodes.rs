@@ -1,7 +1,7 @@
 //! `/nodes`: what readers see. Published nodes whose date has come, in their live revision, and nothing else.
 
 use crate::api::node::input::KIND_RULE;
-use crate::api::node::{StoreNodePage, StoreNodeView, texts};
+use crate::api::node::{StoreNodePage, StoreNodeView};
 use crate::extract::{PathParams, QueryParams, QueryReader, StoreCtx};
 use crate::state::AppState;
 use axum::extract::State;
@@ -101,9 +101,8 @@ async fn list(
         tag: reader.parse::<Slug>("tag", query.tag.as_deref(), SLUG_RULE),
     };
     let wanted = wanted(reader, query.locale.as_deref(), &headers)?;
-    let show = |key, text: Option<&_>| state.texts().show(ctx.tenant.id, key, text);
-    let page = content::list_public(&ctx, &filter, &wanted, after, limit, show).await?;
-    Ok(varies(texts::page(&page)))
+    let page = content::list_public(&ctx, &filter, &wanted, after, limit).await?;
+    Ok(varies(state.texts().page(&ctx, page).await?))
 }
 
 /// Read a published node by its slug in any of its locales. `Content-Language` tells which one is shown.
@@ -124,9 +123,8 @@ async fn read(
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
     let wanted = wanted(QueryReader::default(), query.locale.as_deref(), &headers)?;
-    let show = |key, text: Option<&_>| state.texts().show(ctx.tenant.id, key, text);
-    let (node, text) = content::find_public(&ctx, &slug, &wanted, show).await?;
-    let mut response = varies(texts::one(&headers, &node, &text));
+    let node = content::find_public(&ctx, &slug, &wanted).await?;
+    let mut response = varies(state.texts().one(&ctx, &headers, &node).await?);
     if let Ok(language) = HeaderValue::try_from(node.locale.as_str()) {
         response.headers_mut().insert(header::CONTENT_LANGUAGE, language);
     }
