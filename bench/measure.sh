@@ -260,5 +260,6 @@ also "round trips: read $(trips read_published_node), order $(trips place_order)
 also oversell 'sold exactly, 100 runs' bench/oversell.sh 5
 also durability '0 lost, 50 kills' bench/durability.sh 5
 also isolation '0 leaks' scripts/with-postgres "${test[@]}" isolation::
+also telemetry '<= 1.15 x' scripts/with-postgres bench/telemetry.sh
 also fail-fast 'p99 <= 1 ms' scripts/with-postgres "${test[@]}" faults::a_rejected_request_costs_microseconds -- --nocapture
 if [ -n "$failed" ]; then exit 1; fi

@@ -34,7 +34,7 @@ database_url() {
     case $1 in
         sqlite) echo "sqlite://$work/$2.db" ;;
         postgresql)
-            "$bindir/psql" -q "$RUSTOK_TEST_POSTGRES_URL" -c "DROP DATABASE IF EXISTS bench_telemetry_$2" -c "CREATE DATABASE bench_telemetry_$2" >/dev/null
+            PGOPTIONS=--client-min-messages=warning "$bindir/psql" -q "$RUSTOK_TEST_POSTGRES_URL" -c "DROP DATABASE IF EXISTS bench_telemetry_$2" -c "CREATE DATABASE bench_telemetry_$2" >/dev/null
             echo "${RUSTOK_TEST_POSTGRES_URL%/*}/bench_telemetry_$2" ;;
     esac
 }

@@ -43,14 +43,10 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
         let answer = AssertUnwindSafe(within_limits(&state, request, next)).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
         if let Some(http) = state.metrics().http() {
-            let (status, trace) = (response.status().as_u16(), root.context().trace_id());
-            http.record(
-                asked.method.as_str(),
-                asked.route(),
-                status,
-                root.elapsed(),
-                trace,
-            );
+            let (method, status) = (asked.method.as_str(), response.status().as_u16());
+            let trace = state.tracer().leads_somewhere(&root, status >= 500);
+            let trace = trace.then(|| root.context().trace_id());
+            http.record(method, asked.route(), status, root.elapsed(), trace);
         }
         asked.finish(state.config(), state.outage(), response)
     };

@@ -25,7 +25,7 @@ fn main() {
         for call in 0..CALLS {
             let began = Instant::now();
             let took = began.elapsed() + Duration::from_nanos(u64::from(call) % 5_000_000);
-            metrics.record(black_box("GET"), black_box(Some(ROUTE)), 200, took, trace);
+            metrics.record(black_box("GET"), black_box(Some(ROUTE)), 200, took, Some(trace));
         }
         // Its own time on the processor: what else runs on the machine is not counted.
         let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);

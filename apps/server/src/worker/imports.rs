@@ -309,7 +309,7 @@ impl One {
     }
 
     /// Stores how it ended, as soon as the database lets it. Whether the file is not needed any more.
-    async fn settle(&self, ctx: &Ctx, import: &Import, read: Read) -> bool {
+    async fn settle(&self, ctx: &Ctx, import: &Import, mut read: Read) -> bool {
         loop {
             let ctx = again(ctx);
             let settled = match &read {
@@ -332,9 +332,20 @@ impl One {
                     tracing::debug!(?error, import_id = %import.id, "the end of an import is stored later");
                     tokio::time::sleep(NOTE_EVERY).await;
                 }
+                Err(error) if self.stop.is_cancelled() => {
+                    tracing::warn!(?error, import_id = %import.id, "the end of an import is not stored before the next start");
+                    return false;
+                }
+                // Reading the file again would end the same way.
                 Err(error) => {
                     tracing::error!(?error, import_id = %import.id, "the end of an import could not be stored");
-                    return false;
+                    match read {
+                        Read::Ended(..) => {
+                            read = Read::Failed("what was imported stays, but its report could not be stored")
+                        }
+                        // Its lease ends it.
+                        _ => return true,
+                    }
                 }
             }
         }

@@ -34,6 +34,18 @@ async fn metrics(shop: &Shop) -> Exposition {
     Exposition::parse(&scraped(shop, Some(OPEN_METRICS)).await.1)
 }
 
+/// The trace ids in the exemplars of a route.
+pub(crate) async fn exemplars(shop: &Shop, route: &str) -> BTreeSet<String> {
+    let seen = metrics(shop).await;
+    let samples = seen.families["http_server_request_duration_seconds"]
+        .samples
+        .iter();
+    let of_route = samples.filter(|sample| sample.labels.get("route").is_some_and(|of| of == route));
+    of_route
+        .filter_map(|sample| Some(sample.exemplar.clone()?.0))
+        .collect()
+}
+
 /// Asks until `yes`, since workers take their time.
 async fn when(shop: &Shop, yes: impl Fn(&Exposition) -> bool) -> Exposition {
     let start = Instant::now();

@@ -5,6 +5,7 @@ mod layers;
 mod secrets;
 
 use crate::canary::destroy;
+use crate::metrics::exemplars;
 use crate::orders::{id, ok, order_of, place, product};
 use crate::platform::{Shop, rustok};
 use reqwest::Method;
@@ -119,6 +120,11 @@ both_databases! {
         assert!(tenant.len() == 36 && worker.attribute("rustok.tenant.id") == tenant, "{worker:#?}");
         let (to, head) = receiver.heads().remove(0);
         assert_eq!((&*to, head.get("x-key").unwrap().to_str().unwrap()), (path, "to-the-collector"));
+
+        // What was not recorded leaves none: a dot on a panel leads to what the collector has.
+        ok(place(&shop, &order_of(&tea, 1)), 409).await;
+        let exemplars = exemplars(&shop, "/api/store/v1/orders").await;
+        assert_eq!(exemplars.iter().collect::<Vec<_>>(), [TRACE]);
 
         let log = shop.server.terminate().await.stderr;
         let event = lines_with_trace(&log).into_iter().find(|line| line["topic"] == "order.placed").unwrap();

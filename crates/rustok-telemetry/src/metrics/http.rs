@@ -78,9 +78,16 @@ impl HttpMetrics {
         }
     }
 
-    /// Counts a request that was answered. `route` is the template that the router matched, never the path; its exemplar
-    /// tells of the trace that came last.
-    pub fn record(&self, method: &str, route: Option<&str>, status: u16, took: Duration, trace: TraceId) {
+    /// Counts a request that was answered. `route` is the template that the router matched, never the path. The exemplar
+    /// is the last `trace` that was given: one that can be looked up.
+    pub fn record(
+        &self,
+        method: &str,
+        route: Option<&str>,
+        status: u16,
+        took: Duration,
+        trace: Option<TraceId>,
+    ) {
         // Every GET is a HEAD too.
         let method = if method == "HEAD" { "GET" } else { method };
         let series = route
@@ -129,13 +136,13 @@ impl Series {
         }
     }
 
-    fn record(&self, status: u16, took: Duration, trace: TraceId) {
+    fn record(&self, status: u16, took: Duration, trace: Option<TraceId>) {
         let index = usize::from(status.saturating_sub(LOWEST_STATUS)).min(STATUSES - 1);
         if let Some(answers) = self.answers.get(index) {
             answers.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(durations) = self.durations.get(class_of(status)) {
-            durations.observe(took.as_secs_f64(), Some(TraceLabel(trace)), None);
+            durations.observe(took.as_secs_f64(), trace.map(TraceLabel), None);
         }
     }
 
@@ -240,9 +247,9 @@ mod tests {
     fn a_request_is_counted_where_it_belongs_and_carries_its_trace() {
         let metrics = metrics();
         let took = Duration::from_millis(500);
-        metrics.record("GET", Some("/things/{id}"), 200, took, trace());
-        metrics.record("GET", Some("/things/{id}"), 200, 4 * took, trace());
-        metrics.record("GET", Some("/things/{id}"), 503, took, trace());
+        metrics.record("GET", Some("/things/{id}"), 200, took, Some(trace()));
+        metrics.record("GET", Some("/things/{id}"), 200, 4 * took, Some(trace()));
+        metrics.record("GET", Some("/things/{id}"), 503, took, Some(trace()));
         let text = told(&metrics, Form::OpenMetrics);
         let labels = "route=\"/things/{id}\",method=\"GET\",status_class=\"2xx\"";
         for part in [
@@ -275,11 +282,17 @@ mod tests {
         let before = series(&told(&metrics, Form::Plain));
         for number in 0..1_000_u32 {
             let (method, path) = (format!("M{number}"), format!("/{number}"));
-            metrics.record(&method, Some(&path), 404, Duration::ZERO, trace());
-            metrics.record(&method, Some("/things"), 405, Duration::ZERO, trace());
-            metrics.record("HEAD", Some("/things/{id}"), 200, Duration::ZERO, trace());
-            metrics.record("OPTIONS", Some("/things/{id}"), 204, Duration::ZERO, trace());
-            metrics.record("GET", None, 404, Duration::ZERO, trace());
+            metrics.record(&method, Some(&path), 404, Duration::ZERO, Some(trace()));
+            metrics.record(&method, Some("/things"), 405, Duration::ZERO, Some(trace()));
+            metrics.record("HEAD", Some("/things/{id}"), 200, Duration::ZERO, Some(trace()));
+            metrics.record(
+                "OPTIONS",
+                Some("/things/{id}"),
+                204,
+                Duration::ZERO,
+                Some(trace()),
+            );
+            metrics.record("GET", None, 404, Duration::ZERO, Some(trace()));
         }
         let text = told(&metrics, Form::Plain);
         assert_eq!(series(&text), before);
@@ -293,7 +306,7 @@ mod tests {
     fn a_status_that_there_is_not_is_no_reason_to_lose_a_request() {
         let metrics = metrics();
         for status in [0, 99, 600, u16::MAX] {
-            metrics.record("POST", Some("/things"), status, Duration::ZERO, trace());
+            metrics.record("POST", Some("/things"), status, Duration::ZERO, Some(trace()));
         }
         let text = told(&metrics, Form::Plain);
         assert!(text.contains("method=\"POST\",status=\"100\"} 2\n"), "{text}");
@@ -307,7 +320,7 @@ mod tests {
     #[test]
     fn recording_allocates_nothing() {
         let metrics = metrics();
-        let record = || metrics.record("GET", Some("/things/{id}"), 200, Duration::ZERO, trace());
+        let record = || metrics.record("GET", Some("/things/{id}"), 200, Duration::ZERO, Some(trace()));
         // The first exemplar of a bucket makes its place.
         record();
         assert_eq!(allocation_counter::measure(record).count_total, 0);

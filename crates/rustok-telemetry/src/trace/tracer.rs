@@ -179,6 +179,13 @@ impl Tracer {
             .is_some_and(|running| root.is_recorded() || failed || root.elapsed() >= running.slow)
     }
 
+    /// Whether somebody who looks for the trace of this root will find something: the collector has it, or there is no
+    /// collector, and the log is all there is.
+    #[must_use]
+    pub fn leads_somewhere(&self, root: &RootSpan, failed: bool) -> bool {
+        self.0.is_none() || self.wants(root, failed)
+    }
+
     /// Ends the root with all that is still open in it, and puts it where it waits to be sent.
     pub fn tell(&self, root: &RootSpan, told: Told) {
         if let Some(running) = &self.0 {

@@ -113,3 +113,21 @@ both_databases! {
         assert!(grown < 24 << 20, "{grown} bytes more");
     }
 }
+
+/// What the database will not take is not tried for ever: the import fails, and what it brought stays.
+#[tokio::test]
+async fn an_import_whose_report_cannot_be_stored_has_failed() {
+    let db = TestDatabase::postgres().await;
+    let shop = apart(&db, &[]).await;
+    db.superuser_run("ALTER TABLE imports ADD CHECK (report IS NULL)")
+        .await;
+    let import = imported(&shop, "shopify", products(3), &[]).await;
+    assert_eq!(
+        (&import["status"], &import["report"]),
+        (&json!("failed"), &json!(null))
+    );
+    let why = "what was imported stays, but its report could not be stored";
+    assert_eq!(import["failure"], why);
+    assert_eq!(listed(&shop, "/products").await.len(), 3);
+    has_files(&shop, 0).await;
+}
