@@ -16,7 +16,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 repo=$PWD
-source bench/common.sh
+source bench/load.sh
 
 all=
 [ "${1:-}" != --all ] || all=yes

@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bindir=
 [ -z "${RUSTOK_TEST_POSTGRES_URL:-}" ] || bindir=$(scripts/with-postgres --bindir)
-source bench/common.sh
+source bench/load.sh
 pairs=${PAIRS:-10}
 seconds=${SECONDS_EACH:-3}
 bar=1.15

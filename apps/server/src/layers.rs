@@ -42,13 +42,14 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
     let answer = async {
         let answer = AssertUnwindSafe(within_limits(&state, request, next)).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
+        let (response, failure) = asked.finish(state.config(), state.outage(), response);
         if let Some(http) = state.metrics().http() {
             let (method, status) = (asked.method.as_str(), response.status().as_u16());
-            let trace = state.tracer().leads_somewhere(&root, status >= 500);
+            let trace = state.tracer().leads_somewhere(&root, failure.is_some());
             let trace = trace.then(|| root.context().trace_id());
             http.record(method, asked.route(), status, root.elapsed(), trace);
         }
-        asked.finish(state.config(), state.outage(), response)
+        (response, failure)
     };
     let (mut response, failure) = root.run(answer).await;
     ending.answered(response.status().as_u16(), failure);

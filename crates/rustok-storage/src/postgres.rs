@@ -246,7 +246,10 @@ impl PgTx {
                 });
                 let rows = rows.await;
                 if !line.is_renewed_after(&rows).await? {
-                    line.open &= !last;
+                    if last && rows.is_ok() {
+                        line.open = false;
+                        line.leave();
+                    }
                     return rows;
                 }
             }
@@ -328,6 +331,13 @@ impl Line {
             .await;
         self.in_flight = false;
         result.map_err(|error| StoreError::from_postgres(table, &error))
+    }
+
+    /// Nobody waits on the connection any more, though an answer is still to come.
+    fn leave(&mut self) {
+        if let Some(client) = &mut self.client {
+            client.leave();
+        }
     }
 
     async fn fly(&mut self, flight: &[Statement<'_>]) -> Result<(), StoreError> {

@@ -174,12 +174,10 @@ async fn find(
         "SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND {condition} AND {}",
         standing.of_products()
     );
-    let last = std::mem::take(&mut tx.db.last);
     let mut found = tx
         .db
-        .fetch(PRODUCTS, &sql, &[tx.tenant.into(), value], decode)
+        .fetch_first(PRODUCTS, &sql, &[tx.tenant.into(), value], decode)
         .await?;
-    tx.db.last = last;
     add_variants(tx, &mut found, standing).await?;
     Ok(found.pop())
 }
@@ -195,9 +193,7 @@ pub async fn list_products(
     limit: Limit,
 ) -> Result<Page<Product>, StoreError> {
     let (sql, values) = list_statement(tx.tenant, filter, after, limit);
-    let last = std::mem::take(&mut tx.db.last);
-    let mut found = tx.db.fetch(PRODUCTS, &sql, &values, decode).await?;
-    tx.db.last = last;
+    let mut found = tx.db.fetch_first(PRODUCTS, &sql, &values, decode).await?;
     let more = found.len() > limit.get();
     found.truncate(limit.get());
     add_variants(tx, &mut found, filter.standing()).await?;

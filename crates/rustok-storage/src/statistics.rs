@@ -24,8 +24,8 @@ const GROWN: &str = "SELECT quote_ident(c.relname) AS name \
      AND pg_has_role(c.relowner, 'USAGE')";
 
 impl Store {
-    /// Analyses the tables that have grown to a multiple of what the planner knows; answers how many. SQLite needs no
-    /// statistics to find a key, and there are never any.
+    /// Analyses the tables that have grown to a multiple of what the planner knows, but for those that are locked; answers
+    /// how many it found. SQLite needs no statistics to find a key, and there are never any.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
@@ -33,16 +33,21 @@ impl Store {
         if self.sqlite_path().is_some() {
             return Ok(0);
         }
-        let mut tx = self.begin(Role::Owner, Mode::Write, deadline).await?;
+        let mut tx = self.begin(Role::Owner, Mode::Read, deadline).await?;
+        tx.last = true;
         let names = tx
             .fetch("pg_class", GROWN, params![WORTHWHILE, GROWTH], |row| {
                 row.get::<String>("name")
             })
             .await?;
+        drop(tx);
+        // Each by itself, and none that somebody else holds: he is at it, or must not be kept waiting. It comes again.
         for name in &names {
-            tx.execute("pg_class", &format!("ANALYZE {name}"), &[]).await?;
+            let mut tx = self.begin(Role::Owner, Mode::Write, deadline).await?;
+            let analyse = format!("ANALYZE (SKIP_LOCKED) {name}");
+            tx.execute("pg_class", &analyse, &[]).await?;
+            tx.commit().await?;
         }
-        tx.commit().await?;
         Ok(names.len())
     }
 }

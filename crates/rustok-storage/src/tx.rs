@@ -60,7 +60,7 @@ pub(crate) struct Db {
     deadline: Deadline,
     /// A statement failed, or nobody waited for its answer: the transaction can only be given up, on either database.
     broken: bool,
-    /// It is over after the next query. A function of several queries sets it before the last of them.
+    /// It is over after the next query.
     pub(crate) last: bool,
     timings: Arc<Timings>,
 }
@@ -131,6 +131,20 @@ impl Db {
         drop(timed);
         span::ended(&span, &rows);
         self.settle(rows)
+    }
+
+    /// As [`Db::fetch`], in a function that asks for more afterwards: this is not the last query.
+    pub(crate) async fn fetch_first<T>(
+        &mut self,
+        table: &'static str,
+        sql: &str,
+        params: &[Value<'_>],
+        map: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let last = std::mem::take(&mut self.last);
+        let rows = self.fetch(table, sql, params, map).await;
+        self.last = last;
+        rows
     }
 
     /// The first row of a query, if there is one.

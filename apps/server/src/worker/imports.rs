@@ -341,7 +341,7 @@ impl One {
                     tracing::error!(?error, import_id = %import.id, "the end of an import could not be stored");
                     match read {
                         Read::Ended(..) => {
-                            read = Read::Failed("what was imported stays, but its report could not be stored")
+                            read = Read::Failed("it was read to its end, but its report could not be stored")
                         }
                         // Its lease ends it.
                         _ => return true,

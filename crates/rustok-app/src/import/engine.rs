@@ -29,6 +29,8 @@ const LOCK_LIMIT: Duration = Duration::from_millis(20);
 const LEAST_SLICE: Duration = Duration::from_millis(4);
 /// How long SQLite's lock is left alone between two batches: a server that waits for it asks every two milliseconds.
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
+/// How often to look for tables that grew.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a batch may wait for the database.
 const BATCH_LIMIT: Duration = Duration::from_secs(30);
 /// How often an item is tried while the database is away, the pauses doubling from [`FIRST_PAUSE`].
@@ -154,6 +156,7 @@ pub(super) struct Engine<'a, S> {
     report: ImportReport,
     is_sqlite: bool,
     last_commit: Duration,
+    last_look: Instant,
 }
 
 impl<'a, S: Source> Engine<'a, S> {
@@ -168,6 +171,7 @@ impl<'a, S: Source> Engine<'a, S> {
             report,
             is_sqlite,
             last_commit: Duration::ZERO,
+            last_look: Instant::now(),
         }
     }
 
@@ -199,11 +203,11 @@ impl<'a, S: Source> Engine<'a, S> {
                 }
             }
             self.import(chunk).await?;
-            self.look_at_grown_tables().await;
             if progress(bytes_read(reader)).is_break() && more {
                 self.report.is_interrupted = true;
                 return Ok(());
             }
+            self.look_at_grown_tables().await;
         }
         Ok(())
     }
@@ -218,7 +222,11 @@ impl<'a, S: Source> Engine<'a, S> {
 
     /// An empty database fills faster than PostgreSQL looks at its tables, and there need be no server whose worker does.
     /// Without it the import is only slower.
-    async fn look_at_grown_tables(&self) {
+    async fn look_at_grown_tables(&mut self) {
+        if self.mode == Mode::DryRun || self.last_look.elapsed() < LOOK_EVERY {
+            return;
+        }
+        self.last_look = Instant::now();
         let deadline = self.ctx_of_batch().deadline;
         if let Err(error) = self.ctx.services.store.analyse_grown_tables(deadline).await {
             tracing::debug!(%error, "tables that grew were not looked at");

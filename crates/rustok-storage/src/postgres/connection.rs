@@ -49,14 +49,19 @@ impl Connection {
         move_on_now(&mut self.wire);
     }
 
+    /// Forgets who waited: what comes later wakes nobody.
+    pub(crate) fn leave(&mut self) {
+        move_on_now(&mut self.wire);
+    }
+
     /// What ends the statement that runs on it, from outside.
     pub(crate) fn cancel_token(&self) -> CancelToken {
         self.client.cancel_token()
     }
 
-    /// Takes what came since it was used last, and forgets who waited then. Whether it can be used.
+    /// Takes what came since it was used last. Whether it can be used.
     fn is_alive(&mut self) -> bool {
-        move_on_now(&mut self.wire);
+        self.leave();
         self.wire.is_some()
     }
 }

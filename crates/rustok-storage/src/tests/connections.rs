@@ -191,6 +191,8 @@ async fn however_a_transaction_ends_its_connection_comes_back_clean() {
     assert_eq!(left_behind(&store).await, clean(), "after a last query");
 
     let mut tx = store.read(shop, soon()).await.unwrap();
+    // With a transaction open, and before anything of the query itself is sent: it cannot be prepared.
+    sees_its_tenant(&mut tx).await;
     tx.last()
         .db
         .fetch("x", "nonsense", &[], |_| Ok(()))

@@ -20,6 +20,8 @@ use serde::Serialize;
 const ENTRY_OVERHEAD_BYTES: usize = 256;
 /// What the head of a node takes in a list, for most of them.
 const HEAD_BYTES: usize = 512;
+/// What a term of a head takes in memory, for most of them.
+const TERM_BYTES: usize = 256;
 
 /// The texts that were shown lately, and pages of them, in memory that has a bound.
 pub struct RenderedTexts {
@@ -42,7 +44,8 @@ impl RenderedTexts {
             pages: Cache::builder()
                 .max_capacity(for_pages)
                 .weigher(move |(_, page): &(_, Page<_>), json: &Bytes| {
-                    weight(json.len() + page.items.len() * HEAD_BYTES)
+                    let head = |head: &PublicHead| HEAD_BYTES + head.terms.len() * TERM_BYTES;
+                    weight(json.len() + page.items.iter().map(head).sum::<usize>())
                 })
                 .build(),
         }

@@ -126,7 +126,7 @@ async fn an_import_whose_report_cannot_be_stored_has_failed() {
         (&import["status"], &import["report"]),
         (&json!("failed"), &json!(null))
     );
-    let why = "what was imported stays, but its report could not be stored";
+    let why = "it was read to its end, but its report could not be stored";
     assert_eq!(import["failure"], why);
     assert_eq!(listed(&shop, "/products").await.len(), 3);
     has_files(&shop, 0).await;
