@@ -66,6 +66,13 @@ impl Connection {
     }
 }
 
+impl Drop for Connection {
+    /// Takes what came: a socket that is closed with something unread is reset, and PostgreSQL's log says so.
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
 type Wire = Option<tokio_postgres::Connection<Socket, NoTlsStream>>;
 
 /// As [`move_on`], once, for nobody who waits; even for a task that has used up its turn.
