@@ -20,11 +20,10 @@ use rustok_core::deadline::Deadline;
 use rustok_core::ids::TenantId;
 use rustok_core::resilience::CircuitBreaker;
 use std::fmt::Write as _;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row};
@@ -237,7 +236,7 @@ impl PgTx {
                     let statement = statements.prepared(client, sql).await?;
                     let end = async {
                         if last {
-                            sent(client.batch_execute("ROLLBACK")).await;
+                            connection::poll_once(client.batch_execute("ROLLBACK"));
                         }
                     };
                     let (rows, ()) =
@@ -402,16 +401,6 @@ async fn opened<T>(
         }
         None => work.await,
     }
-}
-
-/// Sends it, and does not wait for the answer.
-async fn sent(message: impl Future) {
-    let mut message = pin!(message);
-    poll_fn(|context| {
-        let _ = message.as_mut().poll(context);
-        Poll::Ready(())
-    })
-    .await;
 }
 
 fn references<'a>(params: &'a [Value<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {

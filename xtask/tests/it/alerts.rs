@@ -5,7 +5,6 @@
 
 use crate::prometheus::Prometheus;
 use crate::shop::{Shop, rustok};
-
 use rustok_test_support::{Fault, FaultProxy, OtlpReceiver, TestDatabase};
 use std::time::Duration;
 use tokio::time::sleep;

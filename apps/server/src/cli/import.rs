@@ -4,6 +4,7 @@ use super::output::{Failure, Format};
 use super::tenant::identifier;
 use super::{Flags, load, platform, progress, services_with};
 use crate::config::Config;
+use crate::worker::{round_deadline, statistics};
 use clap::{Args, Subcommand};
 use rustok_app::import::{ImportFile, ImportReport, Mode};
 use rustok_app::{Ctx, import, tenants};
@@ -11,6 +12,7 @@ use rustok_content::Locale;
 use rustok_core::deadline::Deadline;
 use rustok_core::money::Currency;
 use rustok_import::RowError;
+use rustok_storage::Store;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -92,9 +94,25 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
         Command::Shopify(_) => import::shopify_source(&ctx, options.currency),
         Command::Wordpress(_) => import::wordpress_source(&ctx, options.locale),
     }?;
+    // No server need be there whose worker does this, and an empty database fills faster than PostgreSQL looks at it.
+    let looking = look_at_grown_tables(ctx.services.store.clone());
+    let looking = (mode == Mode::Commit).then(|| tokio::spawn(looking));
     let report = import::run(&ctx, source, file, mode, &mut progress).await;
+    if let Some(looking) = looking {
+        looking.abort();
+    }
     bar.finish_and_clear();
     tell(options, report)
+}
+
+/// For as long as the import takes. Without it that is only longer.
+async fn look_at_grown_tables(store: Store) {
+    loop {
+        tokio::time::sleep(statistics::EVERY).await;
+        if let Err(error) = store.analyse_grown_tables(round_deadline()).await {
+            tracing::debug!(%error, "tables that grew were not looked at");
+        }
+    }
 }
 
 /// The tenant's context. Every batch of the import has its own deadline.

@@ -209,10 +209,6 @@ fn again(ctx: &Ctx) -> Ctx {
     }
 }
 
-fn is_away(error: &RichError) -> bool {
-    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
-}
-
 /// How the reading of a file ended.
 enum Read {
     /// It was read so far, and this is to be told of it.
@@ -300,7 +296,13 @@ impl One {
             }
             Ok(_) if lost => Read::Lost,
             Ok(report) if report.is_interrupted => Read::Unfinished,
-            Ok(report) if report.stopped.as_ref().is_some_and(is_away) && file.attempts < ATTEMPTS => {
+            Ok(report)
+                if report
+                    .stopped
+                    .as_ref()
+                    .is_some_and(|error| error.kind().is_outage())
+                    && file.attempts < ATTEMPTS =>
+            {
                 tracing::warn!(error = ?report.stopped, import_id = %import.id, "an import lost its database and is tried again");
                 Read::Unfinished
             }
@@ -328,7 +330,7 @@ impl One {
                     tracing::info!(import_id = %import.id, tenant_id = %ctx.tenant.id, "an import ended");
                     return true;
                 }
-                Err(error) if is_away(&error) && !self.stop.is_cancelled() => {
+                Err(error) if error.kind().is_outage() && !self.stop.is_cancelled() => {
                     tracing::debug!(?error, import_id = %import.id, "the end of an import is stored later");
                     tokio::time::sleep(NOTE_EVERY).await;
                 }

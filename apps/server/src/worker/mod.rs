@@ -11,7 +11,7 @@ mod idempotency;
 mod imports;
 mod outbox;
 mod outbox_watch;
-mod statistics;
+pub(crate) mod statistics;
 
 use crate::state::AppState;
 use rustok_core::deadline::Deadline;
@@ -90,7 +90,7 @@ const FINISH_LIMIT: Duration = Duration::from_secs(2);
 /// How long one round may take before it is given up; the next one takes up what is left.
 const ROUND_LIMIT: Duration = Duration::from_secs(60);
 
-fn round_deadline() -> Deadline {
+pub(crate) fn round_deadline() -> Deadline {
     Deadline::after(ROUND_LIMIT)
 }
 

@@ -6,7 +6,7 @@ use rustok_core::error::RichError;
 use std::time::Duration;
 
 /// How long a table that fills may be as small as it was to the planner.
-pub(super) const EVERY: Duration = Duration::from_secs(1);
+pub(crate) const EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     state

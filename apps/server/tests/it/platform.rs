@@ -79,7 +79,6 @@ impl Shop {
     }
 }
 
-/// The body of a problem, after checking that it is one.
 /// The errors of a problem as `pointer code`.
 pub(crate) fn errors(problem: &Value) -> Vec<String> {
     let error = |e: &Value| {
@@ -92,6 +91,7 @@ pub(crate) fn errors(problem: &Value) -> Vec<String> {
     problem["errors"].as_array().unwrap().iter().map(error).collect()
 }
 
+/// The body of a problem, after checking that it is one.
 pub(crate) async fn problem(response: Response, status: u16, code: &str) -> Value {
     let seen = response.status().as_u16();
     let kind = response

@@ -29,8 +29,6 @@ const LOCK_LIMIT: Duration = Duration::from_millis(20);
 const LEAST_SLICE: Duration = Duration::from_millis(4);
 /// How long SQLite's lock is left alone between two batches: a server that waits for it asks every two milliseconds.
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
-/// How often to look for tables that grew.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a batch may wait for the database.
 const BATCH_LIMIT: Duration = Duration::from_secs(30);
 /// How often an item is tried while the database is away, the pauses doubling from [`FIRST_PAUSE`].
@@ -156,7 +154,6 @@ pub(super) struct Engine<'a, S> {
     report: ImportReport,
     is_sqlite: bool,
     last_commit: Duration,
-    last_look: Instant,
 }
 
 impl<'a, S: Source> Engine<'a, S> {
@@ -171,7 +168,6 @@ impl<'a, S: Source> Engine<'a, S> {
             report,
             is_sqlite,
             last_commit: Duration::ZERO,
-            last_look: Instant::now(),
         }
     }
 
@@ -207,7 +203,6 @@ impl<'a, S: Source> Engine<'a, S> {
                 self.report.is_interrupted = true;
                 return Ok(());
             }
-            self.look_at_grown_tables().await;
         }
         Ok(())
     }
@@ -218,19 +213,6 @@ impl<'a, S: Source> Engine<'a, S> {
         report.errors.sort_by_key(|error| (error.line, error.column));
         report.stopped = stopped;
         report
-    }
-
-    /// An empty database fills faster than PostgreSQL looks at its tables, and there need be no server whose worker does.
-    /// Without it the import is only slower.
-    async fn look_at_grown_tables(&mut self) {
-        if self.mode == Mode::DryRun || self.last_look.elapsed() < LOOK_EVERY {
-            return;
-        }
-        self.last_look = Instant::now();
-        let deadline = self.ctx_of_batch().deadline;
-        if let Err(error) = self.ctx.services.store.analyse_grown_tables(deadline).await {
-            tracing::debug!(%error, "tables that grew were not looked at");
-        }
     }
 
     async fn import(&mut self, chunk: Vec<S::Item>) -> Result<(), RichError> {
@@ -280,7 +262,7 @@ impl<'a, S: Source> Engine<'a, S> {
             let ctx = self.ctx_of_batch();
             let found = async { find(&mut ctx.read().await?, S::IMPORTED, &ids).await };
             match found.await {
-                Err(error) if is_away(&error) && attempt < ATTEMPTS => pause(attempt).await,
+                Err(error) if error.kind().is_outage() && attempt < ATTEMPTS => pause(attempt).await,
                 found => return found,
             }
         }
@@ -380,7 +362,7 @@ impl<'a, S: Source> Engine<'a, S> {
                 Err(error) => error,
             };
             match error.kind() {
-                _ if is_away(&error) && attempt < ATTEMPTS => pause(attempt).await,
+                _ if error.kind().is_outage() && attempt < ATTEMPTS => pause(attempt).await,
                 ErrorKind::Conflict if attempt < RACES => {}
                 ErrorKind::Validation
                 | ErrorKind::NotFound
@@ -447,11 +429,6 @@ async fn find(tx: &mut TenantTx, imported: Imported, ids: &[&str]) -> Result<Kno
         .into_iter()
         .map(|reference| (reference.external_id.clone(), reference))
         .collect())
-}
-
-/// Whether a later try may work.
-pub(super) fn is_away(error: &RichError) -> bool {
-    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
 }
 
 async fn pause(attempt: u32) {

@@ -4,7 +4,6 @@
 //! an import whose lease is over is failed by whoever sees it first. Each step says whether the import was still to be
 //! done: who is told no has lost it and must leave the file alone.
 
-use super::engine::is_away;
 use super::{ImportReport, ImportSource};
 use crate::context::{Ctx, PlatformCtx};
 use rustok_auth::Action;
@@ -264,7 +263,7 @@ pub async fn fail_abandoned(ctx: &PlatformCtx, limit: i64) -> Result<usize, Rich
     for job in &jobs {
         match fail_one(ctx, job).await {
             Ok(()) => {}
-            Err(error) if is_away(&error) => return Err(error),
+            Err(error) if error.kind().is_outage() => return Err(error),
             Err(error) => {
                 tracing::warn!(tenant_id = %job.tenant_id, import_id = %job.subject_id, ?error, "cannot fail an import");
             }

@@ -9,7 +9,7 @@ use rustok_auth::Action;
 use rustok_commerce::AnyOrder;
 use rustok_core::clock::Timestamp;
 use rustok_core::deadline::Deadline;
-use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::error::RichError;
 use rustok_core::ids::{OrderId, TenantId};
 use rustok_events::{Job, JobKind};
 use rustok_storage::orders::{delete_expiry, find_order, postpone_expiry};
@@ -59,9 +59,7 @@ pub async fn expire_due(ctx: &PlatformCtx, limit: i64) -> Result<ExpiryRound, Ri
         match run(ctx, &mut shops, &job).await {
             Ok(cancelled) => round.cancelled += usize::from(cancelled),
             // Not this order's fault, and the next one would only fail as well.
-            Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) => {
-                return Err(error);
-            }
+            Err(error) if error.kind().is_outage() => return Err(error),
             Err(error) => {
                 round.failed += 1;
                 tracing::error!(tenant_id = %job.tenant_id, order_id = %job.subject_id, ?error, "cannot expire an order");

@@ -160,6 +160,13 @@ impl ErrorKind {
         }
     }
 
+    /// Whether somebody whom the work needs is not there, or does not answer in time: nothing else is worth a try now, and
+    /// all of it may work later.
+    #[must_use]
+    pub const fn is_outage(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Timeout)
+    }
+
     /// Whether the same request, unchanged, may succeed later.
     ///
     /// True for [`RetryAdvice::Always`] and [`RetryAdvice::IfIdempotent`]: whoever sends it again answers for it being
@@ -273,6 +280,7 @@ mod tests {
         for (kind, status, retryable, remote, local) in table {
             assert_eq!(kind.status(), status, "{kind}");
             assert_eq!(kind.retryable(), retryable, "{kind}");
+            assert_eq!(kind.is_outage(), matches!(status, 503 | 504), "{kind}");
             assert_eq!(kind.breaker_outcome(), remote, "{kind}");
             assert_eq!(kind.breaker_outcome_from(Origin::Local), local, "{kind}");
             assert!(kind.allows_status(kind.status()), "{kind}");

@@ -43,15 +43,17 @@ impl Connection {
 
     /// Sends `sql` and does not wait for its answer, which comes before all others.
     pub(crate) fn post(&mut self, sql: &str) {
-        // Asked for its answer once, it has put the message where the wire takes it from.
-        let mut posted = pin!(self.client.batch_execute(sql));
-        let _ = posted.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        move_on_now(&mut self.wire);
+        poll_once(self.client.batch_execute(sql));
+        self.leave();
     }
 
-    /// Forgets who waited: what comes later wakes nobody.
+    /// Writes what is to be sent, even for a task that has used up its turn, and forgets who waited: what comes later wakes
+    /// nobody.
     pub(crate) fn leave(&mut self) {
-        move_on_now(&mut self.wire);
+        poll_once(unconstrained(poll_fn(|context| {
+            move_on(&mut self.wire, context);
+            Poll::Ready(())
+        })));
     }
 
     /// What ends the statement that runs on it, from outside.
@@ -75,13 +77,10 @@ impl Drop for Connection {
 
 type Wire = Option<tokio_postgres::Connection<Socket, NoTlsStream>>;
 
-/// As [`move_on`], once, for nobody who waits; even for a task that has used up its turn.
-fn move_on_now(wire: &mut Wire) {
-    let once = poll_fn(|context| {
-        move_on(wire, context);
-        Poll::Ready(())
-    });
-    let _ = pin!(unconstrained(once)).poll(&mut Context::from_waker(Waker::noop()));
+/// Goes on with `work` once, for nobody who waits for its end: a call of the client has then put its message where the wire
+/// takes it from.
+pub(crate) fn poll_once(work: impl Future) {
+    let _ = pin!(work).poll(&mut Context::from_waker(Waker::noop()));
 }
 
 /// Writes what is to be sent, and hands what has come to whoever waits for it.

@@ -5,7 +5,6 @@ use crate::postgres::{Connection, Object};
 use crate::tx::Statement;
 use crate::value::params;
 use std::pin::pin;
-use std::task::{Context, Waker};
 use tokio_postgres::{Error, Row, SimpleQueryMessage};
 
 /// What a client can do, for tests that look at a connection.
@@ -237,12 +236,7 @@ async fn a_statement_dropped_in_flight_leaves_a_clean_connection() {
             tx.db.fetch("x", slow, &[], |_| Ok(())).await.unwrap();
         }
         let mut query = Box::pin(tx.db.fetch("x", slow, &[], |_| Ok(())));
-        assert!(
-            query
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-                .is_pending()
-        );
+        assert!(!poll(query.as_mut()));
         drop(query);
         drop(tx);
         assert_eq!(left_behind(&store).await, clean(), "prepared: {prepared}");
@@ -254,12 +248,7 @@ async fn a_statement_dropped_in_flight_leaves_a_clean_connection() {
             tx.last();
         }
         let mut query = Box::pin(tx.db.fetch("x", slow, &[], |_| Ok(())));
-        assert!(
-            query
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-                .is_pending()
-        );
+        assert!(!poll(query.as_mut()));
         drop(query);
         drop(tx);
         assert_eq!(
@@ -276,12 +265,7 @@ async fn a_statement_dropped_in_flight_leaves_a_clean_connection() {
         .await
         .unwrap();
     let mut commit = Box::pin(tx.commit());
-    assert!(
-        commit
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-            .is_pending()
-    );
+    assert!(!poll(commit.as_mut()));
     drop(commit);
     assert_eq!(left_behind(&store).await, clean(), "dropped commit");
     assert_eq!(
@@ -301,12 +285,7 @@ async fn a_transaction_with_a_statement_that_nobody_waited_for_is_not_committed(
         let mut tx = store.write(shop, soon()).await.unwrap();
         let params = params![shop.tenant_id(), number, login, now()];
         let mut insert = Box::pin(tx.db.execute_one("authors", INSERT_AUTHOR, params));
-        assert!(
-            insert
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-                .is_pending()
-        );
+        assert!(!poll(insert.as_mut()));
         drop(insert);
         let error = tx.commit().await.unwrap_err();
         assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
@@ -325,12 +304,7 @@ async fn a_transaction_may_be_dropped_where_no_runtime_is() {
             tx.db
                 .fetch("x", "SELECT pg_sleep(0.1)::text AS slept", &[], |_| Ok(()))
         );
-        assert!(
-            query
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-                .is_pending()
-        );
+        assert!(!poll(query.as_mut()));
     }
     let before = store.postgres_connections();
     std::thread::spawn(move || drop(tx)).join().unwrap();

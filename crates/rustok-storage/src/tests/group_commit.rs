@@ -7,7 +7,6 @@ use futures_util::future::join_all;
 use rusqlite::Connection;
 use std::path::Path;
 use std::pin::pin;
-use std::task::{Context, Waker};
 
 const WRITERS: u128 = 64;
 
@@ -40,10 +39,6 @@ fn commits(path: &Path) -> usize {
     frames
         .filter(|at| log[at + 8..at + 16] == log[16..24] && word(at + 4) != 0)
         .count()
-}
-
-fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> bool {
-    future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,8 +27,15 @@ use rustok_core::deadline::Deadline;
 use rustok_core::ids::TenantId;
 use rustok_tenancy::{NewTenant, NewTenantInput, TenantHandle, TenantIdentifierValidator, TenantSettings};
 use rustok_test_support::TestDatabase;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 use uuid::Uuid;
+
+/// Goes on with a future once, for nobody who would be woken. Whether it is done.
+pub(crate) fn poll<F: Future>(future: Pin<&mut F>) -> bool {
+    future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
 
 /// Far enough away for any statement here, near enough to end a test that hangs.
 pub(crate) fn soon() -> Deadline {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use moka::sync::Cache;
 use rustok_app::Ctx;
-use rustok_app::content::{self, PublicHead, TextKey};
+use rustok_app::content::{self, PublicHead, PublicText, TextKey};
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
 use rustok_core::page::Page;
@@ -88,12 +88,22 @@ impl RenderedTexts {
         Ok(reply::tagged(request, json, tag))
     }
 
+    /// The JSON of a text, if it was shown lately or is given.
+    fn show(&self, tenant: TenantId, key: TextKey, text: Option<&PublicText>) -> Option<Bytes> {
+        let Some(text) = text else {
+            return self.texts.get(&(tenant, key));
+        };
+        let json = Bytes::from(reply::json(&StoreTextView::from(text)));
+        self.texts.insert((tenant, key), json.clone());
+        Some(json)
+    }
+
     /// The texts of these as JSON, in their sequence; those that were not shown lately are read in one statement.
     async fn of(&self, ctx: &Ctx, heads: &[PublicHead]) -> Result<Vec<Bytes>, RichError> {
         let tenant = ctx.tenant.id;
         let known: Vec<_> = heads
             .iter()
-            .map(|head| self.texts.get(&(tenant, head.text())))
+            .map(|head| self.show(tenant, head.text(), None))
             .collect();
         let missing: Vec<&PublicHead> = heads
             .iter()
@@ -101,11 +111,10 @@ impl RenderedTexts {
             .filter_map(|(head, text)| text.is_none().then_some(head))
             .collect();
         let read = content::public_texts(ctx, &missing).await?;
-        let mut read = read.iter().zip(missing).map(|(text, head)| {
-            let json = Bytes::from(reply::json(&StoreTextView::from(text)));
-            self.texts.insert((tenant, head.text()), json.clone());
-            json
-        });
+        let mut read = read
+            .iter()
+            .zip(missing)
+            .filter_map(|(text, head)| self.show(tenant, head.text(), Some(text)));
         Ok(known
             .into_iter()
             .filter_map(|text| text.or_else(|| read.next()))
@@ -146,35 +155,73 @@ fn append<T: Serialize>(json: &mut Vec<u8>, view: &T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
+    use rustok_content::BodyFormat;
+    use rustok_core::ids::NodeId;
     use uuid::Uuid;
+
+    fn text(body: &str) -> PublicText {
+        PublicText {
+            title: String::new(),
+            excerpt: String::new(),
+            body: body.to_owned(),
+            format: BodyFormat::Html,
+            body_html: String::new(),
+            saved_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn key(number: u128) -> TextKey {
+        TextKey {
+            node: NodeId::from_uuid(Uuid::from_u128(number)),
+            locale: "en".parse().unwrap(),
+            revision: 1,
+        }
+    }
+
+    fn tenant(number: u128) -> TenantId {
+        TenantId::from_uuid(Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn a_text_is_kept_for_its_tenant_and_its_save() {
+        let texts = RenderedTexts::new(1 << 20);
+        assert_eq!(texts.show(tenant(1), key(1), None), None);
+        let shown = texts.show(tenant(1), key(1), Some(&text("a \"b\"")));
+        assert_eq!(texts.show(tenant(1), key(1), None), shown);
+        assert_eq!(texts.show(tenant(2), key(1), None), None);
+        assert_eq!(texts.show(tenant(1), key(2), None), None);
+        let newer = TextKey {
+            revision: 2,
+            ..key(1)
+        };
+        assert_eq!(texts.show(tenant(1), newer, None), None);
+    }
 
     #[test]
     fn what_is_kept_has_a_bound() {
-        let tenant = TenantId::from_uuid(Uuid::from_u128(1));
-        let long = Bytes::from(vec![b'x'; 9_000]);
-        let page = |number: usize| Page {
-            items: Vec::new(),
-            next_cursor: Some(number.to_string()),
-        };
-        let kept = |max_bytes| {
-            let kept = RenderedTexts::new(max_bytes);
-            for number in 0..1_000_usize {
-                let key = TextKey {
-                    node: Uuid::from_u128(number as u128).into(),
-                    locale: "en".parse().unwrap(),
-                    revision: 1,
+        let kept = RenderedTexts::new(400_000);
+        let none = RenderedTexts::new(0);
+        let long = text(&"x".repeat(9_000));
+        for number in 0..1_000 {
+            for kept in [&kept, &none] {
+                let shown = kept.show(tenant(1), key(number), Some(&long)).unwrap();
+                let page = Page {
+                    items: Vec::new(),
+                    next_cursor: Some(number.to_string()),
                 };
-                kept.texts.insert((tenant, key), long.clone());
-                kept.pages.insert((tenant, page(number)), long.clone());
+                kept.pages.insert((tenant(1), page), shown);
             }
+        }
+        let sizes = |kept: &RenderedTexts| {
             kept.texts.run_pending_tasks();
             kept.pages.run_pending_tasks();
             let bytes = kept.texts.weighted_size() + kept.pages.weighted_size();
-            assert!(bytes <= max_bytes, "{bytes} of {max_bytes}");
-            (kept.texts.entry_count(), kept.pages.entry_count())
+            (bytes, kept.texts.entry_count(), kept.pages.entry_count())
         };
-        let (texts, pages) = kept(200_000);
-        assert!(texts > 10 && pages > 3, "{texts} texts and {pages} pages");
-        assert_eq!(kept(0), (0, 0));
+        let (bytes, texts, pages) = sizes(&kept);
+        assert!(bytes <= 400_000, "{bytes}");
+        assert!(texts > 20 && pages > 5, "{texts} texts and {pages} pages");
+        assert_eq!(sizes(&none), (0, 0, 0));
     }
 }

@@ -33,6 +33,28 @@ async fn tag(shop: &Shop, path: &str) -> String {
     header(&send(shop.admin(Method::GET, path)).await, "etag").to_owned()
 }
 
+/// The only tenant of a server, as the platform reaches it.
+struct Directory<'a> {
+    shop: &'a Shop,
+    token: String,
+    url: String,
+}
+
+impl<'a> Directory<'a> {
+    async fn of(shop: &'a Shop) -> Self {
+        let token = platform_token(shop).await;
+        let url = format!("{}/api/platform/v1/tenants", shop.server.url());
+        let list = ok(shop.client.get(&url).bearer_auth(&token), 200).await;
+        let url = format!("{url}/{}", id(&list["items"][0]));
+        Self { shop, token, url }
+    }
+
+    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", self.url);
+        self.shop.client.request(method, url).bearer_auth(&self.token)
+    }
+}
+
 both_databases! {
     async fn transitions_of_orders(db) {
         let shop = Shop::open(db.url()).await;
@@ -126,54 +148,42 @@ both_databases! {
 
     async fn of_many_changes_of_one_version_of_a_tenant_one_is_made(db) {
         let shop = Shop::open(db.url()).await;
-        let token = platform_token(&shop).await;
-        let ask = |method: Method, path: &str| {
-            let url = format!("{}/api/platform/v1/tenants{path}", shop.server.url());
-            shop.client.request(method, url).bearer_auth(&token)
-        };
-        let list = ok(ask(Method::GET, ""), 200).await;
-        let path = format!("/{}", id(&list["items"][0]));
+        let tenant = Directory::of(&shop).await;
         for round in 0..10 {
-            let now = header(&send(ask(Method::GET, &path)).await, "etag").to_owned();
+            let now = header(&send(tenant.ask(Method::GET, "")).await, "etag").to_owned();
             let add = async |n: u32| {
                 let body = json!({ "host": format!("tea-{round}-{n}.example") });
-                let add = ask(Method::POST, &format!("{path}/hosts")).header("if-match", &now).json(&body);
+                let add = tenant.ask(Method::POST, "/hosts").header("if-match", &now).json(&body);
                 send(add).await.status().as_u16()
             };
             let mut told = futures_util::future::join_all((0..8).map(add)).await;
             told.sort_unstable();
             assert_eq!(told, [200, 412, 412, 412, 412, 412, 412, 412]);
-            let hosts = ok(ask(Method::GET, &path), 200).await["hosts"].as_array().unwrap().len();
+            let hosts = ok(tenant.ask(Method::GET, ""), 200).await["hosts"].as_array().unwrap().len();
             assert_eq!(hosts, round + 1);
         }
     }
 
     async fn tenants(db) {
         let shop = Shop::open(db.url()).await;
-        let token = platform_token(&shop).await;
-        let ask = |method: Method, path: &str| {
-            let url = format!("{}/api/platform/v1/tenants{path}", shop.server.url());
-            shop.client.request(method, url).bearer_auth(&token)
-        };
-        let list = ok(ask(Method::GET, ""), 200).await;
-        let path = format!("/{}", id(&list["items"][0]));
-        let mut now = header(&send(ask(Method::GET, &path)).await, "etag").to_owned();
-        let rename = || ask(Method::PATCH, &path).json(&json!({ "name": "Tea & more" }));
+        let tenant = Directory::of(&shop).await;
+        let mut now = header(&send(tenant.ask(Method::GET, "")).await, "etag").to_owned();
+        let rename = || tenant.ask(Method::PATCH, "").json(&json!({ "name": "Tea & more" }));
         problem(send(rename()).await, 428, "precondition_required").await;
         now = guarded(rename, &now, 200).await;
-        let host = || ask(Method::POST, &format!("{path}/hosts")).json(&json!({ "host": "tea.example" }));
+        let host = || tenant.ask(Method::POST, "/hosts").json(&json!({ "host": "tea.example" }));
         now = guarded(host, &now, 200).await;
         for name in ["suspend", "resume"] {
-            now = guarded(|| ask(Method::POST, &format!("{path}/{name}")), &now, 200).await;
+            now = guarded(|| tenant.ask(Method::POST, &format!("/{name}")), &now, 200).await;
         }
-        let shown = ok(ask(Method::GET, &path), 200).await;
+        let shown = ok(tenant.ask(Method::GET, ""), 200).await;
         assert_eq!((&shown["name"], &shown["hosts"]), (&json!("Tea & more"), &json!(["tea.example"])));
-        let bad = ask(Method::PATCH, &path).header("if-match", now)
+        let bad = tenant.ask(Method::PATCH, "").header("if-match", now)
             .json(&json!({ "name": " ", "settings": { "default_currency": "usd", "cors_origins": ["x"] } }));
         let bad = problem(send(bad).await, 422, "validation_failed").await;
         let pointers: Vec<_> = bad["errors"].as_array().unwrap().iter().map(|error| error["pointer"].clone()).collect();
         assert_eq!(pointers, ["#/name", "#/settings/default_currency", "#/settings/cors_origins/0"]);
-        let bad = ask(Method::POST, &format!("{path}/hosts")).json(&json!({ "host": "no host" }));
+        let bad = tenant.ask(Method::POST, "/hosts").json(&json!({ "host": "no host" }));
         let bad = problem(send(bad).await, 422, "validation_failed").await;
         assert_eq!(bad["errors"][0]["pointer"], "#/host");
     }
