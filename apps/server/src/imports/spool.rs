@@ -56,15 +56,20 @@ impl Spool {
         let path = self.folder.join(format!("{tenant}.{import}{SUFFIX}"));
         let create = || {
             self.make_folder()?;
+            // Locked before it has its name: whoever looks for orphans would else find one that nobody owns yet.
+            let nameless = path.with_extension("new");
             let file = OpenOptions::new()
                 .create_new(true)
                 .read(true)
                 .write(true)
                 .mode(0o600)
-                .open(&path)?;
-            // Never waited for: whoever looks for orphans may just look at it, and would then wait for this thread.
-            file.try_lock()
-                .inspect_err(|_| drop(std::fs::remove_file(&path)))?;
+                .open(&nameless)?;
+            let named = file
+                .try_lock()
+                .map_err(io::Error::from)
+                .and_then(|()| std::fs::hard_link(&nameless, &path));
+            std::fs::remove_file(&nameless)?;
+            named?;
             Ok(file)
         };
         let file = create().map_err(|error| refused(&error))?;
@@ -269,6 +274,7 @@ impl Drop for SpoolFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicBool;
     use uuid::Uuid;
 
     fn named(number: u128) -> (TenantId, ImportId) {
@@ -281,6 +287,31 @@ mod tests {
 
     fn names(folder: &tempfile::TempDir) -> usize {
         std::fs::read_dir(folder.path().join("imports")).map_or(0, Iterator::count)
+    }
+
+    #[test]
+    fn nobody_finds_a_file_before_it_is_owned() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mine, others) = (spool(&folder, 1 << 20), spool(&folder, 1 << 20));
+        let made = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let looking = scope.spawn(|| {
+                let mut found = 0;
+                while !made.load(Ordering::Relaxed) {
+                    found += others.orphans().unwrap().len();
+                }
+                found
+            });
+            let files: Vec<_> = (0..400)
+                .map(|number| {
+                    let (tenant, import) = named(number);
+                    mine.create(tenant, import)
+                })
+                .collect();
+            made.store(true, Ordering::Relaxed);
+            assert_eq!(looking.join().unwrap(), 0);
+            assert_eq!(files.iter().filter(|file| file.is_err()).count(), 0);
+        });
     }
 
     #[test]
