@@ -4,7 +4,6 @@
 //! the only exception are the short names of the order's transitions (`confirm()`), which wrap `confirm_at(now)` over
 //! the system's clock and which the server never calls.
 
-pub mod email;
 pub mod error;
 pub mod inventory;
 pub mod order;
@@ -12,10 +11,8 @@ pub mod payment;
 pub mod price;
 pub mod product;
 pub mod state_machine;
-mod text;
 pub mod variant;
 
-pub use email::CanonicalEmail;
 pub use error::CommerceError;
 pub use order::{OrderLine, OrderStatus, Placement};
 pub use product::{Product, ProductStatus};

@@ -3,7 +3,6 @@
 //! Prices and stock never come from the request: a line input names a variant and a quantity, nothing else. What an
 //! order may do next is in [`crate::state_machine`].
 
-use crate::email::CanonicalEmail;
 use crate::error::CommerceError;
 use crate::price::money_code;
 use rustok_core::clock::Timestamp;
@@ -11,6 +10,7 @@ use rustok_core::error::FieldViolation;
 use rustok_core::ids::{CustomerId, OrderId, ProductId, TenantId, VariantId};
 use rustok_core::money::Currency;
 use rustok_core::state_machine::State;
+use rustok_text::CanonicalEmail;
 use std::fmt;
 use std::str::FromStr;
 

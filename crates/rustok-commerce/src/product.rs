@@ -7,12 +7,12 @@ mod handle;
 
 pub use handle::Handle;
 
-use crate::text::{has_control, has_control_but_breaks};
 use crate::variant::{MAX_NAME_CHARS, Variant, VariantDraft, VariantInput, is_line, present};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::FieldViolation;
 use rustok_core::ids::{ImageId, ProductId, VariantId};
 use rustok_core::money::Currency;
+use rustok_text::plain::{has_control, has_forbidden_control};
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
@@ -276,7 +276,7 @@ impl ProductInput {
                 "too_long",
                 format!("must be at most {MAX_DESCRIPTION_BYTES} bytes"),
             );
-        } else if has_control_but_breaks(&self.description_html) {
+        } else if has_forbidden_control(&self.description_html) {
             found.add(
                 "#/description_html",
                 "control_characters",

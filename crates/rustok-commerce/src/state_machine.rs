@@ -21,7 +21,6 @@ pub use any::AnyOrder;
 pub use row::{Fulfilment, OrderRow};
 pub use states::{Cancelled, Claim, Confirmed, Delivered, OrderState, Paid, Pending, Shipped};
 
-use crate::email::CanonicalEmail;
 use crate::error::CommerceError;
 use crate::order::{OrderLine, Placement};
 use crate::payment::{Payment, Refund};
@@ -31,6 +30,7 @@ use rustok_core::clock::{Clock, SystemClock, Timestamp};
 use rustok_core::ids::{CustomerId, OrderId, TenantId};
 use rustok_core::money::Money;
 use rustok_core::state_machine::{StateMachineBuilder, TransitionGuard, TransitionTable};
+use rustok_text::CanonicalEmail;
 use states::{Before, Shipment};
 
 /// What every order has, whatever its state.

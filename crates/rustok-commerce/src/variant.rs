@@ -4,10 +4,10 @@
 
 use crate::inventory::{MAX_STOCK, Stock};
 use crate::price::{MoneyInput, Price, PriceList};
-use crate::text::has_control;
 use rustok_core::error::FieldViolation;
 use rustok_core::ids::VariantId;
 use rustok_core::money::Currency;
+use rustok_text::plain::has_control;
 
 /// The title of the only variant of a product without options.
 pub const DEFAULT_TITLE: &str = "Default Title";

@@ -2,13 +2,13 @@
 //!
 //! Text that came from outside must never get into a public message here, but for names that were asked for.
 
-use crate::locale::Locale;
 use crate::node::NodeStatus;
-use crate::slug::Slug;
 use crate::state_machine::InvalidNodeRow;
 pub use rustok_core::error::FieldViolation as FieldError;
 use rustok_core::error::{ErrorContext, ErrorKind, RichError};
 use rustok_core::state_machine::{GuardRefusal, IllegalTransition};
+use rustok_text::Locale;
+use rustok_text::Slug;
 use thiserror::Error;
 
 /// What can go wrong with content.

@@ -3,11 +3,11 @@
 //! What a node may do next is [`crate::state_machine`]'s alone; nothing here changes a status.
 
 use crate::error::{ContentError, FieldError};
-use crate::locale::Locale;
-use crate::slug::Slug;
-use crate::text::{is_longer_than, one_line, plain_text};
 use crate::translation::{TranslationDraft, slug_violation};
 use rustok_core::ids::{AuthorId, NodeId, TermId};
+use rustok_text::Locale;
+use rustok_text::Slug;
+use rustok_text::plain::{is_longer_than, one_line, plain_text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;

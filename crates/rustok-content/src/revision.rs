@@ -4,11 +4,11 @@
 //! 7 may be a save of the Russian text. What the node said in a locale at revision n is that locale's newest save with
 //! a number of at most n.
 
-use crate::locale::Locale;
 use crate::state_machine::AnyContentNode;
 use crate::translation::{Translation, TranslationDraft};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TenantId};
+use rustok_text::Locale;
 
 /// One save of a node's text in one locale.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 //! [`TranslationInput::validate`] is the only way to a [`TranslationDraft`], and only a draft can become a revision: no
 //! text reaches the store unchecked, no body without its sanitised HTML.
 
-use crate::body::{BodyFormat, render_html};
 use crate::error::{ContentError, FieldError};
 use crate::node::NodeKind;
-use crate::slug::{Slug, SlugError};
-use crate::text::{has_forbidden_control, is_longer_than, one_line, plain_text};
+use rustok_text::body::{BodyFormat, render_html};
+use rustok_text::plain::{has_forbidden_control, is_longer_than, one_line, plain_text};
+use rustok_text::slug::{Slug, SlugError};
 
 /// Who the text comes from, which decides how strict the rules are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct TranslationInput {
     pub slug: Option<String>,
     /// Plain text, at most [`TranslationInput::MAX_EXCERPT_CHARS`] characters; may be empty.
     pub excerpt: String,
-    /// The body as it is written, at most [`crate::body::MAX_BODY_BYTES`]; may be empty.
+    /// The body as it is written, at most [`rustok_text::body::MAX_BODY_BYTES`]; may be empty.
     pub body: String,
     /// How the body is written.
     pub format: BodyFormat,

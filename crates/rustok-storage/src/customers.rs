@@ -6,8 +6,8 @@ use crate::error::StoreError;
 use crate::tx::TenantTx;
 use crate::value::params;
 use jiff::Timestamp;
-use rustok_commerce::CanonicalEmail;
 use rustok_core::ids::CustomerId;
+use rustok_text::CanonicalEmail;
 
 const CUSTOMERS: &str = "customers";
 

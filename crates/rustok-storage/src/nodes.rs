@@ -14,10 +14,9 @@ pub mod texts;
 
 use crate::error::StoreError;
 use crate::row::Row;
-use rustok_content::{
-    AnyContentNode, Author, DeletedNode, InvalidNodeRow, Locale, NodeRow, Revision, Slug, Term,
-};
+use rustok_content::{AnyContentNode, Author, DeletedNode, InvalidNodeRow, NodeRow, Revision, Term};
 use rustok_core::clock::Timestamp;
+use rustok_text::{Locale, Slug};
 
 const NODES: &str = "nodes";
 const REVISIONS: &str = "node_revisions";

@@ -8,10 +8,10 @@ use crate::row::Row;
 use crate::tx::{Expect, Statement, TenantTx};
 use crate::value::{Value, pad, placeholders};
 use jiff::Timestamp;
-use rustok_commerce::CanonicalEmail;
 use rustok_commerce::inventory::{Stock, StockMove};
 use rustok_core::ids::{CustomerId, MovementId, OrderId, ProductId, TenantId, VariantId};
 use rustok_core::money::Currency;
+use rustok_text::CanonicalEmail;
 
 const VARIANTS: &str = "variants";
 /// The table whose [`StoreError::Stale`] means that the pieces went to somebody else.

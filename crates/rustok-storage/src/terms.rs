@@ -4,9 +4,10 @@ use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
-use rustok_content::{Slug, Taxonomy, Term};
+use rustok_content::{Taxonomy, Term};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::TermId;
+use rustok_text::Slug;
 
 const TABLE: &str = "terms";
 

@@ -3,8 +3,8 @@
 use super::refused;
 use rustok_commerce::product::{MAX_IMAGES, MAX_VARIANTS, Product, ProductDraft, ProductInput};
 use rustok_commerce::variant::{Variant, VariantInput};
-use rustok_content::body::{BodyError, sanitise_html};
 use rustok_core::error::{FieldViolation, RichError};
+use rustok_text::body::{BodyError, sanitise_html};
 
 /// A product that was checked and whose HTML is safe. Made by [`check`] only, and all that can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]

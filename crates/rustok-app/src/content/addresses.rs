@@ -1,10 +1,11 @@
 //! Addresses: the one that was asked for, or the first free number behind one that was made up.
 
-use rustok_content::{ContentError, Locale, Slug, TranslationDraft};
+use rustok_content::{ContentError, TranslationDraft};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
 use rustok_storage::nodes::slugs;
 use rustok_storage::{StoreError, TenantTx};
+use rustok_text::{Locale, Slug};
 
 /// What happens when somebody else has the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::work::{Begun, Reply};
 use rustok_auth::Action;
 use rustok_content::translation::Source;
 use rustok_content::{
-    AnyContentNode, ContentError, ContentNode, FieldError, Locale, NodeKind, Revision, TranslationDraft,
+    AnyContentNode, ContentError, ContentNode, FieldError, NodeKind, Revision, TranslationDraft,
     TranslationInput,
 };
 use rustok_core::error::RichError;
@@ -19,6 +19,7 @@ use rustok_storage::TenantTx;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::nodes::details::term_ids;
 use rustok_storage::nodes::{NodeDetail, StoredNode, TranslationState};
+use rustok_text::Locale;
 
 /// What somebody wants to make. Nothing in it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use super::update::refiled;
 use crate::context::Ctx;
 use rustok_content::translation::Source;
 use rustok_content::{
-    AnyContentNode, ContentNode, Locale, NewNode, NodeKind, NodeStatus, Revision, Slug, Taxonomy,
-    TranslationDraft, TranslationInput,
+    AnyContentNode, ContentNode, NewNode, NodeKind, NodeStatus, Revision, Taxonomy, TranslationDraft,
+    TranslationInput,
 };
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
@@ -22,6 +22,7 @@ use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::{ShownLocale, find_node};
 use rustok_storage::nodes::save::Addresses;
 use rustok_storage::nodes::{NodeDetail, StoredNode};
+use rustok_text::{Locale, Slug};
 
 /// A node as another system has it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::read::{find, load};
 use crate::context::Ctx;
 use crate::work::{Begun, Reply, Work};
 use rustok_auth::Action;
-use rustok_content::{AnyContentNode, ContentError, Locale, Slug};
+use rustok_content::{AnyContentNode, ContentError};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
@@ -15,6 +15,7 @@ use rustok_storage::idempotency::StoredReply;
 use rustok_storage::nodes::save::Addresses;
 use rustok_storage::nodes::slugs::list_saved;
 use rustok_storage::nodes::{NodeDetail, StoredNode};
+use rustok_text::{Locale, Slug};
 
 /// One transition: who may do it, what it is called, what it does to the addresses.
 struct Transition {

@@ -1,8 +1,9 @@
 //! Which locale is meant: the one that was named, or the tenant's.
 
 use crate::context::Ctx;
-use rustok_content::{FieldError, Locale};
+use rustok_content::FieldError;
 use rustok_core::error::{ErrorKind, RichError};
+use rustok_text::Locale;
 
 /// The tenant's default locale, cut to what a translation can be in: `de-CH-1996` → `de-CH`.
 ///

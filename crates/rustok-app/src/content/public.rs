@@ -3,13 +3,14 @@
 use super::locales::default_locale;
 use crate::context::Ctx;
 use rustok_auth::Action;
-use rustok_content::{ContentError, Locale, Slug};
+use rustok_content::ContentError;
 use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, Page};
 use rustok_storage::nodes::public::{self, PublicFilter, PublicHead};
 use rustok_storage::nodes::texts::{PublicText, TextKey, find_texts};
+use rustok_text::{Locale, Slug};
 use std::collections::HashMap;
 
 /// The node with this slug in any of its locales, in the most wanted locale that it has.

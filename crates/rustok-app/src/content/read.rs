@@ -4,7 +4,7 @@ use super::locales::default_locale;
 use super::search::search_form;
 use crate::context::Ctx;
 use rustok_auth::Action;
-use rustok_content::{AnyContentNode, ContentError, Locale, NodeKind, NodeStatus};
+use rustok_content::{AnyContentNode, ContentError, NodeKind, NodeStatus};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
@@ -13,6 +13,7 @@ use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::{NodeFilter, ShownLocale, find_node, is_in_use, list_nodes};
 use rustok_storage::nodes::history::{NodeHistoryEntry, list_history};
 use rustok_storage::nodes::{NodeDetail, StoredNode};
+use rustok_text::Locale;
 
 /// Which nodes a list has, and how they are shown.
 #[derive(Debug, Clone, Default)]

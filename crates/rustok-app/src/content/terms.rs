@@ -2,11 +2,12 @@
 
 use super::authors::below;
 use crate::context::Ctx;
-use rustok_content::{ContentError, FieldError, NewNode, Slug, Taxonomy, Term};
+use rustok_content::{ContentError, FieldError, NewNode, Taxonomy, Term};
 use rustok_core::error::RichError;
 use rustok_core::ids::TermId;
 use rustok_storage::nodes::FiledTerm;
 use rustok_storage::{TenantTx, terms};
+use rustok_text::Slug;
 use uuid::Uuid;
 
 /// Names a term in a request. Nothing in it is checked.

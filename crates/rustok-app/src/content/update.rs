@@ -13,8 +13,7 @@ use crate::work::{Begun, Reply};
 use rustok_auth::Action;
 use rustok_content::translation::Source;
 use rustok_content::{
-    AnyContentNode, Author, ContentError, Locale, NodeKind, NodeRow, Revision, TranslationDraft,
-    TranslationInput,
+    AnyContentNode, Author, ContentError, NodeKind, NodeRow, Revision, TranslationDraft, TranslationInput,
 };
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
@@ -22,6 +21,7 @@ use rustok_storage::TenantTx;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::nodes::details::term_ids;
 use rustok_storage::nodes::{FiledTerm, NodeDetail, StoredNode};
+use rustok_text::Locale;
 
 /// What a node shall be, complete: what is to stay as it is stands here as it is. Nothing in it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,10 +25,10 @@ use engine::Engine;
 use nodes::Nodes;
 use products::Products;
 use rustok_auth::Action;
-use rustok_content::Locale;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::money::Currency;
 use rustok_import::{ShopifyReader, WordpressReader};
+use rustok_text::Locale;
 use std::io::Read;
 use std::ops::ControlFlow;
 

@@ -5,12 +5,13 @@ use super::paragraphs::with_paragraphs;
 use crate::content::import::{ImportedNode, ImportedTerm, Publication, upsert};
 use crate::content::{authors, terms};
 use crate::context::Ctx;
-use rustok_content::{BodyFormat, Locale, NodeKind, Taxonomy, TranslationInput};
+use rustok_content::{NodeKind, Taxonomy, TranslationInput};
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
 use rustok_import::{self as source, AuthorItem, NodeItem, NodeStatus, TermItem, WordpressItem};
 use rustok_storage::TenantTx;
 use rustok_storage::import_references::Imported;
+use rustok_text::{BodyFormat, Locale};
 use uuid::Uuid;
 
 pub(super) struct Nodes {

@@ -4,12 +4,12 @@
 
 use super::guards::{invalid, signable};
 use super::{Cancelled, Confirmed, Delivered, Order, OrderState, Paid, Pending, Shipped, order_machine};
-use crate::email::CanonicalEmail;
 use crate::error::CommerceError;
 use crate::order::{OrderLine, OrderStatus};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{CustomerId, OrderId, TenantId};
 use rustok_core::state_machine::{State, TransitionGuard};
+use rustok_text::CanonicalEmail;
 
 /// An order in any state.
 #[derive(Debug, Clone, PartialEq, Eq)]

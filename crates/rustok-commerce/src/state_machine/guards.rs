@@ -5,10 +5,10 @@
 use super::{Before, Cancelled, Claim, Shipment};
 use crate::error::CommerceError;
 use crate::payment::Payment;
-use crate::text::{has_control, has_control_but_breaks};
 use rustok_core::error::FieldViolation;
 use rustok_core::money::{Money, MoneyError};
 use rustok_core::state_machine::{Condition, GuardRefusal, TransitionGuard};
+use rustok_text::plain::{has_control, has_forbidden_control};
 
 /// Most bytes of an id, method, tracking number, carrier or signature.
 pub(super) const MAX_TEXT_BYTES: usize = 255;
@@ -113,7 +113,7 @@ pub(super) fn invalid_shipment(shipment: &Shipment) -> CommerceError {
 }
 
 fn reason() -> impl TransitionGuard<Cancelled> {
-    fit_text!("reason" of Cancelled, MAX_REASON_BYTES, has_control_but_breaks, |cancelled| &cancelled.reason)
+    fit_text!("reason" of Cancelled, MAX_REASON_BYTES, has_forbidden_control, |cancelled| &cancelled.reason)
 }
 
 fn refund() -> impl TransitionGuard<Cancelled> {

@@ -3,12 +3,12 @@
 //! Reads only; transitions are in the parent module.
 
 use super::{Before, Cancelled, Claim, Confirmed, Delivered, Order, OrderState, Paid, Pending, Shipped};
-use crate::email::CanonicalEmail;
 use crate::order::OrderLine;
 use crate::payment::{Payment, Refund};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{CustomerId, OrderId, TenantId};
 use rustok_core::money::Money;
+use rustok_text::CanonicalEmail;
 
 impl<S: OrderState> Order<S> {
     /// The order's id.

@@ -8,7 +8,6 @@ use super::{
     AnyOrder, Before, Cancelled, Claim, Confirmed, Delivered, Head, Order, OrderState, Paid, Pending,
     Shipment, Shipped,
 };
-use crate::email::CanonicalEmail;
 use crate::error::CommerceError;
 use crate::order::{MAX_QUANTITY, OrderLine, OrderStatus, lines_total_minor};
 use crate::payment::{Payment, Refund};
@@ -16,6 +15,7 @@ use rustok_core::clock::Timestamp;
 use rustok_core::ids::{CustomerId, OrderId, TenantId};
 use rustok_core::money::{Currency, Money};
 use rustok_core::state_machine::TransitionGuard;
+use rustok_text::CanonicalEmail;
 
 /// The columns of an order and of its payment, fulfilment, refund and lines.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,10 +5,10 @@
 use super::{Archived, ContentNode, Draft, Published, newer_revision, transitions};
 use crate::error::{ContentError, FieldError};
 use crate::node::{NodeKind, NodeStatus};
-use crate::text::{has_forbidden_control, is_longer_than};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{AuthorId, NodeId, TenantId};
 use rustok_core::state_machine::{GuardRefusal, IllegalTransition, TransitionGuard};
+use rustok_text::plain::{has_forbidden_control, is_longer_than};
 
 /// The longest reason for archiving that is taken from outside, in characters.
 const MAX_REASON_CHARS: usize = 1_000;

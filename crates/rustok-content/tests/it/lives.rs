@@ -281,7 +281,7 @@ fn a_revision_is_the_save_that_made_the_node_what_it_is() {
         slug: None,
         excerpt: String::new(),
         body: "Hi *there*".into(),
-        format: rustok_content::BodyFormat::Markdown,
+        format: rustok_text::BodyFormat::Markdown,
     };
     let text = input.validate(node.kind(), Source::Editor).unwrap();
     let revision = Revision::of(&node, "ru".parse().unwrap(), text, "token 1".into());

@@ -13,10 +13,11 @@ use crate::row::Row;
 use crate::terms;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
-use rustok_content::{Author, Locale, NodeKind, NodeStatus, Revision, Translation};
+use rustok_content::{Author, NodeKind, NodeStatus, Revision, Translation};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TermId};
 use rustok_core::page::{Limit, Page};
+use rustok_text::Locale;
 use std::collections::HashMap;
 
 /// Which nodes a list has.

@@ -8,10 +8,10 @@ use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params};
-use rustok_content::{Locale, Slug};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, Page};
+use rustok_text::{Locale, Slug};
 use std::cmp::Reverse;
 
 /// Between the parts of a term, and between terms, inside one column. Names and slugs have no control characters.

@@ -7,9 +7,10 @@ use crate::error::StoreError;
 use crate::outbox;
 use crate::tx::{Expect, Statement, TenantTx};
 use crate::value::params;
-use rustok_content::{Locale, NodeRow, NodeStatus, Revision, Slug};
+use rustok_content::{NodeRow, NodeStatus, Revision};
 use rustok_core::ids::{NodeId, TenantId, TermId};
 use rustok_events::Event;
+use rustok_text::{Locale, Slug};
 
 /// A new revision, and its title in the form that searches are compared with.
 #[derive(Debug, Clone, Copy)]

@@ -6,8 +6,8 @@ use super::{TRANSLATIONS, parsed};
 use crate::error::StoreError;
 use crate::tx::TenantTx;
 use crate::value::params;
-use rustok_content::{Locale, Slug};
 use rustok_core::ids::NodeId;
+use rustok_text::{Locale, Slug};
 
 /// Where the search for a free number ends: no more nodes than this share a title.
 const LAST_NUMBER: u32 = 1 << 20;

@@ -7,9 +7,9 @@ use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
 use crate::value::{Value, params};
-use rustok_content::{BodyFormat, Locale};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
+use rustok_text::{BodyFormat, Locale};
 
 /// Which save of a node in which locale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

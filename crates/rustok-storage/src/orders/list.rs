@@ -6,9 +6,10 @@ use crate::error::StoreError;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
 use jiff::Timestamp;
-use rustok_commerce::{CanonicalEmail, OrderRow, OrderStatus};
+use rustok_commerce::{OrderRow, OrderStatus};
 use rustok_core::ids::OrderId;
 use rustok_core::page::{Limit, Page};
+use rustok_text::CanonicalEmail;
 use std::collections::HashMap;
 
 /// Which orders a list shows; what is `None` does not matter.

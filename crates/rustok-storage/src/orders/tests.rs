@@ -10,13 +10,14 @@ use rustok_commerce::inventory::stock_moves;
 use rustok_commerce::price::Price;
 use rustok_commerce::product::{Handle, Product, ProductStatus};
 use rustok_commerce::variant::Variant;
-use rustok_commerce::{AnyOrder, CanonicalEmail, Order, OrderLine, OrderRow, OrderStatus, Placement};
+use rustok_commerce::{AnyOrder, Order, OrderLine, OrderRow, OrderStatus, Placement};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::VariantId;
 use rustok_core::money::{Currency, Money};
 use rustok_events::{Event, Job, JobKind, Topic};
 use rustok_tenancy::TenantHandle;
 use rustok_test_support::both_databases;
+use rustok_text::CanonicalEmail;
 use std::time::Duration;
 
 const COUNTED: u128 = 11;

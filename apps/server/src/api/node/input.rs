@@ -7,8 +7,9 @@ use crate::extract::MergePatch;
 use crate::extract::query::LOCALE_RULE;
 use jiff::Timestamp;
 use rustok_app::content::{AuthorRef, FiledTerm, NewContent, NodeDetail, NodeEdit, TermRef};
-use rustok_content::{BodyFormat, Locale, Taxonomy, TranslationInput};
+use rustok_content::{Taxonomy, TranslationInput};
 use rustok_core::error::{ErrorKind, RichError};
+use rustok_text::{BodyFormat, Locale};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

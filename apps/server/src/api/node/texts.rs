@@ -156,8 +156,8 @@ fn append<T: Serialize>(json: &mut Vec<u8>, view: &T) {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use rustok_content::BodyFormat;
     use rustok_core::ids::NodeId;
+    use rustok_text::BodyFormat;
     use uuid::Uuid;
 
     fn text(body: &str) -> PublicText {

@@ -2,9 +2,9 @@
 
 use rustok_app::Ctx;
 use rustok_app::import::{self, ImportSource};
-use rustok_content::Locale;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::money::Currency;
+use rustok_text::Locale;
 use std::collections::BTreeMap;
 
 /// The fields that stand before the file.

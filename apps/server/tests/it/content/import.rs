@@ -7,7 +7,7 @@ use rustok_app::content::import::{ImportedNode, ImportedTerm, Publication, upser
 use rustok_app::content::terms;
 use rustok_app::content::{self, NewContent, NodeDetail, authors};
 use rustok_app::{Ctx, PlatformCtx, Services, tenants};
-use rustok_content::{BodyFormat, NodeKind, Taxonomy, TranslationInput};
+use rustok_content::{NodeKind, Taxonomy, TranslationInput};
 use rustok_core::clock::{SystemClock, Timestamp};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
@@ -16,6 +16,7 @@ use rustok_storage::idempotency::StoredReply;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig, outbox};
 use rustok_tenancy::TenantIdentifierValidator;
 use rustok_test_support::{TestDatabase, both_databases};
+use rustok_text::BodyFormat;
 use serde_json::{Value, json};
 use std::sync::Arc;
 

@@ -7,13 +7,14 @@ use crate::{
     reservations, terms, tokens,
 };
 use rustok_auth::{Role, TokenHash};
-use rustok_commerce::CanonicalEmail;
 use rustok_commerce::product::Handle;
-use rustok_content::{Author, Locale, Slug, Taxonomy, Term};
+use rustok_content::{Author, Taxonomy, Term};
 use rustok_core::ids::EventId;
 use rustok_core::money::Currency;
 use rustok_core::page::Limit;
 use rustok_events::{Event, JobKind, Topic};
+use rustok_text::CanonicalEmail;
+use rustok_text::{Locale, Slug};
 
 /// What each function said, by `file::function`.
 type Told = Vec<(&'static str, String)>;

@@ -2,7 +2,7 @@
 //!
 //! It never decides whether an address exists: only a delivered message can.
 
-use crate::text::has_control;
+use crate::plain::has_control;
 use std::fmt;
 
 /// Most bytes that an address may have (RFC 5321, 4.5.3.1.3: a path of 256 with its two brackets).
@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 254;
 /// another case is the same customer.
 ///
 /// ```
-/// use rustok_commerce::CanonicalEmail;
+/// use rustok_text::CanonicalEmail;
 ///
 /// let email = CanonicalEmail::parse("  Jane.Roe@Example.COM ").unwrap();
 /// assert_eq!(email.as_str(), "jane.roe@example.com");

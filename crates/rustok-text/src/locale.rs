@@ -17,11 +17,11 @@ pub struct LocaleError;
 /// It is always in its canonical case (RFC 5646, 2.1.1) and at most 12 ASCII characters long.
 ///
 /// ```
-/// use rustok_content::Locale;
+/// use rustok_text::Locale;
 ///
 /// assert_eq!(Locale::parse("ZH-hans-cn")?.as_str(), "zh-Hans-CN");
 /// assert!(Locale::parse("english").is_err());
-/// # Ok::<(), rustok_content::locale::LocaleError>(())
+/// # Ok::<(), rustok_text::locale::LocaleError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -113,11 +113,11 @@ impl Locale {
     /// tenant's default and its parents. No locale stands in it twice; it is never empty.
     ///
     /// ```
-    /// use rustok_content::Locale;
+    /// use rustok_text::Locale;
     ///
     /// let chain = Locale::chain(&["pt-BR".parse()?], "en".parse()?);
     /// assert_eq!(chain.iter().map(Locale::as_str).collect::<Vec<_>>(), ["pt-BR", "pt", "en"]);
-    /// # Ok::<(), rustok_content::locale::LocaleError>(())
+    /// # Ok::<(), rustok_text::locale::LocaleError>(())
     /// ```
     #[must_use]
     pub fn chain(wanted: &[Self], default: Self) -> Vec<Self> {

@@ -3,7 +3,7 @@
 //! A [`Slug`] is always in Unicode normalisation form C (UAX #15) and lower case, so that two slugs that look the same
 //! are the same row. It must never hold a character that has a meaning in a URL path.
 
-use crate::text::plain_text;
+use crate::plain::plain_text;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -47,7 +47,7 @@ impl SlugError {
 /// 1 to 200 characters: lower-case letters and digits of any script with their marks, `-` and `_`; no hyphen at an edge.
 ///
 /// ```
-/// use rustok_content::Slug;
+/// use rustok_text::Slug;
 ///
 /// assert_eq!(Slug::from_title("What's new, Ömer?").unwrap().as_str(), "whats-new-ömer");
 /// assert_eq!(Slug::parse("επίπεδο-2").unwrap().numbered(3).as_str(), "επίπεδο-2-3");
@@ -127,7 +127,7 @@ impl Slug {
     }
 
     /// A slug of text that is one already: a kind or the name of a taxonomy.
-    pub(crate) fn of_kind(kind: &str) -> Self {
+    pub fn of_kind(kind: &str) -> Self {
         debug_assert!(Self::parse(kind).is_ok(), "{kind} is no slug");
         Self(kind.to_owned())
     }

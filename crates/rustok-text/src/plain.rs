@@ -17,7 +17,8 @@ const ENTITIES: [(&str, &str); 7] = [
 /// The text of a piece of markup: tags and comments go, the common character references become what they stand for.
 ///
 /// A `<` that opens no tag stays (`a < b`), and so does one that is never closed.
-pub(crate) fn plain_text(markup: &str) -> String {
+#[must_use]
+pub fn plain_text(markup: &str) -> String {
     let mut text = String::with_capacity(markup.len());
     let mut rest = markup;
     while let Some(at) = rest.find(['<', '&']) {
@@ -52,7 +53,8 @@ fn after_tag(from: &str) -> Option<&str> {
 }
 
 /// One line: runs of white space and control characters become one space, none at the edges.
-pub(crate) fn one_line(text: &str) -> String {
+#[must_use]
+pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for word in text
         .split(|c: char| c.is_whitespace() || c.is_control())
@@ -66,16 +68,24 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
+/// Whether `text` has a control character. A NUL cannot be stored by PostgreSQL, and no other one belongs into a line.
+#[must_use]
+pub fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
+}
+
 /// Whether a text of several lines has a control character other than tab, line feed and carriage return.
 ///
 /// PostgreSQL refuses NUL in text; the others are never meant.
-pub(crate) fn has_forbidden_control(text: &str) -> bool {
+#[must_use]
+pub fn has_forbidden_control(text: &str) -> bool {
     text.chars()
         .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
 /// Whether the text has more than `max` characters; it counts no further than it must.
-pub(crate) fn is_longer_than(text: &str, max: usize) -> bool {
+#[must_use]
+pub fn is_longer_than(text: &str, max: usize) -> bool {
     text.len() > max && text.chars().nth(max).is_some()
 }
 

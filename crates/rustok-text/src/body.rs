@@ -5,7 +5,7 @@
 
 mod complexity;
 
-use crate::text::has_forbidden_control;
+use crate::plain::has_forbidden_control;
 use ammonia::Builder;
 use pulldown_cmark::{Options, Parser, html};
 use serde::{Deserialize, Serialize};
@@ -101,11 +101,11 @@ impl BodyError {
 /// A [`BodyError`]; the work that an input can cause is bounded.
 ///
 /// ```
-/// use rustok_content::body::{BodyFormat, render_html};
+/// use rustok_text::body::{BodyFormat, render_html};
 ///
 /// let html = render_html(BodyFormat::Markdown, "**Hi** <script>alert(1)</script>")?;
 /// assert_eq!(html, "<p><strong>Hi</strong> </p>\n");
-/// # Ok::<(), rustok_content::body::BodyError>(())
+/// # Ok::<(), rustok_text::body::BodyError>(())
 /// ```
 pub fn render_html(format: BodyFormat, source: &str) -> Result<String, BodyError> {
     if source.len() > MAX_BODY_BYTES {
