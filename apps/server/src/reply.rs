@@ -33,9 +33,27 @@ pub fn stored<T: Serialize>(
     location: Option<String>,
 ) -> StoredReply {
     let body = json(view);
+    let tag = etag(version, &body);
+    stored_as(status, body, tag, location)
+}
+
+/// The answer of a write that says more than the resource as it is now: `answer` is sent, and tagged as `view`, which is
+/// what a read shows.
+#[must_use]
+pub fn stored_with_more<T: Serialize, A: Serialize>(
+    status: StatusCode,
+    view: &T,
+    answer: &A,
+    version: i64,
+    location: Option<String>,
+) -> StoredReply {
+    stored_as(status, json(answer), etag(version, &json(view)), location)
+}
+
+fn stored_as(status: StatusCode, body: Vec<u8>, tag: String, location: Option<String>) -> StoredReply {
     let mut headers = vec![
         (header::CONTENT_TYPE.to_string(), JSON.to_owned()),
-        (header::ETAG.to_string(), etag(version, &body)),
+        (header::ETAG.to_string(), tag),
     ];
     headers.extend(location.map(|to| (header::LOCATION.to_string(), to)));
     StoredReply {

@@ -5,7 +5,7 @@
 
 use crate::error::{ContentError, FieldError};
 use crate::node::NodeKind;
-use rustok_text::body::{BodyFormat, render_html};
+use rustok_text::body::{BodyFormat, Removed, Sanitised, render_html};
 use rustok_text::plain::{has_forbidden_control, is_longer_than, one_line, plain_text};
 use rustok_text::slug::{Slug, SlugError};
 
@@ -56,9 +56,9 @@ impl TranslationInput {
             Source::Import if has_forbidden_control(&self.body) => without_forbidden_control(&self.body),
             _ => self.body,
         };
-        let body_html = render_html(self.format, &body).unwrap_or_else(|error| {
+        let Sanitised { html, removed } = render_html(self.format, &body).unwrap_or_else(|error| {
             errors.push(FieldError::new("body", error.code(), error.to_string()));
-            String::new()
+            Sanitised::default()
         });
         if !errors.is_empty() {
             return Err(ContentError::ValidationFailed(errors));
@@ -69,10 +69,11 @@ impl TranslationInput {
             excerpt,
             body,
             format: self.format,
-            body_html,
+            body_html: html,
         };
         Ok(TranslationDraft {
             translation,
+            removed,
             slug_is_given,
         })
     }
@@ -180,6 +181,7 @@ pub struct Translation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TranslationDraft {
     translation: Translation,
+    removed: Removed,
     slug_is_given: bool,
 }
 
@@ -194,6 +196,12 @@ impl TranslationDraft {
     #[must_use]
     pub fn into_translation(self) -> Translation {
         self.translation
+    }
+
+    /// What was taken out of the body, so that it could be shown.
+    #[must_use]
+    pub const fn removed(&self) -> &Removed {
+        &self.removed
     }
 
     /// Whether somebody asked for this slug. If it is taken, that is a conflict; a slug that was made from the title is
@@ -311,6 +319,13 @@ mod tests {
         };
         assert_eq!(draft.translation(), &expected);
         assert!(draft.slug_is_given());
+        let removed: Vec<String> = draft
+            .removed()
+            .entries()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(removed, ["element script with its content"]);
         let nothing = TranslationInput {
             slug: Some("🎉".into()),
             ..input("")

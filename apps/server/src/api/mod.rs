@@ -7,4 +7,5 @@ pub mod node;
 pub mod order;
 pub mod platform;
 pub mod product;
+pub mod removed;
 pub mod store;

@@ -6,6 +6,7 @@
 pub mod input;
 pub mod texts;
 
+use super::removed::RemovalView;
 use jiff::Timestamp;
 use rustok_app::content::{FiledTerm, NodeDetail, NodeHistoryEntry, PublicHead, PublicText};
 use serde::Serialize;
@@ -58,6 +59,18 @@ pub struct NodeView<'a> {
     allowed_transitions: Vec<&'static str>,
     /// Counts its changes, from 1.
     version: i64,
+}
+
+/// A node whose text was written.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WrittenNode)]
+pub struct WrittenNodeView<'a> {
+    #[serde(flatten)]
+    pub(super) node: &'a NodeView<'a>,
+    /// What was taken out of the body before it became `body_html`. Not there if nothing was, or if no text was written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub(super) removed: Vec<RemovalView<'a>>,
 }
 
 /// One locale of a node.

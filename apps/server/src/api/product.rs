@@ -7,6 +7,7 @@ mod fields;
 pub use fields::{ProductFields, StockFields, VariantPatch};
 
 use super::money::MoneyView;
+use super::removed::RemovalView;
 use rustok_app::catalog::shown_price;
 use rustok_commerce::product::{Image, Product};
 use rustok_commerce::variant::Variant;
@@ -277,6 +278,18 @@ impl<'a> ProductView<'a> {
             version: product.version,
         }
     }
+}
+
+/// A product that was written.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WrittenProduct)]
+pub struct WrittenProductView<'a> {
+    #[serde(flatten)]
+    pub(super) product: &'a ProductView<'a>,
+    /// What was taken out of the description. Not there if nothing was, or if it was not changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub(super) removed: Vec<RemovalView<'a>>,
 }
 
 /// A page of products.

@@ -102,7 +102,7 @@ pub async fn create(services: &Arc<Services>) -> Result<Option<FirstStart>, Rich
     let tenant = tenants::create(&platform, shop()).await?;
     let ctx = Ctx::system(Arc::clone(services), Arc::new(tenant), "sample-data", deadline);
     for product in sample.products {
-        catalog::create(&ctx, product.into(), |_| reply::no_content()).await?;
+        catalog::create(&ctx, product.into(), |_, _| reply::no_content()).await?;
     }
     for node in sample.nodes {
         create_node(&ctx, node).await?;
@@ -199,7 +199,7 @@ async fn create_node(ctx: &Ctx, node: SampleNode) -> Result<(), RichError> {
                 author: None,
                 terms: node.terms.iter().map(TermRef::from).collect(),
             };
-            content::create(ctx, new, |detail| {
+            content::create(ctx, new, |detail, _| {
                 made = Some(detail.node.any().id());
                 reply::no_content()
             })
@@ -214,7 +214,7 @@ async fn create_node(ctx: &Ctx, node: SampleNode) -> Result<(), RichError> {
             locale,
             text.into(),
             |_, _| Ok(()),
-            |_, _| reply::no_content(),
+            |_, _, _| reply::no_content(),
         )
         .await?;
     }

@@ -3,6 +3,7 @@
 mod filing;
 mod import;
 mod locales;
+mod markup;
 mod visibility;
 
 use crate::platform::{Shop, problem, tenant, token};

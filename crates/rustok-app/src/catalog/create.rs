@@ -13,19 +13,21 @@ use rustok_events::Topic;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::inventory::MovementReason;
 use rustok_storage::{TenantTx, products};
+use rustok_text::body::Removed;
 
 /// How often a free handle is looked for. Each attempt that fails is a product of somebody else's that took the same
 /// handle in the same moment.
 const ATTEMPTS: usize = 100;
 
 /// Adds a product, a draft unless it says otherwise. Its handle is made from the title when none is given.
+/// `render` also gets what was taken out of its description.
 ///
 /// # Errors
 /// `validation_failed` with all fields at once; `handle_taken` for a given handle that another product has.
 pub async fn create(
     ctx: &Ctx,
     input: ProductInput,
-    render: impl FnOnce(&Product) -> StoredReply,
+    render: impl FnOnce(&Product, &Removed) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::CreateProduct)?;
     let draft = check_new(input)?;
@@ -38,8 +40,9 @@ pub async fn create(
     } else {
         Clash::Number
     };
+    let removed = draft.removed.clone();
     let product = insert(&mut work.tx, ctx, draft, clash, MovementReason::Set).await?;
-    work.finish(render(&product)).await
+    work.finish(render(&product, &removed)).await
 }
 
 /// What happens when another product has the handle.

@@ -4,7 +4,7 @@ use super::refused;
 use rustok_commerce::product::{MAX_IMAGES, MAX_VARIANTS, Product, ProductDraft, ProductInput};
 use rustok_commerce::variant::{Variant, VariantInput};
 use rustok_core::error::{FieldViolation, RichError};
-use rustok_text::body::{BodyError, sanitise_html};
+use rustok_text::body::{BodyError, Removed, sanitise_html};
 
 /// A product that was checked and whose HTML is safe. Made by [`check`] only, and all that can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct CheckedDraft {
     pub(super) draft: ProductDraft,
     /// Whether the handle was asked for; one made from the title gives way to a product that has it.
     pub(super) handle_given: bool,
+    /// What was taken out of the description.
+    pub(super) removed: Removed,
 }
 
 impl CheckedDraft {
@@ -31,12 +33,17 @@ pub fn check(mut input: ProductInput) -> Result<CheckedDraft, Vec<FieldViolation
     let unsafe_html = std::mem::take(&mut input.description_html);
     let html = sanitise_html(&unsafe_html).map_err(unfit_html);
     let mut found = Vec::new();
+    let mut removed = Removed::default();
     match html {
-        Ok(html) => input.description_html = html,
+        Ok(clean) => (input.description_html, removed) = (clean.html, clean.removed),
         Err(violation) => found.push(violation),
     }
     match input.validate() {
-        Ok(draft) if found.is_empty() => Ok(CheckedDraft { draft, handle_given }),
+        Ok(draft) if found.is_empty() => Ok(CheckedDraft {
+            draft,
+            handle_given,
+            removed,
+        }),
         Ok(_) => Err(found),
         Err(others) => {
             found.extend(others);

@@ -22,10 +22,11 @@ use rustok_events::Topic;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::inventory::MovementReason;
 use rustok_storage::{StoreError, TenantTx, products};
+use rustok_text::body::Removed;
 
 /// Changes a product. `edit` gets the product as it is and the input that would leave it so, and answers the input
 /// that is wanted; it is asked again when somebody else was faster, so a precondition belongs into it. An edit that
-/// changes nothing makes no new version.
+/// changes nothing makes no new version. `render` also gets what was taken out of a new description.
 ///
 /// # Errors
 /// `product_not_found`, `validation_failed` with all fields at once, `handle_taken`, `version_conflict`, and what
@@ -34,7 +35,7 @@ pub async fn update(
     ctx: &Ctx,
     id: ProductId,
     edit: impl Fn(&Product, ProductInput) -> Result<ProductInput, RichError>,
-    render: impl FnOnce(&Product) -> StoredReply,
+    render: impl FnOnce(&Product, &Removed) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::UpdateProduct)?;
     let changed = change(ctx, Target::Product(id), &edit).await?;
@@ -66,7 +67,7 @@ pub async fn update_variant(
         .find(|variant| variant.id == id)
         .cloned();
     let variant = variant.ok_or_else(|| variant_not_found(id))?;
-    changed.finish(|product| render(product, &variant)).await
+    changed.finish(|product, _| render(product, &variant)).await
 }
 
 #[derive(Clone, Copy)]
@@ -79,11 +80,15 @@ enum Target {
 struct Changed {
     product: Product,
     tx: Option<TenantTx>,
+    removed: Removed,
 }
 
 impl Changed {
-    async fn finish(self, render: impl FnOnce(&Product) -> StoredReply) -> Result<Reply, RichError> {
-        let stored = render(&self.product);
+    async fn finish(
+        self,
+        render: impl FnOnce(&Product, &Removed) -> StoredReply,
+    ) -> Result<Reply, RichError> {
+        let stored = render(&self.product, &self.removed);
         if let Some(tx) = self.tx {
             tx.commit().await?;
         }
@@ -103,14 +108,20 @@ async fn change(
 ) -> Result<Changed, RichError> {
     let product = find(&mut ctx.read().await?, target).await?;
     let Some(draft) = edited(ctx, &product, target, edit)? else {
-        return Ok(Changed { product, tx: None });
+        return Ok(Changed {
+            product,
+            tx: None,
+            removed: Removed::default(),
+        });
     };
     // Not `begin`: only a POST can be repeated by an Idempotency-Key, and no edit is one.
     let mut tx = ctx.write().await?;
+    let removed = draft.removed.clone();
     if let Ok(product) = save(&mut tx, ctx, &product, draft).await? {
         return Ok(Changed {
             product,
             tx: Some(tx),
+            removed,
         });
     }
     drop(tx);
@@ -119,12 +130,18 @@ async fn change(
     products::lock_product(&mut tx, product.id).await?;
     let product = find(&mut tx, target).await?;
     let Some(draft) = edited(ctx, &product, target, edit)? else {
-        return Ok(Changed { product, tx: None });
+        return Ok(Changed {
+            product,
+            tx: None,
+            removed: Removed::default(),
+        });
     };
+    let removed = draft.removed.clone();
     let product = save(&mut tx, ctx, &product, draft).await??;
     Ok(Changed {
         product,
         tx: Some(tx),
+        removed,
     })
 }
 

@@ -20,6 +20,7 @@ use rustok_storage::idempotency::StoredReply;
 use rustok_storage::nodes::details::term_ids;
 use rustok_storage::nodes::{NodeDetail, StoredNode, TranslationState};
 use rustok_text::Locale;
+use rustok_text::body::Removed;
 
 /// What somebody wants to make. Nothing in it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub(super) fn violations(error: ContentError) -> Vec<FieldError> {
     }
 }
 
-/// Makes a draft.
+/// Makes a draft. `render` also gets what was taken out of its body.
 ///
 /// # Errors
 /// `validation_failed` with all fields at once, `slug_taken` for an address that was asked for, those of the policy and
@@ -81,7 +82,7 @@ pub(super) fn violations(error: ContentError) -> Vec<FieldError> {
 pub async fn create(
     ctx: &Ctx,
     new: NewContent,
-    render: impl FnOnce(&NodeDetail) -> StoredReply,
+    render: impl FnOnce(&NodeDetail, &Removed) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::CreateNode)?;
     let checked = check(ctx, &new.kind, new.locale.as_deref(), new.text)?;
@@ -89,8 +90,9 @@ pub async fn create(
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
     };
+    let removed = checked.text.removed().clone();
     let detail = insert(ctx, &mut work.tx, checked, new.author.as_ref(), &new.terms).await?;
-    let reply = work.finish(render(&detail)).await?;
+    let reply = work.finish(render(&detail, &removed)).await?;
     ctx.services.counts.node_transitions.count(Verb::Create.name());
     Ok(reply)
 }

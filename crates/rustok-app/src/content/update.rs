@@ -22,6 +22,7 @@ use rustok_storage::idempotency::StoredReply;
 use rustok_storage::nodes::details::term_ids;
 use rustok_storage::nodes::{FiledTerm, NodeDetail, StoredNode};
 use rustok_text::Locale;
+use rustok_text::body::Removed;
 
 /// What a node shall be, complete: what is to stay as it is stands here as it is. Nothing in it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub struct NodeEdit {
 }
 
 /// Changes a node and its text in `locale` (the tenant's default one, or else its first, if none is named). `edit` makes
-/// what it shall be of what it is.
+/// what it shall be of what it is; `render` also gets what was taken out of a new text.
 ///
 /// # Errors
 /// `node_not_found`, `translation_not_found`, what `precondition` says of the version, those of `edit`,
@@ -48,13 +49,18 @@ pub async fn update(
     locale: Option<Locale>,
     precondition: impl FnOnce(i64) -> Result<(), RichError>,
     edit: impl FnOnce(&NodeDetail) -> Result<NodeEdit, RichError>,
-    render: impl FnOnce(&NodeDetail) -> StoredReply,
+    render: impl FnOnce(&NodeDetail, &Removed) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::UpdateNode)?;
     let (mut detail, node) = read(ctx, id, locale).await?;
     precondition(node.version())?;
     let edit = edit(&detail)?;
     let checked = check(&detail, &edit.kind, edit.text)?;
+    let removed = checked
+        .1
+        .as_ref()
+        .map(|text| text.removed().clone())
+        .unwrap_or_default();
     let mut work = match ctx.begin().await? {
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
@@ -64,7 +70,7 @@ pub async fn update(
     if changed {
         apply(ctx, &mut work.tx, &mut detail, node, found).await?;
     }
-    let reply = work.finish(render(&detail)).await?;
+    let reply = work.finish(render(&detail, &removed)).await?;
     if changed {
         ctx.services.counts.node_transitions.count(Verb::Update.name());
     }
@@ -239,7 +245,8 @@ pub(super) fn refiled(
 }
 
 /// Writes the whole text of a node in one locale, whether it has one there or not. Without a slug a text that is there
-/// keeps its own. `precondition` is told the node's version and whether the text is there.
+/// keeps its own. `precondition` is told the node's version and whether the text is there; `render` gets whether it is
+/// new, and what was taken out of its body.
 ///
 /// # Errors
 /// `node_not_found`, those of `precondition`, `validation_failed`, `slug_taken`, `node_not_editable`, those of the policy
@@ -250,13 +257,14 @@ pub async fn put_translation(
     locale: Locale,
     text: TranslationInput,
     precondition: impl FnOnce(i64, bool) -> Result<(), RichError>,
-    render: impl FnOnce(&NodeDetail, bool) -> StoredReply,
+    render: impl FnOnce(&NodeDetail, bool, &Removed) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::UpdateNode)?;
     let (mut detail, node) = read(ctx, id, None).await?;
     let own = detail.translation(locale).and_then(|state| state.slug.clone());
     precondition(node.version(), own.is_some())?;
     let draft = text.validate(node.kind(), Source::Editor)?;
+    let removed = draft.removed().clone();
     let mut work = match ctx.begin().await? {
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
@@ -270,7 +278,7 @@ pub async fn put_translation(
         ..Found::default()
     };
     apply(ctx, &mut work.tx, &mut detail, node, found).await?;
-    let reply = work.finish(render(&detail, own.is_none())).await?;
+    let reply = work.finish(render(&detail, own.is_none(), &removed)).await?;
     ctx.services.counts.node_transitions.count(Verb::Update.name());
     Ok(reply)
 }

@@ -100,7 +100,7 @@ impl Shop {
         };
         let mut ids = Vec::new();
         let ctx = self.ctx();
-        let made = catalog::create(&ctx, input, |product| {
+        let made = catalog::create(&ctx, input, |product, _| {
             ids = product.variants.iter().map(|variant| variant.id).collect();
             reply()
         });

@@ -17,6 +17,7 @@ use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig, outbox};
 use rustok_tenancy::TenantIdentifierValidator;
 use rustok_test_support::{TestDatabase, both_databases};
 use rustok_text::BodyFormat;
+use rustok_text::body::Removed;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -198,7 +199,7 @@ both_databases! {
         let id = std::cell::Cell::new(None);
         let text = item("One", None, LIVE).text;
         let new = NewContent { kind: "post".to_owned(), locale: None, text, author: None, terms: Vec::new() };
-        let noted = |detail: &NodeDetail| {
+        let noted = |detail: &NodeDetail, _: &Removed| {
             id.set(Some(detail.node.any().id()));
             done(detail)
         };
@@ -206,7 +207,7 @@ both_databases! {
         let id = id.get().unwrap();
         content::publish(&ctx, id, None, |_| Ok(()), done).await.unwrap();
         let russian = TranslationInput { title: "Два".to_owned(), ..item("Two", None, LIVE).text };
-        let put = content::put_translation(&ctx, id, "ru".parse().unwrap(), russian, |_, _| Ok(()), |node, _| done(node));
+        let put = content::put_translation(&ctx, id, "ru".parse().unwrap(), russian, |_, _| Ok(()), |node, _, _| done(node));
         put.await.unwrap();
         content::unpublish(&ctx, id, |_| Ok(()), done).await.unwrap();
         content::delete(&ctx, id, |_| Ok(()), done).await.unwrap();

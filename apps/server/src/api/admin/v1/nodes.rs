@@ -3,7 +3,8 @@
 mod life;
 
 use crate::api::node::input::{CreateNode, EditableNode, KIND_RULE, PutTranslation, addressed_locale};
-use crate::api::node::{NodeHistory, NodePage, NodeView};
+use crate::api::node::{NodeHistory, NodePage, NodeView, WrittenNodeView};
+use crate::api::removed::removed_from;
 use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams, QueryReader};
 use crate::reply;
 use crate::state::AppState;
@@ -17,6 +18,7 @@ use rustok_core::ids::NodeId;
 use rustok_core::page::Page;
 use rustok_storage::idempotency::StoredReply;
 use rustok_text::Locale;
+use rustok_text::body::Removed;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -98,6 +100,21 @@ fn shown(status: StatusCode, detail: &NodeDetail, location: Option<String>) -> S
     )
 }
 
+/// The answer of a write of text: also what was taken out of it.
+fn written(
+    status: StatusCode,
+    detail: &NodeDetail,
+    removed: &Removed,
+    location: Option<String>,
+) -> StoredReply {
+    let view = NodeView::from(detail);
+    let answer = WrittenNodeView {
+        node: &view,
+        removed: removed_from("#/body", removed),
+    };
+    reply::stored_with_more(status, &view, &answer, detail.node.any().version(), location)
+}
+
 fn address(detail: &NodeDetail) -> String {
     format!("/api/admin/v1/nodes/{}", detail.node.any().id())
 }
@@ -135,11 +152,13 @@ async fn list(
     tag = "content",
     security(("tenant_token" = [])),
     request_body = CreateNode,
-    responses((status = 201, body = NodeView)),
+    responses((status = 201, body = WrittenNodeView)),
     extensions(("x-problems" = json!(["slug_taken"])))
 )]
 async fn create(command: Command<AdminCtx, CreateNode>) -> Result<Response, RichError> {
-    let render = |detail: &NodeDetail| shown(StatusCode::CREATED, detail, Some(address(detail)));
+    let render = |detail: &NodeDetail, removed: &Removed| {
+        written(StatusCode::CREATED, detail, removed, Some(address(detail)))
+    };
     content::create(&command.ctx.0, command.body.into(), render)
         .await
         .map(reply::send)
@@ -183,7 +202,7 @@ async fn read(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path), LocaleQuery),
     request_body(content = EditableNode, content_type = "application/merge-patch+json"),
-    responses((status = 200, body = NodeView)),
+    responses((status = 200, body = WrittenNodeView)),
     extensions(("x-problems" = json!(["node_not_found", "node_not_editable", "slug_taken", "version_conflict"])))
 )]
 async fn update(
@@ -199,7 +218,7 @@ async fn update(
     let locale = addressed_locale(&mut patch, query.read()?)?;
     let edit = |detail: &NodeDetail| EditableNode::patched(detail, &patch);
     let check = |version| if_match.check(version);
-    let render = |detail: &NodeDetail| shown(StatusCode::OK, detail, None);
+    let render = |detail: &NodeDetail, removed: &Removed| written(StatusCode::OK, detail, removed, None);
     content::update(&command.ctx.0, id, locale, check, edit, render)
         .await
         .map(reply::send)
@@ -240,8 +259,8 @@ async fn delete(
     ),
     request_body = PutTranslation,
     responses(
-        (status = 200, description = "Written again", body = NodeView),
-        (status = 201, description = "Written for the first time", body = NodeView)
+        (status = 200, description = "Written again", body = WrittenNodeView),
+        (status = 201, description = "Written for the first time", body = WrittenNodeView)
     ),
     extensions(("x-problems" = json!(["node_not_found", "node_not_editable", "slug_taken", "version_conflict", "precondition_required"])))
 )]
@@ -259,13 +278,14 @@ async fn put_translation(
         }
         if_match.check(version)
     };
-    let render = |detail: &NodeDetail, is_new: bool| match is_new {
-        true => shown(
+    let render = |detail: &NodeDetail, is_new: bool, removed: &Removed| match is_new {
+        true => written(
             StatusCode::CREATED,
             detail,
+            removed,
             Some(format!("{}?locale={locale}", address(detail))),
         ),
-        false => shown(StatusCode::OK, detail, None),
+        false => written(StatusCode::OK, detail, removed, None),
     };
     content::put_translation(&command.ctx.0, id, locale, command.body.into(), check, render)
         .await

@@ -1,6 +1,7 @@
 //! `/products`: list, create, read, change, delete, bring back.
 
-use crate::api::product::{ProductFields, ProductPage, ProductView};
+use crate::api::product::{ProductFields, ProductPage, ProductView, WrittenProductView};
+use crate::api::removed::removed_from;
 use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams, QueryReader};
 use crate::reply;
 use crate::state::AppState;
@@ -13,6 +14,7 @@ use rustok_core::error::RichError;
 use rustok_core::ids::ProductId;
 use rustok_core::money::Currency;
 use rustok_storage::idempotency::StoredReply;
+use rustok_text::body::Removed;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -93,17 +95,16 @@ async fn list(
     tag = "catalogue",
     security(("tenant_token" = [])),
     request_body = ProductFields,
-    responses((status = 201, body = ProductView<'_>)),
+    responses((status = 201, body = WrittenProductView<'_>)),
     extensions(("x-problems" = json!(["handle_taken"])))
 )]
 async fn create(command: Command<AdminCtx, ProductFields>) -> Result<Response, RichError> {
     let ctx = command.ctx.0;
     let currency = catalog::currency(&ctx)?;
     let input = command.body.into_input(currency.code());
-    let reply = catalog::create(&ctx, input, |product| {
+    let reply = catalog::create(&ctx, input, |product, removed| {
         let location = format!("/api/admin/v1/products/{}", product.id);
-        let view = ProductView::new(product, currency);
-        reply::stored(StatusCode::CREATED, &view, product.version, Some(location))
+        written(StatusCode::CREATED, product, removed, currency, Some(location))
     });
     Ok(reply::send(reply.await?))
 }
@@ -138,6 +139,22 @@ fn as_it_is_now(product: &Product, currency: Currency) -> StoredReply {
     reply::stored(StatusCode::OK, &view, product.version, None)
 }
 
+/// The answer of a write of the product's own fields: also what was taken out of its description.
+fn written(
+    status: StatusCode,
+    product: &Product,
+    removed: &Removed,
+    currency: Currency,
+    location: Option<String>,
+) -> StoredReply {
+    let view = ProductView::new(product, currency);
+    let answer = WrittenProductView {
+        product: &view,
+        removed: removed_from("#/description_html", removed),
+    };
+    reply::stored_with_more(status, &view, &answer, product.version, location)
+}
+
 /// Change a product by a JSON merge patch.
 #[utoipa::path(
     patch,
@@ -147,7 +164,7 @@ fn as_it_is_now(product: &Product, currency: Currency) -> StoredReply {
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body(content = ProductFields, content_type = "application/merge-patch+json"),
-    responses((status = 200, body = ProductView<'_>)),
+    responses((status = 200, body = WrittenProductView<'_>)),
     extensions(("x-problems" = json!(["product_not_found", "handle_taken", "version_conflict"])))
 )]
 async fn update(
@@ -169,7 +186,7 @@ async fn update(
                 .patched(&patch)?
                 .into_input(currency.code()))
         },
-        |product| as_it_is_now(product, currency),
+        |product, removed| written(StatusCode::OK, product, removed, currency, None),
     );
     Ok(reply::send(reply.await?))
 }
