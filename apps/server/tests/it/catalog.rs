@@ -47,7 +47,10 @@ async fn create(shop: &Shop, body: &Value) -> Value {
         .send()
         .await
         .unwrap();
-    ok(response, StatusCode::CREATED).await
+    let mut made = ok(response, StatusCode::CREATED).await;
+    // Only the answer of a write has it.
+    made.as_object_mut().unwrap().remove("removed");
+    made
 }
 
 async fn get(shop: &Shop, path: &str) -> Response {

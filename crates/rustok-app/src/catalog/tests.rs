@@ -153,7 +153,7 @@ both_databases! {
     async fn a_handle_that_is_taken_gives_way_and_stays_so(db) {
         let ctx = ctx(&db).await;
         let own = ProductInput { title: "Tea".to_owned(), ..ProductInput::default() };
-        create(&ctx, own, |_| reply()).await.unwrap();
+        create(&ctx, own, |_, _| reply()).await.unwrap();
         let id = import(&ctx, None, item(&[("S", "1", UNTRACKED)])).await.id();
         assert_eq!(get(&ctx, id).await.unwrap().handle.as_str(), "tea-2");
         import(&ctx, Some(id), item(&[("S", "2", UNTRACKED)])).await;
@@ -178,7 +178,7 @@ both_databases! {
                     input.tags.push(format!("t{n}"));
                     Ok(input)
                 };
-                update(&ctx, id, edit, |_| reply()).await
+                update(&ctx, id, edit, |_, _| reply()).await
             })
         });
         for edit in edits.collect::<Vec<_>>() {
@@ -194,7 +194,7 @@ both_databases! {
             let ctx = ctx.clone();
             tokio::spawn(async move {
                 let tea = ProductInput { title: "Tea".to_owned(), ..ProductInput::default() };
-                create(&ctx, tea, |_| reply()).await
+                create(&ctx, tea, |_, _| reply()).await
             })
         });
         for creation in creations.collect::<Vec<_>>() {

@@ -6,6 +6,7 @@
 use super::autolink;
 use super::{BodyError, MAX_HTML_BYTES};
 use pulldown_cmark::{BlockQuoteKind, CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, html};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
@@ -401,12 +402,15 @@ impl Footnotes {
         let mut unreachable = Vec::new();
         let mut order = Vec::new();
         for note in notes {
-            if waiting.contains_key(&note.label) {
-                // Only the first of equal labels can be referred to; no text may be lost for that.
-                unreachable.push(note.events);
-            } else {
-                order.push(note.label.clone());
-                waiting.insert(note.label, note.events);
+            match waiting.entry(note.label) {
+                Entry::Occupied(_) => {
+                    // Only the first of equal labels can be referred to; no text may be lost for that.
+                    unreachable.push(note.events);
+                }
+                Entry::Vacant(free) => {
+                    order.push(free.key().clone());
+                    free.insert(note.events);
+                }
             }
         }
         // Footnotes may refer to each other, so all references are numbered before the first way back is written.

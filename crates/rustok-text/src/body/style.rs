@@ -6,24 +6,22 @@
 
 use super::removed::{Removed, What};
 
-/// The largest length by its unit. Enough for a wide table, too little to fill the page from one small block.
-const LENGTHS: [(&str, f32); 12] = [
-    ("px", 4_000.0),
-    ("%", 100.0),
-    ("em", 200.0),
-    ("rem", 200.0),
-    ("ch", 400.0),
-    ("ex", 400.0),
-    ("pt", 3_000.0),
-    ("pc", 250.0),
-    ("cm", 100.0),
-    ("mm", 1_000.0),
-    ("in", 40.0),
-    ("vw", 100.0),
+/// The largest length by its unit, and the largest size of letters and width of a border. Enough for a wide table, too
+/// little to fill the page from one small block.
+const LENGTHS: [(&str, f32, f32); 12] = [
+    ("px", 4_000.0, 200.0),
+    ("%", 100.0, 0.0),
+    ("em", 200.0, 10.0),
+    ("rem", 200.0, 10.0),
+    ("ch", 400.0, 20.0),
+    ("ex", 400.0, 20.0),
+    ("pt", 3_000.0, 150.0),
+    ("pc", 250.0, 12.0),
+    ("cm", 100.0, 5.0),
+    ("mm", 1_000.0, 50.0),
+    ("in", 40.0, 2.0),
+    ("vw", 100.0, 5.0),
 ];
-
-/// The largest size of letters, in shares of [`LENGTHS`].
-const LARGEST_LETTERS: f32 = 0.05;
 
 /// The properties that have a form.
 #[cfg(test)]
@@ -193,23 +191,21 @@ fn judge(form: Form, value: &str) -> Option<String> {
         (Form::Word(list), [word]) => known(list, word),
         (Form::Words(list), words) if words.len() <= 4 => all(&|word| known(list, word)),
         (Form::Lengths(most, list), words) if words.len() <= most => {
-            all(&|word| length(word, 1.0).or_else(|| known(list, word)))
+            all(&|word| length(word, false).or_else(|| known(list, word)))
         }
-        (Form::LetterSize, [word]) => length(word, LARGEST_LETTERS)
-            .or_else(|| percent(word))
-            .or_else(|| {
-                known(
-                    &[
-                        "xx-small", "x-small", "small", "medium", "large", "x-large", "xx-large", "smaller",
-                        "larger",
-                    ],
-                    word,
-                )
-            }),
+        (Form::LetterSize, [word]) => length(word, true).or_else(|| percent(word)).or_else(|| {
+            known(
+                &[
+                    "xx-small", "x-small", "small", "medium", "large", "x-large", "xx-large", "smaller",
+                    "larger",
+                ],
+                word,
+            )
+        }),
         (Form::LineHeight, [word]) => match number(word) {
             Some(n) if n <= 10.0 => Some(plain(n)),
             Some(_) => None,
-            None => length(word, LARGEST_LETTERS)
+            None => length(word, true)
                 .or_else(|| percent(word))
                 .or_else(|| known(&["normal"], word)),
         },
@@ -219,7 +215,7 @@ fn judge(form: Form, value: &str) -> Option<String> {
         },
         (Form::Ratio, _) => ratio(&value),
         (Form::Border, words) if words.len() <= 3 => all(&|word| {
-            length(word, 0.05)
+            length(word, true)
                 .or_else(|| known(&["thin", "medium", "thick"], word))
                 .or_else(|| known(LINES, word))
                 .or_else(|| color(word))
@@ -239,8 +235,8 @@ fn plain(number: f32) -> String {
     number.to_string()
 }
 
-/// A length within its limit times `share`; zero needs no unit.
-fn length(text: &str, share: f32) -> Option<String> {
+/// A length within its limit, or that of letters and borders; zero needs no unit.
+fn length(text: &str, is_small: bool) -> Option<String> {
     let digits = text
         .bytes()
         .take_while(|b| b.is_ascii_digit() || *b == b'.')
@@ -250,8 +246,9 @@ fn length(text: &str, share: f32) -> Option<String> {
     if unit.is_empty() {
         return (number == 0.0).then(|| "0".to_owned());
     }
-    let (_, most) = LENGTHS.iter().find(|(known, _)| *known == unit)?;
-    (number <= most * share).then(|| format!("{}{unit}", plain(number)))
+    let (_, most, most_if_small) = LENGTHS.iter().find(|(known, ..)| *known == unit)?;
+    let most = if is_small { most_if_small } else { most };
+    (number <= *most).then(|| format!("{}{unit}", plain(number)))
 }
 
 /// A share of the letters around, up to five times.
@@ -297,8 +294,7 @@ pub(super) fn color(value: &str) -> Option<String> {
             .filter(|part| !part.is_empty())
             .collect();
         let is_color = matches!(function, "rgb" | "rgba" | "hsl" | "hsla") && matches!(parts.len(), 3 | 4);
-        return (is_color && parts.iter().all(|part| fits(&part)))
-            .then(|| format!("{function}({})", parts.join(", ")));
+        return (is_color && parts.iter().all(fits)).then(|| format!("{function}({})", parts.join(", ")));
     }
     let is_name = (3..=24).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_lowercase());
     is_name.then_some(value)
