@@ -351,6 +351,12 @@ fn is_clean_for_ammonia(html: &str) -> Result<(), String> {
     }
 }
 
+/// The serialiser of the other one loses a line's end at the start of a `pre`.
+fn has_line_end_in_pre(html: &str) -> bool {
+    let mut starts = html.split("<pre").skip(1).filter_map(|rest| rest.split_once('>'));
+    starts.any(|(_, content)| content.starts_with('\n'))
+}
+
 #[test]
 fn another_sanitiser_finds_nothing_to_take_out() {
     let attacks = ATTACKS
@@ -359,8 +365,7 @@ fn another_sanitiser_finds_nothing_to_take_out() {
     let rows = table().into_iter().map(|row| (row.format, row.written));
     for (format, source) in attacks.chain(rows) {
         let html = render_html(format, &source).unwrap().html;
-        // The serialiser of the other one loses a line's end at the start of a `pre`.
-        if !html.contains("<pre>\n\n") {
+        if !has_line_end_in_pre(&html) {
             assert_eq!(is_clean_for_ammonia(&html), Ok(()), "{source}");
         }
     }
@@ -389,7 +394,7 @@ proptest! {
         let inputs = once.matches("<input").count();
         prop_assert_eq!(inputs, once.matches("type=\"checkbox\" disabled=\"\"").count());
         // What a browser makes of our output must be safe too, whatever it moves around (mutation XSS).
-        if !once.contains("<pre>\n") && !once.contains("<pre id=\"q\">\n") {
+        if !has_line_end_in_pre(&once) {
             prop_assert_eq!(is_clean_for_ammonia(&once), Ok(()));
         }
     }
