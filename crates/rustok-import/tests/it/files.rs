@@ -1,27 +1,11 @@
-//! Small files and the real ones.
+//! Small files, and the two exports that lie in `tests/data`.
 
 use rustok_import::{NodeItem, ProductItem, RowError, ShopifyReader, WordpressItem, WordpressReader};
-use std::fs::File;
-use std::path::Path;
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-
-/// A real export; its absence is a failure, never a skipped test.
-pub(crate) fn open(name: &str) -> File {
-    let path = Path::new(DATA).join(name);
-    File::open(&path).unwrap_or_else(|error| {
-        panic!(
-            "the real export {} is needed for this test and cannot be opened: {error}",
-            path.display()
-        )
-    })
-}
-
-pub(crate) fn bytes(name: &str) -> Vec<u8> {
-    let mut content = Vec::new();
-    std::io::Read::read_to_end(&mut open(name), &mut content).unwrap();
-    content
-}
+/// What Shopify's export looks like; `tests/data/README.md` says what is in it.
+pub(crate) const SHOP: &[u8] = include_bytes!("../data/shop.csv");
+/// What an export of WordPress looks like.
+pub(crate) const SITE: &[u8] = include_bytes!("../data/site.wxr.xml");
 
 /// Products and errors, apart.
 pub(crate) fn shopify(text: impl AsRef<[u8]>) -> (Vec<ProductItem>, Vec<RowError>) {

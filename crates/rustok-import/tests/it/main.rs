@@ -1,4 +1,4 @@
-//! Behaviour of both readers through their public interface: on two real exports, on small files for every edge, on
+//! Behaviour of both readers through their public interface: on two whole exports, on small files for every edge, on
 //! files cut anywhere and on random bytes.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -7,6 +7,6 @@ mod files;
 mod memory;
 mod random;
 mod shopify;
-mod shopify_real;
+mod shopify_export;
 mod wordpress;
-mod wordpress_real;
+mod wordpress_export;
