@@ -1,48 +1,169 @@
-//! How late timers fire on this machine while a test runs.
+//! How late this machine is while a test runs.
 //!
-//! A test of a time limit on a machine that is busy with other things measures that machine. It must never grant more
-//! than was seen beside it at the same time.
+//! A test of a time limit on a machine that is busy with other things measures that machine. What a test grants beyond
+//! the limit must have been seen at the same time, in two ways: how late timers fire on the test's own runtime, and how
+//! long the threads of a watched process were ready to run and had no core (`/proc/PID/task/*/schedstat`, Linux only).
+//! A program that sleeps, blocks or waits for another is not ready to run, so its own faults are never granted.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 /// How long each timer runs whose lateness is measured.
 const EVERY: Duration = Duration::from_millis(2);
+/// How many of them pass between two looks at the watched process.
+const TIMERS_PER_LOOK: u32 = 5;
 
-/// Sets timers one after the other and remembers how late the worst of them was. Dropped, it ends.
+/// Sets timers one after the other and remembers how late each was. Dropped, it ends.
 #[derive(Debug)]
 pub struct Lateness {
-    worst_micros: Arc<AtomicU64>,
+    seen: Arc<Mutex<Seen>>,
     timers: JoinHandle<()>,
 }
 
+#[derive(Debug, Default)]
+struct Seen {
+    /// When each timer that was late had been due to begin and fired, and how late it was.
+    timers: Vec<(Instant, Instant, Duration)>,
+    process: Option<Process>,
+}
+
+/// A process whose threads are watched.
+#[derive(Debug)]
+struct Process {
+    tasks: PathBuf,
+    /// Nanoseconds that each thread had waited for a core at the last look.
+    threads: HashMap<std::ffi::OsString, u64>,
+    waited: Duration,
+    /// What all of them had waited together, look by look.
+    looks: Vec<(Instant, Duration)>,
+}
+
 impl Lateness {
-    /// Begins to watch, on the runtime of the caller.
+    /// Begins to watch timers on the runtime of the caller.
     #[must_use]
     pub fn watch() -> Self {
-        let worst_micros = Arc::new(AtomicU64::new(0));
-        let seen = Arc::clone(&worst_micros);
-        let timers = tokio::spawn(async move {
-            loop {
-                let begun = Instant::now();
-                sleep(EVERY).await;
-                let late = begun.elapsed().saturating_sub(EVERY);
-                seen.fetch_max(
-                    u64::try_from(late.as_micros()).unwrap_or(u64::MAX),
-                    Ordering::Relaxed,
-                );
-            }
-        });
-        Self { worst_micros, timers }
+        Self::begin(None)
+    }
+
+    /// Watches the threads of this process too.
+    #[must_use]
+    pub fn watch_process(id: u32) -> Self {
+        Self::begin(Some(Process {
+            tasks: PathBuf::from(format!("/proc/{id}/task")),
+            threads: HashMap::new(),
+            waited: Duration::ZERO,
+            looks: Vec::new(),
+        }))
+    }
+
+    fn begin(process: Option<Process>) -> Self {
+        let seen = Arc::new(Mutex::new(Seen {
+            timers: Vec::new(),
+            process,
+        }));
+        look(&seen);
+        let timers = tokio::spawn(watch(Arc::clone(&seen)));
+        Self { seen, timers }
     }
 
     /// How late the worst timer was so far.
     #[must_use]
     pub fn worst(&self) -> Duration {
-        Duration::from_micros(self.worst_micros.load(Ordering::Relaxed))
+        let seen = self.seen.lock().unwrap();
+        seen.timers
+            .iter()
+            .map(|(_, _, late)| *late)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// How much later than its limit something may have ended that began then and ends now.
+    #[must_use]
+    pub fn since(&self, from: Instant) -> Duration {
+        self.between(from, Instant::now())
+    }
+
+    /// How much later than its limit something may have ended because of the machine: twice the worst timer of that
+    /// time, for one at either end, and all that the watched process waited for a core in it. Without a process to
+    /// watch, or without its numbers, timers are all there is: four of them.
+    #[must_use]
+    pub fn between(&self, from: Instant, to: Instant) -> Duration {
+        look(&self.seen);
+        let seen = self.seen.lock().unwrap();
+        let timers = seen.timers.iter();
+        let meanwhile = timers.filter(|(begun, fired, _)| *begun <= to && *fired >= from);
+        let worst = meanwhile.map(|(_, _, late)| *late).max().unwrap_or_default();
+        let waited = seen
+            .process
+            .as_ref()
+            .and_then(|process| process.between(from, to));
+        2 * worst + waited.unwrap_or(2 * worst)
+    }
+}
+
+impl Process {
+    fn look(&mut self) {
+        let Ok(tasks) = std::fs::read_dir(&self.tasks) else {
+            return;
+        };
+        for task in tasks.flatten() {
+            let Some(waited) = waited_nanos(&task.path()) else {
+                continue;
+            };
+            let before = self.threads.insert(task.file_name(), waited).unwrap_or(0);
+            self.waited += Duration::from_nanos(waited.saturating_sub(before));
+        }
+        if !self.threads.is_empty() {
+            self.looks.push((Instant::now(), self.waited));
+        }
+    }
+
+    /// From the last look before to the first one after; `None` when nothing can be seen of it.
+    fn between(&self, from: Instant, to: Instant) -> Option<Duration> {
+        let first = self
+            .looks
+            .iter()
+            .rev()
+            .find(|(at, _)| *at <= from)
+            .or(self.looks.first())?;
+        let last = self
+            .looks
+            .iter()
+            .find(|(at, _)| *at >= to)
+            .or(self.looks.last())?;
+        Some(last.1.saturating_sub(first.1))
+    }
+}
+
+/// The second number of the file: how long the thread was ready to run and did not.
+fn waited_nanos(task: &std::path::Path) -> Option<u64> {
+    let numbers = std::fs::read_to_string(task.join("schedstat")).ok()?;
+    numbers.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn look(seen: &Mutex<Seen>) {
+    if let Some(process) = &mut seen.lock().unwrap().process {
+        process.look();
+    }
+}
+
+async fn watch(seen: Arc<Mutex<Seen>>) {
+    loop {
+        for _ in 0..TIMERS_PER_LOOK {
+            let begun = Instant::now();
+            sleep(EVERY).await;
+            let fired = Instant::now();
+            let late = fired.saturating_duration_since(begun + EVERY);
+            // Timers have a resolution of a millisecond.
+            if late > EVERY {
+                seen.lock().unwrap().timers.push((begun, fired, late));
+            }
+        }
+        look(&seen);
     }
 }
 
@@ -52,23 +173,75 @@ impl Drop for Lateness {
     }
 }
 
+/// How often this thread had to leave its core to another. A measurement in between measures the others. `None` where
+/// the system does not say (it is read from Linux' `/proc`).
+#[must_use]
+pub fn preemptions() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
+    let count = status
+        .lines()
+        .find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"))?;
+    count.trim().parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn spin(time: Duration) {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < time {
+            std::hint::spin_loop();
+        }
+    }
 
     #[tokio::test]
     async fn a_thread_that_is_held_up_is_seen() {
         let lateness = Lateness::watch();
         sleep(EVERY).await;
-        let busy = std::time::Instant::now();
-        while busy.elapsed() < Duration::from_millis(30) {
-            std::hint::spin_loop();
-        }
+        let begun = Instant::now();
+        spin(Duration::from_millis(30));
+        let ended = Instant::now();
         sleep(EVERY).await;
-        assert!(
-            lateness.worst() >= Duration::from_millis(20),
-            "{:?}",
-            lateness.worst()
-        );
+        assert!(lateness.worst() >= Duration::from_millis(20), "{lateness:?}");
+        let granted = lateness.between(begun, ended);
+        assert!(granted >= Duration::from_millis(4 * 20), "{granted:?}");
+        // Not for what came before.
+        assert!(lateness.between(begun - Duration::from_secs(2), begun - Duration::from_secs(1)) < granted);
+    }
+
+    /// More threads than cores: some of them wait. One that sleeps does not.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_process_that_gets_no_core_is_seen_and_one_that_sleeps_is_not() {
+        if waited_nanos(std::path::Path::new("/proc/thread-self")).is_none() {
+            return;
+        }
+        let script = "for _ in 1 2 3 4 5 6 7 8; do (exec sleep 20) & done; wait";
+        let mut sleeps = tokio::process::Command::new("sh")
+            .args(["-c", script])
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let lateness = Lateness::watch_process(sleeps.id().unwrap());
+        sleep(Duration::from_millis(300)).await;
+        let seen = lateness.seen.lock().unwrap();
+        let process = seen.process.as_ref().unwrap();
+        let waited = process.looks.last().unwrap().1 - process.looks.first().unwrap().1;
+        assert!(waited < Duration::from_millis(300), "{waited:?}");
+        drop(seen);
+        sleeps.kill().await.unwrap();
+
+        let cores = std::thread::available_parallelism().unwrap().get();
+        let lateness = Lateness::watch_process(std::process::id());
+        let begun = Instant::now();
+        let threads: Vec<_> = (0..2 * cores)
+            .map(|_| std::thread::spawn(|| spin(Duration::from_millis(400))))
+            .collect();
+        tokio::task::spawn_blocking(|| threads.into_iter().for_each(|thread| thread.join().unwrap()))
+            .await
+            .unwrap();
+        // Half of them always waited.
+        let granted = lateness.since(begun);
+        assert!(granted > Duration::from_millis(200), "{granted:?}");
     }
 }

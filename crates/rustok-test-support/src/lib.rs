@@ -16,6 +16,7 @@ pub mod lateness;
 pub mod otlp;
 mod plans;
 pub mod server;
+pub mod waiting;
 pub mod wall;
 
 pub use database::TestDatabase;
@@ -23,4 +24,5 @@ pub use fault_proxy::{Direction, Fault, FaultProxy, Traffic};
 pub use lateness::Lateness;
 pub use otlp::{OtlpReceiver, ReceivedSpan};
 pub use server::{Finished, ServerCommand, TestServer};
+pub use waiting::{PATIENCE, all_pages, eventually, eventually_is};
 pub use wall::FilterProxy;
