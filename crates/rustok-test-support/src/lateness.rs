@@ -83,7 +83,7 @@ impl Lateness {
 
     /// How much later than its limit something may have ended that began then and ends now.
     #[must_use]
-    pub fn since(&self, from: Instant) -> Duration {
+    pub fn since(&self, from: impl Into<Instant>) -> Duration {
         self.between(from, Instant::now())
     }
 
@@ -91,7 +91,8 @@ impl Lateness {
     /// time, for one at either end, and all that the watched process waited for a core in it. Without a process to
     /// watch, or without its numbers, timers are all there is: four of them.
     #[must_use]
-    pub fn between(&self, from: Instant, to: Instant) -> Duration {
+    pub fn between(&self, from: impl Into<Instant>, to: impl Into<Instant>) -> Duration {
+        let (from, to) = (from.into(), to.into());
         look(&self.seen);
         let seen = self.seen.lock().unwrap();
         let timers = seen.timers.iter();

@@ -7,10 +7,10 @@ mod restarts;
 use crate::limits::{Raw, open};
 use crate::platform::{Shop, problem, tenant, token};
 use reqwest::{Method, RequestBuilder, StatusCode};
-use rustok_test_support::{TestDatabase, both_databases};
+use rustok_test_support::{PATIENCE, TestDatabase, both_databases, eventually, eventually_is};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const BOUNDARY: &str = "----a-boundary";
 
@@ -66,19 +66,14 @@ async fn read(shop: &Shop, id: &Value) -> Value {
 
 /// The import once `is_there` says so; asked for again and again, as a client would.
 async fn until(shop: &Shop, id: &Value, is_there: impl Fn(&Value) -> bool) -> Value {
-    let start = Instant::now();
-    loop {
+    eventually(PATIENCE, async || {
         let import = read(shop, id).await;
         if is_there(&import) {
-            return import;
+            return Ok(import);
         }
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "{import:#}\n{}",
-            shop.server.stderr()
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        Err(format!("{import:#}\n{}", shop.server.stderr()))
+    })
+    .await
 }
 
 fn has_ended(import: &Value) -> bool {
@@ -144,15 +139,11 @@ fn files(shop: &Shop) -> usize {
 
 /// Waits until so many files lie there: one goes only after its import has ended.
 async fn has_files(shop: &Shop, count: usize) {
-    let start = Instant::now();
-    while files(shop) != count {
-        assert!(
-            start.elapsed() < Duration::from_secs(30),
-            "{} files, not {count}",
-            files(shop)
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    eventually(PATIENCE, async || match files(shop) {
+        seen if seen == count => Ok(()),
+        seen => Err(format!("{seen} files, not {count}")),
+    })
+    .await;
 }
 
 /// The most memory that the server has had so far.

@@ -7,11 +7,9 @@ use crate::orders::{id, ok, order_of, place, product};
 use crate::platform::{Shop, problem};
 use exposition::{Exposition, Sample, catalogue};
 use reqwest::Method;
-use rustok_test_support::both_databases;
+use rustok_test_support::{PATIENCE, both_databases, eventually};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::time::Duration;
-use tokio::time::Instant;
 
 const OPEN_METRICS: &str =
     "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
@@ -48,15 +46,11 @@ pub(crate) async fn exemplars(shop: &Shop, route: &str) -> BTreeSet<String> {
 
 /// Asks until `yes`, since workers take their time.
 async fn when(shop: &Shop, yes: impl Fn(&Exposition) -> bool) -> Exposition {
-    let start = Instant::now();
-    loop {
+    eventually(PATIENCE, async || {
         let seen = metrics(shop).await;
-        if yes(&seen) {
-            return seen;
-        }
-        assert!(start.elapsed() < Duration::from_secs(30), "{seen:#?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        if yes(&seen) { Ok(seen) } else { Err(seen) }
+    })
+    .await
 }
 
 /// Seven orders are placed and two refused for want of stock; one order and one node live their whole lives.

@@ -9,6 +9,7 @@ mod secrets;
 
 use crate::platform::Shop;
 use reqwest::{Method, RequestBuilder, Response};
+use rustok_test_support::all_pages;
 use serde_json::{Value, json};
 
 /// A product with one variant per entry: `{"sku", "available", "price", ...}`; what is missing is filled in. Answers
@@ -92,16 +93,13 @@ async fn steps(shop: &Shop, order: &Value) -> Vec<String> {
 
 /// All orders of the shop, over all pages.
 pub(crate) async fn all_orders(shop: &Shop) -> Vec<Value> {
-    let mut orders = Vec::new();
-    let mut after = String::new();
-    loop {
+    all_pages(async |cursor: Option<&String>| {
+        let after = cursor.map_or(String::new(), |cursor| format!("&after={cursor}"));
         let page = ok(shop.admin(Method::GET, &format!("/orders?limit=100{after}")), 200).await;
-        orders.extend(page["items"].as_array().unwrap().iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(cursor) => after = format!("&after={cursor}"),
-            None => return orders,
-        }
-    }
+        let next = page["next_cursor"].as_str().map(str::to_owned);
+        (page["items"].as_array().unwrap().clone(), next)
+    })
+    .await
 }
 
 /// Status and body of an answer.

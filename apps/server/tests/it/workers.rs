@@ -14,21 +14,11 @@ use rustok_storage::idempotency::{self, IdempotencyRecord, IdempotencyScope, Sea
 use rustok_storage::tenants::list_tenants as tenants_of;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
 use rustok_tenancy::{TenantHandle, TenantIdentifierValidator};
-use rustok_test_support::both_databases;
+use rustok_test_support::{Lateness, PATIENCE, both_databases, eventually, eventually_is};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// Asks again and again; how long it took until the answer was yes.
-async fn until(within: Duration, mut yes: impl AsyncFnMut() -> bool) -> Duration {
-    let start = Instant::now();
-    while !yes().await {
-        assert!(start.elapsed() < within, "not within {within:?}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    start.elapsed()
-}
 
 /// What was told under a topic, as the log has it.
 fn events(shop: &Shop, topic: &str) -> Vec<Value> {
@@ -122,7 +112,7 @@ both_databases! {
         assert_eq!(kept_answers(&store, shop).await, [true; 4]);
         let _server = command.start().await;
         let expected = [false, true, false, true];
-        until(Duration::from_secs(10), async || kept_answers(&store, shop).await == expected).await;
+        eventually_is(PATIENCE, "it", async || kept_answers(&store, shop).await == expected).await;
     }
 
     async fn events_are_told_once_after_their_commit(db) {
@@ -130,14 +120,14 @@ both_databases! {
         let tea = product(&shop, json!([{ "available": 1 }])).await.remove(0);
         let placed = ok(place(&shop, &order_of(&tea, 1)), 201).await;
         ok(place(&shop, &order_of(&tea, 1)), 409).await;
-        until(Duration::from_secs(10), async || !events(&shop, "order.placed").is_empty()).await;
+        eventually_is(PATIENCE, "it", async || !events(&shop, "order.placed").is_empty()).await;
         let command = shop.server.command().clone();
         let finished = shop.server.terminate().await;
         assert_eq!(finished.code, Some(0), "{finished:#?}");
 
         let shop = Shop { server: command.start().await, ..shop };
         ok(shop.admin(Method::POST, &format!("/orders/{}/confirm", id(&placed))), 200).await;
-        until(Duration::from_secs(10), async || !events(&shop, "order.confirmed").is_empty()).await;
+        eventually_is(PATIENCE, "it", async || !events(&shop, "order.confirmed").is_empty()).await;
         let log = finished.stdout + &finished.stderr;
         let told = log.lines().filter(|line| line.contains("order.placed")).count();
         assert_eq!((told, events(&shop, "order.placed").len()), (1, 0), "{log}");
@@ -152,7 +142,7 @@ both_databases! {
         let tea = product(&shop, json!([{ "available": 5 }])).await.remove(0);
         place_two_hours_ago(db.url(), &tea).await;
         let fresh = ok(place(&shop, &order_of(&tea, 1)), 201).await;
-        until(Duration::from_secs(20), async || available(&shop, &tea).await == 4).await;
+        eventually_is(PATIENCE, "it", async || available(&shop, &tea).await == 4).await;
         let orders = ok(shop.admin(Method::GET, "/orders?email=late@example.com"), 200).await;
         assert_eq!(orders["items"][0]["cancellation"]["reason"], "expired");
         let fresh = ok(shop.admin(Method::GET, &format!("/orders/{}", id(&fresh))), 200).await;
@@ -167,11 +157,21 @@ both_databases! {
         };
         assert_eq!((status("shop1").await, status("shop2").await), (200, 404));
         tenant(shop.server.command(), "shop2", "admin").await;
-        let mut took = vec![until(Duration::from_secs(10), async || status("shop2").await == 200).await];
+        let lateness = Lateness::watch_process(shop.server.pid());
+        let until = async |slug: &str, expected: u16| {
+            let begun = Instant::now();
+            eventually(PATIENCE, async || match status(slug).await {
+                seen if seen == expected => Ok(()),
+                seen => Err(seen),
+            })
+            .await;
+            begun.elapsed().saturating_sub(lateness.since(begun))
+        };
+        let mut took = vec![until("shop2", 200).await];
         for (command, expected) in [("suspend", 403), ("resume", 200)] {
             let changed = shop.server.run(&["tenant", command, "shop1"]).await;
             assert_eq!(changed.code, Some(0), "{changed:#?}");
-            took.push(until(Duration::from_secs(10), async || status("shop1").await == expected).await);
+            took.push(until("shop1", expected).await);
         }
         assert!(took.iter().all(|took| *took < Duration::from_secs(1)), "{took:?}");
     }

@@ -3,7 +3,7 @@
 use super::connections::{clean, look};
 use super::*;
 use crate::value::params;
-use rustok_test_support::both_databases;
+use rustok_test_support::{Lateness, PATIENCE, both_databases};
 use tokio::time::Instant;
 
 const SHORT: Duration = Duration::from_millis(100);
@@ -30,13 +30,16 @@ both_databases! {
         config.sqlite_readers = 1;
         let store = Store::open(config, Opener::Server).await.unwrap();
         let shop = tenant(&store, 1, "shop1").await;
+        let lateness = Lateness::watch();
         for _ in 0..3 {
             let start = Instant::now();
             let error = slow_query(&store, shop, short()).await.unwrap_err();
             assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
-            assert!(start.elapsed() >= SHORT / 2 && start.elapsed() < QUICKLY, "{:?}", start.elapsed());
+            let took = start.elapsed();
+            assert!(took >= SHORT / 2 && took < QUICKLY + lateness.since(start), "{took:?}");
             assert_eq!(logins(&store, shop).await, [""; 0]);
-            assert!(start.elapsed() < QUICKLY, "{:?}", start.elapsed());
+            let took = start.elapsed();
+            assert!(took < QUICKLY + lateness.since(start), "{took:?}");
         }
     }
 
@@ -124,12 +127,16 @@ async fn a_dropped_statement_does_not_run_on() {
     };
     while sleeping().await == 0 {
         assert!(!poll(query.as_mut()));
-        assert!(start.elapsed() < QUICKLY, "the statement never ran");
+        assert!(start.elapsed() < PATIENCE, "the statement never ran");
     }
     drop(query);
+    let (lateness, start) = (Lateness::watch(), Instant::now());
     let mut client = store.pooled_client().await;
     assert_eq!(look(&mut client).await, clean());
     while sleeping().await > 0 {
-        assert!(start.elapsed() < QUICKLY, "the statement runs on");
+        assert!(
+            start.elapsed() < QUICKLY + lateness.since(start),
+            "the statement runs on"
+        );
     }
 }

@@ -6,7 +6,7 @@ use rustok_auth::{Role, TokenHash};
 use rustok_core::ids::TokenId;
 use rustok_core::page::Limit;
 use rustok_tenancy::{Tenant, TenantIdentifier, TenantStatus};
-use rustok_test_support::both_databases;
+use rustok_test_support::{all_pages, both_databases};
 
 async fn find(store: &Store, identifier: &TenantIdentifier) -> Option<Tenant> {
     let mut tx = store.platform_read(soon()).await.unwrap();
@@ -181,16 +181,14 @@ both_databases! {
             add_tenant(&store, &new_tenant(number, &format!("shop{number}"), &[&host])).await.unwrap();
         }
         let limit = Limit::new(2).unwrap();
-        let (mut after, mut seen) = (None, Vec::new());
-        loop {
+        let seen = all_pages(async |after| {
             let mut tx = store.platform_read(soon()).await.unwrap();
-            let page = tenants::list_tenants(&mut tx, after, limit).await.unwrap();
-            after = page.items.last().map(|tenant| tenant.id);
-            seen.extend(page.items.into_iter().map(|tenant| (tenant.slug, tenant.hosts.concat())));
-            if page.next_cursor.is_none() {
-                break;
-            }
-        }
+            let page = tenants::list_tenants(&mut tx, after.copied(), limit).await.unwrap();
+            let next = page.next_cursor.and(page.items.last().map(|tenant| tenant.id));
+            let items = page.items.into_iter().map(|tenant| (tenant.slug, tenant.hosts.concat()));
+            (items.collect(), next)
+        });
+        let seen = seen.await;
         let expected: Vec<_> = (1..=5).map(|n| (format!("shop{n}"), format!("{n}.example.org"))).collect();
         assert_eq!(seen, expected);
     }

@@ -5,7 +5,8 @@ use super::connections::{clean, look};
 use super::*;
 use crate::value::params;
 use rustok_core::resilience::{CircuitBreakerMetrics, CircuitState};
-use rustok_test_support::{Direction, Fault, FaultProxy, Lateness};
+use rustok_test_support::lateness::preemptions;
+use rustok_test_support::{Direction, Fault, FaultProxy, Lateness, PATIENCE, eventually, eventually_is};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 
@@ -61,32 +62,40 @@ impl World {
         Ok(())
     }
 
-    /// Requests at an even pace, each a task; answers how each ended and how long it took.
-    async fn load(&self, per_second: u32, during: Duration) -> Vec<(Result<(), StoreError>, Duration)> {
+    /// Requests at an even pace, each a task; answers how each ended, how long it took, and how much of the time over
+    /// its deadline the machine did not take.
+    async fn load(&self, per_second: u32, during: Duration) -> Vec<Asked> {
         let mut pace = interval(Duration::from_secs(1) / per_second);
+        let lateness = Lateness::watch();
         let (begun, mut tasks) = (Instant::now(), JoinSet::new());
         while begun.elapsed() < during {
             pace.tick().await;
             let (store, shop) = (self.store.clone(), self.shop);
             tasks.spawn(async move {
                 let begun = Instant::now();
-                (
-                    ask(&store, shop, Deadline::after(DEADLINE)).await,
-                    begun.elapsed(),
-                )
+                let answer = ask(&store, shop, Deadline::after(DEADLINE)).await;
+                (answer, begun, Instant::now())
             });
         }
-        tasks.join_all().await
+        let asked = tasks.join_all().await.into_iter().map(|(answer, begun, ended)| {
+            let over = (ended - begun).saturating_sub(DEADLINE);
+            let over = over.saturating_sub(lateness.between(begun, ended));
+            (answer, ended - begun, over)
+        });
+        asked.collect()
     }
 
     /// Asks as a server's watch of the directory does, until the pool is full again.
     async fn recover(&self) -> Duration {
+        let lateness = Lateness::watch();
         let begun = Instant::now();
-        while self.fill(Deadline::after(PATIENT)).await.is_err() {
-            assert!(begun.elapsed() < 2 * RECOVERED, "{:?}", self.store.breaker());
-            sleep(Duration::from_millis(250)).await;
-        }
-        begun.elapsed()
+        eventually(PATIENCE, async || {
+            let filled = self.fill(Deadline::after(PATIENT)).await;
+            sleep(Duration::from_millis(if filled.is_ok() { 0 } else { 250 })).await;
+            filled
+        })
+        .await;
+        begun.elapsed().saturating_sub(lateness.since(begun))
     }
 
     async fn assert_nothing_was_left(&self) {
@@ -99,13 +108,15 @@ impl World {
         }
         assert_eq!(self.store.postgres_connections(), Some((CONNECTIONS, 0)));
         let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
-        let begun = Instant::now();
-        while self.db.superuser_count(open).await > 0 {
-            assert!(begun.elapsed() < RECOVERED, "a transaction was left open");
-            sleep(Duration::from_millis(50)).await;
-        }
+        eventually_is(PATIENCE, "no open transaction", async || {
+            self.db.superuser_count(open).await == 0
+        })
+        .await;
     }
 }
+
+/// An answer, how long it took, and how much later than its deadline and the machine it came.
+type Asked = (Result<(), StoreError>, Duration, Duration);
 
 async fn ask(store: &Store, shop: TenantHandle, deadline: Deadline) -> Result<(), StoreError> {
     let mut tx = store.read(shop, deadline).await?;
@@ -115,21 +126,20 @@ async fn ask(store: &Store, shop: TenantHandle, deadline: Deadline) -> Result<()
 /// What holds for every fault.
 async fn survives(fault: Fault, seconds: u64, fails: bool) {
     let world = World::new().await;
-    let lateness = Lateness::watch();
     world.proxy.set(fault);
     let answers = world.load(50, Duration::from_secs(seconds)).await;
-    let latest = answers.iter().map(|(_, took)| *took).max().unwrap();
-    let failed = answers.iter().filter(|(answer, _)| answer.is_err()).count();
+    let latest = answers.iter().map(|(_, took, _)| *took).max().unwrap();
+    let over = answers.iter().map(|(_, _, over)| *over).max().unwrap();
+    let failed = answers.iter().filter(|(answer, _, _)| answer.is_err()).count();
     println!(
-        "{fault:?}: {} asked, {failed} failed, latest {latest:?}, timers up to {:?} late",
+        "{fault:?}: {} asked, {failed} failed, latest {latest:?}, {over:?} later than the machine",
         answers.len(),
-        lateness.worst()
     );
-    assert!(latest <= DEADLINE + LATER + lateness.worst(), "{latest:?}");
+    assert!(over <= LATER, "{latest:?}, {over:?}");
     assert!(
         answers
             .iter()
-            .filter_map(|(answer, _)| answer.as_ref().err())
+            .filter_map(|(answer, _, _)| answer.as_ref().err())
             .all(StoreError::is_outage),
         "{answers:?}"
     );
@@ -183,9 +193,10 @@ async fn a_black_hole_under_load_costs_five_failures_and_then_microseconds() {
     let before = breaker.metrics();
     world.proxy.set(Fault::BlackHole);
     let opening = async {
-        while breaker.state() == CircuitState::Closed {
-            sleep(Duration::from_millis(1)).await;
-        }
+        eventually_is(PATIENCE, "an open breaker", async || {
+            breaker.state() != CircuitState::Closed
+        })
+        .await;
         // Who came too late is counted twice, one number after the other: read when none of them changes.
         let numbers = |metrics: &CircuitBreakerMetrics| (metrics.failures, metrics.ignored, metrics.late);
         let mut seen = breaker.metrics();
@@ -211,12 +222,17 @@ async fn a_black_hole_under_load_costs_five_failures_and_then_microseconds() {
     let dialled = world.proxy.traffic().accepted;
     let mut took = Vec::new();
     for _ in 0..10_000 {
+        let before = preemptions();
         let begun = Instant::now();
         let answer = world.ask().await;
-        took.push(begun.elapsed());
+        let elapsed = begun.elapsed();
+        if preemptions() == before {
+            took.push(elapsed);
+        }
         assert!(matches!(answer, Err(StoreError::Rejected { .. })), "{answer:?}");
     }
     took.sort_unstable();
+    assert!(took.len() > 1_000, "this machine has no time at all");
     let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
     println!("{} rejected: median {median:?}, p99 {p99:?}", took.len());
     assert!(median <= Duration::from_micros(100) && p99 <= Duration::from_millis(1));
@@ -229,11 +245,11 @@ async fn a_black_hole_under_load_costs_five_failures_and_then_microseconds() {
         breaker.metrics().transitions[half_open] - held.transitions[half_open]
     };
     breaker.release();
-    let begun = Instant::now();
-    while tried() < 2 {
+    eventually_is(PATIENCE, "two probes", async || {
         world.load(200, Duration::from_millis(250)).await;
-        assert!(begun.elapsed() < Duration::from_secs(20), "it does not probe");
-    }
+        tried() >= 2
+    })
+    .await;
     breaker.open();
     let probed = breaker.metrics();
     let probes = world.proxy.traffic().accepted - dialled;
@@ -366,11 +382,11 @@ async fn a_connection_whose_statement_timed_out_is_not_used_again() {
     drop(tx);
     // Healed at once, it would have been drained and been as good as new.
     world.proxy.heal();
-    sleep(Duration::from_millis(20)).await;
-    assert_eq!(
-        world.store.postgres_connections(),
-        Some((CONNECTIONS - 1, CONNECTIONS - 1))
-    );
+    eventually(PATIENCE, async || match world.store.postgres_connections() {
+        seen if seen == Some((CONNECTIONS - 1, CONNECTIONS - 1)) => Ok(()),
+        seen => Err(seen),
+    })
+    .await;
     let mut held = Vec::new();
     for _ in 0..CONNECTIONS {
         let mut tx = world.store.read(world.shop, soon()).await.unwrap();
@@ -398,15 +414,15 @@ async fn what_is_dropped_in_a_black_hole_does_not_hang() {
         });
     }
     tasks.join_all().await;
+    let lateness = Lateness::watch();
     let begun = Instant::now();
-    while world.store.postgres_connections() != Some((0, 0)) {
-        assert!(
-            begun.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            world.store.postgres_connections()
-        );
-        sleep(Duration::from_millis(5)).await;
-    }
+    eventually(PATIENCE, async || match world.store.postgres_connections() {
+        Some((0, 0)) => Ok(()),
+        seen => Err(seen),
+    })
+    .await;
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(2) + lateness.since(begun), "{took:?}");
     world.proxy.heal();
     world.fill(soon()).await.unwrap();
     world.assert_nothing_was_left().await;
@@ -418,9 +434,11 @@ async fn a_server_that_accepts_and_says_nothing_does_not_hold_up_a_start() {
     let proxy = FaultProxy::of_database(db.url());
     proxy.set(Fault::BlackHole);
     let url = format!("{}?connect_timeout=1", proxy.database_url(db.url()));
+    let lateness = Lateness::watch();
     let begun = Instant::now();
     let config = StoreConfig::new(DatabaseUrl::parse(&url).unwrap());
     let error = Store::open(config, Opener::Server).await.err().unwrap();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(4) + lateness.since(begun), "{took:?}");
 }

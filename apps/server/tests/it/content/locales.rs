@@ -3,7 +3,7 @@
 use super::{etag, post, shown, texts};
 use crate::platform::{Shop, problem};
 use reqwest::{Method, Response, StatusCode};
-use rustok_test_support::both_databases;
+use rustok_test_support::{all_pages, both_databases};
 use serde_json::{Value, json};
 
 fn language(response: &Response) -> String {
@@ -148,12 +148,13 @@ both_databases! {
         for n in 0..5 {
             made.push(shop.create(&post(&format!("Node {n}"))).await);
         }
-        let mut page = shop.list("limit=2").await;
-        let mut seen = texts(&page, "title");
-        while let Some(cursor) = page["next_cursor"].as_str().map(str::to_owned) {
-            page = shop.list(&format!("limit=2&after={cursor}")).await;
-            seen.extend(texts(&page, "title"));
-        }
+        let seen = all_pages(async |cursor: Option<&String>| {
+            let after = cursor.map_or(String::new(), |cursor| format!("&after={cursor}"));
+            let page = shop.list(&format!("limit=2{after}")).await;
+            assert!(page["items"].as_array().unwrap().len() <= 2);
+            (texts(&page, "title"), page["next_cursor"].as_str().map(str::to_owned))
+        });
+        let seen = seen.await;
         assert_eq!(seen, ["Node 4", "Node 3", "Node 2", "Node 1", "Node 0"]);
         let third = made[2]["updated_at"].as_str().unwrap();
         assert_eq!(texts(&shop.list(&format!("updated_after={third}")).await, "title"), ["Node 4", "Node 3", "Node 2"]);

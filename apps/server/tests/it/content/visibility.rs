@@ -3,7 +3,7 @@
 use super::{etag, post, shown, texts};
 use crate::platform::{Shop, problem};
 use reqwest::{Method, StatusCode};
-use rustok_test_support::both_databases;
+use rustok_test_support::{all_pages, both_databases};
 use serde_json::json;
 
 /// In every text that nobody may read.
@@ -97,13 +97,13 @@ both_databases! {
         // Two of one moment are told apart by their ids.
         let node = shop.create(&post("Day 5 too")).await;
         shown(shop.node_post(&node, "publish", json!({ "published_at": "2020-01-05T00:00:00Z" })).await, 200).await;
-        let mut page = shop.store_list("limit=2").await;
-        let mut seen = texts(&page, "slug");
-        while let Some(cursor) = page["next_cursor"].as_str().map(str::to_owned) {
-            page = shop.store_list(&format!("limit=2&after={cursor}")).await;
+        let seen = all_pages(async |cursor: Option<&String>| {
+            let after = cursor.map_or(String::new(), |cursor| format!("&after={cursor}"));
+            let page = shop.store_list(&format!("limit=2{after}")).await;
             assert!(page["items"].as_array().unwrap().len() <= 2);
-            seen.extend(texts(&page, "slug"));
-        }
+            (texts(&page, "slug"), page["next_cursor"].as_str().map(str::to_owned))
+        });
+        let seen = seen.await;
         assert_eq!(seen, ["day-5-too", "day-5", "day-4", "day-3", "day-2", "day-1"]);
         assert_eq!(shop.store_list("kind=page").await["items"], json!([]));
         problem(shop.store("/nodes?status=draft").send().await.unwrap(), 400, "invalid_query").await;

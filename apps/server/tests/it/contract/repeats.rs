@@ -3,7 +3,7 @@
 use super::*;
 use crate::orders::available;
 use futures_util::future::join_all;
-use rustok_test_support::both_databases;
+use rustok_test_support::{PATIENCE, both_databases, eventually};
 use std::collections::BTreeSet;
 
 /// What a client knows after a request with a key: the answer, or that it should ask again.
@@ -21,11 +21,7 @@ async fn answer(request: RequestBuilder) -> Option<String> {
 
 /// Asks until there is an answer.
 async fn persist(request: impl Fn() -> RequestBuilder) -> String {
-    loop {
-        if let Some(text) = answer(request()).await {
-            return text;
-        }
-    }
+    eventually(PATIENCE, async || answer(request()).await.ok_or("no answer")).await
 }
 
 both_databases! {

@@ -3,7 +3,7 @@
 use super::{kept, marked};
 use crate::orders;
 use crate::platform::{Shop, printed, rustok};
-use rustok_test_support::TestDatabase;
+use rustok_test_support::{PATIENCE, TestDatabase, eventually};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,12 +26,15 @@ async fn a_backup_under_writers_holds_all_that_was_answered_before_it() {
     };
     let copy = db.path().with_file_name("copy.db");
     let back_up = async {
-        let before = loop {
+        let before = eventually(PATIENCE, async || {
             let before = kept(&shop).await;
             if before.len() > 20 {
-                break before;
+                Ok(before)
+            } else {
+                Err(before.len())
             }
-        };
+        })
+        .await;
         printed(
             shop.server
                 .run(&["backup", copy.to_str().unwrap(), "--json"])

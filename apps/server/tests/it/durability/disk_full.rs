@@ -7,13 +7,12 @@ use super::{kept, marked};
 use crate::orders;
 use crate::platform::{Shop, rustok};
 use reqwest::Method;
-use rustok_test_support::{ServerCommand, TestDatabase};
+use rustok_test_support::{PATIENCE, ServerCommand, TestDatabase, eventually};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 fn sh(script: &str) -> bool {
     Command::new("sh")
@@ -104,13 +103,7 @@ async fn survives(shop: Shop, fill: impl Fn(&Shop), free: impl Fn(&Shop)) {
         assert!(n < 5_000, "the disk does not become full");
     }
     free(&shop);
-    let start = Instant::now();
-    let id = loop {
-        match order(&shop, &tea, "after").await {
-            Ok(id) => break id,
-            Err(status) => assert!(start.elapsed() < Duration::from_secs(10), "still {status}"),
-        }
-    };
+    let id = eventually(PATIENCE, async || order(&shop, &tea, "after").await).await;
     answered.push(("after".to_owned(), id));
 
     let kept = kept(&shop).await;

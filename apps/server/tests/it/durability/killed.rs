@@ -5,11 +5,12 @@ use super::{kept, marked};
 use crate::orders;
 use crate::platform::Shop;
 use reqwest::{Error, Response};
-use rustok_test_support::both_databases;
+use rustok_test_support::{PATIENCE, both_databases, eventually};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::time::Instant;
 
 const WRITERS: usize = 8;
 
@@ -60,7 +61,10 @@ async fn life(shop: Shop, tea: &Value, round: usize, kill_after: usize) -> (Shop
             tokio::spawn(write(Arc::clone(&shop), tea.clone(), name, Arc::clone(&answered)))
         })
         .collect();
+    // Without a pause: the kill has to hit the middle of the writing.
+    let begun = Instant::now();
     while answered.load(Ordering::Relaxed) < kill_after {
+        assert!(begun.elapsed() < PATIENCE, "{answered:?} of {kill_after}");
         tokio::task::yield_now().await;
     }
     // SIGKILL by its number: the writers still hold the server.
@@ -98,8 +102,9 @@ both_databases! {
                 // Whoever knows nothing asks again with the same key, twice.
                 let Some(mark) = ledger.open else { continue };
                 let mut ids = Vec::new();
-                while ids.len() < 2 {
-                    ids.extend(made(marked(&shop, &tea, &mark).send().await).await);
+                for _ in 0..2 {
+                    let again = async || made(marked(&shop, &tea, &mark).send().await).await.ok_or("no answer");
+                    ids.push(eventually(PATIENCE, again).await);
                 }
                 assert_eq!(ids[0], ids[1], "round {round}: {mark} was made twice");
                 all.insert(mark, ids.remove(0));

@@ -6,11 +6,10 @@ use rustok_core::clock::Timestamp;
 /// Starts an import that takes a while, and comes back once a part of it is done.
 async fn half_done(shop: &Shop, products_count: usize) -> Value {
     let import = sent(shop, "shopify", products(products_count), &[]).await;
-    let start = Instant::now();
-    while listed(shop, "/products?limit=1").await.is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(30));
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually_is(PATIENCE, "a product", async || {
+        !listed(shop, "/products?limit=1").await.is_empty()
+    })
+    .await;
     let import = read(shop, &import["id"]).await;
     assert_eq!(import["status"], "running", "{import:#}");
     import

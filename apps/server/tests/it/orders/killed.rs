@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use reqwest::Error;
-use rustok_test_support::both_databases;
+use rustok_test_support::{PATIENCE, both_databases, eventually};
 
 const BUYERS: usize = 64;
 const STOCK: usize = 10;
@@ -80,24 +80,26 @@ fn sold(told: &[Told]) -> Vec<&Value> {
 /// What is left of a variant and its orders, as of one moment: what the killed server had sent to PostgreSQL may still
 /// be committed between two looks.
 async fn stock_and_orders(shop: &Shop, variant: &Value) -> (Value, Vec<Value>) {
-    loop {
+    eventually(PATIENCE, async || {
         let left = available(shop, variant).await;
         let mut orders = all_orders(shop).await;
-        if available(shop, variant).await == left {
+        let seen = available(shop, variant).await;
+        if seen == left {
             orders.retain(|order| order["lines"][0]["variant_id"] == variant["id"]);
-            return (left, orders);
+            return Ok((left, orders));
         }
-    }
+        Err(format!("{left} and then {seen}"))
+    })
+    .await
 }
 
 /// Asks until there is an answer.
 async fn persist(request: impl Fn() -> RequestBuilder) -> Told {
-    loop {
-        match read(request().send().await).await {
-            Told::Nothing => {}
-            told => return told,
-        }
-    }
+    eventually(PATIENCE, async || match read(request().send().await).await {
+        Told::Nothing => Err("no answer"),
+        told => Ok(told),
+    })
+    .await
 }
 
 both_databases! {
