@@ -6,6 +6,7 @@
 mod files;
 mod memory;
 mod random;
+mod real_files;
 mod shopify;
 mod shopify_export;
 mod wordpress;

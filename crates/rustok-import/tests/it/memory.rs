@@ -8,24 +8,35 @@ use std::process::Command;
 const ENTRIES: u64 = 100_000;
 /// The readers hold well under 1 MB, and up to 5 MB of hashes for the identifiers of 100,000 entries. The smallest of
 /// the files has 35 MB.
-const MAX_GROWTH_KB: u64 = 12_000;
+pub(crate) const MAX_GROWTH_KB: u64 = 12_000;
 const MIN_FILE_BYTES: u64 = 35_000_000;
 
 /// Set in the process that a test starts for itself: memory is that of a whole process, and other tests run in this one.
 const CHILD: &str = "RUSTOK_IMPORT_MEMORY_CHILD";
 
-/// Runs this test once more, alone in a process of its own; `true` in that process.
-fn alone(test: &str) -> bool {
+/// Runs this test of this crate once more, alone in a process of its own; `true` in that process.
+pub(crate) fn alone(module: &str, test: &str) -> bool {
     if std::env::var_os(CHILD).is_some() {
         return true;
     }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("memory::{test}"), "--test-threads=1"])
+        .args([
+            "--exact",
+            &format!("{module}::{test}"),
+            "--test-threads=1",
+            "--include-ignored",
+            "--nocapture",
+        ])
         .env(CHILD, "1")
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    assert!(
+        output.status.success() && told.contains("1 passed"),
+        "{told}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    println!("{told}");
     false
 }
 
@@ -64,7 +75,7 @@ impl<F: Fn(u64) -> String> Read for Generated<F> {
 }
 
 /// The most memory that this process has ever held.
-fn peak_kb() -> u64 {
+pub(crate) fn peak_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("this test needs Linux' /proc");
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
@@ -82,7 +93,7 @@ fn count<T>(items: impl Iterator<Item = T>, mut good: impl FnMut(T) -> bool) -> 
 
 #[test]
 fn a_csv_of_100_000_products_is_read_in_flat_memory() {
-    if !alone("a_csv_of_100_000_products_is_read_in_flat_memory") {
+    if !alone("memory", "a_csv_of_100_000_products_is_read_in_flat_memory") {
         return;
     }
     let body = "x".repeat(300);
@@ -102,7 +113,7 @@ fn a_csv_of_100_000_products_is_read_in_flat_memory() {
 
 #[test]
 fn an_export_of_100_000_posts_is_read_in_flat_memory() {
-    if !alone("an_export_of_100_000_posts_is_read_in_flat_memory") {
+    if !alone("memory", "an_export_of_100_000_posts_is_read_in_flat_memory") {
         return;
     }
     let body = "x".repeat(300);
@@ -123,7 +134,7 @@ fn an_export_of_100_000_posts_is_read_in_flat_memory() {
 
 #[test]
 fn a_field_that_is_repeated_without_end_is_kept_once() {
-    if !alone("a_field_that_is_repeated_without_end_is_kept_once") {
+    if !alone("memory", "a_field_that_is_repeated_without_end_is_kept_once") {
         return;
     }
     let body = "x".repeat(300_000);
@@ -146,7 +157,10 @@ fn a_field_that_is_repeated_without_end_is_kept_once() {
 
 #[test]
 fn a_quote_that_is_never_closed_does_not_pull_the_file_into_memory() {
-    if !alone("a_quote_that_is_never_closed_does_not_pull_the_file_into_memory") {
+    if !alone(
+        "memory",
+        "a_quote_that_is_never_closed_does_not_pull_the_file_into_memory",
+    ) {
         return;
     }
     let filler = "no,end,\n".repeat(8_192);
