@@ -225,11 +225,17 @@ mod tests {
             .unwrap();
         let lateness = Lateness::watch_process(sleeps.id().unwrap());
         sleep(Duration::from_millis(300)).await;
-        let seen = lateness.seen.lock().unwrap();
-        let process = seen.process.as_ref().unwrap();
-        let waited = process.looks.last().unwrap().1 - process.looks.first().unwrap().1;
+        let looks = lateness
+            .seen
+            .lock()
+            .unwrap()
+            .process
+            .as_ref()
+            .unwrap()
+            .looks
+            .clone();
+        let waited = looks.last().unwrap().1 - looks.first().unwrap().1;
         assert!(waited < Duration::from_millis(300), "{waited:?}");
-        drop(seen);
         sleeps.kill().await.unwrap();
 
         let cores = std::thread::available_parallelism().unwrap().get();

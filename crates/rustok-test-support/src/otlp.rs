@@ -3,6 +3,7 @@
 //! It reads with the messages of the `opentelemetry-proto` crate, so that what we write by hand is read by somebody
 //! else. It must never be kinder than a real collector: what does not decode is refused.
 
+use crate::waiting::PATIENCE;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::combinators::BoxBody;
@@ -22,14 +23,10 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
-
-/// How long to wait for spans before the test is given up.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A span as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,21 +2,18 @@
 //!
 //! It must never be told anything by this process's own `RUSTOK_*` variables or by a `rustok.toml` that lies about.
 
+use crate::waiting::PATIENCE;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
-/// How long a start, an end after SIGTERM or a command may take before the test is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the binary is called: its database, working folder, extra arguments and environment. Every server and command
 /// made from it has the same.
@@ -80,7 +77,7 @@ impl ServerCommand {
     /// Starts a server and waits until it told both of its addresses.
     ///
     /// # Panics
-    /// With all that it printed, when it ends instead or stays silent for a minute.
+    /// With all that it printed, when it ends instead or stays silent for [`PATIENCE`].
     pub async fn start(&self) -> TestServer {
         match self.try_start().await {
             Ok(server) => server,
@@ -94,7 +91,7 @@ impl ServerCommand {
     /// How it ended.
     ///
     /// # Panics
-    /// When it neither starts nor ends within a minute.
+    /// When it neither starts nor ends within [`PATIENCE`].
     pub async fn try_start(&self) -> Result<TestServer, Finished> {
         let mut command = self.command();
         command.arg("serve").args(&self.args);
@@ -136,7 +133,7 @@ impl ServerCommand {
     /// Runs a command, such as `["tenant", "create", "shop1", "--json"]`, to its end.
     ///
     /// # Panics
-    /// When it runs for more than a minute.
+    /// When it runs for more than [`PATIENCE`].
     pub async fn run(&self, args: &[&str]) -> Finished {
         let mut command = self.command();
         command.args(args);
@@ -238,7 +235,7 @@ impl TestServer {
     /// [`ServerCommand::run`] on the same database.
     ///
     /// # Panics
-    /// When it runs for more than a minute.
+    /// When it runs for more than [`PATIENCE`].
     pub async fn run(&self, args: &[&str]) -> Finished {
         self.command.run(args).await
     }
@@ -278,7 +275,7 @@ impl TestServer {
     /// SIGTERM, and waits for the end.
     ///
     /// # Panics
-    /// When it is still there after a minute.
+    /// When it is still there after [`PATIENCE`].
     pub async fn terminate(self) -> Finished {
         self.signal_terminate().await;
         self.finished().await
@@ -287,7 +284,7 @@ impl TestServer {
     /// Waits for the end.
     ///
     /// # Panics
-    /// When it is still there after a minute.
+    /// When it is still there after [`PATIENCE`].
     pub async fn finished(mut self) -> Finished {
         let status = wait(&mut self.child, "end").await;
         Finished::new(status, self.stdout.finish().await, self.stderr.finish().await)

@@ -14,7 +14,7 @@ use rustok_server::state::AppState;
 use rustok_storage::{Opener, Store};
 use rustok_tenancy::TenantIdentifierValidator;
 use rustok_test_support::lateness::preemptions;
-use rustok_test_support::{Fault, FaultProxy, Lateness, PATIENCE, TestDatabase, eventually, eventually_is};
+use rustok_test_support::{Fault, FaultProxy, Lateness, PATIENCE, TestDatabase, eventually};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -405,6 +405,11 @@ async fn what_is_taken_missing_or_wrong_is_no_failure_of_the_database() {
     assert_eq!(inside.breaker.metrics().failures, before);
 }
 
+fn median_and_p99(mut took: Vec<Duration>) -> (Duration, Duration) {
+    took.sort_unstable();
+    (took[took.len() / 2], took[took.len() * 99 / 100])
+}
+
 /// Through all layers, the tenant and the handler, to the breaker and back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rejected_request_costs_microseconds() {
@@ -412,32 +417,46 @@ async fn a_rejected_request_costs_microseconds() {
     let (proxy, breaker) = (&inside.proxy, &inside.breaker);
     let before = breaker.metrics().failures;
     proxy.set(Fault::BlackHole);
-    eventually_is(PATIENCE, "an open breaker", async || {
-        breaker.state() == CircuitState::Open || inside.ask(Method::GET, PRODUCTS, "").await.0.status() != 503
-    })
-    .await;
+    for _ in 0..100 {
+        if breaker.state() == CircuitState::Open {
+            break;
+        }
+        assert_eq!(inside.ask(Method::GET, PRODUCTS, "").await.0.status(), 503);
+    }
+    assert_eq!(breaker.state(), CircuitState::Open);
     assert_eq!(breaker.metrics().failures - before, 5);
     let dialled = proxy.traffic().accepted;
     for path in [PRODUCTS, "/api/admin/v1/products"] {
         // The open time must not run out in between.
         breaker.open();
-        let mut took = Vec::new();
+        // Beside each a request that needs neither tenant nor database: what it takes more than on a machine that has
+        // nothing else to do, the other one does too.
+        let (mut took, mut beside) = (Vec::new(), Vec::new());
         for _ in 0..5_000 {
             let before = preemptions();
             let (answer, elapsed) = inside.ask(Method::GET, path, "").await;
             assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
             assert_eq!(answer.headers()["retry-after"], "1");
+            let (plain, control) = inside.ask(Method::GET, "/livez", "").await;
+            assert_eq!(plain.status(), StatusCode::OK);
             if preemptions() == before {
                 took.push(elapsed);
+                beside.push(control);
             }
         }
-        took.sort_unstable();
         assert!(took.len() > 1_000, "this machine has no time at all");
-        let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
-        println!("{path}: rejected in {median:?} (median), {p99:?} (p99)");
+        let (median, p99) = median_and_p99(took);
+        let (median_beside, p99_beside) = median_and_p99(beside);
+        println!(
+            "{path}: rejected in {median:?} (median), {p99:?} (p99); beside {median_beside:?}, {p99_beside:?}"
+        );
         let unoptimised = if cfg!(debug_assertions) { 3 } else { 1 };
-        assert!(p99 <= Duration::from_millis(1), "{p99:?}");
-        assert!(median <= unoptimised * Duration::from_micros(100), "{median:?}");
+        assert!(
+            p99 <= Duration::from_millis(1) + p99_beside,
+            "{p99:?}, {p99_beside:?}"
+        );
+        let granted = unoptimised * Duration::from_micros(100) + median_beside;
+        assert!(median <= granted, "{median:?}, {median_beside:?}");
     }
     assert_eq!(
         proxy.traffic().accepted,

@@ -17,8 +17,8 @@ const MAX_GROWTH_KB: u64 = 32 * 1_024;
 const MAX_HIT_PERCENT: u64 = 120;
 /// The cache keeps so many names that nobody has, and about so many may wait to be dropped.
 const MAX_ABSENT: u64 = 10_000 + 1_000;
-/// How long the flood may take.
-const LIMIT: Duration = Duration::from_secs(120);
+/// Seconds on a machine that has nothing else to do; a flood that never ends is a failure nevertheless.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Set in the process that a test starts for itself: memory is that of a whole process, and other tests run in this one.
 const CHILD: &str = "RUSTOK_TEST_FLOOD_CHILD";

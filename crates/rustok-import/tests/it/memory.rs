@@ -36,7 +36,7 @@ pub(crate) fn alone(module: &str, test: &str) -> bool {
         "{told}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    println!("{told}");
+    eprint!("{told}");
     false
 }
 

@@ -87,7 +87,7 @@ fn every_file_is_read_whole_twice_alike_and_in_flat_memory() {
         let before = peak_kb();
         let first = reading(&path);
         let growth = peak_kb() - before;
-        println!(
+        eprintln!(
             "{name}: {} products or nodes, {} errors, {} left out, {} bytes, memory grew by {growth} KB",
             first.hashes.len(),
             first.errors.len(),

@@ -2,14 +2,10 @@
 
 use super::cost::Meter;
 use super::*;
-use rustok_test_support::both_databases;
-use std::time::Duration;
+use rustok_test_support::{PATIENCE, both_databases};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-
-/// Long enough for any answer here, and short enough to end a test that waits for nothing.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Ends a connection in order: whatever came before, the server answers this one last.
 const LAST: &str = "GET /livez HTTP/1.1\r\nHost: shop1.localhost\r\nConnection: close\r\n\r\n";

@@ -37,7 +37,7 @@ async fn what_is_imported_is_there_and_stays_as_it_is(db: TestDatabase) {
         let first = report(command, kind, &file).await;
         let [created, updated, unchanged, skipped] = counts(&first);
         let errors = first["error_count"].as_u64().unwrap();
-        println!(
+        eprintln!(
             "{name}: {created} created, {updated} updated, {unchanged} unchanged, {skipped} skipped, {errors} errors"
         );
         let kept = admin(&shop, list).await;

@@ -3,6 +3,9 @@
 use super::*;
 use rustok_core::clock::Timestamp;
 
+/// Long enough for a server that lives to renew it on a machine that is busy, short enough to wait for its end.
+const LEASE_MS: &str = "6000";
+
 /// Starts an import that takes a while, and comes back once a part of it is done.
 async fn half_done(shop: &Shop, products_count: usize) -> Value {
     let import = sent(shop, "shopify", products(products_count), &[]).await;
@@ -68,7 +71,7 @@ both_databases! {
     }
 
     async fn an_import_whose_file_is_gone_has_failed_and_says_what_to_do(db) {
-        let shop = apart(&db, &[("RUSTOK_IMPORT_LEASE_MS", "1000")]).await;
+        let shop = apart(&db, &[("RUSTOK_IMPORT_LEASE_MS", LEASE_MS)]).await;
         let import = half_done(&shop, 600).await;
         let folder = folder_of(&shop);
         let command = shop.server.kill().await;
@@ -84,7 +87,7 @@ both_databases! {
 #[tokio::test]
 async fn processes_do_not_take_each_others_files() {
     let db = TestDatabase::postgres().await;
-    let shop = apart(&db, &[("RUSTOK_IMPORT_LEASE_MS", "1000")]).await;
+    let shop = apart(&db, &[("RUSTOK_IMPORT_LEASE_MS", LEASE_MS)]).await;
     let second = shop.server.command().start().await;
     // Long enough for many rounds of the other one.
     let import = half_done(&shop, 2_500).await;
@@ -118,7 +121,7 @@ async fn processes_do_not_take_each_others_files() {
 #[tokio::test]
 async fn the_imports_of_a_machine_that_is_gone_have_failed() {
     let db = TestDatabase::postgres().await;
-    let shop = apart(&db, &[("RUSTOK_IMPORT_LEASE_MS", "1000")]).await;
+    let shop = apart(&db, &[("RUSTOK_IMPORT_LEASE_MS", LEASE_MS)]).await;
     let elsewhere = shop
         .server
         .command()

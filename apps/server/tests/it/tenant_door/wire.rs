@@ -2,15 +2,11 @@
 
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustok_test_support::TestServer;
+use rustok_test_support::{PATIENCE, TestServer};
 use serde_json::Value;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-
-/// How long an answer may take before the test is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What came back.
 #[derive(Debug)]
