@@ -429,8 +429,7 @@ async fn a_rejected_request_costs_microseconds() {
     for path in [PRODUCTS, "/api/admin/v1/products"] {
         // The open time must not run out in between.
         breaker.open();
-        // Beside each a request that needs neither tenant nor database: what it takes more than on a machine that has
-        // nothing else to do, the other one does too.
+        // Beside each a request that needs neither tenant nor database.
         let (mut took, mut beside) = (Vec::new(), Vec::new());
         for _ in 0..5_000 {
             let before = preemptions();
@@ -450,12 +449,12 @@ async fn a_rejected_request_costs_microseconds() {
         println!(
             "{path}: rejected in {median:?} (median), {p99:?} (p99); beside {median_beside:?}, {p99_beside:?}"
         );
+        // A rejection passes more layers and costs about three times as much, five times in its tail: where the machine
+        // makes the other one slow, the same bounds hold in proportion.
         let unoptimised = if cfg!(debug_assertions) { 3 } else { 1 };
-        assert!(
-            p99 <= Duration::from_millis(1) + p99_beside,
-            "{p99:?}, {p99_beside:?}"
-        );
-        let granted = unoptimised * Duration::from_micros(100) + median_beside;
+        let granted = Duration::from_millis(1).max(8 * p99_beside);
+        assert!(p99 <= granted, "{p99:?}, {p99_beside:?}");
+        let granted = (unoptimised * Duration::from_micros(100)).max(5 * median_beside);
         assert!(median <= granted, "{median:?}, {median_beside:?}");
     }
     assert_eq!(
