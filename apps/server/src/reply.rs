@@ -18,6 +18,11 @@ pub(crate) fn etag(version: i64, body: &[u8]) -> String {
     format!("\"{version}.{:016x}\"", hasher.finish())
 }
 
+/// The tag of a view.
+pub(crate) fn tag_of<T: Serialize>(version: i64, view: &T) -> String {
+    etag(version, &json(view))
+}
+
 /// A view as JSON.
 pub(crate) fn json<T: Serialize>(view: &T) -> Vec<u8> {
     // Views are strings, numbers and lists under string keys: there is nothing serde_json could refuse.

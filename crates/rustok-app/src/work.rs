@@ -296,6 +296,20 @@ impl<T: KeepsReplies> Work<T> {
             replayed: false,
         })
     }
+
+    /// Ends a unit of work that was refused before it changed anything, and hands the refusal on.
+    ///
+    /// On SQLite what was read may be the work of others whose common commit is still to come; it may not be told to
+    /// the outside before. The commit of a transaction that changed nothing waits for theirs.
+    pub(crate) async fn refuse(self, refusal: RichError) -> RichError {
+        match refusal.kind() {
+            ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::BusinessRule | ErrorKind::Conflict => {
+                self.tx.commit().await.map_or_else(RichError::from, |()| refusal)
+            }
+            // The database failed: there is nothing that was read.
+            _ => refusal,
+        }
+    }
 }
 
 #[cfg(test)]

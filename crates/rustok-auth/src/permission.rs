@@ -51,6 +51,8 @@ actions! {
     UndeleteProduct = "undelete_product",
     /// Admin: set the stock of a variant.
     SetStock = "set_stock",
+    /// Admin: change the stock of a variant by a number of pieces.
+    AdjustStock = "adjust_stock",
 
     /// Admin: list and read nodes in every status.
     ReadContent = "read_content",
@@ -83,7 +85,7 @@ actions! {
     DeliverOrder = "deliver_order",
     /// Admin: cancel an order, with a refund if it was paid.
     CancelOrder = "cancel_order",
-    /// Worker: cancel an order that nobody confirmed in time.
+    /// Worker: cancel an order that nobody confirmed, or nobody paid, in time.
     ExpireOrder = "expire_order",
 
     /// Admin: read who did what to an order or a node.

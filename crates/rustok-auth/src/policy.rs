@@ -38,7 +38,7 @@ const fn row(action: Action, may: [bool; 6]) -> Row {
 /// catalogue; an admin does everything inside the tenant; a platform token works on the directory and **never**
 /// inside a tenant; the process itself (workers, command line) may do everything.
 #[rustfmt::skip]
-const TABLE: [Row; 33] = [
+const TABLE: [Row; 34] = [
     //                                  anonymous viewer editor admin platform system
     row(Action::ListProducts,          [Y,        Y,     Y,     Y,    N,       Y]),
     row(Action::ReadProduct,           [Y,        Y,     Y,     Y,    N,       Y]),
@@ -53,6 +53,7 @@ const TABLE: [Row; 33] = [
     row(Action::DeleteProduct,         [N,        N,     Y,     Y,    N,       Y]),
     row(Action::UndeleteProduct,       [N,        N,     Y,     Y,    N,       Y]),
     row(Action::SetStock,              [N,        N,     Y,     Y,    N,       Y]),
+    row(Action::AdjustStock,           [N,        N,     Y,     Y,    N,       Y]),
 
     row(Action::ReadContent,           [N,        Y,     Y,     Y,    N,       Y]),
     row(Action::CreateNode,            [N,        N,     Y,     Y,    N,       Y]),
@@ -147,7 +148,7 @@ mod tests {
 
     /// The expectation, typed by hand and apart from the table: who may, one letter each.
     /// a(nonymous) v(iewer) e(ditor) A(dmin) p(latform) s(ystem)
-    const EXPECTED: [(&str, &str); 33] = [
+    const EXPECTED: [(&str, &str); 34] = [
         ("list_products", "aveA-s"),
         ("read_product", "aveA-s"),
         ("list_nodes", "aveA-s"),
@@ -160,6 +161,7 @@ mod tests {
         ("delete_product", "--eA-s"),
         ("undelete_product", "--eA-s"),
         ("set_stock", "--eA-s"),
+        ("adjust_stock", "--eA-s"),
         ("read_content", "-veA-s"),
         ("create_node", "--eA-s"),
         ("update_node", "--eA-s"),

@@ -7,7 +7,7 @@ use rustok_core::state_machine::{GuardRefusal, IllegalTransition};
 use thiserror::Error;
 use uuid::Uuid;
 
-/// The eleven failures of commerce.
+/// The thirteen failures of commerce.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CommerceError {
     /// There is no such product in this tenant.
@@ -32,6 +32,12 @@ pub enum CommerceError {
         /// Pieces asked for.
         requested: i64,
     },
+    /// A level that is to be changed by a number of pieces, of a variant whose pieces are not counted.
+    #[error("stock is not tracked")]
+    StockNotTracked,
+    /// A list of variants leaves out these, whose stock is counted, without saying that they are to be deleted.
+    #[error("{} tracked variants are left out", .0.len())]
+    VariantInUse(Vec<Uuid>),
     /// A payment was refused; the text is the provider's and stays inside.
     ///
     /// Reserved: payments are recorded, not made, until a payment provider is connected. A provider that is down is
@@ -94,6 +100,8 @@ impl CommerceError {
             }
             Self::ValidationFailed(_) => ErrorKind::Validation,
             Self::InsufficientStock { .. }
+            | Self::StockNotTracked
+            | Self::VariantInUse(_)
             | Self::PaymentFailed(_)
             | Self::IllegalTransition(_)
             | Self::TransitionRefused { .. } => ErrorKind::BusinessRule,
@@ -133,6 +141,15 @@ impl From<CommerceError> for RichError {
                 .with_extension("product_id", product_id)
                 .with_extension("available", available)
                 .with_extension("requested", requested),
+            CommerceError::StockNotTracked => rich
+                .with_code("stock_not_tracked")
+                .with_public("The pieces of this variant are not counted. Set its stock first."),
+            CommerceError::VariantInUse(left_out) => rich
+                .with_code("variant_in_use")
+                .with_public(
+                    "Variants whose stock is counted are left out. Send them too, with `deleted` if they are to go.",
+                )
+                .with_extension("variants", left_out),
             CommerceError::PaymentFailed(_) => rich
                 .with_code("payment_failed")
                 .with_public("The payment was refused."),
@@ -172,7 +189,7 @@ mod tests {
     type Row = (CommerceError, ErrorKind, u16, &'static str, &'static str);
 
     /// Every variant with what it must become, typed by hand: kind, status, code, public text.
-    fn expected() -> [Row; 11] {
+    fn expected() -> [Row; 13] {
         use CommerceError as E;
         use ErrorKind as K;
         let id = Uuid::from_u128(7);
@@ -228,6 +245,20 @@ mod tests {
             ),
             (broken, K::Validation, 422, "validation_failed", unfit),
             (short, K::BusinessRule, 409, "insufficient_stock", stock),
+            (
+                E::StockNotTracked,
+                K::BusinessRule,
+                409,
+                "stock_not_tracked",
+                "The pieces of this variant are not counted. Set its stock first.",
+            ),
+            (
+                E::VariantInUse(vec![id]),
+                K::BusinessRule,
+                409,
+                "variant_in_use",
+                "Variants whose stock is counted are left out. Send them too, with `deleted` if they are to go.",
+            ),
             (
                 E::PaymentFailed(CANARY.into()),
                 K::BusinessRule,
@@ -298,12 +329,14 @@ mod tests {
             CommerceError::OrderNotFound(_) => 2,
             CommerceError::ValidationFailed(_) => 3,
             CommerceError::InsufficientStock { .. } => 4,
-            CommerceError::PaymentFailed(_) => 5,
-            CommerceError::IllegalTransition(_) => 6,
-            CommerceError::TransitionRefused { .. } => 7,
-            CommerceError::InconsistentRow { .. } => 8,
-            CommerceError::AlreadyTaken { .. } => 9,
-            CommerceError::VersionConflict { .. } => 10,
+            CommerceError::StockNotTracked => 5,
+            CommerceError::VariantInUse(_) => 6,
+            CommerceError::PaymentFailed(_) => 7,
+            CommerceError::IllegalTransition(_) => 8,
+            CommerceError::TransitionRefused { .. } => 9,
+            CommerceError::InconsistentRow { .. } => 10,
+            CommerceError::AlreadyTaken { .. } => 11,
+            CommerceError::VersionConflict { .. } => 12,
         }
     }
 

@@ -5,11 +5,15 @@
 
 use crate::error::CommerceError;
 use crate::order::OrderLine;
+use crate::variant::is_line;
+use rustok_core::error::FieldViolation;
 use rustok_core::ids::{ProductId, VariantId};
 use std::collections::BTreeMap;
 
 /// Most pieces of one variant that can be entered, in stock or short of it.
 pub const MAX_STOCK: i64 = 1_000_000_000;
+/// Most characters of the reason for an adjustment.
+const MAX_REASON_CHARS: usize = 255;
 
 /// The stock of one variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +40,75 @@ impl Stock {
                 requested,
             }),
         }
+    }
+
+    /// How many pieces there are after `adjustment`. Below zero only with backorders, and never more than
+    /// [`MAX_STOCK`] in stock or short of it.
+    ///
+    /// # Errors
+    /// [`CommerceError::StockNotTracked`], [`CommerceError::InsufficientStock`], or
+    /// [`CommerceError::ValidationFailed`] at `#/delta` beyond the limits.
+    pub fn adjusted(self, product_id: ProductId, adjustment: &Adjustment) -> Result<i64, CommerceError> {
+        let available = self.available.ok_or(CommerceError::StockNotTracked)?;
+        let after = available.saturating_add(adjustment.delta);
+        if after < 0 && !self.allow_backorder {
+            return Err(CommerceError::InsufficientStock {
+                product_id: product_id.as_uuid(),
+                available,
+                requested: adjustment.delta.saturating_neg(),
+            });
+        }
+        if (-MAX_STOCK..=MAX_STOCK).contains(&after) {
+            return Ok(after);
+        }
+        let detail =
+            format!("would make {after} pieces; must stay within {MAX_STOCK} in stock or short of it");
+        Err(CommerceError::invalid("delta", "out_of_range", detail))
+    }
+}
+
+/// A change of a level by a number of pieces, with its reason. Made by [`Adjustment::checked`] only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjustment {
+    delta: i64,
+    reason: String,
+}
+
+impl Adjustment {
+    /// Checks an adjustment as `POST /variants/{id}/stock/adjust` gives it.
+    ///
+    /// # Errors
+    /// [`CommerceError::ValidationFailed`] with all that is wrong: a delta of 0 or beyond [`MAX_STOCK`] either way; a
+    /// reason that is not one line of 1 to 255 characters.
+    pub fn checked(delta: i64, reason: &str) -> Result<Self, CommerceError> {
+        let mut found = Vec::new();
+        if delta == 0 || !(-MAX_STOCK..=MAX_STOCK).contains(&delta) {
+            let detail = format!("must be -{MAX_STOCK} to {MAX_STOCK} and not 0");
+            found.push(FieldViolation::new("#/delta", "out_of_range", detail));
+        }
+        let reason = reason.trim();
+        if !is_line(reason, MAX_REASON_CHARS) {
+            let detail = format!("must be one line of 1 to {MAX_REASON_CHARS} characters");
+            found.push(FieldViolation::new("#/reason", "invalid_text", detail));
+        }
+        if found.is_empty() {
+            let reason = reason.to_owned();
+            Ok(Self { delta, reason })
+        } else {
+            Err(CommerceError::ValidationFailed(found))
+        }
+    }
+
+    /// By how many pieces; below zero when some went. Never 0.
+    #[must_use]
+    pub const fn delta(&self) -> i64 {
+        self.delta
+    }
+
+    /// Why, in words.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }
 
@@ -124,6 +197,52 @@ mod tests {
                 requested: 3
             })
         );
+    }
+
+    #[test]
+    fn an_adjustment_stays_within_what_there_is() {
+        let product = Uuid::from_u128(1).into();
+        let adjusted = |available, allow_backorder, delta| {
+            let adjustment = Adjustment::checked(delta, " broken ").unwrap();
+            assert_eq!(adjustment.reason(), "broken");
+            let stock = Stock {
+                available,
+                allow_backorder,
+            };
+            stock.adjusted(product, &adjustment)
+        };
+        assert_eq!(adjusted(Some(3), false, -3), Ok(0));
+        assert_eq!(adjusted(Some(3), true, -4), Ok(-1));
+        assert_eq!(adjusted(Some(MAX_STOCK - 1), false, 1), Ok(MAX_STOCK));
+        assert_eq!(adjusted(Some(1 - MAX_STOCK), true, -1), Ok(-MAX_STOCK));
+        let short = CommerceError::InsufficientStock {
+            product_id: Uuid::from_u128(1),
+            available: 3,
+            requested: 4,
+        };
+        assert_eq!(adjusted(Some(3), false, -4), Err(short));
+        assert_eq!(adjusted(None, true, 1), Err(CommerceError::StockNotTracked));
+        for (available, delta) in [(MAX_STOCK, 1), (-MAX_STOCK, -1)] {
+            let refused = adjusted(Some(available), true, delta);
+            assert!(
+                matches!(refused, Err(CommerceError::ValidationFailed(_))),
+                "{refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_an_adjustment_is_told_at_once() {
+        for delta in [0, MAX_STOCK + 1, -MAX_STOCK - 1, i64::MIN, i64::MAX] {
+            for reason in ["", " ", "a\nb", &"x".repeat(256)] {
+                let Err(CommerceError::ValidationFailed(found)) = Adjustment::checked(delta, reason) else {
+                    panic!("{delta} {reason:?}");
+                };
+                let pointers: Vec<_> = found.iter().map(|found| found.pointer.as_str()).collect();
+                assert_eq!(pointers, ["#/delta", "#/reason"]);
+            }
+        }
+        assert!(Adjustment::checked(-MAX_STOCK, &"я".repeat(255)).is_ok());
     }
 
     #[test]

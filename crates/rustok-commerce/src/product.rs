@@ -4,8 +4,10 @@
 //! HTML is sanitised by the caller before it comes here; this file checks its size only and never parses it.
 
 mod handle;
+mod matching;
 
 pub use handle::Handle;
+pub use matching::{VariantName, match_variants};
 
 use crate::variant::{MAX_NAME_CHARS, Variant, VariantDraft, VariantInput, is_line, present};
 use rustok_core::clock::Timestamp;
@@ -21,6 +23,8 @@ pub use crate::order::UnknownStatus;
 
 /// Most variants of one product.
 pub const MAX_VARIANTS: usize = 100;
+/// Most variants that are looked at in one list: those that stay and those that are to be deleted.
+pub const MAX_LISTED_VARIANTS: usize = 2 * MAX_VARIANTS;
 /// Most options of one product.
 pub const MAX_OPTIONS: usize = 3;
 /// Most tags of one product.
@@ -444,20 +448,28 @@ fn validate_variants(variants: Vec<VariantInput>, options: usize, found: &mut Fi
         }
         return vec![VariantDraft::only()];
     }
-    found.at_most("#/variants", variants.len(), MAX_VARIANTS);
+    let staying = variants.iter().filter(|variant| !variant.deleted).count();
+    if staying == 0 {
+        found.add("#/variants", "required", "must leave at least one variant");
+    }
+    found.at_most("#/variants", staying, MAX_VARIANTS);
     let mut ids: HashSet<VariantId> = HashSet::new();
     let mut combinations = HashSet::new();
     let mut kept = Vec::new();
-    for (at, variant) in variants.into_iter().take(MAX_VARIANTS).enumerate() {
-        let draft = variant.validate(at, options, &mut found.0);
-        if draft.id.is_some_and(|id| !ids.insert(id)) {
+    for (at, variant) in variants.into_iter().enumerate().take(MAX_LISTED_VARIANTS) {
+        if variant.id.is_some_and(|id| !ids.insert(id)) {
             found.add(format!("#/variants/{at}/id"), "duplicate", "must be given once");
         }
+        if variant.deleted || kept.len() == MAX_VARIANTS {
+            continue;
+        }
+        let draft = variant.validate(at, options, &mut found.0);
         if !combinations.insert(draft.options.clone()) {
             let detail = "must be another combination than the other variants have";
             found.add(format!("#/variants/{at}/options"), "duplicate", detail);
         }
-        kept.push(draft);
+        let position = i64::try_from(kept.len()).unwrap_or(i64::MAX);
+        kept.push(VariantDraft { position, ..draft });
     }
     kept
 }

@@ -90,6 +90,8 @@ pub struct VariantInput {
     pub available: Option<i64>,
     /// Whether it is sold beyond zero.
     pub allow_backorder: bool,
+    /// Whether the variant with this id is to be deleted; nothing else of it counts then.
+    pub deleted: bool,
 }
 
 /// A checked variant. Made by [`crate::product::ProductInput::validate`] only.
@@ -275,6 +277,7 @@ impl VariantInput {
             weight_grams: variant.weight_grams,
             available: variant.available,
             allow_backorder: variant.allow_backorder,
+            deleted: false,
         }
     }
 }

@@ -1,14 +1,17 @@
 //! Stock levels and their ledger: every change of a level has a movement beside it, in the same transaction.
 //!
-//! A level is set here from outside (a count, an import). What orders take and give back is written by the orders'
-//! own statements; nothing here may decide whether an order can have a piece.
+//! A level is changed here from outside: set (a count, an import) or adjusted by a number of pieces. What orders take
+//! and give back is written by the orders' own statements; nothing here may decide whether an order can have a piece.
+//!
+//! Locks are taken in one sequence everywhere: the product's row, then levels by the ids of their variants.
 
 use crate::error::StoreError;
-use crate::tx::{Expect, Statement, TenantTx};
-use crate::value::{Value, params};
+use crate::tx::{Statement, TenantTx};
+use crate::value::params;
 use jiff::Timestamp;
 use rustok_core::ids::{MovementId, TenantId, VariantId};
 use rustok_events::Event;
+use std::ops::RangeInclusive;
 
 const LEVELS: &str = "stock_levels";
 const MOVEMENTS: &str = "stock_movements";
@@ -20,6 +23,8 @@ pub enum MovementReason {
     Set,
     /// A file said so.
     Imported,
+    /// Pieces came or went; the line's note says why.
+    Adjusted,
 }
 
 impl MovementReason {
@@ -29,6 +34,7 @@ impl MovementReason {
         match self {
             Self::Set => "set",
             Self::Imported => "imported",
+            Self::Adjusted => "adjusted",
         }
     }
 }
@@ -44,6 +50,8 @@ pub struct Movement {
     pub delta: i64,
     /// Why.
     pub reason: MovementReason,
+    /// The reason in words: one line of 1 to 255 characters of an adjustment, nothing otherwise.
+    pub note: Option<String>,
     /// Who, as the actor's stable text.
     pub actor: String,
     /// When.
@@ -72,8 +80,8 @@ pub struct NewLevel {
 pub(crate) fn insert_movement<'a>(tenant: TenantId, movement: &'a Movement) -> Statement<'a> {
     Statement::one(
         MOVEMENTS,
-        "INSERT INTO stock_movements (tenant_id, id, variant_id, delta, reason, actor, at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO stock_movements (tenant_id, id, variant_id, delta, reason, actor, at, note) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         params![
             tenant,
             movement.id,
@@ -81,7 +89,8 @@ pub(crate) fn insert_movement<'a>(tenant: TenantId, movement: &'a Movement) -> S
             movement.delta,
             movement.reason.as_str(),
             &movement.actor,
-            movement.at
+            movement.at,
+            movement.note.as_deref()
         ],
     )
 }
@@ -137,22 +146,20 @@ pub async fn lock_level(tx: &mut TenantTx, variant: VariantId) -> Result<Option<
         .await
 }
 
-/// Sets a level, and starts to count a variant that was not tracked. `movement` is its ledger line but for the delta,
-/// which is found here; `event` gets the delta's facts from its caller. Answers what the level was before.
+/// Sets a level, and starts to count a variant that was not tracked. `before` is what [`lock_level`] answered in this
+/// transaction. `movement` is its ledger line but for the delta, which is found here; `event` gets the delta's facts
+/// from its caller. Answers what the level is now; one that is so already is left alone.
 ///
 /// # Errors
+/// [`StoreError::Stale`] when somebody else started to count in this very moment, which holding the product rules out;
 /// [`StoreError::Refused`] when there is no such variant; those of the database.
 pub async fn set_level(
     tx: &mut TenantTx,
+    before: Option<StockLevel>,
     level: &NewLevel,
     movement: Movement,
     event: &Event,
-) -> Result<Option<StockLevel>, StoreError> {
-    let variant = movement.variant_id;
-    let before = match lock_level(tx, variant).await? {
-        Some(before) => Some(before),
-        None => start_counting(tx, variant, movement.at).await?,
-    };
+) -> Result<StockLevel, StoreError> {
     let allow_backorder = level
         .allow_backorder
         .or(before.map(|before| before.allow_backorder));
@@ -161,76 +168,66 @@ pub async fn set_level(
         allow_backorder: allow_backorder.unwrap_or(false),
     };
     if before == Some(after) {
-        return Ok(before);
+        return Ok(after);
     }
     let movement = Movement {
         delta: after.available - before.map_or(0, |before| before.available),
         ..movement
     };
+    let sql = match before {
+        Some(_) => {
+            "UPDATE stock_levels SET available = $3, allow_backorder = $4, updated_at = $5 \
+             WHERE tenant_id = $1 AND variant_id = $2"
+        }
+        None => {
+            "INSERT INTO stock_levels (tenant_id, variant_id, available, allow_backorder, updated_at) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, variant_id) DO NOTHING"
+        }
+    };
+    let params = params![
+        tx.tenant,
+        movement.variant_id,
+        after.available,
+        after.allow_backorder,
+        movement.at
+    ];
+    let statements = [
+        Statement::one(LEVELS, sql, params),
+        insert_movement(tx.tenant, &movement),
+        crate::outbox::insert_event(tx.tenant, event),
+    ];
+    tx.db.execute_all(&statements).await?;
+    Ok(after)
+}
+
+/// Changes a level by the movement's delta, within `range`, and below zero only where backorders are allowed.
+///
+/// # Errors
+/// [`StoreError::Stale`] when the variant is not tracked, or its level would leave the range: nothing is changed then.
+pub async fn adjust_level(
+    tx: &mut TenantTx,
+    movement: &Movement,
+    range: RangeInclusive<i64>,
+    event: &Event,
+) -> Result<(), StoreError> {
     let update = Statement::one(
         LEVELS,
-        "UPDATE stock_levels SET available = $3, allow_backorder = $4, updated_at = $5 \
-         WHERE tenant_id = $1 AND variant_id = $2",
+        "UPDATE stock_levels SET available = available + $3, updated_at = $4 \
+         WHERE tenant_id = $1 AND variant_id = $2 AND available + $3 >= $5 AND available + $3 <= $6 \
+         AND (available + $3 >= 0 OR allow_backorder)",
         params![
             tx.tenant,
-            variant,
-            after.available,
-            after.allow_backorder,
-            movement.at
+            movement.variant_id,
+            movement.delta,
+            movement.at,
+            *range.start(),
+            *range.end()
         ],
     );
     let statements = [
         update,
-        insert_movement(tx.tenant, &movement),
+        insert_movement(tx.tenant, movement),
         crate::outbox::insert_event(tx.tenant, event),
     ];
-    tx.db.execute_all(&statements).await?;
-    Ok(before)
-}
-
-/// Makes sure that there is a level. `Some` when somebody else started to count in this very moment.
-async fn start_counting(
-    tx: &mut TenantTx,
-    variant: VariantId,
-    now: Timestamp,
-) -> Result<Option<StockLevel>, StoreError> {
-    let sql = "INSERT INTO stock_levels (tenant_id, variant_id, available, allow_backorder, updated_at) \
-               VALUES ($1, $2, 0, $3, $4) ON CONFLICT (tenant_id, variant_id) DO NOTHING";
-    let inserted = tx
-        .db
-        .execute(LEVELS, sql, params![tx.tenant, variant, false, now])
-        .await?;
-    if inserted == 0 {
-        lock_level(tx, variant).await
-    } else {
-        Ok(None)
-    }
-}
-
-/// Stops counting a variant. The ledger gets a line that takes the level to zero, so that it still adds up when
-/// counting starts again. Whether it was counted.
-///
-/// # Errors
-/// Those of the database.
-pub async fn stop_counting(tx: &mut TenantTx, movement: Movement, event: &Event) -> Result<bool, StoreError> {
-    let Some(before) = lock_level(tx, movement.variant_id).await? else {
-        return Ok(false);
-    };
-    let movement = Movement {
-        delta: -before.available,
-        ..movement
-    };
-    let delete = Statement {
-        table: LEVELS,
-        sql: "DELETE FROM stock_levels WHERE tenant_id = $1 AND variant_id = $2",
-        params: vec![Value::from(tx.tenant), Value::from(movement.variant_id)],
-        expect: Expect::Exactly(1),
-    };
-    let statements = [
-        delete,
-        insert_movement(tx.tenant, &movement),
-        crate::outbox::insert_event(tx.tenant, event),
-    ];
-    tx.db.execute_all(&statements).await?;
-    Ok(true)
+    tx.db.execute_all(&statements).await
 }

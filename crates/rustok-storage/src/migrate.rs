@@ -33,6 +33,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0002_outbox_delivered",
     "0003_kept_answers",
     "0004_imports",
+    "0005_stock_adjustments",
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \

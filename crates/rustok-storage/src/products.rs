@@ -6,7 +6,8 @@
 mod write;
 
 pub use write::{
-    delete_product, find_taken_handles, insert_product, lock_product, undelete_product, update_product,
+    advance_product, delete_product, find_taken_handles, insert_product, lock_product,
+    lock_product_of_variant, undelete_product, update_product,
 };
 
 use crate::error::StoreError;

@@ -4,7 +4,7 @@
 
 mod fields;
 
-pub use fields::{ProductFields, StockFields, VariantPatch};
+pub use fields::{AdjustmentFields, ProductFields, StockFields, VariantPatch};
 
 use super::money::MoneyView;
 use super::removed::RemovalView;

@@ -26,7 +26,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathPar
 
 /// What `If-Match` demands of the resource before it is written (RFC 9110, 13.1.1). What was not sent demands nothing.
 ///
-/// Only the version part of a tag counts, see ADR 0007. Reading it never fails: who may not write at all is told so first.
+/// Only the version part of a tag counts, but for writes of stock, which compare the whole tag: see ADR 0007. Reading
+/// it never fails: who may not write at all is told so first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IfMatch(Option<Demand>);
 
@@ -34,8 +35,16 @@ pub struct IfMatch(Option<Demand>);
 enum Demand {
     /// `*`: that there is one.
     Any,
-    /// One of these versions. Tags that are none of ours match nothing, and neither do weak ones.
-    Version(Vec<i64>),
+    /// One of these tags. Tags that are none of ours match nothing, and neither do weak ones.
+    Tags(Vec<Tag>),
+}
+
+/// A strong tag of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Tag {
+    version: i64,
+    /// The whole tag, with its quotes.
+    text: String,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
@@ -56,10 +65,10 @@ impl IfMatch {
             if line.trim() == "*" {
                 return Self(Some(Demand::Any));
             }
-            let Demand::Version(versions) = demand.get_or_insert(Demand::Version(Vec::new())) else {
+            let Demand::Tags(tags) = demand.get_or_insert(Demand::Tags(Vec::new())) else {
                 break;
             };
-            versions.extend(line.split(',').filter_map(version_of));
+            tags.extend(line.split(',').filter_map(tag_of));
         }
         Self(demand)
     }
@@ -70,17 +79,33 @@ impl IfMatch {
     /// `version_conflict`, 412, with `current_version`.
     pub fn check(&self, current: i64) -> Result<(), RichError> {
         match &self.0 {
-            Some(Demand::Version(versions)) if !versions.contains(&current) => {
-                Err(RichError::new(ErrorKind::Conflict, "If-Match does not match")
-                    .with_status(412)
-                    .with_code("version_conflict")
-                    .with_public(
-                        "It was changed by somebody else meanwhile. Read it again and repeat the change.",
-                    )
-                    .with_extension("current_version", current))
-            }
+            Some(Demand::Tags(tags)) if tags.iter().all(|tag| tag.version != current) => Err(refuse(current)),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses a write that is based on anything else than what is shown now. `shown` makes the whole tags of the
+    /// views that show it, the resource's own first; it is asked only when tags were sent.
+    ///
+    /// # Errors
+    /// `version_conflict`, 412, with `current_version` and with the resource's own tag as `current_etag`.
+    pub fn check_shown<const N: usize>(
+        &self,
+        current: i64,
+        shown: impl FnOnce() -> [String; N],
+    ) -> Result<(), RichError> {
+        let Some(Demand::Tags(tags)) = &self.0 else {
+            return Ok(());
+        };
+        let shown = shown();
+        if tags.iter().any(|tag| shown.contains(&tag.text)) {
+            return Ok(());
+        }
+        let refused = refuse(current);
+        Err(match shown.into_iter().next() {
+            Some(own) => refused.with_extension("current_etag", own),
+            None => refused,
+        })
     }
 
     /// For an update, which must say what it is based on.
@@ -98,10 +123,21 @@ impl IfMatch {
     }
 }
 
-/// The version in a strong tag of ours: `"version.digest"`.
-fn version_of(tag: &str) -> Option<i64> {
-    let tag = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
-    tag.split_once('.')?.0.parse().ok()
+fn refuse(current: i64) -> RichError {
+    RichError::new(ErrorKind::Conflict, "If-Match does not match")
+        .with_status(412)
+        .with_code("version_conflict")
+        .with_public("It was changed by somebody else meanwhile. Read it again and repeat the change.")
+        .with_extension("current_version", current)
+}
+
+/// A strong tag of ours: `"version.digest"`.
+fn tag_of(text: &str) -> Option<Tag> {
+    let text = text.trim();
+    let inside = text.strip_prefix('"')?.strip_suffix('"')?;
+    let version = inside.split_once('.')?.0.parse().ok()?;
+    let text = text.to_owned();
+    Some(Tag { version, text })
 }
 
 #[cfg(test)]
@@ -131,6 +167,29 @@ mod tests {
             (&[""], 412),
         ] {
             assert_eq!(status(lines, 3), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_write_of_stock_compares_the_whole_tag() {
+        let status = |lines: &[&str]| {
+            let shown = || ["\"3.0a\"".to_owned(), "\"3.0b\"".to_owned()];
+            let checked = IfMatch::read(lines.iter().copied()).check_shown(3, shown);
+            checked.map_or_else(|error| error.status(), |()| 200)
+        };
+        for (lines, expected) in [
+            (&[][..], 200),
+            (&["*"], 200),
+            (&["\"3.0a\""], 200),
+            (&["\"3.0b\""], 200),
+            (&["\"3.0c\", \"3.0a\""], 200),
+            (&["\"3.0c\""], 412),
+            (&["\"4.0a\""], 412),
+            (&["W/\"3.0a\""], 412),
+            (&["3.0a"], 412),
+            (&[""], 412),
+        ] {
+            assert_eq!(status(lines), expected, "{lines:?}");
         }
     }
 

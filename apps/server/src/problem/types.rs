@@ -50,6 +50,7 @@ impl ProblemType {
             ],
             "insufficient_stock" => vec![("available", json!(1)), ("requested", json!(3))],
             "version_conflict" => vec![("current_version", json!(7))],
+            "variant_in_use" => vec![("variants", json!(["0190a1b2-0000-7000-8000-000000000000"]))],
             _ => Vec::new(),
         }
     }
@@ -179,7 +180,7 @@ pub const ALL: &[ProblemType] = types! {
     "version_conflict" Conflict [409, 412]
         "Somebody else changed it meanwhile."
         "Read it again, make the change on what is there now, and send the new `ETag` as `If-Match`. \
-         `current_version` tells the version it has.";
+         `current_version` tells the version it has; after a write of stock `current_etag` is the tag that it has.";
     "idempotency_in_flight" Conflict [409]
         "The first request with this `Idempotency-Key` is still running."
         "Wait for `Retry-After` and send the same request again: it gets the answer of the first.";
@@ -207,6 +208,12 @@ pub const ALL: &[ProblemType] = types! {
     "insufficient_stock" BusinessRule [409]
         "There are fewer pieces than wanted."
         "`variant_id` names the variant, `available` how many there are, `requested` how many were wanted.";
+    "stock_not_tracked" BusinessRule [409]
+        "The pieces of this variant are not counted, so there is no number to change."
+        "Set the stock first: from then on its pieces are counted.";
+    "variant_in_use" BusinessRule [409]
+        "The list of variants leaves out some whose stock is counted; they would be lost."
+        "`variants` names them. Send each with its `id`, and with `\"deleted\": true` if it is to be deleted.";
     "payment_failed" BusinessRule [409]
         "The payment was not accepted."
         "Ask the payment provider, or use another payment.";

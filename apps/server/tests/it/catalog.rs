@@ -2,6 +2,7 @@
 
 mod lists;
 mod stock;
+mod variants;
 mod writes;
 
 use crate::platform::{Shop, problem, tenant, token};

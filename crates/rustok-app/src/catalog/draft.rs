@@ -1,7 +1,7 @@
 //! From what came in to a product that may be stored: HTML sanitised, every field checked, all faults at once.
 
 use super::refused;
-use rustok_commerce::product::{MAX_IMAGES, MAX_VARIANTS, Product, ProductDraft, ProductInput};
+use rustok_commerce::product::{MAX_IMAGES, MAX_LISTED_VARIANTS, Product, ProductDraft, ProductInput};
 use rustok_commerce::variant::{Variant, VariantInput};
 use rustok_core::error::{FieldViolation, RichError};
 use rustok_text::body::{BodyError, Removed, sanitise_html};
@@ -68,7 +68,7 @@ pub(super) fn check_against(
 ) -> Result<CheckedDraft, Vec<FieldViolation>> {
     let mut found = Vec::new();
     let variants = before.map_or(&[][..], |before| &before.variants);
-    for (at, variant) in input.variants.iter().take(MAX_VARIANTS).enumerate() {
+    for (at, variant) in input.variants.iter().take(MAX_LISTED_VARIANTS).enumerate() {
         if let Err((member, code, detail)) = check_variant(variant, variants) {
             found.push(FieldViolation::new(
                 format!("#/variants/{at}/{member}"),
@@ -108,13 +108,19 @@ fn check_variant(variant: &VariantInput, known: &[Variant]) -> Result<(), Fault>
         "cannot be set while stock is not tracked; set the stock first",
     );
     let Some(id) = variant.id else {
+        if variant.deleted {
+            return Err(("deleted", "unknown_variant", "names no variant of this product"));
+        }
         let untracked = variant.available.is_none() && variant.allow_backorder;
         return if untracked { Err(not_tracked) } else { Ok(()) };
     };
     let Some(stored) = known.iter().find(|stored| stored.id == id) else {
         return Err(("id", "unknown_id", "is not a variant of this product"));
     };
-    if variant.available.is_some() && variant.available != stored.available {
+    if variant.deleted {
+        return Ok(());
+    }
+    if variant.available != stored.available {
         return Err((
             "available",
             "read_only",

@@ -14,15 +14,16 @@ use rustok_commerce::inventory::MAX_STOCK;
 use rustok_commerce::product::Product;
 use rustok_commerce::variant::{Variant, VariantDraft};
 use rustok_core::error::RichError;
-use rustok_core::ids::ProductId;
+use rustok_core::ids::{ProductId, VariantId};
 use rustok_events::Topic;
-use rustok_storage::inventory::{MovementReason, NewLevel, set_level, stop_counting};
+use rustok_storage::inventory::{MovementReason, NewLevel, lock_level, set_level};
 use rustok_storage::{TenantTx, products};
 
 /// The stock of one variant, as a file has it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ImportedStock {
-    /// Whether its pieces are counted.
+    /// Whether its pieces are counted. A variant that is counted here already stays so, with its level, whatever the
+    /// file says: nothing that a file leaves out may make stock endless.
     pub tracked: bool,
     /// How many there are. A tracked variant without a number keeps the level that it has, and starts with none. A
     /// number below zero counts as none unless it may be sold beyond zero.
@@ -42,7 +43,7 @@ impl ImportedStock {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedProduct {
     /// What [`check`](super::check) made of it. Ids in it are not looked at: variants are known by the values of
-    /// their options. Nor is `available`.
+    /// their options, else by a SKU that no other has. Nor is `available`.
     pub checked: CheckedDraft,
     /// The stock of each variant, in the same sequence. A variant without is not tracked.
     pub stock: Vec<ImportedStock>,
@@ -104,13 +105,23 @@ pub async fn upsert(
         let product = insert(tx, ctx, item.checked, Clash::Number, MovementReason::Imported).await?;
         return Ok(Upserted::Created(product.id));
     };
-    let variants = item.checked.draft.variants.iter().zip(counted);
-    let stays =
-        variants.filter_map(|(variant, stock)| Some((same_variant(&before, variant)?.clone(), stock)));
-    let stays: Vec<(Variant, ImportedStock)> = stays.collect();
+    let same = same_variants(&before, &item.checked.draft.variants);
+    for (variant, same) in item.checked.draft.variants.iter_mut().zip(&same) {
+        variant.id = *same;
+    }
+    let stays = same.into_iter().zip(counted);
+    let stays: Vec<(VariantId, ImportedStock)> = stays.filter_map(|(id, stock)| Some((id?, stock))).collect();
     let changed = update(tx, ctx, &before, item).await?;
-    let moved = set_levels(tx, ctx, before.id, stays).await?;
-    Ok(if changed || moved {
+    let levels = set_levels(tx, ctx, before.id, stays).await?;
+    if levels.backorders && !changed {
+        let after = Product {
+            version: before.version + 1,
+            ..before.clone()
+        };
+        let event = product_event(ctx, Topic::ProductUpdated, &after);
+        products::advance_product(tx, before.id, before.version, ctx.now(), &event).await?;
+    }
+    Ok(if changed || levels.moved {
         Upserted::Updated(before.id)
     } else {
         Upserted::Unchanged(before.id)
@@ -130,8 +141,7 @@ async fn update(
         ..
     } = item;
     for variant in &mut draft.variants {
-        if let Some(old) = same_variant(before, variant) {
-            variant.id = Some(old.id);
+        if let Some(old) = before.variants.iter().find(|old| Some(old.id) == variant.id) {
             // Goes together with the level, which is set afterwards.
             variant.allow_backorder = old.allow_backorder;
         }
@@ -166,46 +176,70 @@ async fn update(
     Ok(true)
 }
 
-fn same_variant<'a>(before: &'a Product, variant: &VariantDraft) -> Option<&'a Variant> {
-    before.variants.iter().find(|old| old.options == variant.options)
+/// Which variant of `before` each of `drafts` is: the one with the same option values, else the one with the same SKU
+/// where each side has it once. A variant whose options were renamed keeps its stock that way.
+fn same_variants(before: &Product, drafts: &[VariantDraft]) -> Vec<Option<VariantId>> {
+    let by_options = |draft: &VariantDraft| {
+        let same = before.variants.iter().find(|old| old.options == draft.options);
+        same.map(|old| old.id)
+    };
+    let found: Vec<Option<VariantId>> = drafts.iter().map(by_options).collect();
+    let by_sku = |draft: &VariantDraft| {
+        let sku = draft.sku.as_ref()?;
+        let mut same = before
+            .variants
+            .iter()
+            .filter(|old| old.sku.as_ref() == Some(sku) && !found.contains(&Some(old.id)));
+        let is_only = drafts
+            .iter()
+            .filter(|other| other.sku.as_ref() == Some(sku))
+            .count()
+            == 1;
+        match (same.next(), same.next()) {
+            (Some(old), None) if is_only => Some(old.id),
+            _ => None,
+        }
+    };
+    let each = drafts.iter().zip(&found);
+    each.map(|(draft, id)| id.or_else(|| by_sku(draft))).collect()
 }
 
-/// The levels of variants that were there before. Whether any changed.
+/// What a file did to levels.
+#[derive(Debug, Clone, Copy, Default)]
+struct Levels {
+    /// Any changed.
+    moved: bool,
+    /// Whether some variant is sold beyond zero changed, which the product's version counts.
+    backorders: bool,
+}
+
+/// The levels of variants that were there before.
 async fn set_levels(
     tx: &mut TenantTx,
     ctx: &Ctx,
     product: ProductId,
-    mut stays: Vec<(Variant, ImportedStock)>,
-) -> Result<bool, RichError> {
+    mut stays: Vec<(VariantId, ImportedStock)>,
+) -> Result<Levels, RichError> {
     // In the sequence in which everybody locks levels.
-    stays.sort_by_key(|(old, _)| old.id);
-    let mut moved = false;
-    for (old, stock) in stays {
-        let line = movement(ctx, old.id, 0, MovementReason::Imported);
-        if !stock.tracked {
-            let event = stock_event(ctx, product, old.id, None);
-            moved |= old.available.is_some() && stop_counting(tx, line, &event).await?;
-            continue;
-        }
+    stays.sort_by_key(|(id, _)| *id);
+    let mut levels = Levels::default();
+    for (id, stock) in stays.into_iter().filter(|(_, stock)| stock.tracked) {
+        // Read now that it is held: what an order took since the product was read stays taken.
+        let before = lock_level(tx, id).await?;
         let least = if stock.allow_backorder { i64::MIN } else { 0 };
-        let available = stock.counted().or(old.available).unwrap_or(0).max(least);
-        if (old.available, old.allow_backorder) == (Some(available), stock.allow_backorder) {
-            continue;
-        }
+        let kept = before.map(|before| before.available);
+        let available = stock.counted().or(kept).unwrap_or(0).max(least);
         let level = NewLevel {
             available,
             allow_backorder: Some(stock.allow_backorder),
         };
-        set_level(
-            tx,
-            &level,
-            line,
-            &stock_event(ctx, product, old.id, Some(available)),
-        )
-        .await?;
-        moved = true;
+        let event = stock_event(ctx, product, id, Some(available));
+        let line = movement(ctx, id, 0, MovementReason::Imported);
+        let after = set_level(tx, before, &level, line, &event).await?;
+        levels.moved |= before != Some(after);
+        levels.backorders |= before.is_some_and(|before| before.allow_backorder) != after.allow_backorder;
     }
-    Ok(moved)
+    Ok(levels)
 }
 
 /// Whether the two differ in nothing but version and time.

@@ -18,7 +18,7 @@ pub use create::create;
 pub use delete::{delete, undelete};
 pub use draft::{CheckedDraft, check};
 pub use read::{ProductFilter, get, get_active, get_variant, list, list_active, shown_price};
-pub use stock::set_stock;
+pub use stock::{adjust_stock, set_stock};
 pub use update::{update, update_variant};
 
 use crate::context::Ctx;
@@ -82,6 +82,7 @@ fn movement(ctx: &Ctx, variant_id: VariantId, delta: i64, reason: MovementReason
         variant_id,
         delta,
         reason,
+        note: None,
         actor: ctx.actor.to_string(),
         at: ctx.now(),
     }

@@ -1,31 +1,37 @@
-//! Stock as somebody counted it.
+//! Stock as it was counted, and as it changed since.
+//!
+//! The level is held from before the precondition is checked until the commit: no order and no other count comes in
+//! between. Locks are taken in the sequence product, level.
 
 use super::read::with_variant;
-use super::{movement, stock_event, variant_not_found};
+use super::{movement, product_event, stock_event, variant_not_found};
 use crate::context::Ctx;
 use crate::work::{Begun, Reply};
 use rustok_auth::Action;
-use rustok_commerce::inventory::counted_quantity;
+use rustok_commerce::inventory::{Adjustment, MAX_STOCK, counted_quantity};
 use rustok_commerce::product::Product;
 use rustok_commerce::variant::Variant;
 use rustok_core::error::RichError;
-use rustok_core::ids::VariantId;
+use rustok_core::ids::{ProductId, VariantId};
+use rustok_events::Topic;
 use rustok_storage::idempotency::StoredReply;
-use rustok_storage::inventory::{MovementReason, NewLevel, set_level};
-use rustok_storage::products;
+use rustok_storage::inventory::{Movement, MovementReason, NewLevel, adjust_level, lock_level, set_level};
+use rustok_storage::{TenantTx, products};
 
 /// Sets how many pieces of a variant there are; from then on they are counted. `allow_backorder` of `None` leaves it
-/// as it is. Setting what is already so changes nothing. `precondition` gets the version, which is the product's and
-/// does not count stock.
+/// as it is. Setting what is already so changes nothing. `precondition` gets the variant and its product as they are,
+/// with their stock, while both are held.
+///
+/// The product's version does not count stock, but it counts `allow_backorder`, which an editor may change too.
 ///
 /// # Errors
-/// `validation_failed` outside 0 to 1,000,000,000; `variant_not_found`; what `precondition` says of the version.
+/// `validation_failed` outside 0 to 1,000,000,000; `variant_not_found`; what `precondition` refuses with.
 pub async fn set_stock(
     ctx: &Ctx,
     id: VariantId,
     quantity: i64,
     allow_backorder: Option<bool>,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
+    precondition: impl FnOnce(&Product, &Variant) -> Result<(), RichError>,
     render: impl FnOnce(&Product, &Variant) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::SetStock)?;
@@ -34,19 +40,78 @@ pub async fn set_stock(
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
     };
-    let product = products::find_product_of_variant(&mut work.tx, id).await?;
-    let found = product.and_then(|product| with_variant(product, id));
-    let (product, mut variant) = found.ok_or_else(|| variant_not_found(id))?;
-    precondition(product.version)?;
+    let owner = products::lock_product_of_variant(&mut work.tx, id).await?;
+    let owner = owner.ok_or_else(|| variant_not_found(id))?;
+    let before = lock_level(&mut work.tx, id).await?;
+    let (mut product, mut variant) = find_in(&mut work.tx, owner, id).await?;
+    if let Err(refusal) = precondition(&product, &variant) {
+        return Err(work.refuse(refusal).await);
+    }
     let level = NewLevel {
         available,
         allow_backorder,
     };
     let event = stock_event(ctx, product.id, id, Some(available));
     let line = movement(ctx, id, 0, MovementReason::Set);
-    let before = set_level(&mut work.tx, &level, line, &event).await?;
-    let unchanged = before.is_some_and(|before| before.allow_backorder);
-    variant.available = Some(available);
-    variant.allow_backorder = allow_backorder.unwrap_or(unchanged);
+    let after = set_level(&mut work.tx, before, &level, line, &event).await?;
+    if variant.allow_backorder != after.allow_backorder {
+        let version = product.version;
+        product.version += 1;
+        product.updated_at = ctx.now();
+        let event = product_event(ctx, Topic::ProductUpdated, &product);
+        products::advance_product(&mut work.tx, owner, version, product.updated_at, &event).await?;
+    }
+    variant.available = Some(after.available);
+    variant.allow_backorder = after.allow_backorder;
     work.finish(render(&product, &variant)).await
+}
+
+/// Changes the stock of a variant by a number of pieces, as deliveries, losses and returns do. Changes that are made at
+/// once add up. `precondition` gets the variant and its product as they are, while the level is held.
+///
+/// # Errors
+/// `variant_not_found`; `stock_not_tracked`; `insufficient_stock` when there would be fewer than none and no
+/// backorders are allowed; `validation_failed` beyond 1,000,000,000 pieces; what `precondition` refuses with.
+pub async fn adjust_stock(
+    ctx: &Ctx,
+    id: VariantId,
+    adjustment: Adjustment,
+    precondition: impl FnOnce(&Product, &Variant) -> Result<(), RichError>,
+    render: impl FnOnce(&Product, &Variant) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::AdjustStock)?;
+    let mut work = match ctx.begin().await? {
+        Begun::Fresh(work) => work,
+        Begun::Replay(reply) => return Ok(reply),
+    };
+    lock_level(&mut work.tx, id).await?;
+    let product = products::find_product_of_variant(&mut work.tx, id).await?;
+    let found = product.and_then(|product| with_variant(product, id));
+    let (product, mut variant) = found.ok_or_else(|| variant_not_found(id))?;
+    let adjusted = precondition(&product, &variant).and_then(|()| {
+        let adjusted = variant.stock().adjusted(product.id, &adjustment);
+        adjusted.map_err(|refused| RichError::from(refused).with_extension("variant_id", id))
+    });
+    let available = match adjusted {
+        Ok(available) => available,
+        Err(refusal) => return Err(work.refuse(refusal).await),
+    };
+    let line = Movement {
+        note: Some(adjustment.reason().to_owned()),
+        ..movement(ctx, id, adjustment.delta(), MovementReason::Adjusted)
+    };
+    let event = stock_event(ctx, product.id, id, Some(available));
+    adjust_level(&mut work.tx, &line, -MAX_STOCK..=MAX_STOCK, &event).await?;
+    variant.available = Some(available);
+    work.finish(render(&product, &variant)).await
+}
+
+async fn find_in(
+    tx: &mut TenantTx,
+    owner: ProductId,
+    id: VariantId,
+) -> Result<(Product, Variant), RichError> {
+    let product = products::find_product(tx, owner).await?;
+    let found = product.and_then(|product| with_variant(product, id));
+    found.ok_or_else(|| variant_not_found(id))
 }

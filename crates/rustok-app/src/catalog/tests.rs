@@ -112,11 +112,11 @@ both_databases! {
         assert_eq!(import(&ctx, Some(id), item(&first)).await, Upserted::Unchanged(id));
         assert_eq!(get(&ctx, id).await.unwrap(), before);
 
-        // S changes its price, M is gone, L is counted from now on, XL is new.
+        // S changes its price and stays counted, M is gone, L is counted from now on, XL is new.
         let second = [("L", "3.00", tracked(9)), ("XL", "4.00", tracked(1)), ("S", "1.50", UNTRACKED)];
         assert_eq!(import(&ctx, Some(id), item(&second)).await, Upserted::Updated(id));
         let after = get(&ctx, id).await.unwrap();
-        assert_eq!(rows(&after), [row("L", "3.00", Some(9)), row("XL", "4.00", Some(1)), row("S", "1.50", None)]);
+        assert_eq!(rows(&after), [row("L", "3.00", Some(9)), row("XL", "4.00", Some(1)), row("S", "1.50", Some(5))]);
         assert_eq!((after.variants[0].id, after.variants[2].id), (before.variants[2].id, before.variants[0].id));
         assert_eq!((after.version, after.created_at), (2, before.created_at));
     }
@@ -129,13 +129,47 @@ both_databases! {
         assert_eq!((rows(&product), product.version), (vec![row("S", "1.00", Some(0))], 1));
         let owing = ImportedStock { allow_backorder: true, ..tracked(-4) };
         import(&ctx, Some(id), item(&[("S", "1", owing)])).await;
-        assert_eq!(rows(&get(&ctx, id).await.unwrap()), [row("S", "1.00", Some(-4))]);
+        let product = get(&ctx, id).await.unwrap();
+        // Whether it is sold beyond zero is an edit.
+        assert_eq!((rows(&product), product.version), (vec![row("S", "1.00", Some(-4))], 2));
         // Counted, but the file does not say how many: what was there stays, as far as it may.
         let unknown = ImportedStock { quantity: None, ..tracked(0) };
         import(&ctx, Some(id), item(&[("S", "1", unknown)])).await;
         assert_eq!(rows(&get(&ctx, id).await.unwrap()), [row("S", "1.00", Some(0))]);
-        set_stock(&ctx, get(&ctx, id).await.unwrap().variants[0].id, 3, None, |_| Ok(()), |_, _| reply()).await.unwrap();
+        set_stock(&ctx, get(&ctx, id).await.unwrap().variants[0].id, 3, None, |_, _| Ok(()), |_, _| reply()).await.unwrap();
         assert_eq!(import(&ctx, Some(id), item(&[("S", "1", unknown)])).await, Upserted::Unchanged(id));
+    }
+
+    async fn a_file_never_makes_counted_stock_endless(db) {
+        let ctx = ctx(&db).await;
+        let named = |rows: &[Row]| {
+            let mut item = item(rows);
+            for (number, variant) in item.checked.draft.variants.iter_mut().enumerate() {
+                variant.sku = Some(format!("T-{number}"));
+            }
+            item
+        };
+        let id = import(&ctx, None, named(&[("S", "1", UNTRACKED), ("M", "1", tracked(4))])).await.id();
+        let before = get(&ctx, id).await.unwrap();
+        set_stock(&ctx, before.variants[0].id, 3, None, |_, _| Ok(()), |_, _| reply()).await.unwrap();
+        // Renamed options, and no tracker in the file: the SKUs tell which variants they are.
+        import(&ctx, Some(id), named(&[("Small", "2", UNTRACKED), ("Medium", "1", UNTRACKED)])).await;
+        let after = get(&ctx, id).await.unwrap();
+        assert_eq!(rows(&after), [row("Small", "2.00", Some(3)), row("Medium", "1.00", Some(4))]);
+        let ids = |product: &Product| product.variants.iter().map(|variant| variant.id).collect::<Vec<_>>();
+        assert_eq!(ids(&after), ids(&before));
+        // Options come before SKUs: two that change places keep their stock.
+        import(&ctx, Some(id), named(&[("Medium", "1", UNTRACKED), ("Small", "2", UNTRACKED)])).await;
+        let turned = get(&ctx, id).await.unwrap();
+        assert_eq!(rows(&turned), [row("Medium", "1.00", Some(4)), row("Small", "2.00", Some(3))]);
+        // A SKU that stands twice names none of the two: the file has two new variants then.
+        let mut twice = named(&[("XS", "1", UNTRACKED), ("XL", "1", UNTRACKED)]);
+        for variant in &mut twice.checked.draft.variants {
+            variant.sku = Some("T-1".to_owned());
+        }
+        import(&ctx, Some(id), twice).await;
+        let new = get(&ctx, id).await.unwrap();
+        assert!(new.variants.iter().all(|variant| !ids(&before).contains(&variant.id)), "{new:?}");
     }
 
     async fn an_incomplete_product_loses_nothing(db) {

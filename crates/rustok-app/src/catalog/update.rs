@@ -13,6 +13,7 @@ use super::{
 use crate::context::Ctx;
 use crate::work::Reply;
 use rustok_auth::Action;
+use rustok_commerce::CommerceError;
 use rustok_commerce::product::{Product, ProductInput};
 use rustok_commerce::variant::{Variant, VariantInput};
 use rustok_core::error::{FieldViolation, RichError};
@@ -22,15 +23,15 @@ use rustok_events::Topic;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::inventory::MovementReason;
 use rustok_storage::{StoreError, TenantTx, products};
-use rustok_text::body::Removed;
+use uuid::Uuid;
 
 /// Changes a product. `edit` gets the product as it is and the input that would leave it so, and answers the input
 /// that is wanted; it is asked again when somebody else was faster, so a precondition belongs into it. An edit that
 /// changes nothing makes no new version. `render` also gets what was taken out of a new description.
 ///
 /// # Errors
-/// `product_not_found`, `validation_failed` with all fields at once, `handle_taken`, `version_conflict`, and what
-/// `edit` refuses with.
+/// `product_not_found`, `validation_failed` with all fields at once, `variant_in_use` when variants whose stock is
+/// counted are left out, `handle_taken`, `version_conflict`, and what `edit` refuses with.
 pub async fn update(
     ctx: &Ctx,
     id: ProductId,
@@ -169,10 +170,23 @@ fn edited(
     if input == unchanged {
         return Ok(None);
     }
+    let left_out = tracked_and_left_out(before, &input);
     let checked = check_against(input, Some(before));
-    checked
-        .map(Some)
-        .map_err(|found| refused(relative(found, before, target)))
+    let checked = checked.map_err(|found| refused(relative(found, before, target)))?;
+    if left_out.is_empty() {
+        Ok(Some(checked))
+    } else {
+        Err(CommerceError::VariantInUse(left_out).into())
+    }
+}
+
+/// The variants whose stock is counted and that the input does not mention, not even to delete them.
+fn tracked_and_left_out(before: &Product, input: &ProductInput) -> Vec<Uuid> {
+    let tracked = before.variants.iter().filter(|old| old.available.is_some());
+    tracked
+        .filter(|old| input.variants.iter().all(|variant| variant.id != Some(old.id)))
+        .map(|old| old.id.as_uuid())
+        .collect()
 }
 
 /// Writes the change and answers the product as it is then. The inner error is a race that was lost; the transaction

@@ -126,6 +126,7 @@ impl Products {
             weight_grams: item.grams,
             available: None,
             allow_backorder: false,
+            deleted: false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::price::MoneyInput;
+use uuid::Uuid;
 
 fn usd(amount: &str) -> Option<MoneyInput> {
     Some(MoneyInput {
@@ -236,6 +237,48 @@ fn prices_of_one_variant_share_a_currency() {
         ..titled("Tea")
     };
     assert_eq!(codes(input), ["#/variants/0/compare_at_price currency_mismatch"]);
+}
+
+#[test]
+fn variants_that_are_deleted_leave_no_gap() {
+    let gone = || VariantInput {
+        id: Some(Uuid::from_u128(1).into()),
+        deleted: true,
+        ..VariantInput::default()
+    };
+    let input = |variants| ProductInput {
+        options: vec!["Size".into()],
+        variants,
+        ..titled("Tea")
+    };
+    let draft = input(vec![gone(), variant(&["S"]), variant(&["M"])])
+        .validate()
+        .unwrap();
+    let positions: Vec<_> = draft.variants.iter().map(|variant| variant.position).collect();
+    assert_eq!(positions, [0, 1]);
+    assert_eq!(
+        codes(input(vec![gone(), variant(&[])])),
+        ["#/variants/1/options wrong_count"]
+    );
+    assert_eq!(codes(input(vec![gone()])), ["#/variants required"]);
+    assert_eq!(
+        codes(input(vec![gone(), gone(), variant(&["S"])])),
+        ["#/variants/1/id duplicate"]
+    );
+    let many = |gone: usize, stay: usize| {
+        let deleted = (0..gone).map(|at| VariantInput {
+            id: Some(Uuid::from_u128(at as u128).into()),
+            deleted: true,
+            ..VariantInput::default()
+        });
+        input(
+            deleted
+                .chain((0..stay).map(|at| variant(&[&at.to_string()])))
+                .collect(),
+        )
+    };
+    assert!(many(100, 100).validate().is_ok());
+    assert_eq!(codes(many(1, 101)), ["#/variants too_many"]);
 }
 
 #[test]

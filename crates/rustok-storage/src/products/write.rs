@@ -39,22 +39,65 @@ pub async fn find_taken_handles(
         .await
 }
 
-/// Holds a product until the transaction ends, so that nobody changes it meanwhile. Whether there is one.
+/// Holds a product until the transaction ends, so that nobody changes it or starts to count its variants meanwhile;
+/// orders of it go on. Whether there is one.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn lock_product(tx: &mut TenantTx, id: ProductId) -> Result<bool, StoreError> {
-    // SQLite has one writer at a time: there is nothing to lock.
-    let lock = if tx.db.is_postgres() { "FOR UPDATE" } else { "" };
-    let sql = format!(
-        "SELECT version FROM products WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL {lock}"
-    );
-    let id = params![tx.tenant, id].to_vec();
-    let found = tx
-        .db
-        .fetch_optional(PRODUCTS, &sql, &id, |row| row.get::<i64>("version"))
-        .await?;
+    let found = lock(tx, "p.id = $2", id.into()).await?;
     Ok(found.is_some())
+}
+
+/// Holds the product that has this variant, as [`lock_product`] does. Which one it is.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock_product_of_variant(
+    tx: &mut TenantTx,
+    id: VariantId,
+) -> Result<Option<ProductId>, StoreError> {
+    let condition = "p.id = (SELECT v.product_id FROM variants v \
+                     WHERE v.tenant_id = $1 AND v.id = $2 AND v.deleted_at IS NULL)";
+    lock(tx, condition, id.into()).await
+}
+
+async fn lock(tx: &mut TenantTx, condition: &str, value: Value<'_>) -> Result<Option<ProductId>, StoreError> {
+    // SQLite has one writer at a time: there is nothing to lock. NO KEY lets orders refer to the product meanwhile.
+    let lock = if tx.db.is_postgres() {
+        "FOR NO KEY UPDATE OF p"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "SELECT p.id FROM products p WHERE p.tenant_id = $1 AND {condition} AND p.deleted_at IS NULL {lock}"
+    );
+    let values = [tx.tenant.into(), value];
+    tx.db
+        .fetch_optional(PRODUCTS, &sql, &values, |row| row.get("id"))
+        .await
+}
+
+/// Gives a product that is held its next version, for a change that is written elsewhere. `version` is the one before.
+///
+/// # Errors
+/// [`StoreError::Stale`] when the product has another version.
+pub async fn advance_product(
+    tx: &mut TenantTx,
+    id: ProductId,
+    version: i64,
+    now: Timestamp,
+    event: &Event,
+) -> Result<(), StoreError> {
+    let advance = Statement::one(
+        PRODUCTS,
+        "UPDATE products SET version = version + 1, updated_at = $4 \
+         WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
+        params![tx.tenant, id, version, now],
+    );
+    tx.db
+        .execute_all(&[advance, insert_event(tx.tenant, event)])
+        .await
 }
 
 /// Adds a product with all that belongs to it. `movements` are the first ledger lines of the variants that are
@@ -116,8 +159,8 @@ pub async fn insert_product(
 /// variants that are tracked; levels of variants that stay are left alone.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when somebody else changed it since `before` was read, or owes pieces of a variant whose
-/// backorders are to end; [`StoreError::Taken`] with `products(handle)`.
+/// [`StoreError::Stale`] when somebody else changed it since `before` was read, owes pieces of a variant whose
+/// backorders are to end, or counts a variant that is to be deleted and was not tracked; [`StoreError::Taken`] with `products(handle)`.
 pub async fn update_product(
     tx: &mut TenantTx,
     before: &Product,
@@ -138,7 +181,7 @@ pub async fn update_product(
         .iter()
         .filter(|old| after.variants.iter().all(|variant| variant.id != old.id))
     {
-        statements.push(delete_variant(tx.tenant, gone.id, after.updated_at));
+        statements.push(delete_variant(tx.tenant, gone, after.updated_at));
     }
     // Levels are locked in the sequence of variant ids everywhere: two transactions that wait for each other crosswise
     // would deadlock.
@@ -385,10 +428,13 @@ fn set_price(tenant: TenantId, variant: VariantId, price: &Price) -> Statement<'
     )
 }
 
-fn delete_variant(tenant: TenantId, variant: VariantId, now: Timestamp) -> Statement<'static> {
-    Statement::one(
-        VARIANTS,
-        "UPDATE variants SET deleted_at = $3 WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
-        params![tenant, variant, now],
-    )
+/// A variant that was not tracked when it was read must not be tracked now: its level would be lost unseen.
+fn delete_variant(tenant: TenantId, variant: &Variant, now: Timestamp) -> Statement<'static> {
+    let sql = if variant.available.is_some() {
+        "UPDATE variants SET deleted_at = $3 WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL"
+    } else {
+        "UPDATE variants SET deleted_at = $3 WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM stock_levels s WHERE s.tenant_id = $1 AND s.variant_id = $2)"
+    };
+    Statement::one(VARIANTS, sql, params![tenant, variant.id, now])
 }

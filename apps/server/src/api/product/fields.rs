@@ -4,9 +4,9 @@
 
 use crate::api::merge_patch;
 use crate::api::money::MoneyFields;
-use crate::extract::MergePatch;
-use rustok_commerce::product::{ImageInput, ProductInput};
-use rustok_commerce::variant::VariantInput;
+use crate::extract::{MergePatch, form};
+use rustok_commerce::product::{ImageInput, MAX_LISTED_VARIANTS, ProductInput, VariantName, match_variants};
+use rustok_commerce::variant::{Variant, VariantInput};
 use rustok_core::error::RichError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,9 +34,13 @@ pub struct ProductFields {
     options: Vec<OptionFields>,
     /// At most 250, in the sequence they are shown.
     images: Vec<ImageFields>,
-    /// At most 100, in the sequence they are shown. A product without options may come without any and gets one. In a
-    /// patch the list is the whole list: variants that are not in it are deleted, those with an `id` keep the members
-    /// that are missing here, those without are new.
+    /// At most 100, in the sequence they are shown. A product without options may come without any and gets one.
+    ///
+    /// In a patch the list is the whole list. Each entry is the variant with its `id`, else the one with its `sku`, else
+    /// the one with its `options`, and keeps the members that are missing here; an entry that is none of these is a new
+    /// variant. Entries that fit several variants, or the same one twice, are refused with 422. Variants that are not in
+    /// the list are deleted, unless their stock is counted: those must be in it (409 `variant_in_use`), with
+    /// `"deleted": true` if they are to go.
     variants: Vec<VariantFields>,
 }
 
@@ -79,7 +83,7 @@ pub(crate) struct ImageFields {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct VariantFields {
-    /// Missing for a new one.
+    /// Missing for a new one, and for one that is known by its SKU or its options.
     id: Option<Uuid>,
     sku: Option<String>,
     /// Read only: made of the options.
@@ -98,6 +102,10 @@ pub(crate) struct VariantFields {
     available: Option<i64>,
     /// Whether it is sold beyond zero; only where pieces are counted.
     allow_backorder: bool,
+    /// In a patch of a product: `true` deletes the variant. Orders keep what they say of it, and what they give back
+    /// stays in its ledger.
+    #[schema(write_only)]
+    deleted: bool,
 }
 
 impl ProductFields {
@@ -127,32 +135,52 @@ impl ProductFields {
         }
     }
 
-    /// These fields with a patch applied.
+    /// These fields with a patch applied. `stored` are the variants that these fields show, in the same sequence.
     ///
     /// # Errors
-    /// `validation_failed` when the result does not have the documented form.
-    pub fn patched(&self, patch: &MergePatch) -> Result<Self, RichError> {
+    /// `validation_failed` when the result does not have the documented form, or it is not clear which variants the
+    /// patch means.
+    pub fn patched(&self, patch: &MergePatch, stored: &[Variant]) -> Result<Self, RichError> {
         let mut patch = MergePatch(patch.0.clone());
-        if let Some(Value::Array(variants)) = patch.0.get_mut("variants") {
-            for variant in variants {
-                self.complete(variant);
+        if let Some(Value::Array(entries)) = patch.0.get_mut("variants") {
+            let names: Vec<VariantName> = entries.iter().take(MAX_LISTED_VARIANTS).map(name_of).collect();
+            let known = match_variants(&names, stored).map_err(form::refused)?;
+            for (entry, known) in entries.iter_mut().zip(known) {
+                if let Some(known) = known.and_then(|at| self.variants.get(at)) {
+                    complete(entry, known);
+                }
             }
         }
         merge_patch::apply(self, &patch)
     }
+}
 
-    /// Gives a variant of a patch the members that it leaves out, if it names one that is there.
-    fn complete(&self, variant: &mut Value) {
-        let Value::Object(members) = variant else { return };
-        let id = members
-            .get("id")
-            .and_then(Value::as_str)
-            .and_then(|id| id.parse::<Uuid>().ok());
-        let known = self.variants.iter().find(|known| id.is_some() && known.id == id);
-        if let Some(Ok(mut merged)) = known.map(serde_json::to_value) {
-            merge_patch::merge(&mut merged, members);
-            *variant = merged;
-        }
+/// What an entry of a patch's variants is known by. What does not have the documented form names nothing; it is refused
+/// with the rest of the form.
+fn name_of(entry: &Value) -> VariantName {
+    let text = |member: &str| entry.get(member).and_then(Value::as_str).map(str::trim);
+    let options = entry.get("options").and_then(Value::as_array);
+    let options = options.map(|values| values.iter().filter_map(Value::as_str));
+    VariantName {
+        id: text("id").and_then(|id| id.parse::<Uuid>().ok()).map(Into::into),
+        sku: text("sku").filter(|sku| !sku.is_empty()).map(str::to_owned),
+        options: options
+            .into_iter()
+            .flatten()
+            .map(|value| value.trim().to_owned())
+            .collect(),
+    }
+}
+
+/// Gives an entry of a patch the members of the variant that it leaves out, its id among them.
+fn complete(entry: &mut Value, known: &VariantFields) {
+    let Value::Object(members) = entry else { return };
+    if members.get("id").is_some_and(Value::is_null) {
+        members.remove("id");
+    }
+    if let Ok(mut merged) = serde_json::to_value(known) {
+        merge_patch::merge(&mut merged, members);
+        *entry = merged;
     }
 }
 
@@ -190,6 +218,7 @@ impl VariantFields {
             weight_grams: self.weight_grams,
             available: self.available,
             allow_backorder: self.allow_backorder,
+            deleted: self.deleted,
         }
     }
 }
@@ -207,6 +236,7 @@ impl From<VariantInput> for VariantFields {
             weight_grams: input.weight_grams,
             available: input.available,
             allow_backorder: input.allow_backorder,
+            deleted: input.deleted,
         }
     }
 }
@@ -262,8 +292,21 @@ impl VariantPatch {
             barcode: wanted.barcode,
             weight_grams: wanted.weight_grams,
             allow_backorder: wanted.allow_backorder,
+            deleted: false,
         })
     }
+}
+
+/// Pieces that came or went.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdjustmentFields {
+    /// By how many pieces, -1,000,000,000 to 1,000,000,000 and not 0: below zero when some went.
+    #[schema(example = -3, minimum = -1_000_000_000, maximum = 1_000_000_000)]
+    pub delta: i64,
+    /// Why: one line of 1 to 255 characters, kept in the ledger of the stock.
+    #[schema(example = "broken in transit", min_length = 1, max_length = 255)]
+    pub reason: String,
 }
 
 /// A counted stock.

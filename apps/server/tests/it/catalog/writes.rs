@@ -213,6 +213,7 @@ both_databases! {
         let after = patched(&shop, &path, &json!({ "variants": [
             { "options": ["10 g"], "price": { "amount": "2" }, "available": 3 },
             { "id": small["id"], "sku": "GT-100" },
+            { "id": large["id"], "deleted": true },
         ] })).await;
         assert_eq!(after["options"][0]["values"], json!(["10 g", "100 g"]));
         let [tiny, kept] = [&after["variants"][0], &after["variants"][1]];

@@ -291,6 +291,7 @@ fn body(operation: &Operation) -> String {
         "ship_order" => json!({ "tracking": "t", "carrier": "c" }),
         "cancel_order" | "archive_node" => json!({ "reason": "r" }),
         "set_stock" => json!({ "quantity": 1 }),
+        "adjust_stock" => json!({ "delta": 1, "reason": "found one" }),
         "put_node_translation" => json!({ "title": "t" }),
         "update_variant" => json!({ "barcode": "1" }),
         "update_node" | "update_product" => json!({ "title": "Other" }),

@@ -159,6 +159,7 @@ fn shop(operation: &str) -> Option<Call> {
         "read_variant" => Call::of("{product.variant}"),
         "update_variant" => Call::of("{product.variant}").any_version().body(changed_variant),
         "set_stock" => Call::of("{product.variant}").body(json!({ "quantity": 100 })),
+        "adjust_stock" => Call::of("{product.variant}").body(json!({ "delta": 1, "reason": "found one" })),
         "read_order" | "read_order_history" => Call::of("{pending.id}"),
         "confirm_order" => Call::of("{pending.id}"),
         "pay_order" => Call::of("{confirmed.id}").body(json!({ "payment_id": "pay_1", "method": "card" })),

@@ -76,6 +76,7 @@ fn movement() -> inventory::Movement {
         variant_id: id(ID).into(),
         delta: 1,
         reason: inventory::MovementReason::Set,
+        note: None,
         actor: "test".to_owned(),
         at: now(),
     }
@@ -149,6 +150,8 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Told {
         "products::list_products" => |tx| products::list_products(tx, &filter, None, limit);
         "products/write::find_taken_handles" => |tx| products::find_taken_handles(tx, &[handle], None);
         "products/write::lock_product" => |tx| products::lock_product(tx, product);
+        "products/write::lock_product_of_variant" => |tx| products::lock_product_of_variant(tx, variant);
+        "products/write::advance_product" => |tx| products::advance_product(tx, product, 1, now(), &event(tenant));
         "products/write::delete_product" => |tx| products::delete_product(tx, product, 1, now(), &event(tenant));
         "products/write::undelete_product" => |tx| async {
             let before = products::find_product(tx, product).await?;
@@ -157,8 +160,8 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Told {
             undeleted.map(Some)
         };
         "inventory::lock_level" => |tx| inventory::lock_level(tx, variant);
-        "inventory::set_level" => |tx| inventory::set_level(tx, &level, movement(), &event(tenant));
-        "inventory::stop_counting" => |tx| inventory::stop_counting(tx, movement(), &event(tenant));
+        "inventory::set_level" => |tx| inventory::set_level(tx, None, &level, movement(), &event(tenant));
+        "inventory::adjust_level" => |tx| inventory::adjust_level(tx, &movement(), 0..=9, &event(tenant));
         "reservations::read_shelf" => |tx| reservations::read_shelf(tx, &[variant], &[WORD], usd, &email());
         "customers::upsert_customer" => |tx| customers::upsert_customer(tx, id(8).into(), &email(), now());
     }

@@ -164,8 +164,8 @@ fn written(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body(content = ProductFields, content_type = "application/merge-patch+json"),
-    responses((status = 200, body = WrittenProductView<'_>)),
-    extensions(("x-problems" = json!(["product_not_found", "handle_taken", "version_conflict"])))
+    responses((status = 200, body = ProductView<'_>)),
+    extensions(("x-problems" = json!(["product_not_found", "handle_taken", "version_conflict", "variant_in_use"])))
 )]
 async fn update(
     if_match: IfMatch,
@@ -183,7 +183,7 @@ async fn update(
         |product, input| {
             if_match.check(product.version)?;
             Ok(ProductFields::from(input)
-                .patched(&patch)?
+                .patched(&patch, &product.variants)?
                 .into_input(currency.code()))
         },
         |product, removed| written(StatusCode::OK, product, removed, currency, None),

@@ -1,6 +1,6 @@
-//! `/variants/{id}`: read, change, set the stock.
+//! `/variants/{id}`: read, change, set and adjust the stock.
 
-use crate::api::product::{StockFields, VariantDetailView, VariantPatch};
+use crate::api::product::{AdjustmentFields, ProductView, StockFields, VariantDetailView, VariantPatch};
 use crate::extract::{AdminCtx, Command, IfMatch, MergePatch, PathParams};
 use crate::reply;
 use crate::state::AppState;
@@ -8,8 +8,13 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use rustok_app::catalog;
 use rustok_auth::Action;
+use rustok_commerce::inventory::Adjustment;
+use rustok_commerce::product::Product;
+use rustok_commerce::variant::Variant;
 use rustok_core::error::RichError;
 use rustok_core::ids::VariantId;
+use rustok_core::money::Currency;
+use rustok_storage::idempotency::StoredReply;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -66,15 +71,38 @@ async fn update(
             if_match.check(product.version)?;
             VariantPatch::patched(input, &patch, currency.code())
         },
-        |product, variant| {
-            let view = VariantDetailView::new(product, variant, currency);
-            reply::stored(StatusCode::OK, &view, product.version, None)
-        },
+        |product, variant| as_it_is_now(product, variant, currency),
     );
     Ok(reply::send(reply.await?))
 }
 
+/// The answer of a write.
+fn as_it_is_now(product: &Product, variant: &Variant, currency: Currency) -> StoredReply {
+    let view = VariantDetailView::new(product, variant, currency);
+    reply::stored(StatusCode::OK, &view, product.version, None)
+}
+
+/// Refuses a write of stock that is based on another stock than what the variant, or its product, shows now.
+fn check_stock(
+    if_match: &IfMatch,
+    product: &Product,
+    variant: &Variant,
+    currency: Currency,
+) -> Result<(), RichError> {
+    let version = product.version;
+    if_match.check_shown(version, || {
+        [
+            reply::tag_of(version, &VariantDetailView::new(product, variant, currency)),
+            reply::tag_of(version, &ProductView::new(product, currency)),
+        ]
+    })
+}
+
 /// Set the stock of a variant as it was counted; from then on its pieces are counted.
+///
+/// `If-Match` is optional and takes the `ETag` of the variant or of its product. Unlike elsewhere the whole tag is
+/// compared, so a sale or a count since the resource was read is refused with 412; the problem's `current_etag` is the
+/// variant's tag of now. For deliveries and losses use `adjust`, which needs no tag.
 #[utoipa::path(
     put,
     path = "/variants/{id}/stock",
@@ -97,11 +125,51 @@ async fn set_stock(
         allow_backorder,
     } = command.body;
     let currency = catalog::currency(&ctx)?;
-    let check = |version| if_match.check(version);
-    let reply = catalog::set_stock(&ctx, id, quantity, allow_backorder, check, |product, variant| {
-        let view = VariantDetailView::new(product, variant, currency);
-        reply::stored(StatusCode::OK, &view, product.version, None)
-    });
+    let reply = catalog::set_stock(
+        &ctx,
+        id,
+        quantity,
+        allow_backorder,
+        |product, variant| check_stock(&if_match, product, variant, currency),
+        |product, variant| as_it_is_now(product, variant, currency),
+    );
+    Ok(reply::send(reply.await?))
+}
+
+/// Change the stock of a variant by a number of pieces, with the reason. Changes that are made at once add up.
+///
+/// Only counted stock can be adjusted. `If-Match` is optional and compared as by `PUT .../stock`.
+#[utoipa::path(
+    post,
+    path = "/variants/{id}/stock/adjust",
+    operation_id = "adjust_stock",
+    tag = "catalogue",
+    security(("tenant_token" = [])),
+    params(("id" = Uuid, Path)),
+    request_body = AdjustmentFields,
+    responses((status = 200, body = VariantDetailView<'_>)),
+    extensions(("x-problems" = json!([
+        "variant_not_found", "version_conflict", "stock_not_tracked", "insufficient_stock"
+    ])))
+)]
+async fn adjust_stock(
+    PathParams(id): PathParams<VariantId>,
+    if_match: IfMatch,
+    command: Command<AdminCtx, AdjustmentFields>,
+) -> Result<Response, RichError> {
+    let ctx = command.ctx.0;
+    // Who may not change it is told so first.
+    ctx.authorize(Action::AdjustStock)?;
+    let AdjustmentFields { delta, reason } = command.body;
+    let adjustment = Adjustment::checked(delta, &reason)?;
+    let currency = catalog::currency(&ctx)?;
+    let reply = catalog::adjust_stock(
+        &ctx,
+        id,
+        adjustment,
+        |product, variant| check_stock(&if_match, product, variant, currency),
+        |product, variant| as_it_is_now(product, variant, currency),
+    );
     Ok(reply::send(reply.await?))
 }
 
@@ -110,4 +178,5 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(read, update))
         .routes(routes!(set_stock))
+        .routes(routes!(adjust_stock))
 }
