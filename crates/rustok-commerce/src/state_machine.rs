@@ -159,17 +159,32 @@ impl Order<Pending> {
         self.confirm_at(SystemClock.now())
     }
 
-    /// Accepts the order.
+    /// Accepts the order and waits for its payment without end.
+    ///
+    /// # Errors
+    /// See [`Order::confirm_until_at`].
+    pub fn confirm_at(self, now: Timestamp) -> Result<Order<Confirmed>, CommerceError> {
+        self.confirm_until_at(None, now)
+    }
+
+    /// Accepts the order; it is called off at `expires_at` unless it is paid before. `None` waits without end.
     ///
     /// # Errors
     /// [`CommerceError::TransitionRefused`] if the amount is negative or too large, the currency unknown, or the
     /// amount has more decimals than the currency.
-    pub fn confirm_at(self, now: Timestamp) -> Result<Order<Confirmed>, CommerceError> {
+    pub fn confirm_until_at(
+        self,
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Order<Confirmed>, CommerceError> {
         let total = guards::confirmed_total(&self.total)?;
         Ok(Order {
             head: self.head.step(now),
             total,
-            state: Confirmed { confirmed_at: now },
+            state: Confirmed {
+                confirmed_at: now,
+                expires_at,
+            },
         })
     }
 
@@ -219,7 +234,7 @@ impl Order<Confirmed> {
             return Err(guards::invalid_payment(&payment));
         }
         let state = Paid {
-            confirmed: self.state,
+            confirmed_at: self.state.confirmed_at,
             payment,
         };
         Ok(Order {
@@ -246,7 +261,7 @@ impl Order<Confirmed> {
             self.head,
             self.total.into(),
             reason,
-            Before::Confirmed(self.state),
+            Before::Confirmed(self.state.confirmed_at),
             now,
         )
     }

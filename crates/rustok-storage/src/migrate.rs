@@ -34,6 +34,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0003_kept_answers",
     "0004_imports",
     "0005_stock_adjustments",
+    "0006_confirmed_expiry",
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \

@@ -20,6 +20,9 @@ pub const MAX_CORS_ORIGINS: usize = 50;
 /// The longest time an unconfirmed order may hold stock: 30 days, in minutes.
 pub const MAX_PENDING_ORDER_TTL_MINUTES: u32 = 43_200;
 
+/// The longest time a confirmed order may hold stock without payment: 365 days, in minutes.
+pub const MAX_CONFIRMED_ORDER_TTL_MINUTES: u32 = 525_600;
+
 /// What a tenant can set about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -34,6 +37,9 @@ pub struct TenantSettings {
     pub cors_origins: Vec<String>,
     /// Minutes after which an order that nobody confirmed is cancelled, 1 to 43,200. Default 60.
     pub pending_order_ttl_minutes: u32,
+    /// Minutes after which a confirmed order that nobody paid is cancelled, 0 to 525,600; 0 is never. Default 10,080:
+    /// 7 days. It applies to orders that are confirmed from then on.
+    pub confirmed_order_ttl_minutes: u32,
 }
 
 impl Default for TenantSettings {
@@ -44,6 +50,7 @@ impl Default for TenantSettings {
             locales: vec!["en".to_owned()],
             cors_origins: Vec::new(),
             pending_order_ttl_minutes: 60,
+            confirmed_order_ttl_minutes: 7 * 24 * 60,
         }
     }
 }
@@ -87,6 +94,14 @@ impl TenantSettings {
             let detail = format!("must be 1 to {MAX_PENDING_ORDER_TTL_MINUTES} minutes");
             found.push(FieldViolation::new(
                 format!("{at}/pending_order_ttl_minutes"),
+                "out_of_range",
+                detail,
+            ));
+        }
+        if self.confirmed_order_ttl_minutes > MAX_CONFIRMED_ORDER_TTL_MINUTES {
+            let detail = format!("must be 0 (never) to {MAX_CONFIRMED_ORDER_TTL_MINUTES} minutes");
+            found.push(FieldViolation::new(
+                format!("{at}/confirmed_order_ttl_minutes"),
                 "out_of_range",
                 detail,
             ));
@@ -240,6 +255,7 @@ mod tests {
         assert_eq!(empty.default_currency, "USD");
         assert_eq!(empty.default_locale, "en");
         assert_eq!(empty.pending_order_ttl_minutes, 60);
+        assert_eq!(empty.confirmed_order_ttl_minutes, 10_080);
         assert_eq!(empty.clone().checked("#"), Ok(empty));
     }
 
@@ -268,6 +284,7 @@ mod tests {
                 "*",
             ]),
             pending_order_ttl_minutes: 1,
+            confirmed_order_ttl_minutes: 0,
         };
         let checked = settings.checked("#/settings").unwrap();
         assert_eq!(checked.default_locale, "pt-BR");
@@ -302,6 +319,7 @@ mod tests {
                 "null",
             ]),
             pending_order_ttl_minutes: 0,
+            confirmed_order_ttl_minutes: u32::MAX,
         };
         let found = settings.checked("#/settings").unwrap_err();
         let told: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();
@@ -310,6 +328,7 @@ mod tests {
             [
                 ("#/settings/default_currency", "invalid_currency"),
                 ("#/settings/pending_order_ttl_minutes", "out_of_range"),
+                ("#/settings/confirmed_order_ttl_minutes", "out_of_range"),
                 ("#/settings/default_locale", "invalid_locale"),
                 ("#/settings/locales/1", "invalid_locale"),
                 ("#/settings/locales/2", "invalid_locale"),
@@ -326,6 +345,7 @@ mod tests {
             locales: vec!["?".into(); MAX_LOCALES + 1],
             cors_origins: vec!["?".into(); MAX_CORS_ORIGINS + 1],
             pending_order_ttl_minutes: MAX_PENDING_ORDER_TTL_MINUTES + 1,
+            confirmed_order_ttl_minutes: MAX_CONFIRMED_ORDER_TTL_MINUTES + 1,
             ..TenantSettings::default()
         };
         let found = settings.checked("#").unwrap_err();
@@ -334,6 +354,7 @@ mod tests {
             told,
             [
                 ("#/pending_order_ttl_minutes", "out_of_range"),
+                ("#/confirmed_order_ttl_minutes", "out_of_range"),
                 ("#/locales", "too_many_items"),
                 ("#/cors_origins", "too_many_items")
             ]

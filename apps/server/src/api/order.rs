@@ -93,7 +93,7 @@ pub struct FulfilmentView {
 /// Why and when it was called off.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CancellationView {
-    /// `expired`: nobody confirmed it in time.
+    /// `expired`: nobody confirmed it in time, or it was confirmed and not paid in time.
     reason: String,
     /// RFC 3339, UTC.
     cancelled_at: String,
@@ -125,7 +125,8 @@ pub struct OrderView {
     created_at: String,
     /// When it came into its status; RFC 3339, UTC.
     updated_at: String,
-    /// When it is called off unless it is confirmed before; of a pending order only.
+    /// When it is called off by itself: a pending order unless it is confirmed before, a confirmed one unless it is paid
+    /// before. Otherwise, or when it may wait without end, nothing.
     #[schema(required)]
     expires_at: Option<String>,
     /// 1 for a new order, one more after each transition.

@@ -1,4 +1,4 @@
-//! Calls off orders that nobody confirmed in time.
+//! Calls off orders that nobody confirmed in time, and those that were confirmed and not paid in time.
 
 use super::{Round, round_deadline};
 use crate::state::AppState;

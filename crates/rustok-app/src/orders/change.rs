@@ -1,6 +1,6 @@
 //! The transitions: load, let the typed order decide, save by compare-and-swap.
 
-use super::{load, movements, order_event, refuse};
+use super::{after_minutes, expiry_of, load, movements, order_event};
 use crate::context::Ctx;
 use crate::work::{Begun, Reply};
 use rustok_auth::Action;
@@ -25,7 +25,8 @@ pub(super) const CANCEL: Transition = Transition {
     topic: Topic::OrderCancelled,
 };
 
-/// Accepts a pending order. `precondition` gets its version.
+/// Accepts a pending order, which then waits for its payment as long as the tenant's settings say. `precondition` gets
+/// its version.
 ///
 /// # Errors
 /// `order_not_found`, what `precondition` says of the version, `illegal_transition` with `current_state` and `allowed_transitions`, `version_conflict` when
@@ -41,7 +42,12 @@ pub async fn confirm(
         name: "confirm",
         topic: Topic::OrderConfirmed,
     };
-    change(ctx, id, transition, precondition, AnyOrder::confirm_at, render).await
+    let minutes = ctx.tenant.settings.confirmed_order_ttl_minutes;
+    let confirm = |order: AnyOrder, now| {
+        let expires_at = (minutes > 0).then(|| after_minutes(now, minutes));
+        order.confirm_until_at(expires_at, now)
+    };
+    change(ctx, id, transition, precondition, confirm, render).await
 }
 
 /// Records the payment of a confirmed order.
@@ -171,7 +177,7 @@ async fn change(
     };
     let (from, after) = match apply_to(&mut work.tx, id, apply).await {
         Ok(changed) => changed,
-        Err(refusal) => return Err(refuse(work, refusal).await),
+        Err(refusal) => return Err(work.refuse(refusal).await),
     };
     match save(ctx, &mut work.tx, transition, from, &after).await {
         Ok(()) => {
@@ -209,12 +215,16 @@ pub(super) async fn save(
         AnyOrder::Cancelled(order) => movements(ctx, order.lines()),
         _ => Vec::new(),
     };
+    let expiry = after
+        .expires_at()
+        .map(|due_at| expiry_of(ctx, after.id(), due_at));
     let change = OrderChange {
         from,
         transition: transition.name,
         row: &OrderRow::from(after),
         actor: &ctx.actor.to_string(),
         returned: &returned,
+        expiry: expiry.as_ref(),
         event: &order_event(ctx, transition.topic, after),
     };
     save_change(tx, &change).await

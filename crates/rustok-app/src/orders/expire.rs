@@ -1,4 +1,5 @@
-//! Calling off pending orders that nobody confirmed in time, so that strangers cannot empty the shelves.
+//! Calling off orders that nobody confirmed, or that were confirmed and not paid, in time: so that strangers cannot
+//! empty the shelves.
 //!
 //! Any number of processes may do this at once: each order is changed by compare-and-swap, and who comes second finds
 //! it done. Work that fails is put off, so that it never stands in the way of the rest.
@@ -91,7 +92,7 @@ async fn run(ctx: &PlatformCtx, shops: &mut Shops, job: &Job) -> Result<bool, Ri
     expire(&ctx, OrderId::from_uuid(job.subject_id)).await
 }
 
-/// Calls one order off if it is still pending and due. Whether it was.
+/// Calls one order off if it still waits and is due. Whether it was.
 async fn expire(ctx: &Ctx, id: OrderId) -> Result<bool, RichError> {
     ctx.authorize(Action::ExpireOrder)?;
     let now = ctx.now();
@@ -106,17 +107,16 @@ async fn expire(ctx: &Ctx, id: OrderId) -> Result<bool, RichError> {
             let order = order.cancel_at(REASON.to_owned(), None, now)?;
             match save(ctx, &mut tx, CANCEL, from, &order).await {
                 Ok(()) => true,
-                // Confirmed, or called off by another process, in this moment: whoever did it took the work away too.
+                // Confirmed, paid, or called off by another process, in this moment: who did it saw to the work too.
                 Err(StoreError::Stale { .. }) => return Ok(false),
                 Err(error) => return Err(error.into()),
             }
         }
-        Some(AnyOrder::Pending(order)) if order.expires_at().is_some() => {
-            postpone_expiry(&mut tx, id, order.expires_at().unwrap_or(now)).await?;
-            false
-        }
-        _ => {
-            delete_expiry(&mut tx, id).await?;
+        other => {
+            match other.and_then(|order| order.expires_at()) {
+                Some(later) => postpone_expiry(&mut tx, id, later).await?,
+                None => delete_expiry(&mut tx, id).await?,
+            };
             false
         }
     };

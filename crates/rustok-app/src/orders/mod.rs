@@ -1,4 +1,4 @@
-//! Orders: placing, reading, the transitions, and calling off what nobody confirmed.
+//! Orders: placing, reading, the transitions, and calling off what nobody confirmed or paid.
 //!
 //! No status is ever written here: a row becomes an `AnyOrder`, the typed transition makes the next one, and storage
 //! saves that by compare-and-swap.
@@ -16,29 +16,16 @@ pub use read::{get, get_by_secret, history, list};
 pub use rustok_storage::orders::{OrderFilter, OrderHistory};
 
 use crate::context::Ctx;
-use crate::work::Work;
 use rustok_commerce::inventory::stock_moves;
 use rustok_commerce::{AnyOrder, CommerceError, OrderLine};
-use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::clock::Timestamp;
+use rustok_core::error::RichError;
 use rustok_core::ids::OrderId;
-use rustok_events::{Event, Topic};
+use rustok_events::{Event, Job, JobKind, Topic};
 use rustok_storage::TenantTx;
 use rustok_storage::orders::find_order;
 use rustok_storage::reservations::Movement;
-
-/// Ends a unit of work that was refused, and hands the refusal on.
-///
-/// On SQLite what was read may be the work of others whose common commit is still to come; it may not be told to the
-/// outside before. The commit of a transaction that changed nothing waits for theirs.
-async fn refuse(work: Work, refusal: RichError) -> RichError {
-    match refusal.kind() {
-        ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::BusinessRule | ErrorKind::Conflict => {
-            work.tx.commit().await.map_or_else(RichError::from, |()| refusal)
-        }
-        // The database failed: there is nothing that was read.
-        _ => refusal,
-    }
-}
+use std::time::Duration;
 
 /// The order with this id, typed.
 async fn load(tx: &mut TenantTx, id: OrderId) -> Result<AnyOrder, RichError> {
@@ -61,4 +48,21 @@ fn order_event(ctx: &Ctx, topic: Topic, order: &AnyOrder) -> Event {
     tracing::event!(target: "rustok.trace", tracing::Level::INFO, rustok.order.id = %order.id());
     let payload = serde_json::json!({ "status": order.status().as_str(), "version": order.version() });
     ctx.event(topic, order.id().as_uuid(), payload)
+}
+
+/// When a time of so many minutes is over.
+fn after_minutes(now: Timestamp, minutes: u32) -> Timestamp {
+    now.checked_add(Duration::from_secs(u64::from(minutes) * 60))
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// The work that calls an order off.
+fn expiry_of(ctx: &Ctx, order: OrderId, due_at: Timestamp) -> Job {
+    Job {
+        id: ctx.id(),
+        tenant_id: ctx.tenant.id,
+        kind: JobKind::ExpireOrder,
+        subject_id: order.as_uuid(),
+        due_at,
+    }
 }

@@ -1,15 +1,14 @@
 //! Placing an order: prices and stock from the database, all or nothing.
 
-use super::{basket, movements, order_event, refuse};
+use super::{after_minutes, basket, expiry_of, movements, order_event};
 use crate::context::Ctx;
 use crate::work::{Begun, Reply, Work};
 use rustok_auth::{Action, SecretKind, TokenSecret};
 use rustok_commerce::order::{OrderInput, OrderRequest};
 use rustok_commerce::{AnyOrder, CommerceError, Order, OrderRow, Placement};
-use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::CustomerId;
-use rustok_events::{Job, JobKind, Topic};
+use rustok_events::Topic;
 use rustok_storage::customers::upsert_customer;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::orders::{NewOrder, insert_order};
@@ -86,7 +85,7 @@ async fn attempt(ctx: &Ctx, request: &OrderRequest) -> Result<Attempt, RichError
     };
     let order = match draw_up(ctx, &mut work.tx, request).await {
         Ok(order) => order,
-        Err(refusal) => return Err(refuse(work, refusal).await),
+        Err(refusal) => return Err(work.refuse(refusal).await),
     };
     let secret = ctx
         .services
@@ -121,7 +120,7 @@ async fn draw_up(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result
         email: request.email.clone(),
         currency: request.currency,
         lines,
-        expires_at: expires_at(ctx, now),
+        expires_at: after_minutes(now, ctx.tenant.settings.pending_order_ttl_minutes),
     };
     Ok(Order::place(placement, now)?.into())
 }
@@ -133,13 +132,8 @@ async fn save(
     secret: &TokenSecret,
 ) -> Result<(), StoreError> {
     let row = OrderRow::from(order);
-    let expiry = Job {
-        id: ctx.id(),
-        tenant_id: row.tenant_id,
-        kind: JobKind::ExpireOrder,
-        subject_id: row.id.as_uuid(),
-        due_at: row.expires_at.unwrap_or(row.created_at),
-    };
+    let due_at = row.expires_at.unwrap_or(row.created_at);
+    let expiry = expiry_of(ctx, row.id, due_at);
     let new = NewOrder {
         row: &row,
         secret_hash: &secret.hash(),
@@ -149,11 +143,4 @@ async fn save(
         expiry: &expiry,
     };
     insert_order(tx, &new).await
-}
-
-/// When the order is called off unless it is confirmed before.
-fn expires_at(ctx: &Ctx, now: Timestamp) -> Timestamp {
-    let minutes = u64::from(ctx.tenant.settings.pending_order_ttl_minutes);
-    now.checked_add(Duration::from_secs(minutes * 60))
-        .unwrap_or(Timestamp::MAX)
 }

@@ -1,6 +1,6 @@
 //! A tenant on a database of its own, with a clock that the test moves.
 
-use rustok_app::{Ctx, PlatformCtx, Services, catalog, orders, tenants};
+use rustok_app::{Ctx, PlatformCtx, Reply, Services, catalog, orders, tenants};
 use rustok_auth::Actor;
 use rustok_commerce::AnyOrder;
 use rustok_commerce::order::{LineInput, OrderInput};
@@ -116,6 +116,19 @@ impl Shop {
 
     pub(crate) async fn place(&self, lines: &[(VariantId, i64)]) -> Result<OrderId, RichError> {
         place(&self.visitor(), "jane@example.com", lines).await
+    }
+
+    pub(crate) async fn place_and_confirm(&self, variant: VariantId, quantity: i64) -> OrderId {
+        let id = self.place(&[(variant, quantity)]).await.unwrap();
+        orders::confirm(&self.ctx(), id, |_| Ok(()), |_| reply())
+            .await
+            .unwrap();
+        id
+    }
+
+    pub(crate) async fn pay(&self, id: OrderId) -> Result<Reply, RichError> {
+        let (payment, method) = ("pay_1".to_owned(), "card".to_owned());
+        orders::pay(&self.ctx(), id, payment, method, |_| Ok(()), |_| reply()).await
     }
 
     pub(crate) async fn order(&self, id: OrderId) -> AnyOrder {

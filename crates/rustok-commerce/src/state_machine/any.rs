@@ -113,13 +113,20 @@ impl AnyOrder {
         each!(self, order => order.version())
     }
 
-    /// Whether it is pending and its time is over.
+    /// When it is called off by itself: a pending order unless it is confirmed, a confirmed one unless it is paid.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Pending(order) => order.expires_at(),
+            Self::Confirmed(order) => order.expires_at(),
+            Self::Paid(_) | Self::Shipped(_) | Self::Delivered(_) | Self::Cancelled(_) => None,
+        }
+    }
+
+    /// Whether it is to be called off by itself and its time is over.
     #[must_use]
     pub fn is_expired_at(&self, now: Timestamp) -> bool {
-        match self {
-            Self::Pending(order) => order.expires_at().is_some_and(|expires_at| expires_at <= now),
-            _ => false,
-        }
+        self.expires_at().is_some_and(|expires_at| expires_at <= now)
     }
 
     /// The refusal of a transition that the state does not have.
@@ -133,8 +140,20 @@ impl AnyOrder {
     /// # Errors
     /// [`CommerceError::IllegalTransition`] unless pending; those of [`Order::confirm_at`].
     pub fn confirm_at(self, now: Timestamp) -> Result<Self, CommerceError> {
+        self.confirm_until_at(None, now)
+    }
+
+    /// `confirm`, to be called off at `expires_at` unless it is paid before.
+    ///
+    /// # Errors
+    /// Those of [`AnyOrder::confirm_at`].
+    pub fn confirm_until_at(
+        self,
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Self, CommerceError> {
         match self {
-            Self::Pending(order) => Ok(order.confirm_at(now)?.into()),
+            Self::Pending(order) => Ok(order.confirm_until_at(expires_at, now)?.into()),
             other => Err(other.refuse("confirm")),
         }
     }

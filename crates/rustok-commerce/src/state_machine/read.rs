@@ -85,6 +85,12 @@ impl Order<Pending> {
 }
 
 impl Order<Confirmed> {
+    /// When it is called off unless it is paid before; `None` is never.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.state.expires_at
+    }
+
     /// When it was accepted.
     #[must_use]
     pub fn confirmed_at(&self) -> Timestamp {
@@ -96,7 +102,7 @@ impl Order<Paid> {
     /// When it was accepted.
     #[must_use]
     pub fn confirmed_at(&self) -> Timestamp {
-        self.state.confirmed.confirmed_at
+        self.state.confirmed_at
     }
 
     /// The payment.

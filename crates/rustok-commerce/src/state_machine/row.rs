@@ -38,7 +38,7 @@ pub struct OrderRow {
     pub created_at: Timestamp,
     /// When it came into its state.
     pub updated_at: Timestamp,
-    /// When it is called off; in a pending order only.
+    /// When it is called off; in a pending order, and in a confirmed one that does not wait without end.
     pub expires_at: Option<Timestamp>,
     /// When it was accepted.
     pub confirmed_at: Option<Timestamp>,
@@ -108,8 +108,8 @@ fn decode(row: OrderRow) -> Result<AnyOrder, Broken> {
     };
     demand(head.version >= 1, "version below 1")?;
     demand(
-        row.expires_at.is_none() || status == OrderStatus::Pending,
-        "expires_at in an order that is not pending",
+        row.expires_at.is_none() || matches!(status, OrderStatus::Pending | OrderStatus::Confirmed),
+        "expires_at in an order that is neither pending nor confirmed",
     )?;
     let mut data = StateData {
         confirmed_at: row.confirmed_at,
@@ -130,7 +130,10 @@ fn decode(row: OrderRow) -> Result<AnyOrder, Broken> {
         OrderStatus::Confirmed => Order {
             head,
             total,
-            state: data.confirmed()?,
+            state: Confirmed {
+                confirmed_at: data.confirmed_at()?,
+                expires_at: row.expires_at,
+            },
         }
         .into(),
         OrderStatus::Paid => Order {
@@ -202,19 +205,20 @@ struct Arrival {
 }
 
 impl StateData {
-    fn confirmed(&mut self) -> Result<Confirmed, Broken> {
-        let confirmed_at = self
-            .confirmed_at
+    fn confirmed_at(&mut self) -> Result<Timestamp, Broken> {
+        self.confirmed_at
             .take()
-            .ok_or("confirmed or later without confirmed_at")?;
-        Ok(Confirmed { confirmed_at })
+            .ok_or("confirmed or later without confirmed_at")
     }
 
     fn paid(&mut self) -> Result<Paid, Broken> {
-        let confirmed = self.confirmed()?;
+        let confirmed_at = self.confirmed_at()?;
         let payment = self.payment.take().ok_or("paid or later without payment")?;
         demand(payable().check(&payment).is_ok(), "payment with unfit text")?;
-        Ok(Paid { confirmed, payment })
+        Ok(Paid {
+            confirmed_at,
+            payment,
+        })
     }
 
     fn shipped(&mut self) -> Result<(Shipped, Arrival), Broken> {
@@ -253,7 +257,7 @@ impl StateData {
                     .ok_or("cancelled after payment without refund")?;
                 Before::Paid(self.paid()?, refund)
             }
-            (Some(_), None) => Before::Confirmed(self.confirmed()?),
+            (Some(_), None) => Before::Confirmed(self.confirmed_at()?),
             (None, None) => Before::Pending,
         };
         let reason = self.cancel_reason.take().ok_or("cancelled without reason")?;
@@ -306,9 +310,10 @@ impl From<AnyOrder> for OrderRow {
                 expires_at: state.expires_at,
                 ..bare::<Pending>(head, total)
             },
-            AnyOrder::Confirmed(Order { head, total, state }) => {
-                bare::<Confirmed>(head, total.into()).confirmed(state)
-            }
+            AnyOrder::Confirmed(Order { head, total, state }) => Self {
+                expires_at: state.expires_at,
+                ..bare::<Confirmed>(head, total.into()).confirmed(state.confirmed_at)
+            },
             AnyOrder::Paid(Order { head, total, state }) => bare::<Paid>(head, total.into()).paid(state),
             AnyOrder::Shipped(Order { head, total, state }) => {
                 bare::<Shipped>(head, total.into()).shipped(state, Arrival::default())
@@ -324,7 +329,7 @@ impl From<AnyOrder> for OrderRow {
                 let row = bare::<Cancelled>(head, total);
                 let row = match state.before {
                     Before::Pending => row,
-                    Before::Confirmed(confirmed) => row.confirmed(confirmed),
+                    Before::Confirmed(confirmed_at) => row.confirmed(confirmed_at),
                     Before::Paid(paid, refund) => Self {
                         refund: Some(refund),
                         ..row.paid(paid)
@@ -365,9 +370,9 @@ fn bare<S: OrderState>(head: Head, total: Claim) -> OrderRow {
 }
 
 impl OrderRow {
-    fn confirmed(self, state: Confirmed) -> Self {
+    fn confirmed(self, confirmed_at: Timestamp) -> Self {
         Self {
-            confirmed_at: Some(state.confirmed_at),
+            confirmed_at: Some(confirmed_at),
             ..self
         }
     }
@@ -375,7 +380,7 @@ impl OrderRow {
     fn paid(self, state: Paid) -> Self {
         Self {
             payment: Some(state.payment),
-            ..self.confirmed(state.confirmed)
+            ..self.confirmed(state.confirmed_at)
         }
     }
 

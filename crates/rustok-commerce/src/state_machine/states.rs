@@ -52,12 +52,13 @@ pub struct Pending {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmed {
     pub(super) confirmed_at: Timestamp,
+    pub(super) expires_at: Option<Timestamp>,
 }
 
 /// The payment is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paid {
-    pub(super) confirmed: Confirmed,
+    pub(super) confirmed_at: Timestamp,
     pub(super) payment: Payment,
 }
 
@@ -95,7 +96,8 @@ pub(super) struct Shipment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Before {
     Pending,
-    Confirmed(Confirmed),
+    /// With the time of its confirmation.
+    Confirmed(Timestamp),
     Paid(Paid, Refund),
 }
 

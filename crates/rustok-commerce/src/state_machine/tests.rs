@@ -44,6 +44,11 @@ fn confirmed() -> Order<Confirmed> {
     pending().confirm_at(at(1)).unwrap()
 }
 
+/// Confirmed, and called off unless it is paid in time.
+fn waiting() -> Order<Confirmed> {
+    pending().confirm_until_at(Some(at(100)), at(1)).unwrap()
+}
+
 fn paid() -> Order<Paid> {
     confirmed().pay_at("pay_1".into(), "card".into(), at(2)).unwrap()
 }
@@ -61,6 +66,7 @@ fn all() -> Vec<AnyOrder> {
     vec![
         pending().into(),
         confirmed().into(),
+        waiting().into(),
         paid().into(),
         shipped().into(),
         delivered().into(),
@@ -136,7 +142,7 @@ fn every_pair_of_state_and_transition() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 45);
+    assert_eq!(tried, 50);
 }
 
 #[test]
@@ -156,6 +162,21 @@ fn the_table_is_the_same_as_the_types() {
     assert_eq!(infallible[0].name, "deliver");
     let states = EXPECTED.map(|(state, _)| state);
     assert_eq!(OrderStatus::ALL.map(OrderStatus::as_str), states);
+}
+
+#[test]
+fn an_order_waits_for_its_payment_until_its_time_is_over() {
+    let order = AnyOrder::from(waiting());
+    assert_eq!(
+        (order.expires_at(), order.is_expired_at(at(99))),
+        (Some(at(100)), false)
+    );
+    assert!(order.is_expired_at(at(100)) && !AnyOrder::from(confirmed()).is_expired_at(at(1_000_000)));
+    let pay = |order: AnyOrder| order.pay_at("pay_1".into(), "card".into(), at(101)).unwrap();
+    assert_eq!(pay(order.clone()).expires_at(), None);
+    assert_eq!(OrderRow::from(pay(order.clone())).expires_at, None);
+    let cancelled = order.cancel_at("expired".into(), None, at(101)).unwrap();
+    assert_eq!(OrderRow::from(cancelled).expires_at, None);
 }
 
 #[test]
@@ -338,11 +359,10 @@ fn a_refund_belongs_to_a_payment() {
 }
 
 #[test]
-fn only_a_pending_order_expires() {
+fn a_pending_order_expires() {
     let order = AnyOrder::from(pending());
     assert!(!order.is_expired_at(at(3_600) - Duration::from_micros(1)));
     assert!(order.is_expired_at(at(3_600)));
-    assert!(!AnyOrder::from(confirmed()).is_expired_at(at(9_999)));
 }
 
 #[test]
@@ -436,8 +456,11 @@ fn impossible_heads_are_refused() {
         let reason = broken(pending(), |r| r.lines.push(line(quantity, price)));
         assert_eq!(reason, "a line with a quantity or price out of range");
     }
-    let reason = broken(confirmed(), |r| r.expires_at = Some(at(9)));
-    assert_eq!(reason, "expires_at in an order that is not pending");
+    let reason = broken(paid(), |r| r.expires_at = Some(at(9)));
+    assert_eq!(
+        reason,
+        "expires_at in an order that is neither pending nor confirmed"
+    );
 }
 
 #[test]

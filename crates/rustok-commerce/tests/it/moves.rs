@@ -1,6 +1,7 @@
 //! A transition is a move: it allocates nothing, and a state adds its own data to the order and nothing else.
 
 use rust_decimal::Decimal;
+use rustok_commerce::payment::Payment;
 use rustok_commerce::state_machine::{Claim, OrderState};
 use rustok_commerce::{Cancelled, Confirmed, Delivered, Order, Paid, Pending, Shipped};
 use rustok_core::clock::Timestamp;
@@ -34,7 +35,10 @@ fn allocations<T, U>(input: T, transition: impl FnOnce(T) -> U) -> u64 {
 #[test]
 fn no_transition_allocates() {
     let text = || "a text of its own".to_owned();
-    assert_eq!(allocations(pending(), |order| order.confirm_at(NOW).unwrap()), 0);
+    assert_eq!(
+        allocations(pending(), |order| order.confirm_until_at(Some(NOW), NOW).unwrap()),
+        0
+    );
     assert_eq!(
         allocations((pending(), text()), |(order, why)| order
             .cancel_at(why, NOW)
@@ -92,7 +96,11 @@ fn a_state_adds_its_own_data_and_nothing_else() {
         head::<Cancelled>(),
     ];
     assert_eq!(heads, [heads[0]; 6]);
-    assert_eq!(size_of::<Confirmed>(), size_of::<Timestamp>());
+    assert_eq!(
+        size_of::<Confirmed>(),
+        size_of::<Timestamp>() + size_of::<Option<Timestamp>>()
+    );
+    assert!(size_of::<Paid>() < size_of::<Confirmed>() + size_of::<Payment>());
     // Confirming turns the claim into money, which is smaller: the order does not grow.
     assert!(size_of::<Money>() < size_of::<Claim>());
     assert!(size_of::<Order<Confirmed>>() < size_of::<Order<Pending>>());

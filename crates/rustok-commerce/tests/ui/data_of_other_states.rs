@@ -6,7 +6,7 @@ fn read(pending: &Order<Pending>, confirmed: &Order<Confirmed>, paid: &Order<Pai
     let _ = pending.payment();
     let _ = pending.total();
     let _ = confirmed.payment();
-    let _ = confirmed.expires_at();
+    let _ = paid.expires_at();
     let _ = paid.tracking();
     let _ = paid.refund();
     let _ = shipped.signature();

@@ -1,7 +1,7 @@
 //! Saving a transition: compare-and-swap on status and version, with all that follows from it, in one flight.
 
 use super::ORDERS;
-use super::expiry::delete_expiry_write;
+use super::expiry::{delete_expiry_write, replace_expiry_write};
 use super::history;
 use crate::error::StoreError;
 use crate::outbox::insert_event;
@@ -10,7 +10,7 @@ use crate::tx::{Statement, TenantTx};
 use crate::value::Value;
 use rustok_commerce::{OrderRow, OrderStatus};
 use rustok_core::ids::TenantId;
-use rustok_events::Event;
+use rustok_events::{Event, Job};
 
 /// A transition that was made and is to be saved.
 #[derive(Debug, Clone, Copy)]
@@ -25,12 +25,14 @@ pub struct OrderChange<'a> {
     pub actor: &'a str,
     /// What goes back to counted stock, sorted by variant.
     pub returned: &'a [Movement],
+    /// The work that calls it off in its new state, if it does not wait without end.
+    pub expiry: Option<&'a Job>,
     /// The event that tells of it.
     pub event: &'a Event,
 }
 
-/// Saves a transition with its payment, refund or fulfilment, its history and its event, gives stock back, and forgets
-/// the due work of an order that is not pending any more.
+/// Saves a transition with its payment, refund or fulfilment, its history and its event, gives stock back, and replaces
+/// the due work of the state before by that of the new one.
 ///
 /// # Errors
 /// [`StoreError::Stale`] when somebody else changed the order since it was read; nothing is saved then.
@@ -49,13 +51,17 @@ pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<
         actor,
         now: row.updated_at,
     };
-    let mut writes = Vec::with_capacity(5 + change.returned.len() * 2);
+    let mut writes = Vec::with_capacity(6 + change.returned.len() * 2);
     // The order's row points at it, so it comes first. Who loses a race changes nothing here either.
     writes.extend(insert_side(tenant, row));
     writes.push(swap(tenant, from, row));
     writes.push(history::insert_step(tenant, row, transition, Some(from), actor));
-    if from == OrderStatus::Pending {
-        writes.push(delete_expiry_write(tenant, row.id));
+    match change.expiry {
+        Some(job) => writes.push(replace_expiry_write(tenant, job)),
+        None if matches!(from, OrderStatus::Pending | OrderStatus::Confirmed) => {
+            writes.push(delete_expiry_write(tenant, row.id));
+        }
+        None => {}
     }
     writes.push(insert_event(tenant, change.event));
     writes.extend(mover.give_back(change.returned));

@@ -1,11 +1,11 @@
-//! The due work of pending orders: taken away when it is done or not needed, put off when it cannot be done yet.
+//! The due work of orders that are called off by themselves: taken away when it is done or not needed, put off when it cannot be done yet.
 
 use crate::error::StoreError;
 use crate::outbox;
 use crate::tx::{Expect, Statement, TenantTx};
 use jiff::Timestamp;
 use rustok_core::ids::{OrderId, TenantId};
-use rustok_events::JobKind;
+use rustok_events::{Job, JobKind};
 
 const DUE_WORK: &str = "due_work";
 
@@ -16,6 +16,23 @@ pub(super) fn delete_expiry_write(tenant: TenantId, order: OrderId) -> Statement
         sql: "DELETE FROM due_work WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3",
         params: vec![tenant.into(), JobKind::ExpireOrder.as_str().into(), order.into()],
         expect: Expect::Any,
+    }
+}
+
+/// The write that makes `job` the due work of its order, instead of what there may be.
+pub(super) fn replace_expiry_write(tenant: TenantId, job: &Job) -> Statement<'static> {
+    Statement {
+        table: DUE_WORK,
+        sql: "INSERT INTO due_work (tenant_id, id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4, $5) \
+              ON CONFLICT (tenant_id, kind, subject_id) DO UPDATE SET due_at = excluded.due_at",
+        params: vec![
+            tenant.into(),
+            job.id.into(),
+            job.kind.as_str().into(),
+            job.subject_id.into(),
+            job.due_at.into(),
+        ],
+        expect: Expect::Exactly(1),
     }
 }
 

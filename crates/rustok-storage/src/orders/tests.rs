@@ -81,7 +81,7 @@ async fn shop(store: &Store, stock: i64) -> TenantHandle {
         available: stock,
         allow_backorder: None,
     };
-    inventory::set_level(&mut tx, &level, counted(1_000), &event(1_000))
+    inventory::set_level(&mut tx, None, &level, counted(1_000), &event(1_000))
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -94,6 +94,7 @@ fn counted(number: u128) -> inventory::Movement {
         variant_id: id(COUNTED).into(),
         delta: 0,
         reason: inventory::MovementReason::Set,
+        note: None,
         actor: "test".to_owned(),
         at: now(),
     }
@@ -198,6 +199,7 @@ async fn save(
         row: &OrderRow::from(after),
         actor: "test",
         returned: &returned,
+        expiry: None,
         event: &event(number + 50),
     };
     save_change(&mut tx, &change).await?;
@@ -308,7 +310,10 @@ both_databases! {
         let shop = shop(&store, 10).await;
         let order = placed(&store, shop, 100, 4).await;
         let mut tx = store.write(shop, soon()).await.unwrap();
-        inventory::stop_counting(&mut tx, counted(900), &event(901)).await.unwrap();
+        let stop = "DELETE FROM stock_levels WHERE tenant_id = $1 AND variant_id = $2";
+        tx.db.execute_one(STOCK_LEVELS, stop, params![tx.tenant, id(COUNTED)]).await.unwrap();
+        let line = inventory::Movement { delta: -6, ..counted(900) };
+        tx.db.execute_all(&[inventory::insert_movement(tx.tenant, &line)]).await.unwrap();
         tx.commit().await.unwrap();
         let cancelled = order.clone().cancel_at("no".into(), None, later(1)).unwrap();
         save(&store, shop, &order, &cancelled, 200).await.unwrap();

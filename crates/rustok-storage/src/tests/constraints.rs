@@ -103,6 +103,7 @@ both_databases! {
         let kept = [
             "status = 'pending'",
             "status = 'confirmed', expires_at = NULL, confirmed_at = now",
+            "status = 'confirmed', confirmed_at = now",
             "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = 'pay'",
             "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra'",
             "status = 'delivered', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra', delivered_at = now",
@@ -115,7 +116,7 @@ both_databases! {
         let refused = [
             "status = 'lost', expires_at = NULL, confirmed_at = now",
             "expires_at = NULL",
-            "status = 'confirmed', confirmed_at = now",
+            "status = 'paid', confirmed_at = now, payment_id = 'pay'",
             "status = 'cancelled', cancelled_at = now, cancel_reason = 'x'",
             "confirmed_at = now",
             "status = 'confirmed', expires_at = NULL",
@@ -194,6 +195,28 @@ both_databases! {
         let (store, shop) = world(&db).await;
         assert_kept(&store, shop, "stock_levels", &["available = 5", "available = -1, allow_backorder = true"]).await;
         assert_refused(&store, shop, "stock_levels", &["available = -1", "available = available - 1"]).await;
+    }
+
+    async fn an_adjustment_has_its_reason_in_words(db) {
+        let (store, shop) = world(&db).await;
+        let long = format!("'{}'", "x".repeat(256));
+        for (reason, note, kept) in [
+            ("adjusted", "'broken'", true),
+            ("set", "NULL", true),
+            ("adjusted", "NULL", false),
+            ("set", "'broken'", false),
+            ("adjusted", "''", false),
+            ("adjusted", &long, false),
+            ("lost", "'broken'", false),
+        ] {
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let sql = format!(
+                "INSERT INTO stock_movements (tenant_id, id, variant_id, delta, reason, actor, at, note) \
+                 VALUES ($1, $2, $2, 1, '{reason}', 'x', $3, {note})"
+            );
+            let written = tx.db.execute("stock_movements", &sql, params![tx.tenant, id(1), now()]).await;
+            assert_eq!(written.is_ok(), kept, "{reason} {note}: {written:?}");
+        }
     }
 
     async fn amounts_and_words_are_bounded(db) {

@@ -129,6 +129,55 @@ both_databases! {
         run(&db, "UPDATE due_work SET kind = 'fail_import'").await;
     }
 
+    async fn orders_that_were_confirmed_before_are_called_off_seven_days_later(db) {
+        // As the owner of the tables, whom row security is forced on.
+        let db = if db.is_postgres() { TestDatabase::postgres_empty_as_owner().await } else { TestDatabase::sqlite() };
+        let place = migrate::MIGRATIONS.iter().position(|migration| migration.name.ends_with("confirmed_expiry"));
+        let before = &migrate::MIGRATIONS[..place.unwrap()];
+        let forced = |word: &str| {
+            let all = ["customers", "orders", "due_work"].map(|table| format!("ALTER TABLE {table} {word} ROW LEVEL SECURITY;"));
+            if db.is_postgres() { all.concat() } else { String::new() }
+        };
+        let (id, one, two, time, hash) = if db.is_postgres() {
+            migrate::postgres(&db.url().parse().unwrap(), Opener::Server, before).await.unwrap();
+            let id = |number: u8| format!("'00000000-0000-0000-0000-00000000000{number}'");
+            (id(7), id(1), id(2), "'2020-01-01Z'", "''")
+        } else {
+            migrate::sqlite(db.path(), Opener::Server, before).unwrap();
+            let id = |number: u8| format!("x'0000000000000000000000000000000{number}'");
+            (id(7), id(1), id(2), "1577836800000000", "x''")
+        };
+        run(&db, &format!(
+            "{} INSERT INTO tenants (id, slug, name, status, settings, created_at, updated_at, version, directory_version) \
+             VALUES ({id}, 'shop1', 'x', 'active', '{{}}', {time}, {time}, 1, 1); \
+             INSERT INTO customers (tenant_id, id, email, created_at) VALUES ({id}, {id}, 'a@example.org', {time}); \
+             INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, secret_hash, created_at, \
+             updated_at, expires_at, confirmed_at, version) VALUES \
+             ({id}, {one}, {id}, '', 'pending', 'USD', 0, {hash}, {time}, {time}, {time}, NULL, 1), \
+             ({id}, {two}, {id}, '', 'confirmed', 'USD', 0, {hash}, {time}, {time}, NULL, {time}, 2); \
+             INSERT INTO due_work (tenant_id, id, kind, subject_id, due_at) VALUES ({id}, {id}, 'expire_order', {one}, {time}); {}",
+            forced("NO FORCE"), forced("FORCE")
+        )).await;
+        drop(open(&db).await);
+        if db.is_postgres() {
+            let forced = "SELECT count(*) FROM pg_class WHERE relname IN ('orders', 'due_work') AND relforcerowsecurity";
+            assert_eq!(number(&db, forced).await, Ok(2));
+        }
+        run(&db, &forced("NO FORCE")).await;
+        let untouched = format!("SELECT count(*) FROM orders o JOIN due_work w ON w.subject_id = o.id AND w.due_at = o.expires_at \
+            WHERE o.id = {one} AND o.expires_at = {time}");
+        assert_eq!(number(&db, &untouched).await, Ok(1));
+        let (early, late) = if db.is_postgres() {
+            ("now() + interval '167 hours'", "now() + interval '168 hours'")
+        } else {
+            ("(unixepoch() + 167 * 3600) * 1000000", "(unixepoch() + 168 * 3600) * 1000000")
+        };
+        let due = format!("SELECT count(*) FROM orders o JOIN due_work w ON w.subject_id = o.id AND w.due_at = o.expires_at \
+            WHERE o.id = {two} AND w.kind = 'expire_order' AND w.due_at > {early} AND w.due_at <= {late}");
+        assert_eq!(number(&db, &due).await, Ok(1));
+        assert_eq!(number(&db, "SELECT count(*) FROM due_work").await, Ok(2));
+    }
+
     async fn a_newer_schema_is_refused(db) {
         drop(open(&db).await);
         let newer = latest_schema() + 1;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::platform::{problem, token};
+use rustok_core::clock::Timestamp;
 use rustok_test_support::both_databases;
 
 both_databases! {
@@ -31,9 +32,14 @@ both_databases! {
 
         let confirmed = ok(transition(&shop, &placed, "confirm", &json!({})), 200).await;
         assert_eq!(confirmed["allowed_transitions"], json!(["pay", "cancel"]));
-        assert_eq!((&confirmed["expires_at"], &confirmed["version"]), (&Value::Null, &json!(2)));
+        assert_eq!(confirmed["version"], 2);
+        // Seven days for the payment unless the tenant's settings say otherwise, then no end.
+        let time = |text: &Value| text.as_str().unwrap().parse::<Timestamp>().unwrap();
+        let waits = time(&confirmed["expires_at"]).duration_since(time(&confirmed["updated_at"]));
+        assert_eq!(waits.as_secs(), 7 * 24 * 3_600);
         let paid = ok(transition(&shop, &placed, "pay", &json!({ "payment_id": "pay_123", "method": "card" })), 200).await;
         assert_eq!((&paid["payment"]["payment_id"], &paid["payment"]["method"]), (&json!("pay_123"), &json!("card")));
+        assert_eq!(paid["expires_at"], Value::Null);
         let ship = transition(&shop, &placed, "ship", &json!({ "tracking": "TRACK123", "carrier": "FedEx" }));
         let shipped = ship.send().await.unwrap();
         let tag = shipped.headers()["etag"].clone();

@@ -1,4 +1,4 @@
-//! Pending orders that nobody confirms give their stock back, once, whoever looks.
+//! Orders that nobody confirms, or that nobody pays, give their stock back, once, whoever looks.
 
 use crate::shop::{Shop, add_tenant, reply, services, soon};
 use futures_util::future::join_all;
@@ -145,5 +145,82 @@ both_databases! {
         assert_eq!((confirmed + expired.cancelled, expired.failed), (10, 0));
         let sold = i64::try_from(confirmed).unwrap() * 3;
         assert_eq!(shop.available(variant).await, Some(30 - sold));
+    }
+
+    async fn a_confirmed_order_that_nobody_pays_gives_its_stock_back(db) {
+        let shop = Shop::open(db.url()).await;
+        let [variant] = shop.product(&[("A", Some(5))]).await.try_into().unwrap();
+        let unpaid = shop.place_and_confirm(variant, 2).await;
+        let paid = shop.place_and_confirm(variant, 1).await;
+        let due = shop.order(unpaid).await.expires_at().unwrap();
+        assert_eq!(due.duration_since(shop.ctx().now()).as_secs(), 7 * 24 * 3_600);
+        shop.pay(paid).await.unwrap();
+        assert_eq!(shop.order(paid).await.expires_at(), None);
+
+        shop.clock.advance(7 * 24 * 60 * MINUTE - Duration::from_micros(1));
+        assert_eq!(expire_due(&shop.platform(), 10).await.unwrap(), round(0, 0, 0));
+        shop.clock.advance(Duration::from_micros(1));
+        assert_eq!(expire_due(&shop.platform(), 10).await.unwrap(), round(1, 1, 0));
+        let AnyOrder::Cancelled(order) = shop.order(unpaid).await else { panic!("not cancelled") };
+        assert_eq!((order.reason(), order.version()), ("expired", 3));
+        assert_eq!(shop.available(variant).await, Some(4));
+        let history = orders::history(&shop.ctx(), unpaid).await.unwrap();
+        let last = &history[2];
+        assert_eq!((last.actor.as_str(), last.reason.as_deref()), ("system:order-expiry", Some("expired")));
+        // Too late, and too early: each finds that the other was first.
+        assert_eq!(shop.pay(unpaid).await.unwrap_err().code(), "illegal_transition");
+        shop.clock.advance(30 * 24 * 60 * MINUTE);
+        assert_eq!(expire_due(&shop.platform(), 10).await.unwrap(), round(0, 0, 0), "work is done once");
+        assert_eq!((shop.available(variant).await, shop.order(paid).await.status()), (Some(4), OrderStatus::Paid));
+    }
+
+    async fn how_long_a_confirmed_order_waits_is_the_tenants_to_say(db) {
+        let shop = Shop::open(db.url()).await;
+        let [variant] = shop.product(&[("A", Some(9))]).await.try_into().unwrap();
+        let first = shop.place_and_confirm(variant, 1).await;
+        let waits = |minutes: u32| {
+            let mut tenant = (*shop.tenant).clone();
+            tenant.settings.confirmed_order_ttl_minutes = minutes;
+            Shop { services: shop.services.clone(), clock: shop.clock.clone(), tenant: Arc::new(tenant) }
+        };
+        let (never, short) = (waits(0), waits(90));
+        let shop = never;
+        let endless = shop.place_and_confirm(variant, 1).await;
+        let hurried = short.place_and_confirm(variant, 1).await;
+        assert_eq!(shop.order(endless).await.expires_at(), None);
+        shop.clock.advance(90 * MINUTE);
+        assert_eq!(expire_due(&shop.platform(), 10).await.unwrap(), round(1, 1, 0));
+        assert_eq!(shop.order(hurried).await.status(), OrderStatus::Cancelled);
+        // What was confirmed before the setting changed keeps its time.
+        shop.clock.advance(400 * 24 * 60 * MINUTE);
+        assert_eq!(expire_due(&shop.platform(), 10).await.unwrap(), round(1, 1, 0));
+        assert_eq!(shop.order(first).await.status(), OrderStatus::Cancelled);
+        assert_eq!(shop.order(endless).await.status(), OrderStatus::Confirmed);
+        shop.pay(endless).await.unwrap();
+    }
+
+    async fn paying_and_expiring_at_once_has_one_winner(db) {
+        let shop = Shop::open(db.url()).await;
+        let [variant] = shop.product(&[("A", Some(30))]).await.try_into().unwrap();
+        let mut confirmed = Vec::new();
+        for _ in 0..10 {
+            confirmed.push(shop.place_and_confirm(variant, 3).await);
+        }
+        shop.clock.advance(7 * 24 * 60 * MINUTE);
+        let platform = shop.platform();
+        let paying = join_all(confirmed.iter().map(|id| shop.pay(*id)));
+        let (paid, expired) = tokio::join!(paying, expire_due(&platform, 100));
+        let paid = paid.iter().filter(|paid| paid.is_ok()).count();
+        let expired = expired.unwrap();
+        assert_eq!((paid + expired.cancelled, expired.failed), (10, 0));
+        let sold = i64::try_from(paid).unwrap() * 3;
+        assert_eq!(shop.available(variant).await, Some(30 - sold));
+        let mut statuses = Vec::new();
+        for id in confirmed {
+            statuses.push(shop.order(id).await.status());
+        }
+        assert_eq!(statuses.iter().filter(|status| **status == OrderStatus::Paid).count(), paid);
+        assert_eq!(statuses.iter().filter(|status| **status == OrderStatus::Cancelled).count(), expired.cancelled);
+        assert_eq!(expire_due(&platform, 100).await.unwrap(), round(0, 0, 0));
     }
 }

@@ -238,6 +238,9 @@ fn changed(order: &AnyOrder) -> StoredReply {
 }
 
 /// Confirm a pending order.
+///
+/// It then waits for its payment until `expires_at`, as the tenant's `confirmed_order_ttl_minutes` says, and is cancelled
+/// unless it is paid before.
 #[utoipa::path(
     post,
     path = "/orders/{id}/confirm",

@@ -58,6 +58,10 @@ pub(super) struct SettingsView {
     /// Minutes after which an order that nobody confirmed is cancelled, 1 to 43,200.
     #[schema(example = 60)]
     pending_order_ttl_minutes: u32,
+    /// Minutes after which a confirmed order that nobody paid is cancelled, 0 to 525,600; 0 is never. It applies to
+    /// orders that are confirmed from then on.
+    #[schema(example = 10_080)]
+    confirmed_order_ttl_minutes: u32,
 }
 
 impl Default for SettingsView {
@@ -74,6 +78,7 @@ impl From<TenantSettings> for SettingsView {
             locales,
             cors_origins,
             pending_order_ttl_minutes,
+            confirmed_order_ttl_minutes,
         } = settings;
         Self {
             default_currency,
@@ -81,6 +86,7 @@ impl From<TenantSettings> for SettingsView {
             locales,
             cors_origins,
             pending_order_ttl_minutes,
+            confirmed_order_ttl_minutes,
         }
     }
 }
@@ -93,6 +99,7 @@ impl From<SettingsView> for TenantSettings {
             locales,
             cors_origins,
             pending_order_ttl_minutes,
+            confirmed_order_ttl_minutes,
         } = settings;
         Self {
             default_currency,
@@ -100,6 +107,7 @@ impl From<SettingsView> for TenantSettings {
             locales,
             cors_origins,
             pending_order_ttl_minutes,
+            confirmed_order_ttl_minutes,
         }
     }
 }
