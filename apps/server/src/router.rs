@@ -1,6 +1,7 @@
 //! Every route of the server, on one page.
 
 use crate::api;
+use crate::extract::query::{WithoutQuery, refuse_query};
 use crate::health;
 use crate::layers;
 use crate::middleware::tenant::resolve_tenant;
@@ -41,12 +42,14 @@ pub(crate) fn bare_document() -> OpenApi {
 
 /// The public router, with all its layers.
 pub fn public(state: &AppState) -> Router {
-    let (tenant, _) = tenant_routes().split_for_parts();
-    let (platform, _) = platform_routes().split_for_parts();
+    let (tenant, of_tenant) = tenant_routes().split_for_parts();
+    let (platform, of_platform) = platform_routes().split_for_parts();
+    let without = WithoutQuery::of([&of_tenant, &of_platform]);
+    let no_query = from_fn_with_state(without, refuse_query);
     let limited = from_fn_with_state(state.clone(), layers::limit_tenant_and_token);
     let router = Router::new()
-        .merge(of_a_tenant(tenant, state))
-        .merge(platform.route_layer(limited))
+        .merge(of_a_tenant(tenant.route_layer(no_query.clone()), state))
+        .merge(platform.route_layer(no_query).route_layer(limited))
         .route(OPENAPI_PATH, routing::get(pages::openapi))
         .route("/api/docs", routing::get(pages::docs))
         .route("/api/docs/{asset}", routing::get(pages::docs_asset))

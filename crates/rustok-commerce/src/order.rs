@@ -4,13 +4,15 @@
 //! order may do next is in [`crate::state_machine`].
 
 use crate::error::CommerceError;
+use crate::price::MoneyInput;
 use crate::price::money_code;
 use rustok_core::clock::Timestamp;
 use rustok_core::error::FieldViolation;
 use rustok_core::ids::{CustomerId, OrderId, ProductId, TenantId, VariantId};
-use rustok_core::money::Currency;
+use rustok_core::money::{Currency, Money};
 use rustok_core::state_machine::State;
 use rustok_text::CanonicalEmail;
+use rustok_text::plain::clean_name;
 use std::fmt;
 use std::str::FromStr;
 
@@ -201,6 +203,8 @@ pub struct OrderInput {
     pub currency: String,
     /// What is wanted.
     pub lines: Vec<LineInput>,
+    /// The total that the buyer saw, if it is to be held to.
+    pub expected_total: Option<MoneyInput>,
 }
 
 /// One wanted line: exactly one of `variant_id` and `sku`.
@@ -243,6 +247,8 @@ pub struct OrderRequest {
     pub currency: Currency,
     /// 1 to [`MAX_LINES`] lines; two may name the same variant.
     pub lines: Vec<LineRequest>,
+    /// The total that the buyer saw: another one is not agreed to.
+    pub expected_total: Option<Money>,
 }
 
 impl OrderInput {
@@ -269,6 +275,16 @@ impl OrderInput {
                 ));
             })
             .ok();
+        let expected_total = self
+            .expected_total
+            .and_then(|total| total.validate("#/expected_total", &mut violations));
+        if expected_total.is_some_and(|total| currency.is_some_and(|currency| total.currency() != currency)) {
+            violations.push(FieldViolation::new(
+                "#/expected_total/currency",
+                "currency_mismatch",
+                "must be the currency of the order",
+            ));
+        }
         count_lines(self.lines.len(), &mut violations);
         // No more than the limit is looked at, so that a long list gives a short answer.
         let lines: Vec<LineRequest> = self
@@ -283,6 +299,7 @@ impl OrderInput {
                 email,
                 currency,
                 lines,
+                expected_total,
             }),
             _ => Err(violations),
         }
@@ -303,9 +320,9 @@ impl LineInput {
                 }
                 Err(_) => FieldViolation::new(pointer("/variant_id"), "invalid_uuid", "must be a UUID"),
             },
-            (None, Some(sku)) if crate::variant::is_sku(&sku) => {
+            (None, Some(sku)) if crate::variant::is_sku(&clean_name(&sku)) => {
                 return Some(LineRequest {
-                    variant: VariantRef::Sku(sku),
+                    variant: VariantRef::Sku(clean_name(&sku)),
                     quantity: self.quantity,
                 });
             }
@@ -326,6 +343,7 @@ mod tests {
 
     fn input(lines: Vec<LineInput>) -> OrderInput {
         OrderInput {
+            expected_total: None,
             email: "Jane@Example.com".into(),
             currency: "USD".into(),
             lines,
@@ -376,6 +394,7 @@ mod tests {
             quantity: 10_001,
         };
         let input = OrderInput {
+            expected_total: None,
             email: "nobody".into(),
             currency: "usd".into(),
             lines: vec![

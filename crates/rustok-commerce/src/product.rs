@@ -14,7 +14,7 @@ use rustok_core::clock::Timestamp;
 use rustok_core::error::FieldViolation;
 use rustok_core::ids::{ImageId, ProductId, VariantId};
 use rustok_core::money::Currency;
-use rustok_text::plain::{has_control, has_forbidden_control};
+use rustok_text::plain::{clean_name, folded, has_control, has_forbidden_control};
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
@@ -263,7 +263,7 @@ impl ProductInput {
     /// limits.
     pub fn validate(self) -> Result<ProductDraft, Vec<FieldViolation>> {
         let mut found = Findings(Vec::new());
-        let title = self.title.trim().to_owned();
+        let title = clean_name(&self.title);
         found.line("#/title", &title, MAX_NAME_CHARS);
         let handle = validate_handle(self.handle, &title, &mut found);
         let status = match self.status.as_deref().map(str::parse) {
@@ -344,7 +344,7 @@ fn validate_handle(handle: Option<String>, title: &str, found: &mut Findings) ->
         Some(text) => {
             let handle = Handle::parse(&text);
             if handle.is_none() {
-                let detail = "must be 1 to 255 bytes of lower-case letters, digits and inner hyphens";
+                let detail = "must be 1 to 255 lower-case letters, digits, `_` and inner hyphens";
                 found.add("#/handle", "invalid_handle", detail);
             }
             handle
@@ -370,10 +370,10 @@ fn validate_tags(tags: Vec<String>, found: &mut Findings) -> Vec<String> {
     let mut seen = HashSet::new();
     let mut kept = Vec::new();
     for (at, tag) in tags.iter().take(MAX_TAGS).enumerate() {
-        let tag = tag.trim();
-        found.line(format!("#/tags/{at}"), tag, MAX_NAME_CHARS);
-        if seen.insert(tag) {
-            kept.push(tag.to_owned());
+        let tag = clean_name(tag);
+        found.line(format!("#/tags/{at}"), &tag, MAX_NAME_CHARS);
+        if seen.insert(tag.clone()) {
+            kept.push(tag);
         }
     }
     kept
@@ -384,16 +384,16 @@ fn validate_options(options: Vec<String>, found: &mut Findings) -> Vec<String> {
     let mut seen = HashSet::new();
     let mut kept = Vec::new();
     for (at, name) in options.iter().take(MAX_OPTIONS).enumerate() {
-        let name = name.trim();
-        found.line(format!("#/options/{at}"), name, MAX_NAME_CHARS);
-        if !seen.insert(name.to_lowercase()) {
+        let name = clean_name(name);
+        found.line(format!("#/options/{at}"), &name, MAX_NAME_CHARS);
+        if !seen.insert(folded(&name)) {
             found.add(
                 format!("#/options/{at}"),
                 "duplicate",
                 "must be another name than the other options have",
             );
         }
-        kept.push(name.to_owned());
+        kept.push(name);
     }
     kept
 }

@@ -7,7 +7,7 @@ use crate::price::{MoneyInput, Price, PriceList};
 use rustok_core::error::FieldViolation;
 use rustok_core::ids::VariantId;
 use rustok_core::money::Currency;
-use rustok_text::plain::has_control;
+use rustok_text::plain::{clean_name, has_control};
 
 /// The title of the only variant of a product without options.
 pub const DEFAULT_TITLE: &str = "Default Title";
@@ -138,10 +138,9 @@ impl VariantDraft {
     }
 }
 
-/// Trimmed; blank is none.
+/// As a name is stored; blank is none.
 pub(crate) fn present(text: Option<String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned())
-        .filter(|text| !text.is_empty())
+    text.map(|text| clean_name(&text)).filter(|text| !text.is_empty())
 }
 
 /// Whether `text` is one line of 1 to `max` characters.
@@ -198,7 +197,7 @@ impl VariantInput {
                 format!("must be {least} to {MAX_STOCK}"),
             );
         }
-        let options: Vec<String> = self.options.iter().map(|value| value.trim().to_owned()).collect();
+        let options: Vec<String> = self.options.iter().map(|value| clean_name(value)).collect();
         if options.len() != option_count {
             refuse(
                 "options",

@@ -3,11 +3,11 @@
 //! What a node may do next is [`crate::state_machine`]'s alone; nothing here changes a status.
 
 use crate::error::{ContentError, FieldError};
-use crate::translation::{TranslationDraft, slug_violation};
+use crate::translation::{Source, TranslationDraft, slug_violation};
 use rustok_core::ids::{AuthorId, NodeId, TermId};
 use rustok_text::Locale;
 use rustok_text::Slug;
-use rustok_text::plain::{is_longer_than, one_line, plain_text};
+use rustok_text::plain::{clean_name, is_longer_than, one_line, plain_text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -249,9 +249,19 @@ impl Term {
         slug: Option<&str>,
         parent_id: Option<TermId>,
     ) -> Result<Self, ContentError> {
-        let id = id.into();
+        Self::checked(id.into(), taxonomy, name, slug, parent_id, Source::Import)
+    }
+
+    fn checked(
+        id: TermId,
+        taxonomy: Taxonomy,
+        name: &str,
+        slug: Option<&str>,
+        parent_id: Option<TermId>,
+        source: Source,
+    ) -> Result<Self, ContentError> {
         let mut errors = Vec::new();
-        let name = checked_name("name", name, Self::MAX_NAME_CHARS, &mut errors);
+        let name = checked_name("name", name, source, Self::MAX_NAME_CHARS, &mut errors);
         if parent_id.is_some() && taxonomy == Taxonomy::Tag {
             errors.push(FieldError::new(
                 "parent_id",
@@ -280,7 +290,8 @@ impl Term {
         }
     }
 
-    /// The same for a person, who is told about a wrong slug instead of getting another one.
+    /// The same for a person, who is told about a wrong slug instead of getting another one, and whose name is text as it
+    /// stands.
     ///
     /// # Errors
     /// As [`Term::new`], and a wrong slug at `#/slug`.
@@ -295,7 +306,7 @@ impl Term {
             Some(Err(error)) => Err(ContentError::ValidationFailed(vec![slug_violation(
                 "slug", error,
             )])),
-            _ => Self::new(id, taxonomy, name, slug, parent_id),
+            _ => Self::checked(id.into(), taxonomy, name, slug, parent_id, Source::Editor),
         }
     }
 }
@@ -319,17 +330,20 @@ impl Author {
     ///
     /// # Errors
     /// [`ContentError::ValidationFailed`]: a blank login, a name that is too long.
-    pub fn new(id: impl Into<AuthorId>, login: &str, display_name: &str) -> Result<Self, ContentError> {
+    pub fn new(
+        id: impl Into<AuthorId>,
+        login: &str,
+        display_name: &str,
+        source: Source,
+    ) -> Result<Self, ContentError> {
         let mut errors = Vec::new();
-        let login = checked_name("login", login, Self::MAX_NAME_CHARS, &mut errors);
-        let shown = if one_line(&plain_text(display_name)).is_empty() {
-            &login
-        } else {
-            display_name
-        };
+        let login = checked_name("login", login, source, Self::MAX_NAME_CHARS, &mut errors);
+        let blank =
+            checked_name("display_name", display_name, source, usize::MAX, &mut Vec::new()).is_empty();
+        let shown = if blank { &login } else { display_name };
         let display_name = match shown.is_empty() {
             true => String::new(),
-            false => checked_name("display_name", shown, Self::MAX_NAME_CHARS, &mut errors),
+            false => checked_name("display_name", shown, source, Self::MAX_NAME_CHARS, &mut errors),
         };
         if errors.is_empty() {
             Ok(Self {
@@ -343,9 +357,13 @@ impl Author {
     }
 }
 
-/// One line of plain text that is neither blank nor too long.
-fn checked_name(field: &str, name: &str, max: usize, errors: &mut Vec<FieldError>) -> String {
-    let name = one_line(&plain_text(name));
+/// One line of plain text that is neither blank nor too long. What a person wrote is text already; other systems keep
+/// markup in names.
+fn checked_name(field: &str, name: &str, source: Source, max: usize, errors: &mut Vec<FieldError>) -> String {
+    let name = match source {
+        Source::Editor => one_line(&clean_name(name)),
+        Source::Import => one_line(&clean_name(&plain_text(name))),
+    };
     if name.is_empty() {
         errors.push(FieldError::new(field, "required", "is required"));
     }
@@ -441,13 +459,19 @@ mod tests {
 
     #[test]
     fn authors_have_a_name_to_show() {
-        let author = Author::new(Uuid::nil(), "jane", " ").unwrap();
+        let author = Author::new(Uuid::nil(), "jane", " ", Source::Editor).unwrap();
         assert_eq!(author.display_name, "jane");
-        assert_eq!(codes(Author::new(Uuid::nil(), "", "Jane")), ["#/login required"]);
-        assert_eq!(codes(Author::new(Uuid::nil(), "", "")), ["#/login required"]);
+        assert_eq!(
+            codes(Author::new(Uuid::nil(), "", "Jane", Source::Editor)),
+            ["#/login required"]
+        );
+        assert_eq!(
+            codes(Author::new(Uuid::nil(), "", "", Source::Editor)),
+            ["#/login required"]
+        );
         let long = "a".repeat(201);
         assert_eq!(
-            codes(Author::new(Uuid::nil(), "jane", &long)),
+            codes(Author::new(Uuid::nil(), "jane", &long, Source::Editor)),
             ["#/display_name too_long"]
         );
     }

@@ -27,6 +27,9 @@ pub struct Draft {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
     published_at: Timestamp,
+    /// Whether the date lay ahead when it was given: only such a date is waited for. What was published at once is
+    /// visible at once, whatever a clock says later.
+    scheduled: bool,
     revision: i64,
 }
 
@@ -34,6 +37,8 @@ pub struct Published {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archived {
     published_at: Timestamp,
+    /// Whether it was archived before its publication date was reached.
+    scheduled: bool,
     archived_at: Timestamp,
     reason: String,
 }
@@ -198,16 +203,33 @@ impl ContentNode<Draft> {
     /// Makes the working revision public. The publication date is `now`, unless there was one before.
     #[must_use]
     pub fn publish_at(self, now: Timestamp) -> ContentNode<Published> {
-        self.schedule_at(now, now)
+        let published_at = self.state.published_at.unwrap_or(now);
+        self.publish_from(published_at, false, now)
     }
 
     /// Publishes with a date of its own: one in the future hides the node until then, one in the past is an import's.
-    /// A publication date from before stands.
-    #[must_use]
-    pub fn schedule_at(self, published_at: Timestamp, now: Timestamp) -> ContentNode<Published> {
+    ///
+    /// # Errors
+    /// A refusal with the reason `published_at_fixed`: the node was public before, since another date.
+    pub fn schedule_at(
+        self,
+        published_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<ContentNode<Published>, GuardRefusal> {
+        no_other_date(published_at).check(&self)?;
+        Ok(self.publish_from(published_at, published_at > now, now))
+    }
+
+    fn publish_from(
+        self,
+        published_at: Timestamp,
+        scheduled: bool,
+        now: Timestamp,
+    ) -> ContentNode<Published> {
         let revision = self.core.working_revision;
-        self.step(now, |draft| Published {
-            published_at: draft.published_at.unwrap_or(published_at),
+        self.step(now, |_| Published {
+            published_at,
+            scheduled,
             revision,
         })
     }
@@ -267,6 +289,7 @@ impl ContentNode<Published> {
     pub fn archive_at(self, reason: String, now: Timestamp) -> ContentNode<Archived> {
         self.step(now, |state| Archived {
             published_at: state.published_at,
+            scheduled: !state.is_reached_at(now),
             archived_at: now,
             reason,
         })
@@ -283,7 +306,7 @@ impl ContentNode<Published> {
     #[must_use]
     pub fn unpublish_at(self, now: Timestamp) -> ContentNode<Draft> {
         self.step(now, |state| Draft {
-            published_at: reached(state.published_at, now),
+            published_at: state.is_reached_at(now).then_some(state.published_at),
         })
     }
 
@@ -305,6 +328,12 @@ impl ContentNode<Published> {
         self.state.published_at
     }
 
+    /// Whether readers see it at `now`.
+    #[must_use]
+    pub fn is_public_at(&self, now: Timestamp) -> bool {
+        self.state.is_reached_at(now)
+    }
+
     /// The number of the save that is public.
     #[must_use]
     pub const fn published_revision(&self) -> i64 {
@@ -323,7 +352,7 @@ impl ContentNode<Archived> {
     #[must_use]
     pub fn restore_at(self, now: Timestamp) -> ContentNode<Draft> {
         self.step(now, |state| Draft {
-            published_at: reached(state.published_at, state.archived_at),
+            published_at: (!state.scheduled).then_some(state.published_at),
         })
     }
 
@@ -352,9 +381,20 @@ impl ContentNode<Archived> {
     }
 }
 
-/// A publication date, if it came before the node left that life.
-fn reached(published_at: Timestamp, left_at: Timestamp) -> Option<Timestamp> {
-    (published_at <= left_at).then_some(published_at)
+impl Published {
+    /// Whether readers see it at `now`.
+    fn is_reached_at(&self, now: Timestamp) -> bool {
+        !self.scheduled || self.published_at <= now
+    }
+}
+
+/// What publishing with a date needs: that there is no other one.
+fn no_other_date(published_at: Timestamp) -> impl TransitionGuard<ContentNode<Draft>> {
+    Condition::new(
+        "no other publication date",
+        "published_at_fixed",
+        move |node: &ContentNode<Draft>| node.state.published_at.is_none_or(|first| first == published_at),
+    )
 }
 
 /// What publishing a published node needs.

@@ -6,7 +6,7 @@
 use crate::error::{ContentError, FieldError};
 use crate::node::NodeKind;
 use rustok_text::body::{BodyFormat, Removed, Sanitised, render_html};
-use rustok_text::plain::{has_forbidden_control, is_longer_than, one_line, plain_text};
+use rustok_text::plain::{clean_name, has_forbidden_control, is_longer_than, one_line, plain_text};
 use rustok_text::slug::{Slug, SlugError};
 
 /// Who the text comes from, which decides how strict the rules are.
@@ -81,8 +81,8 @@ impl TranslationInput {
 
 fn title(title: &str, source: Source, errors: &mut Vec<FieldError>) -> String {
     let title = match source {
-        Source::Editor => title.trim().to_owned(),
-        Source::Import => one_line(&plain_text(title)),
+        Source::Editor => clean_name(title),
+        Source::Import => one_line(&clean_name(&plain_text(title))),
     };
     if title.is_empty() && source == Source::Editor {
         errors.push(FieldError::new("title", "required", "is required"));

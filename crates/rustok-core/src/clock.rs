@@ -84,9 +84,57 @@ fn from_micros(micros: i64) -> Timestamp {
     })
 }
 
+/// The time that a text from outside names (RFC 3339), cut to whole microseconds: what is answered is then what is stored.
+/// `None` for text of another form, and for a year that one of the two databases cannot keep.
+///
+/// ```
+/// let at = rustok_core::clock::parse_time("2030-01-31T12:00:00.123456789Z").unwrap();
+/// assert_eq!(at.to_string(), "2030-01-31T12:00:00.123456Z");
+/// ```
+#[must_use]
+pub fn parse_time(text: &str) -> Option<Timestamp> {
+    let at = whole_micros(text.parse().ok()?);
+    (FIRST_SECOND..=LAST_SECOND)
+        .contains(&at.as_second())
+        .then_some(at)
+}
+
+/// Cut to whole microseconds, towards the past.
+#[must_use]
+pub fn whole_micros(at: Timestamp) -> Timestamp {
+    from_micros(i64::try_from(at.as_nanosecond().div_euclid(1_000)).unwrap_or(at.as_microsecond()))
+}
+
+/// 0001-01-01T00:00:00Z.
+const FIRST_SECOND: i64 = -62_135_596_800;
+/// 9999-12-30T22:00:00Z, near the last moment that a [`Timestamp`] has.
+const LAST_SECOND: i64 = 253_402_207_200;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_from_outside_are_cut_to_what_is_stored() {
+        for (text, stored) in [
+            ("2030-01-31T12:00:00.1234567Z", "2030-01-31T12:00:00.123456Z"),
+            ("1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999999Z"),
+            ("2030-01-31T14:00:00+02:00", "2030-01-31T12:00:00Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(parse_time(text).unwrap().to_string(), stored);
+        }
+        for text in [
+            "",
+            "2030-01-31",
+            "2030-02-31T12:00:00Z",
+            "-000001-01-01T00:00:00Z",
+            "-009999-01-02T01:59:59Z",
+            "10000-01-01T00:00:00Z",
+        ] {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn system_clock_is_cut_to_microseconds() {

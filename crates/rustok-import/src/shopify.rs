@@ -15,7 +15,7 @@ use product::Assembly;
 use std::collections::VecDeque;
 use std::io::Read;
 
-const MAX_HANDLE_BYTES: usize = 255;
+const MAX_HANDLE_CHARS: usize = 255;
 
 /// The product that the current rows belong to.
 #[derive(Debug)]
@@ -155,7 +155,7 @@ impl<R: Read> ShopifyReader<R> {
             return Ok(());
         }
         let handle = self.row.text(Column::Handle).to_lowercase();
-        if handle.is_empty() || handle.len() > MAX_HANDLE_BYTES {
+        if handle.is_empty() || handle.chars().count() > MAX_HANDLE_CHARS {
             // Without a title it can only have been a further row of the current product.
             if let Current::Open(assembly) = &mut self.current
                 && self.row.text(Column::Title).is_empty()

@@ -35,6 +35,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0004_imports",
     "0005_stock_adjustments",
     "0006_confirmed_expiry",
+    "0007_originals_and_term_names",
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \

@@ -86,6 +86,10 @@ pub struct TranslationState {
     pub published_slug: Option<Slug>,
     /// The save that is live.
     pub published_revision: Option<i64>,
+    /// Whether the node was written in this locale first.
+    pub is_original: bool,
+    /// Whether the text is taken away with the next publish. It is only live then: nobody works on it.
+    pub is_removed: bool,
 }
 
 /// A term that a node is filed under.
@@ -113,12 +117,12 @@ pub struct NodeDetail {
 }
 
 impl NodeDetail {
-    /// The state of one locale.
+    /// The state of one locale in which it has a text that is worked on.
     #[must_use]
     pub fn translation(&self, locale: Locale) -> Option<&TranslationState> {
         self.translations
             .iter()
-            .find(|translation| translation.locale == locale)
+            .find(|translation| translation.locale == locale && !translation.is_removed)
     }
 
     /// The address of what is shown: the saved one while the node is deleted.
@@ -133,7 +137,7 @@ impl NodeDetail {
 
 /// The columns of a node, as `n`.
 const NODE_COLUMNS: &str = "n.id, n.tenant_id, n.author_id, n.kind, n.status, n.created_at, n.updated_at, \
-     n.published_at, n.archived_at, n.archive_reason, n.deleted_at, n.working_revision, n.published_revision, n.version";
+     n.published_at, n.scheduled, n.archived_at, n.archive_reason, n.deleted_at, n.working_revision, n.published_revision, n.version";
 
 fn node_row(row: &Row<'_>) -> Result<StoredNode, StoreError> {
     let columns = NodeRow {
@@ -145,6 +149,7 @@ fn node_row(row: &Row<'_>) -> Result<StoredNode, StoreError> {
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
         published_at: row.get("published_at")?,
+        scheduled: row.get("scheduled")?,
         archived_at: row.get("archived_at")?,
         archive_reason: row.get("archive_reason")?,
         deleted_at: row.get("deleted_at")?,
@@ -175,14 +180,4 @@ fn parsed_optional<T: std::str::FromStr>(
             .map_err(|_| row.inconsistent(column, "the text breaks the rules of its type"))
     })
     .transpose()
-}
-
-/// How wanted `column` is: the place of its locale in a chain whose values start at `$start` and are `count`.
-fn rank(column: &str, start: usize, count: usize) -> String {
-    let mut sql = format!("CASE {column}");
-    for place in 0..count {
-        sql.push_str(&format!(" WHEN ${} THEN {place}", start + place));
-    }
-    sql.push_str(&format!(" ELSE {count} END"));
-    sql
 }

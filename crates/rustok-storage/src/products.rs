@@ -21,8 +21,8 @@ use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ImageId, ProductId, TenantId, VariantId};
 use rustok_core::money::{Currency, Money};
 use rustok_core::page::{Limit, Page};
+use rustok_text::plain::folded;
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
 
 const PRODUCTS: &str = "products";
 const VARIANTS: &str = "variants";
@@ -52,12 +52,6 @@ struct ImageRow {
     id: ImageId,
     url: String,
     alt: Option<String>,
-}
-
-/// What is searched and what it is searched for: composed (NFC) and in lower case as Unicode has it. SQLite's own
-/// `lower()` knows ASCII only, and the same letter may come in as one character or as two.
-fn folded(text: &str) -> String {
-    text.nfc().collect::<String>().to_lowercase()
 }
 
 fn decode(row: &Row<'_>) -> Result<Product, StoreError> {

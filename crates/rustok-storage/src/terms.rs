@@ -8,6 +8,7 @@ use rustok_content::{Taxonomy, Term};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::TermId;
 use rustok_text::Slug;
+use rustok_text::plain::folded;
 
 const TABLE: &str = "terms";
 
@@ -25,23 +26,36 @@ pub(crate) fn term(row: &Row<'_>) -> Result<Term, StoreError> {
     })
 }
 
-/// The terms with these addresses, in any taxonomy. At most 512 addresses, else the statement grows long.
+/// The terms with one of these addresses or, in the form in which names are compared, one of these names, in any taxonomy.
+/// At most 512 of each, else the statement grows long.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_terms_with_slugs(tx: &mut TenantTx, slugs: &[&Slug]) -> Result<Vec<Term>, StoreError> {
-    if slugs.is_empty() {
+pub async fn list_terms_known_by(
+    tx: &mut TenantTx,
+    slugs: &[&Slug],
+    names_folded: &[String],
+) -> Result<Vec<Term>, StoreError> {
+    let mut values = params![tx.tenant].to_vec();
+    let mut either = Vec::new();
+    let slugs: Vec<Value<'_>> = slugs.iter().map(|slug| slug.as_str().into()).collect();
+    let names: Vec<Value<'_>> = names_folded.iter().map(|name| name.into()).collect();
+    for (column, mut list) in [("slug", slugs), ("name_folded", names)] {
+        if list.is_empty() {
+            continue;
+        }
+        pad(&mut list);
+        either.push(format!(
+            "SELECT {COLUMNS} FROM terms m WHERE m.tenant_id = $1 AND m.taxonomy IN ('category', 'tag') \
+             AND m.{column} IN ({})",
+            placeholders(values.len() + 1, list.len())
+        ));
+        values.append(&mut list);
+    }
+    if either.is_empty() {
         return Ok(Vec::new());
     }
-    let mut list: Vec<Value<'_>> = slugs.iter().map(|slug| slug.as_str().into()).collect();
-    pad(&mut list);
-    let sql = format!(
-        "SELECT {COLUMNS} FROM terms m WHERE m.tenant_id = $1 AND m.taxonomy IN ('category', 'tag') AND m.slug IN ({})",
-        placeholders(2, list.len())
-    );
-    let mut values = params![tx.tenant].to_vec();
-    values.append(&mut list);
-    tx.db.fetch(TABLE, &sql, &values, term).await
+    tx.db.fetch(TABLE, &either.join(" UNION "), &values, term).await
 }
 
 /// The terms with these ids. At most 256, else the statement grows long.
@@ -89,8 +103,9 @@ pub async fn find_term(
 /// # Errors
 /// Those of the database.
 pub async fn insert_term(tx: &mut TenantTx, term: &Term, now: Timestamp) -> Result<bool, StoreError> {
-    let sql = "INSERT INTO terms (tenant_id, id, taxonomy, slug, name, parent_id, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, taxonomy, slug) DO NOTHING";
+    let name_folded = folded(&term.name);
+    let sql = "INSERT INTO terms (tenant_id, id, taxonomy, slug, name, parent_id, created_at, name_folded) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, taxonomy, slug) DO NOTHING";
     let values = params![
         tx.tenant,
         term.id,
@@ -98,7 +113,8 @@ pub async fn insert_term(tx: &mut TenantTx, term: &Term, now: Timestamp) -> Resu
         term.slug.as_str(),
         &term.name,
         term.parent_id,
-        now
+        now,
+        &name_folded
     ];
     Ok(tx.db.execute(TABLE, sql, values).await? == 1)
 }
@@ -108,12 +124,18 @@ pub async fn insert_term(tx: &mut TenantTx, term: &Term, now: Timestamp) -> Resu
 /// # Errors
 /// [`StoreError::Stale`] when there is no such term.
 pub async fn update_term(tx: &mut TenantTx, term: &Term) -> Result<(), StoreError> {
-    let sql = "UPDATE terms SET name = $3, parent_id = $4 WHERE tenant_id = $1 AND id = $2";
+    let sql = "UPDATE terms SET name = $3, parent_id = $4, name_folded = $5 WHERE tenant_id = $1 AND id = $2";
     tx.db
         .execute_one(
             TABLE,
             sql,
-            params![tx.tenant, term.id, &term.name, term.parent_id],
+            params![
+                tx.tenant,
+                term.id,
+                &term.name,
+                term.parent_id,
+                &folded(&term.name)
+            ],
         )
         .await
 }

@@ -6,10 +6,8 @@
 use crate::host::{Hostname, split_port};
 use rustok_core::error::FieldViolation;
 use rustok_core::money::{Currency, MoneyError};
+use rustok_text::Locale;
 use serde::{Deserialize, Serialize};
-
-/// The longest language tag that is accepted (RFC 5646, 4.4.1 recommends room for 35).
-pub const MAX_LOCALE_BYTES: usize = 35;
 
 /// The most locales a tenant may list.
 pub const MAX_LOCALES: usize = 50;
@@ -31,7 +29,8 @@ pub struct TenantSettings {
     pub default_currency: String,
     /// Language tag (BCP 47) that is taken where none is asked for, the end of every fallback chain. Default `en`.
     pub default_locale: String,
-    /// The locales that the tenant publishes in, the default one among them.
+    /// The locales that the tenant publishes in, the default one among them. Texts are written and shown in these only; an
+    /// empty list, which is the default, is all.
     pub locales: Vec<String>,
     /// Origins (RFC 6454) whose scripts may read the store API, such as `https://shop.example`; `*` is every one.
     pub cors_origins: Vec<String>,
@@ -47,7 +46,7 @@ impl Default for TenantSettings {
         Self {
             default_currency: "USD".to_owned(),
             default_locale: "en".to_owned(),
-            locales: vec!["en".to_owned()],
+            locales: Vec::new(),
             cors_origins: Vec::new(),
             pending_order_ttl_minutes: 60,
             confirmed_order_ttl_minutes: 7 * 24 * 60,
@@ -121,7 +120,7 @@ impl TenantSettings {
             &mut found,
             |text| canonical_locale(text).ok_or(("invalid_locale", INVALID_LOCALE)),
         );
-        if !locales.contains(&default_locale) {
+        if !locales.is_empty() && !locales.contains(&default_locale) {
             locales.insert(0, default_locale.clone());
         }
         let origins = format!("{at}/cors_origins");
@@ -176,38 +175,9 @@ fn each(
     kept
 }
 
-/// A well-formed language tag (RFC 5646, 2.1: language of 2 or 3 letters, then subtags of 2 to 8 letters or digits)
-/// in its conventional case. Single-letter subtags (extensions, private use) are refused: nothing here gives them a
-/// meaning.
+/// A locale that a text can be in, in its canonical form.
 fn canonical_locale(text: &str) -> Option<String> {
-    if text.len() > MAX_LOCALE_BYTES {
-        return None;
-    }
-    let mut subtags = text.split('-');
-    let language = subtags
-        .next()
-        .filter(|tag| matches!(tag.len(), 2 | 3) && letters(tag))?;
-    let mut out = language.to_ascii_lowercase();
-    for tag in subtags {
-        if !(2..=8).contains(&tag.len()) || !tag.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return None;
-        }
-        let lower = tag.to_ascii_lowercase();
-        out.push('-');
-        match tag.len() {
-            2 => out.push_str(&tag.to_ascii_uppercase()),
-            4 if letters(tag) => {
-                out.push_str(&lower[..1].to_ascii_uppercase());
-                out.push_str(&lower[1..]);
-            }
-            _ => out.push_str(&lower),
-        }
-    }
-    Some(out)
-}
-
-fn letters(tag: &str) -> bool {
-    tag.bytes().all(|b| b.is_ascii_alphabetic())
+    Locale::parse(text).ok().map(String::from)
 }
 
 /// `*`, or scheme, canonical host and port as a browser serialises them (RFC 6454, 6.2): no default port, no path.
@@ -274,7 +244,7 @@ mod tests {
         let settings = TenantSettings {
             default_currency: "EUR".into(),
             default_locale: "PT-br".into(),
-            locales: owned(&["EN", "zh-hant-tw", "en", "es-419", "sl-ROZAJ"]),
+            locales: owned(&["EN", "zh-hant-tw", "en", "es-419"]),
             cors_origins: owned(&[
                 "HTTPS://Shop.Example:443",
                 "https://shop.example",
@@ -288,10 +258,7 @@ mod tests {
         };
         let checked = settings.checked("#/settings").unwrap();
         assert_eq!(checked.default_locale, "pt-BR");
-        assert_eq!(
-            checked.locales,
-            ["pt-BR", "en", "zh-Hant-TW", "es-419", "sl-rozaj"]
-        );
+        assert_eq!(checked.locales, ["pt-BR", "en", "zh-Hant-TW", "es-419"]);
         assert_eq!(
             checked.cors_origins,
             [
@@ -311,7 +278,7 @@ mod tests {
         let settings = TenantSettings {
             default_currency: "usd".into(),
             default_locale: "e".into(),
-            locales: owned(&["en", "x-private", "en_US"]),
+            locales: owned(&["en", "x-private", "en_US", "sl-rozaj"]),
             cors_origins: owned(&[
                 "https://ok.example",
                 "https://ok.example/",
@@ -332,6 +299,7 @@ mod tests {
                 ("#/settings/default_locale", "invalid_locale"),
                 ("#/settings/locales/1", "invalid_locale"),
                 ("#/settings/locales/2", "invalid_locale"),
+                ("#/settings/locales/3", "invalid_locale"),
                 ("#/settings/cors_origins/1", "invalid_origin"),
                 ("#/settings/cors_origins/2", "invalid_origin"),
                 ("#/settings/cors_origins/3", "invalid_origin"),

@@ -2,16 +2,18 @@
 //!
 //! It never decides whether an address exists: only a delivered message can.
 
-use crate::plain::has_control;
+use crate::plain::{has_control, is_invisible};
 use std::fmt;
+use unicode_normalization::UnicodeNormalization;
 
 /// Most bytes that an address may have (RFC 5321, 4.5.3.1.3: a path of 256 with its two brackets).
 const MAX_BYTES: usize = 254;
 
-/// An e-mail address, trimmed and lower-cased as a whole.
+/// An e-mail address, trimmed, composed (UAX #15, form C) and lower-cased as a whole, its domain in the Unicode form of
+/// IDNA (UTS #46): `xn--mnchen-3ya.de` and `MÜNCHEN.de` are one.
 ///
 /// RFC 5321 would keep the case of the part before the `@`; no mail service in use does, and a customer who types
-/// another case is the same customer.
+/// another case is the same customer. RFC 6531 (3.1) and RFC 6532 (3.1) want form C.
 ///
 /// ```
 /// use rustok_text::CanonicalEmail;
@@ -24,23 +26,31 @@ const MAX_BYTES: usize = 254;
 pub struct CanonicalEmail(String);
 
 impl CanonicalEmail {
-    /// Reads an address: exactly one `@`, text on both sides, no empty label in the domain, no spaces or control
-    /// characters, at most 254 bytes. `None` if it is none.
+    /// Reads an address: exactly one `@`, text on both sides, a domain that IDNA takes, no spaces, no control and no
+    /// invisible characters (two addresses that look the same would be two customers), at most 254 bytes both as it is
+    /// stored and as a mail server without RFC 6531 is told it. `None` if it is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        // Before lower-casing, so that a huge text costs nothing.
-        if text.len() > MAX_BYTES {
+        // Before anything else, so that a huge text costs nothing.
+        if text.len() > MAX_BYTES
+            || has_control(text)
+            || text.contains(|c: char| c.is_whitespace() || is_invisible(c))
+        {
             return None;
         }
-        let email = text.to_lowercase();
-        let (local, domain) = email.split_once('@')?;
-        let fits = email.len() <= MAX_BYTES
-            && !local.is_empty()
-            && !domain.contains('@')
-            && domain.split('.').all(|label| !label.is_empty())
-            && !email.contains(char::is_whitespace)
-            && !has_control(&email);
+        let (local, domain) = text.split_once('@')?;
+        if local.is_empty() || domain.contains('@') {
+            return None;
+        }
+        let local = local
+            .nfc()
+            .collect::<String>()
+            .to_lowercase()
+            .replace("i\u{307}", "i");
+        let (ascii, domain) = one_domain(domain)?;
+        let email = format!("{}@{domain}", local.nfc());
+        let fits = email.len() <= MAX_BYTES && local.len() + 1 + ascii.len() <= MAX_BYTES;
         fits.then_some(Self(email))
     }
 
@@ -55,6 +65,19 @@ impl CanonicalEmail {
     pub fn into_string(self) -> String {
         self.0
     }
+}
+
+/// The domain in the two forms of IDNA: for the wire, and for people. `None` if it is none.
+fn one_domain(domain: &str) -> Option<(String, String)> {
+    let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::STD3).ok()?;
+    let label_fits =
+        |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
+    if !ascii.split('.').all(label_fits) {
+        return None;
+    }
+    let (unicode, valid) = idna::domain_to_unicode(&ascii);
+    valid.ok()?;
+    Some((ascii.into_owned(), unicode))
 }
 
 impl fmt::Display for CanonicalEmail {
@@ -82,6 +105,19 @@ mod tests {
             CanonicalEmail::parse("ИВАН@ПОЧТА.РФ").unwrap().as_str(),
             "иван@почта.рф"
         );
+        for (one, other) in [
+            ("jane@xn--mnchen-3ya.de", "Jane@MÜNCHEN.de"),
+            ("jane@mu\u{308}nchen.de", "jane@münchen.de"),
+            ("andre\u{301}@example.com", "ANDRÉ@example.com"),
+            ("jane@ｅｘａｍｐｌｅ.com", "jane@example.com"),
+            ("jane@example。com", "jane@example.com"),
+        ] {
+            let parsed = CanonicalEmail::parse(one);
+            assert!(parsed.is_some(), "{one}");
+            assert_eq!(parsed, CanonicalEmail::parse(other), "{one} {other}");
+            let again = CanonicalEmail::parse(parsed.as_ref().unwrap().as_str());
+            assert_eq!(parsed, again, "{one} is stable");
+        }
     }
 
     #[test]
@@ -100,6 +136,15 @@ mod tests {
             "a@.b",
             "a@b.",
             "a\n@b.c",
+            "a\u{200b}@b.c",
+            "a\u{ad}@b.c",
+            "\u{202e}a@b.c",
+            "a\u{200d}b@b.c",
+            "a@b\u{200b}.c",
+            "a@-b.c",
+            "a@b_c.d",
+            "a@xn--a.c",
+            "a@b,c.d",
         ] {
             assert!(CanonicalEmail::parse(text).is_none(), "{text:?}");
         }
@@ -110,8 +155,8 @@ mod tests {
         let of = |n: usize| format!("{}@b.c", "a".repeat(n - 4));
         assert!(CanonicalEmail::parse(&of(254)).is_some());
         assert!(CanonicalEmail::parse(&of(255)).is_none());
-        // U+0130 grows from two to three bytes.
-        let grows = format!("{}@b.c", "\u{130}".repeat(125));
+        // U+023A grows from two to three bytes.
+        let grows = format!("{}@b.c", "\u{23a}".repeat(125));
         assert_eq!(grows.len(), 254);
         assert!(CanonicalEmail::parse(&grows).is_none());
     }

@@ -2,6 +2,10 @@
 //!
 //! It must never guess from anything but what was asked for and the tenant's default.
 
+mod preference;
+
+pub use preference::{Candidate, Preference};
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -100,38 +104,6 @@ impl Locale {
             .get(..usize::from(self.len))
             .and_then(|b| str::from_utf8(b).ok())
             .unwrap_or_default()
-    }
-
-    /// The locale without its last subtag: `zh-Hans-CN` → `zh-Hans` → `zh` → none (RFC 4647, 3.4).
-    #[must_use]
-    pub fn parent(self) -> Option<Self> {
-        let (parent, _) = self.as_str().rsplit_once('-')?;
-        Self::parse(parent).ok()
-    }
-
-    /// The order in which translations are tried: each wanted locale and its parents, most wanted first, then the
-    /// tenant's default and its parents. No locale stands in it twice; it is never empty.
-    ///
-    /// ```
-    /// use rustok_text::Locale;
-    ///
-    /// let chain = Locale::chain(&["pt-BR".parse()?], "en".parse()?);
-    /// assert_eq!(chain.iter().map(Locale::as_str).collect::<Vec<_>>(), ["pt-BR", "pt", "en"]);
-    /// # Ok::<(), rustok_text::locale::LocaleError>(())
-    /// ```
-    #[must_use]
-    pub fn chain(wanted: &[Self], default: Self) -> Vec<Self> {
-        let mut chain = Vec::with_capacity(wanted.len() + 2);
-        for &start in wanted.iter().chain([&default]) {
-            let mut next = Some(start);
-            while let Some(locale) = next {
-                if !chain.contains(&locale) {
-                    chain.push(locale);
-                }
-                next = locale.parent();
-            }
-        }
-        chain
     }
 
     /// The locales of an `Accept-Language` field (RFC 9110, 12.5.4), most wanted first, equal weights in the order in
@@ -274,23 +246,6 @@ mod tests {
         ] {
             assert_eq!(Locale::parse(bad), Err(LocaleError), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_chain_goes_to_the_parents_and_ends_at_the_default() {
-        assert_eq!(
-            texts(&Locale::chain(&[of("pt-BR")], of("en"))),
-            ["pt-BR", "pt", "en"]
-        );
-        assert_eq!(
-            texts(&Locale::chain(
-                &[of("zh-Hans-CN"), of("zh"), of("ru")],
-                of("en-GB")
-            )),
-            ["zh-Hans-CN", "zh-Hans", "zh", "ru", "en-GB", "en"]
-        );
-        assert_eq!(texts(&Locale::chain(&[], of("de"))), ["de"]);
-        assert_eq!(texts(&Locale::chain(&[of("de"), of("de")], of("de"))), ["de"]);
     }
 
     #[test]

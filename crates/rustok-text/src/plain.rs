@@ -1,7 +1,22 @@
-//! Small rules about plain text: what a person may type into one line, and what is left of imported markup.
+//! Small rules about plain text: what a person may type into one line, invisible characters, the form in which names are
+//! compared, and what is left of imported markup.
 //!
-//! It must never be used to make HTML safe: that is [`crate::body`]'s work. What comes out of here is text, and whoever
-//! shows it in a page escapes it.
+//! It must never be used to make HTML safe: that is [`crate::body`]'s work. What comes out of here is text; a page that
+//! shows it escapes it.
+
+use icu_properties::props::{
+    CanonicalCombiningClass, DefaultIgnorableCodePoint, EmojiModifier, ExtendedPictographic, JoiningType,
+};
+use icu_properties::{CodePointMapData, CodePointSetData};
+use std::borrow::Cow;
+use unicode_normalization::UnicodeNormalization;
+
+const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
+const ZERO_WIDTH_JOINER: char = '\u{200d}';
+/// Asks for the colourful form of the emoji before it.
+const EMOJI_SELECTOR: char = '\u{fe0f}';
+/// Makes a key of the digit before it.
+const KEYCAP: char = '\u{20e3}';
 
 /// The named character references that exports use in titles and excerpts; any other stays as it is written.
 const ENTITIES: [(&str, &str); 7] = [
@@ -50,6 +65,85 @@ fn after_tag(from: &str) -> Option<&str> {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         .then_some(())?;
     inside.find('>').map(|end| &inside[end + 1..])
+}
+
+/// Whether the character shows nothing by itself: Unicode's property `Default_Ignorable_Code_Point` (UAX #44). Zero width
+/// spaces and joiners, soft hyphens, marks of direction, fillers, variation selectors.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    !c.is_ascii() && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
+/// The text without invisible characters. Kept are those that change what is seen: joiners between letters that would
+/// join differently (RFC 5892, appendix A.1 and A.2: Persian and Indic spelling needs them), and those inside an emoji.
+#[must_use]
+pub fn without_invisible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_invisible) {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::with_capacity(text.len());
+    let mut before = None;
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let next = rest.clone().find(|next| !is_invisible(*next));
+        if !is_invisible(c) || changes_its_neighbours(before, c, next) {
+            kept.push(c);
+            before = Some(c);
+        }
+    }
+    Cow::Owned(kept)
+}
+
+fn changes_its_neighbours(before: Option<char>, c: char, next: Option<char>) -> bool {
+    let Some(before) = before else { return false };
+    let pictures = CodePointSetData::new::<ExtendedPictographic>();
+    let is_picture = |c: char| pictures.contains(c);
+    let joining = CodePointMapData::<JoiningType>::new();
+    match c {
+        ZERO_WIDTH_NON_JOINER | ZERO_WIDTH_JOINER if is_virama(before) => next.is_some(),
+        ZERO_WIDTH_NON_JOINER => {
+            matches!(
+                joining.get(before),
+                JoiningType::LeftJoining | JoiningType::DualJoining
+            ) && next.is_some_and(|next| {
+                matches!(
+                    joining.get(next),
+                    JoiningType::RightJoining | JoiningType::DualJoining
+                )
+            })
+        }
+        ZERO_WIDTH_JOINER => {
+            let modifier = CodePointSetData::new::<EmojiModifier>().contains(before);
+            (is_picture(before) || before == EMOJI_SELECTOR || modifier) && next.is_some_and(is_picture)
+        }
+        EMOJI_SELECTOR => {
+            is_picture(before) || (next == Some(KEYCAP) && matches!(before, '0'..='9' | '#' | '*'))
+        }
+        _ => false,
+    }
+}
+
+fn is_virama(c: char) -> bool {
+    CodePointMapData::<CanonicalCombiningClass>::new().get(c) == CanonicalCombiningClass::Virama
+}
+
+/// A title or a name as it is stored: without invisible characters, composed (UAX #15, form C), without white space at its
+/// ends.
+#[must_use]
+pub fn clean_name(text: &str) -> String {
+    if text.is_ascii() {
+        return text.trim().to_owned();
+    }
+    without_invisible(text).trim().nfc().collect()
+}
+
+/// The form in which names are compared and titles are searched: without invisible characters, composed, in lower case,
+/// each run of white space one space.
+#[must_use]
+pub fn folded(text: &str) -> String {
+    let seen: String = text.chars().filter(|c| !is_invisible(*c)).nfc().collect();
+    // U+0130 becomes an `i` and a dot above it, which the `i` has anyway.
+    one_line(&seen.to_lowercase().replace("i\u{307}", "i"))
 }
 
 /// One line: runs of white space and control characters become one space, none at the edges.
@@ -126,6 +220,51 @@ mod tests {
     fn lines_are_squashed() {
         assert_eq!(one_line("  a\r\n\tb\u{0}c\u{a0}d  "), "a b c d");
         assert_eq!(one_line("\n"), "");
+    }
+
+    #[test]
+    fn invisible_characters_vanish() {
+        for (written, stored) in [
+            ("Te\u{ad}a\u{200b}", "Tea"),
+            ("\u{feff}\u{202e}Tea\u{2066}\u{2069} \u{3164}", "Tea"),
+            ("a\u{200d}b\u{200c}c\u{fe0f}d\u{e0041}", "abcd"),
+            ("e\u{200d}\u{301}", "\u{e9}"),
+            ("\u{34f}\u{115f}\u{17b4}\u{180e}\u{2060}", ""),
+        ] {
+            assert_eq!(clean_name(written), stored, "{written:?}");
+        }
+    }
+
+    #[test]
+    fn invisible_characters_that_are_seen_stay() {
+        for text in [
+            "می\u{200c}خواهم",
+            "ക്\u{200d}",
+            "क्\u{200d}ष",
+            "👩\u{200d}👩\u{200d}👧",
+            "❤\u{fe0f}",
+            "👩🏽\u{200d}🚀",
+            "🏳\u{fe0f}\u{200d}🌈",
+            "1\u{fe0f}\u{20e3}",
+        ] {
+            let whole = format!("{text}x");
+            assert_eq!(clean_name(&whole), whole.nfc().collect::<String>());
+        }
+        assert_eq!(clean_name("سلام\u{200c}"), "سلام");
+    }
+
+    #[test]
+    fn names_are_compared_folded() {
+        for (one, other) in [
+            ("ПриВЕТ", "привет"),
+            ("Cafe\u{301}", "CAFÉ"),
+            ("İstanbul", "istanbul"),
+            ("a \u{a0} b\u{200b}", "A B"),
+        ] {
+            assert_eq!(folded(one), folded(other));
+        }
+        assert_ne!(folded("C"), folded("C++"));
+        assert_ne!(folded("resume"), folded("résumé"));
     }
 
     #[test]

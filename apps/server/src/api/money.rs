@@ -24,7 +24,7 @@ pub struct MoneyFields {
     /// Plain decimal text with at most the decimals of the currency; never a number, which would be rounded.
     #[schema(example = "19.99")]
     amount: String,
-    /// ISO 4217 code; the tenant's default currency if missing.
+    /// ISO 4217 code; if missing, that of the order, or for prices the tenant's default currency.
     #[schema(example = "USD")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     currency: Option<String>,

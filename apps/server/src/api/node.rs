@@ -82,6 +82,10 @@ pub struct TranslationView<'a> {
     working_revision: i64,
     published_slug: Option<&'a str>,
     published_revision: Option<i64>,
+    /// Whether the node was written in this locale first.
+    is_original: bool,
+    /// Whether the text is only live: it goes with the next publish.
+    is_removed: bool,
 }
 
 /// A category or tag.
@@ -161,6 +165,8 @@ impl<'a> From<&'a rustok_app::content::TranslationState> for TranslationView<'a>
             working_revision: state.working_revision,
             published_slug: state.published_slug.as_ref().map(AsRef::as_ref),
             published_revision: state.published_revision,
+            is_original: state.is_original,
+            is_removed: state.is_removed,
         }
     }
 }

@@ -8,10 +8,10 @@ pub use fields::{AdjustmentFields, ProductFields, StockFields, VariantPatch};
 
 use super::money::MoneyView;
 use super::removed::RemovalView;
-use rustok_app::catalog::shown_price;
+use rustok_app::catalog::ShownPrice;
 use rustok_commerce::product::{Image, Product};
 use rustok_commerce::variant::Variant;
-use rustok_core::money::{Currency, Money};
+use rustok_core::money::Money;
 use rustok_core::page::Page;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -48,7 +48,8 @@ pub struct StoreVariantView<'a> {
     title: &'a str,
     /// One value for each option of the product.
     options: &'a [String],
-    /// In the tenant's default currency if it has a price there; `null` means that it cannot be ordered.
+    /// In the store in the currency that was asked for, else in the tenant's default one if it has a price there; `null`
+    /// means that it has none in that currency.
     #[schema(value_type = Option<MoneyView>)]
     price: Option<Money>,
     /// The price that is shown struck through.
@@ -59,8 +60,8 @@ pub struct StoreVariantView<'a> {
 }
 
 impl<'a> StoreVariantView<'a> {
-    fn new(variant: &'a Variant, currency: Currency) -> Self {
-        let price = shown_price(&variant.prices, currency);
+    fn new(variant: &'a Variant, shown: ShownPrice) -> Self {
+        let price = shown.of(&variant.prices);
         Self {
             id: variant.id.as_uuid(),
             sku: variant.sku.as_deref(),
@@ -96,9 +97,9 @@ pub struct StoreProductView<'a> {
 }
 
 impl<'a> StoreProductView<'a> {
-    /// The product with prices in `currency` where it has them.
+    /// The product with these prices.
     #[must_use]
-    pub fn new(product: &'a Product, currency: Currency) -> Self {
+    pub fn new(product: &'a Product, shown: ShownPrice) -> Self {
         let variants = product.variants.iter();
         Self {
             id: product.id.as_uuid(),
@@ -112,7 +113,7 @@ impl<'a> StoreProductView<'a> {
             options: options(product),
             images: product.images.iter().map(image).collect(),
             variants: variants
-                .map(|variant| StoreVariantView::new(variant, currency))
+                .map(|variant| StoreVariantView::new(variant, shown))
                 .collect(),
             version: product.version,
         }
@@ -146,14 +147,14 @@ pub struct StoreProductPage<'a> {
 }
 
 impl<'a> StoreProductPage<'a> {
-    /// The page with prices in `currency` where there are some.
+    /// The page with these prices.
     #[must_use]
-    pub fn new(page: &'a Page<Product>, currency: Currency) -> Self {
+    pub fn new(page: &'a Page<Product>, shown: ShownPrice) -> Self {
         Self {
             items: page
                 .items
                 .iter()
-                .map(|product| StoreProductView::new(product, currency))
+                .map(|product| StoreProductView::new(product, shown))
                 .collect(),
             next_cursor: page.next_cursor.as_deref(),
         }
@@ -174,9 +175,9 @@ pub struct VariantView<'a> {
 }
 
 impl<'a> VariantView<'a> {
-    fn new(variant: &'a Variant, currency: Currency) -> Self {
+    fn new(variant: &'a Variant, shown: ShownPrice) -> Self {
         Self {
-            shown: StoreVariantView::new(variant, currency),
+            shown: StoreVariantView::new(variant, shown),
             barcode: variant.barcode.as_deref(),
             weight_grams: variant.weight_grams,
             allow_backorder: variant.allow_backorder,
@@ -208,15 +209,15 @@ pub struct VariantDetailView<'a> {
 }
 
 impl<'a> VariantDetailView<'a> {
-    /// A variant of `product`.
+    /// A variant of `product`, with this price before the others.
     #[must_use]
-    pub fn new(product: &Product, variant: &'a Variant, currency: Currency) -> Self {
+    pub fn new(product: &Product, variant: &'a Variant, shown: ShownPrice) -> Self {
         let price = |price: &rustok_commerce::price::Price| PriceView {
             price: price.amount,
             compare_at_price: price.compare_at,
         };
         Self {
-            variant: VariantView::new(variant, currency),
+            variant: VariantView::new(variant, shown),
             product_id: product.id.as_uuid(),
             prices: variant.prices.as_slice().iter().map(price).collect(),
             version: product.version,
@@ -253,9 +254,9 @@ pub struct ProductView<'a> {
 }
 
 impl<'a> ProductView<'a> {
-    /// The product with prices in `currency` where it has them.
+    /// The product with these prices.
     #[must_use]
-    pub fn new(product: &'a Product, currency: Currency) -> Self {
+    pub fn new(product: &'a Product, shown: ShownPrice) -> Self {
         Self {
             id: product.id.as_uuid(),
             handle: product.handle.as_str(),
@@ -270,7 +271,7 @@ impl<'a> ProductView<'a> {
             variants: product
                 .variants
                 .iter()
-                .map(|variant| VariantView::new(variant, currency))
+                .map(|variant| VariantView::new(variant, shown))
                 .collect(),
             created_at: product.created_at.to_string(),
             updated_at: product.updated_at.to_string(),
@@ -301,14 +302,14 @@ pub struct ProductPage<'a> {
 }
 
 impl<'a> ProductPage<'a> {
-    /// The page with prices in `currency` where there are some.
+    /// The page with these prices.
     #[must_use]
-    pub fn new(page: &'a Page<Product>, currency: Currency) -> Self {
+    pub fn new(page: &'a Page<Product>, shown: ShownPrice) -> Self {
         Self {
             items: page
                 .items
                 .iter()
-                .map(|product| ProductView::new(product, currency))
+                .map(|product| ProductView::new(product, shown))
                 .collect(),
             next_cursor: page.next_cursor.as_deref(),
         }

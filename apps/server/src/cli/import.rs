@@ -26,9 +26,21 @@ const SHOWN_ERRORS: usize = 20;
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Import products from a Shopify product CSV
-    Shopify(Options),
+    Shopify {
+        /// The currency of the prices, which a CSV does not tell [default: the tenant's]
+        #[arg(long, value_name = "CODE", value_parser = currency)]
+        currency: Option<Currency>,
+        #[command(flatten)]
+        options: Options,
+    },
     /// Import authors, terms, posts and pages from a WordPress export (WXR)
-    Wordpress(Options),
+    Wordpress {
+        /// The language of the texts [default: the tenant's]
+        #[arg(long, value_parser = locale)]
+        locale: Option<Locale>,
+        #[command(flatten)]
+        options: Options,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -41,12 +53,6 @@ pub(super) struct Options {
     /// Do everything, then take it back: tells what would happen
     #[arg(long)]
     dry_run: bool,
-    /// The currency of the prices, which a CSV does not tell [default: the tenant's]
-    #[arg(long, value_name = "CODE", value_parser = currency)]
-    currency: Option<Currency>,
-    /// The language of the texts [default: the tenant's]
-    #[arg(long, value_parser = locale)]
-    locale: Option<Locale>,
     #[command(flatten)]
     format: Format,
 }
@@ -72,7 +78,7 @@ struct Printed {
 }
 
 pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> {
-    let (Command::Shopify(options) | Command::Wordpress(options)) = &command;
+    let (Command::Shopify { options, .. } | Command::Wordpress { options, .. }) = &command;
     let name = options.file.display().to_string();
     let cannot_read = |error: std::io::Error| Failure::new(format!("cannot read {name}: {error}"));
     let content = File::open(&options.file).map_err(cannot_read)?;
@@ -91,8 +97,8 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
         ControlFlow::Continue(())
     };
     let source = match &command {
-        Command::Shopify(_) => import::shopify_source(&ctx, options.currency),
-        Command::Wordpress(_) => import::wordpress_source(&ctx, options.locale),
+        Command::Shopify { currency, .. } => import::shopify_source(&ctx, *currency),
+        Command::Wordpress { locale, .. } => import::wordpress_source(&ctx, *locale),
     }?;
     // No server need be there whose worker does this, and an empty database fills faster than PostgreSQL looks at it.
     let looking = look_at_grown_tables(ctx.services.store.clone());

@@ -3,19 +3,24 @@
 //! A good query is read once, by serde. Only what serde refuses is read again and compared with the parameters that the
 //! OpenAPI document has of it, as is done with bodies (`form.rs`).
 
-use axum::extract::{FromRequestParts, Query};
-use http::Uri;
+use axum::extract::{FromRequestParts, MatchedPath, Query, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use http::request::Parts;
+use http::{Method, Uri};
 use jiff::Timestamp;
+use rustok_core::clock::parse_time;
 use rustok_core::error::{ErrorKind, FieldViolation, MAX_VIOLATIONS, RichError};
 use rustok_core::page::{Cursor, Limit};
 use rustok_text::Locale;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::str::FromStr;
+use std::sync::Arc;
 use utoipa::IntoParams;
-use utoipa::openapi::Required;
+use utoipa::openapi::path::ParameterIn;
+use utoipa::openapi::{OpenApi, RefOr, Required};
 
 /// The query's parameters, in their form.
 #[derive(Debug)]
@@ -29,18 +34,85 @@ impl<T: DeserializeOwned + IntoParams, S: Send + Sync> FromRequestParts<S> for Q
             .map(|Query(value)| Self(value))
             .map_err(|rejection| {
                 let found = form_faults::<T>(&parts.uri);
-                let told = if found.is_empty() {
-                    format!("The query is not valid: {}", rejection.body_text())
+                let none = found.is_empty();
+                let refused = invalid_query(found);
+                if none {
+                    refused.with_public(format!("The query is not valid: {}", rejection.body_text()))
                 } else {
-                    "The query does not have the documented form.".to_owned()
-                };
-                RichError::new(ErrorKind::Validation, "query refused")
-                    .with_status(400)
-                    .with_code("invalid_query")
-                    .with_public(told)
-                    .with_violations(found)
+                    refused
+                }
             })
     }
+}
+
+/// The operations that take no query, by method and path.
+#[derive(Debug, Clone)]
+pub struct WithoutQuery(Arc<HashSet<(Method, String)>>);
+
+impl WithoutQuery {
+    /// Those of the documents.
+    #[must_use]
+    pub fn of<'a>(documents: impl IntoIterator<Item = &'a OpenApi>) -> Self {
+        let mut without = HashSet::new();
+        for (path, item) in documents.into_iter().flat_map(|document| &document.paths.paths) {
+            for (method, operation) in [
+                (Method::GET, &item.get),
+                (Method::HEAD, &item.get),
+                (Method::POST, &item.post),
+                (Method::PUT, &item.put),
+                (Method::PATCH, &item.patch),
+                (Method::DELETE, &item.delete),
+            ] {
+                let Some(operation) = operation else { continue };
+                let takes_none = operation.parameters.iter().flatten().all(
+                    |parameter| matches!(parameter, RefOr::T(p) if p.parameter_in != ParameterIn::Query),
+                );
+                if takes_none {
+                    without.insert((method, path.clone()));
+                }
+            }
+        }
+        Self(Arc::new(without))
+    }
+}
+
+/// Refuses a query where none is taken: what a request says is obeyed or refused. Operations with parameters of their own
+/// do the same by [`QueryParams`].
+///
+/// # Errors
+/// `invalid_query`, 400.
+pub async fn refuse_query(
+    State(without): State<WithoutQuery>,
+    request: Request,
+    next: Next,
+) -> Result<Response, RichError> {
+    let query = request.uri().query().filter(|query| !query.is_empty());
+    if query.is_some()
+        && let Some(route) = request.extensions().get::<MatchedPath>()
+    {
+        let operation = (request.method().clone(), route.as_str().to_owned());
+        if without.0.contains(&operation) {
+            return Err(invalid_query(unknown(request.uri())));
+        }
+    }
+    Ok(next.run(request).await)
+}
+
+fn unknown(uri: &Uri) -> Vec<FieldViolation> {
+    let sent = Query::<Vec<(String, String)>>::try_from_uri(uri).map_or(Vec::new(), |Query(sent)| sent);
+    let rule = "is not known here; this operation has no parameters in the query";
+    sent.iter()
+        .take(MAX_VIOLATIONS)
+        .map(|(name, _)| FieldViolation::new(format!("?{name}"), "unknown_parameter", rule))
+        .collect()
+}
+
+fn invalid_query(found: Vec<FieldViolation>) -> RichError {
+    RichError::new(ErrorKind::Validation, "query refused")
+        .with_status(400)
+        .with_code("invalid_query")
+        .with_public("The query does not have the documented form.")
+        .with_violations(found)
 }
 
 /// All that is wrong with the form of a query that serde refused.
@@ -146,9 +218,9 @@ impl QueryReader {
     /// A moment: RFC 3339, or a date for its start in UTC.
     pub fn time(&mut self, name: &str, text: Option<&str>) -> Option<Timestamp> {
         let rule = "must be a time such as 2026-01-31T12:00:00Z, or a date";
-        let midnight = |text: &str| format!("{text}T00:00:00Z").parse().ok();
+        let midnight = |text: &str| parse_time(&format!("{text}T00:00:00Z"));
         self.read(name, text, rule, |text| {
-            text.parse().ok().or_else(|| midnight(text))
+            parse_time(text).or_else(|| midnight(text))
         })
     }
 

@@ -49,6 +49,7 @@ impl ProblemType {
                 ("allowed_transitions", json!(["confirm", "cancel"])),
             ],
             "insufficient_stock" => vec![("available", json!(1)), ("requested", json!(3))],
+            "total_changed" => vec![("total", json!({ "amount": "21.50", "currency": "USD" }))],
             "version_conflict" => vec![("current_version", json!(7))],
             "variant_in_use" => vec![("variants", json!(["0190a1b2-0000-7000-8000-000000000000"]))],
             _ => Vec::new(),
@@ -208,6 +209,12 @@ pub const ALL: &[ProblemType] = types! {
     "insufficient_stock" BusinessRule [409]
         "There are fewer pieces than wanted."
         "`variant_id` names the variant, `available` how many there are, `requested` how many were wanted.";
+    "total_changed" BusinessRule [409]
+        "The order costs something else than its buyer saw."
+        "Show the buyer `total`, and order again with it as `expected_total`.";
+    "original_translation" BusinessRule [409]
+        "The node was written in this locale first, so its text there cannot be taken away."
+        "Delete the node, or write the text anew.";
     "stock_not_tracked" BusinessRule [409]
         "The pieces of this variant are not counted, so there is no number to change."
         "Set the stock first: from then on its pieces are counted.";

@@ -4,6 +4,7 @@ mod filing;
 mod import;
 mod locales;
 mod markup;
+mod promises;
 mod visibility;
 
 use crate::platform::{Shop, problem, tenant, token};

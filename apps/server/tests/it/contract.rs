@@ -5,6 +5,7 @@ mod cors;
 mod document;
 mod forms;
 mod methods;
+mod obeyed;
 mod preconditions;
 mod problems;
 mod repeats;

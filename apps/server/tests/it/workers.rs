@@ -51,6 +51,7 @@ pub(crate) async fn place_two_hours_ago(database_url: &str, variant: &Value) {
         quantity: 2,
     };
     let input = OrderInput {
+        expected_total: None,
         email: "late@example.com".into(),
         currency: "USD".into(),
         lines: vec![line],

@@ -1,6 +1,6 @@
 //! From a checked draft to the product that will be stored: ids, positions, prices kept beside. Pure but for new ids.
 
-use super::read::shown_price;
+use super::read::ShownPrice;
 use rustok_commerce::price::PriceList;
 use rustok_commerce::product::{Image, ImageDraft, Product, ProductDraft};
 use rustok_commerce::variant::{Variant, VariantDraft};
@@ -92,7 +92,7 @@ impl Assembler<'_> {
             given.as_slice().iter().for_each(|price| prices.set(*price));
             return prices;
         };
-        let shown = old.and_then(|old| shown_price(&old.prices, self.currency));
+        let shown = old.and_then(|old| ShownPrice::Preferably(self.currency).of(&old.prices));
         prices
             .as_slice()
             .iter()

@@ -17,7 +17,7 @@ mod update;
 pub use create::create;
 pub use delete::{delete, undelete};
 pub use draft::{CheckedDraft, check};
-pub use read::{ProductFilter, get, get_active, get_variant, list, list_active, shown_price};
+pub use read::{ProductFilter, ShownPrice, get, get_active, get_variant, list, list_active};
 pub use stock::{adjust_stock, set_stock};
 pub use update::{update, update_variant};
 

@@ -1,10 +1,10 @@
 //! Reading products: all of them for those who manage them, the active ones for the store.
 
-use super::{product_not_found, variant_not_found};
+use super::{currency, product_not_found, variant_not_found};
 use crate::context::Ctx;
 use rustok_auth::Action;
 use rustok_commerce::price::{Price, PriceList};
-use rustok_commerce::product::{Product, ProductStatus};
+use rustok_commerce::product::{Handle, Product, ProductStatus};
 use rustok_commerce::variant::Variant;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::{ProductId, VariantId};
@@ -14,12 +14,34 @@ use rustok_storage::products;
 
 pub use rustok_storage::products::ProductFilter;
 
-/// The price that stands for a variant: the one in `currency`, else the first of those it has.
-#[must_use]
-pub fn shown_price(prices: &PriceList, currency: Currency) -> Option<Price> {
-    prices
-        .find(currency)
-        .or_else(|| prices.as_slice().first().copied())
+/// Which of a variant's prices is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownPrice {
+    /// The one in this currency, which was asked for, or none.
+    Exactly(Currency),
+    /// The one in this currency, else the first of those it has.
+    Preferably(Currency),
+}
+
+impl ShownPrice {
+    /// What is shown where no currency is named: preferably the tenant's own.
+    ///
+    /// # Errors
+    /// The tenant's settings name no currency: a defect of ours.
+    pub fn of_tenant(ctx: &Ctx) -> Result<Self, RichError> {
+        currency(ctx).map(Self::Preferably)
+    }
+
+    /// The price that is shown of `prices`.
+    #[must_use]
+    pub fn of(self, prices: &PriceList) -> Option<Price> {
+        match self {
+            Self::Exactly(currency) => prices.find(currency),
+            Self::Preferably(currency) => prices
+                .find(currency)
+                .or_else(|| prices.as_slice().first().copied()),
+        }
+    }
 }
 
 /// The product with this id, in every status.
@@ -73,14 +95,15 @@ pub(super) fn with_variant(product: Product, id: VariantId) -> Option<(Product, 
 /// `product_not_found`, also for a draft and an archived one.
 pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<Product, RichError> {
     ctx.authorize(Action::ReadProduct)?;
+    let not_found = || {
+        RichError::new(ErrorKind::NotFound, "no active product with this handle")
+            .with_code("product_not_found")
+            .with_public("There is no such product.")
+    };
+    let handle = Handle::parse(handle).ok_or_else(not_found)?;
     let mut tx = ctx.read().await?;
-    products::find_active_product(tx.last(), handle)
-        .await?
-        .ok_or_else(|| {
-            RichError::new(ErrorKind::NotFound, "no active product with this handle")
-                .with_code("product_not_found")
-                .with_public("There is no such product.")
-        })
+    let found = products::find_active_product(tx.last(), handle.as_str()).await?;
+    found.ok_or_else(not_found)
 }
 
 /// Store: a page of active products, newest first.

@@ -6,7 +6,7 @@
 use super::assemble::Assembler;
 use super::draft::{CheckedDraft, check_against};
 use super::handle::free_handle;
-use super::read::shown_price;
+use super::read::ShownPrice;
 use super::{
     currency, first_movements, handle_taken, product_event, product_not_found, refused, variant_not_found,
 };
@@ -23,6 +23,7 @@ use rustok_events::Topic;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::inventory::MovementReason;
 use rustok_storage::{StoreError, TenantTx, products};
+use rustok_text::body::Removed;
 use uuid::Uuid;
 
 /// Changes a product. `edit` gets the product as it is and the input that would leave it so, and answers the input
@@ -226,7 +227,7 @@ async fn save(
 /// The input that would leave the product as it is shown: each variant with the price that stands for it.
 fn shown_input(product: &Product, currency: Currency) -> ProductInput {
     let shown = |variant: &Variant| {
-        let price = shown_price(&variant.prices, currency);
+        let price = ShownPrice::Preferably(currency).of(&variant.prices);
         VariantInput::from_variant(variant, price.map_or(currency, |price| price.amount.currency()))
     };
     ProductInput {

@@ -1,6 +1,7 @@
 //! Authors: found by their login, or made. Whoever writes without naming one writes as the site.
 
 use crate::context::Ctx;
+use rustok_content::translation::Source;
 use rustok_content::{Author, ContentError, FieldError};
 use rustok_core::error::RichError;
 use rustok_core::ids::AuthorId;
@@ -26,13 +27,26 @@ pub(super) async fn resolve(
 ) -> Result<Author, RichError> {
     let Some(named) = named else {
         // Readers see the name: a site's own, never the id of a token.
-        let author = Author::new(ctx.id::<AuthorId>(), &ctx.actor.to_string(), &ctx.tenant.name)?;
+        let author = Author::new(
+            ctx.id::<AuthorId>(),
+            &ctx.actor.to_string(),
+            &ctx.tenant.name,
+            Source::Editor,
+        )?;
         return find_or_insert(tx, ctx, author).await;
     };
     let name = named.name.as_deref().unwrap_or_default();
-    let author = Author::new(ctx.id::<AuthorId>(), &named.login, name).map_err(below_author)?;
+    let author =
+        Author::new(ctx.id::<AuthorId>(), &named.login, name, Source::Editor).map_err(below_author)?;
     if named.name.is_some() {
-        return find_or_insert(tx, ctx, author).await;
+        let wanted = author.display_name.clone();
+        let found = find_or_insert(tx, ctx, author).await?;
+        if found.display_name != wanted {
+            let rule = "is not the name of the author with this login; leave it out, or take another login";
+            let violation = FieldError::new("#/author/name", "mismatch", rule);
+            return Err(ContentError::ValidationFailed(vec![violation]).into());
+        }
+        return Ok(found);
     }
     let found = authors::find_author(tx, &author.login).await?;
     found.ok_or_else(|| {
@@ -90,7 +104,12 @@ pub async fn upsert(
     login: &str,
     name: Option<&str>,
 ) -> Result<Author, RichError> {
-    let author = Author::new(ctx.id::<AuthorId>(), login, name.unwrap_or_default())?;
+    let author = Author::new(
+        ctx.id::<AuthorId>(),
+        login,
+        name.unwrap_or_default(),
+        Source::Import,
+    )?;
     let mut found = find_or_insert(tx, ctx, author.clone()).await?;
     if name.is_some() && found.display_name != author.display_name {
         found.display_name = author.display_name;

@@ -3,7 +3,6 @@
 //! A step may never be added for a move that the domain did not make.
 
 use super::addresses::taken;
-use super::search::search_form;
 use crate::context::Ctx;
 use rustok_content::{AnyContentNode, NodeStatus, Revision};
 use rustok_core::error::RichError;
@@ -13,6 +12,7 @@ use rustok_storage::TenantTx;
 use rustok_storage::nodes::history::NodeHistoryEntry;
 use rustok_storage::nodes::save::{Addresses, NodeSave, SavedText, save};
 use rustok_storage::nodes::{NodeDetail, StoredNode, TranslationState};
+use rustok_text::plain::folded;
 use serde_json::json;
 
 /// What is done with a node, as the history names it and events tell it.
@@ -20,6 +20,7 @@ use serde_json::json;
 pub(super) enum Verb {
     Create,
     Update,
+    RemoveTranslation,
     Publish,
     Unpublish,
     Archive,
@@ -33,6 +34,7 @@ impl Verb {
         match self {
             Self::Create => "create",
             Self::Update => "update",
+            Self::RemoveTranslation => "remove_translation",
             Self::Publish => "publish",
             Self::Unpublish => "unpublish",
             Self::Archive => "archive",
@@ -45,7 +47,7 @@ impl Verb {
     const fn topic(self) -> Topic {
         match self {
             Self::Create => Topic::NodeCreated,
-            Self::Update => Topic::NodeRevised,
+            Self::Update | Self::RemoveTranslation => Topic::NodeRevised,
             Self::Publish => Topic::NodePublished,
             Self::Unpublish => Topic::NodeUnpublished,
             Self::Archive => Topic::NodeArchived,
@@ -124,7 +126,7 @@ impl<'c> Change<'c> {
         addresses: &[Addresses<'_>],
         terms: Option<&[TermId]>,
     ) -> Result<(), RichError> {
-        let title = text.map(|revision| search_form(&revision.translation.title));
+        let title = text.map(|revision| folded(&revision.translation.title));
         let text = text
             .zip(title.as_deref())
             .map(|(revision, title_search)| SavedText {
@@ -157,7 +159,9 @@ pub(super) fn show_text(detail: &mut NodeDetail, revision: Revision) {
         .iter_mut()
         .find(|state| state.locale == revision.locale)
     {
-        Some(state) => (state.slug, state.working_revision) = (slug, revision.revision),
+        Some(state) => {
+            (state.slug, state.working_revision, state.is_removed) = (slug, revision.revision, false);
+        }
         None => {
             detail.translations.push(TranslationState {
                 locale: revision.locale,
@@ -165,6 +169,8 @@ pub(super) fn show_text(detail: &mut NodeDetail, revision: Revision) {
                 working_revision: revision.revision,
                 published_slug: None,
                 published_revision: None,
+                is_original: false,
+                is_removed: false,
             });
             detail.translations.sort_by_key(|state| state.locale);
         }
@@ -172,8 +178,23 @@ pub(super) fn show_text(detail: &mut NodeDetail, revision: Revision) {
     detail.shown = revision;
 }
 
+/// What happens to the addresses of a node that has `translations`, when `last` does.
+pub(super) fn with_removed<'a>(translations: &[TranslationState], last: Addresses<'a>) -> Vec<Addresses<'a>> {
+    let ends = matches!(last, Addresses::Publish | Addresses::Unpublish);
+    let removed = ends && translations.iter().any(|state| state.is_removed);
+    let first = removed.then_some(Addresses::DropRemoved);
+    first.into_iter().chain([last]).collect()
+}
+
 /// Makes what is shown of a node follow its addresses.
 pub(super) fn show_addresses(detail: &mut NodeDetail, addresses: Addresses<'_>) {
+    match addresses {
+        Addresses::DropRemoved => detail.translations.retain(|state| !state.is_removed),
+        Addresses::Remove(locale) => detail
+            .translations
+            .retain(|state| state.locale != locale || state.published_revision.is_some()),
+        Addresses::Publish | Addresses::Unpublish | Addresses::Release | Addresses::Take(_) => {}
+    }
     for state in &mut detail.translations {
         match addresses {
             Addresses::Publish => {
@@ -188,6 +209,10 @@ pub(super) fn show_addresses(detail: &mut NodeDetail, addresses: Addresses<'_>) 
                 let own = slugs.iter().find(|(locale, _)| *locale == state.locale);
                 state.slug = own.map(|(_, slug)| slug.clone());
             }
+            Addresses::Remove(locale) if state.locale == locale => {
+                (state.slug, state.is_removed) = (None, true);
+            }
+            Addresses::Remove(_) | Addresses::DropRemoved => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::addresses::{IfTaken, settle};
 use super::authors::{self, AuthorRef};
 use super::change::{Change, Verb};
-use super::locales::{default_locale, parse_locale};
+use super::locales::{check_listed, default_locale, parse_locale};
 use super::terms::{self, TermRef};
 use crate::context::Ctx;
 use crate::work::{Begun, Reply};
@@ -53,6 +53,7 @@ fn check(ctx: &Ctx, kind: &str, locale: Option<&str>, text: TranslationInput) ->
     let locale = match locale {
         None => Some(default_locale(ctx)?),
         Some(tag) => parse_locale("locale", tag)
+            .and_then(|locale| check_listed(ctx, "locale", locale).map(|()| locale))
             .map_err(|error| errors.push(error))
             .ok(),
     };
@@ -128,6 +129,8 @@ async fn insert(
         working_revision: revision.revision,
         published_slug: None,
         published_revision: None,
+        is_original: true,
+        is_removed: false,
     };
     Ok(NodeDetail {
         node,

@@ -5,8 +5,9 @@
 
 use super::addresses::{IfTaken, settle};
 use super::authors;
-use super::change::{Change, Verb};
+use super::change::{Change, Verb, with_removed};
 use super::life::free_slugs;
+use super::locales::preference;
 use super::terms;
 use super::update::refiled;
 use crate::context::Ctx;
@@ -88,7 +89,7 @@ pub async fn upsert(
 ) -> Result<NodeId, RichError> {
     let prepared = prepare(tx, ctx, node).await?;
     let found = match existing {
-        Some(id) => find_node(tx, id, ShownLocale::FirstOf(&[prepared.locale])).await?,
+        Some(id) => find_node(tx, id, ShownLocale::Nearest(preference(ctx, &[prepared.locale])?)).await?,
         None => None,
     };
     match found {
@@ -171,7 +172,10 @@ fn publish(
     }
     if let Some(published_at) = published_at {
         node = match node {
-            AnyContentNode::Draft(draft) => draft.schedule_at(published_at, now).into(),
+            // A node that was public keeps its first date; see `ContentNode::schedule_at`.
+            AnyContentNode::Draft(draft) if draft.first_published_at().is_none() => {
+                AnyContentNode::Draft(draft).schedule_at(published_at, now)?
+            }
             other => other.publish_at(now)?,
         };
         change.step(Verb::Publish, &node);
@@ -213,7 +217,8 @@ async fn update(
         NodeStatus::Published => Addresses::Publish,
         NodeStatus::Draft | NodeStatus::Archived => Addresses::Unpublish,
     };
-    let addresses = [Addresses::Take(&taken), live];
+    let mut addresses = vec![Addresses::Take(&taken)];
+    addresses.extend(with_removed(&before.translations, live));
     change
         .save(
             tx,

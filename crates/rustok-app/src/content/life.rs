@@ -1,7 +1,7 @@
 //! A node's life: each transition of the machine, and deleting and undeleting.
 
 use super::addresses::free_slug;
-use super::change::{Change, Verb, show_addresses};
+use super::change::{Change, Verb, show_addresses, with_removed};
 use super::read::{find, load};
 use crate::context::Ctx;
 use crate::work::{Begun, Reply, Work};
@@ -244,11 +244,10 @@ async fn finish(
 ) -> Result<Reply, RichError> {
     let mut change = Change::of(ctx, &detail.node);
     change.step(verb, after.any());
-    change
-        .save(&mut work.tx, &after, None, addresses.as_slice(), None)
-        .await?;
+    let addresses = addresses.map_or(Vec::new(), |last| with_removed(&detail.translations, last));
+    change.save(&mut work.tx, &after, None, &addresses, None).await?;
     detail.node = after;
-    if let Some(addresses) = addresses {
+    for addresses in addresses {
         show_addresses(&mut detail, addresses);
     }
     let reply = work.finish(render(&detail)).await?;

@@ -12,7 +12,6 @@ mod life;
 pub mod locales;
 mod public;
 mod read;
-mod search;
 pub mod terms;
 mod update;
 
@@ -26,4 +25,4 @@ pub use rustok_storage::nodes::public::{PublicFilter, PublicHead, PublicTerm};
 pub use rustok_storage::nodes::texts::{PublicText, TextKey};
 pub use rustok_storage::nodes::{FiledTerm, NodeDetail, StoredNode, TranslationState};
 pub use terms::TermRef;
-pub use update::{NodeEdit, put_translation, update};
+pub use update::{NodeEdit, delete_translation, put_translation, update};

@@ -1,6 +1,6 @@
 //! What the public reads: the live revision of nodes that are published and whose date has come.
 
-use super::locales::default_locale;
+use super::locales::{listed_locales, preference};
 use crate::context::Ctx;
 use rustok_auth::Action;
 use rustok_content::ContentError;
@@ -8,25 +8,30 @@ use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, Page};
-use rustok_storage::nodes::public::{self, PublicFilter, PublicHead};
+use rustok_storage::nodes::public::{self, PublicFilter, PublicHead, ShownLocales};
 use rustok_storage::nodes::texts::{PublicText, TextKey, find_texts};
 use rustok_text::{Locale, Slug};
 use std::collections::HashMap;
 
-/// The node with this slug in any of its locales, in the most wanted locale that it has.
+/// The node with this slug in any of its locales, in the nearest locale to what is wanted. The tenant's locales count only.
 ///
 /// # Errors
 /// `node_not_found`, and those of the database.
 pub async fn find_public(ctx: &Ctx, slug: &str, wanted: &[Locale]) -> Result<PublicHead, RichError> {
     ctx.authorize(Action::ReadNode)?;
-    let chain = Locale::chain(wanted, default_locale(ctx)?);
+    let listed = listed_locales(ctx);
+    let locales = ShownLocales {
+        preference: preference(ctx, wanted)?,
+        listed: &listed,
+    };
     let not_found = || ContentError::NotFound(slug.to_owned());
     let slug = Slug::parse(slug).map_err(|_| not_found())?;
-    let head = public::find_public(ctx.read().await?.last(), &slug, &chain, ctx.now()).await?;
+    let head = public::find_public(ctx.read().await?.last(), &slug, locales, ctx.now()).await?;
     head.ok_or_else(|| not_found().into())
 }
 
-/// A page of nodes, newest first, each in the most wanted locale that it has.
+/// A page of nodes, newest first, each in the nearest locale to what is wanted. A node with none of the tenant's locales
+/// is left out, so a page may be shorter than `limit` and still have a next one.
 ///
 /// # Errors
 /// Those of the database.
@@ -38,8 +43,12 @@ pub async fn list_public(
     limit: Limit,
 ) -> Result<Page<PublicHead>, RichError> {
     ctx.authorize(Action::ListNodes)?;
-    let chain = Locale::chain(wanted, default_locale(ctx)?);
-    Ok(public::list_public(ctx.read().await?.last(), filter, &chain, ctx.now(), after, limit).await?)
+    let listed = listed_locales(ctx);
+    let locales = ShownLocales {
+        preference: preference(ctx, wanted)?,
+        listed: &listed,
+    };
+    Ok(public::list_public(ctx.read().await?.last(), filter, locales, ctx.now(), after, limit).await?)
 }
 
 /// The texts of these, in their sequence. A text never changes, so whoever has read one may keep it.

@@ -1,7 +1,6 @@
 //! Reading nodes in any status, for those who have a token.
 
-use super::locales::default_locale;
-use super::search::search_form;
+use super::locales::preference;
 use crate::context::Ctx;
 use rustok_auth::Action;
 use rustok_content::{AnyContentNode, ContentError, NodeKind, NodeStatus};
@@ -14,6 +13,7 @@ use rustok_storage::nodes::details::{NodeFilter, ShownLocale, find_node, is_in_u
 use rustok_storage::nodes::history::{NodeHistoryEntry, list_history};
 use rustok_storage::nodes::{NodeDetail, StoredNode};
 use rustok_text::Locale;
+use rustok_text::plain::folded;
 
 /// Which nodes a list has, and how they are shown.
 #[derive(Debug, Clone, Default)]
@@ -66,15 +66,17 @@ pub(super) async fn load(
     }
 }
 
-/// A node, deleted or not, in the locale that was named or in the tenant's default one, or else in its first.
+/// A node, deleted or not, in the locale that was named or in the nearest to the tenant's default one, or else in its original.
 pub(super) async fn find(
     ctx: &Ctx,
     tx: &mut TenantTx,
     id: NodeId,
     locale: Option<Locale>,
 ) -> Result<Option<NodeDetail>, RichError> {
-    let chain = Locale::chain(&[], default_locale(ctx)?);
-    let shown = locale.map_or(ShownLocale::FirstOf(&chain), ShownLocale::Exactly);
+    let shown = match locale {
+        Some(locale) => ShownLocale::Exactly(locale),
+        None => ShownLocale::Nearest(preference(ctx, &[])?),
+    };
     Ok(find_node(tx, id, shown).await?)
 }
 
@@ -89,20 +91,20 @@ pub async fn list(
     limit: Limit,
 ) -> Result<Page<NodeDetail>, RichError> {
     ctx.authorize(Action::ReadContent)?;
-    let chain = Locale::chain(wanted.locale.as_slice(), default_locale(ctx)?);
+    let preference = preference(ctx, wanted.locale.as_slice())?;
     let filter = NodeFilter {
         status: wanted.status,
         kind: wanted.kind,
         title: wanted
             .title
-            .map(|title| search_form(title.trim()))
+            .map(|title| folded(&title))
             .filter(|title| !title.is_empty()),
         updated_after: wanted.updated_after,
         updated_before: wanted.updated_before,
         deleted: wanted.deleted,
     };
     let mut tx = ctx.read().await?;
-    Ok(list_nodes(&mut tx, &filter, &chain, after, limit).await?)
+    Ok(list_nodes(&mut tx, &filter, preference, after, limit).await?)
 }
 
 /// What happened to a node, oldest first; of a deleted one too.

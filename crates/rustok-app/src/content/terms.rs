@@ -8,6 +8,7 @@ use rustok_core::ids::TermId;
 use rustok_storage::nodes::FiledTerm;
 use rustok_storage::{TenantTx, terms};
 use rustok_text::Slug;
+use rustok_text::plain::folded;
 use uuid::Uuid;
 
 /// Names a term in a request. Nothing in it is checked.
@@ -15,11 +16,11 @@ use uuid::Uuid;
 pub struct TermRef {
     /// Category or tag.
     pub taxonomy: Taxonomy,
-    /// Its address; without one it is made from the name.
+    /// Its address; without one the term is known by its name and the category above it.
     pub slug: Option<String>,
-    /// Its name, for a term that does not exist yet.
+    /// Its name, for a term that does not exist yet or that is known by it.
     pub name: Option<String>,
-    /// The address of the category above it, for a category that does not exist yet.
+    /// The address of the category above it.
     pub parent: Option<String>,
 }
 
@@ -29,8 +30,15 @@ struct Wanted {
     at: usize,
     /// What it will be, if it has to be made. Its id and its parent are not decided yet.
     term: Term,
-    may_be_made: bool,
+    slug_is_given: bool,
+    name_is_given: bool,
     parent: Option<Slug>,
+}
+
+impl Wanted {
+    fn violation(&self, part: &str, code: &'static str, rule: &'static str) -> FieldError {
+        FieldError::new(format!("#/terms/{}{part}", self.at), code, rule)
+    }
 }
 
 /// Checks the terms that a request names, without looking for them.
@@ -44,12 +52,7 @@ fn check(refs: &[TermRef]) -> Result<Vec<Wanted>, ContentError> {
     let (mut wanted, mut errors): (Vec<Wanted>, _) = (Vec::with_capacity(refs.len()), Vec::new());
     for (at, named) in refs.iter().enumerate() {
         match check_one(at, named) {
-            Ok(term) => {
-                let twice = |known: &Wanted| is_same(&known.term, &term.term);
-                if !wanted.iter().any(twice) {
-                    wanted.push(term);
-                }
-            }
+            Ok(term) => wanted.push(term),
             Err(found) => errors.extend(
                 found
                     .into_iter()
@@ -62,10 +65,6 @@ fn check(refs: &[TermRef]) -> Result<Vec<Wanted>, ContentError> {
     } else {
         Err(ContentError::ValidationFailed(errors))
     }
-}
-
-fn is_same(one: &Term, other: &Term) -> bool {
-    one.taxonomy == other.taxonomy && one.slug == other.slug
 }
 
 fn check_one(at: usize, named: &TermRef) -> Result<Wanted, Vec<FieldError>> {
@@ -91,12 +90,14 @@ fn check_one(at: usize, named: &TermRef) -> Result<Wanted, Vec<FieldError>> {
     Ok(Wanted {
         at,
         term,
-        may_be_made: named.name.is_some(),
+        slug_is_given: slug.is_some(),
+        name_is_given: named.name.is_some(),
         parent,
     })
 }
 
-/// The terms that a request names; those that do not exist yet and have a name are made.
+/// The terms that a request names; those that do not exist yet and have a name are made. A term with a slug is that with
+/// this slug, and what else is said of it must be true of it; one without is that of this name below this category.
 ///
 /// # Errors
 /// `validation_failed` at `#/terms/...`, and those of the database.
@@ -111,53 +112,127 @@ pub(super) async fn resolve(
         .flat_map(|want| [Some(&want.term.slug), want.parent.as_ref()])
         .flatten()
         .collect();
-    let mut known = terms::list_terms_with_slugs(tx, &slugs).await?;
-    let mut filed = Vec::with_capacity(wanted.len());
+    let by_name = wanted.iter().filter(|want| !want.slug_is_given);
+    let names: Vec<String> = by_name.map(|want| folded(&want.term.name)).collect();
+    let mut known = terms::list_terms_known_by(tx, &slugs, &names).await?;
+    let mut filed: Vec<Term> = Vec::with_capacity(wanted.len());
     let mut errors = Vec::new();
     for want in &wanted {
-        let place = |part: &str| format!("#/terms/{}{part}", want.at);
-        if let Some(term) = known.iter().find(|term| is_same(term, &want.term)) {
-            filed.push(term.clone());
-            continue;
-        }
-        if !want.may_be_made {
-            errors.push(FieldError::new(
-                place(""),
-                "not_found",
-                "does not exist; give it a name to make it",
-            ));
-            continue;
-        }
-        let parent = want
-            .parent
-            .as_ref()
-            .map(|slug| known.iter().find(|term| is_category(term, slug)));
-        let parent_id = match parent {
-            None => None,
-            Some(Some(parent)) => Some(parent.id),
-            Some(None) => {
-                errors.push(FieldError::new(place("/parent"), "not_found", "does not exist"));
-                continue;
+        match find(want, &known) {
+            Err(error) => errors.push(error),
+            Ok(Found::Term(term)) => filed.push(term.clone()),
+            Ok(Found::None { parent_id }) => {
+                let term = Term {
+                    id: ctx.id(),
+                    parent_id,
+                    ..want.term.clone()
+                };
+                let term = make(tx, ctx, term, want.slug_is_given).await?;
+                known.push(term.clone());
+                filed.push(term);
             }
-        };
-        let term = Term {
-            id: ctx.id(),
-            parent_id,
-            ..want.term.clone()
-        };
-        let term = insert(tx, ctx, term).await?;
-        known.push(term.clone());
-        filed.push(term);
+        }
     }
     if errors.is_empty() {
+        filed.sort_by_key(|term| term.id);
+        filed.dedup_by_key(|term| term.id);
         with_parents(tx, filed, &known).await
     } else {
         Err(ContentError::ValidationFailed(errors).into())
     }
 }
 
+enum Found<'a> {
+    Term(&'a Term),
+    /// There is none; it may be made below this category.
+    None {
+        parent_id: Option<TermId>,
+    },
+}
+
+fn find<'a>(want: &Wanted, known: &'a [Term]) -> Result<Found<'a>, FieldError> {
+    let parent_id = match &want.parent {
+        None => None,
+        Some(slug) => match known.iter().find(|term| is_category(term, slug)) {
+            Some(parent) => Some(parent.id),
+            None => return Err(want.violation("/parent", "not_found", "does not exist")),
+        },
+    };
+    let mut known = known.iter().filter(|term| term.taxonomy == want.term.taxonomy);
+    if want.slug_is_given {
+        let Some(term) = known.find(|term| term.slug == want.term.slug) else {
+            return match want.name_is_given {
+                true => Ok(Found::None { parent_id }),
+                false => Err(want.violation("", "not_found", "does not exist; give it a name to make it")),
+            };
+        };
+        if want.name_is_given && folded(&term.name) != folded(&want.term.name) {
+            let rule = "is not the name of the term with this slug; leave it out, or leave out the slug";
+            return Err(want.violation("/name", "mismatch", rule));
+        }
+        if want.parent.is_some() && term.parent_id != parent_id {
+            let rule = "is not above the category with this slug; leave it out, or leave out the slug";
+            return Err(want.violation("/parent", "mismatch", rule));
+        }
+        return Ok(Found::Term(term));
+    }
+    let same = |term: &&Term| is_named(term, &want.term.name, parent_id);
+    Ok(known.find(same).map_or(Found::None { parent_id }, Found::Term))
+}
+
 fn is_category(term: &Term, slug: &Slug) -> bool {
     term.taxonomy == Taxonomy::Category && term.slug == *slug
+}
+
+fn is_named(term: &Term, name: &str, parent_id: Option<TermId>) -> bool {
+    term.parent_id == parent_id && folded(&term.name) == folded(name)
+}
+
+/// Numbers of an address that are looked at in one statement.
+const BATCH: u32 = 32;
+/// The last number that is tried.
+const LAST_NUMBER: u32 = 1_024;
+
+/// Makes a term. An address that was made up from its name is numbered where another name has it.
+async fn make(tx: &mut TenantTx, ctx: &Ctx, term: Term, slug_is_given: bool) -> Result<Term, RichError> {
+    if slug_is_given {
+        return insert(tx, ctx, term).await;
+    }
+    let mut candidates = vec![term.slug.clone()];
+    let mut next = 2;
+    while next <= LAST_NUMBER {
+        let names = [folded(&term.name)];
+        let slugs: Vec<&Slug> = candidates.iter().collect();
+        let known = terms::list_terms_known_by(tx, &slugs, &names).await?;
+        let own = known.iter().filter(|known| known.taxonomy == term.taxonomy);
+        // Made by another request since it was looked for.
+        if let Some(same) = own
+            .clone()
+            .find(|known| is_named(known, &term.name, term.parent_id))
+        {
+            return Ok(same.clone());
+        }
+        let free = candidates
+            .iter()
+            .find(|slug| !own.clone().any(|known| known.slug == **slug));
+        if let Some(slug) = free {
+            let term = Term {
+                slug: slug.clone(),
+                ..term.clone()
+            };
+            if terms::insert_term(tx, &term, ctx.now()).await? {
+                return Ok(term);
+            }
+            // Taken in this moment: look again.
+            continue;
+        }
+        candidates = (next..next + BATCH)
+            .map(|number| term.slug.numbered(number))
+            .collect();
+        next += BATCH;
+    }
+    let rule = "has a name of which more than a thousand variants exist; give it a slug";
+    Err(ContentError::ValidationFailed(vec![FieldError::new("terms", "taken", rule)]).into())
 }
 
 /// The terms in the order in which they are shown, each with the address of the category above it.
@@ -301,13 +376,61 @@ mod tests {
         assert_eq!(pointers(&many), ["#/terms"]);
     }
 
+    fn term(number: u128, slug: &str, name: &str, parent: Option<u128>) -> Term {
+        let id = |number| TermId::from_uuid(Uuid::from_u128(number));
+        let parent = parent.map(id);
+        Term::new(id(number), Taxonomy::Category, name, Some(slug), parent).unwrap()
+    }
+
+    /// The number of the term that is found, or 0 for one to be made, or where the fault is.
+    fn found(named: &TermRef, known: &[Term]) -> Result<u128, String> {
+        let want = check_one(0, named).unwrap();
+        match find(&want, known) {
+            Ok(Found::Term(term)) => Ok(term.id.as_uuid().as_u128()),
+            Ok(Found::None { .. }) => Ok(0),
+            Err(error) => Err(format!("{} {}", error.pointer, error.code)),
+        }
+    }
+
     #[test]
-    fn a_term_is_named_once() {
-        let refs = [
-            named(Taxonomy::Tag, Some("a-b"), None, None),
-            named(Taxonomy::Tag, None, Some("A b"), None),
-            named(Taxonomy::Category, Some("a-b"), None, None),
+    fn a_term_is_known_by_its_slug_or_by_its_name_below_its_category() {
+        let known = [
+            term(1, "men", "Men", None),
+            term(2, "women", "Women", None),
+            term(3, "shoes", "Shoes", Some(1)),
+            term(4, "c", "C", None),
         ];
-        assert_eq!(check(&refs).unwrap().len(), 2);
+        let category = |slug, name, parent| named(Taxonomy::Category, slug, name, parent);
+        for (wanted, expected) in [
+            (category(None, Some("shoes"), Some("men")), Ok(3)),
+            (category(None, Some(" SHOES\u{200b}"), Some("men")), Ok(3)),
+            (category(None, Some("Shoes"), Some("women")), Ok(0)),
+            (category(None, Some("Shoes"), None), Ok(0)),
+            (category(None, Some("C++"), None), Ok(0)),
+            (category(None, Some("c"), None), Ok(4)),
+            (category(Some("shoes"), None, None), Ok(3)),
+            (category(Some("shoes"), Some("SHOES"), Some("men")), Ok(3)),
+            (
+                category(Some("shoes"), Some("Boots"), None),
+                Err("#/terms/0/name mismatch"),
+            ),
+            (
+                category(Some("shoes"), None, Some("women")),
+                Err("#/terms/0/parent mismatch"),
+            ),
+            (category(Some("boots"), None, None), Err("#/terms/0 not_found")),
+            (category(Some("boots"), Some("Boots"), None), Ok(0)),
+            (
+                category(None, Some("Shoes"), Some("kids")),
+                Err("#/terms/0/parent not_found"),
+            ),
+            (named(Taxonomy::Tag, None, Some("C"), None), Ok(0)),
+        ] {
+            assert_eq!(
+                found(&wanted, &known),
+                expected.map_err(str::to_owned),
+                "{wanted:?}"
+            );
+        }
     }
 }

@@ -4,8 +4,9 @@
 
 use super::addresses::{IfTaken, settle};
 use super::authors::{self, AuthorRef};
-use super::change::{Change, Verb, show_text};
+use super::change::{Change, Verb, show_addresses, show_text};
 use super::create::violations;
+use super::locales::check_listed;
 use super::read::load;
 use super::terms::{self, TermRef};
 use crate::context::Ctx;
@@ -15,11 +16,12 @@ use rustok_content::translation::Source;
 use rustok_content::{
     AnyContentNode, Author, ContentError, NodeKind, NodeRow, Revision, TranslationDraft, TranslationInput,
 };
-use rustok_core::error::RichError;
+use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
 use rustok_storage::TenantTx;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::nodes::details::term_ids;
+use rustok_storage::nodes::save::Addresses;
 use rustok_storage::nodes::{FiledTerm, NodeDetail, StoredNode};
 use rustok_text::Locale;
 use rustok_text::body::Removed;
@@ -55,7 +57,7 @@ pub async fn update(
     let (mut detail, node) = read(ctx, id, locale).await?;
     precondition(node.version())?;
     let edit = edit(&detail)?;
-    let checked = check(&detail, &edit.kind, edit.text)?;
+    let checked = check(ctx, &detail, &edit.kind, edit.text)?;
     let removed = checked
         .1
         .as_ref()
@@ -112,7 +114,7 @@ async fn find_changes(
     terms: &[TermRef],
 ) -> Result<Found, RichError> {
     let author = match &author {
-        Some(named) if named.login == detail.author.login => None,
+        Some(named) if named.login == detail.author.login && named.name.is_none() => None,
         named => Some(authors::resolve(tx, ctx, named.as_ref()).await?),
     };
     let terms = match terms {
@@ -135,6 +137,7 @@ async fn find_changes(
 /// Kind and text, checked together. A text that is not changed is not checked: an import may have brought one that an
 /// editor may not write.
 fn check(
+    ctx: &Ctx,
     detail: &NodeDetail,
     kind: &str,
     text: TranslationInput,
@@ -146,10 +149,12 @@ fn check(
         .unwrap_or_else(|()| NodeKind::from_lossy(kind));
     let text = match is_shown(detail, &text) {
         true => None,
-        false => text
-            .validate(&kind, Source::Editor)
-            .map_err(|error| errors.extend(violations(error)))
-            .ok(),
+        false => {
+            errors.extend(check_listed(ctx, "locale", detail.shown.locale).err());
+            text.validate(&kind, Source::Editor)
+                .map_err(|error| errors.extend(violations(error)))
+                .ok()
+        }
     };
     if errors.is_empty() {
         Ok((kind, text))
@@ -261,6 +266,7 @@ pub async fn put_translation(
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::UpdateNode)?;
     let (mut detail, node) = read(ctx, id, None).await?;
+    check_listed(ctx, "locale", locale).map_err(|error| ContentError::ValidationFailed(vec![error]))?;
     let own = detail.translation(locale).and_then(|state| state.slug.clone());
     precondition(node.version(), own.is_some())?;
     let draft = text.validate(node.kind(), Source::Editor)?;
@@ -281,4 +287,56 @@ pub async fn put_translation(
     let reply = work.finish(render(&detail, own.is_none(), &removed)).await?;
     ctx.services.counts.node_transitions.count(Verb::Update.name());
     Ok(reply)
+}
+
+/// Takes the text of a node in one locale away. A text that is live stays live until the next publish.
+///
+/// # Errors
+/// `node_not_found`, `translation_not_found`, what `precondition` says of the version, `original_translation` for the
+/// locale in which the node was written first, `node_not_editable`, those of the policy and of the database.
+pub async fn delete_translation(
+    ctx: &Ctx,
+    id: NodeId,
+    locale: Locale,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
+    render: impl FnOnce(&NodeDetail) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::UpdateNode)?;
+    let mut work = match ctx.begin().await? {
+        Begun::Fresh(work) => work,
+        Begun::Replay(reply) => return Ok(reply),
+    };
+    let (mut detail, node) = load(ctx, &mut work.tx, id, None).await?;
+    precondition(node.version())?;
+    let is_original = match detail.translation(locale) {
+        None => return Err(ContentError::TranslationNotFound { locale }.into()),
+        Some(translation) => translation.is_original,
+    };
+    if is_original {
+        return Err(original_translation());
+    }
+    let node = node.revise_at(ctx.now())?;
+    let mut change = Change::of(ctx, &detail.node);
+    change.step(Verb::RemoveTranslation, &node);
+    let node = StoredNode::InUse(node);
+    let removed = Addresses::Remove(locale);
+    change.save(&mut work.tx, &node, None, &[removed], None).await?;
+    detail.node = node;
+    show_addresses(&mut detail, removed);
+    if detail.shown.locale == locale {
+        // What was shown is gone; the answer shows what is there.
+        detail = load(ctx, &mut work.tx, id, None).await?.0;
+    }
+    let reply = work.finish(render(&detail)).await?;
+    ctx.services
+        .counts
+        .node_transitions
+        .count(Verb::RemoveTranslation.name());
+    Ok(reply)
+}
+
+fn original_translation() -> RichError {
+    RichError::new(ErrorKind::BusinessRule, "the original translation stays")
+        .with_code("original_translation")
+        .with_public("The node was written in this locale first; this text goes with the node only.")
 }

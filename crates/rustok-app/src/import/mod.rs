@@ -25,6 +25,7 @@ use engine::Engine;
 use nodes::Nodes;
 use products::Products;
 use rustok_auth::Action;
+use rustok_content::ContentError;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::money::Currency;
 use rustok_import::{ShopifyReader, WordpressReader};
@@ -70,8 +71,13 @@ pub fn shopify_source(ctx: &Ctx, currency: Option<Currency>) -> Result<ImportSou
 /// # Errors
 /// As [`shopify_source`].
 pub fn wordpress_source(ctx: &Ctx, locale: Option<Locale>) -> Result<ImportSource, RichError> {
-    let own = || content::locales::default_locale(ctx);
-    Ok(ImportSource::Wordpress(locale.map_or_else(own, Ok)?))
+    let locale = match locale {
+        Some(locale) => locale,
+        None => content::locales::default_locale(ctx)?,
+    };
+    content::locales::check_listed(ctx, "locale", locale)
+        .map_err(|error| ContentError::ValidationFailed(vec![error]))?;
+    Ok(ImportSource::Wordpress(locale))
 }
 
 /// Imports a file of either sort. `progress` is told how many bytes were read.

@@ -213,7 +213,7 @@ mod tests {
         let csv = "Handle,Title,Variant Price\nblue_tea & co,Tea,1\n";
         assert_eq!(
             check(csv).remove(0).unwrap().checked.draft().handle.as_str(),
-            "blue-tea-co"
+            "blue_tea-co"
         );
     }
 

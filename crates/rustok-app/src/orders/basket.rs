@@ -197,6 +197,7 @@ mod tests {
 
     fn request(lines: Vec<LineInput>) -> OrderRequest {
         OrderInput {
+            expected_total: None,
             email: "a@b.c".into(),
             currency: "USD".into(),
             lines,

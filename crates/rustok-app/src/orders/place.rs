@@ -4,10 +4,11 @@ use super::{after_minutes, basket, expiry_of, movements, order_event};
 use crate::context::Ctx;
 use crate::work::{Begun, Reply, Work};
 use rustok_auth::{Action, SecretKind, TokenSecret};
-use rustok_commerce::order::{OrderInput, OrderRequest};
-use rustok_commerce::{AnyOrder, CommerceError, Order, OrderRow, Placement};
+use rustok_commerce::order::{OrderInput, OrderRequest, lines_total_minor};
+use rustok_commerce::{AnyOrder, CommerceError, Order, OrderLine, OrderRow, Placement};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::CustomerId;
+use rustok_core::money::Money;
 use rustok_events::Topic;
 use rustok_storage::customers::upsert_customer;
 use rustok_storage::idempotency::StoredReply;
@@ -41,7 +42,7 @@ enum Attempt {
 ///
 /// # Errors
 /// `validation_failed` with all lines at once, `insufficient_stock` with `available`, `requested`, `product_id` and
-/// `variant_id`, those of [`Ctx::begin`].
+/// `variant_id`, `total_changed` with `total`, those of [`Ctx::begin`].
 pub async fn place(
     ctx: &Ctx,
     input: OrderInput,
@@ -108,6 +109,7 @@ async fn draw_up(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result
     let (ids, skus) = basket::wanted(request);
     let shelf = read_shelf(tx, &ids, &skus, request.currency, &request.email).await?;
     let lines = basket::fill(request, &shelf.variants)?;
+    check_total(request, &lines)?;
     let now = ctx.now();
     let customer_id: CustomerId = match shelf.customer {
         Some(known) => known,
@@ -123,6 +125,27 @@ async fn draw_up(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result
         expires_at: after_minutes(now, ctx.tenant.settings.pending_order_ttl_minutes),
     };
     Ok(Order::place(placement, now)?.into())
+}
+
+/// Refuses an order whose total is not the one that its buyer saw.
+fn check_total(request: &OrderRequest, lines: &[OrderLine]) -> Result<(), RichError> {
+    // `fill` has refused a total that is out of range.
+    let total = lines_total_minor(lines).map(|minor| Money::from_minor(minor, request.currency));
+    match (request.expected_total, total) {
+        (Some(expected), Some(total)) if expected != total => Err(RichError::new(
+            ErrorKind::BusinessRule,
+            "the total is not the one that was expected",
+        )
+        .with_code("total_changed")
+        .with_public("The total is another one now. Show it to the buyer and order again with it.")
+        .with_violation(
+            "#/expected_total",
+            "total_changed",
+            "is not the total of these lines now",
+        )
+        .with_extension("total", total)),
+        _ => Ok(()),
+    }
 }
 
 async fn save(

@@ -144,6 +144,7 @@ pub(crate) async fn place(ctx: &Ctx, email: &str, lines: &[(VariantId, i64)]) ->
         quantity: *quantity,
     };
     let input = OrderInput {
+        expected_total: None,
         email: email.into(),
         currency: "USD".into(),
         lines: lines.iter().map(line).collect(),

@@ -147,7 +147,7 @@ impl AnyContentNode {
     /// Whether the public sees it at `now`.
     #[must_use]
     pub fn is_public_at(&self, now: Timestamp) -> bool {
-        matches!(self, Self::Published(node) if node.published_at() <= now)
+        matches!(self, Self::Published(node) if node.is_public_at(now))
     }
 
     /// The transitions that would not be refused now, as the API names them. A published node without a newer revision
@@ -188,10 +188,18 @@ impl AnyContentNode {
     /// Publishes a draft with a publication date of its own; see [`ContentNode::schedule_at`].
     ///
     /// # Errors
-    /// [`ContentError::IllegalTransition`] if it is no draft.
+    /// [`ContentError::IllegalTransition`] if it is no draft; [`ContentError::ValidationFailed`] at `#/published_at` if it
+    /// was public before, since another date.
     pub fn schedule_at(self, published_at: Timestamp, now: Timestamp) -> Result<Self, ContentError> {
         match self {
-            Self::Draft(node) => Ok(node.schedule_at(published_at, now).into()),
+            Self::Draft(node) => match node.schedule_at(published_at, now) {
+                Ok(node) => Ok(node.into()),
+                Err(refusal) => Err(ContentError::ValidationFailed(vec![FieldError::new(
+                    "published_at",
+                    refusal.reason(),
+                    "cannot be another date: the node has been public since its first one; leave it out",
+                )])),
+            },
             other => Err(other.refuse("publish")),
         }
     }

@@ -29,6 +29,8 @@ pub struct NodeRow {
     pub updated_at: Timestamp,
     /// When it was or will be first public; needed unless it is a draft.
     pub published_at: Option<Timestamp>,
+    /// Whether that date is waited for; never on a draft.
+    pub scheduled: bool,
     /// When it was archived; there if, and only if, it is archived.
     pub archived_at: Option<Timestamp>,
     /// Why it was archived; there if, and only if, it is archived.
@@ -132,6 +134,12 @@ fn decode(row: NodeRow) -> Result<(AnyContentNode, Option<Timestamp>), InvalidNo
         "is set on a published node",
     )?;
 
+    holds(
+        !(row.scheduled && status == NodeStatus::Draft),
+        "scheduled",
+        "is set on a draft",
+    )?;
+
     let core = NodeCore {
         id,
         tenant_id: row.tenant_id,
@@ -162,6 +170,7 @@ fn decode(row: NodeRow) -> Result<(AnyContentNode, Option<Timestamp>), InvalidNo
             core,
             state: Published {
                 published_at: published_at?,
+                scheduled: row.scheduled,
                 revision,
             },
         }
@@ -170,6 +179,7 @@ fn decode(row: NodeRow) -> Result<(AnyContentNode, Option<Timestamp>), InvalidNo
             core,
             state: Archived {
                 published_at: published_at?,
+                scheduled: row.scheduled,
                 archived_at,
                 reason,
             },
@@ -189,11 +199,13 @@ impl From<&AnyContentNode> for NodeRow {
             },
             AnyContentNode::Published(node) => Self {
                 published_at: Some(node.state.published_at),
+                scheduled: node.state.scheduled,
                 published_revision: Some(node.state.revision),
                 ..columns(node, NodeStatus::Published)
             },
             AnyContentNode::Archived(node) => Self {
                 published_at: Some(node.state.published_at),
+                scheduled: node.state.scheduled,
                 archived_at: Some(node.state.archived_at),
                 archive_reason: Some(node.state.reason.clone()),
                 ..columns(node, NodeStatus::Archived)
@@ -222,6 +234,7 @@ fn columns<S: State>(node: &ContentNode<S>, status: NodeStatus) -> NodeRow {
         created_at: node.core.created_at,
         updated_at: node.core.updated_at,
         published_at: None,
+        scheduled: false,
         archived_at: None,
         archive_reason: None,
         deleted_at: None,

@@ -109,7 +109,7 @@ fn a_scheduled_node_is_public_from_its_date_on() {
 
 #[test]
 fn a_date_that_was_never_reached_is_no_publication() {
-    let scheduled = || draft().schedule_at(at(100), at(10));
+    let scheduled = || draft().schedule_at(at(100), at(10)).unwrap();
     assert_eq!(scheduled().unpublish_at(at(99)).first_published_at(), None);
     assert_eq!(
         scheduled().unpublish_at(at(99)).publish_at(at(99)).published_at(),
@@ -121,14 +121,43 @@ fn a_date_that_was_never_reached_is_no_publication() {
     );
     let early = scheduled().archive_at("no".into(), at(50));
     assert_eq!(early.restore_at(at(200)).first_published_at(), None);
-    // A date from before stands, whatever the new one is.
-    assert_eq!(
-        published()
-            .unpublish_at(at(20))
-            .schedule_at(at(500), at(30))
-            .published_at(),
-        at(10)
-    );
+}
+
+#[test]
+fn a_first_publication_date_is_fixed() {
+    for other in [at(500), at(5)] {
+        let draft = published().unpublish_at(at(20));
+        let refused = draft.schedule_at(other, at(30)).unwrap_err();
+        assert_eq!(refused.reason(), "published_at_fixed");
+        let any = AnyContentNode::from(published().unpublish_at(at(20)));
+        match any.schedule_at(other, at(30)).unwrap_err() {
+            ContentError::ValidationFailed(found) => {
+                let told: Vec<_> = found.iter().map(|f| (&*f.pointer, &*f.code)).collect();
+                assert_eq!(told, [("#/published_at", "published_at_fixed")]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let same = published()
+        .unpublish_at(at(20))
+        .schedule_at(at(10), at(30))
+        .unwrap();
+    assert_eq!(same.published_at(), at(10));
+    let none = published().unpublish_at(at(20)).publish_at(at(30));
+    assert_eq!(none.published_at(), at(10));
+}
+
+#[test]
+fn only_a_scheduled_date_is_waited_for() {
+    // The clock of this machine is behind that of the one that published.
+    let node = published();
+    assert!(node.is_public_at(at(1)));
+    assert_eq!(node.unpublish_at(at(1)).first_published_at(), Some(at(10)));
+    let archived = published().archive_at("old".into(), at(1));
+    assert_eq!(archived.restore_at(at(2)).first_published_at(), Some(at(10)));
+    let past = draft().schedule_at(at(5), at(10)).unwrap();
+    assert!(past.is_public_at(at(1)));
+    assert!(!draft().schedule_at(at(11), at(10)).unwrap().is_public_at(at(10)));
 }
 
 #[test]

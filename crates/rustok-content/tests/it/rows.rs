@@ -9,13 +9,16 @@ fn row(node: impl Into<AnyContentNode>) -> NodeRow {
 
 #[test]
 fn every_node_survives_its_row() {
-    let nodes: [AnyContentNode; 6] = [
+    let scheduled = || draft().schedule_at(at(500), at(1)).unwrap();
+    let nodes: [AnyContentNode; 8] = [
         draft().into(),
         published().into(),
         published().revise_at(at(15)).into(),
         published().unpublish_at(at(20)).into(),
         archived().into(),
-        draft().schedule_at(at(500), at(1)).into(),
+        scheduled().into(),
+        scheduled().archive_at("early".into(), at(2)).into(),
+        scheduled().archive_at("late".into(), at(600)).into(),
     ];
     for node in nodes {
         assert_eq!(AnyContentNode::try_from(NodeRow::from(&node)), Ok(node));
@@ -41,6 +44,13 @@ fn the_columns_are_what_the_states_say() {
 #[test]
 fn impossible_rows_are_refused() {
     let cases: Vec<(NodeRow, &str)> = vec![
+        (
+            NodeRow {
+                scheduled: true,
+                ..row(draft())
+            },
+            "scheduled",
+        ),
         (
             NodeRow {
                 kind: "Not A Kind".into(),

@@ -1,6 +1,7 @@
 //! Text as WordPress stores it, made fit for us: slugs and plain titles. Pure functions; must never fail.
 
 use percent_encoding::percent_decode_str;
+use rustok_text::Slug;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// A slug in its readable form: percent-decoded (WordPress stores other scripts encoded) and NFC; `None` when empty.
@@ -16,18 +17,9 @@ pub(super) fn slug(stored: &str) -> Option<String> {
     (!slug.is_empty()).then(|| slug.to_owned())
 }
 
-/// A slug for a term that only has a name: lower case, letters and digits, everything else a hyphen.
+/// A slug for a term that only has a name.
 pub(super) fn slug_of_name(name: &str) -> Option<String> {
-    let mut slug = String::with_capacity(name.len());
-    for c in name.nfc().flat_map(char::to_lowercase) {
-        if c.is_alphanumeric() {
-            slug.push(c);
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-    }
-    let slug = slug.trim_end_matches('-');
-    (!slug.is_empty()).then(|| slug.to_owned())
+    Slug::from_title(name).map(Slug::into_string)
 }
 
 /// A title or name without markup. WordPress stores these as HTML (`Arts &amp; Crafts`, `<em>New</em>`), here they are

@@ -18,6 +18,7 @@ use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TermId};
 use rustok_core::page::{Limit, Page};
 use rustok_text::Locale;
+use rustok_text::locale::{Candidate, Preference};
 use std::collections::HashMap;
 
 /// Which nodes a list has.
@@ -40,25 +41,28 @@ pub struct NodeFilter {
 /// Which locale of a node is shown.
 #[derive(Debug, Clone, Copy)]
 pub enum ShownLocale<'a> {
-    /// The first of these that it has; none of them, then its first one.
-    FirstOf(&'a [Locale]),
+    /// The nearest that it has.
+    Nearest(Preference<'a>),
     /// This one; without it the node is not found.
     Exactly(Locale),
 }
 
 impl ShownLocale<'_> {
     fn choose(self, translations: &[TranslationState]) -> Option<&TranslationState> {
-        let has = |locale: Locale| {
-            translations
-                .iter()
-                .find(|translation| translation.locale == locale)
-        };
+        let mut worked_on = translations.iter().filter(|translation| !translation.is_removed);
         match self {
-            Self::Exactly(locale) => has(locale),
-            Self::FirstOf(chain) => chain
-                .iter()
-                .find_map(|locale| has(*locale))
-                .or_else(|| translations.first()),
+            Self::Exactly(locale) => worked_on.find(|translation| translation.locale == locale),
+            Self::Nearest(preference) => {
+                let worked_on: Vec<&TranslationState> = worked_on.collect();
+                let candidates: Vec<Candidate> = worked_on
+                    .iter()
+                    .map(|translation| Candidate {
+                        locale: translation.locale,
+                        is_original: translation.is_original,
+                    })
+                    .collect();
+                worked_on.get(preference.nearest(&candidates)?).copied()
+            }
         }
     }
 }
@@ -108,7 +112,7 @@ pub async fn is_in_use(tx: &mut TenantTx, id: NodeId) -> Result<bool, StoreError
 pub async fn list_nodes(
     tx: &mut TenantTx,
     filter: &NodeFilter,
-    chain: &[Locale],
+    preference: Preference<'_>,
     after: Option<NodeId>,
     limit: Limit,
 ) -> Result<Page<NodeDetail>, StoreError> {
@@ -122,7 +126,7 @@ pub async fn list_nodes(
     let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
     let Page { items, next_cursor } = Page::cut(heads, limit, |(node, _)| node.any().id());
     Ok(Page {
-        items: complete(tx, items, ShownLocale::FirstOf(chain)).await?,
+        items: complete(tx, items, ShownLocale::Nearest(preference)).await?,
         next_cursor,
     })
 }
@@ -236,7 +240,7 @@ async fn translations(
 ) -> Result<HashMap<NodeId, Vec<TranslationState>>, StoreError> {
     let mut list = id_list(ids);
     let sql = format!(
-        "SELECT node_id, locale, slug, working_revision, published_slug, published_revision FROM node_translations \
+        "SELECT node_id, locale, slug, working_revision, published_slug, published_revision, is_original, is_removed FROM node_translations \
          WHERE tenant_id = $1 AND node_id IN ({}) ORDER BY node_id, locale",
         placeholders(2, list.len())
     );
@@ -251,6 +255,8 @@ async fn translations(
                 working_revision: row.get("working_revision")?,
                 published_slug: parsed_optional(row, "published_slug")?,
                 published_revision: row.get("published_revision")?,
+                is_original: row.get("is_original")?,
+                is_removed: row.get("is_removed")?,
             };
             Ok((row.get::<NodeId>("node_id")?, state))
         })
@@ -358,22 +364,31 @@ mod tests {
     }
 
     #[test]
-    fn the_shown_locale_is_the_first_of_the_chain_or_the_first_there_is() {
+    fn the_nearest_locale_is_shown_or_the_one_that_was_named() {
         let of = |tag: &str| Locale::parse(tag).unwrap();
-        let state = |tag| TranslationState {
+        let state = |tag, is_original| TranslationState {
             locale: of(tag),
             slug: None,
             working_revision: 1,
             published_slug: None,
             published_revision: None,
+            is_original,
+            is_removed: false,
         };
-        let states = [state("de"), state("ru")];
+        let removed = TranslationState {
+            is_removed: true,
+            ..state("en", false)
+        };
+        let states = [removed, state("de", false), state("ru", false), state("uk", true)];
         let chosen = |shown: ShownLocale<'_>| shown.choose(&states).map(|state| state.locale.to_string());
-        assert_eq!(
-            chosen(ShownLocale::FirstOf(&[of("en"), of("ru")])).as_deref(),
-            Some("ru")
-        );
-        assert_eq!(chosen(ShownLocale::FirstOf(&[of("en")])).as_deref(), Some("de"));
+        let nearest = |wanted: &[Locale], default| {
+            let preference = Preference { wanted, default };
+            chosen(ShownLocale::Nearest(preference))
+        };
+        assert_eq!(nearest(&[of("en"), of("ru-KZ")], of("de")).as_deref(), Some("ru"));
+        assert_eq!(nearest(&[of("en")], of("de")).as_deref(), Some("de"));
+        assert_eq!(nearest(&[], of("en")).as_deref(), Some("uk"));
         assert_eq!(chosen(ShownLocale::Exactly(of("en"))), None);
+        assert_eq!(chosen(ShownLocale::Exactly(of("de"))).as_deref(), Some("de"));
     }
 }

@@ -1,12 +1,14 @@
 //! For tests: how SQLite goes about a statement, so that none of the frequent ones walks through a tenant's whole data.
 
+use crate::migrate::MIGRATIONS;
 use rusqlite::Connection;
 
 /// The steps through tables, outermost first.
 pub(super) fn plan(sql: &str) -> Vec<String> {
     let db = Connection::open_in_memory().unwrap();
-    db.execute_batch(include_str!("../../migrations/sqlite/0001_initial.sql"))
-        .unwrap();
+    for migration in MIGRATIONS {
+        db.execute_batch(migration.sqlite).unwrap();
+    }
     let mut explained = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let (mut rows, mut steps) = (explained.raw_query(), Vec::new());
     while let Some(row) = rows.next().unwrap() {

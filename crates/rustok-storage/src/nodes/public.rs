@@ -3,16 +3,19 @@
 //! Both queries state that rule themselves. No column of a working revision may be named here.
 
 use super::texts::TextKey;
-use super::{NODES, parsed, rank};
+use super::{NODES, parsed};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
-use crate::value::{Value, pad, params};
+use crate::value::{Value, params};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, Page};
+use rustok_text::locale::{Candidate, Preference};
 use rustok_text::{Locale, Slug};
 use std::cmp::Reverse;
+use std::sync::LazyLock;
+use uuid::Uuid;
 
 /// Between the parts of a term, and between terms, inside one column. Names and slugs have no control characters.
 const PART: &str = "\u{1f}";
@@ -41,6 +44,8 @@ pub struct PublicHead {
     pub revision: i64,
     /// The number of the save that has the text of the locale.
     text_revision: i64,
+    /// Whether the node was written in this locale first.
+    is_original: bool,
 }
 
 impl PublicHead {
@@ -68,6 +73,34 @@ pub struct PublicTerm {
     pub parent: Option<String>,
 }
 
+/// Which locales are shown.
+#[derive(Debug, Clone, Copy)]
+pub struct ShownLocales<'a> {
+    /// What the reader wants.
+    pub preference: Preference<'a>,
+    /// The locales that the tenant shows; all, if there are none.
+    pub listed: &'a [Locale],
+}
+
+impl ShownLocales<'_> {
+    fn allow(&self, locale: Locale) -> bool {
+        self.listed.is_empty() || self.listed.contains(&locale)
+    }
+
+    /// Of heads of one node in each of its locales, the one that is shown.
+    fn nearest(&self, heads: Vec<PublicHead>) -> Option<PublicHead> {
+        let candidates: Vec<Candidate> = heads
+            .iter()
+            .map(|head| Candidate {
+                locale: head.locale,
+                is_original: head.is_original,
+            })
+            .collect();
+        let place = self.preference.nearest(&candidates)?;
+        heads.into_iter().nth(place)
+    }
+}
+
 /// Which nodes a list has.
 #[derive(Debug, Clone, Default)]
 pub struct PublicFilter {
@@ -81,31 +114,27 @@ pub struct PublicFilter {
 
 /// The columns of what is shown: of the node as `c`, the author as `a` and the locale as `t`.
 const SHOWN: &str = "c.id, c.kind, c.created_at, c.published_at, c.published_revision, a.display_name, t.locale, \
-     t.published_slug, t.published_revision AS text_revision, c.terms";
+     t.published_slug, t.published_revision AS text_revision, t.is_original, c.terms";
 
 /// The terms of the node `n` in one column; `$2` and `$3` are [`PART`] and [`RECORD`].
 const TERMS: &str = "(SELECT string_agg(m.taxonomy || $2::text || m.slug || $2::text || m.name || $2::text || \
      COALESCE(p.slug, ''), $3::text) FROM node_terms f \
      JOIN terms m ON m.tenant_id = f.tenant_id AND m.id = f.term_id \
      LEFT JOIN terms p ON p.tenant_id = m.tenant_id AND p.id = m.parent_id \
-     WHERE f.tenant_id = $1 AND f.node_id = n.id) AS terms";
+     WHERE f.tenant_id = $1 AND f.node_id = n.id)";
 
 /// The rule, for the node `n`; `$4` is the time now.
-const VISIBLE: &str =
-    "n.tenant_id = $1 AND n.status = 'published' AND n.published_at <= $4 AND n.deleted_at IS NULL";
+const VISIBLE: &str = "n.tenant_id = $1 AND n.status = 'published' AND (n.published_at <= $4 OR NOT n.scheduled) AND n.deleted_at IS NULL";
+
+/// Where the first page starts: now, or the newest node that was published at once, should a clock have been ahead of ours
+/// then. It spares an index the nodes that are still to come.
+const NEWEST: &str = " AND n.published_at <= (SELECT CASE WHEN b.newest > $4 THEN b.newest ELSE $4 END FROM (\
+     SELECT max(x.published_at) AS newest FROM nodes x \
+     WHERE x.tenant_id = $1 AND x.status = 'published' AND NOT x.scheduled) b)";
 
 /// The values `$1` to `$4`.
 fn first_values(tx: &TenantTx, now: Timestamp) -> Vec<Value<'static>> {
     params![tx.tenant, PART, RECORD, now].to_vec()
-}
-
-/// Appends the chain to the values; answers where it starts and how long it is.
-fn add_chain<'a>(chain: &'a [Locale], values: &mut Vec<Value<'a>>) -> (usize, usize) {
-    let mut locales: Vec<Value<'a>> = chain.iter().map(|locale| locale.as_str().into()).collect();
-    pad(&mut locales);
-    let place = (values.len() + 1, locales.len());
-    values.append(&mut locales);
-    place
 }
 
 fn head(row: &Row<'_>) -> Result<PublicHead, StoreError> {
@@ -122,6 +151,7 @@ fn head(row: &Row<'_>) -> Result<PublicHead, StoreError> {
         published_at: row.get("published_at")?,
         revision: row.get("published_revision")?,
         text_revision: row.get("text_revision")?,
+        is_original: row.get("is_original")?,
     })
 }
 
@@ -141,41 +171,67 @@ fn terms_of(column: &str) -> Option<Vec<PublicTerm>> {
     Some(terms)
 }
 
-/// The node that has this address in any locale, in the first locale of `chain` that it has. When several nodes
-/// have the address, the one that has it in the most wanted locale.
+/// The node that has this address in any locale that is shown, in the nearest one to what is wanted. When several nodes
+/// have the address, the one that has it in the nearest locale.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn find_public(
     tx: &mut TenantTx,
     slug: &Slug,
-    chain: &[Locale],
+    locales: ShownLocales<'_>,
     now: Timestamp,
 ) -> Result<Option<PublicHead>, StoreError> {
     let mut values = first_values(tx, now);
     values.push(slug.as_str().into());
-    let (start, count) = add_chain(chain, &mut values);
-    let sql = find_sql(start, count);
-    tx.db.fetch_optional(NODES, &sql, &values, head).await
+    let mut heads = tx.db.fetch(NODES, &FIND, &values, head).await?;
+    heads.retain(|head| locales.allow(head.locale));
+    let addressed: Vec<Candidate> = heads
+        .iter()
+        .filter(|head| head.slug == slug.as_str())
+        .map(|head| Candidate {
+            locale: head.locale,
+            is_original: head.is_original,
+        })
+        .collect();
+    let Some(nearest) = locales
+        .preference
+        .nearest(&addressed)
+        .and_then(|at| addressed.get(at))
+    else {
+        return Ok(None);
+    };
+    // In one locale an address belongs to one node.
+    let node = heads
+        .iter_mut()
+        .find(|head| head.slug == slug.as_str() && head.locale == nearest.locale)
+        .map(|head| (head.id, std::mem::take(&mut head.terms)));
+    let Some((id, terms)) = node else { return Ok(None) };
+    heads.retain(|head| head.id == id);
+    Ok(locales.nearest(heads).map(|head| PublicHead { terms, ..head }))
 }
 
-fn find_sql(start: usize, count: usize) -> String {
-    // CROSS JOIN keeps SQLite from looking through all published nodes for those with the address.
+/// Each node with the address `$5` once for each of its live locales; the terms stand only where the address is that one.
+/// CROSS JOIN keeps SQLite from looking through all published nodes for those with the address. A node
+/// that has the address in several locales is taken by the first of them. (SELECT DISTINCT made SQLite walk along all
+/// translations of the tenant, to have them in order.)
+static FIND: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT c.*, a.display_name FROM (\
-           SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, n.author_id, {TERMS}, \
-             o.locale, o.published_slug, o.published_revision AS text_revision \
-           FROM node_translations s CROSS JOIN nodes n CROSS JOIN node_translations o \
-           WHERE s.tenant_id = $1 AND s.published_slug = $5 AND n.id = s.node_id AND {VISIBLE} \
-             AND o.tenant_id = $1 AND o.node_id = n.id AND o.published_revision IS NOT NULL \
-           ORDER BY {}, s.locale, {}, o.locale LIMIT 1) c \
-         JOIN authors a ON a.tenant_id = $1 AND a.id = c.author_id",
-        rank("s.locale", start, count),
-        rank("o.locale", start, count)
+        "SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, a.display_name, o.locale, \
+           o.published_slug, o.published_revision AS text_revision, o.is_original, \
+           CASE WHEN o.published_slug = $5 THEN {TERMS} END AS terms \
+         FROM node_translations s CROSS JOIN nodes n CROSS JOIN authors a CROSS JOIN node_translations o \
+         WHERE s.tenant_id = $1 AND s.published_slug = $5 AND NOT EXISTS (\
+             SELECT 1 FROM node_translations e WHERE e.tenant_id = $1 AND e.published_slug = $5 \
+               AND e.node_id = s.node_id AND e.locale < s.locale) \
+           AND n.id = s.node_id AND {VISIBLE} AND a.tenant_id = $1 AND a.id = n.author_id \
+           AND o.tenant_id = $1 AND o.node_id = n.id AND o.published_revision IS NOT NULL \
+         ORDER BY o.locale"
     )
-}
+});
 
-/// A page of nodes, newest first, each in the first locale of `chain` that it has, or else its first one.
+/// A page of nodes, newest first, each in the nearest locale to what is wanted. A node that has none of the locales that
+/// are shown is left out after the page was cut, so a page may be shorter than `limit` and still have a next one.
 ///
 /// Their texts are by far the most of them and never change: [`super::texts::find_texts`] reads those that the caller
 /// has not got already.
@@ -185,38 +241,43 @@ fn find_sql(start: usize, count: usize) -> String {
 pub async fn list_public(
     tx: &mut TenantTx,
     filter: &PublicFilter,
-    chain: &[Locale],
+    locales: ShownLocales<'_>,
     now: Timestamp,
     after: Option<(Timestamp, NodeId)>,
     limit: Limit,
 ) -> Result<Page<PublicHead>, StoreError> {
-    // What is not newer than the page before is where an index can start; the rest of the condition is for equal times.
-    let newest = after.map_or(now, |(published_at, _)| published_at.min(now));
-    let mut values = first_values(tx, newest);
+    let mut values = first_values(tx, now);
     values.push(limit.plus_one().into());
     let sql = list_sql(filter, after, &mut values);
     let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
-    Ok(Page::cut(in_one_locale(heads, chain), limit, |node| {
-        (node.published_at, node.id)
-    }))
+    let Page { items, next_cursor } = Page::cut(by_node(heads), limit, |node| {
+        node.first()
+            .map_or((now, NodeId::from_uuid(Uuid::nil())), |head| {
+                (head.published_at, head.id)
+            })
+    });
+    let shown = items.into_iter().filter_map(|mut node| {
+        node.retain(|head| locales.allow(head.locale));
+        locales.nearest(node)
+    });
+    Ok(Page {
+        items: shown.collect(),
+        next_cursor,
+    })
 }
 
-/// One head for each node out of one for each of its locales, newest first. The order of the statement is only for its
-/// limit; the joins around it may change it.
-fn in_one_locale(mut heads: Vec<PublicHead>, chain: &[Locale]) -> Vec<PublicHead> {
-    let rank = |locale| {
-        let place = chain.iter().position(|wanted| *wanted == locale);
-        place.unwrap_or(chain.len())
-    };
-    heads.sort_unstable_by_key(|node| {
-        (
-            Reverse((node.published_at, node.id)),
-            rank(node.locale),
-            node.locale,
-        )
-    });
-    heads.dedup_by_key(|node| node.id);
-    heads
+/// The heads of each node together, newest node first. The order of the statement is only for its limit; the joins around
+/// it may change it.
+fn by_node(mut heads: Vec<PublicHead>) -> Vec<Vec<PublicHead>> {
+    heads.sort_unstable_by_key(|node| (Reverse((node.published_at, node.id)), node.locale));
+    let mut nodes: Vec<Vec<PublicHead>> = Vec::with_capacity(heads.len());
+    for head in heads {
+        match nodes.last_mut() {
+            Some(node) if node.first().is_some_and(|first| first.id == head.id) => node.push(head),
+            _ => nodes.push(vec![head]),
+        }
+    }
+    nodes
 }
 
 fn list_sql<'a>(
@@ -227,7 +288,7 @@ fn list_sql<'a>(
     let (with, conditions) = conditions(filter, after, values);
     format!(
         "{with}SELECT {SHOWN} FROM (\
-           SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, n.author_id, {TERMS} \
+           SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, n.author_id, {TERMS} AS terms \
            FROM nodes n WHERE {VISIBLE}{conditions} \
            ORDER BY n.published_at DESC, n.id DESC LIMIT $5) c \
          JOIN node_translations t ON t.tenant_id = $1 AND t.node_id = c.id AND t.published_revision IS NOT NULL \
@@ -268,13 +329,16 @@ fn conditions<'a>(
             values.len()
         ));
     }
-    if let Some((published_at, id)) = after {
-        values.extend([published_at.into(), id.into()]);
-        sql.push_str(&format!(
-            " AND (n.published_at, n.id) < (${}, ${})",
-            values.len() - 1,
-            values.len()
-        ));
+    match after {
+        // What is not newer than the page before is where an index can start; the rest is for equal times.
+        Some((published_at, id)) => {
+            values.extend([published_at.into(), id.into()]);
+            let (at, id) = (values.len() - 1, values.len());
+            sql.push_str(&format!(
+                " AND n.published_at <= ${at} AND (n.published_at, n.id) < (${at}, ${id})"
+            ));
+        }
+        None => sql.push_str(NEWEST),
     }
     (with, sql)
 }
@@ -283,7 +347,6 @@ fn conditions<'a>(
 mod tests {
     use super::*;
     use crate::nodes::plans::plan;
-    use uuid::Uuid;
 
     #[test]
     fn terms_travel_in_one_column() {
@@ -302,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_shown_in_the_first_locale_that_is_wanted() {
+    fn heads_of_one_node_stand_together_newest_first() {
         let head = |number: u128, locale: &str, second: i64| PublicHead {
             id: NodeId::from_uuid(Uuid::from_u128(number)),
             kind: String::new(),
@@ -314,6 +377,7 @@ mod tests {
             published_at: Timestamp::from_second(second).unwrap(),
             revision: 1,
             text_revision: 1,
+            is_original: false,
         };
         let heads = [
             (1, "en", 1),
@@ -322,29 +386,29 @@ mod tests {
             (3, "en", 2),
             (2, "en", 2),
         ];
-        let shown = |chain: &[&str]| {
-            let heads = heads
-                .map(|(id, locale, second)| head(id, locale, second))
-                .to_vec();
-            let chain: Vec<Locale> = chain.iter().map(|locale| locale.parse().unwrap()).collect();
-            let told = |node: &PublicHead| format!("{}{}", node.id.as_uuid().as_u128(), node.locale.as_str());
-            in_one_locale(heads, &chain).iter().map(told).collect::<Vec<_>>()
-        };
-        assert_eq!(shown(&["ru", "en"]), ["3en", "2en", "1ru"]);
-        assert_eq!(shown(&[]), ["3en", "2de", "1en"]);
+        let heads = heads
+            .map(|(id, locale, second)| head(id, locale, second))
+            .to_vec();
+        let told = |node: &PublicHead| format!("{}{}", node.id.as_uuid().as_u128(), node.locale.as_str());
+        let groups: Vec<Vec<String>> = by_node(heads)
+            .iter()
+            .map(|node| node.iter().map(told).collect())
+            .collect();
+        assert_eq!(groups, [vec!["3en"], vec!["2de", "2en"], vec!["1en", "1ru"]]);
     }
 
     #[test]
     fn an_address_is_looked_up_in_its_index() {
-        let plan = plan(&find_sql(6, 2));
-        assert!(
-            plan[0].starts_with("SEARCH s USING") && plan[0].ends_with("(tenant_id=? AND published_slug=?)"),
-            "{plan:#?}"
-        );
-        assert!(
-            plan[1].starts_with("SEARCH n USING") && plan[1].ends_with("(tenant_id=? AND id=?)"),
-            "{plan:#?}"
-        );
+        let plan = plan(&FIND);
+        let looked_up = |table: &str, key: &str| {
+            let found = plan
+                .iter()
+                .any(|step| step.starts_with(&format!("SEARCH {table} USING")) && step.ends_with(key));
+            assert!(found, "{plan:#?}");
+        };
+        looked_up("s", "(tenant_id=? AND published_slug=?)");
+        looked_up("n", "(tenant_id=? AND id=?)");
+        looked_up("o", "(tenant_id=? AND node_id=?)");
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub enum Addresses<'a> {
     Release,
     /// The node takes these again.
     Take(&'a [(Locale, Slug)]),
+    /// The text in this locale goes: at once where it is not live, else with [`Addresses::DropRemoved`].
+    Remove(Locale),
+    /// The texts that were taken away go; comes before [`Addresses::Publish`] and [`Addresses::Unpublish`].
+    DropRemoved,
 }
 
 /// Everything that belongs to one change.
@@ -103,8 +107,8 @@ fn insert_node(tenant: TenantId, row: &NodeRow) -> Statement<'_> {
     Statement::one(
         NODES,
         "INSERT INTO nodes (tenant_id, id, kind, status, author_id, created_at, updated_at, published_at, archived_at, \
-         archive_reason, deleted_at, working_revision, published_revision, version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         archive_reason, deleted_at, working_revision, published_revision, version, scheduled) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         params![
             tenant,
             row.id,
@@ -119,7 +123,8 @@ fn insert_node(tenant: TenantId, row: &NodeRow) -> Statement<'_> {
             row.deleted_at,
             row.working_revision,
             row.published_revision,
-            row.version
+            row.version,
+            row.scheduled
         ],
     )
 }
@@ -129,7 +134,7 @@ fn update_node(tenant: TenantId, row: &NodeRow, status: NodeStatus, version: i64
         NODES,
         "UPDATE nodes SET kind = $3, status = $4, author_id = $5, updated_at = $6, published_at = $7, \
          archived_at = $8, archive_reason = $9, deleted_at = $10, working_revision = $11, published_revision = $12, \
-         version = $13 WHERE tenant_id = $1 AND id = $2 AND status = $14 AND version = $15",
+         version = $13, scheduled = $16 WHERE tenant_id = $1 AND id = $2 AND status = $14 AND version = $15",
         params![
             tenant,
             row.id,
@@ -145,7 +150,8 @@ fn update_node(tenant: TenantId, row: &NodeRow, status: NodeStatus, version: i64
             row.published_revision,
             row.version,
             status.as_str(),
-            version
+            version,
+            row.scheduled
         ],
     )
 }
@@ -177,17 +183,20 @@ fn point_to_revision<'a>(tenant: TenantId, text: SavedText<'a>) -> Statement<'a>
     let revision = text.revision;
     Statement::one(
         TRANSLATIONS,
-        "INSERT INTO node_translations (tenant_id, node_id, locale, slug, title_search, working_revision) \
-         VALUES ($1, $2, $3, $4, $5, $6) \
+        "INSERT INTO node_translations (tenant_id, node_id, locale, slug, title_search, working_revision, is_original) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT (tenant_id, node_id, locale) DO UPDATE SET slug = excluded.slug, \
-         title_search = excluded.title_search, working_revision = excluded.working_revision",
+         title_search = excluded.title_search, working_revision = excluded.working_revision, \
+         is_removed = false",
         params![
             tenant,
             revision.node_id,
             revision.locale.as_str(),
             revision.translation.slug.as_str(),
             text.title_search,
-            revision.revision
+            revision.revision,
+            // The first save of a node is that of its original.
+            revision.revision == 1
         ],
     )
 }
@@ -207,6 +216,9 @@ fn move_addresses<'a>(
             "UPDATE node_translations SET published_slug = NULL, published_revision = NULL \
              WHERE tenant_id = $1 AND node_id = $2"
         }
+        Addresses::DropRemoved => {
+            "DELETE FROM node_translations WHERE tenant_id = $1 AND node_id = $2 AND is_removed"
+        }
         Addresses::Release => {
             "UPDATE node_translations SET slug = NULL, published_slug = NULL, published_revision = NULL \
              WHERE tenant_id = $1 AND node_id = $2"
@@ -220,6 +232,22 @@ fn move_addresses<'a>(
                     params![tenant, node, locale.as_str(), slug.as_str()],
                 )
             }));
+            return;
+        }
+        Addresses::Remove(locale) => {
+            for sql in [
+                "DELETE FROM node_translations \
+                 WHERE tenant_id = $1 AND node_id = $2 AND locale = $3 AND published_revision IS NULL",
+                "UPDATE node_translations SET is_removed = true, slug = NULL, title_search = '' \
+                 WHERE tenant_id = $1 AND node_id = $2 AND locale = $3 AND published_revision IS NOT NULL",
+            ] {
+                statements.push(Statement {
+                    table: TRANSLATIONS,
+                    sql,
+                    params: params![tenant, node, locale.to_string()].to_vec(),
+                    expect: Expect::Any,
+                });
+            }
             return;
         }
     };

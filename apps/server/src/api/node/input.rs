@@ -8,9 +8,12 @@ use crate::extract::query::LOCALE_RULE;
 use jiff::Timestamp;
 use rustok_app::content::{AuthorRef, FiledTerm, NewContent, NodeDetail, NodeEdit, TermRef};
 use rustok_content::{Taxonomy, TranslationInput};
+use rustok_core::clock::parse_time;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_text::{BodyFormat, Locale};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
 use utoipa::ToSchema;
 
 const fn html() -> BodyFormat {
@@ -43,13 +46,13 @@ enum TaxonomyName {
 pub struct TermInput {
     #[schema(value_type = TaxonomyName)]
     taxonomy: Taxonomy,
-    /// Its slug; without one it is made from the name.
+    /// Its slug; without one it is known by its name and the category above it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     slug: Option<String>,
-    /// Makes the term if it does not exist.
+    /// Its name, in any case; makes the term if it does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    /// For a category that does not exist: the slug of the category above it.
+    /// The slug of the category above it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<String>,
 }
@@ -271,9 +274,20 @@ pub const KIND_RULE: &str = "must be 1 to 64 of a-z, 0-9, _ and -, with a letter
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishNode {
-    /// From when on a draft is public, if it never was; now if it is not given.
+    /// From when on a draft is public, cut to microseconds; now if it is not given. Once it was public, it keeps its first
+    /// date: another one is refused.
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, deserialize_with = "time")]
     pub(in crate::api) published_at: Option<Timestamp>,
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
+    let read = |text: Cow<'de, str>| {
+        let rule = "must be a time such as 2026-01-31T12:00:00Z";
+        parse_time(&text).ok_or_else(|| D::Error::custom(rule))
+    };
+    text.map(read).transpose()
 }
 
 /// Why a node is taken out of sight.

@@ -6,10 +6,12 @@ use crate::api::merge_patch;
 use crate::api::money::MoneyFields;
 use crate::extract::{MergePatch, form};
 use rustok_commerce::product::{ImageInput, MAX_LISTED_VARIANTS, ProductInput, VariantName, match_variants};
-use rustok_commerce::variant::{Variant, VariantInput};
-use rustok_core::error::RichError;
+use rustok_commerce::variant::{DEFAULT_TITLE, Variant, VariantInput};
+use rustok_core::error::{FieldViolation, RichError};
+use rustok_text::plain::clean_name;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashSet;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -50,7 +52,7 @@ pub struct ProductFields {
 pub(crate) enum OptionFields {
     /// Its name.
     Name(String),
-    /// Its name and, without effect, its values.
+    /// Its name and its values, which must be those that the variants have.
     Shown(ShownOption),
 }
 
@@ -104,14 +106,16 @@ pub(crate) struct VariantFields {
     allow_backorder: bool,
     /// In a patch of a product: `true` deletes the variant. Orders keep what they say of it, and what they give back
     /// stays in its ledger.
-    #[schema(write_only)]
     deleted: bool,
 }
 
 impl ProductFields {
     /// What is to be checked; prices without a currency are in `currency`.
-    #[must_use]
-    pub fn into_input(self, currency: &str) -> ProductInput {
+    ///
+    /// # Errors
+    /// `validation_failed`, `read_only` at members that are made of others and say something else.
+    pub fn into_input(self, currency: &str) -> Result<ProductInput, RichError> {
+        self.check_read_only()?;
         let option = |option| match option {
             OptionFields::Name(name) | OptionFields::Shown(ShownOption { name, .. }) => name,
         };
@@ -121,7 +125,7 @@ impl ProductFields {
             alt: image.alt,
         };
         let variants = self.variants.into_iter();
-        ProductInput {
+        Ok(ProductInput {
             title: self.title,
             handle: self.handle,
             status: self.status,
@@ -132,6 +136,46 @@ impl ProductFields {
             options: self.options.into_iter().map(option).collect(),
             images: self.images.into_iter().map(image).collect(),
             variants: variants.map(|variant| variant.into_input(currency)).collect(),
+        })
+    }
+
+    /// Refuses members that are made of others and say something else than these do. What is shown may be sent back.
+    fn check_read_only(&self) -> Result<(), RichError> {
+        let cleaned = |values: &[String]| values.iter().map(|value| clean_name(value)).collect::<Vec<_>>();
+        let mut found = Vec::new();
+        let mut refuse = |pointer: String, rule: &'static str| {
+            found.push(FieldViolation::new(pointer, "read_only", rule));
+        };
+        for (at, variant) in self.variants.iter().enumerate() {
+            let made = match variant.options.is_empty() {
+                true => DEFAULT_TITLE.to_owned(),
+                false => cleaned(&variant.options).join(" / "),
+            };
+            if variant.title.as_ref().is_some_and(|title| *title != made) {
+                let pointer = format!("#/variants/{at}/title");
+                refuse(pointer, "is made of the options; leave it out");
+            }
+        }
+        for (at, option) in self.options.iter().enumerate() {
+            let OptionFields::Shown(shown) = option else {
+                continue;
+            };
+            let kept = self.variants.iter().filter(|variant| !variant.deleted);
+            let mut made = cleaned(
+                &kept
+                    .filter_map(|variant| variant.options.get(at).cloned())
+                    .collect::<Vec<_>>(),
+            );
+            let mut seen = HashSet::new();
+            made.retain(|value| seen.insert(value.clone()));
+            if !shown.values.is_empty() && shown.values != made {
+                let pointer = format!("#/options/{at}/values");
+                refuse(pointer, "is made of the options of the variants; leave it out");
+            }
+        }
+        match found.is_empty() {
+            true => Ok(()),
+            false => Err(form::refused(found)),
         }
     }
 
@@ -158,17 +202,13 @@ impl ProductFields {
 /// What an entry of a patch's variants is known by. What does not have the documented form names nothing; it is refused
 /// with the rest of the form.
 fn name_of(entry: &Value) -> VariantName {
-    let text = |member: &str| entry.get(member).and_then(Value::as_str).map(str::trim);
+    let text = |member: &str| entry.get(member).and_then(Value::as_str).map(clean_name);
     let options = entry.get("options").and_then(Value::as_array);
     let options = options.map(|values| values.iter().filter_map(Value::as_str));
     VariantName {
         id: text("id").and_then(|id| id.parse::<Uuid>().ok()).map(Into::into),
-        sku: text("sku").filter(|sku| !sku.is_empty()).map(str::to_owned),
-        options: options
-            .into_iter()
-            .flatten()
-            .map(|value| value.trim().to_owned())
-            .collect(),
+        sku: text("sku").filter(|sku| !sku.is_empty()),
+        options: options.into_iter().flatten().map(clean_name).collect(),
     }
 }
 
@@ -305,7 +345,7 @@ pub struct AdjustmentFields {
     #[schema(example = -3, minimum = -1_000_000_000, maximum = 1_000_000_000)]
     pub delta: i64,
     /// Why: one line of 1 to 255 characters, kept in the ledger of the stock.
-    #[schema(example = "broken in transit", min_length = 1, max_length = 255)]
+    #[schema(example = "broken in transit")]
     pub reason: String,
 }
 

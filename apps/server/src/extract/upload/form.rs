@@ -90,6 +90,19 @@ impl Form {
                 None
             }
         };
+        let of_the_other = match self.values.get("source").map(String::as_str) {
+            Some("shopify") if locale.is_some() => {
+                Some(("locale", "is not for products: a product CSV has no language"))
+            }
+            Some("wordpress") if currency.is_some() => {
+                Some(("currency", "is not for an export of WordPress: it has no prices"))
+            }
+            _ => None,
+        };
+        if let Some((name, rule)) = of_the_other {
+            let pointer = format!("#/{name}");
+            self.found.push(FieldViolation::new(pointer, "not_allowed", rule));
+        }
         if !has_file {
             self.found
                 .push(FieldViolation::new("#/file", "required", "is required"));

@@ -179,6 +179,20 @@ both_databases! {
             ok(answer, StatusCode::OK).await;
         }
         assert_eq!(available(&shop, variant).await, 4 + all.iter().sum::<i64>());
+        // The reason stands in the ledger; nothing else stores these words.
+        let reason = "fell from the third shelf";
+        ok(adjust(&shop, variant, json!({ "delta": -1, "reason": reason })).await, StatusCode::OK).await;
+        if db.is_postgres() {
+            let noted = format!("SELECT count(*) FROM stock_movements WHERE note = '{reason}' AND delta = -1");
+            assert_eq!(db.superuser_count(&noted).await, 1);
+        } else {
+            let files = std::fs::read_dir(db.path().parent().unwrap()).unwrap();
+            let holds = |file: std::fs::DirEntry| {
+                let bytes = std::fs::read(file.path()).unwrap_or_default();
+                bytes.windows(reason.len()).any(|window| window == reason.as_bytes())
+            };
+            assert!(files.map(Result::unwrap).any(holds));
+        }
     }
 
     async fn a_repeated_adjustment_is_one(db) {

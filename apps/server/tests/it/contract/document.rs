@@ -314,7 +314,10 @@ both_databases! {
         let things = Things::make(&shop).await;
         // Deletions late, so that the others find something; only what is deleted can come back.
         let mut operations: Vec<_> = operations().into_iter().collect();
-        operations.sort_by_key(|operation| (operation.id == "undelete_product", operation.method == Method::DELETE));
+        let is_whole = |operation: &Operation| operation.id == "delete_node";
+        operations.sort_by_key(|operation| {
+            (operation.id == "undelete_product", operation.method == Method::DELETE, is_whole(operation))
+        });
         for operation in operations {
             let mut seen = BTreeSet::new();
             for request in provocations(&shop, &operation, &things) {

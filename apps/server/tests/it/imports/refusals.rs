@@ -32,7 +32,7 @@ both_databases! {
     async fn a_form_is_refused_with_all_that_is_wrong_in_it(db) {
         let shop = apart(&db, &[]).await;
         let long = [b'x'; 300];
-        let cases: [(Parts<'_>, &[&str]); 11] = [
+        let cases: [(Parts<'_>, &[&str]); 13] = [
             (&[SHOPIFY], &["#/file required"]),
             (&[FILE], &["#/source required"]),
             (&[], &["#/source required", "#/file required"]),
@@ -45,6 +45,8 @@ both_databases! {
             (&[SHOPIFY, ("currency", b"\xff\xfe"), FILE], &["#/currency too_long"]),
             (&[SHOPIFY, FILE, ("currency", b"EUR")], &["#/file last"]),
             (&[SHOPIFY, ("file", b"")], &["#/file required"]),
+            (&[SHOPIFY, ("locale", b"ru"), FILE], &["#/locale not_allowed"]),
+            (&[("source", b"wordpress"), ("currency", b"EUR"), FILE], &["#/currency not_allowed"]),
         ];
         for (parts, expected) in cases {
             let answer = post(&shop, form(parts)).send().await.unwrap();

@@ -92,6 +92,7 @@ fn store(operation: &str) -> Option<Call> {
                 { "variant_id": "{product.variant}", "quantity": 1 },
                 { "sku": "{product.sku}", "quantity": 1 },
             ],
+            "expected_total": { "amount": "{fresh.total}", "currency": "USD" },
         })),
         _ => return None,
     })
@@ -125,6 +126,7 @@ fn content(operation: &str) -> Option<Call> {
         "delete_node" => Call::of("{draft.id}").any_version(),
         "undelete_node" => Call::of("{deleted.id}"),
         "put_node_translation" => Call::of("{draft.id}").at("locale", "ru").any_version().body(text),
+        "delete_node_translation" => Call::of("{translated.id}").at("locale", "ru").any_version(),
         "publish_node" => Call::of("{draft.id}").body(json!({ "published_at": "2026-01-02T03:04:05Z" })),
         "unpublish_node" => Call::of("{published.id}"),
         "archive_node" => Call::of("{published.id}").body(json!({ "reason": "outdated" })),

@@ -38,6 +38,7 @@ impl World {
             "draft" => self.node(side, &[]).await,
             "published" => self.node(side, &["publish"]).await,
             "archived" => self.node(side, &["publish", "archive"]).await,
+            "translated" => self.translated(side).await,
             "deleted" => self.deleted_node(side).await,
             "product" => self.product(side).await,
             "deleted_product" => self.deleted_product(side).await,
@@ -86,6 +87,15 @@ impl World {
     fn admin(&self, side: &Side, method: Method, path: &str, body: &Value) -> RequestBuilder {
         self.request(side, Some(&side.admin), method, &format!("/api/admin/v1{path}"))
             .json(body)
+    }
+
+    /// A draft with a text in a second locale.
+    async fn translated(&self, side: &Side) -> Thing {
+        let draft = self.node(side, &[]).await;
+        let path = format!("/nodes/{}/translations/ru", draft["id"]);
+        let text = json!({ "title": format!("{} {}", side.word, self.next_word()) });
+        self.done(side, self.admin(side, Method::PUT, &path, &text)).await;
+        draft
     }
 
     async fn node(&self, side: &Side, verbs: &[&str]) -> Thing {

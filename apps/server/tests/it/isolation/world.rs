@@ -304,6 +304,7 @@ impl World {
         let word = self.next_word();
         let fresh = BTreeMap::from([
             ("fresh.host".to_owned(), format!("{word}.example")),
+            ("fresh.total".to_owned(), price_of_two(values)),
             ("fresh.word".to_owned(), word),
         ]);
         let filled = |text: &str| match place(text) {
@@ -350,6 +351,12 @@ pub(crate) fn as_form(request: RequestBuilder, body: &Value) -> RequestBuilder {
     request
         .header("content-type", "multipart/form-data; boundary=x")
         .body(form + "--x--\r\n")
+}
+
+/// What two pieces cost of the product that is named.
+fn price_of_two(values: &BTreeMap<String, String>) -> String {
+    let is_theirs = values.values().any(|value| value.contains(CANARY));
+    if is_theirs { "62674.84" } else { "11.00" }.to_owned()
 }
 
 fn fill_body(body: Value, filled: &impl Fn(&str) -> String) -> Value {

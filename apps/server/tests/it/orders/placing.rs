@@ -21,6 +21,60 @@ both_databases! {
         assert_eq!(available(&shop, tea).await, 5);
     }
 
+    async fn a_total_that_nobody_saw_is_not_ordered(db) {
+        let shop = Shop::open(db.url()).await;
+        let tea = &product(&shop, json!([{ "sku": "TEA", "available": 9 }])).await[0];
+        let with = |total: Value| {
+            let mut order = order_of(tea, 2);
+            order["expected_total"] = total;
+            order
+        };
+        let dollars = |amount: &str| json!({ "amount": amount, "currency": "USD" });
+        let refused_now = problem(place(&shop, &with(dollars("10.99"))).send().await.unwrap(), 409, "total_changed").await;
+        assert_eq!(refused_now["total"], json!({ "amount": "11.00", "currency": "USD" }));
+        assert_eq!(errors(&refused_now), ["#/expected_total total_changed"]);
+        assert_eq!((available(&shop, tea).await, all_orders(&shop).await.len()), (json!(9), 0));
+        // The price goes up between the look and the order.
+        let path = format!("/variants/{}", id(tea));
+        let dearer = json!({ "price": { "amount": "6.00" } });
+        ok(shop.admin(Method::PATCH, &path).header("if-match", "*").json(&dearer), 200).await;
+        let refused_now = problem(place(&shop, &with(dollars("11.00"))).send().await.unwrap(), 409, "total_changed").await;
+        assert_eq!(refused_now["total"]["amount"], "12.00");
+        for (total, pointer) in [
+            (json!({ "amount": "12.00", "currency": "EUR" }), "#/expected_total/currency currency_mismatch"),
+            (json!({ "amount": "twelve" }), "#/expected_total/amount not_a_number"),
+            (json!({ "amount": "12.001" }), "#/expected_total/amount too_many_decimals"),
+        ] {
+            assert_eq!(refused(place(&shop, &with(total))).await, [pointer]);
+        }
+        for total in [dollars("12.00"), json!({ "amount": "12" }), Value::Null] {
+            assert_eq!(ok(place(&shop, &with(total)), 201).await["total"]["amount"], "12.00");
+        }
+    }
+
+    async fn one_address_is_one_customer(db) {
+        let shop = Shop::open(db.url()).await;
+        let tea = &product(&shop, json!([{ "sku": "TEA" }])).await[0];
+        for (written, stored) in [
+            ("Jane@MÜNCHEN.de", "jane@münchen.de"),
+            ("jane@xn--mnchen-3ya.de", "jane@münchen.de"),
+            ("jane@mu\u{308}nchen.de", "jane@münchen.de"),
+        ] {
+            let mut order = order_of(tea, 1);
+            order["email"] = json!(written);
+            assert_eq!(ok(place(&shop, &order), 201).await["email"], stored);
+        }
+        let url = reqwest::Url::parse_with_params("http://localhost/", [("email", "JANE@xn--mnchen-3ya.de")]).unwrap();
+        let found = ok(shop.admin(Method::GET, &format!("/orders?{}", url.query().unwrap())), 200).await;
+        assert_eq!(found["items"].as_array().unwrap().len(), 3);
+        for wrong in ["ja\u{200b}ne@example.com", "jane@exam\u{ad}ple.com", "\u{202e}jane@example.com", "jane@exa_mple.com",
+            "jane@-a.com", "jane@xn--a.com"] {
+            let mut order = order_of(tea, 1);
+            order["email"] = json!(wrong);
+            assert_eq!(refused(place(&shop, &order)).await, ["#/email invalid_email"], "{wrong:?}");
+        }
+    }
+
     async fn every_line_names_one_variant_that_can_be_bought(db) {
         let shop = Shop::open(db.url()).await;
         let twin = json!([{ "sku": "TWIN" }, { "sku": "TWIN" }, { "sku": "ONE" },

@@ -14,6 +14,7 @@ use rustok_core::money::Currency;
 use rustok_core::page::Limit;
 use rustok_events::{Event, JobKind, Topic};
 use rustok_text::CanonicalEmail;
+use rustok_text::locale::Preference;
 use rustok_text::{Locale, Slug};
 
 /// What each function said, by `file::function`.
@@ -28,6 +29,20 @@ macro_rules! ask {
         drop(transaction);
         $told.push(($name, said));
     )+};
+}
+
+fn preference() -> Preference<'static> {
+    Preference {
+        wanted: &[],
+        default: en(),
+    }
+}
+
+fn shown_locales() -> nodes::public::ShownLocales<'static> {
+    nodes::public::ShownLocales {
+        preference: preference(),
+        listed: &[],
+    }
 }
 
 fn email() -> CanonicalEmail {
@@ -110,7 +125,7 @@ async fn content(store: &Store, tenant: TenantHandle) -> Told {
         "authors::find_author" => |tx| authors::find_author(tx, WORD);
         "authors::insert_author" => |tx| authors::insert_author(tx, &author(8), now());
         "authors::rename_author" => |tx| authors::rename_author(tx, &author(ID));
-        "terms::list_terms_with_slugs" => |tx| terms::list_terms_with_slugs(tx, &[&slug()]);
+        "terms::list_terms_known_by" => |tx| terms::list_terms_known_by(tx, &[&slug()], &["name".to_owned()]);
         "terms::list_terms" => |tx| terms::list_terms(tx, &[id(ID).into()]);
         "terms::find_term" => |tx| terms::find_term(tx, Taxonomy::Category, &slug());
         "terms::insert_term" => |tx| terms::insert_term(tx, &term(8), now());
@@ -118,10 +133,10 @@ async fn content(store: &Store, tenant: TenantHandle) -> Told {
         "terms::list_lineage" => |tx| terms::list_lineage(tx, id(ID).into());
         "nodes/details::find_node" => |tx| nodes::details::find_node(tx, node, shown);
         "nodes/details::is_in_use" => |tx| nodes::details::is_in_use(tx, node);
-        "nodes/details::list_nodes" => |tx| nodes::details::list_nodes(tx, &filter, &[en()], None, limit);
+        "nodes/details::list_nodes" => |tx| nodes::details::list_nodes(tx, &filter, preference(), None, limit);
         "nodes/history::list_history" => |tx| nodes::history::list_history(tx, node);
-        "nodes/public::find_public" => |tx| nodes::public::find_public(tx, &slug(), &[en()], now());
-        "nodes/public::list_public" => |tx| nodes::public::list_public(tx, &public, &[en()], now(), None, limit);
+        "nodes/public::find_public" => |tx| nodes::public::find_public(tx, &slug(), shown_locales(), now());
+        "nodes/public::list_public" => |tx| nodes::public::list_public(tx, &public, shown_locales(), now(), None, limit);
         "nodes/texts::find_texts" => |tx| nodes::texts::find_texts(tx, &[text]);
         "nodes/slugs::is_taken" => |tx| nodes::slugs::is_taken(tx, en(), other, &slug());
         "nodes/slugs::find_free_number" => |tx| nodes::slugs::find_free_number(tx, en(), other, &base);

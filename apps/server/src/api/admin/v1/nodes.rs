@@ -269,9 +269,7 @@ async fn put_translation(
     if_match: IfMatch,
     command: Command<AdminCtx, PutTranslation>,
 ) -> Result<Response, RichError> {
-    let locale = content::locales::parse_locale("locale", &locale).map_err(|violation| {
-        RichError::new(ErrorKind::Validation, "locale in the path refused").with_violations(vec![violation])
-    })?;
+    let locale = locale_in_path(&locale)?;
     let check = |version, exists| {
         if exists {
             if_match.required()?;
@@ -290,6 +288,40 @@ async fn put_translation(
     content::put_translation(&command.ctx.0, id, locale, command.body.into(), check, render)
         .await
         .map(reply::send)
+}
+
+/// Take the text of a node in one locale away. What is live stays until the next publish; the text in the locale that the
+/// node was written in first stays with it.
+#[utoipa::path(
+    delete,
+    path = "/nodes/{id}/translations/{locale}",
+    operation_id = "delete_node_translation",
+    tag = "content",
+    security(("tenant_token" = [])),
+    params(
+        ("id" = Uuid, Path),
+        ("locale" = String, Path, example = "ru"),
+    ),
+    responses((status = 200, description = "The node as it is now", body = NodeView)),
+    extensions(("x-problems" = json!(["node_not_found", "translation_not_found", "original_translation", "node_not_editable", "version_conflict"])))
+)]
+async fn delete_translation(
+    PathParams((id, locale)): PathParams<(NodeId, String)>,
+    if_match: IfMatch,
+    command: Command<AdminCtx, Empty>,
+) -> Result<Response, RichError> {
+    let locale = locale_in_path(&locale)?;
+    let check = |version| if_match.check(version);
+    let render = |detail: &NodeDetail| shown(StatusCode::OK, detail, None);
+    content::delete_translation(&command.ctx.0, id, locale, check, render)
+        .await
+        .map(reply::send)
+}
+
+fn locale_in_path(locale: &str) -> Result<Locale, RichError> {
+    content::locales::parse_locale("locale", locale).map_err(|violation| {
+        RichError::new(ErrorKind::Validation, "locale in the path refused").with_violations(vec![violation])
+    })
 }
 
 /// What happened to a node, oldest first.
@@ -313,7 +345,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(read, update, delete))
-        .routes(routes!(put_translation))
+        .routes(routes!(put_translation, delete_translation))
         .routes(routes!(history))
         .merge(life::routes())
 }

@@ -7,7 +7,7 @@ use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::catalog::{self, ProductFilter};
+use rustok_app::catalog::{self, ProductFilter, ShownPrice};
 use rustok_auth::Action;
 use rustok_commerce::product::Product;
 use rustok_core::error::RichError;
@@ -84,7 +84,10 @@ async fn list(
     let filter = query.filter(&mut reader);
     reader.finish()?;
     let found = catalog::list(&ctx, &filter, after, limit).await?;
-    Ok(reply::list(&ProductPage::new(&found, catalog::currency(&ctx)?)))
+    Ok(reply::list(&ProductPage::new(
+        &found,
+        ShownPrice::of_tenant(&ctx)?,
+    )))
 }
 
 /// Create a product, a draft unless it says otherwise.
@@ -101,7 +104,7 @@ async fn list(
 async fn create(command: Command<AdminCtx, ProductFields>) -> Result<Response, RichError> {
     let ctx = command.ctx.0;
     let currency = catalog::currency(&ctx)?;
-    let input = command.body.into_input(currency.code());
+    let input = command.body.into_input(currency.code())?;
     let reply = catalog::create(&ctx, input, |product, removed| {
         let location = format!("/api/admin/v1/products/{}", product.id);
         written(StatusCode::CREATED, product, removed, currency, Some(location))
@@ -129,13 +132,13 @@ async fn read(
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
     let product = catalog::get(&ctx, id).await?;
-    let view = ProductView::new(&product, catalog::currency(&ctx)?);
+    let view = ProductView::new(&product, ShownPrice::of_tenant(&ctx)?);
     Ok(reply::resource(&headers, &view, product.version))
 }
 
 /// The answer of a write.
 fn as_it_is_now(product: &Product, currency: Currency) -> StoredReply {
-    let view = ProductView::new(product, currency);
+    let view = ProductView::new(product, ShownPrice::Preferably(currency));
     reply::stored(StatusCode::OK, &view, product.version, None)
 }
 
@@ -147,7 +150,7 @@ fn written(
     currency: Currency,
     location: Option<String>,
 ) -> StoredReply {
-    let view = ProductView::new(product, currency);
+    let view = ProductView::new(product, ShownPrice::Preferably(currency));
     let answer = WrittenProductView {
         product: &view,
         removed: removed_from("#/description_html", removed),
@@ -164,7 +167,7 @@ fn written(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body(content = ProductFields, content_type = "application/merge-patch+json"),
-    responses((status = 200, body = ProductView<'_>)),
+    responses((status = 200, body = WrittenProductView<'_>)),
     extensions(("x-problems" = json!(["product_not_found", "handle_taken", "version_conflict", "variant_in_use"])))
 )]
 async fn update(
@@ -182,9 +185,9 @@ async fn update(
         id,
         |product, input| {
             if_match.check(product.version)?;
-            Ok(ProductFields::from(input)
+            ProductFields::from(input)
                 .patched(&patch, &product.variants)?
-                .into_input(currency.code()))
+                .into_input(currency.code())
         },
         |product, removed| written(StatusCode::OK, product, removed, currency, None),
     );

@@ -6,7 +6,7 @@ use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::catalog;
+use rustok_app::catalog::{self, ShownPrice};
 use rustok_auth::Action;
 use rustok_commerce::inventory::Adjustment;
 use rustok_commerce::product::Product;
@@ -38,7 +38,7 @@ async fn read(
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
     let (product, variant) = catalog::get_variant(&ctx, id).await?;
-    let view = VariantDetailView::new(&product, &variant, catalog::currency(&ctx)?);
+    let view = VariantDetailView::new(&product, &variant, ShownPrice::of_tenant(&ctx)?);
     Ok(reply::resource(&headers, &view, product.version))
 }
 
@@ -78,7 +78,7 @@ async fn update(
 
 /// The answer of a write.
 fn as_it_is_now(product: &Product, variant: &Variant, currency: Currency) -> StoredReply {
-    let view = VariantDetailView::new(product, variant, currency);
+    let view = VariantDetailView::new(product, variant, ShownPrice::Preferably(currency));
     reply::stored(StatusCode::OK, &view, product.version, None)
 }
 
@@ -92,8 +92,14 @@ fn check_stock(
     let version = product.version;
     if_match.check_shown(version, || {
         [
-            reply::tag_of(version, &VariantDetailView::new(product, variant, currency)),
-            reply::tag_of(version, &ProductView::new(product, currency)),
+            reply::tag_of(
+                version,
+                &VariantDetailView::new(product, variant, ShownPrice::Preferably(currency)),
+            ),
+            reply::tag_of(
+                version,
+                &ProductView::new(product, ShownPrice::Preferably(currency)),
+            ),
         ]
     })
 }

@@ -1,5 +1,6 @@
 //! `/orders` of the storefront: place one, and read it with its own secret.
 
+use crate::api::money::MoneyFields;
 use crate::api::order::{OrderView, PlacedOrderView};
 use crate::extract::{Command, PathParams, StoreCtx};
 use crate::reply;
@@ -28,6 +29,9 @@ pub(super) struct PlaceOrder {
     /// 1 to 100. Lines of the same variant become one.
     #[schema(min_items = 1, max_items = 100)]
     lines: Vec<PlaceOrderLine>,
+    /// The total that the buyer saw. When it is another one now, nothing is ordered: 409 `total_changed`, with the new
+    /// `total`.
+    expected_total: Option<MoneyFields>,
 }
 
 /// One wanted thing: `variant_id` or `sku`, not both.
@@ -57,6 +61,9 @@ impl From<PlaceOrder> for OrderInput {
         };
         Self {
             email: order.email,
+            expected_total: order
+                .expected_total
+                .map(|total| total.into_input(&order.currency)),
             currency: order.currency,
             lines: order.lines.into_iter().map(line).collect(),
         }
@@ -71,7 +78,7 @@ impl From<PlaceOrder> for OrderInput {
     tag = "store",
     request_body = PlaceOrder,
     responses((status = 201, body = PlacedOrderView)),
-    extensions(("x-problems" = json!(["insufficient_stock"])))
+    extensions(("x-problems" = json!(["insufficient_stock", "total_changed"])))
 )]
 async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichError> {
     let reply = orders::place(&command.ctx.0, command.body.into(), |placed| {

@@ -6,9 +6,11 @@ use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::HeaderMap;
-use rustok_app::catalog;
+use rustok_app::Ctx;
+use rustok_app::catalog::{self, ShownPrice};
 use rustok_core::error::RichError;
 use rustok_core::ids::ProductId;
+use rustok_core::money::Currency;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,6 +26,36 @@ pub(crate) struct ListStoreProducts {
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     after: Option<String>,
+    /// ISO 4217 code: shows the prices in this currency, and `null` where there is none. Without it, the tenant's own
+    /// currency, or else the first one that a variant has a price in.
+    #[param(example = "EUR")]
+    currency: Option<String>,
+}
+
+/// Which prices.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReadStoreProduct {
+    /// ISO 4217 code: shows the prices in this currency, and `null` where there is none. Without it, the tenant's own
+    /// currency, or else the first one that a variant has a price in.
+    #[param(example = "EUR")]
+    currency: Option<String>,
+}
+
+/// Which prices are asked for.
+fn shown_price(ctx: &Ctx, mut reader: QueryReader, currency: Option<&str>) -> Result<ShownPrice, RichError> {
+    let named = reader.read(
+        "currency",
+        currency,
+        "must be an ISO 4217 code such as EUR",
+        |code| Currency::parse(code).ok(),
+    );
+    reader.finish()?;
+    named.map_or_else(
+        || ShownPrice::of_tenant(ctx),
+        |currency| Ok(ShownPrice::Exactly(currency)),
+    )
 }
 
 /// List the active products, newest first.
@@ -41,12 +73,9 @@ async fn list(
 ) -> Result<Response, RichError> {
     let mut reader = QueryReader::default();
     let (limit, after) = reader.page::<ProductId>(query.limit, query.after.as_deref());
-    reader.finish()?;
+    let shown = shown_price(&ctx, reader, query.currency.as_deref())?;
     let found = catalog::list_active(&ctx, after, limit).await?;
-    Ok(reply::list(&StoreProductPage::new(
-        &found,
-        catalog::currency(&ctx)?,
-    )))
+    Ok(reply::list(&StoreProductPage::new(&found, shown)))
 }
 
 /// Read an active product.
@@ -55,7 +84,7 @@ async fn list(
     path = "/products/{handle}",
     operation_id = "read_store_product",
     tag = "store",
-    params(("handle" = String, Path)),
+    params(("handle" = String, Path), ReadStoreProduct),
     responses(
         (status = 200, body = StoreProductView<'_>),
         (status = 304, description = "`If-None-Match` names what is shown now, the stock included.")
@@ -65,10 +94,12 @@ async fn list(
 async fn read(
     StoreCtx(ctx): StoreCtx,
     PathParams(handle): PathParams<String>,
+    QueryParams(query): QueryParams<ReadStoreProduct>,
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
+    let shown = shown_price(&ctx, QueryReader::default(), query.currency.as_deref())?;
     let product = catalog::get_active(&ctx, &handle).await?;
-    let view = StoreProductView::new(&product, catalog::currency(&ctx)?);
+    let view = StoreProductView::new(&product, shown);
     Ok(reply::resource(&headers, &view, product.version))
 }
 
