@@ -14,7 +14,7 @@ UPDATE node_translations t SET is_original = true WHERE EXISTS (
 -- A text that goes with the next publish: it is live, and nobody works on it.
 ALTER TABLE node_translations ADD COLUMN is_removed boolean NOT NULL DEFAULT false
     CHECK (NOT is_removed OR (slug IS NULL AND published_revision IS NOT NULL AND NOT is_original));
-CREATE UNIQUE INDEX node_translations_original_key ON node_translations (tenant_id, node_id) WHERE is_original;
+CREATE UNIQUE INDEX "node_translations(node_id)" ON node_translations (tenant_id, node_id) WHERE is_original;
 
 -- Only a date that lay ahead when it was given is waited for.
 ALTER TABLE nodes ADD COLUMN scheduled boolean NOT NULL DEFAULT false CHECK (NOT scheduled OR status <> 'draft');

@@ -116,7 +116,13 @@ fn literal(column: &Column, owner: TenantHandle, postgres: bool) -> String {
         "boolean" => "false".to_owned(),
         "timestamp with time zone" => "'2020-01-01'".to_owned(),
         // Positions count from zero.
-        "bigint" | "INTEGER" => if name == "position" { "0" } else { "1" }.to_owned(),
+        // SQLite has no booleans: what was taken away is shown to nobody.
+        "bigint" | "INTEGER" => if matches!(name, "position" | "is_removed") {
+            "0"
+        } else {
+            "1"
+        }
+        .to_owned(),
         "uuid" => format!("'{uuid}'"),
         "bytea" => format!("'\\x{}'", "00".repeat(32)),
         "BLOB" if name.contains("hash") => format!("x'{}'", "00".repeat(32)),
