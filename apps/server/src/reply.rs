@@ -37,34 +37,29 @@ pub fn stored<T: Serialize>(
     version: i64,
     location: Option<String>,
 ) -> StoredReply {
-    let body = json(view);
-    let tag = etag(version, &body);
-    stored_as(status, body, tag, location)
+    stored_with_more(status, view, None::<&()>, version, location)
 }
 
-/// The answer of a write that says more than the resource as it is now: `answer` is sent, and tagged as `view`, which is
-/// what a read shows.
+/// The answer of a write that may say more than the resource as it is now: `answer` is sent, if there is one, and tagged
+/// as `view`, which is what a read shows.
 #[must_use]
 pub fn stored_with_more<T: Serialize, A: Serialize>(
     status: StatusCode,
     view: &T,
-    answer: &A,
+    answer: Option<&A>,
     version: i64,
     location: Option<String>,
 ) -> StoredReply {
-    stored_as(status, json(answer), etag(version, &json(view)), location)
-}
-
-fn stored_as(status: StatusCode, body: Vec<u8>, tag: String, location: Option<String>) -> StoredReply {
+    let shown = json(view);
     let mut headers = vec![
         (header::CONTENT_TYPE.to_string(), JSON.to_owned()),
-        (header::ETAG.to_string(), tag),
+        (header::ETAG.to_string(), etag(version, &shown)),
     ];
     headers.extend(location.map(|to| (header::LOCATION.to_string(), to)));
     StoredReply {
         status: status.as_u16(),
         headers,
-        body,
+        body: answer.map_or(shown, json),
     }
 }
 

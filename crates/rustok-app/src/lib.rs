@@ -8,6 +8,7 @@ mod context;
 pub mod counts;
 mod idempotency;
 pub mod import;
+mod numbers;
 pub mod orders;
 pub mod tenants;
 pub mod work;

@@ -134,18 +134,19 @@ impl Product {
     /// The values of the option at `index`, each once, in the sequence of the variants.
     #[must_use]
     pub fn option_values(&self, index: usize) -> Vec<&str> {
-        let mut values: Vec<&str> = Vec::new();
-        for value in self
-            .variants
-            .iter()
-            .filter_map(|variant| variant.options.get(index))
-        {
-            if !values.contains(&value.as_str()) {
-                values.push(value);
-            }
-        }
-        values
+        option_values(self.variants.iter().map(|variant| &variant.options[..]), index)
     }
+}
+
+/// The values of the option at `index` of variants with these options, each once, in the sequence of the variants.
+pub fn option_values<'a>(variants: impl Iterator<Item = &'a [String]>, index: usize) -> Vec<&'a str> {
+    let mut values: Vec<&str> = Vec::new();
+    for value in variants.filter_map(|options| options.get(index)) {
+        if !values.contains(&value.as_str()) {
+            values.push(value);
+        }
+    }
+    values
 }
 
 /// An image as it comes in.

@@ -138,6 +138,16 @@ impl VariantDraft {
     }
 }
 
+/// The title of a variant with these option values.
+#[must_use]
+pub fn title_of(options: &[String]) -> String {
+    if options.is_empty() {
+        DEFAULT_TITLE.to_owned()
+    } else {
+        options.join(" / ")
+    }
+}
+
 /// As a name is stored; blank is none.
 pub(crate) fn present(text: Option<String>) -> Option<String> {
     text.map(|text| clean_name(&text)).filter(|text| !text.is_empty())
@@ -219,11 +229,7 @@ impl VariantInput {
         VariantDraft {
             id: self.id,
             sku,
-            title: if options.is_empty() {
-                DEFAULT_TITLE.to_owned()
-            } else {
-                options.join(" / ")
-            },
+            title: title_of(&options),
             options,
             prices,
             barcode,

@@ -7,7 +7,7 @@ use crate::translation::{Source, TranslationDraft, slug_violation};
 use rustok_core::ids::{AuthorId, NodeId, TermId};
 use rustok_text::Locale;
 use rustok_text::Slug;
-use rustok_text::plain::{clean_name, is_longer_than, one_line, plain_text};
+use rustok_text::plain::is_longer_than;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -261,7 +261,7 @@ impl Term {
         source: Source,
     ) -> Result<Self, ContentError> {
         let mut errors = Vec::new();
-        let name = checked_name("name", name, source, Self::MAX_NAME_CHARS, &mut errors);
+        let name = checked_name("name", source.line(name), Self::MAX_NAME_CHARS, &mut errors);
         if parent_id.is_some() && taxonomy == Taxonomy::Tag {
             errors.push(FieldError::new(
                 "parent_id",
@@ -337,13 +337,13 @@ impl Author {
         source: Source,
     ) -> Result<Self, ContentError> {
         let mut errors = Vec::new();
-        let login = checked_name("login", login, source, Self::MAX_NAME_CHARS, &mut errors);
-        let blank =
-            checked_name("display_name", display_name, source, usize::MAX, &mut Vec::new()).is_empty();
-        let shown = if blank { &login } else { display_name };
-        let display_name = match shown.is_empty() {
-            true => String::new(),
-            false => checked_name("display_name", shown, source, Self::MAX_NAME_CHARS, &mut errors),
+        let mut check = |field, name| checked_name(field, name, Self::MAX_NAME_CHARS, &mut errors);
+        let login = check("login", source.line(login));
+        let shown = Some(source.line(display_name)).filter(|name| !name.is_empty());
+        let display_name = match shown.unwrap_or_else(|| login.clone()) {
+            // A blank login is told once.
+            nothing if nothing.is_empty() => nothing,
+            shown => check("display_name", shown),
         };
         if errors.is_empty() {
             Ok(Self {
@@ -357,13 +357,8 @@ impl Author {
     }
 }
 
-/// One line of plain text that is neither blank nor too long. What a person wrote is text already; other systems keep
-/// markup in names.
-fn checked_name(field: &str, name: &str, source: Source, max: usize, errors: &mut Vec<FieldError>) -> String {
-    let name = match source {
-        Source::Editor => one_line(&clean_name(name)),
-        Source::Import => one_line(&clean_name(&plain_text(name))),
-    };
+/// A name, after noting whether it is blank or too long.
+fn checked_name(field: &str, name: String, max: usize, errors: &mut Vec<FieldError>) -> String {
     if name.is_empty() {
         errors.push(FieldError::new(field, "required", "is required"));
     }

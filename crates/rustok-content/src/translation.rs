@@ -20,6 +20,16 @@ pub enum Source {
     Import,
 }
 
+impl Source {
+    /// The text as one line. What a person wrote is text already; other systems keep markup in names and titles.
+    pub(crate) fn line(self, text: &str) -> String {
+        match self {
+            Self::Editor => one_line(&clean_name(text)),
+            Self::Import => one_line(&clean_name(&plain_text(text))),
+        }
+    }
+}
+
 /// What somebody wants a node to say in one locale. Nothing in it is checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TranslationInput {
@@ -82,7 +92,7 @@ impl TranslationInput {
 fn title(title: &str, source: Source, errors: &mut Vec<FieldError>) -> String {
     let title = match source {
         Source::Editor => clean_name(title),
-        Source::Import => one_line(&clean_name(&plain_text(title))),
+        Source::Import => source.line(title),
     };
     if title.is_empty() && source == Source::Editor {
         errors.push(FieldError::new("title", "required", "is required"));

@@ -15,11 +15,11 @@ use rustok_core::page::{Cursor, Limit};
 use rustok_text::Locale;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
 use std::sync::Arc;
 use utoipa::IntoParams;
-use utoipa::openapi::path::ParameterIn;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{OpenApi, RefOr, Required};
 
 /// The query's parameters, in their form.
@@ -33,27 +33,26 @@ impl<T: DeserializeOwned + IntoParams, S: Send + Sync> FromRequestParts<S> for Q
         Query::<T>::try_from_uri(&parts.uri)
             .map(|Query(value)| Self(value))
             .map_err(|rejection| {
-                let found = form_faults::<T>(&parts.uri);
-                let none = found.is_empty();
-                let refused = invalid_query(found);
-                if none {
-                    refused.with_public(format!("The query is not valid: {}", rejection.body_text()))
+                let found = form_faults(&parts.uri, &T::into_params(|| None));
+                if found.is_empty() {
+                    let told = format!("The query is not valid: {}", rejection.body_text());
+                    invalid_query(found).with_public(told)
                 } else {
-                    refused
+                    invalid_query(found)
                 }
             })
     }
 }
 
-/// The operations that take no query, by method and path.
+/// The operations that take no query: the methods of each path.
 #[derive(Debug, Clone)]
-pub struct WithoutQuery(Arc<HashSet<(Method, String)>>);
+pub struct WithoutQuery(Arc<HashMap<String, Vec<Method>>>);
 
 impl WithoutQuery {
     /// Those of the documents.
     #[must_use]
     pub fn of<'a>(documents: impl IntoIterator<Item = &'a OpenApi>) -> Self {
-        let mut without = HashSet::new();
+        let mut without: HashMap<String, Vec<Method>> = HashMap::new();
         for (path, item) in documents.into_iter().flat_map(|document| &document.paths.paths) {
             for (method, operation) in [
                 (Method::GET, &item.get),
@@ -68,7 +67,7 @@ impl WithoutQuery {
                     |parameter| matches!(parameter, RefOr::T(p) if p.parameter_in != ParameterIn::Query),
                 );
                 if takes_none {
-                    without.insert((method, path.clone()));
+                    without.entry(path.clone()).or_default().push(method);
                 }
             }
         }
@@ -86,25 +85,13 @@ pub async fn refuse_query(
     request: Request,
     next: Next,
 ) -> Result<Response, RichError> {
-    let query = request.uri().query().filter(|query| !query.is_empty());
-    if query.is_some()
-        && let Some(route) = request.extensions().get::<MatchedPath>()
-    {
-        let operation = (request.method().clone(), route.as_str().to_owned());
-        if without.0.contains(&operation) {
-            return Err(invalid_query(unknown(request.uri())));
-        }
+    let has_query = request.uri().query().is_some_and(|query| !query.is_empty());
+    let route = request.extensions().get::<MatchedPath>().filter(|_| has_query);
+    let methods = route.and_then(|route| without.0.get(route.as_str()));
+    if methods.is_some_and(|methods| methods.contains(request.method())) {
+        return Err(invalid_query(form_faults(request.uri(), &[])));
     }
     Ok(next.run(request).await)
-}
-
-fn unknown(uri: &Uri) -> Vec<FieldViolation> {
-    let sent = Query::<Vec<(String, String)>>::try_from_uri(uri).map_or(Vec::new(), |Query(sent)| sent);
-    let rule = "is not known here; this operation has no parameters in the query";
-    sent.iter()
-        .take(MAX_VIOLATIONS)
-        .map(|(name, _)| FieldViolation::new(format!("?{name}"), "unknown_parameter", rule))
-        .collect()
 }
 
 fn invalid_query(found: Vec<FieldViolation>) -> RichError {
@@ -115,9 +102,8 @@ fn invalid_query(found: Vec<FieldViolation>) -> RichError {
         .with_violations(found)
 }
 
-/// All that is wrong with the form of a query that serde refused.
-fn form_faults<T: IntoParams>(uri: &Uri) -> Vec<FieldViolation> {
-    let known = T::into_params(|| None);
+/// All that is wrong with the form of a query that was refused, beside the parameters that are known.
+fn form_faults(uri: &Uri, known: &[Parameter]) -> Vec<FieldViolation> {
     // What is no UTF-8 was replaced: nothing is refused here.
     let sent = Query::<Vec<(String, String)>>::try_from_uri(uri).map_or(Vec::new(), |Query(sent)| sent);
     let mut found = Vec::new();
@@ -128,11 +114,11 @@ fn form_faults<T: IntoParams>(uri: &Uri) -> Vec<FieldViolation> {
     for (name, text) in sent.iter().take(MAX_VIOLATIONS) {
         let Some(parameter) = known.iter().find(|parameter| parameter.name == *name) else {
             let all: Vec<_> = known.iter().map(|parameter| &*parameter.name).collect();
-            refuse(
-                name,
-                "unknown_parameter",
-                format!("is not known here; known are {}", all.join(", ")),
-            );
+            let rule = match all.is_empty() {
+                true => "is not known here; this operation has no parameters in the query".to_owned(),
+                false => format!("is not known here; known are {}", all.join(", ")),
+            };
+            refuse(name, "unknown_parameter", rule);
             continue;
         };
         if !names.insert(name) {

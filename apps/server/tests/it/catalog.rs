@@ -64,6 +64,13 @@ async fn store(shop: &Shop, path: &str) -> Response {
     shop.request(Method::GET, &path).send().await.unwrap()
 }
 
+async fn order(shop: &Shop, variant: &Value, quantity: i64) -> Response {
+    let line = json!({ "variant_id": variant["id"], "quantity": quantity });
+    let body = json!({ "email": "jane@example.org", "currency": "USD", "lines": [line] });
+    let post = shop.request(Method::POST, "/api/store/v1/orders").json(&body);
+    post.send().await.unwrap()
+}
+
 /// The path of a product or variant below the administration.
 fn path(kind: &str, resource: &Value) -> String {
     format!("/{kind}/{}", resource["id"].as_str().unwrap())

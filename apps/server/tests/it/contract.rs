@@ -11,7 +11,7 @@ mod problems;
 mod repeats;
 
 use crate::orders::{id, ok, order_of, place, product};
-use crate::platform::{Shop, printed, problem};
+use crate::platform::{Directory, Shop, platform_token, printed, problem};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -19,16 +19,6 @@ use serde_json::{Value, json};
 async fn node(shop: &Shop) -> Value {
     let body = json!({ "kind": "post", "locale": "en", "title": "Hello", "body": "<p>Hello</p>" });
     ok(shop.admin(Method::POST, "/nodes").json(&body), 201).await
-}
-
-/// A new platform token.
-async fn platform_token(shop: &Shop) -> String {
-    let made = printed(
-        shop.server
-            .run(&["token", "create", "--platform", "--json"])
-            .await,
-    );
-    made["token"].as_str().unwrap().to_owned()
 }
 
 async fn send(request: RequestBuilder) -> Response {

@@ -1,5 +1,6 @@
 //! Tenants, tokens and hosts over HTTP; problems of the router itself; shutdown.
 
+use crate::orders::{id, ok};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use rustok_test_support::{Finished, ServerCommand, TestServer, both_databases};
 use serde_json::{Value, json};
@@ -76,6 +77,46 @@ impl Shop {
     pub(crate) fn admin(&self, method: Method, path: &str) -> RequestBuilder {
         self.request(method, &format!("/api/admin/v1{path}"))
             .bearer_auth(&self.token)
+    }
+}
+
+/// A new platform token.
+pub(crate) async fn platform_token(shop: &Shop) -> String {
+    let made = printed(
+        shop.server
+            .run(&["token", "create", "--platform", "--json"])
+            .await,
+    );
+    made["token"].as_str().unwrap().to_owned()
+}
+
+/// A shop's own row of the directory, as the platform reaches it.
+pub(crate) struct Directory<'a> {
+    shop: &'a Shop,
+    token: String,
+    url: String,
+}
+
+impl<'a> Directory<'a> {
+    pub(crate) async fn of(shop: &'a Shop) -> Self {
+        let token = platform_token(shop).await;
+        let url = format!("{}/api/platform/v1/tenants", shop.server.url());
+        let list = ok(shop.client.get(&url).bearer_auth(&token), 200).await;
+        let tenants = list["items"].as_array().unwrap();
+        let own = tenants.iter().find(|tenant| tenant["slug"] == shop.slug);
+        let url = format!("{url}/{}", id(own.unwrap()));
+        Self { shop, token, url }
+    }
+
+    pub(crate) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", self.url);
+        self.shop.client.request(method, url).bearer_auth(&self.token)
+    }
+
+    /// Changes settings of the shop.
+    pub(crate) async fn set(&self, settings: Value) {
+        let change = self.ask(Method::PATCH, "").header("if-match", "*");
+        ok(change.json(&json!({ "settings": settings })), 200).await;
     }
 }
 

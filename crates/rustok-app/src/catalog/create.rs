@@ -30,7 +30,7 @@ pub async fn create(
     render: impl FnOnce(&Product, &Removed) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::CreateProduct)?;
-    let draft = check_new(input)?;
+    let mut draft = check_new(input)?;
     let mut work = match ctx.begin().await? {
         Begun::Fresh(work) => work,
         Begun::Replay(reply) => return Ok(reply),
@@ -40,7 +40,7 @@ pub async fn create(
     } else {
         Clash::Number
     };
-    let removed = draft.removed.clone();
+    let removed = std::mem::take(&mut draft.removed);
     let product = insert(&mut work.tx, ctx, draft, clash, MovementReason::Set).await?;
     work.finish(render(&product, &removed)).await
 }

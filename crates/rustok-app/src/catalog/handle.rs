@@ -1,15 +1,12 @@
 //! Finding a handle that is free, for products whose handle nobody asked for.
 
 use super::handle_taken;
+use crate::numbers;
 use rustok_commerce::product::Handle;
 use rustok_core::error::RichError;
 use rustok_core::ids::ProductId;
 use rustok_storage::{TenantTx, products};
 
-/// Numbers that are looked at in one statement.
-const BATCH: u32 = 32;
-/// The last number that is tried: a thousand products of one title should have been given handles by hand.
-const LAST_NUMBER: u32 = 1_024;
 /// `wanted`, or with the first number from 2 on that is free. `own` is the product that may have it already.
 ///
 /// # Errors
@@ -19,9 +16,7 @@ pub(super) async fn free_handle(
     wanted: &Handle,
     own: Option<ProductId>,
 ) -> Result<Handle, RichError> {
-    let mut candidates = vec![wanted.clone()];
-    let mut next = 2;
-    while next <= LAST_NUMBER {
+    for candidates in numbers::batches(wanted, Handle::numbered) {
         let taken = products::find_taken_handles(tx, &candidates, own).await?;
         let free = candidates
             .into_iter()
@@ -29,10 +24,6 @@ pub(super) async fn free_handle(
         if let Some(free) = free {
             return Ok(free);
         }
-        candidates = (next..next + BATCH)
-            .map(|number| wanted.numbered(number))
-            .collect();
-        next += BATCH;
     }
     Err(handle_taken())
 }

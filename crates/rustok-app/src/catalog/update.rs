@@ -86,6 +86,15 @@ struct Changed {
 }
 
 impl Changed {
+    /// The product as it was.
+    fn not(product: Product) -> Self {
+        Self {
+            product,
+            tx: None,
+            removed: Removed::default(),
+        }
+    }
+
     async fn finish(
         self,
         render: impl FnOnce(&Product, &Removed) -> StoredReply,
@@ -109,16 +118,12 @@ async fn change(
     edit: &impl Fn(&Product, ProductInput) -> Result<ProductInput, RichError>,
 ) -> Result<Changed, RichError> {
     let product = find(&mut ctx.read().await?, target).await?;
-    let Some(draft) = edited(ctx, &product, target, edit)? else {
-        return Ok(Changed {
-            product,
-            tx: None,
-            removed: Removed::default(),
-        });
+    let Some(mut draft) = edited(ctx, &product, target, edit)? else {
+        return Ok(Changed::not(product));
     };
     // Not `begin`: only a POST can be repeated by an Idempotency-Key, and no edit is one.
     let mut tx = ctx.write().await?;
-    let removed = draft.removed.clone();
+    let removed = std::mem::take(&mut draft.removed);
     if let Ok(product) = save(&mut tx, ctx, &product, draft).await? {
         return Ok(Changed {
             product,
@@ -131,14 +136,10 @@ async fn change(
     let product = find(&mut tx, target).await?;
     products::lock_product(&mut tx, product.id).await?;
     let product = find(&mut tx, target).await?;
-    let Some(draft) = edited(ctx, &product, target, edit)? else {
-        return Ok(Changed {
-            product,
-            tx: None,
-            removed: Removed::default(),
-        });
+    let Some(mut draft) = edited(ctx, &product, target, edit)? else {
+        return Ok(Changed::not(product));
     };
-    let removed = draft.removed.clone();
+    let removed = std::mem::take(&mut draft.removed);
     let product = save(&mut tx, ctx, &product, draft).await??;
     Ok(Changed {
         product,

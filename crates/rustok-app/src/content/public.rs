@@ -13,17 +13,20 @@ use rustok_storage::nodes::texts::{PublicText, TextKey, find_texts};
 use rustok_text::{Locale, Slug};
 use std::collections::HashMap;
 
+fn shown_locales<'a>(ctx: &Ctx, wanted: &'a [Locale]) -> Result<ShownLocales<'a>, RichError> {
+    Ok(ShownLocales {
+        preference: preference(ctx, wanted)?,
+        listed: listed_locales(ctx),
+    })
+}
+
 /// The node with this slug in any of its locales, in the nearest locale to what is wanted. The tenant's locales count only.
 ///
 /// # Errors
 /// `node_not_found`, and those of the database.
 pub async fn find_public(ctx: &Ctx, slug: &str, wanted: &[Locale]) -> Result<PublicHead, RichError> {
     ctx.authorize(Action::ReadNode)?;
-    let listed = listed_locales(ctx);
-    let locales = ShownLocales {
-        preference: preference(ctx, wanted)?,
-        listed: &listed,
-    };
+    let locales = shown_locales(ctx, wanted)?;
     let not_found = || ContentError::NotFound(slug.to_owned());
     let slug = Slug::parse(slug).map_err(|_| not_found())?;
     let head = public::find_public(ctx.read().await?.last(), &slug, locales, ctx.now()).await?;
@@ -43,11 +46,7 @@ pub async fn list_public(
     limit: Limit,
 ) -> Result<Page<PublicHead>, RichError> {
     ctx.authorize(Action::ListNodes)?;
-    let listed = listed_locales(ctx);
-    let locales = ShownLocales {
-        preference: preference(ctx, wanted)?,
-        listed: &listed,
-    };
+    let locales = shown_locales(ctx, wanted)?;
     Ok(public::list_public(ctx.read().await?.last(), filter, locales, ctx.now(), after, limit).await?)
 }
 

@@ -66,7 +66,8 @@ pub(super) async fn load(
     }
 }
 
-/// A node, deleted or not, in the locale that was named or in the nearest to the tenant's default one, or else in its original.
+/// A node, deleted or not, in the locale that was named, or in the nearest to the tenant's default one, or else in its
+/// original.
 pub(super) async fn find(
     ctx: &Ctx,
     tx: &mut TenantTx,

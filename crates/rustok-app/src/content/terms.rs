@@ -2,6 +2,7 @@
 
 use super::authors::below;
 use crate::context::Ctx;
+use crate::numbers;
 use rustok_content::{ContentError, FieldError, NewNode, Taxonomy, Term};
 use rustok_core::error::RichError;
 use rustok_core::ids::TermId;
@@ -188,48 +189,34 @@ fn is_named(term: &Term, name: &str, parent_id: Option<TermId>) -> bool {
     term.parent_id == parent_id && folded(&term.name) == folded(name)
 }
 
-/// Numbers of an address that are looked at in one statement.
-const BATCH: u32 = 32;
-/// The last number that is tried.
-const LAST_NUMBER: u32 = 1_024;
-
 /// Makes a term. An address that was made up from its name is numbered where another name has it.
 async fn make(tx: &mut TenantTx, ctx: &Ctx, term: Term, slug_is_given: bool) -> Result<Term, RichError> {
     if slug_is_given {
         return insert(tx, ctx, term).await;
     }
-    let mut candidates = vec![term.slug.clone()];
-    let mut next = 2;
-    while next <= LAST_NUMBER {
-        let names = [folded(&term.name)];
+    let names = [folded(&term.name)];
+    for candidates in numbers::batches(&term.slug, Slug::numbered) {
         let slugs: Vec<&Slug> = candidates.iter().collect();
-        let known = terms::list_terms_known_by(tx, &slugs, &names).await?;
-        let own = known.iter().filter(|known| known.taxonomy == term.taxonomy);
-        // Made by another request since it was looked for.
-        if let Some(same) = own
-            .clone()
-            .find(|known| is_named(known, &term.name, term.parent_id))
-        {
-            return Ok(same.clone());
-        }
-        let free = candidates
-            .iter()
-            .find(|slug| !own.clone().any(|known| known.slug == **slug));
-        if let Some(slug) = free {
-            let term = Term {
-                slug: slug.clone(),
-                ..term.clone()
-            };
+        // Again and again, while others take what was free a moment ago.
+        loop {
+            let mut known = terms::list_terms_known_by(tx, &slugs, &names).await?;
+            known.retain(|known| known.taxonomy == term.taxonomy);
+            // Made by another request since it was looked for.
+            if let Some(same) = known
+                .iter()
+                .find(|known| is_named(known, &term.name, term.parent_id))
+            {
+                return Ok(same.clone());
+            }
+            let free = candidates
+                .iter()
+                .find(|slug| known.iter().all(|known| known.slug != **slug));
+            let Some(slug) = free.cloned() else { break };
+            let term = Term { slug, ..term.clone() };
             if terms::insert_term(tx, &term, ctx.now()).await? {
                 return Ok(term);
             }
-            // Taken in this moment: look again.
-            continue;
         }
-        candidates = (next..next + BATCH)
-            .map(|number| term.slug.numbered(number))
-            .collect();
-        next += BATCH;
     }
     let rule = "has a name of which more than a thousand variants exist; give it a slug";
     Err(ContentError::ValidationFailed(vec![FieldError::new("terms", "taken", rule)]).into())

@@ -129,23 +129,21 @@ async fn draw_up(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result
 
 /// Refuses an order whose total is not the one that its buyer saw.
 fn check_total(request: &OrderRequest, lines: &[OrderLine]) -> Result<(), RichError> {
+    let Some(expected) = request.expected_total else {
+        return Ok(());
+    };
     // `fill` has refused a total that is out of range.
     let total = lines_total_minor(lines).map(|minor| Money::from_minor(minor, request.currency));
-    match (request.expected_total, total) {
-        (Some(expected), Some(total)) if expected != total => Err(RichError::new(
-            ErrorKind::BusinessRule,
-            "the total is not the one that was expected",
-        )
+    if total == Some(expected) {
+        return Ok(());
+    }
+    let internal = "the total is not the one that was expected";
+    let rule = "is not the total of these lines now";
+    Err(RichError::new(ErrorKind::BusinessRule, internal)
         .with_code("total_changed")
         .with_public("The total is another one now. Show it to the buyer and order again with it.")
-        .with_violation(
-            "#/expected_total",
-            "total_changed",
-            "is not the total of these lines now",
-        )
-        .with_extension("total", total)),
-        _ => Ok(()),
-    }
+        .with_violation("#/expected_total", "total_changed", rule)
+        .with_extension("total", total))
 }
 
 async fn save(

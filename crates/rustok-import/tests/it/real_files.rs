@@ -43,31 +43,27 @@ fn read<T>(
 
 fn reading(path: &PathBuf) -> Reading {
     let file = File::open(path).unwrap();
+    let ((hashes, errors), skipped, bytes, stopped_early);
     if path.extension().is_some_and(|end| end == "csv") {
         let mut reader = ShopifyReader::new(file, "a", 2);
-        let (hashes, errors) = read(reader.by_ref(), |product| Some(product.source_hash));
-        let (skipped, bytes) = (reader.skipped().total(), reader.bytes_read());
-        Reading {
-            hashes,
-            errors,
-            skipped,
-            bytes,
-            stopped_early: reader.stopped_early(),
-        }
+        (hashes, errors) = read(reader.by_ref(), |product| Some(product.source_hash));
+        (skipped, bytes) = (reader.skipped().total(), reader.bytes_read());
+        stopped_early = reader.stopped_early();
     } else {
         let mut reader = WordpressReader::new(file, "a");
-        let (hashes, errors) = read(reader.by_ref(), |item| match item {
+        (hashes, errors) = read(reader.by_ref(), |item| match item {
             rustok_import::WordpressItem::Node(node) => Some(node.source_hash),
             _ => None,
         });
-        let (skipped, bytes) = (reader.skipped().total(), reader.bytes_read());
-        Reading {
-            hashes,
-            errors,
-            skipped,
-            bytes,
-            stopped_early: reader.stopped_early(),
-        }
+        (skipped, bytes) = (reader.skipped().total(), reader.bytes_read());
+        stopped_early = reader.stopped_early();
+    }
+    Reading {
+        hashes,
+        errors,
+        skipped,
+        bytes,
+        stopped_early,
     }
 }
 

@@ -54,14 +54,11 @@ impl ShownLocale<'_> {
             Self::Exactly(locale) => worked_on.find(|translation| translation.locale == locale),
             Self::Nearest(preference) => {
                 let worked_on: Vec<&TranslationState> = worked_on.collect();
-                let candidates: Vec<Candidate> = worked_on
-                    .iter()
-                    .map(|translation| Candidate {
-                        locale: translation.locale,
-                        is_original: translation.is_original,
-                    })
-                    .collect();
-                worked_on.get(preference.nearest(&candidates)?).copied()
+                let place = preference.nearest(&worked_on, |translation| Candidate {
+                    locale: translation.locale,
+                    is_original: translation.is_original,
+                });
+                worked_on.get(place?).copied()
             }
         }
     }

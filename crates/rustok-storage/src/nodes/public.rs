@@ -15,7 +15,6 @@ use rustok_text::locale::{Candidate, Preference};
 use rustok_text::{Locale, Slug};
 use std::cmp::Reverse;
 use std::sync::LazyLock;
-use uuid::Uuid;
 
 /// Between the parts of a term, and between terms, inside one column. Names and slugs have no control characters.
 const PART: &str = "\u{1f}";
@@ -74,12 +73,12 @@ pub struct PublicTerm {
 }
 
 /// Which locales are shown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ShownLocales<'a> {
     /// What the reader wants.
     pub preference: Preference<'a>,
     /// The locales that the tenant shows; all, if there are none.
-    pub listed: &'a [Locale],
+    pub listed: Vec<Locale>,
 }
 
 impl ShownLocales<'_> {
@@ -87,17 +86,12 @@ impl ShownLocales<'_> {
         self.listed.is_empty() || self.listed.contains(&locale)
     }
 
-    /// Of heads of one node in each of its locales, the one that is shown.
-    fn nearest(&self, heads: Vec<PublicHead>) -> Option<PublicHead> {
-        let candidates: Vec<Candidate> = heads
-            .iter()
-            .map(|head| Candidate {
-                locale: head.locale,
-                is_original: head.is_original,
-            })
-            .collect();
-        let place = self.preference.nearest(&candidates)?;
-        heads.into_iter().nth(place)
+    /// Of heads in several locales, the place of the nearest.
+    fn nearest(&self, heads: &[PublicHead]) -> Option<usize> {
+        self.preference.nearest(heads, |head| Candidate {
+            locale: head.locale,
+            is_original: head.is_original,
+        })
     }
 }
 
@@ -186,29 +180,20 @@ pub async fn find_public(
     values.push(slug.as_str().into());
     let mut heads = tx.db.fetch(NODES, &FIND, &values, head).await?;
     heads.retain(|head| locales.allow(head.locale));
-    let addressed: Vec<Candidate> = heads
-        .iter()
-        .filter(|head| head.slug == slug.as_str())
-        .map(|head| Candidate {
-            locale: head.locale,
-            is_original: head.is_original,
-        })
-        .collect();
-    let Some(nearest) = locales
-        .preference
-        .nearest(&addressed)
-        .and_then(|at| addressed.get(at))
-    else {
+    let (mut addressed, mut others): (Vec<PublicHead>, _) =
+        heads.into_iter().partition(|head| head.slug == slug.as_str());
+    // In one locale an address belongs to one node.
+    let Some(place) = locales.nearest(&addressed) else {
         return Ok(None);
     };
-    // In one locale an address belongs to one node.
-    let node = heads
-        .iter_mut()
-        .find(|head| head.slug == slug.as_str() && head.locale == nearest.locale)
-        .map(|head| (head.id, std::mem::take(&mut head.terms)));
-    let Some((id, terms)) = node else { return Ok(None) };
-    heads.retain(|head| head.id == id);
-    Ok(locales.nearest(heads).map(|head| PublicHead { terms, ..head }))
+    let (id, terms) = match addressed.get_mut(place) {
+        Some(head) => (head.id, std::mem::take(&mut head.terms)),
+        None => return Ok(None),
+    };
+    others.append(&mut addressed);
+    others.retain(|head| head.id == id);
+    let shown = locales.nearest(&others).map(|place| others.swap_remove(place));
+    Ok(shown.map(|head| PublicHead { terms, ..head }))
 }
 
 /// Each node with the address `$5` once for each of its live locales; the terms stand only where the address is that one.
@@ -250,15 +235,10 @@ pub async fn list_public(
     values.push(limit.plus_one().into());
     let sql = list_sql(filter, after, &mut values);
     let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
-    let Page { items, next_cursor } = Page::cut(by_node(heads), limit, |node| {
-        node.first()
-            .map_or((now, NodeId::from_uuid(Uuid::nil())), |head| {
-                (head.published_at, head.id)
-            })
-    });
-    let shown = items.into_iter().filter_map(|mut node| {
+    let Page { items, next_cursor } = Page::cut(by_node(heads), limit, |(key, _)| *key);
+    let shown = items.into_iter().filter_map(|(_, mut node)| {
         node.retain(|head| locales.allow(head.locale));
-        locales.nearest(node)
+        locales.nearest(&node).map(|place| node.swap_remove(place))
     });
     Ok(Page {
         items: shown.collect(),
@@ -266,15 +246,19 @@ pub async fn list_public(
     })
 }
 
+/// The place of a node in a list: newest first.
+type ListKey = (Timestamp, NodeId);
+
 /// The heads of each node together, newest node first. The order of the statement is only for its limit; the joins around
 /// it may change it.
-fn by_node(mut heads: Vec<PublicHead>) -> Vec<Vec<PublicHead>> {
+fn by_node(mut heads: Vec<PublicHead>) -> Vec<(ListKey, Vec<PublicHead>)> {
     heads.sort_unstable_by_key(|node| (Reverse((node.published_at, node.id)), node.locale));
-    let mut nodes: Vec<Vec<PublicHead>> = Vec::with_capacity(heads.len());
+    let mut nodes: Vec<(ListKey, Vec<PublicHead>)> = Vec::with_capacity(heads.len());
     for head in heads {
+        let key = (head.published_at, head.id);
         match nodes.last_mut() {
-            Some(node) if node.first().is_some_and(|first| first.id == head.id) => node.push(head),
-            _ => nodes.push(vec![head]),
+            Some((last, node)) if *last == key => node.push(head),
+            _ => nodes.push((key, vec![head])),
         }
     }
     nodes
@@ -347,6 +331,7 @@ fn conditions<'a>(
 mod tests {
     use super::*;
     use crate::nodes::plans::plan;
+    use uuid::Uuid;
 
     #[test]
     fn terms_travel_in_one_column() {
@@ -392,7 +377,7 @@ mod tests {
         let told = |node: &PublicHead| format!("{}{}", node.id.as_uuid().as_u128(), node.locale.as_str());
         let groups: Vec<Vec<String>> = by_node(heads)
             .iter()
-            .map(|node| node.iter().map(told).collect())
+            .map(|(_, node)| node.iter().map(told).collect())
             .collect();
         assert_eq!(groups, [vec!["3en"], vec!["2de", "2en"], vec!["1en", "1ru"]]);
     }

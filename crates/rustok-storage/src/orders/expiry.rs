@@ -1,4 +1,5 @@
-//! The due work of orders that are called off by themselves: taken away when it is done or not needed, put off when it cannot be done yet.
+//! The due work of orders that are called off by themselves: taken away when it is done or not needed, put off when it
+//! cannot be done yet.
 
 use crate::error::StoreError;
 use crate::outbox;

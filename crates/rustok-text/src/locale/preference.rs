@@ -144,41 +144,41 @@ impl Wish {
 }
 
 impl Preference<'_> {
-    /// The place of the candidate that comes nearest; `None` only when there is none. Where two are equally near, the first
-    /// by its tag.
+    /// The place of the item whose locale comes nearest; `None` only when there is none. Where two are equally near, the
+    /// first by its tag. `candidate` tells an item's locale.
     ///
     /// ```
     /// use rustok_text::locale::{Candidate, Locale, Preference};
     ///
     /// let wanted = [Locale::parse("zh-TW")?];
     /// let preference = Preference { wanted: &wanted, default: Locale::parse("en")? };
-    /// let there_are = ["en", "zh-Hans", "zh-Hant"].map(|tag| Candidate {
+    /// let there_are = ["en", "zh-Hans", "zh-Hant"];
+    /// let nearest = preference.nearest(&there_are, |tag| Candidate {
     ///     locale: Locale::parse(tag).unwrap(),
-    ///     is_original: tag == "en",
+    ///     is_original: *tag == "en",
     /// });
-    /// assert_eq!(preference.nearest(&there_are), Some(2));
+    /// assert_eq!(nearest, Some(2));
     /// # Ok::<(), rustok_text::locale::LocaleError>(())
     /// ```
     #[must_use]
-    pub fn nearest(&self, candidates: &[Candidate]) -> Option<usize> {
-        if candidates.len() < 2 {
-            return (!candidates.is_empty()).then_some(0);
+    pub fn nearest<T>(&self, items: &[T], candidate: impl Fn(&T) -> Candidate) -> Option<usize> {
+        if items.len() < 2 {
+            return (!items.is_empty()).then_some(0);
         }
         // The usual case needs no data: the first that was named, or the default where nothing was, is there.
         let first = self.wanted.first().copied().unwrap_or(self.default);
-        if let Some(exact) = candidates.iter().position(|candidate| candidate.locale == first) {
+        if let Some(exact) = items.iter().position(|item| candidate(item).locale == first) {
             return Some(exact);
         }
         let wishes: Vec<Wish> = self.wanted.iter().map(|locale| Wish::of(*locale)).collect();
         let default = Wish::of(self.default);
-        let distance = |candidate: &Candidate| {
+        let farness = |item: &T| {
+            let candidate = candidate(item);
             let full = Full::of(canonical(candidate.locale));
-            distance(&wishes, &default, *candidate, &full)
+            (distance(&wishes, &default, candidate, &full), candidate.locale)
         };
-        (0..candidates.len()).min_by_key(|place| {
-            let candidate = candidates.get(*place);
-            candidate.map(|candidate| (distance(candidate), candidate.locale))
-        })
+        let nearest = items.iter().enumerate().min_by_key(|(_, item)| farness(item));
+        nearest.map(|(place, _)| place)
     }
 }
 
@@ -223,7 +223,7 @@ mod tests {
             wanted: &wanted,
             default: of(&default),
         };
-        let place = preference.nearest(&candidates).unwrap();
+        let place = preference.nearest(&candidates, |candidate| *candidate).unwrap();
         candidates[place].locale.to_string()
     }
 
@@ -291,6 +291,6 @@ mod tests {
             wanted: &[],
             default: Locale::parse("en").unwrap(),
         };
-        assert_eq!(none.nearest(&[]), None);
+        assert_eq!(none.nearest(&[], |candidate: &Candidate| *candidate), None);
     }
 }

@@ -5,13 +5,14 @@
 use crate::api::merge_patch;
 use crate::api::money::MoneyFields;
 use crate::extract::{MergePatch, form};
-use rustok_commerce::product::{ImageInput, MAX_LISTED_VARIANTS, ProductInput, VariantName, match_variants};
-use rustok_commerce::variant::{DEFAULT_TITLE, Variant, VariantInput};
+use rustok_commerce::product::{
+    ImageInput, MAX_LISTED_VARIANTS, ProductInput, VariantName, match_variants, option_values,
+};
+use rustok_commerce::variant::{Variant, VariantInput, title_of};
 use rustok_core::error::{FieldViolation, RichError};
 use rustok_text::plain::clean_name;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::HashSet;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -141,17 +142,18 @@ impl ProductFields {
 
     /// Refuses members that are made of others and say something else than these do. What is shown may be sent back.
     fn check_read_only(&self) -> Result<(), RichError> {
-        let cleaned = |values: &[String]| values.iter().map(|value| clean_name(value)).collect::<Vec<_>>();
         let mut found = Vec::new();
         let mut refuse = |pointer: String, rule: &'static str| {
             found.push(FieldViolation::new(pointer, "read_only", rule));
         };
-        for (at, variant) in self.variants.iter().enumerate() {
-            let made = match variant.options.is_empty() {
-                true => DEFAULT_TITLE.to_owned(),
-                false => cleaned(&variant.options).join(" / "),
-            };
-            if variant.title.as_ref().is_some_and(|title| *title != made) {
+        let clean = |variant: &VariantFields| variant.options.iter().map(|value| clean_name(value)).collect();
+        let options: Vec<Vec<String>> = self.variants.iter().map(clean).collect();
+        for (at, (variant, options)) in self.variants.iter().zip(&options).enumerate() {
+            if variant
+                .title
+                .as_ref()
+                .is_some_and(|title| *title != title_of(options))
+            {
                 let pointer = format!("#/variants/{at}/title");
                 refuse(pointer, "is made of the options; leave it out");
             }
@@ -160,15 +162,9 @@ impl ProductFields {
             let OptionFields::Shown(shown) = option else {
                 continue;
             };
-            let kept = self.variants.iter().filter(|variant| !variant.deleted);
-            let mut made = cleaned(
-                &kept
-                    .filter_map(|variant| variant.options.get(at).cloned())
-                    .collect::<Vec<_>>(),
-            );
-            let mut seen = HashSet::new();
-            made.retain(|value| seen.insert(value.clone()));
-            if !shown.values.is_empty() && shown.values != made {
+            let kept = self.variants.iter().zip(&options);
+            let kept = kept.filter_map(|(variant, options)| (!variant.deleted).then_some(&options[..]));
+            if !shown.values.is_empty() && shown.values != option_values(kept, at) {
                 let pointer = format!("#/options/{at}/values");
                 refuse(pointer, "is made of the options of the variants; leave it out");
             }

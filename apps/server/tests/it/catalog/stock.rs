@@ -15,13 +15,6 @@ async fn adjust(shop: &Shop, variant: &Value, body: Value) -> Response {
     shop.admin(Method::POST, &path).json(&body).send().await.unwrap()
 }
 
-async fn order(shop: &Shop, variant: &Value, quantity: i64) -> Response {
-    let line = json!({ "variant_id": variant["id"], "quantity": quantity });
-    let body = json!({ "email": "jane@example.org", "currency": "USD", "lines": [line] });
-    let post = shop.request(Method::POST, "/api/store/v1/orders").json(&body);
-    post.send().await.unwrap()
-}
-
 async fn available(shop: &Shop, variant: &Value) -> Value {
     let read = get(shop, &path("variants", variant)).await;
     ok(read, StatusCode::OK).await["available"].clone()

@@ -8,13 +8,6 @@ async fn list(shop: &Shop, product: &Value, variants: Value) -> Response {
     patch(shop, &path("products", product), &json!({ "variants": variants })).await
 }
 
-async fn order(shop: &Shop, variant: &Value, quantity: i64) -> Response {
-    let line = json!({ "variant_id": variant["id"], "quantity": quantity });
-    let body = json!({ "email": "jane@example.org", "currency": "USD", "lines": [line] });
-    let post = shop.request(Method::POST, "/api/store/v1/orders").json(&body);
-    post.send().await.unwrap()
-}
-
 async fn cancel(shop: &Shop, order: &Value) -> Value {
     let path = format!("{}/cancel", path("orders", order));
     let post = shop

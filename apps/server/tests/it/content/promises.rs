@@ -1,7 +1,7 @@
 //! What a request about content says is obeyed or refused: dates, terms, locales, names.
 
 use super::{etag, post, shown, texts};
-use crate::platform::{Shop, errors, problem};
+use crate::platform::{Directory, Shop, errors, problem};
 use reqwest::{Method, Response};
 use rustok_test_support::both_databases;
 use serde_json::{Value, json};
@@ -23,28 +23,7 @@ async fn filed(shop: &Shop, terms: Value) -> Vec<String> {
 }
 
 async fn with_locales(shop: &Shop, locales: Value) {
-    let made = shop
-        .server
-        .run(&["token", "create", "--platform", "--json"])
-        .await;
-    let platform = crate::platform::printed(made)["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let tenants = shop
-        .request(Method::GET, "/api/platform/v1/tenants")
-        .bearer_auth(&platform);
-    let tenants = shown(tenants.send().await.unwrap(), 200).await;
-    let path = format!(
-        "/api/platform/v1/tenants/{}",
-        tenants["items"][0]["id"].as_str().unwrap()
-    );
-    let change = shop
-        .request(Method::PATCH, &path)
-        .bearer_auth(&platform)
-        .header("if-match", "*");
-    let change = change.json(&json!({ "settings": { "locales": locales } }));
-    shown(change.send().await.unwrap(), 200).await;
+    Directory::of(shop).await.set(json!({ "locales": locales })).await;
 }
 
 async fn translation(shop: &Shop, node: &Value, method: Method, locale: &str) -> Response {

@@ -193,12 +193,9 @@ enum Input {
 }
 
 impl Input {
+    /// The last part of its place.
     fn name(&self) -> String {
-        match self {
-            Self::Query(name) => name.clone(),
-            Self::Header(name) => name.to_lowercase(),
-            Self::Body(pointer) => pointer.rsplit('/').next().unwrap().to_owned(),
-        }
+        self.place().rsplit(['/', '?']).next().unwrap().to_owned()
     }
 
     fn place(&self) -> String {

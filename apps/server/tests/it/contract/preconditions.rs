@@ -33,28 +33,6 @@ async fn tag(shop: &Shop, path: &str) -> String {
     header(&send(shop.admin(Method::GET, path)).await, "etag").to_owned()
 }
 
-/// The only tenant of a server, as the platform reaches it.
-struct Directory<'a> {
-    shop: &'a Shop,
-    token: String,
-    url: String,
-}
-
-impl<'a> Directory<'a> {
-    async fn of(shop: &'a Shop) -> Self {
-        let token = platform_token(shop).await;
-        let url = format!("{}/api/platform/v1/tenants", shop.server.url());
-        let list = ok(shop.client.get(&url).bearer_auth(&token), 200).await;
-        let url = format!("{url}/{}", id(&list["items"][0]));
-        Self { shop, token, url }
-    }
-
-    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("{}{path}", self.url);
-        self.shop.client.request(method, url).bearer_auth(&self.token)
-    }
-}
-
 both_databases! {
     async fn transitions_of_orders(db) {
         let shop = Shop::open(db.url()).await;

@@ -41,7 +41,7 @@ fn preference() -> Preference<'static> {
 fn shown_locales() -> nodes::public::ShownLocales<'static> {
     nodes::public::ShownLocales {
         preference: preference(),
-        listed: &[],
+        listed: Vec::new(),
     }
 }
 

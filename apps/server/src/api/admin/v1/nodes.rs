@@ -108,11 +108,15 @@ fn written(
     location: Option<String>,
 ) -> StoredReply {
     let view = NodeView::from(detail);
-    let answer = WrittenNodeView {
-        node: &view,
-        removed: removed_from("#/body", removed),
-    };
-    reply::stored_with_more(status, &view, &answer, detail.node.any().version(), location)
+    let removed = removed_from("#/body", removed);
+    let answer = (!removed.is_empty()).then_some(WrittenNodeView { node: &view, removed });
+    reply::stored_with_more(
+        status,
+        &view,
+        answer.as_ref(),
+        detail.node.any().version(),
+        location,
+    )
 }
 
 fn address(detail: &NodeDetail) -> String {

@@ -151,11 +151,12 @@ fn written(
     location: Option<String>,
 ) -> StoredReply {
     let view = ProductView::new(product, ShownPrice::Preferably(currency));
-    let answer = WrittenProductView {
+    let removed = removed_from("#/description_html", removed);
+    let answer = (!removed.is_empty()).then_some(WrittenProductView {
         product: &view,
-        removed: removed_from("#/description_html", removed),
-    };
-    reply::stored_with_more(status, &view, &answer, product.version, location)
+        removed,
+    });
+    reply::stored_with_more(status, &view, answer.as_ref(), product.version, location)
 }
 
 /// Change a product by a JSON merge patch.

@@ -1,9 +1,9 @@
 //! Each setting of a tenant has a reader: what it changes is seen by somebody who did not set it.
 
-use super::super::{node, platform_token};
+use super::super::node;
 use crate::isolation::world::World;
 use crate::orders::{ok, order_of, place, product};
-use crate::platform::Shop;
+use crate::platform::{Directory, Shop};
 use reqwest::Method;
 use rustok_test_support::both_databases;
 use serde_json::{Value, json};
@@ -31,21 +31,11 @@ pub(super) async fn translate(world: &World) {
 struct Furnished {
     shop: Shop,
     tea: Value,
-    platform: String,
-    tenant: String,
 }
 
 impl Furnished {
     async fn open(database_url: &str) -> Self {
         let shop = Shop::open(database_url).await;
-        let platform = platform_token(&shop).await;
-        let tenants = shop
-            .request(Method::GET, "/api/platform/v1/tenants")
-            .bearer_auth(&platform);
-        let tenant = ok(tenants, 200).await["items"][0]["id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
         let tea = product(&shop, json!([{ "sku": "TEA-1" }])).await.remove(0);
         let variant = format!("/variants/{}", tea["id"].as_str().unwrap());
         let euros = json!({ "price": { "amount": "5.00", "currency": "EUR" } });
@@ -66,12 +56,7 @@ impl Furnished {
             200,
         )
         .await;
-        Self {
-            shop,
-            tea,
-            platform,
-            tenant,
-        }
+        Self { shop, tea }
     }
 
     async fn store(&self, path: &str) -> Value {
@@ -83,16 +68,8 @@ impl Furnished {
     }
 
     /// What is seen while the setting has this value.
-    async fn seen(&self, setting: &str, value: &Value) -> Value {
-        let path = format!("/api/platform/v1/tenants/{}", self.tenant);
-        let change = self
-            .shop
-            .request(Method::PATCH, &path)
-            .bearer_auth(&self.platform);
-        let change = change
-            .header("if-match", "*")
-            .json(&json!({ "settings": { setting: value } }));
-        ok(change, 200).await;
+    async fn seen(&self, directory: &Directory<'_>, setting: &str, value: &Value) -> Value {
+        directory.set(json!({ setting: value })).await;
         match setting {
             "default_currency" => {
                 self.store("/products/tea").await["variants"][0]["price"]["currency"].clone()
@@ -132,6 +109,7 @@ fn minutes_left(order: &Value, from: &str) -> Option<i64> {
 both_databases! {
     async fn each_setting_has_a_reader(db) {
         let furnished = Furnished::open(db.url()).await;
+        let directory = Directory::of(&furnished.shop).await;
         let cases = [
             ("default_currency", [(json!("EUR"), json!("EUR")), (json!("USD"), json!("USD"))]),
             ("default_locale", [(json!("ru"), json!("ru")), (json!("en"), json!("en"))]),
@@ -142,7 +120,7 @@ both_databases! {
         ];
         for (setting, values) in &cases {
             for (value, expected) in values {
-                assert_eq!(&furnished.seen(setting, value).await, expected, "{setting} {value}");
+                assert_eq!(&furnished.seen(&directory, setting, value).await, expected, "{setting} {value}");
             }
         }
         let tried: BTreeSet<&str> = cases.iter().map(|(setting, _)| *setting).collect();
