@@ -60,13 +60,23 @@ pub struct Config {
     pub max_url_bytes: usize,
     /// How long a request may take, in milliseconds.
     pub request_timeout_ms: u64,
-    /// How long a request's body may take to arrive, in milliseconds; of use only below `request_timeout_ms`.
+    /// How long a request's body may take to arrive, in milliseconds; of use only below `request_timeout_ms`. After five
+    /// seconds it must have come with 1,000 bytes a second, whatever is set.
     pub body_timeout_ms: u64,
-    /// Connections at most; more wait in the system's queue.
+    /// Connections at most; more wait in the system's queue. Fewer where the system lets the process open fewer files.
     pub max_connections: usize,
+    /// Connections from one client address (of IPv6 its /64), a quarter of all at most; one more is closed at once. 0 is
+    /// no limit. Neither the loopback address nor trusted proxies are limited.
+    pub max_connections_per_address: usize,
+    /// How much memory answers take at most that their clients have not read yet, in bytes. Each connection
+    /// may hold 32 KiB, or an eighth of what is free.
+    pub max_answer_bytes: usize,
+    /// How much memory bodies of requests take at most, in bytes. Each connection may hold 32 KiB, or an eighth of what is
+    /// free.
+    pub max_received_bytes: usize,
     /// Requests without a body that are worked on at once.
     pub max_requests_in_flight: usize,
-    /// Requests with a body that are received and worked on at once; each may hold `max_body_bytes` of memory.
+    /// Requests with a body that are worked on at once; they were received before.
     pub max_uploads_in_flight: usize,
     /// Files to import that are received at once, of all tenants; they take none of the places above.
     pub max_import_uploads_in_flight: usize,
@@ -147,6 +157,9 @@ impl Default for Config {
             request_timeout_ms: 10_000,
             body_timeout_ms: 8_000,
             max_connections: 10_000,
+            max_connections_per_address: 1_000,
+            max_answer_bytes: 64 << 20,
+            max_received_bytes: 64 << 20,
             max_requests_in_flight: 512,
             max_uploads_in_flight: 128,
             max_import_uploads_in_flight: 16,

@@ -5,17 +5,20 @@
 mod head;
 mod outage;
 mod problems;
+mod receive;
 mod span;
 
 pub use outage::Outage;
 
 use crate::health;
 use crate::imports;
+use crate::limits::{Shares, overloaded};
 use crate::middleware::cors::Asker;
-use crate::middleware::framing::refuse_ambiguous_length;
+use crate::middleware::framing;
 use crate::middleware::tenant::check_host_lines;
 use crate::state::AppState;
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -67,6 +70,18 @@ async fn within_limits(state: &AppState, request: Request, next: Next) -> Respon
     if let Err(refused) = check_host_lines(request.version(), request.headers()) {
         return refused.into_response();
     }
+    let ends_connection = framing::ends_connection(&request);
+    let mut response = match framing::check_length(&request) {
+        Ok(()) => admitted(state, request, next).await,
+        Err(refused) => refused.into_response(),
+    };
+    if ends_connection {
+        framing::end_connection(&mut response);
+    }
+    response
+}
+
+async fn admitted(state: &AppState, request: Request, next: Next) -> Response {
     let mut limit = state.config().request_timeout();
     if imports::is_upload(&request) {
         // A large file may come slowly. That it comes at all is looked at where it is received.
@@ -82,19 +97,51 @@ async fn within_limits(state: &AppState, request: Request, next: Next) -> Respon
         Ok(admission) => admission,
         Err(refused) => return refused.into_response(),
     };
-    let mut response = match limits.gate(&request).enter().await {
-        Ok(_place) => within_deadline(deadline, request, next).await,
+    let shares = request.extensions().get::<Shares>().cloned();
+    if shares.as_ref().is_some_and(|shares| !shares.answers.has_room(0)) {
+        return unread("Nothing was changed.").into_response();
+    }
+    let is_read = request.method().is_safe();
+    // Before it has a place: who sends slowly keeps nobody out.
+    let mut response = match receive::receive(state.config(), shares.as_ref(), request).await {
+        Ok((request, _held)) => match limits.gate(&request).enter().await {
+            Ok(_place) => within_deadline(deadline, request, next).await,
+            Err(refused) => refused.into_response(),
+        },
         Err(refused) => refused.into_response(),
     };
+    // What was changed is told in any case.
+    if let Some(shares) = shares.filter(|_| is_read)
+        && !has_room(&shares, &response)
+    {
+        response = unread("Ask again later.").into_response();
+    }
     admission.tell(&mut response);
     response
+}
+
+fn unread(public: &'static str) -> RichError {
+    let public = format!("The answers to other requests on this connection have to be read first. {public}");
+    overloaded("too many answers that are not read", public)
+}
+
+/// An answer as small as this finds room on any connection; problems are.
+const SMALL_ANSWER: u64 = 1_024;
+
+/// Whether the answer can be kept until its client takes it.
+fn has_room(shares: &Shares, response: &Response) -> bool {
+    let bytes = response.body().size_hint().lower();
+    bytes <= SMALL_ANSWER
+        || shares
+            .answers
+            .has_room(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 /// The deadline is the current one of all that runs in the request, and travels in the request besides, for what the
 /// request starts elsewhere.
 async fn within_deadline(deadline: Deadline, mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(deadline);
-    let answer = with_deadline(deadline, || refuse_ambiguous_length(request, next)).await;
+    let answer = with_deadline(deadline, || next.run(request)).await;
     answer.unwrap_or_else(|_| {
         RichError::new(ErrorKind::Timeout, "request deadline passed")
             .with_code("request_timeout")

@@ -4,10 +4,13 @@
 //! refusal is a line of the log of its own.
 
 mod buckets;
+pub mod bytes;
+pub mod connections;
 mod gate;
 mod rate;
 mod refusals;
 
+pub(crate) use gate::overloaded;
 pub use gate::{Gate, GateNumbers};
 pub use rate::{Admission, Rate, Refusal};
 pub(crate) use refusals::Untold;
@@ -17,8 +20,13 @@ use crate::imports;
 use crate::middleware::tenant::client;
 use axum::body::HttpBody as _;
 use axum::extract::Request;
+use bytes::{Budget, Share};
+use connections::{Connections, Counted};
 use http::header;
 use rustok_tenancy::Tenant;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// All limits of the running server.
 #[derive(Debug)]
@@ -29,7 +37,26 @@ pub struct Limits {
     requests: Gate,
     uploads: Gate,
     imports: Gate,
+    /// Answers that their clients have not taken yet.
+    pub answers: Arc<Budget>,
+    /// Bodies that are received, until their requests are answered.
+    pub bodies: Arc<Budget>,
+    connections: Arc<Connections>,
+    /// Whether a proxy that is not trusted was seen.
+    untrusted_proxy: AtomicBool,
 }
+
+/// What one connection holds of the budgets; every request that comes over it has this.
+#[derive(Debug, Clone)]
+pub struct Shares {
+    /// Of answers.
+    pub answers: Arc<Share>,
+    /// Of bodies.
+    pub bodies: Arc<Share>,
+}
+
+/// The part of all connections that one address may have at most, whatever is set.
+const ADDRESS_PART: usize = 4;
 
 impl Limits {
     /// The limits as they are set.
@@ -43,7 +70,34 @@ impl Limits {
             requests: Gate::new("requests", config.max_requests_in_flight, waiting),
             uploads: Gate::new("uploads", config.max_uploads_in_flight, waiting),
             imports: Gate::new("imports", config.max_import_uploads_in_flight, waiting),
+            answers: Budget::new("answers", config.max_answer_bytes),
+            bodies: Budget::new("bodies", config.max_received_bytes),
+            connections: Connections::new(
+                config
+                    .max_connections_per_address
+                    .min(config.max_connections / ADDRESS_PART),
+            ),
+            untrusted_proxy: AtomicBool::new(false),
         }
+    }
+
+    /// The shares of a new connection.
+    #[must_use]
+    pub fn shares(&self) -> Shares {
+        Shares {
+            answers: self.answers.share(),
+            bodies: self.bodies.share(),
+        }
+    }
+
+    /// Counts a connection for the address it comes from. Neither the loopback address nor proxies are limited: behind
+    /// each of them may be many clients.
+    #[must_use]
+    pub fn admit_connection(&self, config: &Config, peer: IpAddr) -> Option<Counted> {
+        if peer.to_canonical().is_loopback() || client::contains(&config.trusted_proxies, peer) {
+            return Some(Counted::free());
+        }
+        self.connections.admit(peer)
     }
 
     /// Counts a request for the address it comes from. The loopback address is not limited: there is the operator, or a
@@ -54,7 +108,23 @@ impl Limits {
     pub fn admit_address(&self, config: &Config, request: &Request) -> Result<Admission, Refusal> {
         match client::address(&config.trusted_proxies, request.extensions(), request.headers()) {
             Some(address) if !address.is_loopback() => self.address.admit(client::network(address)),
-            _ => Ok(Admission::default()),
+            Some(_) => {
+                self.look_for_proxy(request);
+                Ok(Admission::default())
+            }
+            None => Ok(Admission::default()),
+        }
+    }
+
+    /// Tells once when somebody on this machine passes on the requests of others and is not trusted to say whose.
+    fn look_for_proxy(&self, request: &Request) {
+        if request.headers().contains_key(client::X_FORWARDED_FOR)
+            && !self.untrusted_proxy.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                "a proxy on this machine sends X-Forwarded-For but is not trusted, so all its clients count as one and no \
+                 limit of addresses holds; set RUSTOK_TRUSTED_PROXIES=[127.0.0.1/32,::1/128] if it is yours"
+            );
         }
     }
 
@@ -85,7 +155,7 @@ impl Limits {
 
     /// How many requests each limit has refused.
     #[must_use]
-    pub fn refusals(&self) -> [(&'static str, u64); 6] {
+    pub fn refusals(&self) -> [(&'static str, u64); 9] {
         let [requests, uploads, imports] = self.gates();
         [
             ("address", self.address.refused()),
@@ -94,11 +164,14 @@ impl Limits {
             (requests.gate, requests.refused),
             (uploads.gate, uploads.refused),
             (imports.gate, imports.refused),
+            ("answers", self.answers.refused()),
+            ("bodies", self.bodies.refused()),
+            ("connections", self.connections.refused()),
         ]
     }
 
-    /// Where a request has to find a place. Requests that still have to be received have places of their own, so that
-    /// slow senders do not keep out who only wants to read; and so have files to import, which may take an hour.
+    /// Where a request has to find a place. Requests with a body have places of their own, so that many writes, which
+    /// wait for each other, do not keep out who only wants to read; and so have files to import, which may take an hour.
     #[must_use]
     pub fn gate(&self, request: &Request) -> &Gate {
         if request.body().is_end_stream() {

@@ -5,10 +5,18 @@
 //! else. A connection on which nothing comes any more ends a moment later. A client that does as it is asked so never
 //! has a connection closed under its request.
 
+mod answer;
+mod connection;
+pub mod descriptors;
+
 use crate::config::Config;
+use crate::limits::Shares;
+use crate::state::AppState;
+use answer::Answer;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use connection::{Activity, End, Places};
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,7 +26,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -31,6 +39,13 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection may be silent once the server is closing: a request may just be on its way.
 const LAST_SILENCE: Duration = Duration::from_millis(500);
+/// How long a connection that is asked to end for its idleness may take.
+const LAST_WORD: Duration = Duration::from_secs(5);
+/// Requests at once on one connection of HTTP/2.
+const STREAMS: u32 = 32;
+/// How often a connection of HTTP/2 is asked whether anybody is there still, and how long an answer may take.
+const PING: Duration = Duration::from_secs(20);
+const PONG: Duration = Duration::from_secs(10);
 
 /// The two moments of a shutdown.
 #[derive(Debug, Clone, Default)]
@@ -41,32 +56,41 @@ pub struct Shutdown {
     pub closing: CancellationToken,
 }
 
-/// Serves `router` on `listener` until the server is closing, then finishes what is in flight within the configured
-/// time. Answers whether everything could be finished.
-pub async fn serve(listener: TcpListener, router: Router, config: &Config, shutdown: &Shutdown) -> bool {
-    let limit = config.max_connections.clamp(1, MOST_CONNECTIONS);
-    let places = Arc::new(Semaphore::new(limit));
+/// Serves `router` on `listener`, for at most `most` connections at once, until the server is closing; then finishes
+/// what is in flight within the configured time. Answers whether everything could be finished.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    state: &AppState,
+    most: usize,
+    shutdown: &Shutdown,
+) -> bool {
+    let all = most.clamp(1, MOST_CONNECTIONS);
+    let free = Arc::new(Semaphore::new(all));
     let server = Server {
-        http: http_server(config),
+        http: http_server(state.config()),
         router,
+        state: state.clone(),
+        places: Places { all, free },
         shutdown: shutdown.clone(),
     };
-    let accepting = accept(&listener, &server, &places);
+    let accepting = accept(&listener, &server);
     let _ = shutdown.closing.run_until_cancelled(accepting).await;
-    accept_waiting(listener, &server, &places);
-    let all = u32::try_from(limit).unwrap_or(u32::MAX);
-    let ended = places.acquire_many(all);
-    tokio::time::timeout(Duration::from_millis(config.shutdown_timeout_ms), ended)
-        .await
-        .is_ok()
+    accept_waiting(listener, &server);
+    let ended = server
+        .places
+        .free
+        .acquire_many(u32::try_from(all).unwrap_or(u32::MAX));
+    let longest = Duration::from_millis(state.config().shutdown_timeout_ms);
+    tokio::time::timeout(longest, ended).await.is_ok()
 }
 
 /// As many as can be waited for at once.
 const MOST_CONNECTIONS: usize = 1 << 20;
 
 /// Accepts for ever, as long as there is a place.
-async fn accept(listener: &TcpListener, server: &Server, places: &Arc<Semaphore>) {
-    while let Ok(place) = Arc::clone(places).acquire_owned().await {
+async fn accept(listener: &TcpListener, server: &Server) {
+    while let Ok(place) = Arc::clone(&server.places.free).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => server.spawn(stream, peer, place),
             Err(error) => {
@@ -78,9 +102,9 @@ async fn accept(listener: &TcpListener, server: &Server, places: &Arc<Semaphore>
 }
 
 /// Accepts who has connected already: the system would reset them when the listener goes.
-fn accept_waiting(listener: TcpListener, server: &Server, places: &Arc<Semaphore>) {
+fn accept_waiting(listener: TcpListener, server: &Server) {
     let Ok(listener) = listener.into_std() else { return };
-    while let Ok(place) = Arc::clone(places).try_acquire_owned()
+    while let Ok(place) = Arc::clone(&server.places.free).try_acquire_owned()
         && let Ok((stream, peer)) = listener.accept()
     {
         let stream = stream
@@ -97,39 +121,57 @@ fn accept_waiting(listener: TcpListener, server: &Server, places: &Arc<Semaphore
 struct Server {
     http: Builder<TokioExecutor>,
     router: Router,
+    state: AppState,
+    places: Places,
     shutdown: Shutdown,
 }
 
 impl Server {
+    /// Serves a connection, or closes it unheard when there are too many from its address.
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+        let limits = self.state.limits();
+        let Some(counted) = limits.admit_connection(self.state.config(), peer.ip()) else {
+            return;
+        };
+        let shares = limits.shares();
         let server = self.clone();
         tokio::spawn(async move {
-            server.connection(stream, peer).await;
-            drop(place);
+            server.connection(stream, peer, shares).await;
+            drop((place, counted));
         });
     }
 
-    async fn connection(self, stream: TcpStream, peer: SocketAddr) {
+    async fn connection(self, stream: TcpStream, peer: SocketAddr, shares: Shares) {
         // Small answers must not wait for an acknowledgement; without it they are only slower.
         let _ = stream.set_nodelay(true);
         let Self {
             http,
             router,
+            places,
             shutdown,
+            ..
         } = self;
-        let asked = Arc::new(AtomicBool::new(false));
+        let activity = Activity::new(Arc::clone(&shares.answers));
         let service = tower::service_fn({
-            let (asked, draining) = (Arc::clone(&asked), shutdown.draining);
-            move |request| {
-                asked.store(true, Ordering::Relaxed);
-                answer(router.clone(), request, peer, draining.clone())
+            let (activity, draining) = (activity.clone(), shutdown.draining);
+            move |mut request: Request<Incoming>| {
+                activity.asked.store(true, Ordering::Relaxed);
+                request.extensions_mut().insert(ConnectInfo(peer));
+                request.extensions_mut().insert(shares.clone());
+                answer(router.clone(), request, activity.clone(), draining.clone())
             }
         });
         let stream = TokioIo::new(stream);
         let mut connection = pin!(http.serve_connection(stream, TowerToHyperService::new(service)));
         tokio::select! {
             ended = connection.as_mut() => return told(peer, ended),
-            () = never_asked(&asked) => return,
+            end = activity.watch(&places, HEADER_TIMEOUT) => {
+                if end == End::Idle {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = tokio::time::timeout(LAST_WORD, connection).await;
+                }
+                return;
+            }
             () = shutdown.closing.cancelled() => {}
         }
         tokio::select! {
@@ -141,22 +183,13 @@ impl Server {
     }
 }
 
-/// Done when a connection had no request for as long as a head may take. The HTTP library counts only from the first
-/// byte on, since before that it does not know which version is spoken.
-async fn never_asked(asked: &AtomicBool) {
-    tokio::time::sleep(HEADER_TIMEOUT).await;
-    if asked.load(Ordering::Relaxed) {
-        std::future::pending().await
-    }
-}
-
 async fn answer(
     router: Router,
-    mut request: Request<Incoming>,
-    peer: SocketAddr,
+    request: Request<Incoming>,
+    activity: Activity,
     draining: CancellationToken,
-) -> Result<Response<Body>, Infallible> {
-    request.extensions_mut().insert(ConnectInfo(peer));
+) -> Result<Response<Answer>, Infallible> {
+    let in_hand = activity.in_hand.begin();
     // HTTP/2 has a way of its own to say it.
     let http1 = request.version() < Version::HTTP_2;
     let mut response = router.oneshot(request.map(Body::new)).await?;
@@ -164,7 +197,7 @@ async fn answer(
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
-    Ok(response)
+    Ok(response.map(|body| Answer::new(body, &activity.answers, in_hand)))
 }
 
 fn told<E: std::fmt::Display>(peer: SocketAddr, ended: Result<(), E>) {
@@ -186,6 +219,9 @@ fn http_server(config: &Config) -> Builder<TokioExecutor> {
     server
         .http2()
         .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PONG)
         .max_header_list_size(http2_bytes);
     server
 }

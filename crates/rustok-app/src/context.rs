@@ -84,6 +84,9 @@ pub struct Ctx {
     pub traceparent: Option<String>,
     /// Set when the request carries an `Idempotency-Key`.
     pub idempotency: Option<Idempotency>,
+    /// The network that the request came from, if it is known and not the machine's own: an IPv6 address, to which an
+    /// IPv4 address is mapped (RFC 4291, 2.5.5.2).
+    pub network: Option<[u8; 16]>,
     /// Its span.
     pub use_case: UseCase,
 }
@@ -104,6 +107,7 @@ impl Ctx {
             deadline,
             traceparent: None,
             idempotency: None,
+            network: None,
             use_case: UseCase::default(),
         }
     }

@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod content;
 mod context;
 pub mod counts;
+mod heavy;
 mod idempotency;
 pub mod import;
 mod numbers;

@@ -5,6 +5,24 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+/// About how many bytes a page may have: it ends before the item that would be beyond, however many were asked for.
+pub const MAX_PAGE_BYTES: usize = 2 << 20;
+
+/// How many items of these sizes make a page: at least one, if there is one.
+#[must_use]
+pub fn fitting(sizes: impl IntoIterator<Item = usize>) -> usize {
+    let mut bytes = 0_usize;
+    let mut count = 0;
+    for size in sizes {
+        bytes = bytes.saturating_add(size);
+        if count > 0 && bytes > MAX_PAGE_BYTES {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
+
 /// How many items a page has: 1 to 100, 20 unless said otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(u8);
@@ -114,6 +132,18 @@ impl<T> Page<T> {
         }
     }
 
+    /// Ends the page after `count` items, if it has more; `key` gives the sort key of an item.
+    pub fn shorten<K: Serialize>(&mut self, count: usize, key: impl FnOnce(&T) -> K) {
+        if count >= self.items.len() {
+            return;
+        }
+        self.items.truncate(count);
+        self.next_cursor = self
+            .items
+            .last()
+            .map(|last| Cursor::encode(&key(last)).into_string());
+    }
+
     /// The same page with every item turned into something else.
     #[must_use]
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
@@ -144,6 +174,21 @@ mod tests {
         assert_eq!(page.items, [1, 2]);
         assert_eq!(Cursor::decode::<i32>(&page.next_cursor.unwrap()), Ok(2));
         assert_eq!(Page::cut(vec![1, 2], limit, |n| *n).next_cursor, None);
+    }
+
+    #[test]
+    fn a_page_ends_before_it_is_too_heavy() {
+        assert_eq!(fitting([]), 0);
+        assert_eq!(fitting([usize::MAX, 1]), 1);
+        assert_eq!(fitting([MAX_PAGE_BYTES - 1, 1, 1]), 2);
+        let limit = Limit::new(3).unwrap();
+        let page = || Page::cut(vec![1, 2, 3], limit, |n| *n);
+        let mut shorter = page();
+        shorter.shorten(2, |n| *n);
+        assert_eq!(shorter, Page::cut(vec![1, 2, 3], Limit::new(2).unwrap(), |n| *n));
+        let mut same = page();
+        same.shorten(3, |n| *n);
+        assert_eq!(same, page());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::row::Row;
 use rustok_content::{AnyContentNode, Author, DeletedNode, InvalidNodeRow, NodeRow, Revision, Term};
 use rustok_core::clock::Timestamp;
 use rustok_text::{Locale, Slug};
+use texts::TextBody;
 
 const NODES: &str = "nodes";
 const REVISIONS: &str = "node_revisions";
@@ -101,9 +102,9 @@ pub struct FiledTerm {
     pub parent_slug: Option<Slug>,
 }
 
-/// All that the administration shows of a node, in one locale.
+/// All that the administration shows of a node, in one locale; `T` is what it shows of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeDetail {
+pub struct NodeDetail<T = Revision> {
     /// The node.
     pub node: StoredNode,
     /// Who wrote it.
@@ -111,12 +112,12 @@ pub struct NodeDetail {
     /// Its locales, in their order.
     pub translations: Vec<TranslationState>,
     /// The working revision of the locale that is shown.
-    pub shown: Revision,
+    pub shown: T,
     /// What it is filed under: categories before tags, by slug.
     pub terms: Vec<FiledTerm>,
 }
 
-impl NodeDetail {
+impl<T> NodeDetail<T> {
     /// The state of one locale in which it has a text that is worked on.
     #[must_use]
     pub fn translation(&self, locale: Locale) -> Option<&TranslationState> {
@@ -125,13 +126,43 @@ impl NodeDetail {
             .find(|translation| translation.locale == locale && !translation.is_removed)
     }
 
+    /// The address in the locale that is shown; while the node is deleted that of the `saved` text.
+    fn address<'a>(&'a self, locale: Locale, saved: &'a Slug) -> &'a Slug {
+        let address = self
+            .translation(locale)
+            .and_then(|translation| translation.slug.as_ref());
+        address.unwrap_or(saved)
+    }
+}
+
+/// The text of a working revision, as far as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedText {
+    /// The locale.
+    pub locale: Locale,
+    /// Plain text of one line.
+    pub title: String,
+    /// The address that it was saved with.
+    pub slug: Slug,
+    /// Plain text.
+    pub excerpt: String,
+    /// The body, if it was asked for.
+    pub body: Option<TextBody>,
+}
+
+impl NodeDetail<ListedText> {
     /// The address of what is shown: the saved one while the node is deleted.
     #[must_use]
     pub fn slug(&self) -> &Slug {
-        let address = self
-            .translation(self.shown.locale)
-            .and_then(|translation| translation.slug.as_ref());
-        address.unwrap_or(&self.shown.translation.slug)
+        self.address(self.shown.locale, &self.shown.slug)
+    }
+}
+
+impl NodeDetail {
+    /// The address of what is shown: the saved one while the node is deleted.
+    #[must_use]
+    pub fn slug(&self) -> &Slug {
+        self.address(self.shown.locale, &self.shown.translation.slug)
     }
 }
 

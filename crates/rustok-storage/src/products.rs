@@ -1,10 +1,12 @@
-//! Products with their variants, prices and stock: a page of them in two statements, however many there are.
+//! Products with their variants, prices and stock: a page of them in two statements, however many there are; more where they are large.
 //!
 //! A product is read whole or not at all, and a row that no product can have produced is refused. Deleted ones are seen
 //! only by who asks for them.
 
+mod page;
 mod write;
 
+pub use page::list_products;
 pub use write::{
     advance_product, delete_product, find_taken_handles, insert_product, lock_product,
     lock_product_of_variant, undelete_product, update_product,
@@ -18,16 +20,15 @@ use jiff::Timestamp;
 use rustok_commerce::price::{Price, PriceList};
 use rustok_commerce::product::{Handle, Image, Product, ProductStatus};
 use rustok_commerce::variant::Variant;
-use rustok_core::ids::{ImageId, ProductId, TenantId, VariantId};
+use rustok_core::ids::{ImageId, ProductId, VariantId};
 use rustok_core::money::{Currency, Money};
-use rustok_core::page::{Limit, Page};
-use rustok_text::plain::folded;
 use serde::{Deserialize, Serialize};
 
 const PRODUCTS: &str = "products";
 const VARIANTS: &str = "variants";
-const COLUMNS: &str = "p.id, p.handle, p.status, p.title, p.description_html, p.vendor, p.product_type, p.tags, \
-                       p.options, p.images, p.created_at, p.updated_at, p.deleted_at, p.version";
+/// All columns of a product but those that may be large.
+const SMALL_COLUMNS: &str = "p.id, p.handle, p.status, p.title, p.vendor, p.product_type, p.options, p.created_at, \
+                             p.updated_at, p.deleted_at, p.version";
 
 /// Which products to list; `None` is "all of them".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +47,14 @@ pub struct ProductFilter {
     pub deleted: bool,
 }
 
+/// What takes the room of a product: its columns that may be large.
+#[derive(Default)]
+struct Large {
+    description_html: String,
+    tags: Vec<String>,
+    images: Vec<Image>,
+}
+
 /// An image as it stands in the JSON column.
 #[derive(Serialize, Deserialize)]
 struct ImageRow {
@@ -55,8 +64,10 @@ struct ImageRow {
 }
 
 fn decode(row: &Row<'_>) -> Result<Product, StoreError> {
-    let handle: String = row.get("handle")?;
-    let status: String = row.get("status")?;
+    decode_with(row, large(row)?)
+}
+
+fn large(row: &Row<'_>) -> Result<Large, StoreError> {
     let images: Vec<ImageRow> = row.get::<Json<_>>("images")?.0;
     let image = |(position, image): (i64, ImageRow)| Image {
         id: image.id,
@@ -64,17 +75,27 @@ fn decode(row: &Row<'_>) -> Result<Product, StoreError> {
         alt: image.alt,
         position,
     };
+    Ok(Large {
+        description_html: row.get("description_html")?,
+        tags: row.get::<Json<_>>("tags")?.0,
+        images: (0..).zip(images).map(image).collect(),
+    })
+}
+
+fn decode_with(row: &Row<'_>, large: Large) -> Result<Product, StoreError> {
+    let handle: String = row.get("handle")?;
+    let status: String = row.get("status")?;
     Ok(Product {
         id: row.get("id")?,
         handle: Handle::parse(&handle).ok_or_else(|| row.inconsistent("handle", "not a handle"))?,
         status: status.parse().map_err(|_| row.inconsistent("status", &status))?,
         title: row.get("title")?,
-        description_html: row.get("description_html")?,
+        description_html: large.description_html,
         vendor: row.get("vendor")?,
         product_type: row.get("product_type")?,
-        tags: row.get::<Json<_>>("tags")?.0,
+        tags: large.tags,
         options: row.get::<Json<_>>("options")?.0,
-        images: (0..).zip(images).map(image).collect(),
+        images: large.images,
         variants: Vec::new(),
         version: row.get("version")?,
         created_at: row.get("created_at")?,
@@ -166,84 +187,16 @@ async fn find(
     standing: Standing,
 ) -> Result<Option<Product>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND {condition} AND {}",
+        "SELECT {SMALL_COLUMNS}, p.description_html, p.tags, p.images FROM products p \
+         WHERE p.tenant_id = $1 AND {condition} AND {}",
         standing.of_products()
     );
     let mut found = tx
         .db
         .fetch_first(PRODUCTS, &sql, &[tx.tenant.into(), value], decode)
         .await?;
-    add_variants(tx, &mut found, standing).await?;
+    add_variants(tx, &mut found, standing, true).await?;
     Ok(found.pop())
-}
-
-/// A page of products, newest first; `after` is the last one of the page before.
-///
-/// # Errors
-/// Those of the database.
-pub async fn list_products(
-    tx: &mut TenantTx,
-    filter: &ProductFilter,
-    after: Option<ProductId>,
-    limit: Limit,
-) -> Result<Page<Product>, StoreError> {
-    let (sql, values) = list_statement(tx.tenant, filter, after, limit);
-    let mut found = tx.db.fetch_first(PRODUCTS, &sql, &values, decode).await?;
-    let more = found.len() > limit.get();
-    found.truncate(limit.get());
-    add_variants(tx, &mut found, filter.standing()).await?;
-    let last = found.last().filter(|_| more).map(|product| product.id);
-    Ok(Page {
-        items: found,
-        next_cursor: last.map(|id| rustok_core::page::Cursor::encode(&id).into_string()),
-    })
-}
-
-/// Only the conditions that were asked for stand in the statement, so that each combination has a plan of its own.
-fn list_statement(
-    tenant: TenantId,
-    filter: &ProductFilter,
-    after: Option<ProductId>,
-    limit: Limit,
-) -> (String, Vec<Value<'static>>) {
-    let mut sql = format!(
-        "SELECT {COLUMNS} FROM products p WHERE p.tenant_id = $1 AND {}",
-        filter.standing().of_products()
-    );
-    let mut values = vec![Value::from(tenant)];
-    let mut add = |before: &str, value: Option<Value<'static>>, behind: &str| {
-        if let Some(value) = value {
-            values.push(value);
-            sql.push_str(&format!(" {before} ${}{behind}", values.len()));
-        }
-    };
-    add(
-        "AND p.status =",
-        filter.status.map(|status| status.as_str().into()),
-        "",
-    );
-    add("AND p.vendor =", filter.vendor.clone().map(Value::from), "");
-    add("AND p.updated_at >=", filter.updated_after.map(Value::from), "");
-    add("AND p.updated_at <", filter.updated_before.map(Value::from), "");
-    let pattern = filter.text.as_deref().map(|text| Value::from(pattern(text)));
-    add("AND p.search_text LIKE", pattern, " ESCAPE '!'");
-    add("AND p.id <", after.map(Value::from), "");
-    add("ORDER BY p.id DESC LIMIT", Some(limit.plus_one().into()), "");
-    (sql, values)
-}
-
-/// "Contains `text`" for `LIKE ... ESCAPE '!'`.
-fn pattern(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for c in folded(text).chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// One row per variant and currency, joined to its stock.
@@ -300,11 +253,12 @@ fn variants_statement(count: usize, standing: Standing) -> String {
     )
 }
 
-/// Gives each product its variants, in one statement for all of them.
+/// Gives each product its variants, in one statement for all of them; `last` says that nothing more is asked for.
 async fn add_variants(
     tx: &mut TenantTx,
     products: &mut [Product],
     standing: Standing,
+    last: bool,
 ) -> Result<(), StoreError> {
     if products.is_empty() {
         return Ok(());
@@ -313,7 +267,12 @@ async fn add_variants(
     pad(&mut values);
     let sql = variants_statement(values.len(), standing);
     values.insert(0, tx.tenant.into());
-    let mut rows = tx.db.fetch(VARIANTS, &sql, &values, decode_variant).await?;
+    let rows = if last {
+        tx.db.fetch(VARIANTS, &sql, &values, decode_variant).await
+    } else {
+        tx.db.fetch_first(VARIANTS, &sql, &values, decode_variant).await
+    };
+    let mut rows = rows?;
     rows.sort_by_key(|row| (row.product_id, row.variant.position, row.variant.id));
     let mut current = 0;
     for row in rows {

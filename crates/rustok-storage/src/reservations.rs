@@ -44,6 +44,26 @@ pub struct Shelf {
     pub variants: Vec<Sellable>,
     /// The buyer, if the address is known already. Not looked up when nothing wanted can be bought.
     pub customer: Option<CustomerId>,
+    /// The pieces of counted stock that pending orders of this buyer, or of this network, hold: the more of both.
+    pub pending: i64,
+}
+
+/// Who wants to buy.
+#[derive(Debug, Clone, Copy)]
+pub struct Buyer<'a> {
+    /// The e-mail address.
+    pub email: &'a CanonicalEmail,
+    /// The network that the order is sent from.
+    pub network: Option<&'a [u8; 16]>,
+}
+
+/// How many pieces of counted stock are held by pending orders `o` of the tenant that meet this condition.
+fn pending_pieces(condition: &str) -> String {
+    format!(
+        "(SELECT COALESCE(CAST(sum(l.quantity) AS bigint), 0) FROM orders o \
+         JOIN order_lines l ON l.tenant_id = o.tenant_id AND l.order_id = o.id \
+         WHERE o.tenant_id = $1 AND o.status = 'pending' AND l.stock_taken AND {condition})"
+    )
 }
 
 /// Finds wanted variants, by id or SKU, with their price in one currency and their stock, and the buyer: one statement,
@@ -56,9 +76,15 @@ pub async fn read_shelf(
     ids: &[VariantId],
     skus: &[&str],
     currency: Currency,
-    buyer: &CanonicalEmail,
+    buyer: Buyer<'_>,
 ) -> Result<Shelf, StoreError> {
-    let mut params: Vec<Value<'_>> = vec![tx.tenant.into(), currency.code().into(), buyer.as_str().into()];
+    let network = buyer.network.map(|network| &network[..]);
+    let mut params: Vec<Value<'_>> = vec![
+        tx.tenant.into(),
+        currency.code().into(),
+        buyer.email.as_str().into(),
+        network.into(),
+    ];
     let mut wanted = Vec::with_capacity(2);
     let ids: Vec<_> = ids.iter().copied().map(Value::from).collect();
     let skus: Vec<_> = skus.iter().copied().map(Value::from).collect();
@@ -74,28 +100,38 @@ pub async fn read_shelf(
         return Ok(Shelf {
             variants: Vec::new(),
             customer: None,
+            pending: 0,
         });
     }
     let sql = format!(
         "SELECT v.id, v.product_id, p.title, v.title AS variant_title, v.sku, r.amount_minor, s.available, \
-         s.allow_backorder, (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $3) AS customer_id \
+         s.allow_backorder, (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $3) AS customer_id, \
+         {} AS of_customer, {} AS of_network \
          FROM variants v \
          JOIN products p ON p.tenant_id = v.tenant_id AND p.id = v.product_id \
          LEFT JOIN prices r ON r.tenant_id = v.tenant_id AND r.variant_id = v.id AND r.currency = $2 \
          LEFT JOIN stock_levels s ON s.tenant_id = v.tenant_id AND s.variant_id = v.id \
          WHERE v.tenant_id = $1 AND v.{} AND v.deleted_at IS NULL AND p.deleted_at IS NULL AND p.status = 'active'",
+        pending_pieces(
+            "o.customer_id = (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $3)"
+        ),
+        pending_pieces("o.placed_from = $4"),
         either(&wanted)
     );
     let rows = tx
         .db
         .fetch(VARIANTS, &sql, &params, |row| {
-            Ok((sellable(row)?, row.get("customer_id")?))
+            let pending = row.get::<i64>("of_customer")?.max(row.get("of_network")?);
+            Ok((sellable(row)?, row.get("customer_id")?, pending))
         })
         .await?;
-    let customer = rows.first().and_then(|(_, customer)| *customer);
+    let (customer, pending) = rows
+        .first()
+        .map_or((None, 0), |(_, customer, pending)| (*customer, *pending));
     Ok(Shelf {
-        variants: rows.into_iter().map(|(variant, _)| variant).collect(),
+        variants: rows.into_iter().map(|(variant, ..)| variant).collect(),
         customer,
+        pending,
     })
 }
 

@@ -20,6 +20,8 @@ pub const MAX_PENDING_ORDER_TTL_MINUTES: u32 = 43_200;
 
 /// The longest time a confirmed order may hold stock without payment: 365 days, in minutes.
 pub const MAX_CONFIRMED_ORDER_TTL_MINUTES: u32 = 525_600;
+/// More pieces than any shop lets a stranger hold.
+const MAX_PENDING_PIECES: u32 = 1_000_000;
 
 /// What a tenant can set about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,11 +36,14 @@ pub struct TenantSettings {
     pub locales: Vec<String>,
     /// Origins (RFC 6454) whose scripts may read the store API, such as `https://shop.example`; `*` is every one.
     pub cors_origins: Vec<String>,
-    /// Minutes after which an order that nobody confirmed is cancelled, 1 to 43,200. Default 60.
+    /// Minutes after which an order that nobody confirmed is cancelled, 1 to 43,200. Default 30.
     pub pending_order_ttl_minutes: u32,
     /// Minutes after which a confirmed order that nobody paid is cancelled, 0 to 525,600; 0 is never. Default 10,080:
     /// 7 days. It applies to orders that are confirmed from then on.
     pub confirmed_order_ttl_minutes: u32,
+    /// How many pieces of counted stock one buyer may hold in orders that are not confirmed, 0 to 1,000,000; 0 is no limit.
+    /// A buyer is an e-mail address, and the network that orders come from. Default 1,000.
+    pub max_pending_pieces: u32,
 }
 
 impl Default for TenantSettings {
@@ -48,8 +53,9 @@ impl Default for TenantSettings {
             default_locale: "en".to_owned(),
             locales: Vec::new(),
             cors_origins: Vec::new(),
-            pending_order_ttl_minutes: 60,
+            pending_order_ttl_minutes: 30,
             confirmed_order_ttl_minutes: 7 * 24 * 60,
+            max_pending_pieces: 1_000,
         }
     }
 }
@@ -101,6 +107,14 @@ impl TenantSettings {
             let detail = format!("must be 0 (never) to {MAX_CONFIRMED_ORDER_TTL_MINUTES} minutes");
             found.push(FieldViolation::new(
                 format!("{at}/confirmed_order_ttl_minutes"),
+                "out_of_range",
+                detail,
+            ));
+        }
+        if self.max_pending_pieces > MAX_PENDING_PIECES {
+            let detail = format!("must be 0 (no limit) to {MAX_PENDING_PIECES} pieces");
+            found.push(FieldViolation::new(
+                format!("{at}/max_pending_pieces"),
                 "out_of_range",
                 detail,
             ));
@@ -224,7 +238,7 @@ mod tests {
         let empty: TenantSettings = serde_json::from_str("{}").unwrap();
         assert_eq!(empty.default_currency, "USD");
         assert_eq!(empty.default_locale, "en");
-        assert_eq!(empty.pending_order_ttl_minutes, 60);
+        assert_eq!(empty.pending_order_ttl_minutes, 30);
         assert_eq!(empty.confirmed_order_ttl_minutes, 10_080);
         assert_eq!(empty.clone().checked("#"), Ok(empty));
     }
@@ -255,6 +269,7 @@ mod tests {
             ]),
             pending_order_ttl_minutes: 1,
             confirmed_order_ttl_minutes: 0,
+            max_pending_pieces: 0,
         };
         let checked = settings.checked("#/settings").unwrap();
         assert_eq!(checked.default_locale, "pt-BR");
@@ -287,6 +302,7 @@ mod tests {
             ]),
             pending_order_ttl_minutes: 0,
             confirmed_order_ttl_minutes: u32::MAX,
+            max_pending_pieces: u32::MAX,
         };
         let found = settings.checked("#/settings").unwrap_err();
         let told: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();
@@ -296,6 +312,7 @@ mod tests {
                 ("#/settings/default_currency", "invalid_currency"),
                 ("#/settings/pending_order_ttl_minutes", "out_of_range"),
                 ("#/settings/confirmed_order_ttl_minutes", "out_of_range"),
+                ("#/settings/max_pending_pieces", "out_of_range"),
                 ("#/settings/default_locale", "invalid_locale"),
                 ("#/settings/locales/1", "invalid_locale"),
                 ("#/settings/locales/2", "invalid_locale"),
@@ -314,6 +331,7 @@ mod tests {
             cors_origins: vec!["?".into(); MAX_CORS_ORIGINS + 1],
             pending_order_ttl_minutes: MAX_PENDING_ORDER_TTL_MINUTES + 1,
             confirmed_order_ttl_minutes: MAX_CONFIRMED_ORDER_TTL_MINUTES + 1,
+            max_pending_pieces: MAX_PENDING_PIECES + 1,
             ..TenantSettings::default()
         };
         let found = settings.checked("#").unwrap_err();
@@ -323,6 +341,7 @@ mod tests {
             [
                 ("#/pending_order_ttl_minutes", "out_of_range"),
                 ("#/confirmed_order_ttl_minutes", "out_of_range"),
+                ("#/max_pending_pieces", "out_of_range"),
                 ("#/locales", "too_many_items"),
                 ("#/cors_origins", "too_many_items")
             ]

@@ -83,7 +83,7 @@ pub enum BodyError {
     #[error("must be at most {MAX_BODY_BYTES} bytes long, and at most {MAX_HTML_BYTES} bytes as HTML")]
     TooLong,
     /// Markup that would cost far more to read than its length: too many tags, attributes,
-    /// escapes or unclosed formatting.
+    /// escapes or unclosed formatting, or elements nested too deeply.
     #[error("has too much markup")]
     TooComplex,
     /// A control character other than tab and line ends.
@@ -181,7 +181,7 @@ fn read(source: &str, removed: &mut Removed) -> Result<sanitise::Pass, BodyError
         return Err(BodyError::TooLong);
     }
     complexity::check(source)?;
-    let pass = sanitise::pass(source, removed);
+    let pass = sanitise::pass(source, removed).ok_or(BodyError::TooComplex)?;
     if pass.html.len() > MAX_HTML_BYTES {
         return Err(BodyError::TooLong);
     }
@@ -233,11 +233,60 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_needs_no_deep_stack() {
-        let deep = format!("{}x", "<div>".repeat(2_000));
+    fn nesting_is_bounded() {
+        let nested = |depth: usize| format!("{}x", "<div>".repeat(depth));
         let thread = std::thread::Builder::new().stack_size(256 << 10);
-        let html = thread.spawn(move || clean(&deep)).unwrap().join().unwrap();
-        assert!(html.ends_with(&format!("x{}", "</div>".repeat(2_000))));
+        let html = thread.spawn(move || clean(&nested(256))).unwrap().join().unwrap();
+        assert!(html.ends_with(&format!("x{}", "</div>".repeat(256))));
+        for depth in [257, 2_000, 20_000] {
+            let refused = render_html(BodyFormat::Html, &nested(depth));
+            assert_eq!(refused, Err(BodyError::TooComplex), "{depth}");
+        }
+        let quoted = format!("{}x", ">".repeat(300));
+        assert_eq!(
+            render_html(BodyFormat::Markdown, &quoted),
+            Err(BodyError::TooComplex)
+        );
+    }
+
+    /// A parser walks along what is open at every tag. No nesting of so many tags may cost much more than none.
+    #[test]
+    fn deep_markup_costs_little_more_than_flat_markup() {
+        let time = |html: &str| {
+            let times = (0..3).map(|_| {
+                let begun = std::time::Instant::now();
+                let _ = std::hint::black_box(sanitise_html(html));
+                begun.elapsed()
+            });
+            times.min().unwrap()
+        };
+        let flat = time(&"<p>x</p>".repeat(9_999));
+        for nested in [
+            "<ul><li>",
+            "<div>",
+            "<div><p>",
+            "<dl><dd>",
+            "<ol><li><p>",
+            "<table><tr><td>",
+            "<a><table>",
+            "<blockquote></p>",
+            "<section></span>",
+            "<li><table></li>",
+            "<font><div></font>",
+            "<b><div></b>",
+            "<svg><g>",
+            "<ruby><rb>",
+            "<select><div>",
+            "<details><summary>",
+            "<template><div>",
+        ] {
+            let tags = nested.matches('<').count();
+            let deep = time(&nested.repeat(19_998 / tags));
+            assert!(
+                deep < 8 * flat,
+                "{nested}: {deep:?}, and {flat:?} for as many tags side by side"
+            );
+        }
     }
 
     #[test]

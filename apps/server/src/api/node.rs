@@ -8,7 +8,9 @@ pub mod texts;
 
 use super::removed::RemovalView;
 use jiff::Timestamp;
-use rustok_app::content::{FiledTerm, NodeDetail, NodeHistoryEntry, PublicHead, PublicText};
+use rustok_app::content::{
+    FiledTerm, ListedText, NodeDetail, NodeHistoryEntry, PublicHead, PublicText, TextBody,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -16,6 +18,26 @@ use uuid::Uuid;
 /// A node, in one locale.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NodeView<'a> {
+    #[serde(flatten)]
+    head: NodeHeadView<'a>,
+    #[serde(flatten)]
+    body: BodyView<'a>,
+}
+
+/// A node in a list, in one locale.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ListedNode)]
+pub struct ListedNodeView<'a> {
+    #[serde(flatten)]
+    head: NodeHeadView<'a>,
+    #[serde(flatten)]
+    body: ListedBodyView<'a>,
+}
+
+/// All of a node but its body.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NodeHead)]
+pub struct NodeHeadView<'a> {
     id: Uuid,
     #[schema(example = "post")]
     kind: &'a str,
@@ -29,12 +51,6 @@ pub struct NodeView<'a> {
     slug: &'a str,
     /// Plain text.
     excerpt: &'a str,
-    /// As it was written.
-    body: &'a str,
-    /// `html` or `markdown`.
-    format: &'a str,
-    /// The body as safe HTML.
-    body_html: &'a str,
     terms: Vec<TermView<'a>>,
     author: AuthorView<'a>,
     /// From when on it is public, if it ever was or will be.
@@ -59,6 +75,46 @@ pub struct NodeView<'a> {
     allowed_transitions: Vec<&'static str>,
     /// Counts its changes, from 1.
     version: i64,
+}
+
+/// The body of a node.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NodeBody)]
+pub struct BodyView<'a> {
+    /// As it was written.
+    body: &'a str,
+    /// `html` or `markdown`.
+    format: &'a str,
+    /// The body as safe HTML.
+    body_html: &'a str,
+}
+
+/// The body of a node in a list: only there with `include=body`.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = ListedBody)]
+pub struct ListedBodyView<'a> {
+    /// As it was written; only there with `include=body`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    body: Option<&'a str>,
+    /// `html` or `markdown`; only there with `include=body`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    format: Option<&'a str>,
+    /// The body as safe HTML; only there with `include=body`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    body_html: Option<&'a str>,
+}
+
+impl<'a> From<Option<&'a TextBody>> for ListedBodyView<'a> {
+    fn from(body: Option<&'a TextBody>) -> Self {
+        Self {
+            body: body.map(|body| &*body.source),
+            format: body.map(|body| body.format.as_str()),
+            body_html: body.map(|body| &*body.html),
+        }
+    }
 }
 
 /// A node whose text was written.
@@ -109,14 +165,61 @@ pub struct AuthorView<'a> {
 /// A page of nodes.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NodePage<'a> {
-    pub(super) items: Vec<NodeView<'a>>,
+    pub(super) items: Vec<ListedNodeView<'a>>,
     pub(super) next_cursor: Option<String>,
 }
 
 impl<'a> From<&'a NodeDetail> for NodeView<'a> {
     fn from(detail: &'a NodeDetail) -> Self {
-        let node = detail.node.any();
         let text = &detail.shown.translation;
+        Self {
+            head: NodeHeadView::new(
+                detail,
+                TextLine {
+                    locale: detail.shown.locale.as_str(),
+                    title: &text.title,
+                    slug: detail.slug().as_str(),
+                    excerpt: &text.excerpt,
+                },
+            ),
+            body: BodyView {
+                body: &text.body,
+                format: text.format.as_str(),
+                body_html: &text.body_html,
+            },
+        }
+    }
+}
+
+impl<'a> From<&'a NodeDetail<ListedText>> for ListedNodeView<'a> {
+    fn from(detail: &'a NodeDetail<ListedText>) -> Self {
+        let text = &detail.shown;
+        Self {
+            head: NodeHeadView::new(
+                detail,
+                TextLine {
+                    locale: text.locale.as_str(),
+                    title: &text.title,
+                    slug: detail.slug().as_str(),
+                    excerpt: &text.excerpt,
+                },
+            ),
+            body: text.body.as_ref().into(),
+        }
+    }
+}
+
+/// What a list shows of a text.
+struct TextLine<'a> {
+    locale: &'a str,
+    title: &'a str,
+    slug: &'a str,
+    excerpt: &'a str,
+}
+
+impl<'a> NodeHeadView<'a> {
+    fn new<T>(detail: &'a NodeDetail<T>, text: TextLine<'a>) -> Self {
+        let node = detail.node.any();
         let archived = match node {
             rustok_content::AnyContentNode::Archived(archived) => Some(archived),
             _ => None,
@@ -126,13 +229,10 @@ impl<'a> From<&'a NodeDetail> for NodeView<'a> {
             id: node.id().as_uuid(),
             kind: node.kind().as_str(),
             status: node.status().as_str(),
-            locale: detail.shown.locale.as_str(),
-            title: &text.title,
-            slug: detail.slug().as_str(),
-            excerpt: &text.excerpt,
-            body: &text.body,
-            format: text.format.as_str(),
-            body_html: &text.body_html,
+            locale: text.locale,
+            title: text.title,
+            slug: text.slug,
+            excerpt: text.excerpt,
             terms: detail.terms.iter().map(TermView::from).collect(),
             author: AuthorView {
                 login: &detail.author.login,
@@ -219,19 +319,46 @@ pub(super) struct StoreHeadView<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = StoreNodeText)]
 pub(super) struct StoreTextView<'a> {
+    #[serde(flatten)]
+    summary: StoreSummaryView<'a>,
+    #[serde(flatten)]
+    body: BodyView<'a>,
+}
+
+/// The text of a published node without its body.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StoreNodeSummary)]
+pub(super) struct StoreSummaryView<'a> {
     /// Plain text.
     title: &'a str,
     /// Plain text.
     excerpt: &'a str,
-    /// As it was written.
-    body: &'a str,
-    /// `html` or `markdown`.
-    format: &'a str,
-    /// The body as safe HTML.
-    body_html: &'a str,
     /// When the text that is shown was saved.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
+}
+
+/// The text of a published node, with its body if that was read.
+#[derive(Debug, Serialize)]
+pub(super) struct StorePartView<'a> {
+    #[serde(flatten)]
+    summary: StoreSummaryView<'a>,
+    #[serde(flatten)]
+    body: ListedBodyView<'a>,
+}
+
+/// A published node in a list, in one locale.
+// Only a schema, as the one above.
+#[derive(ToSchema)]
+#[schema(as = ListedStoreNode)]
+#[expect(dead_code, reason = "the schema of an answer that is put together from parts")]
+pub struct ListedStoreNodeView<'a> {
+    #[serde(flatten)]
+    head: StoreHeadView<'a>,
+    #[serde(flatten)]
+    summary: StoreSummaryView<'a>,
+    #[serde(flatten)]
+    body: ListedBodyView<'a>,
 }
 
 /// Who wrote a node.
@@ -244,7 +371,7 @@ pub struct StoreAuthorView<'a> {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the schema of an answer that is put together from parts")]
 pub struct StoreNodePage<'a> {
-    items: Vec<StoreNodeView<'a>>,
+    items: Vec<ListedStoreNodeView<'a>>,
     next_cursor: Option<String>,
 }
 
@@ -273,15 +400,15 @@ impl<'a> From<&'a PublicHead> for StoreHeadView<'a> {
     }
 }
 
-impl<'a> From<&'a PublicText> for StoreTextView<'a> {
+impl<'a> From<&'a PublicText> for StorePartView<'a> {
     fn from(text: &'a PublicText) -> Self {
         Self {
-            title: &text.title,
-            excerpt: &text.excerpt,
-            body: &text.body,
-            format: text.format.as_str(),
-            body_html: &text.body_html,
-            updated_at: text.saved_at,
+            summary: StoreSummaryView {
+                title: &text.title,
+                excerpt: &text.excerpt,
+                updated_at: text.saved_at,
+            },
+            body: text.body.as_ref().into(),
         }
     }
 }

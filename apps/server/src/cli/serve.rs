@@ -5,7 +5,7 @@ use super::{Flags, load_with};
 use crate::config::{Config, ListenAddress};
 use crate::demo;
 use crate::router;
-use crate::serve::{Shutdown, serve};
+use crate::serve::{Shutdown, descriptors, serve};
 use crate::state::AppState;
 use clap::Args;
 use rustok_app::{Services, tenants};
@@ -40,13 +40,14 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> {
-    let config = load_with(flags, &options)?;
+    let mut config = load_with(flags, &options)?;
     if options.print_config {
         let printed = config
             .printed()
             .map_err(|error| Failure::new(error.to_string()))?;
         return line(printed.trim_end());
     }
+    config.max_connections = descriptors::connections(config.max_connections.max(1));
     let store = Store::open(config.store()?, Opener::Server).await?;
     let validator = config
         .validator()
@@ -135,6 +136,9 @@ fn show_once(first: &demo::FirstStart) -> Result<(), Failure> {
 /// How long the spans of the last requests may take to be sent.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
+/// Connections of those who watch the server.
+const MANAGEMENT_CONNECTIONS: usize = 128;
+
 async fn run_until_stopped(
     state: AppState,
     public: TcpListener,
@@ -146,18 +150,21 @@ async fn run_until_stopped(
     let config = state.config().clone();
     let workers = crate::worker::spawn_all(&state, &shutdown.closing);
     let management = tokio::spawn({
-        let (router, config, shutdown) = (
-            router::management(&state),
-            config.clone(),
-            management_shutdown.clone(),
-        );
+        let (state, shutdown) = (state.clone(), management_shutdown.clone());
         async move {
             if let Some(management) = management {
-                serve(management, router, &config, &shutdown).await;
+                let router = router::management(&state);
+                serve(management, router, &state, MANAGEMENT_CONNECTIONS, &shutdown).await;
             }
         }
     });
-    let serving = serve(public, router::public(&state), &config, &shutdown);
+    let serving = serve(
+        public,
+        router::public(&state),
+        &state,
+        config.max_connections,
+        &shutdown,
+    );
     let stopping = async {
         // A supervisor may have told others to send requests here; who sits at the terminal does not want to wait.
         let delay = tokio::select! {

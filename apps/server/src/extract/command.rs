@@ -4,15 +4,15 @@ use super::complexity;
 use super::ctx::{AdminCtx, PlatformAccess, StoreCtx};
 use super::form::{self, Form};
 use crate::state::AppState;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use rustok_app::Idempotency;
 use rustok_auth::Actor;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
-use rustok_core::resilience::with_timeout;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::fmt::Display;
@@ -98,10 +98,7 @@ where
         let (mut parts, body) = request.into_parts();
         // Who asks comes before what is asked: nobody's body is read who may not ask at all.
         let mut ctx = C::from_request_parts(&mut parts, state).await?;
-        let body = with_timeout(state.config().body_timeout(), || {
-            read_body(body, state.config().max_body_bytes)
-        });
-        let body = body.await.map_err(|_| too_slow())??;
+        let body = received(body, state.config().max_body_bytes).await?;
         check_content_type(&parts.headers, body.is_empty())?;
         complexity::check(&body)?;
         if parts.method == Method::POST {
@@ -115,29 +112,33 @@ where
     }
 }
 
-async fn read_body(body: axum::body::Body, limit: usize) -> Result<Bytes, RichError> {
-    let collected = Limited::new(body, limit).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            RichError::new(ErrorKind::Validation, "body too large")
-                .with_status(413)
-                .with_code("body_too_large")
-                .with_public(format!("The body may have at most {limit} bytes."))
-        } else {
-            not_received(&error)
-        }
-    })?;
+/// The body, which has been received already unless it is too large.
+async fn received(body: Body, limit: usize) -> Result<Bytes, RichError> {
+    if usize::try_from(body.size_hint().lower()).map_or(true, |bytes| bytes > limit) {
+        return Err(body_too_large(limit));
+    }
+    let collected = body.collect().await.map_err(|error| not_received(&error))?;
     Ok(collected.to_bytes())
 }
 
+/// A body of more bytes than `limit`.
+pub(crate) fn body_too_large(limit: usize) -> RichError {
+    RichError::new(ErrorKind::Validation, "body too large")
+        .with_status(413)
+        .with_code("body_too_large")
+        .with_public(format!("The body may have at most {limit} bytes."))
+}
+
 /// A body that broke off.
-pub(super) fn not_received(error: &impl Display) -> RichError {
+pub(crate) fn not_received(error: &impl Display) -> RichError {
     RichError::new(ErrorKind::Validation, format!("body not received: {error}"))
         .with_status(400)
         .with_code("body_not_received")
         .with_public("The body did not arrive completely.")
 }
 
-fn too_slow() -> RichError {
+/// A body that did not arrive in time.
+pub(crate) fn too_slow() -> RichError {
     RichError::new(ErrorKind::Validation, "body too slow")
         .with_status(408)
         .with_code("body_too_slow")

@@ -1,5 +1,6 @@
 //! The only door to the use cases: a tenant that was resolved, and an actor *of this tenant*.
 
+use crate::middleware::tenant::client;
 use crate::state::AppState;
 use axum::extract::FromRequestParts;
 use http::header;
@@ -10,6 +11,7 @@ use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_telemetry::RootSpan;
 use rustok_tenancy::Tenant;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A visitor of the storefront: no token is asked for, and none is looked at.
@@ -75,8 +77,19 @@ fn context(parts: &Parts, state: &AppState, actor: Actor) -> Result<Ctx, RichErr
             .flatten()
             .map(|root| root.context().to_string()),
         idempotency: None,
+        network: network(parts, state),
         use_case: UseCase::default(),
     })
+}
+
+/// Where the request comes from, unless that is this machine.
+fn network(parts: &Parts, state: &AppState) -> Option<[u8; 16]> {
+    let address = client::address(&state.config().trusted_proxies, &parts.extensions, &parts.headers)?;
+    let network = match client::network(address) {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    (!address.is_loopback()).then(|| network.octets())
 }
 
 fn deadline(parts: &Parts) -> Deadline {

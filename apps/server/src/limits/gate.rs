@@ -3,6 +3,7 @@
 
 use super::refusals::Refusals;
 use rustok_core::error::{ErrorKind, RichError};
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -82,13 +83,19 @@ impl Gate {
             }
         }
         self.refusals.count();
-        Err(RichError::new(ErrorKind::Unavailable, "no place for a request")
-            .with_code("overloaded")
-            .with_retry_after(LONGEST_WAIT)
-            .with_public(
-                "The server has as many requests as it can take. Nothing was changed; come back later.",
-            ))
+        Err(overloaded(
+            "no place for a request",
+            "The server has as many requests as it can take. Nothing was changed; come back later.",
+        ))
     }
+}
+
+/// The problem `overloaded`: come back after a moment.
+pub(crate) fn overloaded(why: &'static str, public: impl Into<Cow<'static, str>>) -> RichError {
+    RichError::new(ErrorKind::Unavailable, why)
+        .with_code("overloaded")
+        .with_retry_after(LONGEST_WAIT)
+        .with_public(public)
 }
 
 /// A place in the queue.

@@ -59,6 +59,10 @@ fn limits(state: &AppState, samples: &mut Samples<'_>) -> fmt::Result {
     for (limit, refused) in limits.refusals() {
         refusals.value(&[("limit", limit)], refused)?;
     }
+    let mut buffered = samples.family("rustok_buffered_bytes")?;
+    for (buffer, budget) in [("answers", &limits.answers), ("bodies", &limits.bodies)] {
+        buffered.value(&[("buffer", buffer)], budget.held())?;
+    }
     let gates = limits.gates();
     let mut requests = samples.family("rustok_gate_requests")?;
     for GateNumbers {

@@ -4,29 +4,35 @@
 //! The HTTP library refuses most of that before a request gets here. This is for what it lets through.
 
 use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Version, header};
 use rustok_core::error::{ErrorKind, RichError};
 
-/// Refuses a length that is ambiguous, and ends the connection after every body that has none stated: what follows on
-/// it is never taken for another request.
-pub async fn refuse_ambiguous_length(request: Request, next: Next) -> Response {
-    if request.version() >= Version::HTTP_2 || !request.headers().contains_key(header::TRANSFER_ENCODING) {
-        return next.run(request).await;
+/// Whether the connection has to end after this request, because its body has no stated length: what follows on it is
+/// never taken for another request.
+#[must_use]
+pub fn ends_connection(request: &Request) -> bool {
+    request.version() < Version::HTTP_2 && request.headers().contains_key(header::TRANSFER_ENCODING)
+}
+
+/// Refuses a length that is ambiguous.
+///
+/// # Errors
+/// `ambiguous_length`.
+pub fn check_length(request: &Request) -> Result<(), RichError> {
+    if !ends_connection(request) || is_plainly_chunked(request.headers()) {
+        return Ok(());
     }
-    let mut response = if is_plainly_chunked(request.headers()) {
-        next.run(request).await
-    } else {
-        RichError::new(ErrorKind::Validation, "ambiguous length")
-            .with_status(400)
-            .with_code("ambiguous_length")
-            .with_public("Send either a Content-Length or `Transfer-Encoding: chunked`, once.")
-            .into_response()
-    };
+    Err(RichError::new(ErrorKind::Validation, "ambiguous length")
+        .with_status(400)
+        .with_code("ambiguous_length")
+        .with_public("Send either a Content-Length or `Transfer-Encoding: chunked`, once."))
+}
+
+/// Asks the client to send nothing more on the connection.
+pub fn end_connection(response: &mut Response) {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
-    response
 }
 
 /// Whether `chunked` is all that is said of the length.

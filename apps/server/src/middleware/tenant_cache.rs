@@ -89,6 +89,17 @@ pub enum CachedTenant {
     NotFound,
 }
 
+/// Whose turn a load waits for. Behind a proxy that says nothing of its clients all of them are one, and one who asks for
+/// rubbish must not lock out the others: so the directory is asked all the same, but only a few at a time.
+#[derive(Debug, Clone, Copy)]
+enum Lane {
+    Usual,
+    Slow,
+}
+
+/// How many loads in the slow lane run at once.
+const SLOW_LOADS: usize = 2;
+
 #[derive(Clone)]
 struct Entry {
     tenant: Arc<Tenant>,
@@ -127,6 +138,8 @@ struct Inner<L> {
     invalidations: Invalidations,
     unknown_names: Option<UnknownNames>,
     turns: Turns,
+    /// For clients that have asked for too many unknown names.
+    slow_turns: Turns,
     counters: Arc<Counters>,
 }
 
@@ -180,6 +193,7 @@ impl<L: TenantLoader> TenantCache<L> {
                 invalidations: Invalidations::new(),
                 unknown_names: UnknownNames::per_second(settings.unknown_per_second),
                 turns: Turns::new(settings.concurrent_loads, settings.waiting_loads),
+                slow_turns: Turns::new(SLOW_LOADS, settings.waiting_loads),
                 counters,
             }),
         }
@@ -197,7 +211,8 @@ impl<L: TenantLoader> TenantCache<L> {
     /// address that stands for many clients, such as a proxy's, is none.
     ///
     /// # Errors
-    /// As [`Self::get_or_fetch`], and [`TenantError::TooManyUnknown`] for a name that is not in the cache.
+    /// As [`Self::get_or_fetch`], and [`TenantError::TooManyUnknown`] for a name that the directory does not know or cannot
+    /// be asked for now.
     pub async fn get_or_fetch_for(
         &self,
         client: impl Into<Option<IpAddr>>,
@@ -236,12 +251,17 @@ impl<L: TenantLoader> TenantCache<L> {
             return Err(TenantError::NotFound);
         }
         let known = inner.last_known(identifier).await;
-        if known.is_none() {
-            inner.check(client)?;
-        }
+        let refusal = match known {
+            None => inner.check(client).err(),
+            Some(_) => None,
+        };
         count(&inner.counters.misses);
         // In a task of its own: when the request that leads the load goes away, the load goes on for the others.
-        let fetching = tokio::spawn(self.clone().fetch(client, identifier.clone()));
+        let lane = match refusal {
+            None => Lane::Usual,
+            Some(_) => Lane::Slow,
+        };
+        let fetching = tokio::spawn(self.clone().fetch(client, lane, identifier.clone()));
         let fetched = match known {
             None => fetching.await,
             Some(known) => match timeout(PATIENCE, fetching).await {
@@ -253,12 +273,23 @@ impl<L: TenantLoader> TenantCache<L> {
                 Err(_) => return Err(unavailable()),
             },
         };
-        fetched
-            .unwrap_or_else(|_| Err(unavailable()))
-            .map(|entry| inner.serve(entry))
+        let fetched = fetched.unwrap_or_else(|_| Err(unavailable()));
+        match (fetched, refusal) {
+            (Ok(entry), _) => Ok(inner.serve(entry)),
+            (Err(_), Some(refusal)) => {
+                count(&inner.counters.refused);
+                Err(refusal)
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 
-    async fn fetch(self, client: Option<IpAddr>, identifier: TenantIdentifier) -> Result<Entry, TenantError> {
+    async fn fetch(
+        self,
+        client: Option<IpAddr>,
+        lane: Lane,
+        identifier: TenantIdentifier,
+    ) -> Result<Entry, TenantError> {
         let inner = &self.inner;
         let asked = inner.invalidations.now();
         let mut overtaken = 0;
@@ -272,7 +303,7 @@ impl<L: TenantLoader> TenantCache<L> {
             // A load that began after this request did may answer it, even if it was overtaken: without that, whoever
             // asks while the directory changes all the time would never get an answer.
             let late = |mark: Mark| overtaken >= OVERTAKEN_LIMIT && mark.is_since(asked);
-            let load = inner.load(client, &identifier);
+            let load = inner.load(client, lane, &identifier);
             match inner.found.try_get_with_by_ref(&identifier, load).await {
                 Ok(entry) if inner.invalidations.stands(entry.mark) || late(entry.mark) => return Ok(entry),
                 Err(failed) => match &*failed {
@@ -360,7 +391,7 @@ impl<L: TenantLoader> Inner<L> {
         let (Some(limit), Some(client)) = (&self.unknown_names, client) else {
             return Ok(());
         };
-        limit.check(client).inspect_err(|_| count(&self.counters.refused))
+        limit.check(client)
     }
 
     /// The tenant, counted if it is stale.
@@ -371,14 +402,19 @@ impl<L: TenantLoader> Inner<L> {
         entry.tenant
     }
 
-    async fn load(&self, client: Option<IpAddr>, identifier: &TenantIdentifier) -> Result<Entry, LoadFailed> {
+    async fn load(
+        &self,
+        client: Option<IpAddr>,
+        lane: Lane,
+        identifier: &TenantIdentifier,
+    ) -> Result<Entry, LoadFailed> {
         // Whoever came between the end of an earlier load and this moment: its answer stands.
         if let Some(mark) = self.absent.get(identifier).await
             && self.invalidations.is_still_absent(mark)
         {
             return Err(LoadFailed::NotFound(mark));
         }
-        let (number, answer) = self.ask(identifier).await;
+        let (number, answer) = self.ask(lane, identifier).await;
         match answer {
             Ok(CachedTenant::Found(tenant)) => {
                 let entry = Entry {
@@ -407,8 +443,16 @@ impl<L: TenantLoader> Inner<L> {
     }
 
     /// Asks the directory when it is this load's turn; also the number of the last invalidation before.
-    async fn ask(&self, identifier: &TenantIdentifier) -> (u64, Result<CachedTenant, TenantError>) {
-        let Some(_turn) = self.turns.take().await else {
+    async fn ask(
+        &self,
+        lane: Lane,
+        identifier: &TenantIdentifier,
+    ) -> (u64, Result<CachedTenant, TenantError>) {
+        let turns = match lane {
+            Lane::Usual => &self.turns,
+            Lane::Slow => &self.slow_turns,
+        };
+        let Some(_turn) = turns.take().await else {
             count(&self.counters.overloaded);
             return (self.invalidations.now(), Err(unavailable()));
         };

@@ -209,6 +209,9 @@ pub const ALL: &[ProblemType] = types! {
     "insufficient_stock" BusinessRule [409]
         "There are fewer pieces than wanted."
         "`variant_id` names the variant, `available` how many there are, `requested` how many were wanted.";
+    "too_many_pending_pieces" BusinessRule [409]
+        "Orders of this buyer that are not confirmed hold as many pieces as they may."
+        "Confirm or cancel them, or wait until they expire; then order again.";
     "total_changed" BusinessRule [409]
         "The order costs something else than its buyer saw."
         "Show the buyer `total`, and order again with it as `expected_total`.";

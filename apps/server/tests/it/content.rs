@@ -4,6 +4,7 @@ mod filing;
 mod import;
 mod locales;
 mod markup;
+mod pages;
 mod promises;
 mod visibility;
 

@@ -1,5 +1,6 @@
 //! What a stranger may send, how much of it, and what everybody else notices of it.
 
+mod hoarding;
 mod neighbour;
 mod overload;
 mod rates;
@@ -18,6 +19,16 @@ pub(crate) async fn open(database_url: &str, settings: &[(&str, &str)]) -> Shop 
         command = command.env(*name, *value);
     }
     Shop::start(command).await
+}
+
+/// Resident memory of the server in kilobytes.
+fn memory(shop: &Shop) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", shop.server.pid())).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// A connection on which a test writes what it likes.
@@ -43,6 +54,18 @@ impl Raw {
         raw.send(&format!(
             "POST /api/store/v1/orders HTTP/1.1\r\nhost: shop1.localhost\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n\r\n"
+        ))
+        .await;
+        raw
+    }
+
+    /// The head of a file to import with a body of this length.
+    pub(crate) async fn import(shop: &Shop, length: usize) -> Self {
+        let mut raw = Self::connect(shop).await;
+        raw.send(&format!(
+            "POST /api/admin/v1/imports HTTP/1.1\r\nhost: shop1.localhost\r\nauthorization: Bearer {}\r\n\
+             content-type: multipart/form-data; boundary=x\r\ncontent-length: {length}\r\n\r\n",
+            shop.token
         ))
         .await;
         raw

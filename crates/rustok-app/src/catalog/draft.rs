@@ -1,6 +1,7 @@
 //! From what came in to a product that may be stored: HTML sanitised, every field checked, all faults at once.
 
 use super::refused;
+use crate::heavy::heavy;
 use rustok_commerce::product::{MAX_IMAGES, MAX_LISTED_VARIANTS, Product, ProductDraft, ProductInput};
 use rustok_commerce::variant::{Variant, VariantInput};
 use rustok_core::error::{FieldViolation, RichError};
@@ -31,7 +32,7 @@ impl CheckedDraft {
 pub fn check(mut input: ProductInput) -> Result<CheckedDraft, Vec<FieldViolation>> {
     let handle_given = input.handle.is_some();
     let unsafe_html = std::mem::take(&mut input.description_html);
-    let html = sanitise_html(&unsafe_html).map_err(unfit_html);
+    let html = heavy(unsafe_html.len(), || sanitise_html(&unsafe_html)).map_err(unfit_html);
     let mut found = Vec::new();
     let mut removed = Removed::default();
     match html {

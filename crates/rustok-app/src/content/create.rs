@@ -6,6 +6,7 @@ use super::change::{Change, Verb};
 use super::locales::{check_listed, default_locale, parse_locale};
 use super::terms::{self, TermRef};
 use crate::context::Ctx;
+use crate::heavy::heavy;
 use crate::work::{Begun, Reply};
 use rustok_auth::Action;
 use rustok_content::translation::Source;
@@ -57,14 +58,22 @@ fn check(ctx: &Ctx, kind: &str, locale: Option<&str>, text: TranslationInput) ->
             .map_err(|error| errors.push(error))
             .ok(),
     };
-    let text = text
-        .validate(&kind, Source::Editor)
+    let text = validated(text, &kind, Source::Editor)
         .map_err(|error| errors.extend(violations(error)))
         .ok();
     match (locale, text) {
         (Some(locale), Some(text)) if errors.is_empty() => Ok(Checked { kind, locale, text }),
         _ => Err(ContentError::ValidationFailed(errors).into()),
     }
+}
+
+/// Checks a text and renders its body, which may take a while.
+pub(super) fn validated(
+    text: TranslationInput,
+    kind: &NodeKind,
+    source: Source,
+) -> Result<TranslationDraft, ContentError> {
+    heavy(text.body.len(), || text.validate(kind, source))
 }
 
 /// The broken rules of an error that is about them.

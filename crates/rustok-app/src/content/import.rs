@@ -6,6 +6,7 @@
 use super::addresses::{IfTaken, settle};
 use super::authors;
 use super::change::{Change, Verb, with_removed};
+use super::create::validated;
 use super::life::free_slugs;
 use super::locales::preference;
 use super::terms;
@@ -100,7 +101,7 @@ pub async fn upsert(
 
 async fn prepare(tx: &mut TenantTx, ctx: &Ctx, node: ImportedNode) -> Result<Prepared, RichError> {
     // What may be refused comes first: nothing was written then.
-    let text = node.text.validate(&node.kind, Source::Import)?;
+    let text = validated(node.text, &node.kind, Source::Import)?;
     let author = match &node.author_login {
         Some(login) => authors::upsert(tx, ctx, login, None).await?,
         None => authors::resolve(tx, ctx, None).await?,

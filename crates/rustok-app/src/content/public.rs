@@ -7,9 +7,9 @@ use rustok_content::ContentError;
 use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
-use rustok_core::page::{Limit, Page};
+use rustok_core::page::{Limit, Page, fitting};
 use rustok_storage::nodes::public::{self, PublicFilter, PublicHead, ShownLocales};
-use rustok_storage::nodes::texts::{PublicText, TextKey, find_texts};
+use rustok_storage::nodes::texts::{Part, PublicText, TextKey, find_sizes, find_texts};
 use rustok_text::{Locale, Slug};
 use std::collections::HashMap;
 
@@ -50,20 +50,30 @@ pub async fn list_public(
     Ok(public::list_public(ctx.read().await?.last(), filter, locales, ctx.now(), after, limit).await?)
 }
 
-/// The texts of these, in their sequence. A text never changes, so whoever has read one may keep it.
+/// The texts of these, in their sequence; of whole texts only as many as fit on a page, one at least. A text never
+/// changes, so whoever has read one may keep it.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn public_texts(ctx: &Ctx, heads: &[&PublicHead]) -> Result<Vec<PublicText>, RichError> {
+pub async fn public_texts(
+    ctx: &Ctx,
+    heads: &[&PublicHead],
+    part: Part,
+) -> Result<Vec<PublicText>, RichError> {
     ctx.authorize(Action::ReadNode)?;
     if heads.is_empty() {
         return Ok(Vec::new());
     }
-    let keys: Vec<TextKey> = heads.iter().map(|head| head.text()).collect();
-    let mut found: HashMap<TextKey, PublicText> = find_texts(ctx.read().await?.last(), &keys)
-        .await?
-        .into_iter()
-        .collect();
+    let mut keys: Vec<TextKey> = heads.iter().map(|head| head.text()).collect();
+    let mut tx = ctx.read().await?;
+    if part == Part::Whole && keys.len() > 1 {
+        let sizes: HashMap<TextKey, usize> = find_sizes(&mut tx, &keys).await?.into_iter().collect();
+        keys.truncate(fitting(
+            keys.iter().map(|key| sizes.get(key).copied().unwrap_or_default()),
+        ));
+    }
+    let mut found: HashMap<TextKey, PublicText> =
+        find_texts(tx.last(), &keys, part).await?.into_iter().collect();
     let texts: Option<Vec<PublicText>> = keys.iter().map(|key| found.remove(key)).collect();
     texts.ok_or_else(|| RichError::new(ErrorKind::Internal, "a live node without its text"))
 }

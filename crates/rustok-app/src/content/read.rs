@@ -11,7 +11,8 @@ use rustok_core::page::{Limit, Page};
 use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::{NodeFilter, ShownLocale, find_node, is_in_use, list_nodes};
 use rustok_storage::nodes::history::{NodeHistoryEntry, list_history};
-use rustok_storage::nodes::{NodeDetail, StoredNode};
+use rustok_storage::nodes::texts::Part;
+use rustok_storage::nodes::{ListedText, NodeDetail, StoredNode};
 use rustok_text::Locale;
 use rustok_text::plain::folded;
 
@@ -88,9 +89,10 @@ pub(super) async fn find(
 pub async fn list(
     ctx: &Ctx,
     wanted: ListNodes,
+    part: Part,
     after: Option<NodeId>,
     limit: Limit,
-) -> Result<Page<NodeDetail>, RichError> {
+) -> Result<Page<NodeDetail<ListedText>>, RichError> {
     ctx.authorize(Action::ReadContent)?;
     let preference = preference(ctx, wanted.locale.as_slice())?;
     let filter = NodeFilter {
@@ -105,7 +107,7 @@ pub async fn list(
         deleted: wanted.deleted,
     };
     let mut tx = ctx.read().await?;
-    Ok(list_nodes(&mut tx, &filter, preference, after, limit).await?)
+    Ok(list_nodes(&mut tx, &filter, preference, part, after, limit).await?)
 }
 
 /// What happened to a node, oldest first; of a deleted one too.

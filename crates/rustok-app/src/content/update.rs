@@ -5,7 +5,7 @@
 use super::addresses::{IfTaken, settle};
 use super::authors::{self, AuthorRef};
 use super::change::{Change, Verb, show_addresses, show_text};
-use super::create::violations;
+use super::create::{validated, violations};
 use super::locales::check_listed;
 use super::read::load;
 use super::terms::{self, TermRef};
@@ -151,7 +151,7 @@ fn check(
         true => None,
         false => {
             errors.extend(check_listed(ctx, "locale", detail.shown.locale).err());
-            text.validate(&kind, Source::Editor)
+            validated(text, &kind, Source::Editor)
                 .map_err(|error| errors.extend(violations(error)))
                 .ok()
         }
@@ -269,7 +269,7 @@ pub async fn put_translation(
     check_listed(ctx, "locale", locale).map_err(|error| ContentError::ValidationFailed(vec![error]))?;
     let own = detail.translation(locale).and_then(|state| state.slug.clone());
     precondition(node.version(), own.is_some())?;
-    let draft = text.validate(node.kind(), Source::Editor)?;
+    let draft = validated(text, node.kind(), Source::Editor)?;
     let removed = draft.removed().clone();
     let mut work = match ctx.begin().await? {
         Begun::Fresh(work) => work,

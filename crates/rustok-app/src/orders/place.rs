@@ -6,14 +6,14 @@ use crate::work::{Begun, Reply, Work};
 use rustok_auth::{Action, SecretKind, TokenSecret};
 use rustok_commerce::order::{OrderInput, OrderRequest, lines_total_minor};
 use rustok_commerce::{AnyOrder, CommerceError, Order, OrderLine, OrderRow, Placement};
-use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::ids::CustomerId;
 use rustok_core::money::Money;
 use rustok_events::Topic;
 use rustok_storage::customers::upsert_customer;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::orders::{NewOrder, insert_order};
-use rustok_storage::reservations::{STOCK_LEVELS, read_shelf};
+use rustok_storage::reservations::{Buyer, STOCK_LEVELS, Shelf, read_shelf};
 use rustok_storage::{StoreError, TenantTx};
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ enum Attempt {
 ///
 /// # Errors
 /// `validation_failed` with all lines at once, `insufficient_stock` with `available`, `requested`, `product_id` and
-/// `variant_id`, `total_changed` with `total`, those of [`Ctx::begin`].
+/// `variant_id`, `too_many_pending_pieces`, `total_changed` with `total`, those of [`Ctx::begin`].
 pub async fn place(
     ctx: &Ctx,
     input: OrderInput,
@@ -107,8 +107,13 @@ async fn attempt(ctx: &Ctx, request: &OrderRequest) -> Result<Attempt, RichError
 /// before the buyer is written.
 async fn draw_up(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result<AnyOrder, RichError> {
     let (ids, skus) = basket::wanted(request);
-    let shelf = read_shelf(tx, &ids, &skus, request.currency, &request.email).await?;
+    let buyer = Buyer {
+        email: &request.email,
+        network: ctx.network.as_ref(),
+    };
+    let shelf = read_shelf(tx, &ids, &skus, request.currency, buyer).await?;
     let lines = basket::fill(request, &shelf.variants)?;
+    check_pieces(ctx.tenant.settings.max_pending_pieces, &lines, &shelf)?;
     check_total(request, &lines)?;
     let now = ctx.now();
     let customer_id: CustomerId = match shelf.customer {
@@ -125,6 +130,30 @@ async fn draw_up(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result
         expires_at: after_minutes(now, ctx.tenant.settings.pending_order_ttl_minutes),
     };
     Ok(Order::place(placement, now)?.into())
+}
+
+/// Refuses an order with which its buyer would hold more pieces than anybody may without a confirmed order. Two orders
+/// that are placed at once may pass together.
+fn check_pieces(most: u32, lines: &[OrderLine], shelf: &Shelf) -> Result<(), RichError> {
+    let counted = lines.iter().filter(|line| line.stock_taken);
+    let pieces = counted.map(|line| line.quantity).fold(0, i64::saturating_add);
+    let most_pieces = i64::from(most);
+    if most == 0 || shelf.pending.saturating_add(pieces) <= most_pieces || pieces == 0 {
+        return Ok(());
+    }
+    if pieces > most_pieces {
+        let detail = format!("have more than {most} pieces together; ask the shop for so many");
+        let violation = FieldViolation::new("#/lines", "too_many_pieces", detail);
+        return Err(CommerceError::ValidationFailed(vec![violation]).into());
+    }
+    Err(RichError::new(
+        ErrorKind::BusinessRule,
+        "too many pieces are held by pending orders",
+    )
+    .with_code("too_many_pending_pieces")
+    .with_public(
+        "Your orders that are not confirmed hold as many pieces as they may. Confirm or cancel them first.",
+    ))
 }
 
 /// Refuses an order whose total is not the one that its buyer saw.
@@ -158,6 +187,7 @@ async fn save(
     let new = NewOrder {
         row: &row,
         secret_hash: &secret.hash(),
+        placed_from: ctx.network.as_ref(),
         actor: &ctx.actor.to_string(),
         taken: &movements(ctx, order.lines()),
         event: &order_event(ctx, Topic::OrderPlaced, order),

@@ -2,10 +2,10 @@
 //!
 //! One node or a page of them takes the same four statements. Never call this for the public: see [`super::public`].
 
-use super::texts::{TextKey, chosen, chosen_sql};
+use super::texts::{Part, TextKey, chosen, chosen_sql, find_sizes};
 use super::{
-    FiledTerm, NODE_COLUMNS, NODES, NodeDetail, REVISIONS, StoredNode, TRANSLATIONS, TranslationState,
-    node_row, parsed, parsed_optional,
+    FiledTerm, ListedText, NODE_COLUMNS, NODES, NodeDetail, REVISIONS, StoredNode, TRANSLATIONS,
+    TranslationState, node_row, parsed, parsed_optional,
 };
 use crate::authors;
 use crate::error::StoreError;
@@ -16,7 +16,7 @@ use crate::value::{Value, pad, params, placeholders};
 use rustok_content::{Author, NodeKind, NodeStatus, Revision, Translation};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TermId};
-use rustok_core::page::{Limit, Page};
+use rustok_core::page::{Limit, Page, fitting};
 use rustok_text::Locale;
 use rustok_text::locale::{Candidate, Preference};
 use std::collections::HashMap;
@@ -86,7 +86,7 @@ pub async fn find_node(
         authors::COLUMNS
     );
     let heads = tx.db.fetch(NODES, &sql, params![tx.tenant, id], head).await?;
-    Ok(complete(tx, heads, shown).await?.pop())
+    Ok(complete(tx, heads, shown, &WHOLE).await?.pop())
 }
 
 /// Whether there is such a node and it is in use.
@@ -102,7 +102,7 @@ pub async fn is_in_use(tx: &mut TenantTx, id: NodeId) -> Result<bool, StoreError
         .is_empty())
 }
 
-/// A page of nodes, newest first.
+/// A page of nodes, newest first. With bodies it ends where it would become too heavy.
 ///
 /// # Errors
 /// Those of the database, and a row that cannot be.
@@ -110,9 +110,10 @@ pub async fn list_nodes(
     tx: &mut TenantTx,
     filter: &NodeFilter,
     preference: Preference<'_>,
+    part: Part,
     after: Option<NodeId>,
     limit: Limit,
-) -> Result<Page<NodeDetail>, StoreError> {
+) -> Result<Page<NodeDetail<ListedText>>, StoreError> {
     let mut values = params![tx.tenant, limit.plus_one()].to_vec();
     let conditions = conditions(filter, after, &mut values);
     let sql = format!(
@@ -121,11 +122,20 @@ pub async fn list_nodes(
         authors::COLUMNS
     );
     let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
-    let Page { items, next_cursor } = Page::cut(heads, limit, |(node, _)| node.any().id());
+    let mut page = Page::cut(heads, limit, head_id);
+    let texts = match part {
+        Part::Summary => &SUMMARY,
+        Part::Whole => &WITH_BODY,
+    };
+    let details = complete_page(tx, &mut page, ShownLocale::Nearest(preference), texts).await?;
     Ok(Page {
-        items: complete(tx, items, ShownLocale::Nearest(preference)).await?,
-        next_cursor,
+        items: details,
+        next_cursor: page.next_cursor,
     })
+}
+
+fn head_id((node, _): &Head) -> NodeId {
+    node.any().id()
 }
 
 fn conditions<'a>(filter: &'a NodeFilter, after: Option<NodeId>, values: &mut Vec<Value<'a>>) -> String {
@@ -178,33 +188,103 @@ fn contains(text: &str) -> String {
     pattern
 }
 
+/// What is read of the text of a node.
+struct Texts<T> {
+    /// Columns of the save as `r`; `node_id` is among them.
+    columns: &'static str,
+    read: fn(&Row<'_>) -> Result<T, StoreError>,
+    /// Whether there are bodies in it, which may be large.
+    has_body: bool,
+}
+
+const WHOLE: Texts<Revision> = Texts {
+    columns: "r.tenant_id, r.node_id, r.revision, r.locale, r.title, r.slug, r.excerpt, r.body, r.format, \
+              r.body_html, r.actor, r.created_at",
+    read: revision,
+    has_body: true,
+};
+
+const SUMMARY: Texts<ListedText> = Texts {
+    columns: "r.node_id, r.locale, r.title, r.slug, r.excerpt",
+    read: |row| listed(row, Part::Summary),
+    has_body: false,
+};
+
+const WITH_BODY: Texts<ListedText> = Texts {
+    columns: "r.node_id, r.locale, r.title, r.slug, r.excerpt, r.body, r.format, r.body_html",
+    read: |row| listed(row, Part::Whole),
+    has_body: true,
+};
+
+fn listed(row: &Row<'_>, part: Part) -> Result<ListedText, StoreError> {
+    Ok(ListedText {
+        locale: parsed(row, "locale")?,
+        title: row.get("title")?,
+        slug: parsed(row, "slug")?,
+        excerpt: row.get("excerpt")?,
+        body: part.body(row)?,
+    })
+}
+
 /// Adds what belongs to the nodes, in three statements for all of them.
-async fn complete(
+async fn complete<T>(
     tx: &mut TenantTx,
     heads: Vec<Head>,
     shown: ShownLocale<'_>,
-) -> Result<Vec<NodeDetail>, StoreError> {
-    if heads.is_empty() {
+    texts: &Texts<T>,
+) -> Result<Vec<NodeDetail<T>>, StoreError> {
+    let mut page = Page {
+        items: heads,
+        next_cursor: None,
+    };
+    complete_page(tx, &mut page, shown, texts).await
+}
+
+/// The same for a page, which is ended where its bodies would become too heavy: that takes one statement more.
+async fn complete_page<T>(
+    tx: &mut TenantTx,
+    page: &mut Page<Head>,
+    shown: ShownLocale<'_>,
+    texts: &Texts<T>,
+) -> Result<Vec<NodeDetail<T>>, StoreError> {
+    if page.items.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<NodeId> = heads.iter().map(|(node, _)| node.any().id()).collect();
+    let ids: Vec<NodeId> = page.items.iter().map(head_id).collect();
     let mut translations = translations(tx, &ids).await?;
-    let mut chosen = Vec::with_capacity(ids.len());
+    let mut chosen = HashMap::with_capacity(ids.len());
     for id in &ids {
         let translations = translations.get(id).map_or(&[][..], Vec::as_slice);
-        chosen.extend(shown.choose(translations).map(|state| TextKey {
-            node: *id,
-            locale: state.locale,
-            revision: state.working_revision,
-        }));
+        if let Some(state) = shown.choose(translations) {
+            let key = TextKey {
+                node: *id,
+                locale: state.locale,
+                revision: state.working_revision,
+            };
+            chosen.insert(*id, key);
+        }
     }
-    let mut revisions = revisions(tx, &chosen).await?;
+    if texts.has_body && ids.len() > 1 {
+        let keys: Vec<TextKey> = chosen.values().copied().collect();
+        let sizes: HashMap<TextKey, usize> = find_sizes(tx, &keys).await?.into_iter().collect();
+        let size = |id| chosen.get(id).and_then(|key| sizes.get(key)).copied();
+        page.shorten(
+            fitting(ids.iter().map(|id| size(id).unwrap_or_default())),
+            head_id,
+        );
+    }
+    let keys: Vec<TextKey> = page
+        .items
+        .iter()
+        .filter_map(|head| chosen.get(&head_id(head)).copied())
+        .collect();
+    let mut shown_texts = read_texts(tx, &keys, texts).await?;
     let mut terms = filed_terms(tx, &ids).await?;
-    let mut details = Vec::with_capacity(heads.len());
-    for (node, author) in heads {
+    let mut details = Vec::with_capacity(page.items.len());
+    for (node, author) in std::mem::take(&mut page.items) {
         let id = node.any().id();
         // Without a translation as it was wanted there is nothing to show of the node.
-        if let Some(shown) = revisions.remove(&id) {
+        if let Some(shown) = shown_texts.remove(&id) {
             details.push(NodeDetail {
                 node,
                 author,
@@ -261,25 +341,21 @@ async fn translations(
     Ok(grouped(rows))
 }
 
-/// The saves that were chosen, one for each node at most.
-async fn revisions(tx: &mut TenantTx, keys: &[TextKey]) -> Result<HashMap<NodeId, Revision>, StoreError> {
+/// The texts that were chosen, one for each node at most.
+async fn read_texts<T>(
+    tx: &mut TenantTx,
+    keys: &[TextKey],
+    texts: &Texts<T>,
+) -> Result<HashMap<NodeId, T>, StoreError> {
     let Some((list, values)) = chosen(tx, keys) else {
         return Ok(HashMap::new());
     };
+    let read = |row: &Row<'_>| Ok((row.get("node_id")?, (texts.read)(row)?));
     let rows = tx
         .db
-        .fetch(REVISIONS, &revisions_sql(&list), &values, revision)
+        .fetch(REVISIONS, &chosen_sql(&list, texts.columns), &values, read)
         .await?;
-    Ok(rows
-        .into_iter()
-        .map(|revision| (revision.node_id, revision))
-        .collect())
-}
-
-fn revisions_sql(list: &str) -> String {
-    let columns = "r.tenant_id, r.node_id, r.revision, r.locale, r.title, r.slug, r.excerpt, r.body, r.format, \
-                   r.body_html, r.actor, r.created_at";
-    chosen_sql(list, columns)
+    Ok(rows.into_iter().collect())
 }
 
 fn revision(row: &Row<'_>) -> Result<Revision, StoreError> {
@@ -349,7 +425,8 @@ mod tests {
 
     #[test]
     fn saves_are_looked_up_by_their_whole_keys() {
-        let sql = revisions_sql("($2::uuid, $3::text, $4::bigint), ($5::uuid, $6::text, $7::bigint)");
+        let list = "($2::uuid, $3::text, $4::bigint), ($5::uuid, $6::text, $7::bigint)";
+        let sql = chosen_sql(list, WHOLE.columns);
         let steps = crate::nodes::plans::plan(&sql);
         let whole_key = "(tenant_id=? AND node_id=? AND locale=? AND revision=?)";
         assert!(

@@ -10,7 +10,7 @@ use crate::tx::TenantTx;
 use crate::value::{Value, params};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
-use rustok_core::page::{Limit, Page};
+use rustok_core::page::{Cursor, Limit, Page};
 use rustok_text::locale::{Candidate, Preference};
 use rustok_text::{Locale, Slug};
 use std::cmp::Reverse;
@@ -48,6 +48,12 @@ pub struct PublicHead {
 }
 
 impl PublicHead {
+    /// The cursor of a list that goes on after this node.
+    #[must_use]
+    pub fn cursor(&self) -> String {
+        Cursor::encode(&(self.published_at, self.id)).into_string()
+    }
+
     /// Where its text is.
     #[must_use]
     pub const fn text(&self) -> TextKey {

@@ -22,6 +22,15 @@ pub struct TextKey {
     pub revision: i64,
 }
 
+/// How much of a text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Without its body.
+    Summary,
+    /// All of it.
+    Whole,
+}
+
 /// The text of a save.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicText {
@@ -29,26 +38,54 @@ pub struct PublicText {
     pub title: String,
     /// Plain text.
     pub excerpt: String,
-    /// As it was written.
-    pub body: String,
-    /// How it was written.
-    pub format: BodyFormat,
-    /// Safe HTML.
-    pub body_html: String,
+    /// The body, if the whole text was read.
+    pub body: Option<TextBody>,
     /// When it was saved.
     pub saved_at: Timestamp,
 }
 
-/// The columns of a text, of the save as `r`.
-const COLUMNS: &str = "r.title, r.excerpt, r.body, r.format, r.body_html, r.created_at AS saved_at";
+/// The body of a save.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextBody {
+    /// As it was written.
+    pub source: String,
+    /// How it was written.
+    pub format: BodyFormat,
+    /// Safe HTML.
+    pub html: String,
+}
 
-fn text(row: &Row<'_>) -> Result<PublicText, StoreError> {
+impl Part {
+    /// Its columns of the save as `r`.
+    const fn columns(self) -> &'static str {
+        match self {
+            Self::Summary => SUMMARY,
+            Self::Whole => WHOLE,
+        }
+    }
+
+    /// Reads the body, if it is a part of this.
+    pub(super) fn body(self, row: &Row<'_>) -> Result<Option<TextBody>, StoreError> {
+        if self == Self::Summary {
+            return Ok(None);
+        }
+        Ok(Some(TextBody {
+            source: row.get("body")?,
+            format: parsed(row, "format")?,
+            html: row.get("body_html")?,
+        }))
+    }
+}
+
+/// The columns of a text, of the save as `r`.
+const SUMMARY: &str = "r.title, r.excerpt, r.created_at AS saved_at";
+const WHOLE: &str = "r.title, r.excerpt, r.body, r.format, r.body_html, r.created_at AS saved_at";
+
+fn text(row: &Row<'_>, part: Part) -> Result<PublicText, StoreError> {
     Ok(PublicText {
         title: row.get("title")?,
         excerpt: row.get("excerpt")?,
-        body: row.get("body")?,
-        format: parsed(row, "format")?,
-        body_html: row.get("body_html")?,
+        body: part.body(row)?,
         saved_at: row.get("saved_at")?,
     })
 }
@@ -60,20 +97,43 @@ fn text(row: &Row<'_>) -> Result<PublicText, StoreError> {
 pub async fn find_texts(
     tx: &mut TenantTx,
     keys: &[TextKey],
+    part: Part,
 ) -> Result<Vec<(TextKey, PublicText)>, StoreError> {
     let Some((chosen, values)) = chosen(tx, keys) else {
         return Ok(Vec::new());
     };
-    let sql = chosen_sql(&chosen, &format!("r.node_id, r.locale, r.revision, {COLUMNS}"));
-    let keyed = |row: &Row<'_>| {
-        let key = TextKey {
-            node: row.get("node_id")?,
-            locale: parsed(row, "locale")?,
-            revision: row.get("revision")?,
-        };
-        Ok((key, text(row)?))
-    };
+    let columns = format!("r.node_id, r.locale, r.revision, {}", part.columns());
+    let sql = chosen_sql(&chosen, &columns);
+    let keyed = |row: &Row<'_>| Ok((key(row)?, text(row, part)?));
     tx.db.fetch(REVISIONS, &sql, &values, keyed).await
+}
+
+/// How many bytes the bodies of some saves have, in whatever sequence. This is not the last query of its transaction.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_sizes(tx: &mut TenantTx, keys: &[TextKey]) -> Result<Vec<(TextKey, usize)>, StoreError> {
+    let Some((chosen, values)) = chosen(tx, keys) else {
+        return Ok(Vec::new());
+    };
+    // Not read for it: both databases know the length of a text without its pages.
+    let columns = "r.node_id, r.locale, r.revision, CAST(octet_length(r.body) AS bigint) AS body_bytes, \
+                   CAST(octet_length(r.body_html) AS bigint) AS html_bytes";
+    let size = |row: &Row<'_>| {
+        let bytes =
+            |column| Ok::<_, StoreError>(usize::try_from(row.get::<i64>(column)?).unwrap_or_default());
+        Ok((key(row)?, bytes("body_bytes")? + bytes("html_bytes")?))
+    };
+    let sql = chosen_sql(&chosen, columns);
+    tx.db.fetch_first(REVISIONS, &sql, &values, size).await
+}
+
+fn key(row: &Row<'_>) -> Result<TextKey, StoreError> {
+    Ok(TextKey {
+        node: row.get("node_id")?,
+        locale: parsed(row, "locale")?,
+        revision: row.get("revision")?,
+    })
 }
 
 /// A list of rows for VALUES that names the saves, padded to a power of two so that few different statements are

@@ -74,7 +74,7 @@ fn swap(tenant: TenantId, from: OrderStatus, row: &OrderRow) -> Statement<'_> {
         ORDERS,
         "UPDATE orders SET status = $5, updated_at = $6, expires_at = $7, confirmed_at = $8, payment_id = $9, \
          tracking = $10, delivered_at = $11, cancelled_at = $12, cancel_reason = $13, refund_id = $14, \
-         version = version + 1 WHERE tenant_id = $1 AND id = $2 AND status = $3 AND version = $4",
+         placed_from = NULL, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND status = $3 AND version = $4",
         &[
             tenant.into(),
             row.id.into(),

@@ -6,9 +6,9 @@ use crate::error::StoreError;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
 use jiff::Timestamp;
-use rustok_commerce::{OrderRow, OrderStatus};
+use rustok_commerce::{OrderLine, OrderRow, OrderStatus};
 use rustok_core::ids::OrderId;
-use rustok_core::page::{Limit, Page};
+use rustok_core::page::{Limit, Page, fitting};
 use rustok_text::CanonicalEmail;
 use std::collections::HashMap;
 
@@ -68,7 +68,21 @@ pub async fn list_orders(
     let found = tx.db.fetch(ORDERS, &sql, &params, row::head).await?;
     let mut page = Page::cut(found, limit, |order| order.row.id).map(|StoredOrder { row, .. }| row);
     add_lines(tx, &mut page.items).await?;
+    page.shorten(fitting(page.items.iter().map(bytes)), |order| order.id);
     Ok(page)
+}
+
+/// What an order and a line take on a page beside their texts, for most of them.
+const ORDER_BYTES: usize = 1_024;
+const LINE_BYTES: usize = 384;
+
+/// About how many bytes an order takes on a page.
+fn bytes(order: &OrderRow) -> usize {
+    let line = |line: &OrderLine| {
+        let sku = line.sku.as_ref().map_or(0, String::len);
+        LINE_BYTES + line.title.len() + line.variant_title.len() + sku
+    };
+    ORDER_BYTES + order.lines.iter().map(line).sum::<usize>()
 }
 
 async fn add_lines(tx: &mut TenantTx, orders: &mut [OrderRow]) -> Result<(), StoreError> {

@@ -30,6 +30,8 @@ pub struct NewOrder<'a> {
     pub row: &'a OrderRow,
     /// The hash of the secret that opens it for its buyer.
     pub secret_hash: &'a TokenHash,
+    /// The network that it was sent from.
+    pub placed_from: Option<&'a [u8; 16]>,
     /// Who placed it, in the stable text form.
     pub actor: &'a str,
     /// What it takes from counted stock, sorted by variant.
@@ -55,7 +57,7 @@ pub async fn insert_order(tx: &mut TenantTx, order: &NewOrder<'_>) -> Result<(),
         now: row.created_at,
     };
     let mut writes = Vec::with_capacity(4 + row.lines.len() * 3);
-    writes.push(insert_head(tenant, row, order.secret_hash));
+    writes.push(insert_head(row, order));
     for (position, line) in (0..).zip(&row.lines) {
         writes.push(insert_line(tenant, row.id, position, line));
     }
@@ -67,23 +69,25 @@ pub async fn insert_order(tx: &mut TenantTx, order: &NewOrder<'_>) -> Result<(),
     tx.db.execute_all(&writes).await
 }
 
-fn insert_head<'a>(tenant: TenantId, row: &'a OrderRow, secret_hash: &'a TokenHash) -> Statement<'a> {
+fn insert_head<'a>(row: &'a OrderRow, order: &NewOrder<'a>) -> Statement<'a> {
     Statement::one(
         ORDERS,
         "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, secret_hash, \
-         created_at, updated_at, expires_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)",
+         created_at, updated_at, expires_at, version, placed_from) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)",
         &[
-            tenant.into(),
+            row.tenant_id.into(),
             row.id.into(),
             row.customer_id.into(),
             Value::from(&row.email),
             Value::from(&row.status),
             Value::from(&row.currency),
             row.total_minor.into(),
-            Value::from(secret_hash.as_bytes()),
+            Value::from(order.secret_hash.as_bytes()),
             row.created_at.into(),
             row.expires_at.into(),
             row.version.into(),
+            order.placed_from.map(|network| &network[..]).into(),
         ],
     )
 }

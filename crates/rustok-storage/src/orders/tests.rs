@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::customers::upsert_customer;
-use crate::reservations::{Movement, STOCK_LEVELS, read_shelf};
+use crate::reservations::{Buyer, Movement, STOCK_LEVELS, read_shelf};
 use crate::tests::{id, now, open, soon, tenant};
 use crate::{Store, inventory, products};
 use rustok_auth::{SecretKind, TokenHash, TokenSecret};
@@ -25,6 +25,10 @@ const FREE: u128 = 12;
 
 fn usd() -> Currency {
     Currency::parse("USD").unwrap()
+}
+
+fn buyer(email: &CanonicalEmail) -> Buyer<'_> {
+    Buyer { email, network: None }
 }
 
 fn jane() -> CanonicalEmail {
@@ -129,7 +133,9 @@ fn moves(order: &AnyOrder, number: u128) -> Vec<Movement> {
 /// An order of so many pieces of both variants, priced from the shelf.
 async fn draw_up(tx: &mut TenantTx, number: u128, quantity: i64) -> AnyOrder {
     let variants: [VariantId; 2] = [id(COUNTED).into(), id(FREE).into()];
-    let shelf = read_shelf(tx, &variants, &[], usd(), &jane()).await.unwrap();
+    let shelf = read_shelf(tx, &variants, &[], usd(), buyer(&jane()))
+        .await
+        .unwrap();
     let customer_id = match shelf.customer {
         Some(customer) => customer,
         None => upsert_customer(tx, id(number + 1).into(), &jane(), now())
@@ -170,6 +176,7 @@ async fn insert(tx: &mut TenantTx, order: &AnyOrder) -> Result<(), StoreError> {
     };
     let new = NewOrder {
         row: &row,
+        placed_from: None,
         secret_hash: &secret(),
         actor: "anonymous",
         taken: &moves(order, number + 3),
@@ -330,7 +337,7 @@ both_databases! {
         placed(&store, shop, 200, 3).await;
         let mut tx = store.write(shop, soon()).await.unwrap();
         // The customer that was made beside the slow order went with its transaction.
-        let known = read_shelf(&mut tx, &[id(FREE).into()], &[], usd(), &jane()).await.unwrap().customer;
+        let known = read_shelf(&mut tx, &[id(FREE).into()], &[], usd(), buyer(&jane())).await.unwrap().customer;
         let slow = OrderRow { customer_id: known.unwrap(), ..OrderRow::from(slow) };
         let refused = insert(&mut tx, &slow.try_into().unwrap()).await.unwrap_err();
         assert!(matches!(refused, StoreError::Stale { table: STOCK_LEVELS, .. }), "{refused:?}");
@@ -350,7 +357,7 @@ both_databases! {
         assert_eq!(upsert_customer(&mut tx, id(51).into(), &jane(), later(1)).await.unwrap(), first);
         tx.commit().await.unwrap();
         let mut tx = store.read(shop, soon()).await.unwrap();
-        let shelf = read_shelf(&mut tx, &[id(FREE).into()], &[], usd(), &jane()).await.unwrap();
+        let shelf = read_shelf(&mut tx, &[id(FREE).into()], &[], usd(), buyer(&jane())).await.unwrap();
         assert_eq!(shelf.customer, Some(first));
         assert_eq!(shelf.variants.len(), 1);
     }

@@ -6,6 +6,7 @@ use crate::tests::{id, now, open, soon, tenant};
 use crate::value::params;
 use crate::{Store, StoreError};
 use rustok_core::ids::{EventId, MovementId};
+use rustok_core::page::Limit;
 use rustok_events::{Event, Topic};
 use rustok_tenancy::TenantHandle;
 use rustok_test_support::both_databases;
@@ -326,7 +327,13 @@ async fn no_list_walks_through_more_than_its_page() {
             "SEARCH p USING INDEX sqlite_autoindex_products_1 (tenant_id=? AND id<?)",
         ),
     ] {
-        let (sql, values) = list_statement(shop.tenant_id(), &filter, Some(id(1).into()), Limit::default());
+        let (sql, values) = page::list_statement(
+            shop.tenant_id(),
+            &filter,
+            Some(id(1).into()),
+            Limit::default(),
+            db.is_postgres(),
+        );
         assert_eq!(plan(&store, shop, &sql, &values).await, [index]);
     }
     let values = [Value::from(shop.tenant_id()), id(1).into(), id(2).into()];

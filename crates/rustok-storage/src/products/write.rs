@@ -3,7 +3,7 @@
 //! Every change of a product compares its version first. A level of stock is never touched here, except that a new
 //! variant may start with one.
 
-use super::{ImageRow, PRODUCTS, VARIANTS, folded};
+use super::{ImageRow, PRODUCTS, VARIANTS};
 use crate::error::StoreError;
 use crate::inventory::{self, Movement, StockLevel};
 use crate::outbox::insert_event;
@@ -15,6 +15,7 @@ use rustok_commerce::product::{Handle, Product};
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ProductId, TenantId, VariantId};
 use rustok_events::Event;
+use rustok_text::plain::folded;
 
 const PRICES: &str = "prices";
 

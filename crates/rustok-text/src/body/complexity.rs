@@ -8,7 +8,7 @@
 
 use super::BodyError;
 
-/// The most start and end tags. Nesting is bounded with them.
+/// The most start and end tags.
 pub(super) const MAX_TAGS: usize = 20_000;
 
 /// The most attributes of one tag.
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_is_bounded() {
+    fn tags_are_bounded() {
         assert_eq!(check(&"<div>".repeat(MAX_TAGS)), Ok(()));
         assert_eq!(check(&"<div>".repeat(MAX_TAGS + 1)), Err(BodyError::TooComplex));
     }

@@ -7,7 +7,7 @@
 
 use super::allowed::{CLASS_BEGINNINGS, CLASSES, Fate, RELS, ROLES, Rule, fate, is_shaping, is_void, rule};
 use super::removed::{Removed, What};
-use super::tree::{Data, Id, Tree};
+use super::tree::{Data, Id, MAX_DEPTH, Tree};
 use super::url::{self, Use};
 use super::{names, style};
 use html5ever::{Attribute, QualName, ns};
@@ -20,9 +20,9 @@ pub(super) struct Pass {
     pub(super) is_unsettled: bool,
 }
 
-/// Sanitises `source` once.
-pub(super) fn pass(source: &str, removed: &mut Removed) -> Pass {
-    let tree = Tree::parse(source);
+/// Sanitises `source` once; `None` when its elements are nested too deeply.
+pub(super) fn pass(source: &str, removed: &mut Removed) -> Option<Pass> {
+    let tree = Tree::parse(source)?;
     let mut writer = Writer {
         html: String::with_capacity(source.len() + source.len() / 8),
         removed,
@@ -31,10 +31,10 @@ pub(super) fn pass(source: &str, removed: &mut Removed) -> Pass {
     };
     let mut open: Vec<Id> = Vec::new();
     let mut next = tree.top().and_then(|top| tree.first(top));
-    // No recursion: a fragment may be nested as deeply as it has tags.
     loop {
         if let Some(id) = next {
             next = match tree.data(id).is_some_and(|data| writer.enter(data)) {
+                true if open.len() == MAX_DEPTH => return None,
                 true => {
                     open.push(id);
                     tree.first(id)
@@ -50,10 +50,10 @@ pub(super) fn pass(source: &str, removed: &mut Removed) -> Pass {
             break;
         }
     }
-    Pass {
+    Some(Pass {
         html: writer.html,
         is_unsettled: writer.is_unsettled,
-    }
+    })
 }
 
 struct Writer<'a> {

@@ -12,6 +12,12 @@ use std::rc::Rc;
 /// The place of a node in its tree.
 pub(super) type Id = usize;
 
+/// How deeply elements may be nested. Browsers stop at 512.
+pub(super) const MAX_DEPTH: usize = 256;
+
+/// After how many bytes it is looked at how deeply they are.
+const PIECE: usize = 4 << 10;
+
 /// The document itself, the first node.
 const DOCUMENT: Id = 0;
 
@@ -45,10 +51,32 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Parses `html` as what stands inside a `div`.
-    pub(super) fn parse(html: &str) -> Self {
+    /// Parses `html` as what stands inside a `div`; `None` when it is nested more deeply than [`MAX_DEPTH`].
+    ///
+    /// A parser walks along what is open at every tag, so depth is what makes it slow. It is looked at now and then.
+    pub(super) fn parse(html: &str) -> Option<Self> {
         let context = QualName::new(None, ns!(html), local_name!("div"));
-        parse_fragment(Sink::default(), ParseOpts::default(), context, Vec::new(), false).one(html)
+        let mut parser = parse_fragment(Sink::default(), ParseOpts::default(), context, Vec::new(), false);
+        let mut rest = html;
+        while !rest.is_empty() {
+            let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE));
+            parser.process(StrTendril::from(piece));
+            let tree = parser.tokenizer.sink.sink.tree.borrow();
+            if tree.depth_of_newest() > MAX_DEPTH {
+                return None;
+            }
+            drop(tree);
+            rest = more;
+        }
+        Some(parser.finish())
+    }
+
+    /// How deeply the newest node lies, as far as it matters.
+    fn depth_of_newest(&self) -> usize {
+        let newest = self.nodes.len().checked_sub(1);
+        std::iter::successors(newest, |id| self.parent(*id))
+            .take(MAX_DEPTH + 2)
+            .count()
     }
 
     /// The element that holds the fragment. The parser puts it, an `html`, first into the document.

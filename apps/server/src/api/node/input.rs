@@ -6,7 +6,7 @@ use crate::api::merge_patch;
 use crate::extract::MergePatch;
 use crate::extract::query::LOCALE_RULE;
 use jiff::Timestamp;
-use rustok_app::content::{AuthorRef, FiledTerm, NewContent, NodeDetail, NodeEdit, TermRef};
+use rustok_app::content::{AuthorRef, FiledTerm, NewContent, NodeDetail, NodeEdit, Part, TermRef};
 use rustok_content::{Taxonomy, TranslationInput};
 use rustok_core::clock::parse_time;
 use rustok_core::error::{ErrorKind, RichError};
@@ -265,6 +265,15 @@ pub fn addressed_locale(patch: &mut MergePatch, query: Option<Locale>) -> Result
         return Err(refused("mismatch", "must be the locale that the query names"));
     }
     Ok(Some(locale))
+}
+
+/// The rule of `include`.
+pub const INCLUDE_RULE: &str = "must be `body`";
+
+/// What a list shows of the texts, by `include`.
+#[must_use]
+pub fn included(include: &str) -> Option<Part> {
+    (include == "body").then_some(Part::Whole)
 }
 
 /// The rule of a kind.

@@ -3,18 +3,19 @@
 //! A text belongs to a save, and a save never changes: nothing here can be out of date. What may be seen is not decided
 //! here; the database says for every list which saves are live.
 
-use super::{StoreHeadView, StoreTextView};
+use super::{StoreHeadView, StorePartView};
 use crate::reply;
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use moka::sync::Cache;
 use rustok_app::Ctx;
-use rustok_app::content::{self, PublicHead, PublicText, TextKey};
+use rustok_app::content::{self, Part, PublicHead, PublicText, TextKey};
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
-use rustok_core::page::Page;
+use rustok_core::page::{Page, fitting};
 use serde::Serialize;
+use std::hash::Hash;
 
 /// What something kept takes beside its bytes: its key, and its place in the cache.
 const ENTRY_OVERHEAD_BYTES: usize = 256;
@@ -25,44 +26,67 @@ const TERM_BYTES: usize = 256;
 
 /// The texts that were shown lately, and pages of them, in memory that has a bound.
 pub struct RenderedTexts {
-    texts: Cache<(TenantId, TextKey), Bytes>,
+    texts: Kept<(TenantId, TextKey, Part)>,
     /// By all that they were made of, so that whatever the database says of a node is on the page.
-    pages: Cache<(TenantId, Page<PublicHead>), Bytes>,
+    pages: Kept<(TenantId, Part, Page<PublicHead>)>,
+}
+
+/// JSON in memory that has a bound.
+struct Kept<K> {
+    cache: Cache<K, Bytes>,
+    heaviest: usize,
+}
+
+/// The part of the memory that one entry may take: a heavier one would push out most others for nothing.
+const HEAVIEST_PART: u64 = 4;
+
+impl<K: Hash + Eq + Send + Sync + 'static> Kept<K> {
+    fn new(max_bytes: u64, key_bytes: impl Fn(&K) -> usize + Send + Sync + 'static) -> Self {
+        let weight = move |key: &K, json: &Bytes| {
+            u32::try_from(json.len() + key_bytes(key) + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
+        };
+        Self {
+            cache: Cache::builder().max_capacity(max_bytes).weigher(weight).build(),
+            heaviest: usize::try_from(max_bytes / HEAVIEST_PART).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn insert(&self, key: K, json: &Bytes) {
+        if json.len() <= self.heaviest {
+            self.cache.insert(key, json.clone());
+        }
+    }
 }
 
 impl RenderedTexts {
     /// Texts and pages of at most so many bytes in all, a quarter of them for pages.
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
-        let weight = |bytes: usize| u32::try_from(bytes + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX);
         let for_pages = max_bytes / 4;
+        let head = |head: &PublicHead| HEAD_BYTES + head.terms.len() * TERM_BYTES;
         Self {
-            texts: Cache::builder()
-                .max_capacity(max_bytes - for_pages)
-                .weigher(move |_, text: &Bytes| weight(text.len()))
-                .build(),
-            pages: Cache::builder()
-                .max_capacity(for_pages)
-                .weigher(move |(_, page): &(_, Page<_>), json: &Bytes| {
-                    let head = |head: &PublicHead| HEAD_BYTES + head.terms.len() * TERM_BYTES;
-                    weight(json.len() + page.items.iter().map(head).sum::<usize>())
-                })
-                .build(),
+            texts: Kept::new(max_bytes - for_pages, |_| 0),
+            pages: Kept::new(for_pages, move |(_, _, page): &(_, _, Page<_>)| {
+                page.items.iter().map(head).sum::<usize>()
+            }),
         }
     }
 
-    /// A page of nodes.
+    /// A page of nodes; with whole texts it ends where it would become too heavy.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn page(&self, ctx: &Ctx, page: Page<PublicHead>) -> Result<Response, RichError> {
-        let key = (ctx.tenant.id, page);
-        if let Some(json) = self.pages.get(&key) {
+    pub async fn page(&self, ctx: &Ctx, page: Page<PublicHead>, part: Part) -> Result<Response, RichError> {
+        let key = (ctx.tenant.id, part, page);
+        if let Some(json) = self.pages.cache.get(&key) {
             return Ok(reply::json_bytes(json));
         }
-        let texts = self.of(ctx, &key.1.items).await?;
-        let json = Bytes::from(together(&key.1, &texts));
-        self.pages.insert(key, json.clone());
+        let mut texts = self.of(ctx, &key.2.items, part).await?;
+        if part == Part::Whole {
+            texts.truncate(fitting(texts.iter().map(Bytes::len)));
+        }
+        let json = Bytes::from(together(&key.2, &texts));
+        self.pages.insert(key, &json);
         Ok(reply::json_bytes(json))
     }
 
@@ -77,7 +101,7 @@ impl RenderedTexts {
         request: &HeaderMap,
         head: &PublicHead,
     ) -> Result<Response, RichError> {
-        let texts = self.of(ctx, std::slice::from_ref(head)).await?;
+        let texts = self.of(ctx, std::slice::from_ref(head), Part::Whole).await?;
         let mut json = Vec::with_capacity(texts.iter().map(Bytes::len).sum::<usize>() + HEAD_BYTES);
         append(&mut json, &StoreHeadView::from(head));
         let shown = json.len();
@@ -89,35 +113,34 @@ impl RenderedTexts {
     }
 
     /// The JSON of a text, if it was shown lately or is given.
-    fn show(&self, tenant: TenantId, key: TextKey, text: Option<&PublicText>) -> Option<Bytes> {
+    fn show(&self, key: (TenantId, TextKey, Part), text: Option<&PublicText>) -> Option<Bytes> {
         let Some(text) = text else {
-            return self.texts.get(&(tenant, key));
+            return self.texts.cache.get(&key);
         };
-        let json = Bytes::from(reply::json(&StoreTextView::from(text)));
-        self.texts.insert((tenant, key), json.clone());
+        let json = Bytes::from(reply::json(&StorePartView::from(text)));
+        self.texts.insert(key, &json);
         Some(json)
     }
 
-    /// The texts of these as JSON, in their sequence; those that were not shown lately are read in one statement.
-    async fn of(&self, ctx: &Ctx, heads: &[PublicHead]) -> Result<Vec<Bytes>, RichError> {
-        let tenant = ctx.tenant.id;
-        let known: Vec<_> = heads
-            .iter()
-            .map(|head| self.show(tenant, head.text(), None))
-            .collect();
+    /// The texts of these as JSON, in their sequence; those that were not shown lately are read together. Of whole texts
+    /// those at the end may be missing.
+    async fn of(&self, ctx: &Ctx, heads: &[PublicHead], part: Part) -> Result<Vec<Bytes>, RichError> {
+        let key = |head: &PublicHead| (ctx.tenant.id, head.text(), part);
+        let known: Vec<_> = heads.iter().map(|head| self.show(key(head), None)).collect();
         let missing: Vec<&PublicHead> = heads
             .iter()
             .zip(&known)
             .filter_map(|(head, text)| text.is_none().then_some(head))
             .collect();
-        let read = content::public_texts(ctx, &missing).await?;
+        let read = content::public_texts(ctx, &missing, part).await?;
         let mut read = read
             .iter()
             .zip(missing)
-            .filter_map(|(text, head)| self.show(tenant, head.text(), Some(text)));
+            .filter_map(|(text, head)| self.show(key(head), Some(text)));
+        // To the first one that did not fit.
         Ok(known
             .into_iter()
-            .filter_map(|text| text.or_else(|| read.next()))
+            .map_while(|text| text.or_else(|| read.next()))
             .collect())
     }
 }
@@ -135,7 +158,11 @@ fn together(page: &Page<PublicHead>, texts: &[Bytes]) -> Vec<u8> {
         join(&mut json, text);
     }
     json.extend_from_slice(b"],\"next_cursor\":");
-    append(&mut json, &page.next_cursor);
+    let cut_off = page.items.get(texts.len()..).is_some_and(|rest| !rest.is_empty());
+    match page.items.get(texts.len().wrapping_sub(1)).filter(|_| cut_off) {
+        Some(last) => append(&mut json, &last.cursor()),
+        None => append(&mut json, &page.next_cursor),
+    }
     json.push(b'}');
     json
 }
@@ -156,6 +183,7 @@ fn append<T: Serialize>(json: &mut Vec<u8>, view: &T) {
 mod tests {
     use super::*;
     use jiff::Timestamp;
+    use rustok_app::content::TextBody;
     use rustok_core::ids::NodeId;
     use rustok_text::BodyFormat;
     use uuid::Uuid;
@@ -164,9 +192,11 @@ mod tests {
         PublicText {
             title: String::new(),
             excerpt: String::new(),
-            body: body.to_owned(),
-            format: BodyFormat::Html,
-            body_html: String::new(),
+            body: Some(TextBody {
+                source: body.to_owned(),
+                format: BodyFormat::Html,
+                html: String::new(),
+            }),
             saved_at: Timestamp::UNIX_EPOCH,
         }
     }
@@ -186,16 +216,16 @@ mod tests {
     #[test]
     fn a_text_is_kept_for_its_tenant_and_its_save() {
         let texts = RenderedTexts::new(1 << 20);
-        assert_eq!(texts.show(tenant(1), key(1), None), None);
-        let shown = texts.show(tenant(1), key(1), Some(&text("a \"b\"")));
-        assert_eq!(texts.show(tenant(1), key(1), None), shown);
-        assert_eq!(texts.show(tenant(2), key(1), None), None);
-        assert_eq!(texts.show(tenant(1), key(2), None), None);
+        assert_eq!(texts.show((tenant(1), key(1), Part::Whole), None), None);
+        let shown = texts.show((tenant(1), key(1), Part::Whole), Some(&text("a \"b\"")));
+        assert_eq!(texts.show((tenant(1), key(1), Part::Whole), None), shown);
+        assert_eq!(texts.show((tenant(2), key(1), Part::Whole), None), None);
+        assert_eq!(texts.show((tenant(1), key(2), Part::Whole), None), None);
         let newer = TextKey {
             revision: 2,
             ..key(1)
         };
-        assert_eq!(texts.show(tenant(1), newer, None), None);
+        assert_eq!(texts.show((tenant(1), newer, Part::Whole), None), None);
     }
 
     #[test]
@@ -205,19 +235,22 @@ mod tests {
         let long = text(&"x".repeat(9_000));
         for number in 0..1_000 {
             for kept in [&kept, &none] {
-                let shown = kept.show(tenant(1), key(number), Some(&long)).unwrap();
+                let shown = kept
+                    .show((tenant(1), key(number), Part::Whole), Some(&long))
+                    .unwrap();
                 let page = Page {
                     items: Vec::new(),
                     next_cursor: Some(number.to_string()),
                 };
-                kept.pages.insert((tenant(1), page), shown);
+                kept.pages.insert((tenant(1), Part::Whole, page), &shown);
             }
         }
         let sizes = |kept: &RenderedTexts| {
-            kept.texts.run_pending_tasks();
-            kept.pages.run_pending_tasks();
-            let bytes = kept.texts.weighted_size() + kept.pages.weighted_size();
-            (bytes, kept.texts.entry_count(), kept.pages.entry_count())
+            let (texts, pages) = (&kept.texts.cache, &kept.pages.cache);
+            texts.run_pending_tasks();
+            pages.run_pending_tasks();
+            let bytes = texts.weighted_size() + pages.weighted_size();
+            (bytes, texts.entry_count(), pages.entry_count())
         };
         let (bytes, texts, pages) = sizes(&kept);
         assert!(bytes <= 400_000, "{bytes}");

@@ -4,12 +4,13 @@
 //! who wrote the entry is trusted; anything to the left of the first stranger is the stranger's own invention.
 
 use super::proxies::contain;
+pub(crate) use super::proxies::contain as contains;
 use axum::extract::ConnectInfo;
 use http::{Extensions, HeaderMap, HeaderName};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address; `None` when the request did not come over a connection.
 pub(crate) fn address(proxies: &[IpNet], extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {

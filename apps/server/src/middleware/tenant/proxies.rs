@@ -8,7 +8,7 @@ const MAPPED_PREFIX: u8 = 96;
 
 /// Whether `peer` is in one of the networks. An IPv4-mapped address is the IPv4 address, on both sides; `::/0` is IPv6
 /// only.
-pub(super) fn contain(networks: &[IpNet], peer: IpAddr) -> bool {
+pub(crate) fn contain(networks: &[IpNet], peer: IpAddr) -> bool {
     let peer = peer.to_canonical();
     networks.iter().any(|network| unmapped(*network).contains(&peer))
 }

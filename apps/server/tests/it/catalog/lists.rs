@@ -103,4 +103,44 @@ both_databases! {
         assert_eq!(list["items"], json!([plain, made]));
         assert_eq!((&plain["variants"][0]["title"], &plain["variants"][0]["price"]), (&json!("Default Title"), &Value::Null));
     }
+
+    /// However many are asked for, a page ends before it is too heavy; and what is on it is whole.
+    async fn a_page_of_large_products_is_short(db) {
+        let shop = Shop::open(db.url()).await;
+        let variants: Vec<Value> = (0..100)
+            .map(|n| json!({ "options": [format!("{n} {}", "o".repeat(200))], "sku": "s".repeat(200), "price": { "amount": "1" } }))
+            .collect();
+        let mut made = Vec::new();
+        for n in 0..30 {
+            // Large by their descriptions, by their variants, and not at all.
+            let product = match n % 3 {
+                0 => json!({ "title": format!("p{n}"), "description_html": "d".repeat(400_000), "status": "active", "tags": ["a"] }),
+                1 => json!({ "title": format!("p{n}"), "options": ["Size"], "variants": variants, "status": "active" }),
+                _ => json!({ "title": format!("p{n}"), "status": "active" }),
+            };
+            let made_now = create(&shop, &product).await;
+            made.insert(0, made_now["title"].as_str().unwrap().to_owned());
+        }
+        for list in ["/api/store/v1/products", "/api/admin/v1/products"] {
+            let mut pages = 0;
+            let seen = all_pages(async |cursor: Option<&String>| {
+                let after = cursor.map_or(String::new(), |cursor| format!("&after={cursor}"));
+                let request = shop.request(Method::GET, &format!("{list}?limit=100{after}")).bearer_auth(&shop.token);
+                let bytes = request.send().await.unwrap().bytes().await.unwrap();
+                assert!(bytes.len() < 3 << 20, "{list}: {}", bytes.len());
+                let page: Value = serde_json::from_slice(&bytes).unwrap();
+                for item in page["items"].as_array().unwrap() {
+                    let n: usize = item["title"].as_str().unwrap()[1..].parse().unwrap();
+                    let (description, variants) = (item["description_html"].as_str().unwrap(), item["variants"].as_array().unwrap());
+                    let expected = [(400_000, 1), (0, 100), (0, 1)][n % 3];
+                    assert_eq!((description.len(), variants.len()), expected, "{list} {n}");
+                    assert_eq!(item["tags"] == json!(["a"]), n % 3 == 0, "{list} {n}");
+                }
+                pages += 1;
+                (each(&page, "title"), page["next_cursor"].as_str().map(str::to_owned))
+            });
+            assert_eq!(seen.await, made, "{list}");
+            assert!(pages > 2, "{list}: {pages}");
+        }
+    }
 }

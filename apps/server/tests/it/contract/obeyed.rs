@@ -48,6 +48,7 @@ fn value(operation: &str, name: &str) -> Option<Value> {
 fn by_name(name: &str) -> Option<Value> {
     Some(match name {
         "limit" => json!(1),
+        "include" => json!("body"),
         "kind" => json!("page"),
         "q" => json!("nothing-has-this-title"),
         "updated_after" | "created_after" => json!("2999-01-01"),
@@ -87,6 +88,7 @@ fn by_name(name: &str) -> Option<Value> {
         "cors_origins" => json!(["https://other.example"]),
         "pending_order_ttl_minutes" => json!(7),
         "confirmed_order_ttl_minutes" => json!(9),
+        "max_pending_pieces" => json!(9),
         "delta" => json!(5),
         "host" => json!("another.example"),
         "hosts" => json!(["another.example"]),

@@ -140,6 +140,7 @@ async fn every_way(watched: &mut Watched, operation: &Operation) {
             "locale" => "en",
             "currency" => "EUR",
             "deleted" => "true",
+            "include" => "body",
             "updated_after" | "updated_before" | "created_after" | "created_before" => "2026-01-02T03:04:05Z",
             other => panic!("{}: say here what {other} may be", operation.id),
         };

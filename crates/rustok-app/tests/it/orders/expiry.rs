@@ -37,6 +37,7 @@ async fn poison(ctx: &Ctx, order: &AnyOrder) {
     };
     let new = NewOrder {
         row: &row,
+        placed_from: None,
         secret_hash: &TokenSecret::from_random_bytes(SecretKind::Order, [7; 32]).hash(),
         actor: "test",
         taken: &[],

@@ -133,11 +133,12 @@ async fn content(store: &Store, tenant: TenantHandle) -> Told {
         "terms::list_lineage" => |tx| terms::list_lineage(tx, id(ID).into());
         "nodes/details::find_node" => |tx| nodes::details::find_node(tx, node, shown);
         "nodes/details::is_in_use" => |tx| nodes::details::is_in_use(tx, node);
-        "nodes/details::list_nodes" => |tx| nodes::details::list_nodes(tx, &filter, preference(), None, limit);
+        "nodes/details::list_nodes" => |tx| nodes::details::list_nodes(tx, &filter, preference(), nodes::texts::Part::Whole, None, limit);
         "nodes/history::list_history" => |tx| nodes::history::list_history(tx, node);
         "nodes/public::find_public" => |tx| nodes::public::find_public(tx, &slug(), shown_locales(), now());
         "nodes/public::list_public" => |tx| nodes::public::list_public(tx, &public, shown_locales(), now(), None, limit);
-        "nodes/texts::find_texts" => |tx| nodes::texts::find_texts(tx, &[text]);
+        "nodes/texts::find_texts" => |tx| nodes::texts::find_texts(tx, &[text], nodes::texts::Part::Whole);
+        "nodes/texts::find_sizes" => |tx| nodes::texts::find_sizes(tx, &[text]);
         "nodes/slugs::is_taken" => |tx| nodes::slugs::is_taken(tx, en(), other, &slug());
         "nodes/slugs::find_free_number" => |tx| nodes::slugs::find_free_number(tx, en(), other, &base);
         "nodes/slugs::list_saved" => |tx| nodes::slugs::list_saved(tx, node);
@@ -177,7 +178,7 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Told {
         "inventory::lock_level" => |tx| inventory::lock_level(tx, variant);
         "inventory::set_level" => |tx| inventory::set_level(tx, None, &level, movement(), &event(tenant));
         "inventory::adjust_level" => |tx| inventory::adjust_level(tx, &movement(), 0..=9, &event(tenant));
-        "reservations::read_shelf" => |tx| reservations::read_shelf(tx, &[variant], &[WORD], usd, &email());
+        "reservations::read_shelf" => |tx| reservations::read_shelf(tx, &[variant], &[WORD], usd, reservations::Buyer { email: &email(), network: Some(&[1; 16]) });
         "customers::upsert_customer" => |tx| customers::upsert_customer(tx, id(8).into(), &email(), now());
     }
     let (order, all) = (id(ID).into(), orders::OrderFilter::default());

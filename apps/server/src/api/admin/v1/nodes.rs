@@ -2,15 +2,17 @@
 
 mod life;
 
-use crate::api::node::input::{CreateNode, EditableNode, KIND_RULE, PutTranslation, addressed_locale};
-use crate::api::node::{NodeHistory, NodePage, NodeView, WrittenNodeView};
+use crate::api::node::input::{
+    CreateNode, EditableNode, INCLUDE_RULE, KIND_RULE, PutTranslation, addressed_locale, included,
+};
+use crate::api::node::{ListedNodeView, NodeHistory, NodePage, NodeView, WrittenNodeView};
 use crate::api::removed::removed_from;
 use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams, QueryReader};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::content::{self, ListNodes, NodeDetail};
+use rustok_app::content::{self, ListNodes, NodeDetail, Part};
 use rustok_auth::Action;
 use rustok_content::{NodeKind, NodeStatus};
 use rustok_core::error::{ErrorKind, RichError};
@@ -52,6 +54,8 @@ pub(super) struct ListQuery {
     deleted: bool,
     /// The locale to show, where there is one.
     locale: Option<String>,
+    /// `body`: with the bodies, which are left out otherwise. A page ends early where it would be more than about 2 MB.
+    include: Option<String>,
 }
 
 impl ListQuery {
@@ -140,10 +144,12 @@ async fn list(
     let mut reader = QueryReader::default();
     let (limit, after) = reader.page::<NodeId>(query.limit, query.after.as_deref());
     let wanted = query.wanted(&mut reader);
+    let part = reader.read("include", query.include.as_deref(), INCLUDE_RULE, included);
     reader.finish()?;
-    let Page { items, next_cursor } = content::list(&ctx, wanted, after, limit).await?;
+    let part = part.unwrap_or(Part::Summary);
+    let Page { items, next_cursor } = content::list(&ctx, wanted, part, after, limit).await?;
     Ok(reply::list(&NodePage {
-        items: items.iter().map(NodeView::from).collect(),
+        items: items.iter().map(ListedNodeView::from).collect(),
         next_cursor,
     }))
 }

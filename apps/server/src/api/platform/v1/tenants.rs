@@ -62,6 +62,10 @@ pub(super) struct SettingsView {
     /// orders that are confirmed from then on.
     #[schema(example = 10_080)]
     confirmed_order_ttl_minutes: u32,
+    /// How many pieces of counted stock one buyer may hold in orders that are not confirmed, 0 to 1,000,000; 0 is no
+    /// limit.
+    #[schema(example = 1_000)]
+    max_pending_pieces: u32,
 }
 
 impl Default for SettingsView {
@@ -79,6 +83,7 @@ impl From<TenantSettings> for SettingsView {
             cors_origins,
             pending_order_ttl_minutes,
             confirmed_order_ttl_minutes,
+            max_pending_pieces,
         } = settings;
         Self {
             default_currency,
@@ -87,6 +92,7 @@ impl From<TenantSettings> for SettingsView {
             cors_origins,
             pending_order_ttl_minutes,
             confirmed_order_ttl_minutes,
+            max_pending_pieces,
         }
     }
 }
@@ -100,6 +106,7 @@ impl From<SettingsView> for TenantSettings {
             cors_origins,
             pending_order_ttl_minutes,
             confirmed_order_ttl_minutes,
+            max_pending_pieces,
         } = settings;
         Self {
             default_currency,
@@ -108,6 +115,7 @@ impl From<SettingsView> for TenantSettings {
             cors_origins,
             pending_order_ttl_minutes,
             confirmed_order_ttl_minutes,
+            max_pending_pieces,
         }
     }
 }

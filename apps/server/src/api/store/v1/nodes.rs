@@ -1,6 +1,7 @@
 //! `/nodes`: what readers see. Published nodes whose date has come, in their live revision, and nothing else.
 
 use crate::api::node::input::KIND_RULE;
+use crate::api::node::input::{INCLUDE_RULE, included};
 use crate::api::node::{StoreNodePage, StoreNodeView};
 use crate::extract::{PathParams, QueryParams, QueryReader, StoreCtx};
 use crate::state::AppState;
@@ -8,7 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
-use rustok_app::content::{self, PublicFilter};
+use rustok_app::content::{self, Part, PublicFilter};
 use rustok_content::NodeKind;
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
@@ -36,6 +37,8 @@ pub(super) struct ListQuery {
     tag: Option<String>,
     /// The locale to show where there is one; `Accept-Language` counts if it is not given.
     locale: Option<String>,
+    /// `body`: with the bodies, which are left out otherwise. A page ends early where it would be more than about 2 MB.
+    include: Option<String>,
 }
 
 /// Which locale of a node.
@@ -101,9 +104,15 @@ async fn list(
         category: reader.parse::<Slug>("category", query.category.as_deref(), SLUG_RULE),
         tag: reader.parse::<Slug>("tag", query.tag.as_deref(), SLUG_RULE),
     };
+    let part = reader.read("include", query.include.as_deref(), INCLUDE_RULE, included);
     let wanted = wanted(reader, query.locale.as_deref(), &headers)?;
     let page = content::list_public(&ctx, &filter, &wanted, after, limit).await?;
-    Ok(varies(state.texts().page(&ctx, page).await?))
+    Ok(varies(
+        state
+            .texts()
+            .page(&ctx, page, part.unwrap_or(Part::Summary))
+            .await?,
+    ))
 }
 
 /// Read a published node by its slug in any of its locales. `Content-Language` tells which one is shown.

@@ -78,7 +78,7 @@ impl From<PlaceOrder> for OrderInput {
     tag = "store",
     request_body = PlaceOrder,
     responses((status = 201, body = PlacedOrderView)),
-    extensions(("x-problems" = json!(["insufficient_stock", "total_changed"])))
+    extensions(("x-problems" = json!(["insufficient_stock", "too_many_pending_pieces", "total_changed"])))
 )]
 async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichError> {
     let reply = orders::place(&command.ctx.0, command.body.into(), |placed| {

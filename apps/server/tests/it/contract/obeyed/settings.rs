@@ -95,6 +95,10 @@ impl Furnished {
                 let order = ok(self.shop.admin(Method::POST, &confirm).json(&json!({})), 200).await;
                 json!(minutes_left(&order, "updated_at"))
             }
+            "max_pending_pieces" => {
+                let order = place(&self.shop, &order_of(&self.tea, 2)).send().await.unwrap();
+                json!(order.status().as_u16())
+            }
             _ => panic!("{setting}: write here how its effect is seen"),
         }
     }
@@ -117,6 +121,7 @@ both_databases! {
             ("cors_origins", [(json!(["https://one.example"]), json!(true)), (json!([]), json!(false))]),
             ("pending_order_ttl_minutes", [(json!(7), json!(7)), (json!(60), json!(60))]),
             ("confirmed_order_ttl_minutes", [(json!(9), json!(9)), (json!(0), Value::Null)]),
+            ("max_pending_pieces", [(json!(1), json!(422)), (json!(0), json!(201))]),
         ];
         for (setting, values) in &cases {
             for (value, expected) in values {

@@ -1,0 +1,167 @@
+//! An answer on its way to the socket: it is counted until its last byte was written.
+//!
+//! The HTTP library takes pieces of a body and keeps them until the system takes them; over HTTP/2 that is up to the
+//! client. Each piece therefore carries what it holds of the budget with it, and releases it when it is dropped.
+
+use crate::limits::bytes::{Held, Share};
+use axum::body::Body;
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+/// How much of a body is handed on at once: so much a client must read in [`super::connection::STALL`] at least.
+const PIECE: usize = 16 << 10;
+
+/// Counts the requests of a connection that are not answered to their end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct InHand(Arc<AtomicUsize>);
+
+/// One such request.
+#[derive(Debug)]
+pub(super) struct Request(Arc<AtomicUsize>);
+
+impl InHand {
+    pub(super) fn begin(&self) -> Request {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Request(Arc::clone(&self.0))
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The body of an answer.
+pub(super) struct Answer {
+    inner: Body,
+    /// What has come of `inner` and was not handed on yet.
+    rest: Bytes,
+    held: Held,
+    _request: Request,
+}
+
+impl Answer {
+    pub(super) fn new(inner: Body, share: &Arc<Share>, request: Request) -> Self {
+        // What does not say how long it is, is counted as it comes.
+        let bytes = inner.size_hint().exact().unwrap_or_default();
+        Self {
+            inner,
+            rest: Bytes::new(),
+            held: share.hold(usize::try_from(bytes).unwrap_or(usize::MAX)),
+            _request: request,
+        }
+    }
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        if this.rest.is_empty() {
+            let sized = this.inner.size_hint().exact().is_some();
+            match ready!(Pin::new(&mut this.inner).poll_frame(cx)).transpose()? {
+                None => return Poll::Ready(None),
+                Some(frame) => match frame.into_data() {
+                    Ok(data) => {
+                        if !sized {
+                            this.held.add(data.len());
+                        }
+                        this.rest = data;
+                    }
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+            }
+        }
+        let bytes = this.rest.split_to(PIECE.min(this.rest.len()));
+        let held = this.held.split(bytes.len());
+        let piece = Bytes::from_owner(Piece { bytes, _held: held });
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.inner.size_hint();
+        let rest = u64::try_from(self.rest.len()).unwrap_or(u64::MAX);
+        match hint.exact() {
+            Some(inner) => hint.set_exact(inner + rest),
+            None => hint.set_lower(hint.lower() + rest),
+        }
+        hint
+    }
+}
+
+struct Piece {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::limits::Limits;
+    use futures_util::FutureExt as _;
+    use http_body_util::BodyExt as _;
+
+    #[test]
+    fn a_body_is_counted_until_its_last_piece_is_dropped() {
+        let limits = Limits::new(&Config::default());
+        let share = limits.answers.share();
+        let in_hand = InHand::default();
+        let whole: Vec<u8> = (0..=255).cycle().take(3 * PIECE + 7).collect();
+        let mut body = Answer::new(Body::from(whole.clone()), &share, in_hand.begin());
+        assert_eq!(body.size_hint().exact(), Some(whole.len() as u64));
+        let mut pieces = Vec::new();
+        while let Some(frame) = body.frame().now_or_never().unwrap() {
+            pieces.push(frame.unwrap().into_data().unwrap());
+        }
+        assert!(body.is_end_stream());
+        assert_eq!(
+            pieces.iter().map(Bytes::len).collect::<Vec<_>>(),
+            [PIECE, PIECE, PIECE, 7]
+        );
+        assert_eq!(pieces.concat(), whole);
+        drop(body);
+        assert_eq!(share.held(), whole.len());
+        pieces.truncate(1);
+        assert_eq!(share.held(), PIECE);
+        assert!(in_hand.is_none());
+        pieces.clear();
+        assert_eq!((share.held(), share.released()), (0, whole.len() as u64));
+    }
+
+    #[test]
+    fn an_answer_that_nobody_takes_is_released_with_its_connection() {
+        let limits = Limits::new(&Config::default());
+        let share = limits.answers.share();
+        let in_hand = InHand::default();
+        let body = Answer::new(Body::from("never read"), &share, in_hand.begin());
+        assert!(!in_hand.is_none() && share.held() == 10);
+        drop(body);
+        assert!(in_hand.is_none() && share.held() == 0);
+        assert!(Answer::new(Body::empty(), &share, in_hand.begin()).is_end_stream());
+    }
+}

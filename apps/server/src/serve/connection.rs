@@ -1,0 +1,173 @@
+//! When a connection has to end although its client would keep it: it takes nothing of its answers, or asks for nothing.
+
+use super::answer::InHand;
+use crate::limits::bytes::Share;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+/// How long a client may take nothing of its answers.
+pub(super) const STALL: Duration = Duration::from_secs(10);
+/// How long a connection may be open without a request in hand.
+const IDLE: Duration = Duration::from_secs(75);
+/// The same while places for connections are scarce.
+const IDLE_WHEN_SCARCE: Duration = Duration::from_secs(2);
+/// Places are scarce when not even this part of them is free.
+const SCARCE_PART: usize = 8;
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What a connection has in hand.
+#[derive(Debug, Clone)]
+pub(super) struct Activity {
+    /// Whether there ever was a request.
+    pub(super) asked: Arc<AtomicBool>,
+    pub(super) in_hand: InHand,
+    pub(super) answers: Arc<Share>,
+}
+
+/// Why a connection has to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// No request came, or no answer is taken: it is cut off.
+    Cut,
+    /// It is idle: its client is asked to close it.
+    Idle,
+}
+
+/// Places for connections of a listener.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    pub(super) all: usize,
+    pub(super) free: Arc<Semaphore>,
+}
+
+impl Places {
+    fn are_scarce(&self) -> bool {
+        self.free.available_permits() * SCARCE_PART < self.all
+    }
+}
+
+impl Activity {
+    pub(super) fn new(answers: Arc<Share>) -> Self {
+        Self {
+            asked: Arc::default(),
+            in_hand: InHand::default(),
+            answers,
+        }
+    }
+
+    /// Done when the connection has to end. Until its first request it has as long as a head may take; the HTTP library
+    /// counts only from the first byte on, since before that it does not know which version is spoken.
+    pub(super) async fn watch(&self, places: &Places, first_request: Duration) -> End {
+        let opened = Instant::now();
+        let (mut last_busy, mut last_progress) = (opened, opened);
+        let mut released = self.answers.released();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = Instant::now();
+            if !self.asked.load(Ordering::Relaxed) {
+                if now - opened >= first_request {
+                    return End::Cut;
+                }
+                continue;
+            }
+            let released_now = self.answers.released();
+            if self.answers.held() == 0 || released_now != released {
+                released = released_now;
+                last_progress = now;
+            }
+            if now - last_progress >= STALL {
+                return End::Cut;
+            }
+            if !self.in_hand.is_none() {
+                last_busy = now;
+            }
+            let idle = if places.are_scarce() {
+                IDLE_WHEN_SCARCE
+            } else {
+                IDLE
+            };
+            if now - last_busy >= idle {
+                return End::Idle;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::limits::Limits;
+
+    fn places(free: usize) -> Places {
+        Places {
+            all: 80,
+            free: Arc::new(Semaphore::new(free)),
+        }
+    }
+
+    fn activity(asked: bool) -> Activity {
+        let activity = Activity::new(Limits::new(&Config::default()).answers.share());
+        activity.asked.store(asked, Ordering::Relaxed);
+        activity
+    }
+
+    async fn ended(activity: &Activity, free: usize) -> (End, Duration) {
+        let begun = Instant::now();
+        let end = activity.watch(&places(free), Duration::from_secs(10)).await;
+        (end, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_for_nothing_is_not_kept_long() {
+        assert_eq!(
+            ended(&activity(false), 80).await,
+            (End::Cut, Duration::from_secs(10))
+        );
+        assert_eq!(
+            ended(&activity(true), 80).await,
+            (End::Idle, Duration::from_secs(76))
+        );
+        assert_eq!(
+            ended(&activity(true), 9).await,
+            (End::Idle, Duration::from_secs(2))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_in_hand_is_no_idleness() {
+        let activity = activity(true);
+        let request = activity.in_hand.begin();
+        let watched = tokio::time::timeout(Duration::from_secs(3_600), ended(&activity, 0)).await;
+        assert!(watched.is_err());
+        drop(request);
+        assert_eq!(ended(&activity, 0).await.0, End::Idle);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_taken_ends_its_connection() {
+        let activity = activity(true);
+        let _request = activity.in_hand.begin();
+        let mut held = activity.answers.hold(100);
+        let reading = async {
+            for _ in 0..30 {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                drop(held.split(1));
+            }
+            std::future::pending::<()>().await;
+        };
+        let (end, after) = tokio::select! {
+            ended = ended(&activity, 80) => ended,
+            () = reading => unreachable!(),
+        };
+        assert_eq!(end, End::Cut);
+        assert!(
+            (Duration::from_secs(100)..Duration::from_secs(104)).contains(&after),
+            "{after:?}"
+        );
+    }
+}

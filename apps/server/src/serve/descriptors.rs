@@ -1,0 +1,51 @@
+//! How many files and connections the system lets this process have open.
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+/// What is kept for everything but connections of clients: the database, files to import, the log.
+const RESERVED: u64 = 768;
+
+/// Raises the limit of open files as far as the system allows without asking anybody, and answers how many of `wanted`
+/// connections can be had. A limit of 1,024, as it usually is at first, would be used up by as many idle clients.
+#[must_use]
+pub fn connections(wanted: usize) -> usize {
+    let limits = getrlimit(Resource::Nofile);
+    let mut raised = limits;
+    raised.current = limits.maximum;
+    let now = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limits.maximum,
+        Err(_) => limits.current,
+    };
+    let most = now.map_or(usize::MAX, |files| possible(files));
+    if most < wanted {
+        tracing::warn!(
+            wanted,
+            connections = most,
+            "the limit of open files allows fewer connections than max_connections; raise it (ulimit -n)"
+        );
+    }
+    most.min(wanted)
+}
+
+/// The connections among so many open files; where there are few, half of them.
+fn possible(files: u64) -> usize {
+    let reserved = RESERVED.min(files / 2);
+    usize::try_from(files - reserved).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_files_are_left_for_everything_else() {
+        assert_eq!(possible(1_024), 512);
+        assert_eq!(possible(65_536), 65_536 - 768);
+        assert_eq!(possible(0), 0);
+    }
+
+    #[test]
+    fn what_is_wanted_is_the_most() {
+        assert_eq!(connections(10), 10);
+    }
+}
