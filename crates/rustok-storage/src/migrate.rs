@@ -2,12 +2,14 @@
 //! history row in one transaction. A newer schema is refused.
 
 use crate::error::StoreError;
+use crate::postgres::Hosts;
 use crate::sqlite::open_writer;
 use crate::store::Opener;
 use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config};
 
 /// One step of the schema, in both dialects.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +38,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0005_stock_adjustments",
     "0006_confirmed_expiry",
     "0007_originals_and_term_names",
+    "0009_saved_at",
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
@@ -128,6 +131,7 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
     let lock = open_lock(&beside(path, ".migrate.lock"))?;
     lock.lock()
         .map_err(|error| StoreError::Setup(format!("cannot lock {}: {error}", path.display())))?;
+    let mut marker = Marker::of(lock, path)?;
     let conn = open_writer(path)?;
     conn.busy_timeout(Duration::from_secs(30)).map_err(setup)?;
     // A table rebuild with foreign keys on would delete child rows; they are checked before the commit instead.
@@ -159,7 +163,54 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
             )));
         }
     }
-    Ok(())
+    marker.set()
+}
+
+/// What the lock beside a SQLite file says once there was a database.
+const THERE_WAS_ONE: &[u8] =
+    b"There is a database beside this file. Where it is gone, none is made anew while this stays.\n";
+
+/// The note beside a SQLite file that keeps a database that was lost from being taken for one that never was.
+struct Marker {
+    /// Locked, so that nobody else reads or writes it meanwhile.
+    file: File,
+    is_set: bool,
+}
+
+impl Marker {
+    /// Refuses to begin a new database where there was one.
+    fn of(file: File, database: &Path) -> Result<Self, StoreError> {
+        let failed = |error: std::io::Error| {
+            StoreError::Setup(format!("cannot look beside {}: {error}", database.display()))
+        };
+        let is_set = file.metadata().map_err(failed)?.len() > 0;
+        let has_bytes = |path: &Path| path.metadata().is_ok_and(|found| found.len() > 0);
+        // A log without its database holds what was written last. SQLite would delete it.
+        let log = beside(database, "-wal");
+        if (is_set || has_bytes(&log)) && !has_bytes(database) {
+            let left = if is_set {
+                beside(database, ".migrate.lock")
+            } else {
+                log
+            };
+            return Err(StoreError::Setup(format!(
+                "{} is gone or empty, but {} says that there was a database: put it back, from a backup if need be. To \
+                 begin with an empty one, delete {} first",
+                database.display(),
+                left.display(),
+                left.display(),
+            )));
+        }
+        Ok(Self { file, is_set })
+    }
+
+    fn set(&mut self) -> Result<(), StoreError> {
+        if self.is_set {
+            return Ok(());
+        }
+        let written = self.file.write_all(THERE_WAS_ONE);
+        written.map_err(|error| StoreError::Setup(format!("cannot write beside the database: {error}")))
+    }
 }
 
 pub(crate) async fn postgres(
@@ -187,7 +238,11 @@ pub(crate) async fn postgres(
     if server.get("history") && pending(migrations, current_postgres(&client).await?, opener)?.is_empty() {
         return Ok(());
     }
-    let lock = format!("SET row_security = off; SELECT pg_advisory_lock({LOCK_KEY}); {HISTORY}");
+    // Whoever is stopped in the middle of this does not keep the lock for ever.
+    let lock = format!(
+        "SET row_security = off; SET idle_session_timeout = '60s'; \
+         SET idle_in_transaction_session_timeout = '60s'; SELECT pg_advisory_lock({LOCK_KEY}); {HISTORY}"
+    );
     client
         .batch_execute(&lock)
         .await
@@ -245,16 +300,15 @@ async fn create_roles(config: &Config, own: &Client) -> Result<(), StoreError> {
 }
 
 async fn connect(config: &Config) -> Result<Client, StoreError> {
-    let failed = |why: String| StoreError::Unavailable(format!("cannot connect to PostgreSQL: {why}"));
-    // The driver bounds only how long TCP may take, not a server that accepts and says nothing.
-    let limit = config.get_connect_timeout().copied().unwrap_or(Duration::MAX);
-    let (client, connection) = tokio::time::timeout(limit, config.connect(NoTls))
+    Hosts::of(config)
+        .own_connection()
         .await
-        .map_err(|_| failed(format!("no answer within {limit:?}")))?
-        .map_err(|error| failed(StoreError::driver_text(&error)))?;
-    // It ends by itself when the client is dropped.
-    drop(tokio::spawn(connection));
-    Ok(client)
+        .map_err(|error| match error {
+            StoreError::Unavailable(why) => {
+                StoreError::Unavailable(format!("cannot connect to PostgreSQL: {why}"))
+            }
+            other => other,
+        })
 }
 
 fn setup_postgres(error: &tokio_postgres::Error) -> StoreError {
