@@ -5,6 +5,7 @@ mod import;
 mod locales;
 mod markup;
 mod promises;
+mod restored;
 mod visibility;
 
 use crate::platform::{Shop, problem, tenant, token};

@@ -1,6 +1,7 @@
 //! Texts of the store as they stand in JSON: each is escaped once, and answers are put together from what is ready.
 //!
-//! A text belongs to a save, and a save never changes: nothing here can be out of date. What may be seen is not decided
+//! A text belongs to a save, and a save never changes: nothing here can be out of date. A save is named by its number and
+//! its time, since a number that was lost in a restore is given again. What may be seen is not decided
 //! here; the database says for every list which saves are live.
 
 use super::{StoreHeadView, StoreTextView};
@@ -11,6 +12,7 @@ use http::HeaderMap;
 use moka::sync::Cache;
 use rustok_app::Ctx;
 use rustok_app::content::{self, PublicHead, PublicText, TextKey};
+use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
 use rustok_core::page::Page;
@@ -25,7 +27,7 @@ const TERM_BYTES: usize = 256;
 
 /// The texts that were shown lately, and pages of them, in memory that has a bound.
 pub struct RenderedTexts {
-    texts: Cache<(TenantId, TextKey), Bytes>,
+    texts: Cache<(TenantId, TextKey, Timestamp), Bytes>,
     /// By all that they were made of, so that whatever the database says of a node is on the page.
     pages: Cache<(TenantId, Page<PublicHead>), Bytes>,
 }
@@ -66,8 +68,8 @@ impl RenderedTexts {
         Ok(reply::json_bytes(json))
     }
 
-    /// One node, or 304 when the client has it already. The tag is over the head and the text's number, which stands for
-    /// the text.
+    /// One node, or 304 when the client has it already. The tag is over the head, and the text's number and the
+    /// time of its save, which stand for the text.
     ///
     /// # Errors
     /// Those of the database.
@@ -82,20 +84,23 @@ impl RenderedTexts {
         append(&mut json, &StoreHeadView::from(head));
         let shown = json.len();
         json.extend_from_slice(&head.text().revision.to_be_bytes());
+        json.extend_from_slice(&head.text_saved_at.as_microsecond().to_be_bytes());
         let tag = reply::etag(head.revision, &json);
         json.truncate(shown);
         texts.iter().for_each(|text| join(&mut json, text));
         Ok(reply::tagged(request, json, tag))
     }
 
-    /// The JSON of a text, if it was shown lately or is given.
-    fn show(&self, tenant: TenantId, key: TextKey, text: Option<&PublicText>) -> Option<Bytes> {
-        let Some(text) = text else {
-            return self.texts.get(&(tenant, key));
-        };
+    /// The JSON of a text that was saved then, if it was shown lately.
+    fn kept(&self, tenant: TenantId, key: TextKey, saved_at: Timestamp) -> Option<Bytes> {
+        self.texts.get(&(tenant, key, saved_at))
+    }
+
+    /// The JSON of a text, kept from now on.
+    fn show(&self, tenant: TenantId, key: TextKey, text: &PublicText) -> Bytes {
         let json = Bytes::from(reply::json(&StoreTextView::from(text)));
-        self.texts.insert((tenant, key), json.clone());
-        Some(json)
+        self.texts.insert((tenant, key, text.saved_at), json.clone());
+        json
     }
 
     /// The texts of these as JSON, in their sequence; those that were not shown lately are read in one statement.
@@ -103,7 +108,7 @@ impl RenderedTexts {
         let tenant = ctx.tenant.id;
         let known: Vec<_> = heads
             .iter()
-            .map(|head| self.show(tenant, head.text(), None))
+            .map(|head| self.kept(tenant, head.text(), head.text_saved_at))
             .collect();
         let missing: Vec<&PublicHead> = heads
             .iter()
@@ -114,7 +119,7 @@ impl RenderedTexts {
         let mut read = read
             .iter()
             .zip(missing)
-            .filter_map(|(text, head)| self.show(tenant, head.text(), Some(text)));
+            .map(|(text, head)| self.show(tenant, head.text(), text));
         Ok(known
             .into_iter()
             .filter_map(|text| text.or_else(|| read.next()))
@@ -155,7 +160,6 @@ fn append<T: Serialize>(json: &mut Vec<u8>, view: &T) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
     use rustok_core::ids::NodeId;
     use rustok_text::BodyFormat;
     use uuid::Uuid;
@@ -186,16 +190,20 @@ mod tests {
     #[test]
     fn a_text_is_kept_for_its_tenant_and_its_save() {
         let texts = RenderedTexts::new(1 << 20);
-        assert_eq!(texts.show(tenant(1), key(1), None), None);
-        let shown = texts.show(tenant(1), key(1), Some(&text("a \"b\"")));
-        assert_eq!(texts.show(tenant(1), key(1), None), shown);
-        assert_eq!(texts.show(tenant(2), key(1), None), None);
-        assert_eq!(texts.show(tenant(1), key(2), None), None);
+        let then = Timestamp::UNIX_EPOCH;
+        assert_eq!(texts.kept(tenant(1), key(1), then), None);
+        let shown = texts.show(tenant(1), key(1), &text("a \"b\""));
+        assert_eq!(texts.kept(tenant(1), key(1), then), Some(shown));
+        assert_eq!(texts.kept(tenant(2), key(1), then), None);
+        assert_eq!(texts.kept(tenant(1), key(2), then), None);
         let newer = TextKey {
             revision: 2,
             ..key(1)
         };
-        assert_eq!(texts.show(tenant(1), newer, None), None);
+        assert_eq!(texts.kept(tenant(1), newer, then), None);
+        // The same number, given again after a restore.
+        let later = Timestamp::from_second(1).unwrap();
+        assert_eq!(texts.kept(tenant(1), key(1), later), None);
     }
 
     #[test]
@@ -205,7 +213,7 @@ mod tests {
         let long = text(&"x".repeat(9_000));
         for number in 0..1_000 {
             for kept in [&kept, &none] {
-                let shown = kept.show(tenant(1), key(number), Some(&long)).unwrap();
+                let shown = kept.show(tenant(1), key(number), &long);
                 let page = Page {
                     items: Vec::new(),
                     next_cursor: Some(number.to_string()),
