@@ -5,10 +5,10 @@ use crate::error::StoreError;
 use crate::postgres::Hosts;
 use crate::sqlite::open_writer;
 use crate::store::Opener;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::{Client, Config};
 
 /// One step of the schema, in both dialects.
@@ -74,8 +74,12 @@ SELECT current_setting('server_version_num')::int8 AS version,
 /// The oldest PostgreSQL with all that the schema needs.
 const OLDEST_POSTGRES: i64 = 150_000;
 
+/// How long somebody else may be at the schema before whoever waits for him gives up.
+const LOCK_WAIT: Duration = Duration::from_secs(if cfg!(test) { 6 } else { 120 });
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// Any number will do, as long as every RusToK takes the same one.
-const LOCK_KEY: i64 = 0x0072_7573_746f_6b01;
+pub(crate) const LOCK_KEY: i64 = 0x0072_7573_746f_6b01;
 
 /// The number of the newest migration this binary knows.
 #[must_use]
@@ -129,8 +133,7 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
     let setup =
         |error: rusqlite::Error| StoreError::Setup(format!("cannot migrate {}: {error}", path.display()));
     let lock = open_lock(&beside(path, ".migrate.lock"))?;
-    lock.lock()
-        .map_err(|error| StoreError::Setup(format!("cannot lock {}: {error}", path.display())))?;
+    take(&lock, path)?;
     let mut marker = Marker::of(lock, path)?;
     let conn = open_writer(path)?;
     conn.busy_timeout(Duration::from_secs(30)).map_err(setup)?;
@@ -164,6 +167,29 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
         }
     }
     marker.set()
+}
+
+/// Waits for the lock as long as another process may take for a migration: one that was stopped would keep it for ever.
+fn take(lock: &File, database: &Path) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    loop {
+        let why = match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT => {
+                std::thread::park_timeout(LOCK_PAUSE);
+                continue;
+            }
+            Err(TryLockError::WouldBlock) => {
+                format!("another process has had it for {} s", LOCK_WAIT.as_secs())
+            }
+            Err(TryLockError::Error(error)) => error.to_string(),
+        };
+        let lock = beside(database, ".migrate.lock");
+        return Err(StoreError::Setup(format!(
+            "cannot lock {}: {why}",
+            lock.display()
+        )));
+    }
 }
 
 /// What the lock beside a SQLite file says once there was a database.
@@ -241,7 +267,8 @@ pub(crate) async fn postgres(
     // Whoever is stopped in the middle of this does not keep the lock for ever.
     let lock = format!(
         "SET row_security = off; SET idle_session_timeout = '60s'; \
-         SET idle_in_transaction_session_timeout = '60s'; SELECT pg_advisory_lock({LOCK_KEY}); {HISTORY}"
+         SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '{}s'; SELECT pg_advisory_lock({LOCK_KEY}); {HISTORY}",
+        LOCK_WAIT.as_secs()
     );
     client
         .batch_execute(&lock)
@@ -313,7 +340,7 @@ async fn connect(config: &Config) -> Result<Client, StoreError> {
 
 fn setup_postgres(error: &tokio_postgres::Error) -> StoreError {
     match StoreError::from_postgres("schema_migrations", error) {
-        StoreError::Refused { reason, .. } => {
+        StoreError::Refused { reason, .. } | StoreError::Locked(reason) => {
             StoreError::Setup(format!("cannot migrate PostgreSQL: {reason}"))
         }
         other => other,

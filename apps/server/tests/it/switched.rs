@@ -130,7 +130,7 @@ async fn a_file_that_was_taken_away_is_not_written_on_and_serves_when_it_is_back
     let shop = Shop::open(db.url()).await;
     let tea = product(&shop, json!([{}])).await.remove(0);
     let mut orders = vec![ok(place(&shop, &order_of(&tea, 1)), 201).await];
-    for suffix in ["", "-wal"] {
+    for suffix in ["", "-wal", "-shm"] {
         let (here, there) = (beside(&db, suffix), beside(&db, ".aside"));
         fs::rename(&here, &there).unwrap();
         assert_refused(&shop, &tea).await;

@@ -66,10 +66,10 @@ fn identity(path: &Path) -> Result<Option<Identity>, std::io::Error> {
 #[derive(Debug)]
 pub(crate) struct FileWatch {
     path: PathBuf,
-    log: PathBuf,
     file: Identity,
-    /// SQLite makes the log with the first write, and keeps it while somebody has it open.
-    log_file: OnceLock<Identity>,
+    /// What lies beside it: SQLite makes its log and its index with the first write, and keeps them while somebody has
+    /// them open. Whoever found other ones would miss what was written last, or write at the same time.
+    beside: [(PathBuf, OnceLock<Identity>); 2],
     place: AtomicU8,
     damaged: AtomicBool,
 }
@@ -78,6 +78,15 @@ const HERE: u8 = 0;
 const MISSING: u8 = 1;
 const REPLACED: u8 = 2;
 
+/// What it means to find this where that was known.
+fn place_of(found: Option<Identity>, known: Option<Identity>) -> u8 {
+    match (found, known) {
+        (None, Some(_)) => MISSING,
+        (Some(found), Some(known)) if found != known => REPLACED,
+        _ => HERE,
+    }
+}
+
 impl FileWatch {
     /// Of a file that is open by now.
     pub(crate) fn of(path: &Path) -> Result<Self, StoreError> {
@@ -85,9 +94,8 @@ impl FileWatch {
         let file = file.ok_or_else(|| StoreError::Setup(format!("{} is gone again", path.display())))?;
         Ok(Self {
             path: path.to_owned(),
-            log: beside(path, "-wal"),
             file,
-            log_file: OnceLock::new(),
+            beside: ["-wal", "-shm"].map(|suffix| (beside(path, suffix), OnceLock::new())),
             place: AtomicU8::new(HERE),
             damaged: AtomicBool::new(false),
         })
@@ -96,17 +104,17 @@ impl FileWatch {
     /// Looks at the path. An error of the file system tells nothing about the file.
     pub(crate) fn look(&self) {
         let Ok(file) = identity(&self.path) else { return };
-        let Ok(log) = identity(&self.log) else { return };
-        let known = match log {
-            Some(log) => Some(*self.log_file.get_or_init(|| log)),
-            None => self.log_file.get().copied(),
-        };
-        let place = match (file, known, log) {
-            (None, ..) | (_, Some(_), None) => MISSING,
-            (Some(file), ..) if file != self.file => REPLACED,
-            (_, Some(known), Some(log)) if known != log => REPLACED,
-            _ => HERE,
-        };
+        let mut place = place_of(file, Some(self.file));
+        for (path, known) in &self.beside {
+            let Ok(found) = identity(path) else { return };
+            let known = match found {
+                Some(found) => Some(*known.get_or_init(|| found)),
+                None => known.get().copied(),
+            };
+            if place == HERE {
+                place = place_of(found, known);
+            }
+        }
         let before = self.place.swap(place, Ordering::Relaxed);
         if before == place {
             return;
@@ -114,10 +122,10 @@ impl FileWatch {
         let file = self.path.display();
         match place {
             MISSING => {
-                tracing::error!(%file, "the database file or its log was removed: nothing is written any more")
+                tracing::error!(%file, "the database file, its log or its index was removed: nothing is written any more")
             }
             REPLACED => {
-                tracing::error!(%file, "another file is in the place of the database or its log: nothing is written any more");
+                tracing::error!(%file, "another file is in the place of the database, its log or its index: nothing is written any more");
             }
             _ => tracing::warn!(%file, "the database file is back"),
         }
