@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
 use http::StatusCode;
 use rustok_core::resilience::CircuitState;
+use rustok_storage::DatabaseState;
 use serde_json::json;
 
 const LIVEZ: &str = "/livez";
@@ -41,18 +42,36 @@ async fn livez() -> Json<serde_json::Value> {
 }
 
 /// Ready until it shuts down. While the database is away this server still answers, fast and with `Retry-After`, and is
-/// back as soon as the database is; `database` tells what the circuit breaker knows.
+/// back as soon as the database is; `database` tells what is known without asking it. A database that takes no writes
+/// leaves the server in service for reads, with the status `degraded`. A file that is this server's own and that it
+/// cannot work on takes it out of service: no other server is hit by that.
 async fn readyz(State(state): State<AppState>) -> Response {
-    let breaker = state.services().store.breaker();
-    let database = match breaker.map(|breaker| breaker.state()) {
-        None | Some(CircuitState::Closed) => "ok",
-        Some(CircuitState::Open | CircuitState::HalfOpen) => "unavailable",
+    let (database, fit) = database(&state);
+    let unavailable = |reason: &str| {
+        let body = json!({ "status": "unavailable", "reason": reason, "database": database });
+        (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
     };
     if state.is_draining() {
-        let body = json!({ "status": "unavailable", "reason": "shutting down", "database": database });
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+        return unavailable("shutting down");
     }
-    Json(json!({ "status": "ok", "database": database })).into_response()
+    if !fit {
+        return unavailable("the database file cannot be worked on");
+    }
+    let status = if database == "read_only" { "degraded" } else { "ok" };
+    Json(json!({ "status": status, "database": database })).into_response()
+}
+
+/// What is known of the database, and whether this server is of any use with it.
+fn database(state: &AppState) -> (&'static str, bool) {
+    let store = &state.services().store;
+    match store.breaker().map(|breaker| breaker.state()) {
+        Some(CircuitState::Open | CircuitState::HalfOpen) => ("unavailable", true),
+        None | Some(CircuitState::Closed) => {
+            let known = store.state();
+            let fit = matches!(known, DatabaseState::Ok | DatabaseState::ReadOnly);
+            (known.as_str(), fit)
+        }
+    }
 }
 
 async fn version(State(state): State<AppState>) -> Json<serde_json::Value> {

@@ -5,7 +5,7 @@
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 pub use jiff::Timestamp;
 
@@ -13,6 +13,17 @@ pub use jiff::Timestamp;
 pub trait Clock: Send + Sync + Debug {
     /// The time now, in whole microseconds.
     fn now(&self) -> Timestamp;
+
+    /// The database showed `theirs`, `asked` being the moment at which it was asked. Answers how far this machine's own
+    /// clock is ahead of it, in microseconds. A clock that follows the database's goes by it from now on.
+    fn compare(&self, theirs: Timestamp, asked: Instant) -> i64 {
+        let _ = asked;
+        micros_between(self.now(), theirs)
+    }
+}
+
+fn micros_between(later: Timestamp, earlier: Timestamp) -> i64 {
+    later.as_microsecond().saturating_sub(earlier.as_microsecond())
 }
 
 /// The operating system's clock.
@@ -25,8 +36,69 @@ impl Clock for SystemClock {
             clippy::disallowed_methods,
             reason = "this is the one place that may read the ambient clock"
         )]
-        let now = Timestamp::now();
-        from_micros(now.as_microsecond())
+        let now = SystemTime::now();
+        // A clock may show a year that no timestamp has.
+        let micros = match now.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros),
+        };
+        from_micros(micros)
+    }
+}
+
+/// A clock that shows the time of the database that several servers share, whatever this machine's clock shows: what
+/// falls due does so for all of them at once. Between two comparisons it runs by the machine's steady clock, which nobody
+/// sets.
+#[derive(Debug)]
+pub struct SharedClock {
+    machine: SystemClock,
+    begun: Instant,
+    /// What it shows at `begun`.
+    micros: AtomicI64,
+}
+
+impl SharedClock {
+    /// A clock for a database that showed `theirs` when it was asked at the moment `asked`.
+    #[must_use]
+    pub fn new(theirs: Timestamp, asked: Instant) -> Self {
+        let clock = Self {
+            machine: SystemClock,
+            begun: Instant::now(),
+            micros: AtomicI64::new(theirs.as_microsecond()),
+        };
+        clock.compare(theirs, asked);
+        clock
+    }
+
+    fn micros_at(&self, at: Instant) -> i64 {
+        let micros = |passed: Duration| i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
+        let shown = self.micros.load(Ordering::Relaxed);
+        match at.checked_duration_since(self.begun) {
+            Some(passed) => shown.saturating_add(micros(passed)),
+            None => shown.saturating_sub(micros(self.begun.saturating_duration_since(at))),
+        }
+    }
+}
+
+impl Clock for SharedClock {
+    fn now(&self) -> Timestamp {
+        from_micros(self.micros_at(Instant::now()))
+    }
+
+    /// The answer was given at some moment between the question and now. What that leaves open is no difference.
+    fn compare(&self, theirs: Timestamp, asked: Instant) -> i64 {
+        let open = asked.elapsed() / 2;
+        let middle = asked.checked_add(open).unwrap_or(asked);
+        let theirs_micros = theirs.as_microsecond();
+        let behind = theirs_micros.saturating_sub(self.micros_at(middle));
+        if u128::from(behind.unsigned_abs()) > open.as_micros() {
+            let _ = self
+                .micros
+                .try_update(Ordering::Relaxed, Ordering::Relaxed, |shown| {
+                    Some(shown.saturating_add(behind))
+                });
+        }
+        micros_between(self.machine.now(), theirs)
     }
 }
 
@@ -139,6 +211,34 @@ mod tests {
     #[test]
     fn system_clock_is_cut_to_microseconds() {
         assert_eq!(SystemClock.now().subsec_nanosecond() % 1_000, 0);
+    }
+
+    #[test]
+    fn a_shared_clock_shows_the_databases_time_and_follows_it() {
+        let theirs: Timestamp = "2030-01-31T12:00:00Z".parse().unwrap();
+        let clock = SharedClock::new(theirs, Instant::now());
+        let near = |shown: Timestamp, wanted: Timestamp| micros_between(shown, wanted).abs() < 5_000_000;
+        assert!(near(clock.now(), theirs), "{}", clock.now());
+        // The other server that took over is two hours behind.
+        let later: Timestamp = "2030-01-31T10:00:00Z".parse().unwrap();
+        let ahead = clock.compare(later, Instant::now());
+        assert!(near(clock.now(), later), "{}", clock.now());
+        assert!((ahead - micros_between(SystemClock.now(), later)).abs() < 5_000_000);
+        // An answer that took long says little: what it leaves open changes nothing.
+        let asked = Instant::now().checked_sub(Duration::from_secs(20)).unwrap();
+        let before = clock.now();
+        clock.compare(from_micros(before.as_microsecond() - 15_000_000), asked);
+        assert!(near(clock.now(), before), "{}", clock.now());
+    }
+
+    #[test]
+    fn no_time_is_too_late_for_a_clock() {
+        let clock = SharedClock::new(Timestamp::MAX, Instant::now());
+        assert_eq!(clock.now(), Timestamp::MAX);
+        clock.compare(Timestamp::MIN, Instant::now());
+        assert!(clock.now() < Timestamp::UNIX_EPOCH);
+        assert_eq!(from_micros(i64::MAX), Timestamp::MAX);
+        assert_eq!(from_micros(i64::MIN), Timestamp::MIN);
     }
 
     #[test]

@@ -17,6 +17,17 @@ pub enum StoreError {
     /// The database answers, but cannot do this: its disk is full, its memory is short, it has a fault inside.
     #[error("database is in trouble: {0}")]
     Trouble(String),
+    /// The file of the database is damaged, or cannot be read.
+    #[error("database is damaged: {0}")]
+    Damaged(String),
+    /// The server takes no writes: a standby, or one that was made read-only. Another one may, or this one later.
+    /// Nothing was committed.
+    #[error("database takes no writes: {0}")]
+    ReadOnly(String),
+    /// The session is not what was prepared: somebody in between exchanged it, or the schema changed under it. On another
+    /// connection the same may work. Nothing was committed.
+    #[error("database session is of no use: {0}")]
+    Unfit(String),
     /// The deadline passed before the database answered. Nothing was committed.
     #[error("database deadline passed while {0}")]
     Timeout(&'static str),
@@ -51,6 +62,9 @@ pub enum StoreError {
     /// A transaction lost against another one and can be tried again.
     #[error("transaction conflict: {0}")]
     Serialization(String),
+    /// Somebody else held what this transaction wanted for too long. Nothing was committed; a later try may work.
+    #[error("held by another transaction: {0}")]
+    Locked(String),
     /// A row that cannot be: refused when it was read.
     #[error("inconsistent row in {table}, column {column}: {reason}")]
     InconsistentRow {
@@ -99,6 +113,10 @@ impl StoreError {
             self,
             Self::Unavailable(_)
                 | Self::Trouble(_)
+                | Self::Damaged(_)
+                | Self::ReadOnly(_)
+                | Self::Unfit(_)
+                | Self::Locked(_)
                 | Self::Timeout(_)
                 | Self::InDoubt(_)
                 | Self::Rejected { .. }
@@ -114,6 +132,10 @@ impl StoreError {
             Self::Unavailable(_) | Self::Timeout(_) | Self::InDoubt(_) => BreakerOutcome::Failure,
             Self::Rejected { .. } | Self::Overloaded => BreakerOutcome::Ignored,
             Self::Trouble(_)
+            | Self::Damaged(_)
+            | Self::ReadOnly(_)
+            | Self::Unfit(_)
+            | Self::Locked(_)
             | Self::Taken { .. }
             | Self::Stale { .. }
             | Self::Serialization(_)
@@ -152,11 +174,11 @@ impl StoreError {
             | Code::DatabaseLocked
             | Code::CannotOpen
             | Code::FileLockingProtocolFailed => Self::Unavailable(text),
-            Code::DiskFull
-            | Code::SystemIoFailure
-            | Code::OutOfMemory
-            | Code::ReadOnly
-            | Code::DatabaseCorrupt => Self::Trouble(text),
+            Code::SystemIoFailure if is_unreadable(error) => Self::Damaged(text),
+            Code::DiskFull | Code::SystemIoFailure | Code::OutOfMemory | Code::ReadOnly => {
+                Self::Trouble(text)
+            }
+            Code::DatabaseCorrupt | Code::NotADatabase => Self::Damaged(text),
             Code::OperationInterrupted => Self::Timeout("a statement ran"),
             _ => Self::Refused { table, reason: text },
         }
@@ -186,6 +208,13 @@ impl StoreError {
                 key: db.constraint().unwrap_or(table).to_owned(),
             },
             "40001" | "40P01" => Self::Serialization(text),
+            // The server ended a transaction in which we said nothing: whoever was stopped is told so, and begins anew.
+            "25P03" => Self::Serialization(text),
+            "55P03" => Self::Locked(text),
+            "25006" => Self::ReadOnly(text),
+            // A statement that this session does not know or cannot run any more, a role that it has lost, a transaction
+            // that it does not have.
+            "0A000" | "25P01" | "25P02" | "26000" | "42P05" | "08P01" => Self::Unfit(text),
             "57014" => Self::Timeout("a statement ran"),
             // 53300: no connection is left.
             code if matches!(code.get(..2), Some("08" | "57")) || code == "53300" => Self::Unavailable(text),
@@ -196,6 +225,17 @@ impl StoreError {
             },
         }
     }
+}
+
+/// Whether a page of the file could not be read; what cannot be written may only want another disk.
+fn is_unreadable(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi;
+    error.sqlite_error().is_some_and(|failure| {
+        matches!(
+            failure.extended_code,
+            ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS
+        )
+    })
 }
 
 /// `products.tenant_id, products.handle` → `products(handle)`.
@@ -226,10 +266,14 @@ impl From<StoreError> for RichError {
         let (kind, message) = match &error {
             StoreError::Unavailable(_)
             | StoreError::Trouble(_)
+            | StoreError::Damaged(_)
+            | StoreError::ReadOnly(_)
+            | StoreError::Unfit(_)
             | StoreError::Timeout(_)
             | StoreError::Rejected { .. } => (ErrorKind::Unavailable, "database unavailable"),
             StoreError::Overloaded => (ErrorKind::Unavailable, "too many wait for the database"),
             StoreError::Serialization(_) => (ErrorKind::Unavailable, "transaction conflict"),
+            StoreError::Locked(_) => (ErrorKind::Unavailable, "locked by another transaction"),
             StoreError::InDoubt(_) => (ErrorKind::Timeout, "commit in doubt"),
             StoreError::Taken { .. } => (ErrorKind::Conflict, "unique key taken"),
             StoreError::Stale { .. } => (ErrorKind::Conflict, "stale write"),
@@ -239,10 +283,15 @@ impl From<StoreError> for RichError {
         };
         let rich = Self::new(kind, message);
         match &error {
-            StoreError::Unavailable(_) | StoreError::Trouble(_) | StoreError::Timeout(_) => rich
+            StoreError::Unavailable(_)
+            | StoreError::Trouble(_)
+            | StoreError::Damaged(_)
+            | StoreError::ReadOnly(_)
+            | StoreError::Unfit(_)
+            | StoreError::Timeout(_) => rich
                 .with_code("database_unavailable")
                 .with_retry_after(RETRY_AFTER),
-            StoreError::Serialization(_) => rich.with_retry_after(RETRY_AFTER),
+            StoreError::Serialization(_) | StoreError::Locked(_) => rich.with_retry_after(RETRY_AFTER),
             StoreError::Rejected { retry_after } => rich
                 .with_code("circuit_open")
                 .with_origin(Origin::Local)
@@ -279,7 +328,7 @@ mod tests {
     const CANARY: &str = "canary-postgres://root:hunter2@db/SELECT * FROM orders";
 
     /// Every variant with all of its texts poisoned, and what it must become: kind, code, public text.
-    fn expected() -> [(StoreError, ErrorKind, &'static str, &'static str); 12] {
+    fn expected() -> [(StoreError, ErrorKind, &'static str, &'static str); 16] {
         use ErrorKind as K;
         use StoreError as E;
         let text = || CANARY.to_owned();
@@ -321,6 +370,10 @@ mod tests {
             (refused, K::Internal, "internal", ours),
             (E::Setup(text()), K::Internal, "internal", ours),
             (E::Trouble(text()), K::Unavailable, "database_unavailable", away),
+            (E::Damaged(text()), K::Unavailable, "database_unavailable", away),
+            (E::ReadOnly(text()), K::Unavailable, "database_unavailable", away),
+            (E::Unfit(text()), K::Unavailable, "database_unavailable", away),
+            (E::Locked(text()), K::Unavailable, "unavailable", away),
             (E::InDoubt(text()), K::Timeout, "outcome_unknown", doubt),
             (rejected, K::Unavailable, "circuit_open", away),
             (E::Overloaded, K::Unavailable, "overloaded", away),
@@ -339,9 +392,13 @@ mod tests {
             StoreError::Refused { .. } => 6,
             StoreError::Setup(_) => 7,
             StoreError::Trouble(_) => 8,
-            StoreError::InDoubt(_) => 9,
-            StoreError::Rejected { .. } => 10,
-            StoreError::Overloaded => 11,
+            StoreError::Damaged(_) => 9,
+            StoreError::ReadOnly(_) => 10,
+            StoreError::Unfit(_) => 11,
+            StoreError::Locked(_) => 12,
+            StoreError::InDoubt(_) => 13,
+            StoreError::Rejected { .. } => 14,
+            StoreError::Overloaded => 15,
         }
     }
 
@@ -360,7 +417,7 @@ mod tests {
                 "{outside}"
             );
             // The last two have no text of their own.
-            assert_eq!(format!("{rich:?}").contains(CANARY), index < 10, "{rich:?}");
+            assert_eq!(format!("{rich:?}").contains(CANARY), index < 14, "{rich:?}");
         }
     }
 

@@ -129,6 +129,11 @@ impl Guard {
         }
     }
 
+    /// How long one wait may take for somebody with this deadline.
+    pub(crate) fn until(&self, deadline: Deadline) -> Deadline {
+        Deadline::after(self.answer_timeout).min(deadline)
+    }
+
     fn queue(&self) -> Result<Queued<'_>, StoreError> {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let queued = Queued(&self.waiting);

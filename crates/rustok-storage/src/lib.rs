@@ -34,6 +34,7 @@ mod value;
 
 pub use error::StoreError;
 pub use migrate::latest_schema;
+pub use sqlite::DatabaseState;
 pub use store::{Connections, DatabaseUrl, Opener, Store, StoreConfig};
 pub use timings::{Durations, OperationTimes, StoreTimes};
 pub use tx::{PlatformTx, TenantTx};

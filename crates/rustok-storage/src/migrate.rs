@@ -2,12 +2,14 @@
 //! history row in one transaction. A newer schema is refused.
 
 use crate::error::StoreError;
+use crate::postgres::Hosts;
 use crate::sqlite::open_writer;
 use crate::store::Opener;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tokio_postgres::{Client, Config, NoTls};
+use std::time::{Duration, Instant};
+use tokio_postgres::{Client, Config};
 
 /// One step of the schema, in both dialects.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +38,8 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0005_stock_adjustments",
     "0006_confirmed_expiry",
     "0007_originals_and_term_names",
-    "0008_pending_pieces",
+    "0009_saved_at",
+    "0010_pending_pieces",
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
@@ -72,8 +75,12 @@ SELECT current_setting('server_version_num')::int8 AS version,
 /// The oldest PostgreSQL with all that the schema needs.
 const OLDEST_POSTGRES: i64 = 150_000;
 
+/// How long somebody else may be at the schema before whoever waits for him gives up.
+const LOCK_WAIT: Duration = Duration::from_secs(if cfg!(test) { 6 } else { 120 });
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// Any number will do, as long as every RusToK takes the same one.
-const LOCK_KEY: i64 = 0x0072_7573_746f_6b01;
+pub(crate) const LOCK_KEY: i64 = 0x0072_7573_746f_6b01;
 
 /// The number of the newest migration this binary knows.
 #[must_use]
@@ -127,8 +134,8 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
     let setup =
         |error: rusqlite::Error| StoreError::Setup(format!("cannot migrate {}: {error}", path.display()));
     let lock = open_lock(&beside(path, ".migrate.lock"))?;
-    lock.lock()
-        .map_err(|error| StoreError::Setup(format!("cannot lock {}: {error}", path.display())))?;
+    take(&lock, path)?;
+    let mut marker = Marker::of(lock, path)?;
     let conn = open_writer(path)?;
     conn.busy_timeout(Duration::from_secs(30)).map_err(setup)?;
     // A table rebuild with foreign keys on would delete child rows; they are checked before the commit instead.
@@ -160,7 +167,77 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
             )));
         }
     }
-    Ok(())
+    marker.set()
+}
+
+/// Waits for the lock as long as another process may take for a migration: one that was stopped would keep it for ever.
+fn take(lock: &File, database: &Path) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    loop {
+        let why = match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT => {
+                std::thread::park_timeout(LOCK_PAUSE);
+                continue;
+            }
+            Err(TryLockError::WouldBlock) => {
+                format!("another process has had it for {} s", LOCK_WAIT.as_secs())
+            }
+            Err(TryLockError::Error(error)) => error.to_string(),
+        };
+        let lock = beside(database, ".migrate.lock");
+        return Err(StoreError::Setup(format!(
+            "cannot lock {}: {why}",
+            lock.display()
+        )));
+    }
+}
+
+/// What the lock beside a SQLite file says once there was a database.
+const THERE_WAS_ONE: &[u8] =
+    b"There is a database beside this file. Where it is gone, none is made anew while this stays.\n";
+
+/// The note beside a SQLite file that keeps a database that was lost from being taken for one that never was.
+struct Marker {
+    /// Locked, so that nobody else reads or writes it meanwhile.
+    file: File,
+    is_set: bool,
+}
+
+impl Marker {
+    /// Refuses to begin a new database where there was one.
+    fn of(file: File, database: &Path) -> Result<Self, StoreError> {
+        let failed = |error: std::io::Error| {
+            StoreError::Setup(format!("cannot look beside {}: {error}", database.display()))
+        };
+        let is_set = file.metadata().map_err(failed)?.len() > 0;
+        let has_bytes = |path: &Path| path.metadata().is_ok_and(|found| found.len() > 0);
+        // A log without its database holds what was written last. SQLite would delete it.
+        let log = beside(database, "-wal");
+        if (is_set || has_bytes(&log)) && !has_bytes(database) {
+            let left = if is_set {
+                beside(database, ".migrate.lock")
+            } else {
+                log
+            };
+            return Err(StoreError::Setup(format!(
+                "{} is gone or empty, but {} says that there was a database: put it back, from a backup if need be. To \
+                 begin with an empty one, delete {} first",
+                database.display(),
+                left.display(),
+                left.display(),
+            )));
+        }
+        Ok(Self { file, is_set })
+    }
+
+    fn set(&mut self) -> Result<(), StoreError> {
+        if self.is_set {
+            return Ok(());
+        }
+        let written = self.file.write_all(THERE_WAS_ONE);
+        written.map_err(|error| StoreError::Setup(format!("cannot write beside the database: {error}")))
+    }
 }
 
 pub(crate) async fn postgres(
@@ -188,7 +265,12 @@ pub(crate) async fn postgres(
     if server.get("history") && pending(migrations, current_postgres(&client).await?, opener)?.is_empty() {
         return Ok(());
     }
-    let lock = format!("SET row_security = off; SELECT pg_advisory_lock({LOCK_KEY}); {HISTORY}");
+    // Whoever is stopped in the middle of this does not keep the lock for ever.
+    let lock = format!(
+        "SET row_security = off; SET idle_session_timeout = '60s'; \
+         SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '{}s'; SELECT pg_advisory_lock({LOCK_KEY}); {HISTORY}",
+        LOCK_WAIT.as_secs()
+    );
     client
         .batch_execute(&lock)
         .await
@@ -246,21 +328,20 @@ async fn create_roles(config: &Config, own: &Client) -> Result<(), StoreError> {
 }
 
 async fn connect(config: &Config) -> Result<Client, StoreError> {
-    let failed = |why: String| StoreError::Unavailable(format!("cannot connect to PostgreSQL: {why}"));
-    // The driver bounds only how long TCP may take, not a server that accepts and says nothing.
-    let limit = config.get_connect_timeout().copied().unwrap_or(Duration::MAX);
-    let (client, connection) = tokio::time::timeout(limit, config.connect(NoTls))
+    Hosts::of(config)
+        .own_connection()
         .await
-        .map_err(|_| failed(format!("no answer within {limit:?}")))?
-        .map_err(|error| failed(StoreError::driver_text(&error)))?;
-    // It ends by itself when the client is dropped.
-    drop(tokio::spawn(connection));
-    Ok(client)
+        .map_err(|error| match error {
+            StoreError::Unavailable(why) => {
+                StoreError::Unavailable(format!("cannot connect to PostgreSQL: {why}"))
+            }
+            other => other,
+        })
 }
 
 fn setup_postgres(error: &tokio_postgres::Error) -> StoreError {
     match StoreError::from_postgres("schema_migrations", error) {
-        StoreError::Refused { reason, .. } => {
+        StoreError::Refused { reason, .. } | StoreError::Locked(reason) => {
             StoreError::Setup(format!("cannot migrate PostgreSQL: {reason}"))
         }
         other => other,

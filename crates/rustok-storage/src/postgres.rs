@@ -4,6 +4,7 @@
 //! gives its connection to the next user with a transaction open or a tenant set.
 
 mod connection;
+mod dial;
 
 use crate::error::StoreError;
 use crate::guard::{Guard, Watch};
@@ -12,9 +13,11 @@ use crate::tx::Statement;
 use crate::value::Value;
 #[cfg(test)]
 pub(crate) use connection::Connection;
-use connection::{Manager, Statements};
+use connection::Statements;
 use deadpool::Runtime;
-use deadpool::managed::{self, PoolError};
+use deadpool::managed::{self, PoolError, TimeoutType, Timeouts};
+pub(crate) use dial::Hosts;
+use dial::{Manager, Writable};
 use futures_util::future::{join, join_all};
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::TenantId;
@@ -43,6 +46,16 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
+
+/// After how long PostgreSQL ends a transaction in which nobody says anything: a server that was stopped or cut off in
+/// the middle of one holds its locks no longer. Between two statements of ours lie microseconds.
+const IDLE_LIMIT: Duration = Duration::from_secs(3);
+/// How long a statement waits for a lock at most. Shorter than any answer may take: who waits longer for somebody else
+/// is told so, and it does not look as if the database did not answer. A row that several want is waited for twice, for
+/// one's turn and for its holder, so it is less than half of a statement's time.
+const LOCK_LIMIT: Duration = Duration::from_secs(2);
+/// So much earlier than all waiting ends whoever has got no connection: too many were before him.
+const SLOT_MARGIN: Duration = Duration::from_millis(2);
 
 /// Sets what `url` leaves open, so that no connection waits for ever for a peer that is gone.
 pub(crate) fn with_limits(mut url: Config) -> Config {
@@ -77,6 +90,7 @@ pub(crate) struct Postgres {
     pool: Pool,
     guard: Guard,
     renewals: Arc<AtomicU64>,
+    writable: Arc<Writable>,
 }
 
 /// Under whose rights a transaction runs.
@@ -102,7 +116,8 @@ impl Postgres {
     pub(crate) fn open(config: Config, limits: Limits, renewals: Arc<AtomicU64>) -> Result<Self, StoreError> {
         // The driver bounds only how long TCP may take: a server that accepts and says nothing is out of its sight.
         let connect_timeout = config.get_connect_timeout().copied();
-        let pool = Pool::builder(Manager(config))
+        let writable = Arc::new(Writable::default());
+        let pool = Pool::builder(Manager::new(&config, Arc::clone(&writable)))
             .max_size(limits.connections)
             .runtime(Runtime::Tokio1)
             .create_timeout(connect_timeout)
@@ -118,7 +133,13 @@ impl Postgres {
             pool,
             guard,
             renewals,
+            writable,
         })
+    }
+
+    /// Whether no server is known that takes writes.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.writable.is_read_only()
     }
 
     pub(crate) const fn breaker(&self) -> &CircuitBreaker {
@@ -132,16 +153,23 @@ impl Postgres {
         deadline: Deadline,
         guarded: bool,
     ) -> Result<PgTx, StoreError> {
-        let (watch, client) = self
-            .guard
-            .begin(deadline, guarded, connection(&self.pool))
-            .await?;
+        let waits = self.guard.until(deadline).remaining();
+        let connecting = async {
+            let client = connection(&self.pool, waits).await?;
+            check(&client, mode)?;
+            Ok(client)
+        };
+        let (watch, client) = self.guard.begin(deadline, guarded, connecting).await?;
         let begin = begin_text(role, mode, watch.statement_limit());
         let line = Line {
             client: Some(client),
             begin: Some(begin),
             open: false,
             in_flight: false,
+            unfit: false,
+            mode,
+            waits,
+            writable: Arc::clone(&self.writable),
             renewals: Arc::clone(&self.renewals),
         };
         Ok(PgTx { line, watch })
@@ -162,20 +190,35 @@ impl Postgres {
     }
 }
 
-async fn connection(pool: &Pool) -> Result<Object, StoreError> {
-    pool.get().await.map_err(|error| match error {
+/// `waits` is how long in all; who has no place in the pool by then learned nothing about the database.
+async fn connection(pool: &Pool, waits: Option<Duration>) -> Result<Object, StoreError> {
+    let timeouts = Timeouts {
+        wait: waits.map(|waits| waits.saturating_sub(SLOT_MARGIN).max(Duration::from_millis(1))),
+        ..pool.timeouts()
+    };
+    pool.timeout_get(&timeouts).await.map_err(|error| match error {
         // Whatever the server says to somebody who knocks: he is not let in.
-        PoolError::Backend(error) => StoreError::Unavailable(StoreError::driver_text(&error)),
+        PoolError::Backend(error) => error,
+        PoolError::Timeout(TimeoutType::Wait) => StoreError::Overloaded,
         other => StoreError::Unavailable(other.to_string()),
     })
 }
 
+/// Nobody begins to write where the server said that it takes no writes.
+fn check(client: &Object, mode: Mode) -> Result<(), StoreError> {
+    if mode == Mode::Write && client.read_only().is_some() {
+        return Err(StoreError::ReadOnly("the server takes no writes".to_owned()));
+    }
+    Ok(())
+}
+
 fn begin_text(role: Role, mode: Mode, statement_limit: Option<Duration>) -> String {
-    let mut begin = String::with_capacity(288);
+    let mut begin = String::with_capacity(256);
     begin.push_str(match mode {
         Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;",
-        // Named, since a server's own default may be another.
-        Mode::Write => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;",
+        // Named, since a server's own default may be another. But one that was made read-only stays so, and BEGIN is
+        // not refused there: whoever asks first for a write is.
+        Mode::Write => "BEGIN ISOLATION LEVEL READ COMMITTED;",
     });
     // SET LOCAL takes no parameters; what is formatted in is a UUID and a number.
     match role {
@@ -188,15 +231,17 @@ fn begin_text(role: Role, mode: Mode, statement_limit: Option<Duration>) -> Stri
         Role::Platform => begin.push_str("SET LOCAL ROLE rustok_platform"),
         Role::Owner => begin.push_str("SET LOCAL ROLE NONE"),
     }
-    // Every statement goes along keys, whatever its values are: planning it for each of them anew costs more than
-    // running it. Left to itself the server does that for lists of ids.
-    begin.push_str(";SET LOCAL plan_cache_mode = force_generic_plan");
+    // What is the same for all transactions is set for the session: each setting is a message more.
     if let Some(left) = statement_limit {
         let _ = write!(
             begin,
             ";SET LOCAL statement_timeout = {}",
             left.as_millis().clamp(1, 3_600_000)
         );
+        let lock = left * 2 / 5;
+        if lock < LOCK_LIMIT {
+            let _ = write!(begin, ";SET LOCAL lock_timeout = {}", lock.as_millis().max(1));
+        }
     }
     begin
 }
@@ -216,6 +261,12 @@ struct Line {
     open: bool,
     /// A statement was sent and its answer not yet read.
     in_flight: bool,
+    /// The session is of no use to anybody.
+    unfit: bool,
+    mode: Mode,
+    /// How long a new connection may take.
+    waits: Option<Duration>,
+    writable: Arc<Writable>,
     renewals: Arc<AtomicU64>,
 }
 
@@ -329,7 +380,30 @@ impl Line {
             .exchange(async |client, statements| work(client, statements, begin).await)
             .await;
         self.in_flight = false;
-        result.map_err(|error| StoreError::from_postgres(table, &error))
+        result.map_err(|error| {
+            let farewell = error.is_closed().then(|| self.client.as_mut()?.take_farewell());
+            self.told(table, farewell.flatten().as_ref().unwrap_or(&error))
+        })
+    }
+
+    /// What an answer means here. A session that cannot do what it is there for goes with this transaction, and those that
+    /// lie in the pool and were made like it go at once.
+    fn told(&mut self, table: &'static str, error: &tokio_postgres::Error) -> StoreError {
+        let error = StoreError::from_postgres(table, error);
+        match error {
+            // We said so ourselves when it began.
+            StoreError::ReadOnly(reason) if self.mode == Mode::Read => {
+                return StoreError::Refused { table, reason };
+            }
+            StoreError::ReadOnly(_) => self.writable.was_refused(),
+            StoreError::Unfit(_) => {}
+            other => return other,
+        }
+        self.unfit = true;
+        if let Some(pool) = self.client.as_ref().and_then(Object::pool) {
+            drop(pool.retain(|connection, _| connection.read_only().is_some()));
+        }
+        error
     }
 
     /// Nobody waits on the connection any more, though an answer is still to come.
@@ -352,7 +426,7 @@ impl Line {
         });
         let changed = changed.await?;
         for (statement, changed) in flight.iter().zip(changed) {
-            let changed = changed.map_err(|error| StoreError::from_postgres(statement.table, &error))?;
+            let changed = changed.map_err(|error| self.told(statement.table, &error))?;
             statement.expect.check(statement.table, changed)?;
         }
         Ok(())
@@ -362,7 +436,11 @@ impl Line {
     /// transaction's first exchange met, the line has a new connection and the exchange may be made again: what died
     /// with the old one had no effect. The others that lay there go too.
     async fn is_renewed_after<T>(&mut self, result: &Result<T, StoreError>) -> Result<bool, StoreError> {
-        if !matches!(result, Err(StoreError::Unavailable(_))) {
+        let lost = matches!(
+            result,
+            Err(StoreError::Unavailable(_) | StoreError::ReadOnly(_) | StoreError::Unfit(_))
+        );
+        if !lost {
             self.begin = None;
             return Ok(false);
         }
@@ -381,7 +459,10 @@ impl Line {
         drop(Object::take(old));
         drop(pool.retain(|_, _| false));
         self.open = false;
-        self.client = Some(Box::pin(connection(&pool)).await?);
+        self.unfit = false;
+        let client = Box::pin(connection(&pool, self.waits)).await?;
+        check(&client, self.mode)?;
+        self.client = Some(client);
         self.renewals.fetch_add(1, Ordering::Relaxed);
         Ok(true)
     }
@@ -413,6 +494,10 @@ impl Drop for PgTx {
             return;
         };
         if !self.line.open {
+            return;
+        }
+        if self.line.unfit {
+            drop(Object::take(client));
             return;
         }
         if !self.line.in_flight {

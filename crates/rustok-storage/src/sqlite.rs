@@ -4,10 +4,14 @@
 //! for the commit that a committer thread makes for all who queued meanwhile. Nothing is told to the outside before
 //! that commit. Nobody may await anything but the database while holding the connection.
 
+mod holder;
+mod watch;
+
 use crate::error::StoreError;
 use crate::row::{Places, Row};
 use crate::store::Connections;
 use crate::value::Value;
+use holder::Holder;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustok_core::deadline::Deadline;
@@ -15,9 +19,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::sync::{Mutex as FairMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
+
+pub use watch::DatabaseState;
+pub(crate) use watch::FileWatch;
 
 /// How long to wait before another try when a process beside this one holds the write lock.
 const BUSY_PAUSE: Duration = Duration::from_millis(2);
+/// After how long it is looked who holds the lock.
+const BUSY_LOOK: Duration = Duration::from_secs(1);
+/// How long to wait for a process beside this one at most. Its imports hold the lock for a tenth of that.
+const BUSY_LIMIT: Duration = Duration::from_secs(3);
+/// After how long nothing is known any more of a lock that nobody here wanted meanwhile.
+const FORGOTTEN: Duration = Duration::from_secs(1);
 /// How many steps of SQLite's virtual machine a reader goes between two looks at its deadline: some tenths of a
 /// millisecond.
 const STEPS_PER_LOOK: i32 = 10_000;
@@ -28,13 +42,89 @@ pub(crate) struct Sqlite {
     writer: Arc<FairMutex<Writer>>,
     wake_committer: mpsc::Sender<()>,
     readers: Arc<Readers>,
+    watch: Arc<FileWatch>,
     path: PathBuf,
 }
 
 struct Writer {
     conn: Connection,
+    /// Another process holds the write lock.
+    held: Option<Held>,
     /// Who waits for the commit of the transaction that is open.
-    waiting: Vec<oneshot::Sender<Result<(), String>>>,
+    waiting: Vec<oneshot::Sender<Result<(), Lost>>>,
+}
+
+/// A process beside this one holds the write lock.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    since: Instant,
+    /// When somebody here tried last.
+    seen: Instant,
+    /// When it was looked who it is, and what was found.
+    looked: Option<(Instant, Option<Holder>)>,
+}
+
+impl Held {
+    /// Looks who it is, not too often. Whoever is stopped is told to go on.
+    fn look(&mut self, path: &Path) {
+        if self.looked.is_some_and(|(at, _)| at.elapsed() < BUSY_LOOK) {
+            return;
+        }
+        let holder = Holder::of(path);
+        if let Some(holder) = holder {
+            let woken = holder.wake();
+            tracing::warn!(%holder, woken, "another process holds the write lock of the database");
+        }
+        self.looked = Some((Instant::now(), holder));
+    }
+}
+
+impl Writer {
+    /// Whether to try again: whoever waits longer than [`BUSY_LIMIT`] is told who holds the lock, and so is at once who
+    /// comes while it is still held.
+    fn wait_for_other_process(&mut self, path: &Path, deadline: Deadline) -> Result<(), StoreError> {
+        let now = Instant::now();
+        let held = match &mut self.held {
+            Some(held) if now.saturating_duration_since(held.seen) < FORGOTTEN => held,
+            held => held.insert(Held {
+                since: now,
+                seen: now,
+                looked: None,
+            }),
+        };
+        held.seen = now;
+        let waited = now.saturating_duration_since(held.since);
+        if waited >= BUSY_LOOK {
+            held.look(path);
+        }
+        if deadline.is_expired() {
+            return Err(StoreError::Timeout("waiting for another process that writes"));
+        }
+        if waited < BUSY_LIMIT {
+            return Ok(());
+        }
+        let holder = held.looked.and_then(|(_, holder)| holder);
+        let holder = holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string());
+        Err(StoreError::Locked(format!("{holder} holds the write lock")))
+    }
+}
+
+/// Why a group's transaction was not committed, or nobody knows.
+#[derive(Debug, Clone)]
+enum Lost {
+    Trouble(String),
+    Unavailable(String),
+    InDoubt(String),
+}
+
+impl From<Lost> for StoreError {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Trouble(why) => Self::Trouble(why),
+            Lost::Unavailable(why) => Self::Unavailable(why),
+            Lost::InDoubt(why) => Self::InDoubt(why),
+        }
+    }
 }
 
 /// A connection that reads, and until when.
@@ -49,6 +139,7 @@ struct Readers {
     max: usize,
     path: PathBuf,
     mmap_bytes: i64,
+    watch: Arc<FileWatch>,
 }
 
 impl Sqlite {
@@ -56,13 +147,15 @@ impl Sqlite {
     pub(crate) fn open(path: &Path, readers: usize, mmap_bytes: i64) -> Result<Self, StoreError> {
         let writer = Arc::new(FairMutex::new(Writer {
             conn: open_writer(path)?,
+            held: None,
             waiting: Vec::new(),
         }));
+        let watch = Arc::new(FileWatch::of(path)?);
         let (wake_committer, wake) = mpsc::channel();
-        let committed = Arc::clone(&writer);
+        let (committed, watched) = (Arc::clone(&writer), Arc::clone(&watch));
         std::thread::Builder::new()
             .name("sqlite-commit".to_owned())
-            .spawn(move || commit_groups(&committed, &wake))
+            .spawn(move || commit_groups(&committed, &watched, &wake))
             .map_err(|error| StoreError::Setup(format!("no thread for commits: {error}")))?;
         let readers = Readers {
             idle: Mutex::new(Vec::new()),
@@ -70,11 +163,13 @@ impl Sqlite {
             max: readers,
             path: path.to_owned(),
             mmap_bytes,
+            watch: Arc::clone(&watch),
         };
         Ok(Self {
             writer,
             wake_committer,
             readers: Arc::new(readers),
+            watch,
             path: path.to_owned(),
         })
     }
@@ -82,6 +177,11 @@ impl Sqlite {
     /// The database file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What is known of the file.
+    pub(crate) const fn watch(&self) -> &Arc<FileWatch> {
+        &self.watch
     }
 
     /// The readers.
@@ -97,6 +197,7 @@ impl Sqlite {
     }
 
     pub(crate) async fn read(&self, deadline: Deadline) -> Result<ReadTx, StoreError> {
+        self.watch.known()?;
         let permits = Arc::clone(&self.readers.permits);
         let permit = within(deadline, "waiting for a reader", permits.acquire_owned())
             .await?
@@ -107,7 +208,14 @@ impl Sqlite {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
-        let reader = idle.map_or_else(|| open_reader(&self.readers.path, self.readers.mmap_bytes), Ok)?;
+        let reader = match idle {
+            Some(reader) => reader,
+            // It must not be another file than the one that is written.
+            None => self
+                .watch
+                .check()
+                .and_then(|()| open_reader(&self.readers.path, self.readers.mmap_bytes))?,
+        };
         *reader.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
         Ok(ReadTx {
             reader: Some(reader),
@@ -118,24 +226,24 @@ impl Sqlite {
     }
 
     pub(crate) async fn write(&self, deadline: Deadline) -> Result<WriteTx, StoreError> {
-        let guard = within(
+        let mut guard = within(
             deadline,
             "waiting for the writer",
             Arc::clone(&self.writer).lock_owned(),
         )
         .await?;
+        self.watch.check()?;
         while guard.conn.is_autocommit() {
             match control(&guard.conn, "BEGIN IMMEDIATE") {
                 Ok(()) => break,
                 Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
-                    if deadline.is_expired() {
-                        return Err(StoreError::Timeout("waiting for another process that writes"));
-                    }
+                    guard.wait_for_other_process(&self.path, deadline)?;
                     tokio::time::sleep(BUSY_PAUSE).await;
                 }
                 Err(error) => return Err(StoreError::from_sqlite("", &error)),
             }
         }
+        guard.held = None;
         if let Err(error) = control(&guard.conn, "SAVEPOINT member") {
             if guard.waiting.is_empty() {
                 let _ = control(&guard.conn, "ROLLBACK");
@@ -145,6 +253,7 @@ impl Sqlite {
         Ok(WriteTx {
             guard: Some(guard),
             wake_committer: self.wake_committer.clone(),
+            watch: Arc::clone(&self.watch),
         })
     }
 }
@@ -168,14 +277,14 @@ fn control(conn: &Connection, sql: &'static str) -> rusqlite::Result<()> {
 }
 
 /// The committer: one COMMIT for all who released their savepoint since the last one.
-fn commit_groups(writer: &FairMutex<Writer>, wake: &mpsc::Receiver<()>) {
+fn commit_groups(writer: &FairMutex<Writer>, watch: &FileWatch, wake: &mpsc::Receiver<()>) {
     while wake.recv().is_ok() {
         let mut writer = writer.blocking_lock();
         let waiting = std::mem::take(&mut writer.waiting);
         if waiting.is_empty() {
             continue;
         }
-        let result = control(&writer.conn, "COMMIT").map_err(|error| error.to_string());
+        let result = commit(&writer.conn, watch);
         if result.is_err() && !writer.conn.is_autocommit() {
             let _ = control(&writer.conn, "ROLLBACK");
         }
@@ -183,6 +292,26 @@ fn commit_groups(writer: &FairMutex<Writer>, wake: &mpsc::Receiver<()>) {
         for member in waiting {
             let _ = member.send(result.clone());
         }
+    }
+}
+
+/// A commit counts only if the file is at its place afterwards too.
+fn commit(conn: &Connection, watch: &FileWatch) -> Result<(), Lost> {
+    watch
+        .check()
+        .map_err(|error| Lost::Unavailable(error.to_string()))?;
+    control(conn, "COMMIT").map_err(|error| {
+        let error = StoreError::from_sqlite("", &error);
+        note(watch, &error);
+        Lost::Trouble(error.to_string())
+    })?;
+    watch.check().map_err(|error| Lost::InDoubt(error.to_string()))
+}
+
+/// Remembers what an error says of the file.
+fn note(watch: &FileWatch, error: &StoreError) {
+    if let StoreError::Damaged(why) = error {
+        watch.damaged(why);
     }
 }
 
@@ -248,6 +377,11 @@ pub(crate) struct ReadTx {
 }
 
 impl ReadTx {
+    /// Remembers what an error says of the file.
+    pub(crate) fn note(&self, error: &StoreError) {
+        note(&self.readers.watch, error);
+    }
+
     pub(crate) fn connection(&mut self) -> Result<&Connection, StoreError> {
         let conn = &self.reader.as_ref().ok_or_else(closed)?.conn;
         if !self.begun {
@@ -276,9 +410,15 @@ impl Drop for ReadTx {
 pub(crate) struct WriteTx {
     guard: Option<OwnedMutexGuard<Writer>>,
     wake_committer: mpsc::Sender<()>,
+    watch: Arc<FileWatch>,
 }
 
 impl WriteTx {
+    /// As [`ReadTx::note`].
+    pub(crate) fn note(&self, error: &StoreError) {
+        note(&self.watch, error);
+    }
+
     pub(crate) fn connection(&mut self) -> Result<&Connection, StoreError> {
         let writer = self.guard.as_ref().ok_or_else(closed)?;
         if writer.conn.is_autocommit() {
@@ -305,7 +445,7 @@ impl WriteTx {
             .await
             .map_err(StoreError::of_commit)?
             .map_err(|_| StoreError::InDoubt("the committer has stopped".to_owned()))?
-            .map_err(StoreError::Trouble)
+            .map_err(StoreError::from)
     }
 }
 
@@ -327,7 +467,9 @@ impl Drop for WriteTx {
         }
         // An error such as a full disk ended the whole transaction: everybody in the group lost.
         for member in std::mem::take(&mut writer.waiting) {
-            let _ = member.send(Err("an error ended the whole transaction".to_owned()));
+            let _ = member.send(Err(Lost::Trouble(
+                "an error ended the whole transaction".to_owned(),
+            )));
         }
     }
 }

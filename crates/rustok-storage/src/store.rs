@@ -4,7 +4,7 @@ use crate::error::StoreError;
 use crate::migrate;
 use crate::postgres::{self, Limits, Mode, Postgres, Role};
 use crate::span;
-use crate::sqlite::Sqlite;
+use crate::sqlite::{DatabaseState, Sqlite};
 use crate::timings::{StoreTimes, Timings};
 use crate::tx::{Db, Inner, PlatformTx, TenantTx};
 use rustok_core::deadline::Deadline;
@@ -23,7 +23,8 @@ pub enum DatabaseUrl {
     Sqlite(PathBuf),
     /// A PostgreSQL connection string (its password never shows in `Debug`). What it does not say about time-outs is
     /// set here: 5 s to connect, 10 s for what was sent to be acknowledged, half a minute until an idle connection is
-    /// looked after.
+    /// looked after. Of several hosts the first one is used that takes writes; while none does, reads go to the first
+    /// that answers, unless `target_session_attrs` is `read-write`. With `read-only` nothing is ever written.
     Postgres(Box<tokio_postgres::Config>),
 }
 
@@ -254,6 +255,34 @@ impl Store {
         match &*self.inner {
             Backend::Sqlite { .. } => "sqlite",
             Backend::Postgres(_) => "postgresql",
+        }
+    }
+
+    /// What is known of the database without asking it; of PostgreSQL that is whether a server takes writes.
+    #[must_use]
+    pub fn state(&self) -> DatabaseState {
+        match &*self.inner {
+            Backend::Sqlite { db, .. } => db.watch().state(),
+            Backend::Postgres(db) if db.is_read_only() => DatabaseState::ReadOnly,
+            Backend::Postgres(_) => DatabaseState::Ok,
+        }
+    }
+
+    /// Looks whether the SQLite file is still at its path; costs microseconds.
+    pub fn look_at_file(&self) {
+        if let Backend::Sqlite { db, .. } = &*self.inner {
+            db.watch().look();
+        }
+    }
+
+    /// Reads all of the SQLite file and remembers whether it is damaged. It takes as long as reading takes, in a thread
+    /// of its own.
+    pub async fn read_through_file(&self) {
+        if let Backend::Sqlite { db, .. } = &*self.inner {
+            let watch = Arc::clone(db.watch());
+            if let Err(error) = tokio::task::spawn_blocking(move || watch.read_through()).await {
+                tracing::error!(%error, "the database file was not read through");
+            }
         }
     }
 

@@ -264,6 +264,13 @@ impl Db {
 
     /// After the answer. A row that does not decode breaks nothing.
     fn settle<T>(&mut self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &answer {
+            match &self.inner {
+                Inner::SqliteRead(tx) => tx.note(error),
+                Inner::SqliteWrite(tx) => tx.note(error),
+                Inner::Postgres(_) => {}
+            }
+        }
         self.broken = self.last || !matches!(answer, Ok(_) | Err(StoreError::InconsistentRow { .. }));
         answer
     }

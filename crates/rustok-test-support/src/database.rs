@@ -122,6 +122,23 @@ impl TestDatabase {
         self.superuser().await.batch_execute(sql).await.unwrap();
     }
 
+    /// Runs statements behind the server's back, each database its own.
+    ///
+    /// # Panics
+    /// When the database refuses them.
+    pub async fn run_behind(&self, sqlite: &str, postgres: &str) {
+        match &self.place {
+            Place::Postgres { .. } => self.superuser_run(postgres).await,
+            Place::Sqlite { file, .. } => {
+                let connection = rusqlite::Connection::open(file).unwrap();
+                connection
+                    .busy_timeout(std::time::Duration::from_secs(10))
+                    .unwrap();
+                connection.execute_batch(sqlite).unwrap();
+            }
+        }
+    }
+
     /// A superuser's connection.
     pub(crate) async fn superuser(&self) -> Client {
         let (client, connection) = tokio_postgres::connect(self.superuser_url(), NoTls)
@@ -142,6 +159,22 @@ impl TestDatabase {
             Place::Postgres { .. } => panic!("PostgreSQL is not a file"),
         }
     }
+}
+
+/// Holds the write lock of a SQLite file, as a process beside the server may, until the other end of `until` is dropped.
+///
+/// # Panics
+/// When the file is not a database.
+pub fn hold_sqlite_writer(file: &Path, until: std::sync::mpsc::Receiver<()>) -> std::thread::JoinHandle<()> {
+    let connection = rusqlite::Connection::open(file).unwrap();
+    connection
+        .busy_timeout(std::time::Duration::from_secs(10))
+        .unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::spawn(move || {
+        until.recv().ok();
+        connection.execute_batch("ROLLBACK").unwrap();
+    })
 }
 
 impl Drop for TestDatabase {

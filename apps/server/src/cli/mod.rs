@@ -14,14 +14,14 @@ use crate::config::{Config, Flags};
 use clap::{Parser, Subcommand};
 use output::Failure;
 use rustok_app::{PlatformCtx, Services};
-use rustok_core::clock::SystemClock;
+use rustok_core::clock::{Clock, SharedClock, SystemClock};
 use rustok_core::deadline::Deadline;
 use rustok_storage::{Opener, Store};
 use rustok_telemetry::{LogFormat, init_log};
 use serde::Serialize;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a command may wait for the database.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
@@ -131,7 +131,19 @@ async fn services_with(config: &Config) -> Result<Arc<Services>, Failure> {
     let validator = config
         .validator()
         .map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
-    Ok(Arc::new(Services::new(store, Arc::new(SystemClock), validator)))
+    let clock = clock(&store).await?;
+    Ok(Arc::new(Services::new(store, clock, validator)))
+}
+
+/// The clock by which everything is stamped and falls due: on PostgreSQL, which several servers may share, the
+/// database's. A SQLite file is on this machine.
+async fn clock(store: &Store) -> Result<Arc<dyn Clock>, Failure> {
+    if store.sqlite_path().is_some() {
+        return Ok(Arc::new(SystemClock));
+    }
+    let asked = Instant::now();
+    let theirs = store.database_time(Deadline::after(COMMAND_LIMIT)).await?;
+    Ok(Arc::new(SharedClock::new(theirs, asked)))
 }
 
 fn platform(services: &Arc<Services>) -> PlatformCtx {

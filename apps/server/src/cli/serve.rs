@@ -9,7 +9,6 @@ use crate::serve::{Shutdown, descriptors, serve};
 use crate::state::AppState;
 use clap::Args;
 use rustok_app::{Services, tenants};
-use rustok_core::clock::SystemClock;
 use rustok_storage::{Opener, Store};
 use rustok_telemetry::Tracer;
 use serde::Serialize;
@@ -52,7 +51,11 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
     let validator = config
         .validator()
         .map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
-    let services = Arc::new(Services::new(store, Arc::new(SystemClock), validator));
+    let services = Arc::new(Services::new(
+        store.clone(),
+        super::clock(&store).await?,
+        validator,
+    ));
     let tracer = tracer(&config)?;
     let public = bind(config.listen).await?;
     let management = match config.management_listen.0 {

@@ -15,7 +15,7 @@ use rustok_core::clock::{Clock, Timestamp};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_storage::outbox::Backlog;
 use rustok_telemetry::metrics::{Form, HttpMetrics, expose};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What the server itself counts.
@@ -27,6 +27,8 @@ pub struct ServerMetrics {
     /// What was seen last, if anything was.
     backlog: Mutex<Option<Backlog>>,
     delivered: AtomicU64,
+    /// How far the machine's clock is ahead of the database's, in microseconds.
+    clock_ahead: AtomicI64,
     rounds: Tally<8>,
     failed_rounds: Tally<8>,
 }
@@ -52,6 +54,7 @@ impl ServerMetrics {
             started: clock.now(),
             backlog: Mutex::new(None),
             delivered: AtomicU64::new(0),
+            clock_ahead: AtomicI64::new(0),
             rounds: Tally::new(WORKERS),
             failed_rounds: Tally::new(WORKERS),
         }
@@ -77,6 +80,11 @@ impl ServerMetrics {
     pub fn count_delivered(&self, events: usize) {
         let events = u64::try_from(events).unwrap_or(u64::MAX);
         self.delivered.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// The machine's clock is so many microseconds ahead of the database's.
+    pub fn see_clock(&self, ahead: i64) {
+        self.clock_ahead.store(ahead, Ordering::Relaxed);
     }
 
     /// What waits in the outbox now.

@@ -6,7 +6,7 @@ use crate::state::AppState;
 use rustok_app::counts::{Counts, Tally};
 use rustok_core::clock::{Clock, Timestamp};
 use rustok_core::resilience::CircuitState;
-use rustok_storage::{Durations, Store, StoreTimes};
+use rustok_storage::{DatabaseState, Durations, Store, StoreTimes};
 use rustok_telemetry::log_lines;
 use rustok_telemetry::metrics::{Bucketed, Samples, process};
 use std::fmt;
@@ -29,6 +29,7 @@ pub(super) fn everything(
     breakers(state, samples)?;
     use_cases(&services.counts, times.renewals, samples)?;
     workers(own, services.clock.as_ref(), samples)?;
+    samples.value("rustok_clock_ahead_seconds", clock_ahead(own))?;
     samples.value("tokio_workers", runtime.num_workers())?;
     samples.value("tokio_alive_tasks", runtime.num_alive_tasks())?;
     samples.value("tokio_global_queue_depth", runtime.global_queue_depth())?;
@@ -96,6 +97,11 @@ fn database(store: &Store, times: &StoreTimes, samples: &mut Samples<'_>) -> fmt
     let mut waits = samples.family("db_client_connection_wait_time_seconds")?;
     for (mode, durations) in [("read", &times.read_waits), ("write", &times.write_waits)] {
         waits.histogram(&[system, ("mode", mode)], bucketed(durations))?;
+    }
+    let known = store.state();
+    let mut states = samples.family("rustok_database_state")?;
+    for state in DatabaseState::ALL {
+        states.value(&[system, ("state", state.as_str())], u64::from(state == known))?;
     }
     let connections = store.connections();
     let mut count = samples.family("db_client_connections")?;
@@ -229,6 +235,13 @@ fn workers(own: &ServerMetrics, clock: &dyn Clock, samples: &mut Samples<'_>) ->
         "rustok_outbox_oldest_age_seconds",
         age.unwrap_or_default().as_secs_f64(),
     )
+}
+
+/// Below zero when it is behind.
+fn clock_ahead(own: &ServerMetrics) -> f64 {
+    let micros = own.clock_ahead.load(std::sync::atomic::Ordering::Relaxed);
+    let seconds = Duration::from_micros(micros.unsigned_abs()).as_secs_f64();
+    seconds.copysign(if micros < 0 { -1.0 } else { 1.0 })
 }
 
 fn since_1970(at: Timestamp) -> Duration {

@@ -1,10 +1,12 @@
 //! Work that no request waits for: expiring orders, delivering events, importing files, watching the directory,
-//! forgetting old answers, looking at tables that grow.
+//! forgetting old answers, looking at tables that grow and at the file of the database.
 //!
 //! A worker must never end because one round failed: it logs, and the next round tries again. It ends when it is told
 //! to stop, between two rounds; only a round that does not end in time is cut off. While the database's circuit breaker is not closed it rests:
 //! requests and the watch of the directory find out whether the database is back, and neither waits for long.
 
+mod clock;
+mod database_file;
 mod directory;
 mod expiry;
 mod idempotency;
@@ -74,7 +76,10 @@ pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
         pace("outbox_watch", outbox_watch::EVERY),
         async move || outbox_watch::round(&watching).await,
     ));
-    if state.services().store.sqlite_path().is_none() {
+    if state.services().store.sqlite_path().is_some() {
+        workers.spawn(database_file::run(state.clone(), stop.clone()));
+    } else {
+        workers.spawn(clock::run(state.clone(), stop.clone()));
         let looking = state.clone();
         workers.spawn(rounds(pace("statistics", statistics::EVERY), async move || {
             statistics::round(&looking).await

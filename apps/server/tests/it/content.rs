@@ -6,6 +6,7 @@ mod locales;
 mod markup;
 mod pages;
 mod promises;
+mod restored;
 mod visibility;
 
 use crate::platform::{Shop, problem, tenant, token};

@@ -23,6 +23,7 @@ mod orders;
 mod platform;
 mod shutdown;
 mod statements;
+mod switched;
 mod tenant_cache_flood;
 mod tenant_cache_outage;
 #[path = "../tenant_cache_v2_test.rs"]

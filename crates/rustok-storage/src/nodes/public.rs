@@ -43,6 +43,8 @@ pub struct PublicHead {
     pub revision: i64,
     /// The number of the save that has the text of the locale.
     text_revision: i64,
+    /// When that save was made: two saves of the same number differ in it.
+    pub text_saved_at: Timestamp,
     /// Whether the node was written in this locale first.
     is_original: bool,
 }
@@ -112,9 +114,23 @@ pub struct PublicFilter {
     pub tag: Option<Slug>,
 }
 
-/// The columns of what is shown: of the node as `c`, the author as `a` and the locale as `t`.
+/// The columns of what is shown, but for [`saved_at`]: of the node as `c`, the author as `a` and the locale as `t`.
 const SHOWN: &str = "c.id, c.kind, c.created_at, c.published_at, c.published_revision, a.display_name, t.locale, \
      t.published_slug, t.published_revision AS text_revision, t.is_original, c.terms";
+
+/// When the live save of the locale `of` was made. On SQLite a row is read up to the column that is wanted, and this one
+/// stands behind the text: the index has it too, and must be named, since the key's own is unique and looks cheaper.
+fn saved_at(of: &str, postgres: bool) -> String {
+    let indexed = if postgres {
+        ""
+    } else {
+        "INDEXED BY node_revisions_saved_idx "
+    };
+    format!(
+        "(SELECT r.created_at FROM node_revisions r {indexed}WHERE r.tenant_id = $1 AND r.node_id = {of}.node_id \
+         AND r.locale = {of}.locale AND r.revision = {of}.published_revision) AS text_saved_at"
+    )
+}
 
 /// The terms of the node `n` in one column; `$2` and `$3` are [`PART`] and [`RECORD`].
 const TERMS: &str = "(SELECT string_agg(m.taxonomy || $2::text || m.slug || $2::text || m.name || $2::text || \
@@ -151,6 +167,7 @@ fn head(row: &Row<'_>) -> Result<PublicHead, StoreError> {
         published_at: row.get("published_at")?,
         revision: row.get("published_revision")?,
         text_revision: row.get("text_revision")?,
+        text_saved_at: row.get("text_saved_at")?,
         is_original: row.get("is_original")?,
     })
 }
@@ -184,7 +201,12 @@ pub async fn find_public(
 ) -> Result<Option<PublicHead>, StoreError> {
     let mut values = first_values(tx, now);
     values.push(slug.as_str().into());
-    let mut heads = tx.db.fetch(NODES, &FIND, &values, head).await?;
+    let find = if tx.db.is_postgres() {
+        &FIND_POSTGRES
+    } else {
+        &FIND_SQLITE
+    };
+    let mut heads = tx.db.fetch(NODES, find, &values, head).await?;
     heads.retain(|head| locales.allow(head.locale));
     let (mut addressed, mut others): (Vec<PublicHead>, _) =
         heads.into_iter().partition(|head| head.slug == slug.as_str());
@@ -206,10 +228,14 @@ pub async fn find_public(
 /// CROSS JOIN keeps SQLite from looking through all published nodes for those with the address. A node
 /// that has the address in several locales is taken by the first of them. (SELECT DISTINCT made SQLite walk along all
 /// translations of the tenant, to have them in order.)
-static FIND: LazyLock<String> = LazyLock::new(|| {
+static FIND_SQLITE: LazyLock<String> = LazyLock::new(|| find_sql(false));
+static FIND_POSTGRES: LazyLock<String> = LazyLock::new(|| find_sql(true));
+
+fn find_sql(postgres: bool) -> String {
+    let saved_at = saved_at("o", postgres);
     format!(
         "SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, a.display_name, o.locale, \
-           o.published_slug, o.published_revision AS text_revision, o.is_original, \
+           o.published_slug, o.published_revision AS text_revision, o.is_original, {saved_at}, \
            CASE WHEN o.published_slug = $5 THEN {TERMS} END AS terms \
          FROM node_translations s CROSS JOIN nodes n CROSS JOIN authors a CROSS JOIN node_translations o \
          WHERE s.tenant_id = $1 AND s.published_slug = $5 AND NOT EXISTS (\
@@ -219,7 +245,7 @@ static FIND: LazyLock<String> = LazyLock::new(|| {
            AND o.tenant_id = $1 AND o.node_id = n.id AND o.published_revision IS NOT NULL \
          ORDER BY o.locale"
     )
-});
+}
 
 /// A page of nodes, newest first, each in the nearest locale to what is wanted. A node that has none of the locales that
 /// are shown is left out after the page was cut, so a page may be shorter than `limit` and still have a next one.
@@ -239,7 +265,7 @@ pub async fn list_public(
 ) -> Result<Page<PublicHead>, StoreError> {
     let mut values = first_values(tx, now);
     values.push(limit.plus_one().into());
-    let sql = list_sql(filter, after, &mut values);
+    let sql = list_sql(filter, after, &mut values, tx.db.is_postgres());
     let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
     let Page { items, next_cursor } = Page::cut(by_node(heads), limit, |(key, _)| *key);
     let shown = items.into_iter().filter_map(|(_, mut node)| {
@@ -274,10 +300,12 @@ fn list_sql<'a>(
     filter: &'a PublicFilter,
     after: Option<(Timestamp, NodeId)>,
     values: &mut Vec<Value<'a>>,
+    postgres: bool,
 ) -> String {
+    let saved_at = saved_at("t", postgres);
     let (with, conditions) = conditions(filter, after, values);
     format!(
-        "{with}SELECT {SHOWN} FROM (\
+        "{with}SELECT {SHOWN}, {saved_at} FROM (\
            SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, n.author_id, {TERMS} AS terms \
            FROM nodes n WHERE {VISIBLE}{conditions} \
            ORDER BY n.published_at DESC, n.id DESC LIMIT $5) c \
@@ -368,6 +396,7 @@ mod tests {
             published_at: Timestamp::from_second(second).unwrap(),
             revision: 1,
             text_revision: 1,
+            text_saved_at: Timestamp::UNIX_EPOCH,
             is_original: false,
         };
         let heads = [
@@ -390,7 +419,7 @@ mod tests {
 
     #[test]
     fn an_address_is_looked_up_in_its_index() {
-        let plan = plan(&FIND);
+        let plan = plan(&FIND_SQLITE);
         let looked_up = |table: &str, key: &str| {
             let found = plan
                 .iter()
@@ -400,6 +429,11 @@ mod tests {
         looked_up("s", "(tenant_id=? AND published_slug=?)");
         looked_up("n", "(tenant_id=? AND id=?)");
         looked_up("o", "(tenant_id=? AND node_id=?)");
+        assert!(
+            plan.iter()
+                .any(|step| step.starts_with("SEARCH r USING COVERING INDEX")),
+            "{plan:#?}"
+        );
     }
 
     #[test]
@@ -414,7 +448,7 @@ mod tests {
             };
             let after = Some((Timestamp::UNIX_EPOCH, NodeId::from_uuid(Uuid::nil())));
             let mut values = vec![Value::Null; 5];
-            let plan = plan(&list_sql(&filter, after, &mut values));
+            let plan = plan(&list_sql(&filter, after, &mut values, false));
             assert!(
                 plan[0].contains(index) && plan[0].contains("published_at<?"),
                 "{plan:#?}"

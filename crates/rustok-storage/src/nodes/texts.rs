@@ -1,4 +1,5 @@
-//! The texts of saves, by their whole keys. A save never changes, so whoever has read one may keep it.
+//! The texts of saves, by their whole keys. A save never changes, so whoever has read one may keep it
+//! by its key and its time.
 //!
 //! Whether somebody may see a text is not decided here: only ask for what a query of [`super::public`] named.
 
@@ -11,7 +12,8 @@ use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
 use rustok_text::{BodyFormat, Locale};
 
-/// Which save of a node in which locale.
+/// Which save of a node in which locale. After a restore, or where another server took over, a number may be given again:
+/// who keeps a text keeps it with the time of its save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TextKey {
     /// The node.

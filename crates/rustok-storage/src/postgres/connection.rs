@@ -5,14 +5,14 @@
 //! nobody does, what comes lies where it is: the answer to a ROLLBACK, or the end of the connection, is met by the next
 //! one. So whatever must not wait for him has to be sent with [`Connection::post`].
 
-use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use super::{IDLE_LIMIT, LOCK_LIMIT};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use tokio::task::coop::unconstrained;
 use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{CancelToken, Client, Config, Error, NoTls, Socket, Statement};
+use tokio_postgres::{CancelToken, Client, Error, SimpleQueryMessage, Socket, Statement};
 
 /// A connection and what is prepared on it.
 pub(crate) struct Connection {
@@ -20,22 +20,73 @@ pub(crate) struct Connection {
     /// `None` once it has ended; whoever waits for an answer is then told.
     wire: Wire,
     statements: Statements,
+    /// What the server said before it ended the session, unasked.
+    farewell: Option<Error>,
+    /// The server said at the beginning of this session that it takes no writes; which look found this out.
+    read_only: Option<u64>,
+}
+
+/// The state that every session is in between two transactions: without rights. Whatever is sent while no transaction
+/// of ours is open, since BEGIN was refused or somebody in between ended it, runs as a role that sees no row and may
+/// write none, and not as whom the URL names. Preparing a statement waits for locks too, and no transaction bounds that
+/// wait: it is [`LOCK_LIMIT`]. Answers whether the server takes writes.
+///
+/// Every statement goes along keys, whatever its values are: planning it for each of them anew costs more than running it.
+/// Left to itself the server does that for lists of ids.
+fn session() -> String {
+    format!(
+        "SET ROLE rustok_app;SET plan_cache_mode = force_generic_plan;SET idle_in_transaction_session_timeout = {};\
+         SET lock_timeout = {};SHOW transaction_read_only",
+        IDLE_LIMIT.as_millis(),
+        LOCK_LIMIT.as_millis()
+    )
 }
 
 impl Connection {
+    /// Takes the rights of whom the URL names away from the session. `look` is kept when the server takes no writes.
+    pub(super) async fn begin_session(
+        client: Client,
+        wire: tokio_postgres::Connection<Socket, NoTlsStream>,
+        look: u64,
+    ) -> Result<Self, Error> {
+        let mut connection = Self {
+            client,
+            wire: Some(wire),
+            statements: Statements::default(),
+            farewell: None,
+            read_only: None,
+        };
+        let answers = connection
+            .exchange(async |client, _| client.simple_query(&session()).await)
+            .await?;
+        let read_only = answers.iter().any(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0) == Some("on"),
+            _ => false,
+        });
+        connection.read_only = read_only.then_some(look);
+        Ok(connection)
+    }
+
+    /// Which look at the servers made this connection to one that takes no writes; `None` when it takes them.
+    pub(super) const fn read_only(&self) -> Option<u64> {
+        self.read_only
+    }
+
     /// Does `work` with the client, and moves what it sends and what it waits for.
     pub(crate) async fn exchange<T>(&mut self, work: impl AsyncFnOnce(&Client, &mut Statements) -> T) -> T {
         let Self {
             client,
             wire,
             statements,
+            farewell,
+            ..
         } = self;
         let mut work = pin!(work(client, statements));
         poll_fn(|context| {
             if let Poll::Ready(done) = work.as_mut().poll(context) {
                 return Poll::Ready(done);
             }
-            move_on(wire, context);
+            move_on(wire, farewell, context);
             work.as_mut().poll(context)
         })
         .await
@@ -51,9 +102,14 @@ impl Connection {
     /// nobody.
     pub(crate) fn leave(&mut self) {
         poll_once(unconstrained(poll_fn(|context| {
-            move_on(&mut self.wire, context);
+            move_on(&mut self.wire, &mut self.farewell, context);
             Poll::Ready(())
         })));
+    }
+
+    /// What the server said when it ended the session before it was asked again: nothing that was sent since has run.
+    pub(super) fn take_farewell(&mut self) -> Option<Error> {
+        self.farewell.take_if(|error| error.as_db_error().is_some())
     }
 
     /// What ends the statement that runs on it, from outside.
@@ -62,7 +118,7 @@ impl Connection {
     }
 
     /// Takes what came since it was used last. Whether it can be used.
-    fn is_alive(&mut self) -> bool {
+    pub(super) fn is_alive(&mut self) -> bool {
         self.leave();
         self.wire.is_some()
     }
@@ -84,14 +140,15 @@ pub(crate) fn poll_once(work: impl Future) {
 }
 
 /// Writes what is to be sent, and hands what has come to whoever waits for it.
-fn move_on(wire: &mut Wire, context: &mut Context<'_>) {
+fn move_on(wire: &mut Wire, farewell: &mut Option<Error>, context: &mut Context<'_>) {
     let Some(moving) = wire else { return };
     loop {
         match moving.poll_message(context) {
             Poll::Pending => return,
             // A notice: nothing that anybody here asked for.
             Poll::Ready(Some(Ok(_))) => {}
-            Poll::Ready(Some(Err(_)) | None) => {
+            Poll::Ready(ended) => {
+                *farewell = ended.and_then(Result::err);
                 *wire = None;
                 return;
             }
@@ -112,31 +169,5 @@ impl Statements {
         let statement = Box::pin(client.prepare(sql)).await?;
         self.0.insert(sql.into(), statement.clone());
         Ok(statement)
-    }
-}
-
-/// Makes connections for the pool.
-pub(crate) struct Manager(pub(crate) Config);
-
-impl managed::Manager for Manager {
-    type Type = Connection;
-    type Error = Error;
-
-    async fn create(&self) -> Result<Connection, Error> {
-        // In a box: it is large, rarely run, and part of every future that may need a connection.
-        let (client, wire) = Box::pin(self.0.connect(NoTls)).await?;
-        Ok(Connection {
-            client,
-            wire: Some(wire),
-            statements: Statements::default(),
-        })
-    }
-
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
-        if connection.is_alive() {
-            Ok(())
-        } else {
-            Err(RecycleError::message("the connection has ended"))
-        }
     }
 }

@@ -163,7 +163,7 @@ impl World {
             match answer {
                 None => cut += 1,
                 Some(Ok(())) => done += 1,
-                Some(Err(StoreError::Timeout(_))) if what == 9 => done += 1,
+                Some(Err(StoreError::Timeout(_) | StoreError::Overloaded)) if what == 9 => done += 1,
                 Some(Err(error)) => assert!(
                     what == 10 && error.is_taken("authors(login)"),
                     "{what}: {error:?}"
@@ -214,23 +214,11 @@ async fn ten_thousand_cancellations_leak_nothing() {
     let halves = "SELECT count(*) FROM (SELECT tenant_id, id FROM customers) c \
                   FULL JOIN (SELECT tenant_id, id FROM terms) t USING (tenant_id, id) \
                   WHERE c.id IS NULL OR t.id IS NULL";
-    assert_eq!(
-        clients[0].query_one(halves).await.unwrap().get::<_, i64>(0),
-        0,
-        "half a transaction"
-    );
-    let kept: i64 = clients[0]
-        .query_one("SELECT count(*) FROM terms")
-        .await
-        .unwrap()
-        .get(0);
+    assert_eq!(db.superuser_count(halves).await, 0, "half a transaction");
+    let kept = db.superuser_count("SELECT count(*) FROM terms").await;
     let idle =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
-    assert_eq!(
-        clients[0].query_one(idle).await.unwrap().get::<_, i64>(0),
-        0,
-        "a transaction was left open"
-    );
+    assert_eq!(db.superuser_count(idle).await, 0, "a transaction was left open");
     assert!(
         kept > 0 && done > 0,
         "nothing ran to its end: the test cuts too much"

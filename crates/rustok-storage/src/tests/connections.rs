@@ -34,7 +34,7 @@ impl Connection {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
     tenant: String,
-    own_role: bool,
+    role: String,
     no_transaction: bool,
     timeout: String,
 }
@@ -42,7 +42,7 @@ pub(super) struct Found {
 pub(super) fn clean() -> Found {
     Found {
         tenant: String::new(),
-        own_role: true,
+        role: "rustok_app".to_owned(),
         no_transaction: true,
         timeout: "0".to_owned(),
     }
@@ -51,7 +51,7 @@ pub(super) fn clean() -> Found {
 /// Takes a connection from the pool and looks at it, without a transaction of its own around the question: the time
 /// at which the transaction began is then the statement's.
 pub(super) async fn look(client: &mut Object) -> Found {
-    let sql = "SELECT coalesce(current_setting('rustok.tenant_id', true), ''), current_user = session_user, \
+    let sql = "SELECT coalesce(current_setting('rustok.tenant_id', true), ''), current_user, \
                now() = statement_timestamp(), current_setting('statement_timeout')";
     let answer = client.simple_query(sql).await.unwrap();
     let row = answer.iter().find_map(|message| match message {
@@ -61,7 +61,7 @@ pub(super) async fn look(client: &mut Object) -> Found {
     let text = |column| row.unwrap().get(column).unwrap();
     Found {
         tenant: text(0).to_owned(),
-        own_role: text(1) == "t",
+        role: text(1).to_owned(),
         no_transaction: text(2) == "t",
         timeout: text(3).to_owned(),
     }
@@ -92,7 +92,8 @@ async fn one_connection() -> (TestDatabase, Store, TenantHandle) {
 #[tokio::test]
 async fn a_dirty_connection_would_be_noticed() {
     let (_db, store, shop) = one_connection().await;
-    let set = format!("SET rustok.tenant_id = '{shop}'; SET ROLE rustok_app; SET statement_timeout = 900");
+    let set =
+        format!("SET rustok.tenant_id = '{shop}'; SET ROLE rustok_platform; SET statement_timeout = 900");
     store
         .pooled_client()
         .await
@@ -102,7 +103,7 @@ async fn a_dirty_connection_would_be_noticed() {
     let found = left_behind(&store).await;
     let dirty = Found {
         tenant: shop.to_string(),
-        own_role: false,
+        role: "rustok_platform".to_owned(),
         no_transaction: false,
         timeout: "900ms".to_owned(),
     };

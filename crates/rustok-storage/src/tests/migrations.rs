@@ -324,3 +324,29 @@ async fn what_cannot_be_opened_says_so_without_secrets() {
     let told = setup_error(Store::open(StoreConfig::new(file), Opener::Command).await);
     assert!(told.contains("cannot open"), "{told}");
 }
+
+/// A process that was stopped in the middle of a migration keeps its lock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_ever_for_somebody_at_the_schema() {
+    let sqlite = TestDatabase::sqlite();
+    let lock = migrate::open_lock(&migrate::beside(sqlite.path(), ".migrate.lock")).unwrap();
+    lock.lock().unwrap();
+    let postgres = TestDatabase::postgres_empty().await;
+    let connected = tokio_postgres::connect(postgres.superuser_url(), tokio_postgres::NoTls).await;
+    let (holder, connection) = connected.unwrap();
+    drop(tokio::spawn(connection));
+    let held = format!("SELECT pg_advisory_lock({})", migrate::LOCK_KEY);
+    holder.batch_execute(&held).await.unwrap();
+    for db in [&sqlite, &postgres] {
+        let refused = Store::open(config(db), Opener::Server).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Setup(_)), "{refused:?}");
+    }
+    drop(lock);
+    holder
+        .batch_execute("SELECT pg_advisory_unlock_all()")
+        .await
+        .unwrap();
+    for db in [&sqlite, &postgres] {
+        Store::open(config(db), Opener::Server).await.unwrap();
+    }
+}

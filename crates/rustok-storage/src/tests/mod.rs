@@ -3,6 +3,7 @@
 //! These tests look behind the seam: with SQL of their own, with the drivers, at the schema itself. They must never
 //! prove isolation with the SQL filter and the database's own wall both on: each is tried with the other one off.
 
+mod between;
 mod cancellation;
 mod connections;
 mod constraints;
@@ -12,11 +13,13 @@ mod faults;
 mod group_commit;
 mod guard;
 mod idempotency;
+mod locks;
 mod migrations;
 mod neighbours;
 mod schema;
 mod seam;
 mod statistics;
+mod switched;
 mod timings;
 mod walls;
 

@@ -106,7 +106,10 @@ async fn a_query_without_a_tenant_sees_its_own_rows_only() {
 async fn without_the_role_a_superuser_sees_every_tenant() {
     let world = world(TestDatabase::postgres().await).await;
     let mut client = world.store.pooled_client().await;
-    let sql = format!("BEGIN; SET LOCAL rustok.tenant_id = '{}'", world.one);
+    let sql = format!(
+        "BEGIN; SET LOCAL ROLE NONE; SET LOCAL rustok.tenant_id = '{}'",
+        world.one
+    );
     client.batch_execute(&sql).await.unwrap();
     let rows = client.query("SELECT tenant_id FROM authors").await.unwrap();
     assert_eq!(rows.len(), 2);
@@ -120,7 +123,7 @@ async fn without_the_role_the_owner_sees_what_the_roles_see() {
     let world = world(TestDatabase::postgres_as_owner().await).await;
     let mut client = world.store.pooled_client().await;
     for (tenant, expected) in [(None, 0), (Some(world.one), 1)] {
-        client.batch_execute("BEGIN").await.unwrap();
+        client.batch_execute("BEGIN; SET LOCAL ROLE NONE").await.unwrap();
         if let Some(tenant) = tenant {
             client
                 .batch_execute(&format!("SET LOCAL rustok.tenant_id = '{tenant}'"))

@@ -1,6 +1,7 @@
 //! Texts of the store as they stand in JSON: each is escaped once, and answers are put together from what is ready.
 //!
-//! A text belongs to a save, and a save never changes: nothing here can be out of date. What may be seen is not decided
+//! A text belongs to a save, and a save never changes: nothing here can be out of date. A save is named by its number and
+//! its time, since a number that was lost in a restore is given again. What may be seen is not decided
 //! here; the database says for every list which saves are live.
 
 use super::{StoreHeadView, StorePartView};
@@ -11,6 +12,7 @@ use http::HeaderMap;
 use moka::sync::Cache;
 use rustok_app::Ctx;
 use rustok_app::content::{self, Part, PublicHead, PublicText, TextKey};
+use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
 use rustok_core::page::{Page, fitting};
@@ -26,7 +28,7 @@ const TERM_BYTES: usize = 256;
 
 /// The texts that were shown lately, and pages of them, in memory that has a bound.
 pub struct RenderedTexts {
-    texts: Kept<(TenantId, TextKey, Part)>,
+    texts: Kept<(TenantId, Part, TextKey, Timestamp)>,
     /// By all that they were made of, so that whatever the database says of a node is on the page.
     pages: Kept<(TenantId, Part, Page<PublicHead>)>,
 }
@@ -90,8 +92,8 @@ impl RenderedTexts {
         Ok(reply::json_bytes(json))
     }
 
-    /// One node, or 304 when the client has it already. The tag is over the head and the text's number, which stands for
-    /// the text.
+    /// One node, or 304 when the client has it already. The tag is over the head, and the text's number and the
+    /// time of its save, which stand for the text.
     ///
     /// # Errors
     /// Those of the database.
@@ -106,27 +108,33 @@ impl RenderedTexts {
         append(&mut json, &StoreHeadView::from(head));
         let shown = json.len();
         json.extend_from_slice(&head.text().revision.to_be_bytes());
+        json.extend_from_slice(&head.text_saved_at.as_microsecond().to_be_bytes());
         let tag = reply::etag(head.revision, &json);
         json.truncate(shown);
         texts.iter().for_each(|text| join(&mut json, text));
         Ok(reply::tagged(request, json, tag))
     }
 
-    /// The JSON of a text, if it was shown lately or is given.
-    fn show(&self, key: (TenantId, TextKey, Part), text: Option<&PublicText>) -> Option<Bytes> {
-        let Some(text) = text else {
-            return self.texts.cache.get(&key);
-        };
+    /// The JSON of a text that was saved then, if it was shown lately.
+    fn kept(&self, tenant: TenantId, part: Part, key: TextKey, saved_at: Timestamp) -> Option<Bytes> {
+        self.texts.cache.get(&(tenant, part, key, saved_at))
+    }
+
+    /// The JSON of a text, kept from now on.
+    fn show(&self, tenant: TenantId, part: Part, key: TextKey, text: &PublicText) -> Bytes {
         let json = Bytes::from(reply::json(&StorePartView::from(text)));
-        self.texts.insert(key, &json);
-        Some(json)
+        self.texts.insert((tenant, part, key, text.saved_at), &json);
+        json
     }
 
     /// The texts of these as JSON, in their sequence; those that were not shown lately are read together. Of whole texts
     /// those at the end may be missing.
     async fn of(&self, ctx: &Ctx, heads: &[PublicHead], part: Part) -> Result<Vec<Bytes>, RichError> {
-        let key = |head: &PublicHead| (ctx.tenant.id, head.text(), part);
-        let known: Vec<_> = heads.iter().map(|head| self.show(key(head), None)).collect();
+        let tenant = ctx.tenant.id;
+        let known: Vec<_> = heads
+            .iter()
+            .map(|head| self.kept(tenant, part, head.text(), head.text_saved_at))
+            .collect();
         let missing: Vec<&PublicHead> = heads
             .iter()
             .zip(&known)
@@ -136,7 +144,7 @@ impl RenderedTexts {
         let mut read = read
             .iter()
             .zip(missing)
-            .filter_map(|(text, head)| self.show(key(head), Some(text)));
+            .map(|(text, head)| self.show(tenant, part, head.text(), text));
         // To the first one that did not fit.
         Ok(known
             .into_iter()
@@ -182,7 +190,6 @@ fn append<T: Serialize>(json: &mut Vec<u8>, view: &T) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
     use rustok_app::content::TextBody;
     use rustok_core::ids::NodeId;
     use rustok_text::BodyFormat;
@@ -216,16 +223,22 @@ mod tests {
     #[test]
     fn a_text_is_kept_for_its_tenant_and_its_save() {
         let texts = RenderedTexts::new(1 << 20);
-        assert_eq!(texts.show((tenant(1), key(1), Part::Whole), None), None);
-        let shown = texts.show((tenant(1), key(1), Part::Whole), Some(&text("a \"b\"")));
-        assert_eq!(texts.show((tenant(1), key(1), Part::Whole), None), shown);
-        assert_eq!(texts.show((tenant(2), key(1), Part::Whole), None), None);
-        assert_eq!(texts.show((tenant(1), key(2), Part::Whole), None), None);
+        let then = Timestamp::UNIX_EPOCH;
+        let whole = |owner, key, saved_at| texts.kept(owner, Part::Whole, key, saved_at);
+        assert_eq!(whole(tenant(1), key(1), then), None);
+        let shown = texts.show(tenant(1), Part::Whole, key(1), &text("a \"b\""));
+        assert_eq!(whole(tenant(1), key(1), then), Some(shown));
+        assert_eq!(whole(tenant(2), key(1), then), None);
+        assert_eq!(whole(tenant(1), key(2), then), None);
+        assert_eq!(texts.kept(tenant(1), Part::Summary, key(1), then), None);
         let newer = TextKey {
             revision: 2,
             ..key(1)
         };
-        assert_eq!(texts.show((tenant(1), newer, Part::Whole), None), None);
+        assert_eq!(whole(tenant(1), newer, then), None);
+        // The same number, given again after a restore.
+        let later = Timestamp::from_second(1).unwrap();
+        assert_eq!(whole(tenant(1), key(1), later), None);
     }
 
     #[test]
@@ -235,9 +248,7 @@ mod tests {
         let long = text(&"x".repeat(9_000));
         for number in 0..1_000 {
             for kept in [&kept, &none] {
-                let shown = kept
-                    .show((tenant(1), key(number), Part::Whole), Some(&long))
-                    .unwrap();
+                let shown = kept.show(tenant(1), Part::Whole, key(number), &long);
                 let page = Page {
                     items: Vec::new(),
                     next_cursor: Some(number.to_string()),
