@@ -197,6 +197,9 @@ pub const ALL: &[ProblemType] = types! {
     "already_taken" Conflict [409]
         "Another one has this value already."
         "`errors` names the field; choose another value.";
+    "used_for_another_order" Conflict [409]
+        "Another order of this tenant has this payment or refund already."
+        "`errors` names the field. A payment pays one order, a refund gives one back: look which order it belongs to.";
     "business_rule" BusinessRule [409]
         "A rule of the business does not allow it."
         "`detail` says which one.";
