@@ -61,7 +61,11 @@ mod tests {
     fn a_reference_is_the_same_however_it_is_written_and_another_for_another_payment() {
         let one = payment("card", "pay_1");
         assert_eq!(one.reference(), payment(" Card ", "pay_1 ").reference());
-        for other in [payment("card", "PAY_1"), payment("cash", "pay_1"), payment("card p", "ay_1")] {
+        for other in [
+            payment("card", "PAY_1"),
+            payment("cash", "pay_1"),
+            payment("card p", "ay_1"),
+        ] {
             assert_ne!(one.reference(), other.reference());
         }
         let refund = Refund {

@@ -23,6 +23,7 @@ pub mod reservations;
 mod row;
 mod span;
 mod sqlite;
+pub mod standing;
 mod statistics;
 mod store;
 pub mod tenants;

@@ -36,7 +36,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0005_stock_adjustments",
     "0006_confirmed_expiry",
     "0007_originals_and_term_names",
-    "0008_references_used_once",
+    "0008_references_and_standing",
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \

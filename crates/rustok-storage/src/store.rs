@@ -5,6 +5,7 @@ use crate::migrate;
 use crate::postgres::{self, Limits, Mode, Postgres, Role};
 use crate::span;
 use crate::sqlite::Sqlite;
+use crate::standing::Writer;
 use crate::timings::{StoreTimes, Timings};
 use crate::tx::{Db, Inner, PlatformTx, TenantTx};
 use rustok_core::deadline::Deadline;
@@ -207,7 +208,11 @@ impl Store {
     pub async fn read(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
         let tenant = tenant.tenant_id();
         let db = self.begin(Role::App(tenant), Mode::Read, deadline).await?;
-        Ok(TenantTx { db, tenant })
+        Ok(TenantTx {
+            db,
+            tenant,
+            writer: Writer::System,
+        })
     }
 
     /// A transaction that may change one tenant's data. On SQLite it holds the only writer: await nothing but the
@@ -218,7 +223,11 @@ impl Store {
     pub async fn write(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
         let tenant = tenant.tenant_id();
         let db = self.begin(Role::App(tenant), Mode::Write, deadline).await?;
-        Ok(TenantTx { db, tenant })
+        Ok(TenantTx {
+            db,
+            tenant,
+            writer: Writer::System,
+        })
     }
 
     /// A read-only transaction on the tenant directory and on due work.
@@ -227,7 +236,10 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
     pub async fn platform_read(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
         let db = self.begin(Role::Platform, Mode::Read, deadline).await?;
-        Ok(PlatformTx { db })
+        Ok(PlatformTx {
+            db,
+            writer: Writer::System,
+        })
     }
 
     /// A transaction that may change the tenant directory and the outbox.
@@ -236,7 +248,10 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
     pub async fn platform_write(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
         let db = self.begin(Role::Platform, Mode::Write, deadline).await?;
-        Ok(PlatformTx { db })
+        Ok(PlatformTx {
+            db,
+            writer: Writer::System,
+        })
     }
 
     /// A pooled PostgreSQL connection as it came back, for a look at what was left on it.

@@ -76,6 +76,7 @@ fn context(parts: &Parts, state: &AppState, actor: Actor) -> Result<Ctx, RichErr
             .map(|root| root.context().to_string()),
         idempotency: None,
         use_case: UseCase::default(),
+        sender: None,
     })
 }
 

@@ -22,6 +22,7 @@ mod metrics;
 mod orders;
 mod platform;
 mod shutdown;
+mod standing;
 mod statements;
 mod tenant_cache_flood;
 mod tenant_cache_outage;

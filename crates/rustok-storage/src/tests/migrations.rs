@@ -180,7 +180,7 @@ both_databases! {
 
     async fn of_old_payments_and_refunds_with_one_reference_the_first_keeps_it(db) {
         let db = if db.is_postgres() { TestDatabase::postgres_empty_as_owner().await } else { TestDatabase::sqlite() };
-        let place = migrate::MIGRATIONS.iter().position(|migration| migration.name.ends_with("used_once"));
+        let place = migrate::MIGRATIONS.iter().position(|migration| migration.name.ends_with("references_and_standing"));
         let before = &migrate::MIGRATIONS[..place.unwrap()];
         let tables = ["customers", "orders", "payments", "refunds"];
         let forced = |word: &str| {

@@ -28,3 +28,8 @@ CREATE UNIQUE INDEX "refunds(reference)" ON refunds (tenant_id, reference);
 
 ALTER TABLE payments FORCE ROW LEVEL SECURITY;
 ALTER TABLE refunds FORCE ROW LEVEL SECURITY;
+
+-- What a tenant's own transaction may know of the directory: whether the tenant is served. It sees no other row.
+CREATE VIEW own_tenant WITH (security_barrier) AS
+    SELECT id, status FROM tenants WHERE id = nullif(current_setting('rustok.tenant_id', true), '')::uuid;
+GRANT SELECT ON own_tenant TO rustok_app;

@@ -20,3 +20,6 @@ UPDATE refunds SET reference = lower(trim(p.method)) || char(10) || trim(refunds
             ) AS place FROM refunds r JOIN payments p ON p.tenant_id = r.tenant_id AND p.order_id = r.order_id
         ) AS placed WHERE place = 1);
 CREATE UNIQUE INDEX refunds_reference_key ON refunds (tenant_id, reference);
+
+-- What a tenant's own transaction may know of the directory: whether the tenant is served. Whoever reads names the tenant.
+CREATE VIEW own_tenant AS SELECT id, status FROM tenants;
