@@ -7,6 +7,7 @@ pub mod authors;
 mod backup;
 pub mod customers;
 mod error;
+pub mod files;
 mod guard;
 pub mod idempotency;
 pub mod import_references;

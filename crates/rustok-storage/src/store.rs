@@ -1,6 +1,7 @@
 //! Opening a database and beginning transactions on it.
 
 use crate::error::StoreError;
+use crate::files;
 use crate::migrate;
 use crate::postgres::{self, Limits, Mode, Postgres, Role};
 use crate::span;
@@ -46,7 +47,9 @@ impl DatabaseUrl {
             let config = url.parse::<tokio_postgres::Config>();
             return config
                 .map(|config| Self::Postgres(Box::new(postgres::with_limits(config))))
-                .map_err(|error| StoreError::Setup(format!("the PostgreSQL URL is not valid: {error}")));
+                .map_err(|error| {
+                    StoreError::Setup(format!("the PostgreSQL URL is not valid{}", why(&error)))
+                });
         }
         Err(StoreError::Setup(
             "a database URL starts with sqlite:// or postgres://".to_owned(),
@@ -60,6 +63,16 @@ impl DatabaseUrl {
             Self::Sqlite(_) => "sqlite",
             Self::Postgres(_) => "postgresql",
         }
+    }
+}
+
+/// What the driver says of a URL, if that names nothing but one of its own options: what it cannot read may be a piece of
+/// a password.
+fn why(error: &tokio_postgres::Error) -> String {
+    let text = StoreError::driver_text(error);
+    match text.find("invalid value for option `") {
+        Some(at) => format!(": {}", text.get(at..).unwrap_or_default()),
+        None => "; in a user or password, write what is no letter or digit as %XX".to_owned(),
     }
 }
 
@@ -333,7 +346,7 @@ impl fmt::Debug for Store {
 /// Takes the lock that keeps a second server off the file; the system frees it when this process ends.
 fn lock_file(database: &Path) -> Result<File, StoreError> {
     let path = migrate::beside(database, ".lock");
-    let file = migrate::open_lock(&path)?;
+    let file = files::open_lock(&path)?;
     file.try_lock().map_err(|_| {
         StoreError::Setup(format!(
             "another server is using {} (its lock is {}); stop it first or give this one its own file",

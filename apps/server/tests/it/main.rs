@@ -21,6 +21,7 @@ mod limits;
 mod metrics;
 mod orders;
 mod platform;
+mod settings;
 mod shutdown;
 mod standing;
 mod statements;
