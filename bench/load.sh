@@ -68,7 +68,7 @@ function response(status, headers, body)
     if state == "pending" then
         table.insert(calls, wrk.format("POST", "/api/admin/v1/orders/" .. id .. "/confirm", admin, "{}"))
     elseif state == "confirmed" then
-        table.insert(calls, wrk.format("POST", "/api/admin/v1/orders/" .. id .. "/pay", admin, '{"payment_id":"pay_1","method":"card"}'))
+        table.insert(calls, wrk.format("POST", "/api/admin/v1/orders/" .. id .. "/pay", admin, '{"payment_id":"pay_' .. id .. '","method":"card"}'))
     elseif state == "paid" then
         paid = paid + 1
     end

@@ -2,10 +2,15 @@
 //!
 //! Nothing else reads the environment. Secrets never show in what this prints.
 
+mod mask;
+mod sources;
+
+pub use sources::ConfigError;
+
 use crate::middleware::tenant_cache::TenantCacheSettings;
-use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::Env;
 use ipnet::IpNet;
+use mask::mask;
 use rustok_storage::{DatabaseUrl, StoreConfig, StoreError};
 use rustok_telemetry::{TraceSettings, TraceSettingsError};
 use rustok_tenancy::{IdentifierError, TenantIdentifierValidator};
@@ -24,6 +29,9 @@ pub const DEFAULT_DATABASE: &str = "sqlite://rustok-data/rustok.db";
 pub struct Config {
     /// `sqlite://path` or `postgres://...`; empty means the default file, with sample data on its first start.
     pub database_url: Option<String>,
+    /// A file that holds `database_url` alone, so that a password stands neither in the environment nor in the list of
+    /// processes. Whichever of the two is said nearer to the command line counts.
+    pub database_url_file: Option<PathBuf>,
     /// Where the API listens.
     pub listen: SocketAddr,
     /// Where metrics and health listen; keep it off the internet. Empty: nowhere, and requests and calls to the database
@@ -33,7 +41,7 @@ pub struct Config {
     pub base_domain: String,
     /// Where the outside reaches this server, for absolute links such as a problem's `type`.
     pub base_url: Option<String>,
-    /// Proxies (CIDR) whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Tenant-ID` are believed,
+    /// Proxies (CIDR) whose `X-Forwarded-For`, `X-Forwarded-Host`, `X-Forwarded-Proto` and `X-Tenant-ID` are believed,
     /// and their `X-Request-ID`, `tracestate` and whether a trace is recorded.
     pub trusted_proxies: Vec<IpNet>,
     /// Log filter, as of the `tracing` ecosystem: `info`, `rustok=debug,warn`.
@@ -132,12 +140,16 @@ pub struct Config {
     /// How much memory the texts of nodes, and pages of them, take at most that are kept as JSON, in bytes; 0: none is
     /// kept.
     pub rendered_texts_bytes: u64,
+    /// What was odd about the settings, to be told once there is a log.
+    #[serde(skip)]
+    pub remarks: Vec<String>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             database_url: None,
+            database_url_file: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             management_listen: ListenAddress(Some(SocketAddr::from(([127, 0, 0, 1], 9464)))),
             base_domain: "localhost".to_owned(),
@@ -186,6 +198,7 @@ impl Default for Config {
             sqlite_readers: 8,
             sqlite_mmap_bytes: 256 << 20,
             rendered_texts_bytes: 16 << 20,
+            remarks: Vec::new(),
         }
     }
 }
@@ -193,10 +206,18 @@ impl Default for Config {
 /// What may be given on the command line of every command; it wins over everything else.
 #[derive(Debug, Clone, Default, Serialize, clap::Args)]
 pub struct Flags {
-    /// `sqlite://path` or `postgres://user:password@host/database`
-    #[arg(long, global = true, value_name = "URL")]
+    /// A file with settings, instead of rustok.toml in the working directory [env: RUSTOK_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// `sqlite://path` or `postgres://user@host/database`; a password here shows in the list of processes
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "database_url_file")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_url: Option<String>,
+    /// A file that holds the database's URL
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_url_file: Option<PathBuf>,
     /// The domain below which every tenant has a name of its own
     #[arg(long, global = true, value_name = "DOMAIN")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -212,17 +233,8 @@ impl Config {
     ///
     /// # Errors
     /// What is wrong, with the name of the setting and where it was set.
-    pub fn load(flags: &Flags, extra: impl Serialize) -> Result<Self, Box<figment::Error>> {
-        let mut config: Self = Figment::from(Serialized::defaults(Self::default()))
-            .merge(Toml::file("rustok.toml"))
-            .merge(otel_environment())
-            .merge(Env::prefixed("RUSTOK_").filter(|key| !key.starts_with("test_")))
-            .merge(Serialized::defaults(flags))
-            .merge(Serialized::defaults(extra))
-            .extract()?;
-        config.database_url = config.database_url.filter(|url| !url.is_empty());
-        config.otlp_endpoint = config.otlp_endpoint.filter(|url| !url.is_empty());
-        Ok(config)
+    pub fn load(flags: &Flags, extra: impl Serialize) -> Result<Self, ConfigError> {
+        sources::gather(flags, extra)
     }
 
     /// Whether anybody can ask for metrics.
@@ -335,7 +347,17 @@ impl Config {
     /// Those of the TOML writer.
     pub fn printed(&self) -> Result<String, toml::ser::Error> {
         let mut shown = self.clone();
-        shown.database_url = Some(mask(self.database_url.as_deref().unwrap_or(DEFAULT_DATABASE)));
+        shown.database_url = match self.database_url_file {
+            Some(_) => None,
+            None => Some(mask(self.database_url.as_deref().unwrap_or(DEFAULT_DATABASE))),
+        };
+        shown.base_url = self
+            .base_url
+            .as_deref()
+            .map(|url| match url.contains(['@', '?']) {
+                true => mask(url),
+                false => url.to_owned(),
+            });
         shown.otlp_endpoint = self.otlp_endpoint.as_deref().map(mask);
         shown.otlp_headers = self.otlp_headers.as_ref().map(|_| "***".to_owned());
         toml::to_string(&shown)
@@ -384,21 +406,6 @@ fn otel_environment() -> Env {
     })
 }
 
-/// `postgres://user:secret@host/db` → `postgres://user:***@host/db`; parameters are dropped, they may hold one too.
-fn mask(url: &str) -> String {
-    let url = url.split('?').next().unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return "***".to_owned();
-    };
-    match rest.rsplit_once('@') {
-        Some((user, host)) => format!(
-            "{scheme}://{}:***@{host}",
-            user.split(':').next().unwrap_or_default()
-        ),
-        None => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -443,18 +450,11 @@ mod tests {
 
     #[test]
     fn passwords_do_not_show() {
-        assert_eq!(
-            mask("postgres://app:p@ss:word@db/shop?password=x"),
-            "postgres://app:***@db/shop"
-        );
-        assert_eq!(
-            mask("sqlite://rustok-data/rustok.db"),
-            "sqlite://rustok-data/rustok.db"
-        );
         let config = Config {
             database_url: Some("postgres://a:hunter2@db/x".to_owned()),
             otlp_endpoint: Some("http://a:hunter2@collector".to_owned()),
             otlp_headers: Some("authorization=hunter2".to_owned()),
+            base_url: Some("https://a:hunter2@shops.example".to_owned()),
             ..Config::default()
         };
         assert!(!config.printed().unwrap().contains("hunter2"));

@@ -1,13 +1,15 @@
-//! What every request passes: trace id and log → CORS marks → problem form → panic → limits → deadline → routes.
+//! What every request passes: trace id and log → marks for browsers and caches → CORS marks → problem form → panic → limits → deadline → routes.
 //!
 //! One layer does all of it, since each layer of its own would cost every request a copy of the router's service.
 
+mod guarded;
 mod head;
 mod outage;
 mod problems;
 mod receive;
 mod span;
 
+pub use guarded::of_management;
 pub use outage::Outage;
 
 use crate::health;
@@ -23,6 +25,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
+use guarded::Guarded;
 use problems::Asked;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
@@ -42,6 +45,7 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
     let asked = Asked::of(&request, root.clone());
     let ending = Ending::of(state.tracer(), &asked);
     let asker = Asker::of(&mut request);
+    let guarded = Guarded::of(state.config(), &request);
     let answer = async {
         let answer = AssertUnwindSafe(within_limits(&state, request, next)).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
@@ -59,6 +63,7 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
     if let Some(asker) = asker {
         asker.mark(&mut response);
     }
+    guarded.mark(&mut response);
     response
 }
 

@@ -9,7 +9,7 @@ use crate::openapi;
 use crate::pages;
 use crate::problem;
 use crate::state::AppState;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::{Router, routing};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -73,5 +73,5 @@ pub(crate) fn of_a_tenant(routes: Router<AppState>, state: &AppState) -> Router<
 
 /// The management router: health, version, metrics. Keep its listener off the internet.
 pub fn management(state: &AppState) -> Router {
-    health::management(state.clone())
+    health::management(state.clone()).layer(map_response(layers::of_management))
 }

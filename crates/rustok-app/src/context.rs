@@ -10,8 +10,9 @@ use rustok_auth::{Action, Actor, authorize};
 use rustok_core::clock::{Clock, Timestamp};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
-use rustok_core::ids::Ids;
+use rustok_core::ids::{Ids, TokenId};
 use rustok_events::{Event, Topic};
+use rustok_storage::standing::Writer;
 use rustok_storage::{PlatformTx, Store, TenantTx};
 use rustok_tenancy::{Tenant, TenantIdentifierValidator};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -89,6 +90,8 @@ pub struct Ctx {
     pub network: Option<[u8; 16]>,
     /// Its span.
     pub use_case: UseCase,
+    /// Whose token this process works for, when the actor is the process itself: that of who sent a file, say.
+    pub sender: Option<TokenId>,
 }
 
 impl Ctx {
@@ -109,6 +112,7 @@ impl Ctx {
             idempotency: None,
             network: None,
             use_case: UseCase::default(),
+            sender: None,
         }
     }
 
@@ -149,13 +153,11 @@ impl Ctx {
     /// [`Ctx::begin`](crate::work).
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is away. Its commit is refused when the token or the tenant may not write any more.
     pub async fn write(&self) -> Result<TenantTx, RichError> {
-        Ok(self
-            .services
-            .store
-            .write(self.tenant.handle(), self.deadline)
-            .await?)
+        let tx = self.services.store.write(self.tenant.handle(), self.deadline);
+        let writer = self.sender.map_or_else(|| writer(&self.actor), Writer::Token);
+        Ok(tx.await?.on_behalf_of(writer))
     }
 
     /// The event that tells of a change made now by this actor.
@@ -211,6 +213,17 @@ impl PlatformCtx {
     }
 
     pub(crate) async fn write(&self) -> Result<PlatformTx, RichError> {
-        Ok(self.services.store.platform_write(self.deadline).await?)
+        let tx = self.services.store.platform_write(self.deadline).await?;
+        Ok(tx.on_behalf_of(writer(&self.actor)))
+    }
+}
+
+/// On behalf of whom an actor writes. A platform token has no business in a tenant; what it is asked about is where it
+/// works, the directory.
+const fn writer(actor: &Actor) -> Writer {
+    match actor {
+        Actor::Anonymous => Writer::Anyone,
+        Actor::Token { id, .. } | Actor::Platform { id } => Writer::Token(*id),
+        Actor::System(_) => Writer::System,
     }
 }

@@ -29,6 +29,14 @@ pub enum Actor {
     System(&'static str),
 }
 
+impl Actor {
+    /// The id in the stable text of an actor that has a tenant's token.
+    #[must_use]
+    pub fn token_of(text: &str) -> Option<TokenId> {
+        text.strip_prefix("token:")?.parse().ok()
+    }
+}
+
 impl fmt::Display for Actor {
     /// The stable text in history, events and logs: `anonymous`, `token:<uuid>`, `platform:<uuid>` or
     /// `system:<name>`. It is stored, so it never changes.
@@ -66,6 +74,8 @@ mod tests {
             (Actor::System("order-expiry"), "system:order-expiry"),
         ] {
             assert_eq!(actor.to_string(), text);
+            let token = matches!(actor, Actor::Token { .. }).then_some(id);
+            assert_eq!(Actor::token_of(text), token);
         }
     }
 }

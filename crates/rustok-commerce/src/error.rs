@@ -7,7 +7,7 @@ use rustok_core::state_machine::{GuardRefusal, IllegalTransition};
 use thiserror::Error;
 use uuid::Uuid;
 
-/// The thirteen failures of commerce.
+/// The failures of commerce.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CommerceError {
     /// There is no such product in this tenant.
@@ -73,6 +73,12 @@ pub enum CommerceError {
         /// The value.
         value: String,
     },
+    /// Another order of the tenant has this payment or refund already.
+    #[error("{field} was used for another order")]
+    UsedForAnotherOrder {
+        /// The field: `payment_id`, `refund_id`.
+        field: &'static str,
+    },
     /// Somebody else changed it since it was read.
     #[error("version conflict: the current version is {current_version}")]
     VersionConflict {
@@ -105,7 +111,9 @@ impl CommerceError {
             | Self::PaymentFailed(_)
             | Self::IllegalTransition(_)
             | Self::TransitionRefused { .. } => ErrorKind::BusinessRule,
-            Self::AlreadyTaken { .. } | Self::VersionConflict { .. } => ErrorKind::Conflict,
+            Self::AlreadyTaken { .. } | Self::UsedForAnotherOrder { .. } | Self::VersionConflict { .. } => {
+                ErrorKind::Conflict
+            }
             Self::InconsistentRow { .. } => ErrorKind::Internal,
         }
     }
@@ -163,6 +171,14 @@ impl From<CommerceError> for RichError {
                 .with_code("already_taken")
                 .with_public(format!("This {field} is already taken."))
                 .with_violation(format!("#/{field}"), "already_taken", "is already taken"),
+            CommerceError::UsedForAnotherOrder { field } => rich
+                .with_code("used_for_another_order")
+                .with_public(format!("This {field} was used for another order already."))
+                .with_violation(
+                    format!("#/{field}"),
+                    "used_for_another_order",
+                    "was used for another order already",
+                ),
             CommerceError::VersionConflict { current_version } => rich
                 .with_code("version_conflict")
                 .with_extension("current_version", current_version),
@@ -189,7 +205,7 @@ mod tests {
     type Row = (CommerceError, ErrorKind, u16, &'static str, &'static str);
 
     /// Every variant with what it must become, typed by hand: kind, status, code, public text.
-    fn expected() -> [Row; 13] {
+    fn expected() -> [Row; 14] {
         use CommerceError as E;
         use ErrorKind as K;
         let id = Uuid::from_u128(7);
@@ -277,6 +293,13 @@ mod tests {
                 "This handle is already taken.",
             ),
             (
+                E::UsedForAnotherOrder { field: "payment_id" },
+                K::Conflict,
+                409,
+                "used_for_another_order",
+                "This payment_id was used for another order already.",
+            ),
+            (
                 E::VersionConflict { current_version: 3 },
                 K::Conflict,
                 409,
@@ -336,7 +359,8 @@ mod tests {
             CommerceError::TransitionRefused { .. } => 9,
             CommerceError::InconsistentRow { .. } => 10,
             CommerceError::AlreadyTaken { .. } => 11,
-            CommerceError::VersionConflict { .. } => 12,
+            CommerceError::UsedForAnotherOrder { .. } => 12,
+            CommerceError::VersionConflict { .. } => 13,
         }
     }
 

@@ -5,6 +5,7 @@
 //! never touched, and one that is not whole never has the name that was asked for.
 
 use crate::error::StoreError;
+use crate::files;
 use crate::migrate::beside;
 use crate::store::Store;
 use rusqlite::backup::{Backup, StepResult};
@@ -16,6 +17,10 @@ use std::path::{Path, PathBuf};
 
 /// Pages copied between two reports of progress: 1 MiB.
 const PAGES_PER_STEP: i32 = 256;
+/// How the copy is opened: it is there already, and it is no link.
+const COPY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
+    .union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    .union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
 
 impl Store {
     /// Copies the SQLite database into the new file `target`, checks the copy and answers its size in bytes.
@@ -67,7 +72,7 @@ fn copy_pages(source: &Path, target: &Path, mut progress: impl FnMut(u64, u64)) 
     // The first read fixes the snapshot.
     source.execute_batch("BEGIN")?;
     source.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-    let mut copy = Connection::open(target)?;
+    let mut copy = Connection::open_with_flags(target, COPY)?;
     {
         let backup = Backup::new(&source, &mut copy)?;
         while backup.step(PAGES_PER_STEP)? != StepResult::Done {
@@ -82,7 +87,7 @@ fn copy_pages(source: &Path, target: &Path, mut progress: impl FnMut(u64, u64)) 
 
 /// Reads the whole copy as a stranger would.
 fn check(path: &Path) -> rusqlite::Result<()> {
-    let copy = Connection::open(path)?;
+    let copy = Connection::open_with_flags(path, COPY)?;
     let first: String = copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     let broken_keys = copy.prepare("PRAGMA foreign_key_check")?.exists([])?;
     if first == "ok" && !broken_keys {
@@ -110,14 +115,26 @@ impl Partial {
     /// Readable by its owner only: it holds everything.
     fn create(target: &Path) -> Result<Self, StoreError> {
         let path = beside(target, ".partial");
-        let created = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&path);
-        created.map_err(|error| StoreError::Setup(format!("cannot write {}: {error}", path.display())))?;
-        Ok(Self { path })
+        let create = || {
+            // SQLite follows no link either, and so wants the real names of folders.
+            let folder = files::folder_of(&path).canonicalize()?;
+            let path = folder.join(path.file_name().unwrap_or_default());
+            // O_EXCL: what is there is another backup's, or somebody put it there for this one to fill.
+            OpenOptions::new()
+                .create_new(true)
+                .write(true)
+                .mode(files::FILE_MODE)
+                .custom_flags(files::no_follow())
+                .open(&path)
+                .map(|_| Self { path })
+        };
+        create().map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => StoreError::Setup(format!(
+                "{} exists already: another backup runs, or one was cut off; remove it when none runs",
+                path.display()
+            )),
+            _ => StoreError::Setup(format!("cannot write {}: {error}", path.display())),
+        })
     }
 
     /// Gives it its name, unless somebody else took it meanwhile, and makes both durable.
@@ -153,6 +170,7 @@ mod tests {
     use crate::tests::{id, now, open, soon, tenant};
     use crate::value::params;
     use rustok_test_support::TestDatabase;
+    use std::os::unix::fs::PermissionsExt as _;
     use std::sync::mpsc;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -222,6 +240,39 @@ mod tests {
         store.backup(db.path(), |_, _| ()).await.unwrap_err();
         let nowhere = db.path().with_file_name("no").join("such").join("folder");
         store.backup(&nowhere, |_, _| ()).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn what_somebody_put_in_its_way_is_not_filled() {
+        let db = TestDatabase::sqlite();
+        let store = open(&db).await;
+        let target = db.path().with_file_name("copy.db");
+        let (partial, victim) = (beside(&target, ".partial"), db.path().with_file_name("victim"));
+        std::fs::write(&victim, "precious").unwrap();
+        let plant: [&dyn Fn(); 4] = [
+            &|| std::fs::write(&partial, "foreign").unwrap(),
+            &|| std::os::unix::fs::symlink(&victim, &partial).unwrap(),
+            &|| std::os::unix::fs::symlink(db.path().with_file_name("nowhere"), &partial).unwrap(),
+            &|| std::fs::hard_link(&victim, &partial).unwrap(),
+        ];
+        for plant in plant {
+            plant();
+            let error = store.backup(&target, |_, _| ()).await.unwrap_err();
+            assert!(error.to_string().contains("partial exists already"), "{error}");
+            assert!(
+                partial.symlink_metadata().is_ok() && !target.exists(),
+                "it is not ours to remove"
+            );
+            std::fs::remove_file(&partial).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+        assert!(!db.path().with_file_name("nowhere").exists());
+        // The folder itself may be reached by a link.
+        let link = db.path().with_file_name("link");
+        std::os::unix::fs::symlink(db.path().parent().unwrap(), &link).unwrap();
+        store.backup(&link.join("copy.db"), |_, _| ()).await.unwrap();
+        let mode = std::fs::metadata(&target).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[tokio::test]

@@ -3,8 +3,10 @@
 //! No text of a driver, no SQL and no connection string may reach a public message from here.
 
 use crate::span;
+use rustok_auth::AuthError;
 use rustok_core::error::{BreakerOutcome, ErrorContext, ErrorKind, Origin, RichError};
 use rustok_core::resilience::circuit_breaker::Rejection;
+use rustok_tenancy::TenantError;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -43,6 +45,12 @@ pub enum StoreError {
     /// Too many wait for a connection already: the database was not asked.
     #[error("too many wait for a database connection")]
     Overloaded,
+    /// The token that a transaction writes for was revoked meanwhile. Nothing was committed.
+    #[error("the token was revoked meanwhile")]
+    TokenRevoked,
+    /// The tenant that a transaction writes for was suspended meanwhile. Nothing was committed.
+    #[error("the tenant was suspended meanwhile")]
+    TenantSuspended,
     /// A unique key is taken; `key` is `table(column,...)` without the tenant.
     #[error("unique key {key} is taken")]
     Taken {
@@ -136,6 +144,8 @@ impl StoreError {
             | Self::ReadOnly(_)
             | Self::Unfit(_)
             | Self::Locked(_)
+            | Self::TokenRevoked
+            | Self::TenantSuspended
             | Self::Taken { .. }
             | Self::Stale { .. }
             | Self::Serialization(_)
@@ -264,6 +274,9 @@ impl From<StoreError> for RichError {
     #[track_caller]
     fn from(error: StoreError) -> Self {
         let (kind, message) = match &error {
+            // As at the door: from outside it looks like any token that is not known.
+            StoreError::TokenRevoked => return Self::from(AuthError::UnknownToken).with_source(error),
+            StoreError::TenantSuspended => return Self::from(TenantError::Suspended).with_source(error),
             StoreError::Unavailable(_)
             | StoreError::Trouble(_)
             | StoreError::Damaged(_)
@@ -328,7 +341,7 @@ mod tests {
     const CANARY: &str = "canary-postgres://root:hunter2@db/SELECT * FROM orders";
 
     /// Every variant with all of its texts poisoned, and what it must become: kind, code, public text.
-    fn expected() -> [(StoreError, ErrorKind, &'static str, &'static str); 16] {
+    fn expected() -> [(StoreError, ErrorKind, &'static str, &'static str); 18] {
         use ErrorKind as K;
         use StoreError as E;
         let text = || CANARY.to_owned();
@@ -377,6 +390,18 @@ mod tests {
             (E::InDoubt(text()), K::Timeout, "outcome_unknown", doubt),
             (rejected, K::Unavailable, "circuit_open", away),
             (E::Overloaded, K::Unavailable, "overloaded", away),
+            (
+                E::TokenRevoked,
+                K::Unauthenticated,
+                "unauthenticated",
+                "The bearer token is not valid here.",
+            ),
+            (
+                E::TenantSuspended,
+                K::Forbidden,
+                "tenant_suspended",
+                "This shop or site is suspended.",
+            ),
         ]
     }
 
@@ -399,6 +424,8 @@ mod tests {
             StoreError::InDoubt(_) => 13,
             StoreError::Rejected { .. } => 14,
             StoreError::Overloaded => 15,
+            StoreError::TokenRevoked => 16,
+            StoreError::TenantSuspended => 17,
         }
     }
 
@@ -416,7 +443,7 @@ mod tests {
                 !outside.contains("canary") && !outside.contains("SELECT"),
                 "{outside}"
             );
-            // The last two have no text of their own.
+            // The last four have no text of their own.
             assert_eq!(format!("{rich:?}").contains(CANARY), index < 14, "{rich:?}");
         }
     }

@@ -2,10 +2,11 @@
 //! history row in one transaction. A newer schema is refused.
 
 use crate::error::StoreError;
+use crate::files;
 use crate::postgres::Hosts;
 use crate::sqlite::open_writer;
 use crate::store::Opener;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -38,6 +39,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0005_stock_adjustments",
     "0006_confirmed_expiry",
     "0007_originals_and_term_names",
+    "0008_references_and_standing",
     "0009_saved_at",
     "0010_pending_pieces",
 ];
@@ -116,26 +118,13 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-pub(crate) fn open_lock(path: &Path) -> Result<File, StoreError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    parent
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| {
-            OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(path)
-        })
-        .map_err(|error| StoreError::Setup(format!("cannot open {}: {error}", path.display())))
-}
-
 pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> Result<(), StoreError> {
     let setup =
         |error: rusqlite::Error| StoreError::Setup(format!("cannot migrate {}: {error}", path.display()));
-    let lock = open_lock(&beside(path, ".migrate.lock"))?;
+    let lock = files::open_lock(&beside(path, ".migrate.lock"))?;
     take(&lock, path)?;
     let mut marker = Marker::of(lock, path)?;
+    files::make_database(path)?;
     let conn = open_writer(path)?;
     conn.busy_timeout(Duration::from_secs(30)).map_err(setup)?;
     // A table rebuild with foreign keys on would delete child rows; they are checked before the commit instead.

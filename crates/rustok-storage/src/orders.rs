@@ -10,7 +10,7 @@ mod list;
 mod place;
 mod row;
 
-pub use change::{OrderChange, save_change};
+pub use change::{OrderChange, PAYMENT_REFERENCE, REFUND_REFERENCE, save_change};
 pub use expiry::{delete_expiry, postpone_expiry};
 pub use history::{OrderHistory, list_history};
 pub use list::{OrderFilter, list_orders};

@@ -8,6 +8,7 @@ mod dial;
 
 use crate::error::StoreError;
 use crate::guard::{Guard, Watch};
+use crate::standing;
 use crate::store::Connections;
 use crate::tx::Statement;
 use crate::value::Value;
@@ -347,13 +348,13 @@ impl PgTx {
         Ok(())
     }
 
-    /// COMMIT answers Ok for a failed transaction too: whoever calls this knows that every statement succeeded.
-    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+    /// COMMIT answers Ok for a failed transaction too: whoever calls this knows that every statement succeeded. The
+    /// `questions` travel before it in the same flight; one that finds nothing fails, so that nothing is kept.
+    pub(crate) async fn commit(mut self, questions: &[Statement<'_>]) -> Result<(), StoreError> {
         if self.line.open {
-            let line = &mut self.line;
-            let exchange = line.run("", async |client, _, _| client.batch_execute("COMMIT").await);
-            self.watch
-                .answer(pin!(exchange))
+            let Self { line, watch } = &mut self;
+            watch
+                .answer(pin!(line.commit(questions)))
                 .await
                 .map_err(StoreError::of_commit)?;
             self.line.open = false;
@@ -411,6 +412,34 @@ impl Line {
         if let Some(client) = &mut self.client {
             client.leave();
         }
+    }
+
+    async fn commit(&mut self, questions: &[Statement<'_>]) -> Result<(), StoreError> {
+        let answers = self.run("", async |client, statements, _| {
+            let mut prepared = Vec::with_capacity(questions.len());
+            for question in questions {
+                match statements.prepared(client, question.sql).await {
+                    Ok(statement) => prepared.push((statement, references(&question.params))),
+                    // The COMMIT was not sent.
+                    Err(error) => return Ok(Err((question.table, error))),
+                }
+            }
+            let asked = join_all(prepared.iter().map(|(sql, params)| client.execute(sql, params)));
+            let (answers, committed) = join(asked, client.batch_execute("COMMIT")).await;
+            for (question, answer) in questions.iter().zip(answers) {
+                match answer {
+                    // The database answered no: the COMMIT behind it ended a failed transaction.
+                    Err(error) if error.as_db_error().is_some() => return Ok(Err((question.table, error))),
+                    answer => drop(answer?),
+                }
+            }
+            committed.map(Ok)
+        });
+        let failed = |(table, error): (&'static str, tokio_postgres::Error)| match error.code() {
+            Some(code) if code.code() == standing::DIVISION_BY_ZERO => standing::refusal(table),
+            _ => StoreError::from_postgres(table, &error),
+        };
+        answers.await?.map_err(failed)
     }
 
     async fn fly(&mut self, flight: &[Statement<'_>]) -> Result<(), StoreError> {

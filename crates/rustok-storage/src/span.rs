@@ -65,7 +65,9 @@ pub(crate) fn acquire(system: &'static str) -> Span {
 /// After the answer. That others were faster is no failure of the database.
 pub(crate) fn ended<T>(span: &Span, answer: &Result<T, StoreError>) {
     let failure = match answer {
-        Ok(_) | Err(StoreError::Stale { .. }) => return,
+        Ok(_) | Err(StoreError::Stale { .. } | StoreError::TokenRevoked | StoreError::TenantSuspended) => {
+            return;
+        }
         Err(StoreError::Unavailable(_)) => "unavailable",
         Err(StoreError::Trouble(_)) => "trouble",
         Err(StoreError::Damaged(_)) => "damaged",

@@ -46,7 +46,7 @@ impl Store {
             let mut tx = self.begin(Role::Owner, Mode::Write, deadline).await?;
             let analyse = format!("ANALYZE (SKIP_LOCKED) {name}");
             tx.execute("pg_class", &analyse, &[]).await?;
-            tx.commit().await?;
+            tx.commit(&[]).await?;
         }
         Ok(names.len())
     }

@@ -1,10 +1,12 @@
 //! Opening a database and beginning transactions on it.
 
 use crate::error::StoreError;
+use crate::files;
 use crate::migrate;
 use crate::postgres::{self, Limits, Mode, Postgres, Role};
 use crate::span;
 use crate::sqlite::{DatabaseState, Sqlite};
+use crate::standing::Writer;
 use crate::timings::{StoreTimes, Timings};
 use crate::tx::{Db, Inner, PlatformTx, TenantTx};
 use rustok_core::deadline::Deadline;
@@ -46,7 +48,9 @@ impl DatabaseUrl {
             let config = url.parse::<tokio_postgres::Config>();
             return config
                 .map(|config| Self::Postgres(Box::new(postgres::with_limits(config))))
-                .map_err(|error| StoreError::Setup(format!("the PostgreSQL URL is not valid: {error}")));
+                .map_err(|error| {
+                    StoreError::Setup(format!("the PostgreSQL URL is not valid{}", why(&error)))
+                });
         }
         Err(StoreError::Setup(
             "a database URL starts with sqlite:// or postgres://".to_owned(),
@@ -60,6 +64,16 @@ impl DatabaseUrl {
             Self::Sqlite(_) => "sqlite",
             Self::Postgres(_) => "postgresql",
         }
+    }
+}
+
+/// What the driver says of a URL, if that names nothing but one of its own options: what it cannot read may be a piece of
+/// a password.
+fn why(error: &tokio_postgres::Error) -> String {
+    let text = StoreError::driver_text(error);
+    match text.find("invalid value for option `") {
+        Some(at) => format!(": {}", text.get(at..).unwrap_or_default()),
+        None => "; in a user or password, write what is no letter or digit as %XX".to_owned(),
     }
 }
 
@@ -208,7 +222,11 @@ impl Store {
     pub async fn read(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
         let tenant = tenant.tenant_id();
         let db = self.begin(Role::App(tenant), Mode::Read, deadline).await?;
-        Ok(TenantTx { db, tenant })
+        Ok(TenantTx {
+            db,
+            tenant,
+            writer: Writer::System,
+        })
     }
 
     /// A transaction that may change one tenant's data. On SQLite it holds the only writer: await nothing but the
@@ -219,7 +237,11 @@ impl Store {
     pub async fn write(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
         let tenant = tenant.tenant_id();
         let db = self.begin(Role::App(tenant), Mode::Write, deadline).await?;
-        Ok(TenantTx { db, tenant })
+        Ok(TenantTx {
+            db,
+            tenant,
+            writer: Writer::System,
+        })
     }
 
     /// A read-only transaction on the tenant directory and on due work.
@@ -228,7 +250,10 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
     pub async fn platform_read(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
         let db = self.begin(Role::Platform, Mode::Read, deadline).await?;
-        Ok(PlatformTx { db })
+        Ok(PlatformTx {
+            db,
+            writer: Writer::System,
+        })
     }
 
     /// A transaction that may change the tenant directory and the outbox.
@@ -237,7 +262,10 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
     pub async fn platform_write(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
         let db = self.begin(Role::Platform, Mode::Write, deadline).await?;
-        Ok(PlatformTx { db })
+        Ok(PlatformTx {
+            db,
+            writer: Writer::System,
+        })
     }
 
     /// A pooled PostgreSQL connection as it came back, for a look at what was left on it.
@@ -347,7 +375,7 @@ impl fmt::Debug for Store {
 /// Takes the lock that keeps a second server off the file; the system frees it when this process ends.
 fn lock_file(database: &Path) -> Result<File, StoreError> {
     let path = migrate::beside(database, ".lock");
-    let file = migrate::open_lock(&path)?;
+    let file = files::open_lock(&path)?;
     file.try_lock().map_err(|_| {
         StoreError::Setup(format!(
             "another server is using {} (its lock is {}); stop it first or give this one its own file",

@@ -5,6 +5,7 @@ use crate::postgres::{FLIGHT, PgTx};
 use crate::row::{Places, Row};
 use crate::span;
 use crate::sqlite::{self, ReadTx, WriteTx};
+use crate::standing::{self, Writer};
 use crate::timings::{Operation, Timings};
 use crate::value::Value;
 use rustok_core::deadline::Deadline;
@@ -226,19 +227,35 @@ impl Db {
         Ok(())
     }
 
-    /// Makes everything durable. Only after this may anything be told to the outside.
-    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+    /// Makes everything durable, unless one of the `questions` finds nothing (see [`standing`]). Only after this may anything
+    /// be told to the outside.
+    pub(crate) async fn commit(mut self, questions: &[Statement<'_>]) -> Result<(), StoreError> {
+        if let Inner::SqliteWrite(_) = self.inner {
+            for question in questions {
+                let Statement { table, sql, .. } = *question;
+                let stands = self.fetch_optional(table, sql, &question.params, standing::stands);
+                if stands.await? != Some(true) {
+                    return Err(standing::refusal(table));
+                }
+            }
+        }
         let began = self.start("")?;
         if matches!(self.inner, Inner::SqliteRead(_)) {
             return Ok(());
         }
-        tell("COMMIT", false);
+        let joins = self.is_postgres() && !questions.is_empty();
+        if joins {
+            for (place, question) in questions.iter().enumerate() {
+                tell(question.sql, place > 0);
+            }
+        }
+        tell("COMMIT", joins);
         let _timed = self.timings.time(Operation::Commit, "", began);
         let span = span::statement(self.system(), "", "COMMIT");
         let committed = match self.inner {
             Inner::SqliteRead(_) => Ok(()),
             Inner::SqliteWrite(tx) => tx.commit(self.deadline).await,
-            Inner::Postgres(tx) => tx.commit().await,
+            Inner::Postgres(tx) => tx.commit(questions).await,
         };
         span::ended(&span, &committed);
         committed
@@ -288,6 +305,7 @@ fn tell(sql: &str, joins: bool) {
 pub struct TenantTx {
     pub(crate) db: Db,
     pub(crate) tenant: TenantId,
+    pub(crate) writer: Writer,
 }
 
 impl TenantTx {
@@ -304,18 +322,28 @@ impl TenantTx {
         self
     }
 
+    /// On behalf of whom it writes: its commit looks whether he still may.
+    #[must_use]
+    pub fn on_behalf_of(mut self, writer: Writer) -> Self {
+        self.writer = writer;
+        self
+    }
+
     /// Makes everything durable. Only after this may anything be told to the outside.
     ///
     /// # Errors
     /// [`StoreError::InDoubt`] when it is not known whether anything was committed; with any other, nothing was.
+    /// [`StoreError::TokenRevoked`] and [`StoreError::TenantSuspended`] when who writes may not any more.
     pub async fn commit(self) -> Result<(), StoreError> {
-        self.db.commit().await
+        let questions = standing::of_tenant(self.tenant, self.writer);
+        self.db.commit(&questions).await
     }
 }
 
 /// A transaction on the tenant directory and on what workers claim across tenants.
 pub struct PlatformTx {
     pub(crate) db: Db,
+    pub(crate) writer: Writer,
 }
 
 impl PlatformTx {
@@ -325,11 +353,18 @@ impl PlatformTx {
         self
     }
 
+    /// As [`TenantTx::on_behalf_of`].
+    #[must_use]
+    pub fn on_behalf_of(mut self, writer: Writer) -> Self {
+        self.writer = writer;
+        self
+    }
+
     /// As [`TenantTx::commit`].
     ///
     /// # Errors
     /// As [`TenantTx::commit`].
     pub async fn commit(self) -> Result<(), StoreError> {
-        self.db.commit().await
+        self.db.commit(&standing::of_platform(self.writer)).await
     }
 }

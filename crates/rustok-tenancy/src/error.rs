@@ -88,7 +88,7 @@ pub enum TenantError {
     #[error("invalid tenant identifier: {0}")]
     InvalidIdentifier(#[from] IdentifierError),
     /// Two parts of one request name two tenants.
-    #[error("the host and the tenant header name different tenants")]
+    #[error("the names in the request lead to different tenants")]
     IdentifierMismatch,
     /// What was sent to create or change a tenant is wrong.
     #[error("the tenant is not valid: {} violation(s)", .0.len())]
@@ -151,7 +151,7 @@ impl From<TenantError> for RichError {
             TenantError::IdentifierMismatch => rich
                 .with_status(400)
                 .with_code("tenant_identifier_mismatch")
-                .with_public("The host and the tenant header name different tenants."),
+                .with_public("The names in the request lead to different tenants."),
             TenantError::Invalid(violations) => rich
                 .with_public("The tenant is not valid.")
                 .with_violations(violations),

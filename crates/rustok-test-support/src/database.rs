@@ -20,6 +20,28 @@ enum Place {
     Postgres { name: String, superuser_url: String },
 }
 
+/// A transaction of [`TestDatabase::open_transaction`].
+#[derive(Debug)]
+pub enum OpenTransaction {
+    /// On the file.
+    Sqlite(rusqlite::Connection),
+    /// As a superuser.
+    Postgres(Client),
+}
+
+impl OpenTransaction {
+    /// Makes the change, and lets go of the lock.
+    ///
+    /// # Panics
+    /// When the database refuses it.
+    pub async fn commit(self) {
+        match self {
+            Self::Sqlite(conn) => conn.execute_batch("COMMIT").unwrap(),
+            Self::Postgres(client) => client.batch_execute("COMMIT").await.unwrap(),
+        }
+    }
+}
+
 impl TestDatabase {
     /// A SQLite file that does not exist yet, in a folder of its own: whoever opens it first creates the schema.
     ///
@@ -114,6 +136,18 @@ impl TestDatabase {
         client.query_one(sql, &[]).await.unwrap().get(0)
     }
 
+    /// The one number that a query answers with on either database, asked behind the server's back.
+    ///
+    /// # Panics
+    /// When the query answers with anything else.
+    pub async fn count(&self, sql: &str) -> i64 {
+        if self.is_postgres() {
+            return self.superuser_count(sql).await;
+        }
+        let conn = rusqlite::Connection::open(self.path()).unwrap();
+        conn.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
     /// Runs statements as a superuser: breaks something on purpose.
     ///
     /// # Panics
@@ -137,6 +171,24 @@ impl TestDatabase {
                 connection.execute_batch(sqlite).unwrap();
             }
         }
+    }
+
+    /// Opens a transaction of somebody else and runs `change` in it: on SQLite it has the only writer, on PostgreSQL
+    /// what `lock` locks. Dropped, it is rolled back.
+    ///
+    /// # Panics
+    /// When the database refuses it.
+    pub async fn open_transaction(&self, lock: &str, change: &str) -> OpenTransaction {
+        if self.is_postgres() {
+            let client = self.superuser().await;
+            let begun = format!("BEGIN; {lock}; {change}");
+            client.batch_execute(&begun).await.unwrap();
+            return OpenTransaction::Postgres(client);
+        }
+        let conn = rusqlite::Connection::open(self.path()).unwrap();
+        conn.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+        conn.execute_batch(&format!("BEGIN IMMEDIATE; {change}")).unwrap();
+        OpenTransaction::Sqlite(conn)
     }
 
     /// A superuser's connection.

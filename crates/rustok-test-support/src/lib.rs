@@ -19,7 +19,7 @@ pub mod server;
 pub mod waiting;
 pub mod wall;
 
-pub use database::{TestDatabase, hold_sqlite_writer};
+pub use database::{OpenTransaction, TestDatabase, hold_sqlite_writer};
 pub use fault_proxy::{Direction, Fault, FaultProxy, Traffic};
 pub use lateness::Lateness;
 pub use otlp::{OtlpReceiver, ReceivedSpan};

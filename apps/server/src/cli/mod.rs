@@ -118,6 +118,9 @@ fn load_with(flags: &Flags, extra: impl Serialize) -> Result<Config, Failure> {
     let format = LogFormat::parse(&config.log_format)
         .ok_or_else(|| Failure::usage("log_format is one of: auto, text, json"))?;
     init_log(&config.log, format).map_err(|error| Failure::usage(format!("log filter: {error}")))?;
+    for remark in &config.remarks {
+        tracing::warn!(remark, "settings");
+    }
     Ok(config)
 }
 

@@ -9,7 +9,7 @@ use crate::serve::{Shutdown, descriptors, serve};
 use crate::state::AppState;
 use clap::Args;
 use rustok_app::{Services, tenants};
-use rustok_storage::{Opener, Store};
+use rustok_storage::{Opener, Store, files};
 use rustok_telemetry::Tracer;
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -48,6 +48,9 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
     }
     config.max_connections = descriptors::connections(config.max_connections.max(1));
     let store = Store::open(config.store()?, Opener::Server).await?;
+    for path in store.sqlite_path().map(files::open_to_others).unwrap_or_default() {
+        tracing::warn!(path = %path.display(), "others may read or change the database: take their rights away (chmod go-rwx)");
+    }
     let validator = config
         .validator()
         .map_err(|error| Failure::usage(format!("base_domain: {error}")))?;

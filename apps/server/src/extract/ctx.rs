@@ -79,6 +79,7 @@ fn context(parts: &Parts, state: &AppState, actor: Actor) -> Result<Ctx, RichErr
         idempotency: None,
         network: network(parts, state),
         use_case: UseCase::default(),
+        sender: None,
     })
 }
 

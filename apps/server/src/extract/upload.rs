@@ -16,8 +16,8 @@ use futures_util::Stream;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use multer::{Constraints, Field, Multipart, SizeLimit};
-use rustok_app::Ctx;
 use rustok_app::import::jobs::{self, Upload};
+use rustok_app::{Ctx, tenants};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::resilience::with_timeout;
@@ -37,6 +37,8 @@ const MAX_BOUNDARY: usize = 70;
 /// For how long the rest of a body is taken after a refusal: a connection that is closed while its client still sends
 /// may cost it the answer.
 const LINGER: Duration = Duration::from_secs(5);
+/// How often is looked whether who sends a file still may.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A file that has arrived, with who sent it and what shall become of it.
 #[derive(Debug)]
@@ -84,9 +86,30 @@ async fn receive(parts: &mut Parts, body: &mut Paced, state: &AppState) -> Resul
     let all = with_timeout(config.import_upload_timeout(), || {
         read_form(&ctx, body, boundary, state)
     });
-    let (upload, file) = all.await.map_err(|_| too_slow())??;
+    let (upload, file) = tokio::select! {
+        received = all => received.map_err(|_| too_slow())??,
+        refusal = barred(&ctx, config.request_timeout()) => return Err(refusal),
+    };
     ctx.deadline = Deadline::after(config.request_timeout());
     Ok(ImportUpload { ctx, upload, file })
+}
+
+/// Comes back once who sends may not import any more: what still comes is not taken then.
+async fn barred(ctx: &Ctx, limit: Duration) -> RichError {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let ctx = Ctx {
+            deadline: Deadline::after(limit),
+            ..ctx.clone()
+        };
+        match tenants::check_standing(&ctx).await {
+            Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Forbidden) => {
+                return error;
+            }
+            // A database that is away is met at the end, if it still is.
+            _ => {}
+        }
+    }
 }
 
 fn boundary(headers: &HeaderMap) -> Result<String, RichError> {

@@ -3,11 +3,12 @@
 //! Whoever has a file's lock owns it, and the system frees the lock when its process ends, however it ends: so several
 //! servers may share a folder, and what one leaves behind is taken up by the next. Nothing here knows what is in a file.
 
+use rustix::fs::OFlags;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::{ImportId, TenantId};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Seek as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,11 +85,11 @@ impl Spool {
 
     fn check_folder(&self) -> io::Result<()> {
         let found = std::fs::symlink_metadata(&self.folder)?;
-        if found.is_dir() && found.permissions().mode() & 0o077 == 0 {
+        if found.is_dir() && found.permissions().mode() & 0o077 == 0 && is_ours(&found) {
             return Ok(());
         }
         Err(io::Error::other(format!(
-            "{} must be a folder that nobody else may enter (mode 0700)",
+            "{} must be a folder of the server's own user, no link, that nobody else may enter (mode 0700)",
             self.folder.display()
         )))
     }
@@ -110,7 +111,7 @@ impl Spool {
                 continue;
             };
             // Gone, or another's, in this moment: then it is no orphan.
-            if let Ok(file) = OpenOptions::new().read(true).write(true).open(&path)
+            if let Ok(file) = open_own(&path)
                 && file.try_lock().is_ok()
                 && path.exists()
             {
@@ -145,6 +146,25 @@ impl Spool {
             attempts: 0,
         }
     }
+}
+
+/// Opens a file that this user put there: no link, and nothing that waits for somebody.
+fn open_own(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
+        .open(path)?;
+    let found = file.metadata()?;
+    if found.is_file() && is_ours(&found) {
+        return Ok(file);
+    }
+    Err(io::Error::other("it is not the server's own file"))
+}
+
+fn is_ours(found: &Metadata) -> bool {
+    found.uid() == rustix::process::geteuid().as_raw()
 }
 
 /// Tenant and import of a file of ours.
@@ -375,6 +395,51 @@ mod tests {
         let (tenant, import) = named(2);
         assert_eq!(spool.create(tenant, import).unwrap_err().status(), 503);
         assert!(spool.orphans().is_err());
+    }
+
+    #[test]
+    fn a_folder_that_is_a_link_or_somebody_elses_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(&folder, 100);
+        let (tenant, import) = named(2);
+        let elsewhere = folder.path().join("elsewhere");
+        DirBuilder::new().mode(0o700).create(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, folder.path().join("imports")).unwrap();
+        assert_eq!(spool.create(tenant, import).unwrap_err().status(), 503);
+        assert!(spool.orphans().is_err());
+        std::fs::remove_file(folder.path().join("imports")).unwrap();
+        // Only the superuser can give a folder away.
+        std::fs::rename(&elsewhere, folder.path().join("imports")).unwrap();
+        spool.orphans().unwrap();
+        if std::os::unix::fs::chown(folder.path().join("imports"), Some(12_345), None).is_ok() {
+            assert_eq!(spool.create(tenant, import).unwrap_err().status(), 503);
+            assert!(spool.orphans().is_err());
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_a_link_or_somebody_elses_is_not_taken_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(&folder, 100);
+        let (tenant, import) = named(2);
+        drop(spool.create(tenant, import).unwrap());
+        let victim = folder.path().join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        let path = |number| {
+            let (tenant, import) = named(number);
+            folder
+                .path()
+                .join("imports")
+                .join(format!("{tenant}.{import}{SUFFIX}"))
+        };
+        std::os::unix::fs::symlink(&victim, path(3)).unwrap();
+        std::fs::create_dir(path(5)).unwrap();
+        std::fs::write(path(6), "x").unwrap();
+        let given = std::os::unix::fs::chown(path(6), Some(12_345), None).is_ok();
+        let found = spool.orphans().unwrap();
+        assert_eq!(found.len(), usize::from(!given));
+        drop(found);
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
     }
 
     #[test]

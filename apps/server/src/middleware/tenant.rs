@@ -43,29 +43,52 @@ async fn resolve(state: &AppState, parts: &Parts) -> Result<Arc<Tenant>, RichErr
         Some(host) => state.tenants().get_or_fetch_for(client, host).await,
         None => Err(TenantError::NotFound),
     };
-    let by_header = match &named.by_header {
-        Some(header) => Some(state.tenants().get_or_fetch_for(client, header).await),
-        None => None,
-    };
-    Ok(agreed(by_host, by_header)?)
+    let mut others = Vec::new();
+    if let Some(header) = &named.by_header {
+        others.push((
+            Voice::Header,
+            state.tenants().get_or_fetch_for(client, header).await,
+        ));
+    }
+    if let Some(target) = &named.by_target {
+        others.push((
+            Voice::Target,
+            state.tenants().get_or_fetch_for(client, target).await,
+        ));
+    }
+    Ok(agreed(by_host, others)?)
+}
+
+/// What names a tenant besides the host that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Voice {
+    /// `X-Tenant-ID`: it must lead to a tenant.
+    Header,
+    /// `Host` below `X-Forwarded-Host`: it may lead to none, since a proxy may call this server by a name of its own.
+    Target,
 }
 
 type Found = Result<Arc<Tenant>, TenantError>;
 
 /// The one tenant that all names of a request lead to, if it is served.
-fn agreed(by_host: Found, by_header: Option<Found>) -> Found {
-    let tenant = match by_header {
-        None => by_host?,
-        Some(by_header) => {
-            let by_header = by_header?;
-            match by_host {
-                Ok(tenant) if tenant.id != by_header.id => return Err(TenantError::IdentifierMismatch),
-                // A proxy may call this server by a name of its own, which is no tenant's.
-                Ok(_) | Err(TenantError::NotFound) => by_header,
-                Err(error) => return Err(error),
-            }
-        }
+fn agreed(by_host: Found, others: Vec<(Voice, Found)>) -> Found {
+    let by_header = others.iter().any(|(voice, _)| *voice == Voice::Header);
+    let mut tenant = match by_host {
+        // A proxy may call this server by a name of its own, which is no tenant's.
+        Err(TenantError::NotFound) if by_header => None,
+        found => Some(found?),
     };
+    for (voice, found) in others {
+        match (found, &tenant) {
+            (Ok(other), Some(tenant)) if tenant.id != other.id => {
+                return Err(TenantError::IdentifierMismatch);
+            }
+            (Ok(other), _) => tenant = Some(other),
+            (Err(TenantError::NotFound), _) if voice == Voice::Target => {}
+            (Err(error), _) => return Err(error),
+        }
+    }
+    let tenant = tenant.ok_or(TenantError::NotFound)?;
     tenant.ensure_active()?;
     Ok(tenant)
 }

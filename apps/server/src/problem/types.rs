@@ -125,8 +125,8 @@ pub const ALL: &[ProblemType] = types! {
         "The request's host cannot be the name of a shop or site."
         "Send exactly one `Host` with a valid host name.";
     "tenant_identifier_mismatch" Validation [400]
-        "The host and the tenant header name different tenants."
-        "Correct the proxy in front of this server: both must name the same shop or site.";
+        "The names in the request lead to different tenants."
+        "Correct the proxy in front of this server: `Host`, `X-Forwarded-Host` and `X-Tenant-ID` must name the same one.";
     "invalid_idempotency_key" Validation [400]
         "The `Idempotency-Key` is not one."
         "Send it once, with 1 to 255 printable ASCII characters and no blanks; a UUID is a good key.";
@@ -197,6 +197,9 @@ pub const ALL: &[ProblemType] = types! {
     "already_taken" Conflict [409]
         "Another one has this value already."
         "`errors` names the field; choose another value.";
+    "used_for_another_order" Conflict [409]
+        "Another order of this tenant has this payment or refund already."
+        "`errors` names the field. A payment pays one order, a refund gives one back: look which order it belongs to.";
     "business_rule" BusinessRule [409]
         "A rule of the business does not allow it."
         "`detail` says which one.";

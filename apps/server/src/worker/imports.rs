@@ -10,6 +10,7 @@ use crate::state::AppState;
 use rustok_app::import::jobs::{self, Import};
 use rustok_app::import::{self, ImportFile, ImportReport, Mode};
 use rustok_app::{Ctx, PlatformCtx, tenants};
+use rustok_auth::Actor;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::TenantId;
@@ -243,10 +244,26 @@ impl One {
             }
         };
         tracing::info!(import_id = %import.id, tenant_id = %ctx.tenant.id, bytes = import.bytes_total, "an import begins");
-        let read = if ctx.tenant.ensure_active().is_ok() {
-            self.read(&ctx, &import, &file).await
-        } else {
-            Read::Failed("the shop or site was suspended before its turn came")
+        let sender = Ctx {
+            sender: Actor::token_of(&import.actor),
+            ..ctx.clone()
+        };
+        let may = async {
+            ctx.tenant.ensure_active()?;
+            tenants::check_standing(&again(&sender)).await
+        };
+        let read = match may.await {
+            Ok(()) => self.read(&sender, &import, &file).await,
+            Err(error) => match error.kind() {
+                ErrorKind::Unauthenticated => {
+                    Read::Failed("the token that sent it was revoked before its turn came")
+                }
+                ErrorKind::Forbidden => Read::Failed("the shop or site was suspended before its turn came"),
+                _ => {
+                    tracing::warn!(?error, import_id = %import.id, "an import could not be begun and is tried again");
+                    Read::Unfinished
+                }
+            },
         };
         if self.settle(&ctx, &import, read).await {
             file.remove();
@@ -261,7 +278,8 @@ impl One {
         Ok((ctx, import))
     }
 
-    /// Reads the file, and notes meanwhile how far it is.
+    /// Reads the file on behalf of who sent it, and notes meanwhile how far it is. It ends when the sender may not import any
+    /// more: each batch is refused then, and a rehearsal, which commits nothing, is found here.
     async fn read(&self, ctx: &Ctx, import: &Import, file: &SpoolFile) -> Read {
         let content = match file.reader() {
             Ok(content) => content,
@@ -273,17 +291,24 @@ impl One {
         let (bytes, enough) = (Arc::new(AtomicU64::new(0)), self.stop.child_token());
         let mut reading = start_reading(ctx, import, content, &bytes, &enough);
         let lease = self.state.config().import_lease();
-        let mut lost = false;
+        let (mut lost, mut barred) = (false, None);
+        let own = Ctx {
+            sender: None,
+            ..ctx.clone()
+        };
         let report = loop {
             tokio::select! {
                 report = &mut reading => break report,
                 () = tokio::time::sleep(NOTE_EVERY.min(lease / 4)), if !lost => {
+                    if barred.is_none() {
+                        barred = tenants::check_standing(&again(ctx)).await.err().filter(is_barred);
+                    }
                     let read = bytes.load(Ordering::Relaxed).min(import.bytes_total);
-                    match jobs::note_progress(&again(ctx), import.id, read, lease).await {
+                    match jobs::note_progress(&again(&own), import.id, read, lease).await {
                         Ok(runs) => lost = !runs,
                         Err(error) => tracing::debug!(?error, import_id = %import.id, "progress was not noted"),
                     }
-                    if lost {
+                    if lost || barred.is_some() {
                         enough.cancel();
                     }
                 }
@@ -295,6 +320,11 @@ impl One {
                 Read::Failed("a defect of ours stopped it")
             }
             Ok(_) if lost => Read::Lost,
+            Ok(mut report) if barred.is_some() || report.stopped.as_ref().is_some_and(is_barred) => {
+                let why = report.stopped.take().filter(is_barred).or(barred);
+                report.stopped = why.map(ended_for);
+                Read::Ended(Box::new(report), bytes.load(Ordering::Relaxed))
+            }
             Ok(report) if report.is_interrupted => Read::Unfinished,
             Ok(report)
                 if report
@@ -352,6 +382,21 @@ impl One {
             }
         }
     }
+}
+
+/// Whether who sent the file may not import any more.
+fn is_barred(error: &RichError) -> bool {
+    matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Forbidden)
+}
+
+/// The same refusal, in words for who reads the report.
+fn ended_for(why: RichError) -> RichError {
+    let public = if why.kind() == ErrorKind::Unauthenticated {
+        "The token that sent the file was revoked. What had been imported stays."
+    } else {
+        "The shop or site was suspended. What had been imported stays."
+    };
+    why.with_public(public)
 }
 
 /// Reads on a thread where nobody else waits; `bytes` tells how far it is, and it stops when it is `enough`.

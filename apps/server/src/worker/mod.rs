@@ -61,8 +61,9 @@ pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
     workers.spawn(rounds(pace("order_expiry", expiry::EVERY), async move || {
         expiry::round(&expiring).await
     }));
+    let mut sum = outbox::Sum::default();
     workers.spawn(rounds(pace("outbox", outbox::EVERY), async move || {
-        outbox::round(&delivering).await
+        outbox::round(&delivering, &mut sum).await
     }));
     let (purging, forgetting) = (state.clone(), state.clone());
     workers.spawn(rounds(pace("outbox_purge", HOURLY), async move || {

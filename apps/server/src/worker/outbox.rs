@@ -1,4 +1,5 @@
-//! Delivers committed events to the structured log, target `rustok.events`, and forgets the old ones.
+//! Delivers committed events to the structured log, target `rustok.events` at the level debug, and forgets the old ones.
+//! Who does not want them all reads how many there were, at most once a minute.
 //!
 //! At least once: an event is told before it is marked, so a crash in between tells it again; its id says that it is
 //! the same one. It must never be told before its transaction was committed, and cannot be: only then is it found.
@@ -9,7 +10,7 @@ use rustok_core::error::RichError;
 use rustok_events::Event;
 use rustok_storage::{PlatformTx, outbox};
 use rustok_telemetry::{Attribute, Incoming, SpanKind, Told, Tracer};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long an event may wait.
 pub(super) const EVERY: Duration = Duration::from_millis(500);
@@ -18,7 +19,41 @@ const BATCH: usize = 100;
 /// How long a delivered event is kept.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
 
-pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
+/// How often it is told how many events were delivered.
+const SUM_EVERY: Duration = Duration::from_secs(60);
+
+/// How many events were delivered since that was told last.
+#[derive(Debug, Default)]
+pub(super) struct Sum {
+    events: usize,
+    told: Option<Instant>,
+}
+
+impl Sum {
+    /// How many there were, when it is time to tell it.
+    fn due(&mut self, now: Instant) -> Option<usize> {
+        let is_early = self.told.is_some_and(|told| now < told + SUM_EVERY);
+        if self.events == 0 || is_early {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.events))
+    }
+}
+
+pub(super) async fn round(state: &AppState, sum: &mut Sum) -> Result<Round, RichError> {
+    let delivered = deliver_some(state).await?;
+    sum.events += delivered;
+    if delivered >= BATCH {
+        return Ok(Round::Full);
+    }
+    if let Some(events) = sum.due(Instant::now()) {
+        tracing::info!(events, "events delivered");
+    }
+    Ok(Round::Done)
+}
+
+async fn deliver_some(state: &AppState) -> Result<usize, RichError> {
     let services = state.services();
     let (store, deadline) = (&services.store, round_deadline());
     // A SQLite file has one server and one writer: looking and telling must not hold it. On PostgreSQL the rows stay
@@ -26,7 +61,7 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     let (events, mut tx) = if store.sqlite_path().is_some() {
         let events = claim(&mut store.platform_read(deadline).await?).await?;
         if events.is_empty() {
-            return Ok(Round::Done);
+            return Ok(0);
         }
         events.iter().for_each(|event| deliver(state.tracer(), event));
         (events, store.platform_write(deadline).await?)
@@ -34,7 +69,7 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
         let mut tx = store.platform_write(deadline).await?;
         let events = claim(&mut tx).await?;
         if events.is_empty() {
-            return Ok(Round::Done);
+            return Ok(0);
         }
         events.iter().for_each(|event| deliver(state.tracer(), event));
         (events, tx)
@@ -43,11 +78,7 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     outbox::mark_delivered(&mut tx, &events, now).await?;
     tx.commit().await?;
     state.metrics().count_delivered(events.len());
-    Ok(if events.len() >= BATCH {
-        Round::Full
-    } else {
-        Round::Done
-    })
+    Ok(events.len())
 }
 
 async fn claim(tx: &mut PlatformTx) -> Result<Vec<Event>, RichError> {
@@ -79,7 +110,7 @@ fn deliver(tracer: &Tracer, event: &Event) {
 }
 
 fn tell(event: &Event) {
-    tracing::info!(
+    tracing::debug!(
         target: "rustok.events",
         event_id = %event.id,
         tenant_id = %event.tenant_id,
@@ -103,4 +134,21 @@ pub(super) async fn purge(state: &AppState) -> Result<Round, RichError> {
     tx.commit().await?;
     tracing::debug!(deleted, "old events forgotten");
     Ok(Round::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_is_told_once_a_minute_and_loses_nothing() {
+        let begun = Instant::now();
+        let mut sum = Sum::default();
+        let mut told = Vec::new();
+        for second in 0..150 {
+            sum.events += usize::from(second < 100) * 7;
+            told.extend(sum.due(begun + Duration::from_secs(second)));
+        }
+        assert_eq!(told, [7, 60 * 7, 39 * 7]);
+    }
 }

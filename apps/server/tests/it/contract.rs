@@ -4,6 +4,7 @@
 mod cors;
 mod document;
 mod forms;
+mod guarded;
 mod methods;
 mod obeyed;
 mod preconditions;

@@ -3,6 +3,7 @@
 mod life;
 mod refusals;
 mod restarts;
+mod standing;
 
 use crate::limits::{Raw, open};
 use crate::platform::{Shop, problem, tenant, token};

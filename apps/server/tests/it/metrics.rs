@@ -157,7 +157,7 @@ both_databases! {
         assert_eq!(cache("load_failures"), 0.0);
         assert!(seen.value("rustok_worker_rounds_total", &[("worker", "outbox"), ("outcome", "ok")]) >= 1.0);
         assert!(seen.value("rustok_worker_rounds_total", &[("worker", "directory"), ("outcome", "ok")]) >= 1.0);
-        assert!(seen.value("rustok_log_lines_total", &[("level", "info")]) >= 21.0);
+        assert!(seen.value("rustok_log_lines_total", &[("level", "debug")]) >= 21.0);
         assert_eq!(seen.value("rustok_log_lines_total", &[("level", "error")]), 0.0);
         assert_eq!(seen.value("rustok_gate_requests", &[("gate", "requests"), ("state", "in_flight")]), 0.0);
     }

@@ -13,9 +13,10 @@ pub(crate) struct Shop {
     pub(crate) token: String,
 }
 
-/// The binary under test, on the given database.
+/// The binary under test, on the given database. Its log tells every event.
 pub(crate) fn rustok(database_url: &str) -> ServerCommand {
     ServerCommand::new(env!("CARGO_BIN_EXE_rustok"), database_url)
+        .env("RUSTOK_LOG", "info,rustok.events=debug")
 }
 
 /// What a command printed with `--json`.

@@ -116,6 +116,20 @@ both_databases! {
         eventually_is(PATIENCE, "it", async || kept_answers(&store, shop).await == expected).await;
     }
 
+    async fn without_being_asked_the_log_tells_how_many_events_there_were(db) {
+        let command = rustok(db.url()).env_remove("RUSTOK_LOG");
+        let shop = Shop::start(command).await;
+        for _ in 0..30 {
+            product(&shop, json!([{ "available": 1 }])).await;
+        }
+        eventually_is(PATIENCE, "a sum", async || shop.server.stderr().contains("events delivered")).await;
+        let left = "SELECT count(*) FROM outbox WHERE delivered_at IS NULL";
+        eventually_is(PATIENCE, "all are delivered", async || db.count(left).await == 0).await;
+        assert_eq!(events(&shop, "product"), [Value::Null; 0]);
+        let log = shop.server.stderr();
+        assert!(log.lines().count() < 15, "{log}");
+    }
+
     async fn events_are_told_once_after_their_commit(db) {
         let shop = Shop::open(db.url()).await;
         let tea = product(&shop, json!([{ "available": 1 }])).await.remove(0);

@@ -154,6 +154,8 @@ pub(super) struct Engine<'a, S> {
     report: ImportReport,
     is_sqlite: bool,
     last_commit: Duration,
+    /// An item was refused and the log says so.
+    has_told: bool,
 }
 
 impl<'a, S: Source> Engine<'a, S> {
@@ -168,6 +170,7 @@ impl<'a, S: Source> Engine<'a, S> {
             report,
             is_sqlite,
             last_commit: Duration::ZERO,
+            has_told: false,
         }
     }
 
@@ -369,7 +372,12 @@ impl<'a, S: Source> Engine<'a, S> {
                 | ErrorKind::Conflict
                 | ErrorKind::BusinessRule
                 | ErrorKind::Internal => {
-                    tracing::warn!(error = ?error, line = entry.line, "an item was refused by the database");
+                    // The report has them all; a file of nothing else must not fill the log.
+                    if std::mem::replace(&mut self.has_told, true) {
+                        tracing::debug!(error = ?error, line = entry.line, "an item was refused by the database");
+                    } else {
+                        tracing::warn!(error = ?error, line = entry.line, "an item was refused by the database; more of them are told at the level debug");
+                    }
                     self.refuse(vec![fault(entry, &error)]);
                     return Ok(());
                 }

@@ -10,7 +10,7 @@ use rustok_core::error::RichError;
 use rustok_core::ids::OrderId;
 use rustok_events::Topic;
 use rustok_storage::idempotency::StoredReply;
-use rustok_storage::orders::{OrderChange, save_change};
+use rustok_storage::orders::{OrderChange, PAYMENT_REFERENCE, REFUND_REFERENCE, save_change};
 use rustok_storage::{StoreError, TenantTx};
 
 /// One of the order's transitions, as the table and the history name it.
@@ -53,7 +53,8 @@ pub async fn confirm(
 /// Records the payment of a confirmed order.
 ///
 /// # Errors
-/// Those of [`confirm`]; `validation_failed` for a blank or too long text.
+/// Those of [`confirm`]; `validation_failed` for a blank or too long text; `used_for_another_order` when the payment is
+/// recorded for another one.
 pub async fn pay(
     ctx: &Ctx,
     id: OrderId,
@@ -189,7 +190,31 @@ async fn change(
             drop(work);
             Err(overtaken(ctx, id).await)
         }
-        Err(error) => Err(error.into()),
+        Err(error) => match used_field(&error) {
+            Some(field) => {
+                drop(work);
+                Err(used(ctx, id, field, after.version()).await)
+            }
+            None => Err(error.into()),
+        },
+    }
+}
+
+/// Which field of the request names what another order has.
+fn used_field(error: &StoreError) -> Option<&'static str> {
+    [(PAYMENT_REFERENCE, "payment_id"), (REFUND_REFERENCE, "refund_id")]
+        .into_iter()
+        .find_map(|(key, field)| error.is_taken(key).then_some(field))
+}
+
+/// The refusal of a payment or refund that is recorded already: for another order, unless somebody else made the same
+/// change of this one at the same moment.
+async fn used(ctx: &Ctx, id: OrderId, field: &'static str, wanted: i64) -> RichError {
+    let current = async { load(&mut ctx.read().await?, id).await };
+    match current.await {
+        Ok(order) if order.version() >= wanted => overtaken_by(&order),
+        Ok(_) => CommerceError::UsedForAnotherOrder { field }.into(),
+        Err(error) => error,
     }
 }
 
@@ -234,12 +259,14 @@ pub(super) async fn save(
 async fn overtaken(ctx: &Ctx, id: OrderId) -> RichError {
     let current = async { load(&mut ctx.read().await?, id).await };
     match current.await {
-        Ok(order) => RichError::from(CommerceError::VersionConflict {
-            current_version: order.version(),
-        })
-        .with_public(
-            "The order was changed by somebody else meanwhile. Read it again and repeat the request.",
-        ),
+        Ok(order) => overtaken_by(&order),
         Err(error) => error,
     }
+}
+
+fn overtaken_by(order: &AnyOrder) -> RichError {
+    RichError::from(CommerceError::VersionConflict {
+        current_version: order.version(),
+    })
+    .with_public("The order was changed by somebody else meanwhile. Read it again and repeat the request.")
 }

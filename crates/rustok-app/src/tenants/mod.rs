@@ -7,6 +7,6 @@ mod tokens;
 pub use directory::{add_host, create, find, list, set_status, update};
 pub use repeatable::{add_host_once, create_once, set_status_once};
 pub use tokens::{
-    IssuedToken, authenticate, authenticate_platform, issue_platform_token, issue_token,
+    IssuedToken, authenticate, authenticate_platform, check_standing, issue_platform_token, issue_token,
     list_platform_tokens, list_tokens, revoke_platform_token, revoke_token,
 };

@@ -6,6 +6,7 @@ use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::TokenId;
 use rustok_storage::StoreError;
+use rustok_storage::standing;
 use rustok_storage::tenants::{self, PlatformToken};
 use rustok_storage::tokens::{self, ApiToken};
 use rustok_tenancy::Tenant;
@@ -127,6 +128,21 @@ pub async fn authenticate(
     found
         .map(|(id, role)| Actor::Token { id, role })
         .ok_or_else(|| AuthError::UnknownToken.into())
+}
+
+/// Whether who sent this still may, in the middle of something long: his token may have been revoked and the tenant
+/// suspended since the door. The process itself always may.
+///
+/// # Errors
+/// [`AuthError::UnknownToken`], `tenant_suspended`, and those of the database.
+pub async fn check_standing(ctx: &Ctx) -> Result<(), RichError> {
+    let token = match (ctx.sender, &ctx.actor) {
+        (Some(sender), _) => sender,
+        (None, Actor::Token { id, .. }) => *id,
+        _ => return Ok(()),
+    };
+    standing::find_standing(ctx.read().await?.last(), token).await?;
+    Ok(())
 }
 
 /// Who a platform token is.

@@ -12,6 +12,11 @@ use rustok_commerce::{OrderRow, OrderStatus};
 use rustok_core::ids::TenantId;
 use rustok_events::{Event, Job};
 
+/// The key that lets a payment pay one order of a tenant only.
+pub const PAYMENT_REFERENCE: &str = "payments(reference)";
+/// The key that lets a refund give one order of a tenant back only.
+pub const REFUND_REFERENCE: &str = "refunds(reference)";
+
 /// A transition that was made and is to be saved.
 #[derive(Debug, Clone, Copy)]
 pub struct OrderChange<'a> {
@@ -35,7 +40,8 @@ pub struct OrderChange<'a> {
 /// the due work of the state before by that of the new one.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when somebody else changed the order since it was read; nothing is saved then.
+/// [`StoreError::Stale`] when somebody else changed the order since it was read, [`StoreError::Taken`] with
+/// [`PAYMENT_REFERENCE`] or [`REFUND_REFERENCE`] when another order has this payment or refund; nothing is saved then.
 pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<(), StoreError> {
     let tenant = tx.tenant;
     let OrderChange {
@@ -103,8 +109,8 @@ fn insert_side(tenant: TenantId, row: &OrderRow) -> Option<Statement<'_>> {
     match (row.status.parse(), &row.payment, &row.fulfilment, &row.refund) {
         (Ok(OrderStatus::Paid), Some(payment), ..) => Some(Statement::one(
             "payments",
-            "INSERT INTO payments (tenant_id, order_id, payment_id, method, amount_minor, currency, paid_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, order_id) DO NOTHING",
+            "INSERT INTO payments (tenant_id, order_id, payment_id, method, amount_minor, currency, paid_at, reference) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, order_id) DO NOTHING",
             &[
                 tenant.into(),
                 row.id.into(),
@@ -113,6 +119,7 @@ fn insert_side(tenant: TenantId, row: &OrderRow) -> Option<Statement<'_>> {
                 row.total_minor.into(),
                 Value::from(&row.currency),
                 payment.paid_at.into(),
+                payment.reference().into(),
             ],
         )),
         (Ok(OrderStatus::Shipped), _, Some(fulfilment), _) => Some(Statement::one(
@@ -134,10 +141,10 @@ fn insert_side(tenant: TenantId, row: &OrderRow) -> Option<Statement<'_>> {
                 &[tenant.into(), row.id.into(), signature.into()],
             )
         }),
-        (Ok(OrderStatus::Cancelled), _, _, Some(refund)) => Some(Statement::one(
+        (Ok(OrderStatus::Cancelled), Some(payment), _, Some(refund)) => Some(Statement::one(
             "refunds",
-            "INSERT INTO refunds (tenant_id, order_id, refund_id, amount_minor, currency, refunded_at) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, order_id) DO NOTHING",
+            "INSERT INTO refunds (tenant_id, order_id, refund_id, amount_minor, currency, refunded_at, reference) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, order_id) DO NOTHING",
             &[
                 tenant.into(),
                 row.id.into(),
@@ -145,6 +152,7 @@ fn insert_side(tenant: TenantId, row: &OrderRow) -> Option<Statement<'_>> {
                 row.total_minor.into(),
                 Value::from(&row.currency),
                 refund.refunded_at.into(),
+                payment.reference_of(refund).into(),
             ],
         )),
         _ => None,

@@ -178,6 +178,72 @@ both_databases! {
         assert_eq!(number(&db, "SELECT count(*) FROM due_work").await, Ok(2));
     }
 
+    async fn of_old_payments_and_refunds_with_one_reference_the_first_keeps_it(db) {
+        let db = if db.is_postgres() { TestDatabase::postgres_empty_as_owner().await } else { TestDatabase::sqlite() };
+        let place = migrate::MIGRATIONS.iter().position(|migration| migration.name.ends_with("references_and_standing"));
+        let before = &migrate::MIGRATIONS[..place.unwrap()];
+        let tables = ["customers", "orders", "payments", "refunds"];
+        let forced = |word: &str| {
+            let all = tables.map(|table| format!("ALTER TABLE {table} {word} ROW LEVEL SECURITY;"));
+            if db.is_postgres() { all.concat() } else { String::new() }
+        };
+        let id = |number: u8| {
+            if db.is_postgres() { format!("'00000000-0000-0000-0000-00000000000{number}'") }
+            else { format!("x'0000000000000000000000000000000{number}'") }
+        };
+        let time = |day: u8| {
+            if db.is_postgres() { format!("'2020-01-0{day}Z'") } else { format!("{day}") }
+        };
+        let (first, hash) = if db.is_postgres() {
+            migrate::postgres(&db.url().parse().unwrap(), Opener::Server, before).await.unwrap();
+            (time(1), "''")
+        } else {
+            migrate::sqlite(db.path(), Opener::Server, before).unwrap();
+            (time(1), "x''")
+        };
+        let mut sql = forced("NO FORCE");
+        for tenant in [7, 8] {
+            sql += &format!(
+                "INSERT INTO tenants (id, slug, name, status, settings, created_at, updated_at, version, directory_version) \
+                 VALUES ({0}, 'shop{tenant}', 'x', 'active', '{{}}', {first}, {first}, 1, 1); \
+                 INSERT INTO customers (tenant_id, id, email, created_at) VALUES ({0}, {0}, 'a@example.org', {first});",
+                id(tenant)
+            );
+        }
+        // Tenant, order, day of payment, method.
+        for (tenant, order, day, method) in [(7, 1, 2, "card"), (7, 2, 1, " Card"), (7, 3, 3, "cash"), (8, 4, 4, "card")] {
+            let (tenant, order, day) = (id(tenant), id(order), time(day));
+            sql += &format!(
+                "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, secret_hash, created_at, \
+                 updated_at, confirmed_at, expires_at, version) \
+                 VALUES ({tenant}, {order}, {tenant}, '', 'confirmed', 'USD', 0, {hash}, {first}, {first}, {first}, NULL, 2); \
+                 INSERT INTO payments (tenant_id, order_id, payment_id, method, amount_minor, currency, paid_at) \
+                 VALUES ({tenant}, {order}, 'pay_1', '{method}', 0, 'USD', {day}); \
+                 INSERT INTO refunds (tenant_id, order_id, refund_id, amount_minor, currency, refunded_at) \
+                 VALUES ({tenant}, {order}, 're_1 ', 0, 'USD', {day});"
+            );
+        }
+        run(&db, &format!("{sql}{}", forced("FORCE"))).await;
+        drop(open(&db).await);
+        if db.is_postgres() {
+            let forced = "SELECT count(*) FROM pg_class WHERE relname IN ('payments', 'refunds') AND relforcerowsecurity";
+            assert_eq!(number(&db, forced).await, Ok(2));
+        }
+        run(&db, &forced("NO FORCE")).await;
+        let line = if db.is_postgres() { "chr(10)" } else { "char(10)" };
+        for (table, name) in [("payments", "pay_1"), ("refunds", "re_1")] {
+            assert_eq!(number(&db, &format!("SELECT count(*) FROM {table}")).await, Ok(4));
+            let none = format!("SELECT count(*) FROM {table} WHERE reference IS NULL AND order_id = {}", id(1));
+            assert_eq!(number(&db, &none).await, Ok(1), "{table}: it was the second");
+            let kept = format!(
+                "SELECT count(*) FROM {table} WHERE reference = 'card' || {line} || '{name}' AND order_id IN ({}, {}) \
+                 OR reference = 'cash' || {line} || '{name}' AND order_id = {}",
+                id(2), id(4), id(3)
+            );
+            assert_eq!(number(&db, &kept).await, Ok(3), "{table}");
+        }
+    }
+
     async fn a_newer_schema_is_refused(db) {
         drop(open(&db).await);
         let newer = latest_schema() + 1;
@@ -329,7 +395,7 @@ async fn what_cannot_be_opened_says_so_without_secrets() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_waits_for_ever_for_somebody_at_the_schema() {
     let sqlite = TestDatabase::sqlite();
-    let lock = migrate::open_lock(&migrate::beside(sqlite.path(), ".migrate.lock")).unwrap();
+    let lock = crate::files::open_lock(&migrate::beside(sqlite.path(), ".migrate.lock")).unwrap();
     lock.lock().unwrap();
     let postgres = TestDatabase::postgres_empty().await;
     let connected = tokio_postgres::connect(postgres.superuser_url(), tokio_postgres::NoTls).await;

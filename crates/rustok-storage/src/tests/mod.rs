@@ -109,7 +109,7 @@ const INSERT_AUTHOR: &str =
     "INSERT INTO authors (tenant_id, id, login, display_name, created_at) VALUES ($1, $2, $3, '', $4)";
 
 /// Authors, since they need nothing but a tenant: one committed transaction for all of them.
-async fn add_authors(store: &Store, tenant: TenantHandle, logins: &[&str]) {
+pub(crate) async fn add_authors(store: &Store, tenant: TenantHandle, logins: &[&str]) {
     let mut tx = store.write(tenant, soon()).await.unwrap();
     for login in logins {
         let id = Uuid::from_u64_pair(1, login.bytes().fold(7, |sum, byte| sum * 31 + u64::from(byte)));
@@ -120,7 +120,7 @@ async fn add_authors(store: &Store, tenant: TenantHandle, logins: &[&str]) {
 }
 
 /// The logins of a tenant's authors, asked for with the tenant in the query.
-async fn logins(store: &Store, tenant: TenantHandle) -> Vec<String> {
+pub(crate) async fn logins(store: &Store, tenant: TenantHandle) -> Vec<String> {
     let mut tx = store.read(tenant, soon()).await.unwrap();
     let sql = "SELECT login FROM authors WHERE tenant_id = $1 ORDER BY login";
     tx.db

@@ -221,7 +221,7 @@ async fn every_key_of_tenant_data_starts_with_the_tenant() {
 #[tokio::test]
 async fn sqlite_tables_are_strict_with_row_ids() {
     let (_db, conn) = sqlite().await;
-    let sql = "SELECT count(*), sum(strict), sum(wr) FROM pragma_table_list WHERE schema = 'main' \
+    let sql = "SELECT count(*), sum(strict), sum(wr) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
                AND name NOT LIKE 'sqlite_%' AND name <> 'schema_migrations'";
     let counts: (i64, i64, i64) = conn
         .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -262,6 +262,8 @@ async fn row_security_is_on_and_forced_on_every_table_of_tenant_data() {
             half => panic!("{}: {half:?}", row.get::<_, &str>(0)),
         }
     }
+    // The view shows its reader's own row, by its definition: a test of its own looks at that.
+    platform.retain(|table| table != "own_tenant");
     assert_eq!(platform, PLATFORM);
     let wall = "(tenant_id = (NULLIF(current_setting('rustok.tenant_id'::text, true), ''::text))::uuid)";
     let policies = "SELECT tablename::text, policyname::text, permissive, array_to_string(roles, ','), cmd, qual, with_check \

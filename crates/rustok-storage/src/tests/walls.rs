@@ -244,6 +244,28 @@ async fn a_tenant_cannot_touch_the_platform() {
     }
 }
 
+/// Of the directory a tenant sees whether it is served itself, and nothing more.
+#[tokio::test]
+async fn of_the_directory_a_tenant_sees_its_own_standing_only() {
+    for world in superuser_and_owner().await {
+        for tenant in [world.one, world.two] {
+            let mut tx = world.store.read(tenant, soon()).await.unwrap();
+            let seen = tx.db.fetch("x", "SELECT id, status FROM own_tenant", &[], |row| {
+                Ok((row.get::<TenantId>("id")?, row.get::<String>("status")?))
+            });
+            assert_eq!(seen.await.unwrap(), [(tenant.tenant_id(), "active".to_owned())]);
+        }
+        for sql in [
+            "SELECT slug FROM own_tenant",
+            "SELECT id FROM tenants",
+            "UPDATE own_tenant SET status = 'active'",
+        ] {
+            let mut tx = world.store.write(world.one, soon()).await.unwrap();
+            tx.db.execute("x", sql, &[]).await.unwrap_err();
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_history_cannot_be_changed() {
     let world = world(TestDatabase::postgres().await).await;

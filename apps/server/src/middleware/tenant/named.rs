@@ -16,6 +16,9 @@ const X_TENANT_ID: HeaderName = HeaderName::from_static("x-tenant-id");
 pub(super) struct Named {
     /// By the host. None when the host is an IP address, which is no name, and there is another name.
     pub(super) by_host: Option<TenantIdentifier>,
+    /// By the host that the request is sent to, when `X-Forwarded-Host` of a trusted proxy stands above it and says
+    /// something else: the proxy's own name for this server, or what a client made up that the proxy let through.
+    pub(super) by_target: Option<TenantIdentifier>,
     /// By `X-Tenant-ID` of a trusted proxy.
     pub(super) by_header: Option<TenantIdentifier>,
 }
@@ -59,6 +62,7 @@ impl Named {
             let by_host = validator.from_host_header(target(validator, parts)?)?;
             return Ok(Self {
                 by_host: Some(by_host),
+                by_target: None,
                 by_header: None,
             });
         }
@@ -66,19 +70,35 @@ impl Named {
             Some(header) => Some(validator.slug_or_id(header)?),
             None => None,
         };
-        let by_host = match forwarded_host(validator, &parts.headers) {
-            Ok(None) => validator
-                .from_host_header(target(validator, parts)?)
-                .map(Some)
-                .map_err(NameError::from),
-            forwarded => forwarded,
-        };
-        let by_host = match by_host {
-            // How a proxy calls this server by default.
-            Err(NameError::Identifier(IdentifierError::IpLiteral)) if by_header.is_some() => None,
+        let target = target(validator, parts);
+        let forwarded = match forwarded_host(validator, &parts.headers) {
+            // A proxy may call this server by its address, when it names the tenant besides.
+            Err(NameError::Identifier(IdentifierError::IpLiteral)) if by_header.is_some() => {
+                return Ok(Self {
+                    by_host: None,
+                    by_target: name_of_its_own(validator, target)?,
+                    by_header,
+                });
+            }
             read => read?,
         };
-        Ok(Self { by_host, by_header })
+        if let Some(forwarded) = forwarded {
+            let by_target = name_of_its_own(validator, target)?.filter(|target| *target != forwarded);
+            return Ok(Self {
+                by_host: Some(forwarded),
+                by_target,
+                by_header,
+            });
+        }
+        let by_host = match validator.from_host_header(target?) {
+            Err(IdentifierError::IpLiteral) if by_header.is_some() => None,
+            read => Some(read?),
+        };
+        Ok(Self {
+            by_host,
+            by_target: None,
+            by_header,
+        })
     }
 }
 
@@ -93,6 +113,19 @@ pub fn check_host_lines(version: Version, headers: &HeaderMap) -> Result<(), Ric
         return Err(NO_HOST.into());
     }
     Ok(())
+}
+
+/// The tenant that is named by the host which a request was sent to, beside `X-Forwarded-Host`. A proxy may call this server
+/// by a name of its own, which need not be one that a tenant could have.
+fn name_of_its_own(
+    validator: &TenantIdentifierValidator,
+    target: Result<&str, NameError>,
+) -> Result<Option<TenantIdentifier>, NameError> {
+    match target {
+        Ok(target) => Ok(validator.from_host_header(target).ok()),
+        Err(NO_HOST) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The host that the request is sent to.

@@ -57,7 +57,59 @@ fn host_and_header_must_agree() {
         ("no answer for the host", Err(away()), Some(one()), Err(away())),
         ("no answer for the header", one(), Some(Err(away())), Err(away())),
     ] {
-        let agreed = agreed(by_host, by_header).map(|tenant| tenant.id.as_uuid().as_u128());
+        let others = by_header
+            .map(|found| (Voice::Header, found))
+            .into_iter()
+            .collect();
+        let agreed = agreed(by_host, others).map(|tenant| tenant.id.as_uuid().as_u128());
+        assert_eq!(agreed, expected, "{case}");
+    }
+}
+
+#[test]
+fn the_forwarded_host_and_the_host_below_it_must_agree() {
+    use TenantError::{IdentifierMismatch, NotFound};
+    let one = || tenant(1, TenantStatus::Active);
+    let two = || tenant(2, TenantStatus::Active);
+    let suspended = || tenant(3, TenantStatus::Suspended);
+    for (case, forwarded, header, target, expected) in [
+        ("the same tenant by two names", one(), None, one(), Ok(1)),
+        ("two tenants", one(), None, two(), Err(IdentifierMismatch)),
+        (
+            "another one that is suspended",
+            one(),
+            None,
+            suspended(),
+            Err(IdentifierMismatch),
+        ),
+        ("the proxy's own name", one(), None, Err(NotFound), Ok(1)),
+        (
+            "no tenant is forwarded",
+            Err(NotFound),
+            None,
+            two(),
+            Err(NotFound),
+        ),
+        ("no answer for the host", one(), None, Err(away()), Err(away())),
+        ("all three", one(), Some(one()), one(), Ok(1)),
+        (
+            "the third differs",
+            one(),
+            Some(one()),
+            two(),
+            Err(IdentifierMismatch),
+        ),
+        (
+            "header and host without the one between",
+            Err(NotFound),
+            Some(one()),
+            two(),
+            Err(IdentifierMismatch),
+        ),
+    ] {
+        let header = header.map(|found| (Voice::Header, found));
+        let others = header.into_iter().chain([(Voice::Target, target)]).collect();
+        let agreed = agreed(forwarded, others).map(|tenant| tenant.id.as_uuid().as_u128());
         assert_eq!(agreed, expected, "{case}");
     }
 }

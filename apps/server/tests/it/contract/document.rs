@@ -27,14 +27,14 @@ fn the_checked_in_document_is_the_present_one() {
 }
 
 /// One operation of the document.
-struct Operation {
-    method: Method,
-    path: String,
-    id: String,
+pub(super) struct Operation {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) id: String,
     document: Value,
 }
 
-fn operations() -> Vec<Operation> {
+pub(super) fn operations() -> Vec<Operation> {
     let document = document();
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -75,7 +75,7 @@ impl Operation {
     }
 
     /// Its path with `name` for each parameter.
-    fn path_of(&self, name: &str) -> String {
+    pub(super) fn path_of(&self, name: &str) -> String {
         let part = |part: &str| match part {
             "{locale}" => "en".to_owned(),
             part if part.starts_with('{') => name.to_owned(),

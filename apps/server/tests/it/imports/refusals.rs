@@ -14,7 +14,7 @@ async fn nothing_is_left(shop: &Shop) {
 }
 
 /// The head of an upload of this length, and the start of its form.
-async fn begun(shop: &Shop, length: usize) -> Raw {
+pub(super) async fn begun(shop: &Shop, length: usize) -> Raw {
     let mut raw = Raw::connect(shop).await;
     raw.send(&format!(
         "POST /api/admin/v1/imports HTTP/1.1\r\nhost: shop1.localhost\r\nauthorization: Bearer {}\r\n\

@@ -164,7 +164,9 @@ fn shop(operation: &str) -> Option<Call> {
         "adjust_stock" => Call::of("{product.variant}").body(json!({ "delta": 1, "reason": "found one" })),
         "read_order" | "read_order_history" => Call::of("{pending.id}"),
         "confirm_order" => Call::of("{pending.id}"),
-        "pay_order" => Call::of("{confirmed.id}").body(json!({ "payment_id": "pay_1", "method": "card" })),
+        "pay_order" => {
+            Call::of("{confirmed.id}").body(json!({ "payment_id": "{confirmed.id}", "method": "card" }))
+        }
         "ship_order" => Call::of("{paid.id}").body(json!({ "tracking": "T1", "carrier": "FedEx" })),
         "deliver_order" => Call::of("{shipped.id}").body(json!({ "signature": "Jane Roe" })),
         "cancel_order" => Call::of("{pending.id}").body(json!({ "reason": "changed my mind" })),

@@ -189,7 +189,7 @@ impl World {
         let secret = thing["secret"].clone();
         for verb in verbs {
             let body = match *verb {
-                "pay" => json!({ "payment_id": format!("{word}-pay"), "method": word }),
+                "pay" => json!({ "payment_id": format!("{word}-pay-{}", self.next_word()), "method": word }),
                 "ship" => json!({ "tracking": format!("{word}-tracking"), "carrier": word }),
                 "deliver" => json!({ "signature": word }),
                 "cancel" => json!({ "reason": word }),

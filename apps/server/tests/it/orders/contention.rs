@@ -61,7 +61,7 @@ both_databases! {
             let order = ok(place(&shop, &order_of(tea, 2)), 201).await;
             ok(transition(&shop, &order, "confirm", &json!({})), 200).await;
             let requests = (0..100).map(|n| match n % 3 {
-                0 => transition(&shop, &order, "pay", &json!({ "payment_id": format!("pay_{n}"), "method": "card" })),
+                0 => transition(&shop, &order, "pay", &json!({ "payment_id": format!("pay_{round}_{n}"), "method": "card" })),
                 1 => transition(&shop, &order, "cancel", &json!({ "reason": format!("reason {n}") })),
                 _ => transition(&shop, &order, "ship", &json!({ "tracking": format!("t{n}"), "carrier": "c" })),
             });

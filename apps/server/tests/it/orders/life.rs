@@ -1,7 +1,7 @@
 //! From placed to delivered or cancelled: what is allowed, what is refused and how it is told, and by whom.
 
 use super::*;
-use crate::platform::{problem, token};
+use crate::platform::{problem, tenant, token};
 use rustok_core::clock::Timestamp;
 use rustok_test_support::both_databases;
 
@@ -113,6 +113,55 @@ both_databases! {
         assert_eq!(cancelled["cancellation"]["refund_id"], "re_1");
         assert_eq!(cancelled["payment"]["payment_id"], "pay_1");
         assert_eq!(available(&shop, tea).await, 2);
+    }
+
+    async fn a_payment_pays_one_order_and_a_refund_gives_one_back(db) {
+        let shop = Shop::open(db.url()).await;
+        let tea = &product(&shop, json!([{ "available": 9 }])).await[0];
+        let mut orders = Vec::new();
+        for _ in 0..4 {
+            let placed = ok(place(&shop, &order_of(tea, 1)), 201).await;
+            ok(transition(&shop, &placed, "confirm", &json!({})), 200).await;
+            orders.push(placed);
+        }
+        let pay = |order, id: &str, method: &str| {
+            transition(&shop, order, "pay", &json!({ "payment_id": id, "method": method }))
+        };
+        let cancel = |order, id: &str| transition(&shop, order, "cancel", &json!({ "reason": "r", "refund_id": id }));
+        ok(pay(&orders[0], "pay_1", "card"), 200).await;
+        // The same for the same order stays what it was: the order is paid.
+        problem(pay(&orders[0], "pay_1", "card").send().await.unwrap(), 409, "illegal_transition").await;
+        for (payment, method) in [("pay_1", "card"), ("pay_1", "CARD"), (" pay_1", "card "), ("pay_1 ", "Card")] {
+            let used = pay(&orders[1], payment, method).send().await.unwrap();
+            let used = problem(used, 409, "used_for_another_order").await;
+            assert_eq!(used["errors"][0]["pointer"], "#/payment_id", "{used:#}");
+        }
+        let still = ok(shop.admin(Method::GET, &format!("/orders/{}", id(&orders[1]))), 200).await;
+        assert_eq!((&still["status"], &still["version"]), (&json!("confirmed"), &json!(2)));
+        // Another method is another payment, and another provider's id too.
+        ok(pay(&orders[1], "pay_1", "cash"), 200).await;
+        ok(pay(&orders[2], "PAY_1", "card"), 200).await;
+        ok(pay(&orders[3], "pay_2", "card"), 200).await;
+
+        ok(cancel(&orders[0], "re_1"), 200).await;
+        ok(cancel(&orders[1], "re_1"), 200).await;
+        let used = problem(cancel(&orders[2], "re_1 ").send().await.unwrap(), 409, "used_for_another_order").await;
+        assert_eq!(used["errors"][0]["pointer"], "#/refund_id");
+        assert_eq!(available(&shop, tea).await, 7, "a refused refund gives no stock back");
+        ok(cancel(&orders[2], "re_2"), 200).await;
+
+        // What was refunded was paid all the same, and another tenant knows nothing of it.
+        let placed = ok(place(&shop, &order_of(tea, 1)), 201).await;
+        ok(transition(&shop, &placed, "confirm", &json!({})), 200).await;
+        problem(pay(&placed, "pay_1", "card").send().await.unwrap(), 409, "used_for_another_order").await;
+        let token = tenant(shop.server.command(), "shop2", "admin").await;
+        let Shop { server, client, .. } = shop;
+        let other = Shop { server, client, slug: "shop2", token };
+        let tea = &product(&other, json!([{ "available": 9 }])).await[0];
+        let placed = ok(place(&other, &order_of(tea, 1)), 201).await;
+        ok(transition(&other, &placed, "confirm", &json!({})), 200).await;
+        ok(transition(&other, &placed, "pay", &json!({ "payment_id": "pay_1", "method": "card" })), 200).await;
+        ok(transition(&other, &placed, "cancel", &json!({ "reason": "r", "refund_id": "re_1" })), 200).await;
     }
 
     async fn only_an_admin_changes_orders(db) {

@@ -22,7 +22,7 @@ both_databases! {
 
         let answer = read().header("x-order-secret", secret).send().await.unwrap();
         let tag = answer.headers()["etag"].clone();
-        assert_eq!(answer.headers()["cache-control"], "private, no-cache");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
         let (status, mut shown) = told(answer).await;
         assert_eq!((status, &shown["id"]), (200, &placed["id"]));
         shown["secret"] = json!(secret);

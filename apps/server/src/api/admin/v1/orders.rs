@@ -67,7 +67,7 @@ impl ListOrders {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PayOrder {
-    /// The payment provider's name for it: 1 to 255 bytes.
+    /// The payment provider's name for it: 1 to 255 bytes. With the same method it pays one order only.
     #[schema(example = "pay_123")]
     payment_id: String,
     /// 1 to 255 bytes.
@@ -104,6 +104,7 @@ pub(super) struct CancelOrder {
     #[schema(example = "the customer asked for it")]
     reason: String,
     /// The payment provider's name for the refund: needed when the order is paid, refused when it is not.
+    /// It gives one order back only.
     #[schema(example = "re_123")]
     refund_id: Option<String>,
 }
@@ -272,7 +273,7 @@ async fn confirm(
     params(("id" = Uuid, Path)),
     request_body = PayOrder,
     responses((status = 200, body = AdminOrderView)),
-    extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict"])))
+    extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict", "used_for_another_order"])))
 )]
 async fn pay(
     PathParams(id): PathParams<OrderId>,
@@ -344,7 +345,7 @@ async fn deliver(
     params(("id" = Uuid, Path)),
     request_body = CancelOrder,
     responses((status = 200, body = AdminOrderView)),
-    extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict"])))
+    extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict", "used_for_another_order"])))
 )]
 async fn cancel(
     PathParams(id): PathParams<OrderId>,

@@ -6,7 +6,7 @@ use crate::extract::{Command, PathParams, StoreCtx};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use rustok_app::orders;
 use rustok_auth::{SecretKind, TokenSecret};
 use rustok_commerce::order::{LineInput, OrderInput};
@@ -89,15 +89,7 @@ async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichE
         };
         reply::stored(StatusCode::CREATED, &view, placed.order.version(), Some(location))
     });
-    // It holds the secret.
-    Ok(cached(reply::send(reply.await?), "no-store"))
-}
-
-/// Says what caches on the way may do with an answer: without a word they may keep it for anybody.
-fn cached(mut response: Response, how: &'static str) -> Response {
-    let how = HeaderValue::from_static(how);
-    response.headers_mut().insert(header::CACHE_CONTROL, how);
-    response
+    Ok(reply::send(reply.await?))
 }
 
 /// Read an order with its own secret.
@@ -119,9 +111,11 @@ async fn read(
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
     let order = orders::get_by_secret(&ctx, id, order_secret(&headers).as_ref()).await?;
-    let response = reply::resource(&headers, &OrderView::from(&order), order.version());
-    // Only who has the secret may see it, and has to show it every time.
-    Ok(cached(response, "private, no-cache"))
+    Ok(reply::resource(
+        &headers,
+        &OrderView::from(&order),
+        order.version(),
+    ))
 }
 
 /// The one secret that was sent. What is no order's secret opens nothing, like none.

@@ -6,13 +6,17 @@ use http::request::Builder;
 
 const TWICE: NameError = NameError::Head("A header that names the tenant stands more than once.");
 
-/// The names as `host-name|header-name`; `-` where there is none.
+/// The names as `host-name|header-name`, and `|name of the target` where that is another; `-` where there is none.
 fn named(request: Builder, trusted: bool) -> Result<String, NameError> {
     let validator = TenantIdentifierValidator::new("shops.example").unwrap();
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let show = |name: Option<TenantIdentifier>| name.map_or("-".to_owned(), |name| name.to_string());
-    Named::read(&validator, &parts, trusted)
-        .map(|named| format!("{}|{}", show(named.by_host), show(named.by_header)))
+    Named::read(&validator, &parts, trusted).map(|named| {
+        let target = named
+            .by_target
+            .map_or(String::new(), |target| format!("|{target}"));
+        format!("{}|{}{target}", show(named.by_host), show(named.by_header))
+    })
 }
 
 fn to(host: &str) -> Builder {
@@ -35,7 +39,7 @@ fn headers_of_a_proxy_count() {
     let id = "018F4E6A-7B1C-7DEF-8ABC-0123456789AB";
     assert_eq!(
         named(request().header("x-forwarded-host", "Shop.Example.:443"), true).as_deref(),
-        Ok("host:shop.example|-")
+        Ok("host:shop.example|-|slug:one")
     );
     assert_eq!(
         named(request().header("x-tenant-id", "Three"), true).as_deref(),
@@ -71,7 +75,7 @@ fn several_forwarded_hosts_must_be_one_name() {
         &["two.shops.example", "two.shops.example:80"],
         &["two.shops.example,\ttwo.shops.example", "two.shops.example"],
     ] {
-        assert_eq!(forwarded(same).as_deref(), Ok("slug:two|-"), "{same:?}");
+        assert_eq!(forwarded(same).as_deref(), Ok("slug:two|-|slug:one"), "{same:?}");
     }
     let several = Err(NameError::Head("X-Forwarded-Host names several hosts."));
     assert_eq!(forwarded(&["two.shops.example, three.shops.example"]), several);
@@ -103,6 +107,38 @@ fn a_proxy_may_call_this_server_by_its_address_when_it_names_the_tenant() {
         named(rubbish, true),
         Err(NameError::Identifier(IdentifierError::InvalidHost))
     );
+}
+
+#[test]
+fn the_host_below_a_forwarded_one_is_read_too() {
+    let forwarded = |host: &str, forwarded: &str| named(to(host).header("x-forwarded-host", forwarded), true);
+    let two = "two.shops.example";
+    assert_eq!(
+        forwarded("one.shops.example", two).as_deref(),
+        Ok("slug:two|-|slug:one")
+    );
+    assert_eq!(
+        forwarded("upstream.internal", two).as_deref(),
+        Ok("slug:two|-|host:upstream.internal")
+    );
+    // The same name, an address, and a name that no tenant can have.
+    for own in [
+        "TWO.shops.example.:80",
+        "10.0.0.3:8080",
+        "[::1]:8080",
+        "rustok_backend",
+        "",
+    ] {
+        assert_eq!(forwarded(own, two).as_deref(), Ok("slug:two|-"), "{own}");
+    }
+    let without = Request::get("/").header("x-forwarded-host", two);
+    assert_eq!(named(without, true).as_deref(), Ok("slug:two|-"));
+    let two_things = Request::get("https://one.shops.example/")
+        .version(Version::HTTP_2)
+        .header("host", "three.shops.example")
+        .header("x-forwarded-host", two);
+    let differs = Err(NameError::Head("The request's authority and its Host differ."));
+    assert_eq!(named(two_things, true), differs);
 }
 
 #[test]

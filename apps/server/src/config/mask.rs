@@ -1,0 +1,193 @@
+//! What may be shown of a setting that can hold a secret: only what is known to be none.
+
+/// The schemes whose addresses are shown in part.
+const SCHEMES: [&str; 6] = ["sqlite", "postgres", "postgresql", "http", "https", "grpc"];
+const HIDDEN: &str = "***";
+
+/// `postgres://user:secret@host/db` → `postgres://user:***@host/db`.
+///
+/// What comes before the last `@` may be a password with any character in it, and what comes after a `?` or `#` a
+/// parameter that is one. Hosts and paths are shown when they look like some, and what is no address is not shown at all.
+pub(super) fn mask(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return HIDDEN.to_owned();
+    };
+    if !SCHEMES.contains(&scheme) {
+        return HIDDEN.to_owned();
+    }
+    if scheme == "sqlite" {
+        return format!("sqlite://{}", rest.split(['?', '#']).next().unwrap_or_default());
+    }
+    let is_database = scheme.starts_with("postgres");
+    let (credentials, place) = match rest.rsplit_once('@') {
+        Some((credentials, place)) => (Some(credentials), place),
+        None => (None, rest),
+    };
+    // Whether this is the password or a parameter with an `@` in it, nobody knows.
+    if credentials.is_some_and(|credentials| credentials.contains(['?', '#', '/', '@'])) {
+        return format!("{scheme}://{HIDDEN}");
+    }
+    let place = place.split(['?', '#']).next().unwrap_or_default();
+    let (hosts, path) = place.split_once('/').unwrap_or((place, ""));
+    let mut shown = format!("{scheme}://");
+    if let Some(credentials) = credentials {
+        let user = credentials.split(':').next().unwrap_or_default();
+        // The user of a collector may be its key.
+        shown.push_str(if is_database && is_name(user) {
+            user
+        } else {
+            HIDDEN
+        });
+        if credentials.contains(':') {
+            shown.push_str(":***");
+        }
+        shown.push('@');
+    }
+    // What is no host may be a piece of a password, and what follows it another one.
+    if !hosts.split(',').all(is_host) {
+        return shown + HIDDEN;
+    }
+    shown.push_str(hosts);
+    if place.contains('/') {
+        shown.push('/');
+        let is_shown = if is_database {
+            is_name(path)
+        } else {
+            path.is_empty()
+        };
+        shown.push_str(if is_shown { path } else { HIDDEN });
+    }
+    shown
+}
+
+/// Whether an address has a password in it, before its host or as a parameter.
+pub(super) fn has_password(url: &str) -> bool {
+    let before = url.rsplit_once('@').map_or("", |(before, _)| before);
+    let credentials = before
+        .split_once("://")
+        .map_or(before, |(_, credentials)| credentials);
+    credentials.contains(':') || url.to_ascii_lowercase().contains("password")
+}
+
+fn is_name(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+}
+
+/// A name or address, and perhaps the number of a port behind it.
+fn is_host(text: &str) -> bool {
+    let (name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => {
+            if !address
+                .bytes()
+                .all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.')
+            {
+                return false;
+            }
+            ("", port)
+        }
+        None => text.find(':').map_or((text, ""), |colon| text.split_at(colon)),
+    };
+    let port = port.strip_prefix(':').unwrap_or(port);
+    is_name(name) && port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_secret() {
+        for (url, shown) in [
+            ("sqlite://rustok-data/rustok.db", "sqlite://rustok-data/rustok.db"),
+            ("postgres://app:secret@db/shop", "postgres://app:***@db/shop"),
+            ("postgresql://app@db:5432/shop", "postgresql://app@db:5432/shop"),
+            ("postgres://db/shop", "postgres://db/shop"),
+            (
+                "postgres://app:secret@one:5432,two:5433,[::1]:5434/shop?target_session_attrs=any",
+                "postgres://app:***@one:5432,two:5433,[::1]:5434/shop",
+            ),
+            (
+                "postgres://app:secret@/shop?host=/run/secret",
+                "postgres://app:***@/shop",
+            ),
+            ("http://collector:4318", "http://collector:4318"),
+            ("http://collector:4318/", "http://collector:4318/"),
+            ("https://secret@collector/v1/secret", "https://***@collector/***"),
+        ] {
+            assert_eq!(mask(url), shown);
+        }
+    }
+
+    #[test]
+    fn a_secret_does_not_show_wherever_it_stands_and_whatever_is_in_it() {
+        let secrets = [
+            "hunter2",
+            "hun?ter2",
+            "hun#ter2",
+            "hun/ter2",
+            "hun@ter2",
+            "hun:ter2",
+            "hun ter2",
+            "hun,ter2",
+            "?hunter2",
+            "#hunter2",
+            "/hunter2",
+            "@hunter2",
+            ":hunter2",
+            "hunter2?",
+            "hunter2@",
+            "hun?t#e/r@2:",
+            "hun%3Fter2",
+            "[hunter2]",
+            "hun=ter2&x",
+            "жhunter2",
+        ];
+        for secret in secrets {
+            for form in [
+                "postgres://app:S@db/shop",
+                "postgres://app:S@db:5432,other/shop?sslmode=disable",
+                "postgres://app:S@db/shop?application_name=a@b",
+                "postgres://db/shop?user=app&password=S",
+                "postgres://app@db/shop?password=S",
+                "postgres://app@db/shop#S",
+                "postgres://app:S",
+                "postgres://:S@db",
+                "host=db user=app password=S",
+                "password=S host=db",
+                "host=db password=a://S",
+                "mysql://app:S@db/shop",
+                "postgres:/app:S@db/shop",
+                "https://S@collector/",
+                "https://key:S@collector",
+                "https://collector/?key=S",
+                "https://collector/ingest/S",
+                "S",
+            ] {
+                // Nobody can tell the second half of such a password from a host.
+                if form == "postgres://app:S" && secret.contains('@') {
+                    continue;
+                }
+                let shown = mask(&form.replace('S', secret));
+                for piece in ["hun", "ter2", "r@2", "ж"] {
+                    assert!(!shown.contains(piece), "{form} with {secret}: {shown}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_password_on_the_command_line_is_seen() {
+        for url in [
+            "postgres://a:b@c/d",
+            "postgres://a:b?c@d/e",
+            "postgres://a@c/d?password=x",
+            "host=x PASSWORD=y",
+        ] {
+            assert!(has_password(url), "{url}");
+        }
+        for url in ["postgres://a@c:5432/d", "postgres://c:5432/d", "sqlite://x.db"] {
+            assert!(!has_password(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! From where settings come: flags, the environment, a file, and the file that holds the database's URL.
+//!
+//! A file is obeyed when it was named or lies in the working directory; no folder above is looked into. What is told of a
+//! setting that is wrong holds no value that may be secret.
+
+use super::mask::has_password;
+use super::{Config, Flags};
+use figment::error::Kind;
+use figment::providers::{Env, Serialized};
+use figment::value::{Dict, Map};
+use figment::{Figment, Metadata, Profile, Provider};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// What is obeyed in the working directory.
+const FILE: &str = "rustok.toml";
+/// What a file with settings or a URL may have at most, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
+/// Settings whose values are not repeated in an error.
+const SECRET: [&str; 4] = [
+    "database_url",
+    "database_url_file",
+    "otlp_endpoint",
+    "otlp_headers",
+];
+
+/// Why there are no settings.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file in the working directory is somebody else's, or anybody's.
+    #[error("{} is not obeyed: {why}; name it with --config if it is meant", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        why: &'static str,
+    },
+    /// A file is no TOML.
+    #[error("{}, line {line}: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where, from 1.
+        line: usize,
+        /// What is wrong, without what stands there.
+        message: String,
+    },
+    /// The file that should hold the URL of the database holds none.
+    #[error("{} holds no URL", .0.display())]
+    NoUrl(PathBuf),
+    /// One place says twice where the data lives.
+    #[error("database_url and database_url_file are both set: one of them is enough")]
+    TwoUrls,
+    /// A setting is wrong.
+    #[error("{0}")]
+    Setting(String),
+}
+
+impl From<figment::Error> for ConfigError {
+    fn from(errors: figment::Error) -> Self {
+        let told = errors.into_iter().map(|mut error| {
+            if error
+                .path
+                .first()
+                .is_some_and(|key| SECRET.contains(&key.as_str()))
+            {
+                error.kind = Kind::Message("a value of the wrong sort".to_owned());
+            }
+            error.to_string()
+        });
+        Self::Setting(told.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// Merges all sources; `extra` holds the flags of one command.
+pub(super) fn gather(flags: &Flags, extra: impl Serialize) -> Result<Config, ConfigError> {
+    let file = settings_file(flags)?;
+    let known = Figment::from(Serialized::defaults(Config::default()));
+    let (environment, unknown) = environment(&known)?;
+    let mut all = known;
+    if let Some(file) = &file {
+        all = all.merge(file);
+    }
+    let mut config: Config = all
+        .merge(super::otel_environment())
+        .merge(&environment)
+        .merge(Serialized::defaults(flags))
+        .merge(Serialized::defaults(extra))
+        .extract()?;
+    let file = file.map(Figment::from).unwrap_or_default();
+    let url = Url::of_flags(flags)
+        .or_else(|| Url::of_layer(&environment))
+        .or_else(|| Url::of_layer(&file));
+    url.unwrap_or_default().put_into(&mut config)?;
+    config.otlp_endpoint = config.otlp_endpoint.filter(|url| !url.is_empty());
+    if flags.database_url.as_deref().is_some_and(has_password) {
+        config.remarks.push(
+            "the password in --database-url shows in the list of processes: give a file with --database-url-file".to_owned(),
+        );
+    }
+    for name in unknown {
+        config
+            .remarks
+            .push(format!("{name} is no setting of this server and changes nothing"));
+    }
+    Ok(config)
+}
+
+/// The variables of ours, and the names of those that are no setting: another version may know them.
+fn environment(known: &Figment) -> Result<(Figment, Vec<String>), ConfigError> {
+    let known: Vec<String> = known.extract::<Dict>()?.into_keys().collect();
+    let all = || Env::prefixed("RUSTOK_").filter(|key| !key.starts_with("test_") && key != "config");
+    let unknown = all()
+        .iter()
+        .filter(|(key, _)| !known.iter().any(|known| key == known.as_str()))
+        .map(|(key, _)| format!("RUSTOK_{}", key.as_str().to_uppercase()))
+        .collect();
+    let ours = all().filter(move |key| known.iter().any(|known| key == known.as_str()));
+    Ok((Figment::from(ours), unknown))
+}
+
+/// The file that was named, or else the one in the working directory if there is one.
+fn settings_file(flags: &Flags) -> Result<Option<Settings>, ConfigError> {
+    let named = flags.config.clone().or_else(|| {
+        let named = Env::var("RUSTOK_CONFIG").filter(|path| !path.is_empty());
+        named.map(PathBuf::from)
+    });
+    match named {
+        Some(path) => read(&path)
+            .and_then(|text| Settings::parse(path, &text))
+            .map(Some),
+        None => beside(Path::new(FILE)),
+    }
+}
+
+/// A file that nobody named: it must be this user's or the system's own.
+fn beside(path: &Path) -> Result<Option<Settings>, ConfigError> {
+    let unreadable = |error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        error,
+    };
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(unreadable)?,
+    };
+    let found = file.metadata().map_err(unreadable)?;
+    let foreign = |why| ConfigError::Foreign {
+        path: path.to_owned(),
+        why,
+    };
+    if ![rustix::process::geteuid().as_raw(), 0].contains(&found.uid()) {
+        return Err(foreign("it belongs to another user"));
+    }
+    if found.mode() & 0o002 != 0 {
+        return Err(foreign("anybody may write it"));
+    }
+    let text = text_of(file).map_err(unreadable)?;
+    Settings::parse(path.to_owned(), &text).map(Some)
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    File::open(path)
+        .and_then(text_of)
+        .map_err(|error| ConfigError::Unreadable {
+            path: path.to_owned(),
+            error,
+        })
+}
+
+fn text_of(file: File) -> io::Result<String> {
+    let mut text = String::new();
+    file.take(MAX_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// What stands in a file.
+struct Settings {
+    path: PathBuf,
+    table: toml::Table,
+}
+
+impl Settings {
+    fn parse(path: PathBuf, text: &str) -> Result<Self, ConfigError> {
+        match text.parse::<toml::Table>() {
+            Ok(table) => Ok(Self { path, table }),
+            // Its own text shows the line, with whatever stands in it.
+            Err(error) => {
+                let before = error.span().and_then(|span| text.get(..span.start));
+                Err(ConfigError::Syntax {
+                    path,
+                    line: before.unwrap_or_default().matches('\n').count() + 1,
+                    message: error.message().to_owned(),
+                })
+            }
+        }
+    }
+}
+
+impl Provider for Settings {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("TOML file", self.path.as_path())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Serialized::defaults(&self.table).data()
+    }
+}
+
+/// What one place says of where the data lives.
+#[derive(Debug, Default)]
+struct Url {
+    url: Option<String>,
+    file: Option<PathBuf>,
+}
+
+impl Url {
+    /// Nothing when neither is said.
+    fn of(url: Option<String>, file: Option<PathBuf>) -> Option<Self> {
+        let file = file.filter(|file| !file.as_os_str().is_empty());
+        (url.is_some() || file.is_some()).then_some(Self { url, file })
+    }
+
+    fn of_flags(flags: &Flags) -> Option<Self> {
+        Self::of(flags.database_url.clone(), flags.database_url_file.clone())
+    }
+
+    fn of_layer(layer: &Figment) -> Option<Self> {
+        Self::of(
+            layer.extract_inner("database_url").ok(),
+            layer.extract_inner("database_url_file").ok(),
+        )
+    }
+
+    /// An empty URL is the default one's.
+    fn put_into(self, config: &mut Config) -> Result<(), ConfigError> {
+        let url = self.url.filter(|url| !url.is_empty());
+        (config.database_url, config.database_url_file) = match (url, self.file) {
+            (Some(_), Some(_)) => return Err(ConfigError::TwoUrls),
+            (None, Some(file)) => {
+                let text = read(&file)?;
+                let url = text.trim();
+                if url.is_empty() {
+                    return Err(ConfigError::NoUrl(file));
+                }
+                (Some(url.to_owned()), Some(file))
+            }
+            (url, None) => (url, None),
+        };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn syntax(text: &str) -> String {
+        match Settings::parse(PathBuf::from(FILE), text) {
+            Err(error) => error.to_string(),
+            Ok(settings) => Figment::from(Serialized::defaults(Config::default()))
+                .merge(&settings)
+                .extract::<Config>()
+                .map_err(ConfigError::from)
+                .unwrap_err()
+                .to_string(),
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_what_may_be_secret() {
+        for (text, told) in [
+            (
+                "listen = 1\n",
+                "for key \"default.listen\" in rustok.toml TOML file",
+            ),
+            (
+                "log = \"info\"\ndatabase_url = \"postgres://a:hunter2@b/c\n",
+                "rustok.toml, line 2: ",
+            ),
+            ("database_url = postgres://a:hunter2@b/c", "line 1: "),
+            ("database_url = \"a:hunter2\" x", "line 1: "),
+            ("otlp_headers = 4711", "a value of the wrong sort"),
+            ("database_url = [\"hunter2\"]", "a value of the wrong sort"),
+            ("databse_url = \"hunter2\"", "databse_url"),
+        ] {
+            let seen = syntax(text);
+            assert!(seen.contains(told), "{text}: {seen}");
+            assert!(
+                !seen.contains("hunter2") && !seen.contains("4711"),
+                "{text}: {seen}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_nobody_named_is_this_users_or_the_systems() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        assert!(beside(&path).unwrap().is_none());
+        std::fs::write(&path, "log = \"debug\"").unwrap();
+        for (mode, is_obeyed) in [(0o600, true), (0o644, true), (0o664, true), (0o666, false)] {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(beside(&path).is_ok(), is_obeyed, "{mode:o}");
+        }
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        // Only the superuser can give a file away.
+        if std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() {
+            let told = beside(&path).err().unwrap().to_string();
+            assert!(
+                told.contains("another user") && told.contains("--config"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_url_may_stand_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("url");
+        std::fs::write(&path, "postgres://a:b@c/d\n").unwrap();
+        let read = |url: Option<&str>, file: Option<&Path>| {
+            let mut config = Config::default();
+            let url = Url::of(url.map(str::to_owned), file.map(Path::to_owned)).unwrap_or_default();
+            url.put_into(&mut config).map(|()| config)
+        };
+        let config = read(Some(""), Some(&path)).unwrap();
+        assert_eq!(config.database_url.as_deref(), Some("postgres://a:b@c/d"));
+        let printed = config.printed().unwrap();
+        assert!(
+            printed.contains("database_url_file") && !printed.contains("database_url ="),
+            "{printed}"
+        );
+        assert!(read(None, Some(Path::new(""))).unwrap().is_default_database());
+        assert!(matches!(
+            read(Some("sqlite://x"), Some(&path)),
+            Err(ConfigError::TwoUrls)
+        ));
+        std::fs::write(&path, " \n").unwrap();
+        assert!(matches!(read(None, Some(&path)), Err(ConfigError::NoUrl(_))));
+        let missing = folder.path().join("missing");
+        assert!(matches!(
+            read(None, Some(&missing)),
+            Err(ConfigError::Unreadable { .. })
+        ));
+    }
+}

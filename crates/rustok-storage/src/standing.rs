@@ -1,0 +1,191 @@
+//! Whether who writes still may: asked in the transaction of the write, as the last thing before its COMMIT.
+//!
+//! A request waits between its door and its commit, for a lock or for the rest of its body, and an import runs for long.
+//! A token that is revoked meanwhile, or a tenant that is suspended, must not go on writing.
+//!
+//! On PostgreSQL the question travels in one flight with the COMMIT, so nobody is there to read its answer before: the
+//! division by zero ends the transaction, and the COMMIT behind it keeps nothing. SQLite answers NULL for it.
+
+use crate::error::StoreError;
+use crate::row::Row;
+use crate::tx::{Expect, Statement, TenantTx};
+use crate::value::{Value, params};
+use rustok_auth::Role;
+use rustok_core::ids::{TenantId, TokenId};
+
+/// On behalf of whom a transaction writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Writer {
+    /// The process itself: a worker, the command line. Nothing is asked.
+    #[default]
+    System,
+    /// Anybody, for a tenant that is served.
+    Anyone,
+    /// Who has this token, for a tenant that is served. In a transaction on the directory it is a platform token.
+    Token(TokenId),
+}
+
+const TENANT: &str = "SELECT 1 / count(*) AS stands FROM own_tenant WHERE id = $1 AND status = 'active'";
+const TOKEN: &str =
+    "SELECT 1 / count(*) AS stands FROM api_tokens WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL";
+const PLATFORM_TOKEN: &str =
+    "SELECT 1 / count(*) AS stands FROM platform_tokens WHERE id = $1 AND revoked_at IS NULL";
+/// What PostgreSQL says of a division by zero.
+pub(crate) const DIVISION_BY_ZERO: &str = "22012";
+
+fn question<'a>(table: &'static str, sql: &'static str, params: &[Value<'a>]) -> Statement<'a> {
+    Statement {
+        table,
+        sql,
+        params: params.to_vec(),
+        expect: Expect::Any,
+    }
+}
+
+/// What is asked before the commit of a transaction on a tenant's data.
+pub(crate) fn of_tenant(tenant: TenantId, writer: Writer) -> Vec<Statement<'static>> {
+    let is_served = question("tenants", TENANT, &[tenant.into()]);
+    match writer {
+        Writer::System => Vec::new(),
+        Writer::Anyone => vec![is_served],
+        Writer::Token(id) => vec![
+            is_served,
+            question("api_tokens", TOKEN, &[tenant.into(), id.into()]),
+        ],
+    }
+}
+
+/// What is asked before the commit of a transaction on the directory.
+pub(crate) fn of_platform(writer: Writer) -> Vec<Statement<'static>> {
+    match writer {
+        Writer::System | Writer::Anyone => Vec::new(),
+        Writer::Token(id) => vec![question("platform_tokens", PLATFORM_TOKEN, &[id.into()])],
+    }
+}
+
+/// What it means that the question about `table` found nothing.
+pub(crate) fn refusal(table: &str) -> StoreError {
+    match table {
+        "tenants" => StoreError::TenantSuspended,
+        _ => StoreError::TokenRevoked,
+    }
+}
+
+pub(crate) fn stands(row: &Row<'_>) -> Result<bool, StoreError> {
+    Ok(row.get::<Option<i64>>("stands")?.is_some())
+}
+
+/// What the token of the tenant may do now, in the middle of something long.
+///
+/// # Errors
+/// [`StoreError::TenantSuspended`] and [`StoreError::TokenRevoked`].
+pub async fn find_standing(tx: &mut TenantTx, token: TokenId) -> Result<Role, StoreError> {
+    let sql = "SELECT t.status, a.role FROM own_tenant t \
+               LEFT JOIN api_tokens a ON a.tenant_id = t.id AND a.id = $2 AND a.revoked_at IS NULL WHERE t.id = $1";
+    let values = params![tx.tenant, token].to_vec();
+    let found = tx.db.fetch_optional("tenants", sql, &values, |row| {
+        let role: Option<String> = row.get("role")?;
+        let role = role.map(|role| role.parse::<Role>().map_err(|_| row.inconsistent("role", &role)));
+        Ok((row.get::<String>("status")?, role.transpose()?))
+    });
+    match found.await? {
+        Some((status, role)) if status == "active" => role.ok_or(StoreError::TokenRevoked),
+        _ => Err(StoreError::TenantSuspended),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{add_authors, id, logins, now, open, soon, tenant};
+    use crate::{Store, tenants, tokens};
+    use rustok_auth::{SecretKind, TokenSecret};
+    use rustok_tenancy::{TenantHandle, TenantStatus};
+    use rustok_test_support::both_databases;
+
+    const INSERT: &str =
+        "INSERT INTO authors (tenant_id, id, login, display_name, created_at) VALUES ($1, $2, $3, $3, $4)";
+
+    /// A write for `writer`.
+    async fn written(
+        store: &Store,
+        shop: TenantHandle,
+        writer: Writer,
+        login: &str,
+    ) -> Result<(), StoreError> {
+        let mut tx = store.write(shop, soon()).await?.on_behalf_of(writer);
+        let author = params![shop.tenant_id(), id(login.len() as u128), login, now()].to_vec();
+        tx.db.execute_one("authors", INSERT, &author).await?;
+        tx.commit().await
+    }
+
+    both_databases! {
+        async fn a_commit_is_refused_to_who_may_not_write_any_more(db) {
+            let store = open(&db).await;
+            let (shop, other) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
+            let token = TokenId::from_uuid(id(7));
+            let hash = TokenSecret::from_random_bytes(SecretKind::Tenant, [1; 32]).hash();
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            tokens::insert_token(&mut tx, token, "x", Role::Editor, &hash, now()).await.unwrap();
+            tx.commit().await.unwrap();
+            let writer = Writer::Token(token);
+            written(&store, shop, writer, "a").await.unwrap();
+            let mut tx = store.read(shop, soon()).await.unwrap();
+            assert_eq!(find_standing(&mut tx, token).await.unwrap(), Role::Editor);
+            drop(tx);
+            // Another tenant's token is none.
+            assert!(matches!(written(&store, other, writer, "a").await, Err(StoreError::TokenRevoked)));
+
+            let set_status = async |status| {
+                let mut tx = store.platform_write(soon()).await.unwrap();
+                tenants::hold_directory(&mut tx).await.unwrap();
+                tenants::set_status(&mut tx, shop.tenant_id(), status, now()).await.unwrap();
+                tx.commit().await.unwrap();
+            };
+            set_status(TenantStatus::Suspended).await;
+            for writer in [writer, Writer::Anyone] {
+                assert!(matches!(written(&store, shop, writer, "bb").await, Err(StoreError::TenantSuspended)));
+            }
+            let mut tx = store.read(shop, soon()).await.unwrap();
+            assert!(matches!(find_standing(&mut tx, token).await, Err(StoreError::TenantSuspended)));
+            drop(tx);
+            written(&store, shop, Writer::System, "ccc").await.unwrap();
+            set_status(TenantStatus::Active).await;
+            written(&store, shop, Writer::Anyone, "dddd").await.unwrap();
+
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            tokens::revoke_token(&mut tx, token, now()).await.unwrap();
+            tx.commit().await.unwrap();
+            assert!(matches!(written(&store, shop, writer, "eeeee").await, Err(StoreError::TokenRevoked)));
+            let mut tx = store.read(shop, soon()).await.unwrap();
+            assert!(matches!(find_standing(&mut tx, token).await, Err(StoreError::TokenRevoked)));
+            drop(tx);
+            assert_eq!(logins(&store, shop).await, ["a", "ccc", "dddd"]);
+            // What was refused leaves neither a transaction nor a lock behind.
+            add_authors(&store, shop, &["f"]).await;
+        }
+
+        async fn a_platform_token_is_asked_for_in_the_directory(db) {
+            let store = open(&db).await;
+            let shop = tenant(&store, 1, "shop1").await;
+            let token = TokenId::from_uuid(id(7));
+            let hash = TokenSecret::from_random_bytes(SecretKind::Platform, [1; 32]).hash();
+            let mut tx = store.platform_write(soon()).await.unwrap();
+            tenants::insert_platform_token(&mut tx, token, "x", &hash, now()).await.unwrap();
+            tx.commit().await.unwrap();
+            let add = async |host: &str| {
+                let mut tx = store.platform_write(soon()).await.unwrap().on_behalf_of(Writer::Token(token));
+                tenants::hold_directory(&mut tx).await.unwrap();
+                tenants::add_host(&mut tx, shop.tenant_id(), host, now()).await.unwrap();
+                tx.commit().await
+            };
+            add("one.example").await.unwrap();
+            let mut tx = store.platform_write(soon()).await.unwrap();
+            tenants::revoke_platform_token(&mut tx, token, now()).await.unwrap();
+            tx.commit().await.unwrap();
+            assert!(matches!(add("two.example").await, Err(StoreError::TokenRevoked)));
+            let hosts = db.count("SELECT count(*) FROM tenant_hosts").await;
+            assert_eq!(hosts, 1);
+        }
+    }
+}
