@@ -4,6 +4,7 @@ use crate::error::StoreError;
 use crate::files;
 use crate::migrate;
 use crate::postgres::{self, Limits, Mode, Postgres, Role};
+use crate::shares::{Share, Shares};
 use crate::span;
 use crate::sqlite::{DatabaseState, Sqlite};
 use crate::standing::Writer;
@@ -126,6 +127,7 @@ impl StoreConfig {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Backend>,
+    shares: Arc<Shares>,
     timings: Arc<Timings>,
     /// Its transactions take their own place behind the breaker.
     guarded: bool,
@@ -136,6 +138,9 @@ enum Backend {
     Postgres(Postgres),
 }
 
+/// How many reads of one tenant may wait for its share of the readers of SQLite.
+const READS_WAITING: usize = 1_024;
+
 impl Store {
     /// Opens the database and checks its schema.
     ///
@@ -144,6 +149,10 @@ impl Store {
     /// command) older; [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn open(config: StoreConfig, opener: Opener) -> Result<Self, StoreError> {
         let timings = Timings::new(config.timed);
+        let shares = match &config.url {
+            DatabaseUrl::Sqlite(_) => Shares::of(config.sqlite_readers, READS_WAITING),
+            DatabaseUrl::Postgres(_) => Shares::of(config.postgres_connections, config.postgres_waiting),
+        };
         let backend = match config.url {
             DatabaseUrl::Sqlite(path) => {
                 let server_lock = match opener {
@@ -172,6 +181,7 @@ impl Store {
         };
         Ok(Self {
             inner: Arc::new(backend),
+            shares,
             timings: Arc::new(timings),
             guarded: true,
         })
@@ -194,6 +204,7 @@ impl Store {
     pub fn behind_own_breaker(&self) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
+            shares: Arc::clone(&self.shares),
             timings: Arc::clone(&self.timings),
             guarded: false,
         }
@@ -202,17 +213,33 @@ impl Store {
     pub(crate) async fn begin(&self, role: Role, mode: Mode, deadline: Deadline) -> Result<Db, StoreError> {
         let waiting = self.timings.wait(mode == Mode::Write);
         let span = span::acquire(self.system());
-        let begun = match (&*self.inner, mode) {
-            (Backend::Sqlite { db, .. }, Mode::Read) => db.read(deadline).await.map(Inner::SqliteRead),
-            (Backend::Sqlite { db, .. }, Mode::Write) => db.write(deadline).await.map(Inner::SqliteWrite),
-            (Backend::Postgres(db), mode) => {
-                let tx = db.begin(role, mode, deadline, self.guarded).await;
-                tx.map(|tx| Inner::Postgres(Box::new(tx)))
-            }
-        };
+        let begun = self.begin_within_share(role, mode, deadline).await;
         span::ended(&span, &begun);
         drop(waiting);
-        Ok(Db::new(begun?, deadline, Arc::clone(&self.timings)))
+        let (inner, share) = begun?;
+        Ok(Db::new(inner, share, deadline, Arc::clone(&self.timings)))
+    }
+
+    async fn begin_within_share(
+        &self,
+        role: Role,
+        mode: Mode,
+        deadline: Deadline,
+    ) -> Result<(Inner, Option<Share>), StoreError> {
+        let share = match (role, &*self.inner, mode) {
+            // Writers of SQLite queue for the only one there is.
+            (Role::Platform, ..) | (_, Backend::Sqlite { .. }, Mode::Write) => None,
+            (Role::App(tenant), ..) => Some(self.shares.enter(tenant, deadline).await?),
+        };
+        let inner = match (&*self.inner, mode) {
+            (Backend::Sqlite { db, .. }, Mode::Read) => Inner::SqliteRead(db.read(deadline).await?),
+            (Backend::Sqlite { db, .. }, Mode::Write) => Inner::SqliteWrite(db.write(deadline).await?),
+            (Backend::Postgres(db), mode) => {
+                let tx = db.begin(role, mode, deadline, self.guarded).await?;
+                Inner::Postgres(Box::new(tx))
+            }
+        };
+        Ok((inner, share))
     }
 
     /// A read-only transaction on one tenant's data; it sees one snapshot.

@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::postgres::{FLIGHT, PgTx};
 use crate::row::{Places, Row};
+use crate::shares::Share;
 use crate::span;
 use crate::sqlite::{self, ReadTx, WriteTx};
 use crate::standing::{self, Writer};
@@ -58,6 +59,8 @@ impl<'a> Statement<'a> {
 /// holds it over an await is `Send`. Dropped without a commit it leaves no trace.
 pub(crate) struct Db {
     inner: Inner,
+    /// The place of its tenant; free again after the connection is.
+    _share: Option<Share>,
     deadline: Deadline,
     /// A statement failed, or nobody waited for its answer: the transaction can only be given up, on either database.
     broken: bool,
@@ -73,9 +76,10 @@ pub(crate) enum Inner {
 }
 
 impl Db {
-    pub(crate) fn new(inner: Inner, deadline: Deadline, timings: Arc<Timings>) -> Self {
+    pub(crate) fn new(inner: Inner, share: Option<Share>, deadline: Deadline, timings: Arc<Timings>) -> Self {
         Self {
             inner,
+            _share: share,
             deadline,
             broken: false,
             last: false,

@@ -35,6 +35,8 @@ pub struct Imports {
     /// Told whenever a file has come.
     pub came: Notify,
     waiting: Mutex<VecDeque<SpoolFile>>,
+    /// Tenants with files that wait, of which one was taken before; the last one last.
+    served: Mutex<Vec<TenantId>>,
     receiving: Mutex<HashMap<TenantId, usize>>,
 }
 
@@ -50,6 +52,7 @@ impl Imports {
             spool: Spool::new(config.import_folder(), config.max_import_folder_bytes),
             came: Notify::new(),
             waiting: Mutex::default(),
+            served: Mutex::default(),
             receiving: Mutex::default(),
         }
     }
@@ -60,11 +63,22 @@ impl Imports {
         self.came.notify_one();
     }
 
-    /// The file that has waited longest, of a tenant that is not `busy`.
+    /// The next file of a tenant that is not `busy`. Tenants take turns: one that has sent many files waits behind each of
+    /// the others after each of its own.
     #[must_use]
     pub fn next(&self, busy: &HashSet<TenantId>) -> Option<SpoolFile> {
         let mut waiting = locked(&self.waiting);
-        let at = waiting.iter().position(|file| !busy.contains(&file.tenant()))?;
+        let mut served = locked(&self.served);
+        served.retain(|tenant| waiting.iter().any(|file| file.tenant() == *tenant));
+        let turn = |file: &SpoolFile| served.iter().position(|tenant| *tenant == file.tenant());
+        let (at, tenant) = waiting
+            .iter()
+            .enumerate()
+            .filter(|(_, file)| !busy.contains(&file.tenant()))
+            .min_by_key(|(at, file)| (turn(file), *at))
+            .map(|(at, file)| (at, file.tenant()))?;
+        served.retain(|served| *served != tenant);
+        served.push(tenant);
         waiting.remove(at)
     }
 
@@ -153,6 +167,24 @@ mod tests {
         assert_eq!(next(&[]), Some(11));
         assert_eq!(next(&[1]), None);
         assert_eq!(next(&[2]), Some(12));
+    }
+
+    #[test]
+    fn tenants_take_turns() {
+        let folder = tempfile::tempdir().unwrap();
+        let imports = imports(&folder);
+        for (owner, number) in [(1, 11), (1, 12), (1, 13), (2, 21), (2, 22), (3, 31)] {
+            let file = imports
+                .spool
+                .create(tenant(owner), Uuid::from_u128(number).into());
+            imports.push(file.unwrap());
+        }
+        let next = || {
+            let file = imports.next(&HashSet::new())?;
+            Some(file.import().as_uuid().as_u128())
+        };
+        let order: Vec<_> = std::iter::from_fn(next).collect();
+        assert_eq!(order, [11, 21, 31, 12, 22, 13]);
     }
 
     #[test]

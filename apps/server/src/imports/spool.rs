@@ -6,12 +6,13 @@
 use rustix::fs::OFlags;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::{ImportId, TenantId};
+use std::collections::HashMap;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Seek as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What the names of our files end with.
@@ -29,10 +30,34 @@ pub struct Spool {
     used: Arc<Used>,
 }
 
+/// The part of the folder that one tenant may fill.
+const TENANT_PART: u64 = 2;
+
 #[derive(Debug, Default)]
 struct Used {
     bytes: AtomicU64,
     files: AtomicU64,
+    by_tenant: Mutex<HashMap<TenantId, u64>>,
+}
+
+impl Used {
+    /// How many bytes a tenant has after so many more.
+    fn add(&self, tenant: TenantId, bytes: u64) -> u64 {
+        let mut by_tenant = self.by_tenant.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_tenant = by_tenant.entry(tenant).or_default();
+        *of_tenant += bytes;
+        *of_tenant
+    }
+
+    fn take(&self, tenant: TenantId, bytes: u64) {
+        let mut by_tenant = self.by_tenant.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_tenant) = by_tenant.get_mut(&tenant) {
+            *of_tenant = of_tenant.saturating_sub(bytes);
+            if *of_tenant == 0 {
+                by_tenant.remove(&tenant);
+            }
+        }
+    }
 }
 
 impl Spool {
@@ -134,6 +159,7 @@ impl Spool {
     ) -> SpoolFile {
         self.used.files.fetch_add(1, Ordering::Relaxed);
         self.used.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.used.add(tenant, bytes);
         SpoolFile {
             path,
             file,
@@ -243,11 +269,12 @@ impl SpoolFile {
     /// Takes room for more bytes.
     ///
     /// # Errors
-    /// `overloaded` when there is none.
+    /// `overloaded` when there is none, or its tenant has half of it already.
     pub fn reserve(&mut self, bytes: u64) -> Result<(), RichError> {
         let before = self.used.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let of_tenant = self.used.add(self.tenant, bytes);
         self.bytes += bytes;
-        if before + bytes > self.max_bytes {
+        if before + bytes > self.max_bytes || of_tenant > self.max_bytes / TENANT_PART {
             return Err(full("no room for more bytes"));
         }
         Ok(())
@@ -283,6 +310,7 @@ impl Drop for SpoolFile {
     fn drop(&mut self) {
         self.used.files.fetch_sub(1, Ordering::Relaxed);
         self.used.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.used.take(self.tenant, self.bytes);
         if !self.kept
             && let Err(error) = std::fs::remove_file(&self.path)
         {
@@ -366,14 +394,18 @@ mod tests {
     #[test]
     fn room_is_counted_in_bytes_and_files_and_comes_back() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = spool(&folder, 100);
+        let spool = spool(&folder, 200);
         let (tenant, import) = named(2);
         let mut file = spool.create(tenant, import).unwrap();
         file.reserve(100).unwrap();
         let refused = file.reserve(1).unwrap_err();
         assert_eq!((refused.code(), refused.status()), ("overloaded", 503));
+        // A neighbour has room still.
+        let (neighbour, other) = named(3);
+        spool.create(neighbour, other).unwrap().reserve(99).unwrap();
         drop(file);
         spool.create(tenant, import).unwrap().reserve(100).unwrap();
+        assert!(spool.used.by_tenant.lock().unwrap().is_empty());
         let all: Vec<_> = (0..u128::from(MAX_FILES))
             .map(|number| spool.create(tenant, named(number).1).unwrap())
             .collect();

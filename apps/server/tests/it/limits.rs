@@ -1,6 +1,7 @@
 //! What a stranger may send, how much of it, and what everybody else notices of it.
 
 mod hoarding;
+mod hostile;
 mod neighbour;
 mod overload;
 mod rates;

@@ -1,6 +1,7 @@
 //! Orders over HTTP: their life, who may do what, placing, and what happens when many want the same.
 
 mod contention;
+mod hoarding;
 mod killed;
 mod life;
 mod placing;

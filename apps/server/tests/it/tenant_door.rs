@@ -5,6 +5,7 @@ mod malformed;
 mod wire;
 
 use crate::platform::{printed, rustok, tenant};
+use futures_util::future::join_all;
 use rustok_test_support::{PATIENCE, ServerCommand, TestServer, both_databases, eventually_is};
 use serde_json::json;
 use wire::{Answer, get, http2};
@@ -275,6 +276,32 @@ both_databases! {
         ] {
             let page = get(&street.server, &format!("/problems/{code}"), &["Host: x"]).await;
             assert_eq!(page.status, 200, "{code}");
+        }
+    }
+}
+
+/// The status of a request for the products of this tenant.
+async fn ask(server: &TestServer, client: &reqwest::Client, slug: String) -> u16 {
+    let url = format!("{}/api/store/v1/products", server.url());
+    let request = client.get(url).header("host", format!("{slug}.localhost"));
+    request.send().await.unwrap().status().as_u16()
+}
+
+both_databases! {
+    /// Behind a proxy that says nothing of its clients, all of them are one address.
+    async fn who_asks_for_rubbish_locks_out_nobody(db) {
+        let command = rustok(db.url());
+        let slugs: Vec<String> = (0..12).map(|n| format!("shop{n}")).collect();
+        for slug in &slugs {
+            printed(command.run(&["tenant", "create", slug, "--name", slug, "--json"]).await);
+        }
+        let server = command.start().await;
+        let client = reqwest::Client::new();
+        let rubbish = join_all((0..300).map(|n| ask(&server, &client, format!("nobody{n}")))).await;
+        assert!(rubbish.iter().filter(|status| **status == 429).count() > 100, "{rubbish:?}");
+        assert!(rubbish.iter().all(|status| [404, 429].contains(status)), "{rubbish:?}");
+        for slug in &slugs {
+            assert_eq!(ask(&server, &client, slug.clone()).await, 200, "{slug}");
         }
     }
 }

@@ -156,18 +156,38 @@ fn move_on(wire: &mut Wire, farewell: &mut Option<Error>, context: &mut Context<
     }
 }
 
-/// The statements that a connection has prepared, by their text.
+/// How many statements a connection keeps prepared: some more than there are. Each takes memory of the server too, and
+/// filters make many texts of one statement.
+const MOST_STATEMENTS: usize = 256;
+
+/// The statements that a connection has prepared, by their text, each with the number of its last use.
 #[derive(Default)]
-pub(crate) struct Statements(HashMap<Box<str>, Statement>);
+pub(crate) struct Statements {
+    prepared: HashMap<Box<str>, (Statement, u64)>,
+    uses: u64,
+}
 
 impl Statements {
     /// Prepares it the first time.
     pub(crate) async fn prepared(&mut self, client: &Client, sql: &str) -> Result<Statement, Error> {
-        if let Some(statement) = self.0.get(sql) {
+        self.uses += 1;
+        if let Some((statement, used)) = self.prepared.get_mut(sql) {
+            *used = self.uses;
             return Ok(statement.clone());
         }
         let statement = Box::pin(client.prepare(sql)).await?;
-        self.0.insert(sql.into(), statement.clone());
+        if self.prepared.len() >= MOST_STATEMENTS {
+            self.forget_oldest();
+        }
+        self.prepared.insert(sql.into(), (statement.clone(), self.uses));
         Ok(statement)
+    }
+
+    /// Gives up the one that was not used for longest; the server is told when nobody uses it any more.
+    fn forget_oldest(&mut self) {
+        let oldest = self.prepared.iter().min_by_key(|(_, (_, used))| *used);
+        if let Some(sql) = oldest.map(|(sql, _)| sql.clone()) {
+            self.prepared.remove(&sql);
+        }
     }
 }

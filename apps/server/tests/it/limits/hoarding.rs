@@ -18,13 +18,13 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// A client of HTTP/2 that lets the server send `window` bytes of each answer.
-struct Hoarder {
+pub(super) struct Hoarder {
     client: SendRequest<Empty<Bytes>>,
     connection: JoinHandle<hyper::Result<()>>,
 }
 
 impl Hoarder {
-    async fn connect(shop: &Shop, window: u32) -> Self {
+    pub(super) async fn connect(shop: &Shop, window: u32) -> Self {
         let address = shop.server.url().strip_prefix("http://").unwrap();
         let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
         let (client, connection) = http2::Builder::new(TokioExecutor::new())
@@ -39,7 +39,7 @@ impl Hoarder {
     }
 
     /// Asks for the products; the answer keeps the request alive.
-    async fn ask(&mut self) -> Option<http::Response<Incoming>> {
+    pub(super) async fn ask(&mut self) -> Option<http::Response<Incoming>> {
         let request = http::Request::get("http://shop1.localhost/api/store/v1/products?limit=100")
             .body(Empty::new())
             .unwrap();
@@ -47,13 +47,13 @@ impl Hoarder {
         self.client.send_request(request).await.ok()
     }
 
-    async fn ended(&mut self) {
+    pub(super) async fn ended(&mut self) {
         (&mut self.connection).await.unwrap().ok();
     }
 }
 
 /// A page of products of some 120 kB.
-async fn fill(shop: &Shop) {
+pub(super) async fn fill(shop: &Shop) {
     for n in 0..10 {
         let product = json!({
             "title": format!("Tea {n}"), "status": "active", "description_html": "x".repeat(12_000),

@@ -1,0 +1,198 @@
+//! What a neighbour notices of hostile connections, beside what it notices of as many honest ones that ask for the same:
+//! how many of its requests are answered well, how long they take, and how much memory the server has. How many
+//! connections says `RUSTOK_HOSTILE` (`bench/hostile.sh` takes 1,000).
+
+use super::hoarding::{Hoarder, fill};
+use super::{Raw, memory, open};
+use crate::platform::{Shop, tenant};
+use http_body_util::BodyExt as _;
+use reqwest::Method;
+use rustok_test_support::TestDatabase;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+const PHASE: Duration = Duration::from_secs(6);
+/// How often the neighbour asks.
+const TICK: Duration = Duration::from_millis(20);
+/// Requests of one connection.
+const ASKS: usize = 30;
+/// The most memory that the server may have, in kilobytes.
+const MOST_MEMORY: u64 = 300 << 10;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attack {
+    UnreadAnswers,
+    SlowBodies,
+    IdleConnections,
+    LargePages,
+    UnknownNames,
+}
+
+impl Attack {
+    const ALL: [Self; 5] = [
+        Self::UnreadAnswers,
+        Self::SlowBodies,
+        Self::IdleConnections,
+        Self::LargePages,
+        Self::UnknownNames,
+    ];
+
+    /// What one connection does, and the same as an honest client would do it.
+    async fn connection(self, shop: &Shop, number: usize, hostile: bool) {
+        match self {
+            Self::UnreadAnswers => {
+                let mut client = Hoarder::connect(shop, if hostile { 0 } else { 1 << 20 }).await;
+                let mut kept = Vec::new();
+                for _ in 0..ASKS {
+                    let answer = client.ask().await;
+                    if hostile {
+                        kept.extend(answer);
+                    } else if let Some(answer) = answer {
+                        answer.into_body().collect().await.ok();
+                    }
+                }
+                if hostile {
+                    client.ended().await;
+                }
+            }
+            Self::SlowBodies => {
+                let mut raw = Raw::order(shop, 20_000).await;
+                if !hostile {
+                    raw.try_send(&" ".repeat(20_000)).await;
+                } else {
+                    for _ in 0..10 {
+                        raw.try_send(" ").await;
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                }
+                raw.answer().await;
+            }
+            Self::IdleConnections => {
+                let mut client = Hoarder::connect(shop, 65_535).await;
+                client.ask().await;
+                if hostile {
+                    client.ended().await;
+                }
+            }
+            // Honest clients ask for a page of the usual size.
+            Self::LargePages => {
+                let limit = if hostile { 100 } else { 4 };
+                let path = format!("/api/store/v1/nodes?include=body&limit={limit}");
+                if let Ok(answer) = shop.request(Method::GET, &path).send().await {
+                    answer.bytes().await.ok();
+                }
+            }
+            Self::UnknownNames => {
+                for ask in 0..ASKS {
+                    let slug = if hostile {
+                        format!("nobody-{number}-{ask}")
+                    } else {
+                        "shop1".to_owned()
+                    };
+                    shop.request_to(&slug, Method::GET, "/api/store/v1/products?limit=1")
+                        .send()
+                        .await
+                        .ok();
+                }
+            }
+        }
+    }
+}
+
+/// What the neighbour saw.
+#[derive(Debug)]
+struct Seen {
+    asked: usize,
+    good: usize,
+    p99: Duration,
+    memory: u64,
+}
+
+/// The neighbour's phase, while so many connections do what they do, one after the other over the phase.
+async fn beside(shop: &Arc<Shop>, connections: usize, attack: Attack, hostile: bool) -> Seen {
+    let mut all = JoinSet::new();
+    for number in 0..connections {
+        let shop = Arc::clone(shop);
+        let after = PHASE.mul_f64(number as f64 / connections as f64 / 2.0);
+        all.spawn(async move {
+            tokio::time::sleep(after).await;
+            attack.connection(&shop, number, hostile).await;
+        });
+    }
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let (mut sent, mut most) = (JoinSet::new(), 0);
+    let begun = Instant::now();
+    while begun.elapsed() < PHASE {
+        ticks.tick().await;
+        let request = shop.request_to("shop2", Method::GET, "/api/store/v1/products?limit=5");
+        sent.spawn(async move {
+            let begun = Instant::now();
+            let good = request.send().await.is_ok_and(|answer| answer.status() == 200);
+            (good, begun.elapsed())
+        });
+        most = most.max(memory(shop));
+    }
+    let answers = sent.join_all().await;
+    all.shutdown().await;
+    let mut times: Vec<Duration> = answers.iter().map(|(_, took)| *took).collect();
+    times.sort_unstable();
+    Seen {
+        asked: answers.len(),
+        good: answers.iter().filter(|(good, _)| *good).count(),
+        p99: times[times.len() * 99 / 100],
+        memory: most,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_neighbour_hardly_notices_hostile_connections() {
+    let connections: usize = std::env::var("RUSTOK_HOSTILE").map_or(100, |count| count.parse().unwrap());
+    let db = TestDatabase::sqlite();
+    let shop = open(db.url(), &[]).await;
+    tenant(shop.server.command(), "shop2", "admin").await;
+    fill(&shop).await;
+    for n in 0..8 {
+        let node = json!({
+            "kind": "post", "locale": "en", "title": format!("{n}"), "format": "html",
+            "body": format!("<p>{}</p>", "x".repeat(900_000)),
+        });
+        let made = shop
+            .admin(Method::POST, "/nodes")
+            .json(&node)
+            .send()
+            .await
+            .unwrap();
+        let made: serde_json::Value = made.json().await.unwrap();
+        let publish = format!("/nodes/{}/publish", made["id"].as_str().unwrap());
+        shop.admin(Method::POST, &publish)
+            .json(&json!({}))
+            .send()
+            .await
+            .unwrap();
+    }
+    let shop = Arc::new(shop);
+    for attack in Attack::ALL {
+        let honest = beside(&shop, connections, attack, false).await;
+        let hostile = beside(&shop, connections, attack, true).await;
+        eprintln!(
+            "{attack:?}, {connections} connections: good {} of {} (honest {} of {}), p99 {:?} (honest {:?}), memory {} MB (honest {} MB)",
+            hostile.good,
+            hostile.asked,
+            honest.good,
+            honest.asked,
+            hostile.p99,
+            honest.p99,
+            hostile.memory >> 10,
+            honest.memory >> 10,
+        );
+        assert!(
+            hostile.good * 100 >= hostile.asked * 99,
+            "{attack:?}: {hostile:?}"
+        );
+        assert!(hostile.memory <= MOST_MEMORY, "{attack:?}: {hostile:?}");
+    }
+}
