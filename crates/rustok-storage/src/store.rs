@@ -228,7 +228,7 @@ impl Store {
     ) -> Result<(Inner, Option<Share>), StoreError> {
         let share = match (role, &*self.inner, mode) {
             // Writers of SQLite queue for the only one there is.
-            (Role::Platform, ..) | (_, Backend::Sqlite { .. }, Mode::Write) => None,
+            (Role::Platform | Role::Owner, ..) | (_, Backend::Sqlite { .. }, Mode::Write) => None,
             (Role::App(tenant), ..) => Some(self.shares.enter(tenant, deadline).await?),
         };
         let inner = match (&*self.inner, mode) {
