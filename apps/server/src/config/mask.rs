@@ -88,8 +88,8 @@ fn is_host(text: &str) -> bool {
         }
         None => text.find(':').map_or((text, ""), |colon| text.split_at(colon)),
     };
-    let port = port.strip_prefix(':').unwrap_or(port);
-    is_name(name) && port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit())
+    let is_port = |port: &str| (1..=5).contains(&port.len()) && port.bytes().all(|b| b.is_ascii_digit());
+    is_name(name) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 #[cfg(test)]

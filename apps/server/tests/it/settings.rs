@@ -62,7 +62,7 @@ async fn a_password_is_neither_printed_nor_repeated_in_an_error() {
         "postgres://app:hun?ter2@db/shop",
         "postgres://app:hun#ter2@db/shop",
         "postgres://app:hunter2@db/shop?password=ter2",
-        "postgres://app:hun@ter2:5432/shop",
+        "postgres://app:hun@ter2@db:5432/shop",
         "hunter2",
     ] {
         let shown = printed(&command.clone().env("RUSTOK_DATABASE_URL", url), &[]).await;
