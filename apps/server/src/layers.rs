@@ -107,12 +107,9 @@ async fn admitted(state: &AppState, request: Request, next: Next) -> Response {
         return unread("Nothing was changed.").into_response();
     }
     let is_read = request.method().is_safe();
-    // Before it has a place: who sends slowly keeps nobody out.
+    // Before it has a place, which it gets below: who sends slowly keeps nobody out.
     let mut response = match receive::receive(state.config(), shares.as_ref(), request).await {
-        Ok((request, _held)) => match limits.gate(&request).enter().await {
-            Ok(_place) => within_deadline(deadline, request, next).await,
-            Err(refused) => refused.into_response(),
-        },
+        Ok((request, _held)) => within_deadline(deadline, request, next).await,
         Err(refused) => refused.into_response(),
     };
     // What was changed is told in any case.
@@ -155,17 +152,22 @@ async fn within_deadline(deadline: Deadline, mut request: Request, next: Next) -
     })
 }
 
-/// The limits of each tenant and each token, for routes below tenant resolution and for those of the platform.
+/// The limits of each tenant and each token, and a place to be worked on, for routes below tenant resolution and for
+/// those of the platform.
 pub async fn limit_tenant_and_token(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let limits = state.limits();
     let tenant = request.extensions().get::<Arc<Tenant>>();
+    let id = tenant.map(|tenant| tenant.id);
     let tenant = tenant.map(|tenant| limits.admit_tenant(tenant)).transpose();
     let admitted = tenant.and_then(|tenant| Ok((tenant, limits.admit_token(&request)?)));
     let (tenant, token) = match admitted {
         Ok(admitted) => admitted,
         Err(refused) => return refused.into_response(),
     };
-    let mut response = next.run(request).await;
+    let mut response = match limits.gate(&request).enter(id).await {
+        Ok(_place) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    };
     token.tell(&mut response);
     if let Some(tenant) = tenant {
         tenant.tell(&mut response);

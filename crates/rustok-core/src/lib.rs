@@ -10,6 +10,7 @@ pub mod ids;
 pub mod money;
 pub mod page;
 pub mod resilience;
+pub mod shares;
 pub mod state_machine;
 
 /// Compiles the examples of the guides.

@@ -22,7 +22,6 @@ mod postgres;
 pub mod products;
 pub mod reservations;
 mod row;
-mod shares;
 mod span;
 mod sqlite;
 pub mod standing;

@@ -4,20 +4,22 @@ use crate::error::StoreError;
 use crate::files;
 use crate::migrate;
 use crate::postgres::{self, Limits, Mode, Postgres, Role};
-use crate::shares::{Share, Shares};
 use crate::span;
 use crate::sqlite::{DatabaseState, Sqlite};
 use crate::standing::Writer;
 use crate::timings::{StoreTimes, Timings};
 use crate::tx::{Db, Inner, PlatformTx, TenantTx};
 use rustok_core::deadline::Deadline;
+use rustok_core::ids::TenantId;
 use rustok_core::resilience::CircuitBreaker;
+use rustok_core::shares::{Share, Shares};
 use rustok_tenancy::TenantHandle;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Where the data lives: `sqlite://path` or `postgres://...`.
 #[derive(Debug, Clone)]
@@ -127,7 +129,7 @@ impl StoreConfig {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Backend>,
-    shares: Arc<Shares>,
+    shares: Arc<Shares<TenantId>>,
     timings: Arc<Timings>,
     /// Its transactions take their own place behind the breaker.
     guarded: bool,
@@ -138,6 +140,8 @@ enum Backend {
     Postgres(Postgres),
 }
 
+/// How long a transaction waits for its tenant's share at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How many reads of one tenant may wait for its share of the readers of SQLite.
 const READS_WAITING: usize = 1_024;
 
@@ -225,11 +229,17 @@ impl Store {
         role: Role,
         mode: Mode,
         deadline: Deadline,
-    ) -> Result<(Inner, Option<Share>), StoreError> {
+    ) -> Result<(Inner, Option<Share<TenantId>>), StoreError> {
         let share = match (role, &*self.inner, mode) {
             // Writers of SQLite queue for the only one there is.
             (Role::Platform | Role::Owner, ..) | (_, Backend::Sqlite { .. }, Mode::Write) => None,
-            (Role::App(tenant), ..) => Some(self.shares.enter(tenant, deadline).await?),
+            (Role::App(tenant), ..) => {
+                let latest = Instant::now() + LONGEST_WAIT;
+                let latest = deadline.instant().map_or(latest, |due| due.min(latest));
+                // There are too many transactions of this tenant; the database is not to blame.
+                let share = self.shares.enter(tenant, latest).await;
+                Some(share.ok_or(StoreError::Overloaded)?)
+            }
         };
         let inner = match (&*self.inner, mode) {
             (Backend::Sqlite { db, .. }, Mode::Read) => Inner::SqliteRead(db.read(deadline).await?),

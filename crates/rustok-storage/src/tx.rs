@@ -3,7 +3,6 @@
 use crate::error::StoreError;
 use crate::postgres::{FLIGHT, PgTx};
 use crate::row::{Places, Row};
-use crate::shares::Share;
 use crate::span;
 use crate::sqlite::{self, ReadTx, WriteTx};
 use crate::standing::{self, Writer};
@@ -11,6 +10,7 @@ use crate::timings::{Operation, Timings};
 use crate::value::Value;
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::TenantId;
+use rustok_core::shares::Share;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -60,7 +60,7 @@ impl<'a> Statement<'a> {
 pub(crate) struct Db {
     inner: Inner,
     /// The place of its tenant; free again after the connection is.
-    _share: Option<Share>,
+    _share: Option<Share<TenantId>>,
     deadline: Deadline,
     /// A statement failed, or nobody waited for its answer: the transaction can only be given up, on either database.
     broken: bool,
@@ -76,7 +76,7 @@ pub(crate) enum Inner {
 }
 
 impl Db {
-    pub(crate) fn new(inner: Inner, share: Option<Share>, deadline: Deadline, timings: Arc<Timings>) -> Self {
+    pub(crate) fn new(inner: Inner, share: Option<Share<TenantId>>, deadline: Deadline, timings: Arc<Timings>) -> Self {
         Self {
             inner,
             _share: share,

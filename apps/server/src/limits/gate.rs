@@ -3,10 +3,14 @@
 
 use super::refusals::Refusals;
 use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::ids::TenantId;
+use rustok_core::shares::{Share, Shares};
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
 
 /// How long a request waits for a place at most: by then others have come who have better chances.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -17,6 +21,8 @@ pub struct Gate {
     name: &'static str,
     all_places: usize,
     places: Semaphore,
+    /// One tenant may have three quarters of the places.
+    tenants: Arc<Shares<TenantId>>,
     waiting: AtomicUsize,
     longest_queue: usize,
     refusals: Refusals,
@@ -40,7 +46,10 @@ pub struct GateNumbers {
 /// A place; it is free again when this is dropped.
 #[derive(Debug)]
 #[must_use]
-pub struct Place<'a>(#[expect(dead_code, reason = "held for its drop")] SemaphorePermit<'a>);
+pub struct Place<'a> {
+    _place: SemaphorePermit<'a>,
+    _share: Option<Share<TenantId>>,
+}
 
 impl Gate {
     /// `places` is at least one; `name` is for the log and for metrics.
@@ -51,6 +60,7 @@ impl Gate {
             name,
             all_places,
             places: Semaphore::new(all_places),
+            tenants: Shares::of(all_places, longest_queue),
             waiting: AtomicUsize::new(0),
             longest_queue,
             refusals: Refusals::of(name),
@@ -68,25 +78,38 @@ impl Gate {
         }
     }
 
-    /// A place at once, or after a short wait in the queue; first come, first served.
+    /// A place at once, or after a short wait in the queue; first come, first served. A request that is for a tenant waits
+    /// for the share of its tenant first, where it is in no other's way.
     ///
     /// # Errors
     /// `overloaded`, when the queue is full or nothing became free in time.
-    pub async fn enter(&self) -> Result<Place<'_>, RichError> {
-        if let Ok(permit) = self.places.try_acquire() {
-            return Ok(Place(permit));
-        }
-        if let Some(_waiting) = Waiting::begin(self) {
-            let waited = tokio::time::timeout(LONGEST_WAIT, self.places.acquire()).await;
-            if let Ok(Ok(permit)) = waited {
-                return Ok(Place(permit));
-            }
+    pub async fn enter(&self, tenant: Option<TenantId>) -> Result<Place<'_>, RichError> {
+        if let Some(place) = self.place(tenant, Instant::now() + LONGEST_WAIT).await {
+            return Ok(place);
         }
         self.refusals.count();
         Err(overloaded(
             "no place for a request",
             "The server has as many requests as it can take. Nothing was changed; come back later.",
         ))
+    }
+
+    async fn place(&self, tenant: Option<TenantId>, latest: Instant) -> Option<Place<'_>> {
+        let share = match tenant {
+            Some(tenant) => Some(self.tenants.enter(tenant, latest).await?),
+            None => None,
+        };
+        let permit = match self.places.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => {
+                let _waiting = Waiting::begin(self)?;
+                timeout_at(latest, self.places.acquire()).await.ok()?.ok()?
+            }
+        };
+        Some(Place {
+            _place: permit,
+            _share: share,
+        })
     }
 }
 
@@ -120,28 +143,43 @@ mod tests {
     use super::*;
     use futures_util::FutureExt as _;
     use std::pin::pin;
+    use uuid::Uuid;
 
     #[tokio::test(start_paused = true)]
     async fn who_finds_no_place_waits_and_who_finds_no_queue_is_refused() {
         let gate = Gate::new("test", 2, 1);
-        let (first, _second) = (gate.enter().await.unwrap(), gate.enter().await.unwrap());
-        let mut third = pin!(gate.enter());
+        let (first, _second) = (gate.enter(None).await.unwrap(), gate.enter(None).await.unwrap());
+        let mut third = pin!(gate.enter(None));
         assert!(third.as_mut().now_or_never().is_none());
-        let refused = gate.enter().now_or_never().unwrap().unwrap_err();
+        let refused = gate.enter(None).now_or_never().unwrap().unwrap_err();
         assert_eq!((refused.status(), refused.code()), (503, "overloaded"));
         assert_eq!(refused.retry_after(), Some(LONGEST_WAIT));
         drop(first);
         let _third = third.now_or_never().unwrap().unwrap();
-        assert!(gate.enter().now_or_never().is_none(), "the queue has room again");
+        assert!(gate.enter(None).now_or_never().is_none(), "the queue has room again");
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_long_and_who_goes_away_frees_the_queue() {
         let gate = Gate::new("test", 1, 1);
-        let _place = gate.enter().await.unwrap();
-        let gone = Box::pin(gate.enter());
+        let _place = gate.enter(None).await.unwrap();
+        let gone = Box::pin(gate.enter(None));
         drop(gone);
-        assert_eq!(gate.enter().await.unwrap_err().code(), "overloaded");
+        assert_eq!(gate.enter(None).await.unwrap_err().code(), "overloaded");
         assert_eq!(gate.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_tenant_leaves_places_to_the_others() {
+        let gate = Gate::new("test", 4, 8);
+        let (greedy, neighbour) = (Uuid::from_u128(1).into(), Uuid::from_u128(2).into());
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            held.push(gate.enter(Some(greedy)).await.unwrap());
+        }
+        let mut fourth = pin!(gate.enter(Some(greedy)));
+        assert!(fourth.as_mut().now_or_never().is_none());
+        let _neighbour = gate.enter(Some(neighbour)).now_or_never().unwrap().unwrap();
+        assert_eq!(fourth.await.unwrap_err().code(), "overloaded");
     }
 }

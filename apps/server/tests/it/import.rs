@@ -236,7 +236,7 @@ both_databases! {
         assert_eq!(admin(&shop, "/nodes").await.len(), 35);
         assert_eq!(admin(&shop, "/nodes?status=draft").await.len(), 5, "two drafts, one pending, one private, one with a password");
         // Published, but only from 2030 on.
-        let scheduled = admin(&shop, "/nodes?q=Regatta").await.remove(0);
+        let scheduled = admin(&shop, "/nodes?q=Regatta&include=body").await.remove(0);
         assert_eq!((&scheduled["status"], &scheduled["published_at"]), (&json!("published"), &json!("2030-01-01T19:00:18Z")));
         assert_eq!(status_of(&shop, "/nodes/regatta").await, StatusCode::NOT_FOUND);
         let html = scheduled["body_html"].as_str().unwrap();

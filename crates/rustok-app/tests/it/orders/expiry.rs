@@ -58,7 +58,7 @@ both_databases! {
         orders::confirm(&shop.ctx(), confirmed, |_| Ok(()), |_| reply()).await.unwrap();
         assert_eq!(shop.available(counted).await, Some(2));
 
-        shop.clock.advance(60 * MINUTE - Duration::from_micros(1));
+        shop.clock.advance(30 * MINUTE - Duration::from_micros(1));
         assert_eq!(expire_due(&shop.platform(), 10).await.unwrap(), round(0, 0, 0));
         shop.clock.advance(Duration::from_micros(1));
         assert_eq!(expire_due(&shop.platform(), 10).await.unwrap(), round(1, 1, 0));

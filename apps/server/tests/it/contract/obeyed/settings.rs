@@ -36,7 +36,9 @@ struct Furnished {
 impl Furnished {
     async fn open(database_url: &str) -> Self {
         let shop = Shop::open(database_url).await;
-        let tea = product(&shop, json!([{ "sku": "TEA-1" }])).await.remove(0);
+        let tea = product(&shop, json!([{ "sku": "TEA-1", "available": 100 }]))
+            .await
+            .remove(0);
         let variant = format!("/variants/{}", tea["id"].as_str().unwrap());
         let euros = json!({ "price": { "amount": "5.00", "currency": "EUR" } });
         ok(
