@@ -29,6 +29,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row};
 
@@ -147,20 +148,25 @@ impl Postgres {
         self.guard.breaker()
     }
 
-    pub(crate) async fn begin(
+    /// `share` is asked for the caller's share of the connections, until then.
+    pub(crate) async fn begin<T>(
         &self,
         role: Role,
         mode: Mode,
         deadline: Deadline,
         guarded: bool,
-    ) -> Result<PgTx, StoreError> {
+        share: impl AsyncFnOnce(Option<Instant>) -> Result<T, StoreError>,
+    ) -> Result<(PgTx, T), StoreError> {
         let waits = self.guard.until(deadline).remaining();
+        let latest = waits.map(|waits| Instant::now() + waits.saturating_sub(SLOT_MARGIN));
         let connecting = async {
-            let client = connection(&self.pool, waits).await?;
+            let share = share(latest).await?;
+            let left = latest.map(|latest| latest.saturating_duration_since(Instant::now()));
+            let client = connection(&self.pool, left).await?;
             check(&client, mode)?;
-            Ok(client)
+            Ok((client, share))
         };
-        let (watch, client) = self.guard.begin(deadline, guarded, connecting).await?;
+        let (watch, (client, share)) = self.guard.begin(deadline, guarded, connecting).await?;
         let begin = begin_text(role, mode, watch.statement_limit());
         let line = Line {
             client: Some(client),
@@ -173,7 +179,7 @@ impl Postgres {
             writable: Arc::clone(&self.writable),
             renewals: Arc::clone(&self.renewals),
         };
-        Ok(PgTx { line, watch })
+        Ok((PgTx { line, watch }, share))
     }
 
     #[cfg(test)]
@@ -191,10 +197,10 @@ impl Postgres {
     }
 }
 
-/// `waits` is how long in all; who has no place in the pool by then learned nothing about the database.
+/// Who has no place in the pool when `waits` is over learned nothing about the database.
 async fn connection(pool: &Pool, waits: Option<Duration>) -> Result<Object, StoreError> {
     let timeouts = Timeouts {
-        wait: waits.map(|waits| waits.saturating_sub(SLOT_MARGIN).max(Duration::from_millis(1))),
+        wait: waits.map(|waits| waits.max(Duration::from_millis(1))),
         ..pool.timeouts()
     };
     pool.timeout_get(&timeouts).await.map_err(|error| match error {

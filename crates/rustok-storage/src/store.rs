@@ -142,6 +142,22 @@ enum Backend {
 
 /// How long a transaction waits for its tenant's share at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// A place of the tenant's share. That there is none is no fault of the database: the tenant has too many transactions.
+async fn enter(
+    shares: &Arc<Shares<TenantId>>,
+    role: Role,
+    latest: Option<Instant>,
+) -> Result<Option<Share<TenantId>>, StoreError> {
+    let Role::App(tenant) = role else {
+        return Ok(None);
+    };
+    let longest = Instant::now() + LONGEST_WAIT;
+    let latest = latest.map_or(longest, |latest| latest.min(longest));
+    let share = shares.enter(tenant, latest).await;
+    share.map(Some).ok_or(StoreError::Overloaded)
+}
+
 /// How many reads of one tenant may wait for its share of the readers of SQLite.
 const READS_WAITING: usize = 1_024;
 
@@ -217,39 +233,34 @@ impl Store {
     pub(crate) async fn begin(&self, role: Role, mode: Mode, deadline: Deadline) -> Result<Db, StoreError> {
         let waiting = self.timings.wait(mode == Mode::Write);
         let span = span::acquire(self.system());
-        let begun = self.begin_within_share(role, mode, deadline).await;
+        let begun = self.begin_on(role, mode, deadline).await;
         span::ended(&span, &begun);
         drop(waiting);
         let (inner, share) = begun?;
         Ok(Db::new(inner, share, deadline, Arc::clone(&self.timings)))
     }
 
-    async fn begin_within_share(
+    async fn begin_on(
         &self,
         role: Role,
         mode: Mode,
         deadline: Deadline,
     ) -> Result<(Inner, Option<Share<TenantId>>), StoreError> {
-        let share = match (role, &*self.inner, mode) {
-            // Writers of SQLite queue for the only one there is.
-            (Role::Platform | Role::Owner, ..) | (_, Backend::Sqlite { .. }, Mode::Write) => None,
-            (Role::App(tenant), ..) => {
-                let latest = Instant::now() + LONGEST_WAIT;
-                let latest = deadline.instant().map_or(latest, |due| due.min(latest));
-                // There are too many transactions of this tenant; the database is not to blame.
-                let share = self.shares.enter(tenant, latest).await;
-                Some(share.ok_or(StoreError::Overloaded)?)
+        match (&*self.inner, mode) {
+            (Backend::Sqlite { db, .. }, Mode::Read) => {
+                let share = enter(&self.shares, role, deadline.instant()).await?;
+                Ok((Inner::SqliteRead(db.read(deadline).await?), share))
             }
-        };
-        let inner = match (&*self.inner, mode) {
-            (Backend::Sqlite { db, .. }, Mode::Read) => Inner::SqliteRead(db.read(deadline).await?),
-            (Backend::Sqlite { db, .. }, Mode::Write) => Inner::SqliteWrite(db.write(deadline).await?),
+            // Writers queue for the only one there is.
+            (Backend::Sqlite { db, .. }, Mode::Write) => {
+                Ok((Inner::SqliteWrite(db.write(deadline).await?), None))
+            }
             (Backend::Postgres(db), mode) => {
-                let tx = db.begin(role, mode, deadline, self.guarded).await?;
-                Inner::Postgres(Box::new(tx))
+                let share = |latest| enter(&self.shares, role, latest);
+                let (tx, share) = db.begin(role, mode, deadline, self.guarded, share).await?;
+                Ok((Inner::Postgres(Box::new(tx)), share))
             }
-        };
-        Ok((inner, share))
+        }
     }
 
     /// A read-only transaction on one tenant's data; it sees one snapshot.

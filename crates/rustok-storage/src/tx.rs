@@ -76,7 +76,12 @@ pub(crate) enum Inner {
 }
 
 impl Db {
-    pub(crate) fn new(inner: Inner, share: Option<Share<TenantId>>, deadline: Deadline, timings: Arc<Timings>) -> Self {
+    pub(crate) fn new(
+        inner: Inner,
+        share: Option<Share<TenantId>>,
+        deadline: Deadline,
+        timings: Arc<Timings>,
+    ) -> Self {
         Self {
             inner,
             _share: share,

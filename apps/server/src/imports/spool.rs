@@ -401,8 +401,8 @@ mod tests {
         let refused = file.reserve(1).unwrap_err();
         assert_eq!((refused.code(), refused.status()), ("overloaded", 503));
         // A neighbour has room still.
-        let (neighbour, other) = named(3);
-        spool.create(neighbour, other).unwrap().reserve(99).unwrap();
+        let neighbour = Uuid::from_u128(99).into();
+        spool.create(neighbour, import).unwrap().reserve(99).unwrap();
         drop(file);
         spool.create(tenant, import).unwrap().reserve(100).unwrap();
         assert!(spool.used.by_tenant.lock().unwrap().is_empty());

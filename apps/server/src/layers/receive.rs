@@ -10,7 +10,7 @@ use crate::limits::bytes::Held;
 use crate::limits::{Shares, overloaded};
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use rustok_core::error::RichError;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub(super) async fn receive(
     let mut held: Option<Held> = None;
     let mut received = Received::default();
     loop {
-        let frame = timeout_at(begun + patience(received.len()).min(longest), body.frame());
+        let frame = timeout_at(begun + patience(received.bytes).min(longest), body.frame());
         let Some(frame) = frame.await.map_err(|_| too_slow())? else {
             break;
         };
@@ -51,7 +51,7 @@ pub(super) async fn receive(
         let Ok(data) = frame.map_err(|error| not_received(&error))?.into_data() else {
             continue;
         };
-        if received.len() + data.len() > most {
+        if received.bytes + data.len() > most {
             return Err(body_too_large(most));
         }
         if let Some(shares) = shares {
@@ -77,34 +77,48 @@ fn patience(received: usize) -> Duration {
     GRACE + Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
-/// What has come; nearly always it is one piece, which is not copied.
+/// What has come. Nearly always it is one piece, which is not copied; more are copied into segments, so that no piece
+/// keeps the buffer alive that it was read into, and none of what is kept is moved while it grows.
 #[derive(Default)]
 struct Received {
     first: Bytes,
-    joined: BytesMut,
+    segments: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
-impl Received {
-    fn len(&self) -> usize {
-        self.first.len() + self.joined.len()
-    }
+/// How large a segment is.
+const SEGMENT: usize = 16 << 10;
 
+impl Received {
     fn add(&mut self, data: Bytes) {
-        if self.len() == 0 {
+        self.bytes += data.len();
+        if self.bytes == data.len() {
             self.first = data;
             return;
         }
-        if self.joined.is_empty() {
-            self.joined.extend_from_slice(&std::mem::take(&mut self.first));
+        let first = std::mem::take(&mut self.first);
+        self.copy(&first);
+        self.copy(&data);
+    }
+
+    fn copy(&mut self, mut data: &[u8]) {
+        while !data.is_empty() {
+            match self.segments.last_mut().filter(|segment| segment.len() < SEGMENT) {
+                Some(segment) => {
+                    let (now, later) = data.split_at(data.len().min(SEGMENT - segment.len()));
+                    segment.extend_from_slice(now);
+                    data = later;
+                }
+                None => self.segments.push(Vec::with_capacity(SEGMENT)),
+            }
         }
-        self.joined.extend_from_slice(&data);
     }
 
     fn whole(self) -> Bytes {
-        if self.joined.is_empty() {
+        if self.segments.is_empty() {
             self.first
         } else {
-            self.joined.freeze()
+            Bytes::from(self.segments.concat())
         }
     }
 }

@@ -156,7 +156,10 @@ mod tests {
         assert_eq!(refused.retry_after(), Some(LONGEST_WAIT));
         drop(first);
         let _third = third.now_or_never().unwrap().unwrap();
-        assert!(gate.enter(None).now_or_never().is_none(), "the queue has room again");
+        assert!(
+            gate.enter(None).now_or_never().is_none(),
+            "the queue has room again"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -122,7 +122,7 @@ pub(crate) fn with_password(url: &str) -> String {
 }
 
 /// Takes the database away under a running server; what is left of it goes with the answer.
-pub(crate) fn destroy(db: TestDatabase) -> Option<TestDatabase> {
+fn destroy(db: TestDatabase) -> Option<TestDatabase> {
     if db.is_postgres() {
         drop(db);
         return None;

@@ -297,9 +297,14 @@ both_databases! {
         }
         let server = command.start().await;
         let client = reqwest::Client::new();
-        let rubbish = join_all((0..300).map(|n| ask(&server, &client, format!("nobody{n}")))).await;
-        assert!(rubbish.iter().filter(|status| **status == 429).count() > 100, "{rubbish:?}");
-        assert!(rubbish.iter().all(|status| [404, 429].contains(status)), "{rubbish:?}");
+        // What is under way when the allowance ends still gets its answer, so they come in turns.
+        let mut statuses = Vec::new();
+        for turn in 0..4 {
+            let rubbish = (0..100).map(|n| ask(&server, &client, format!("nobody{turn}-{n}")));
+            statuses.extend(join_all(rubbish).await);
+        }
+        assert!(statuses.iter().filter(|status| **status == 429).count() > 100, "{statuses:?}");
+        assert!(statuses.iter().all(|status| [404, 429].contains(status)), "{statuses:?}");
         for slug in &slugs {
             assert_eq!(ask(&server, &client, slug.clone()).await, 200, "{slug}");
         }

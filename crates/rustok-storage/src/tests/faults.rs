@@ -24,6 +24,8 @@ struct World {
     proxy: FaultProxy,
     store: Store,
     shop: TenantHandle,
+    /// Nobody has all connections.
+    neighbour: TenantHandle,
 }
 
 impl World {
@@ -37,11 +39,13 @@ impl World {
         };
         let store = Store::open(config, Opener::Server).await.unwrap();
         let shop = tenant(&store, 1, "shop1").await;
+        let neighbour = tenant(&store, 2, "shop2").await;
         let world = Self {
             db,
             proxy,
             store,
             shop,
+            neighbour,
         };
         world.fill(soon()).await.unwrap();
         world
@@ -54,8 +58,13 @@ impl World {
     /// Holds as many transactions at once as there are connections, each of them answered.
     async fn fill(&self, deadline: Deadline) -> Result<(), StoreError> {
         let mut all = Vec::new();
-        for _ in 0..CONNECTIONS {
-            let mut tx = self.store.read(self.shop, deadline).await?;
+        for number in 0..CONNECTIONS {
+            let whose = if number % 2 == 0 {
+                self.shop
+            } else {
+                self.neighbour
+            };
+            let mut tx = self.store.read(whose, deadline).await?;
             tx.db.fetch("x", "SELECT 1 AS n", &[], |_| Ok(())).await?;
             all.push(tx);
         }
@@ -388,8 +397,13 @@ async fn a_connection_whose_statement_timed_out_is_not_used_again() {
     })
     .await;
     let mut held = Vec::new();
-    for _ in 0..CONNECTIONS {
-        let mut tx = world.store.read(world.shop, soon()).await.unwrap();
+    for number in 0..CONNECTIONS {
+        let whose = if number % 2 == 0 {
+            world.shop
+        } else {
+            world.neighbour
+        };
+        let mut tx = world.store.read(whose, soon()).await.unwrap();
         assert_ne!(pid(&mut tx).await.unwrap(), before);
         held.push(tx);
     }

@@ -85,7 +85,9 @@ async fn whoever_waits_for_a_lock_is_told_and_the_breaker_is_not() {
         let mut tx = store.platform_read(soon()).await.unwrap();
         tenants::directory_version(&mut tx).await.unwrap();
         for answer in waiting.join_all().await {
-            assert!(matches!(answer, Err(StoreError::Locked(_))), "{answer:?}");
+            // Those beyond the share of the tenant wait for its others.
+            let expected = matches!(answer, Err(StoreError::Locked(_) | StoreError::Overloaded));
+            assert!(expected, "{answer:?}");
         }
         let metrics = store.breaker().unwrap().metrics();
         assert_eq!((metrics.state, metrics.failures), (CircuitState::Closed, 0));

@@ -306,7 +306,7 @@ fn no_name_clobbers_the_document() {
 
 #[test]
 fn the_report_is_bounded() {
-    let many: String = (0..500).map(|at| format!("<x{at} on{at}=y>")).collect();
+    let many: String = (0..500).map(|at| format!("<x{at} on{at}=y></x{at}>")).collect();
     let many = format!(
         "{many}<p {}>",
         (0..500).map(|at| format!("on{at}=y ")).collect::<String>()

@@ -15,6 +15,9 @@ pub(super) type Id = usize;
 /// How deeply elements may be nested. Browsers stop at 512.
 pub(super) const MAX_DEPTH: usize = 256;
 
+/// What stands above the elements of a fragment, and below them: the document, the element that holds it, and a text.
+const ABOVE: usize = 3;
+
 /// After how many bytes it is looked at how deeply they are.
 const PIECE: usize = 4 << 10;
 
@@ -62,7 +65,7 @@ impl Tree {
             let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE));
             parser.process(StrTendril::from(piece));
             let tree = parser.tokenizer.sink.sink.tree.borrow();
-            if tree.depth_of_newest() > MAX_DEPTH {
+            if tree.depth_of_newest() > MAX_DEPTH + ABOVE {
                 return None;
             }
             drop(tree);
@@ -75,7 +78,7 @@ impl Tree {
     fn depth_of_newest(&self) -> usize {
         let newest = self.nodes.len().checked_sub(1);
         std::iter::successors(newest, |id| self.parent(*id))
-            .take(MAX_DEPTH + 2)
+            .take(MAX_DEPTH + ABOVE + 1)
             .count()
     }
 

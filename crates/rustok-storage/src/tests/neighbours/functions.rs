@@ -4,7 +4,7 @@ use super::rows::{ID, WORD};
 use super::*;
 use crate::{
     authors, customers, idempotency, import_references, imports, inventory, nodes, orders, outbox, products,
-    reservations, terms, tokens,
+    reservations, standing, terms, tokens,
 };
 use rustok_auth::{Role, TokenHash};
 use rustok_commerce::product::Handle;
@@ -163,7 +163,8 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Told {
             products::delete_product(tx, product, 1, now(), &event(tenant)).await?;
             products::find_deleted_product(tx, product).await
         };
-        "products::list_products" => |tx| products::list_products(tx, &filter, None, limit);
+        "standing::find_standing" => |tx| standing::find_standing(tx, id(ID).into());
+        "products/page::list_products" => |tx| products::list_products(tx, &filter, None, limit);
         "products/write::find_taken_handles" => |tx| products::find_taken_handles(tx, &[handle], None);
         "products/write::lock_product" => |tx| products::lock_product(tx, product);
         "products/write::lock_product_of_variant" => |tx| products::lock_product_of_variant(tx, variant);
