@@ -74,7 +74,7 @@ mod tests {
                 scope.spawn(|| {
                     let _turn = turns.wait();
                     most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                    std::thread::sleep(Duration::from_millis(5));
+                    std::thread::park_timeout(Duration::from_millis(5));
                     now.fetch_sub(1, Ordering::SeqCst);
                 });
             }
@@ -89,7 +89,7 @@ mod tests {
         let begun = Instant::now();
         let all: Vec<_> = (0..4)
             .map(|_| {
-                let work = || std::thread::sleep(Duration::from_millis(300));
+                let work = || std::thread::park_timeout(Duration::from_millis(300));
                 tokio::spawn(async move { heavy(LIGHT_BYTES, work) })
             })
             .collect();

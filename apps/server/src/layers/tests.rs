@@ -10,7 +10,6 @@ use rustok_storage::{Opener, Store};
 use rustok_tenancy::{NewTenantInput, TenantSettings};
 use rustok_test_support::TestDatabase;
 use serde_json::Value;
-use std::pin::pin;
 use tower::ServiceExt as _;
 
 /// Routes behind the layers, with one place for requests and nobody waiting.
@@ -52,7 +51,7 @@ impl Small {
 
     async fn get(&self, path: &str) -> (u16, Value) {
         let request = http::Request::get(path)
-            .header("host", "localhost")
+            .header("host", "shop1.localhost")
             .body(Body::empty())
             .unwrap();
         let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
@@ -107,9 +106,25 @@ async fn what_hangs_is_given_up_and_what_panics_is_an_internal_error() {
 #[tokio::test]
 async fn a_full_server_tells_that_it_is_alive() {
     let small = Small::new().await;
-    let mut hangs = pin!(small.get("/hangs"));
-    assert!(hangs.as_mut().now_or_never().is_none());
-    let (status, problem) = small.get("/sees").await;
+    add_shop(&small.state).await;
+    assert_eq!(small.get("/api/store/sees").await.0, 200);
+    let full = async {
+        while small
+            .state
+            .limits()
+            .gates()
+            .first()
+            .is_some_and(|gate| gate.in_flight == 0)
+        {
+            tokio::task::yield_now().await;
+        }
+        small.get("/api/store/sees").await
+    };
+    let (status, problem) = tokio::select! {
+        biased;
+        refused = full => refused,
+        hung = small.get("/api/store/hangs") => hung,
+    };
     assert_eq!((status, &problem["code"]), (503, &"overloaded".into()));
     assert_eq!(
         (small.get("/livez").await.0, small.get("/readyz").await.0),

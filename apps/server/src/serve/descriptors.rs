@@ -16,7 +16,7 @@ pub fn connections(wanted: usize) -> usize {
         Ok(()) => limits.maximum,
         Err(_) => limits.current,
     };
-    let most = now.map_or(usize::MAX, |files| possible(files));
+    let most = now.map_or(usize::MAX, possible);
     if most < wanted {
         tracing::warn!(
             wanted,

@@ -116,7 +116,7 @@ async fn beside(shop: &Arc<Shop>, connections: usize, attack: Attack, hostile: b
     let mut all = JoinSet::new();
     for number in 0..connections {
         let shop = Arc::clone(shop);
-        let after = PHASE.mul_f64(number as f64 / connections as f64 / 2.0);
+        let after = PHASE / 2 * u32::try_from(number).unwrap() / u32::try_from(connections).unwrap();
         all.spawn(async move {
             tokio::time::sleep(after).await;
             attack.connection(&shop, number, hostile).await;
