@@ -116,10 +116,14 @@ impl Received {
 
     fn whole(self) -> Bytes {
         if self.segments.is_empty() {
-            self.first
-        } else {
-            Bytes::from(self.segments.concat())
+            return self.first;
         }
+        let mut whole = Vec::with_capacity(self.bytes);
+        // Each segment is freed when it has been copied.
+        for segment in self.segments {
+            whole.extend_from_slice(&segment);
+        }
+        Bytes::from(whole)
     }
 }
 

@@ -13,7 +13,7 @@ const PLACES: usize = 2;
 const SETTINGS: [(&str, &str); 5] = [
     ("RUSTOK_MAX_IMPORT_UPLOADS_IN_FLIGHT", "2"),
     ("RUSTOK_MAX_REQUESTS_WAITING", "2"),
-    ("RUSTOK_MAX_RECEIVED_BYTES", "16777216"),
+    ("RUSTOK_MAX_RECEIVED_BYTES", "4194304"),
     // Longer than the test, so that the slow ones stay.
     ("RUSTOK_BODY_TIMEOUT_MS", "50000"),
     ("RUSTOK_REQUEST_TIMEOUT_MS", "60000"),
