@@ -86,7 +86,7 @@ async fn within_limits(state: &AppState, request: Request, next: Next) -> Respon
     response
 }
 
-async fn admitted(state: &AppState, request: Request, next: Next) -> Response {
+async fn admitted(state: &AppState, mut request: Request, next: Next) -> Response {
     let mut limit = state.config().request_timeout();
     if imports::is_upload(&request) {
         // A large file may come slowly. That it comes at all is looked at where it is received.
@@ -102,7 +102,7 @@ async fn admitted(state: &AppState, request: Request, next: Next) -> Response {
         Ok(admission) => admission,
         Err(refused) => return refused.into_response(),
     };
-    let shares = request.extensions().get::<Shares>().cloned();
+    let shares = request.extensions_mut().remove::<Shares>();
     if shares.as_ref().is_some_and(|shares| !shares.answers.has_room(0)) {
         return unread("Nothing was changed.").into_response();
     }

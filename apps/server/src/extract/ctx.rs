@@ -77,7 +77,8 @@ fn context(parts: &Parts, state: &AppState, actor: Actor) -> Result<Ctx, RichErr
             .flatten()
             .map(|root| root.context().to_string()),
         idempotency: None,
-        network: network(parts, state),
+        // For limits of what is ordered.
+        network: (!parts.method.is_safe()).then(|| network(parts, state)).flatten(),
         use_case: UseCase::default(),
         sender: None,
     })

@@ -40,7 +40,7 @@ pub(super) async fn receive(
     let (parts, mut body) = request.into_parts();
     let begun = Instant::now();
     let longest = config.body_timeout().min(config.request_timeout());
-    let mut held: Option<Held> = None;
+    let mut held = shares.map(|shares| shares.bodies.hold(0));
     let mut received = Received::default();
     loop {
         let frame = timeout_at(begun + patience(received.bytes).min(longest), body.frame());
@@ -54,17 +54,14 @@ pub(super) async fn receive(
         if received.bytes + data.len() > most {
             return Err(body_too_large(most));
         }
-        if let Some(shares) = shares {
-            if !shares.bodies.has_room(data.len()) {
-                return Err(overloaded(
-                    "no room for a body",
-                    "The server is receiving as much as it can take. Nothing was changed; come back later.",
-                ));
-            }
-            match &mut held {
-                Some(held) => held.add(data.len()),
-                None => held = Some(shares.bodies.hold(data.len())),
-            }
+        if shares.is_some_and(|shares| !shares.bodies.has_room(data.len())) {
+            return Err(overloaded(
+                "no room for a body",
+                "The server is receiving as much as it can take. Nothing was changed; come back later.",
+            ));
+        }
+        if let Some(held) = &mut held {
+            held.add(data.len());
         }
         received.add(data);
     }

@@ -83,12 +83,16 @@ impl Share {
 
     /// Holds bytes, without a question whether there is room.
     pub fn hold(self: &Arc<Self>, bytes: usize) -> Held {
-        self.budget.held.fetch_add(bytes, Ordering::Relaxed);
-        self.held.fetch_add(bytes, Ordering::Relaxed);
+        self.take(bytes);
         Held {
             share: Arc::clone(self),
             bytes,
         }
+    }
+
+    fn take(&self, bytes: usize) {
+        self.budget.held.fetch_add(bytes, Ordering::Relaxed);
+        self.held.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// How many bytes the connection holds.
@@ -107,7 +111,7 @@ impl Share {
 impl Held {
     /// Holds more.
     pub fn add(&mut self, bytes: usize) {
-        std::mem::forget(self.share.hold(bytes));
+        self.share.take(bytes);
         self.bytes += bytes;
     }
 

@@ -6,7 +6,7 @@ mod restarts;
 mod standing;
 
 use crate::limits::{Raw, open};
-use crate::platform::{Shop, problem, tenant, token};
+use crate::platform::{Shop, problem, status_kib, tenant, token};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use rustok_test_support::{PATIENCE, TestDatabase, both_databases, eventually, eventually_is};
 use serde_json::{Value, json};
@@ -149,10 +149,5 @@ async fn has_files(shop: &Shop, count: usize) {
 
 /// The most memory that the server has had so far.
 fn peak_bytes(shop: &Shop) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", shop.server.pid())).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
+    status_kib(shop.server.pid(), "VmHWM") * 1_024
 }

@@ -7,7 +7,7 @@ mod overload;
 mod rates;
 mod requests;
 
-use crate::platform::{Shop, rustok};
+use crate::platform::{Shop, rustok, status_kib};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,12 +24,7 @@ pub(crate) async fn open(database_url: &str, settings: &[(&str, &str)]) -> Shop 
 
 /// Resident memory of the server in kilobytes.
 fn memory(shop: &Shop) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", shop.server.pid())).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
+    status_kib(shop.server.pid(), "VmRSS")
 }
 
 /// A connection on which a test writes what it likes.

@@ -28,7 +28,7 @@ async fn scraped(shop: &Shop, accept: Option<&str>) -> (String, String) {
     (kind, response.text().await.unwrap())
 }
 
-async fn metrics(shop: &Shop) -> Exposition {
+pub(crate) async fn metrics(shop: &Shop) -> Exposition {
     Exposition::parse(&scraped(shop, Some(OPEN_METRICS)).await.1)
 }
 
@@ -45,7 +45,7 @@ pub(crate) async fn exemplars(shop: &Shop, route: &str) -> BTreeSet<String> {
 }
 
 /// Asks until `yes`, since workers take their time.
-async fn when(shop: &Shop, yes: impl Fn(&Exposition) -> bool) -> Exposition {
+pub(crate) async fn when(shop: &Shop, yes: impl Fn(&Exposition) -> bool) -> Exposition {
     eventually(PATIENCE, async || {
         let seen = metrics(shop).await;
         if yes(&seen) { Ok(seen) } else { Err(seen) }

@@ -19,6 +19,16 @@ pub(crate) fn rustok(database_url: &str) -> ServerCommand {
         .env("RUSTOK_LOG", "info,rustok.events=debug")
 }
 
+/// What Linux tells of the memory of a process, in kilobytes: `VmRSS` is what it has, `VmHWM` the most it has had.
+pub(crate) fn status_kib(pid: u32, member: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(member)?.strip_prefix(':'))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 /// What a command printed with `--json`.
 pub(crate) fn printed(finished: Finished) -> Value {
     serde_json::from_str(&finished.success()).unwrap()

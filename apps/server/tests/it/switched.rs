@@ -4,6 +4,7 @@
 mod clock;
 mod stopped;
 
+use crate::metrics::{metrics, when};
 use crate::orders::{all_orders, id, ok, order_of, place, product};
 use crate::platform::{Shop, problem, rustok};
 use reqwest::Method;
@@ -26,7 +27,7 @@ async fn readyz(shop: &Shop) -> (u16, Value) {
 }
 
 /// Waits until `/readyz` says this of the database.
-async fn until_told(shop: &Shop, database: &str, status: u16) {
+async fn until_told(shop: &Shop, system: &str, database: &str, status: u16) {
     eventually(PATIENCE, async || {
         let told = readyz(shop).await;
         if told.0 == status && told.1["database"] == database {
@@ -35,19 +36,14 @@ async fn until_told(shop: &Shop, database: &str, status: u16) {
         Err(format!("{told:?}"))
     })
     .await;
-    let metrics = format!("{}/metrics", shop.server.management_url());
-    let metrics = shop
-        .client
-        .get(metrics)
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
-    let state = format!("state=\"{database}\"}} 1");
-    let told = |line: &str| line.starts_with("rustok_database_state") && line.ends_with(&state);
-    assert!(metrics.lines().any(told), "{metrics}");
+    let seen = metrics(shop).await;
+    assert_eq!(
+        seen.value(
+            "rustok_database_state",
+            &[("db_system_name", system), ("state", database)]
+        ),
+        1.0
+    );
 }
 
 /// How long it takes until an order is taken again, and the order.
@@ -95,7 +91,7 @@ async fn a_database_that_takes_no_writes_is_told_of_and_writes_are_back_with_it(
         if status == 503 { Ok(()) } else { Err(status) }
     })
     .await;
-    until_told(&shop, "read_only", 200).await;
+    until_told(&shop, "postgresql", "read_only", 200).await;
     for _ in 0..20 {
         assert_refused(&shop, &tea).await;
         ok(shop.request(Method::GET, PRODUCTS), 200).await;
@@ -109,7 +105,7 @@ async fn a_database_that_takes_no_writes_is_told_of_and_writes_are_back_with_it(
     db.superuser_run(&off).await;
     let (took, second) = until_ordered(&shop, &tea).await;
     assert!(took < AWAY, "{took:?}");
-    until_told(&shop, "ok", 200).await;
+    until_told(&shop, "postgresql", "ok", 200).await;
     let kept: Vec<String> = all_orders(&shop)
         .await
         .iter()
@@ -134,17 +130,17 @@ async fn a_file_that_was_taken_away_is_not_written_on_and_serves_when_it_is_back
         let (here, there) = (beside(&db, suffix), beside(&db, ".aside"));
         fs::rename(&here, &there).unwrap();
         assert_refused(&shop, &tea).await;
-        until_told(&shop, "missing", 503).await;
+        until_told(&shop, "sqlite", "missing", 503).await;
         fs::rename(&there, &here).unwrap();
         let (took, order) = until_ordered(&shop, &tea).await;
         assert!(took < AWAY, "{took:?}");
-        until_told(&shop, "ok", 200).await;
+        until_told(&shop, "sqlite", "ok", 200).await;
         orders.push(order);
 
         fs::rename(&here, &there).unwrap();
         fs::copy(&there, &here).unwrap();
         assert_refused(&shop, &tea).await;
-        until_told(&shop, "replaced", 503).await;
+        until_told(&shop, "sqlite", "replaced", 503).await;
         fs::rename(&there, &here).unwrap();
         orders.push(until_ordered(&shop, &tea).await.1);
     }
@@ -188,13 +184,13 @@ async fn a_damaged_file_is_told_of_without_a_question_of_anybody() {
     assert_eq!(command.code, Some(0));
     let server = rustok(db.url()).start().await;
     let shop = Shop { server, ..shop };
-    until_told(&shop, "ok", 200).await;
+    until_told(&shop, "sqlite", "ok", 200).await;
     let whole = fs::read(db.path()).unwrap();
     let file = OpenOptions::new().write(true).open(db.path()).unwrap();
     // From the third page on: what is read while it opens stays as it was.
     file.write_all_at(&vec![0xA5; whole.len() - 8_192], 8_192)
         .unwrap();
-    until_told(&shop, "corrupt", 503).await;
+    until_told(&shop, "sqlite", "corrupt", 503).await;
     file.write_all_at(&whole, 0).unwrap();
-    until_told(&shop, "ok", 200).await;
+    until_told(&shop, "sqlite", "ok", 200).await;
 }

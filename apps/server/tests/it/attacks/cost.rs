@@ -1,6 +1,7 @@
 //! What an attack costs the server: time of the processor and memory, from `/proc`. Linux only, as the tests are.
 
 use crate::isolation::world::World;
+use crate::platform::status_kib;
 
 /// How often each attack is measured: the clock of `/proc` ticks in hundredths of a second.
 const TIMES: u32 = 5;
@@ -34,7 +35,8 @@ impl Meter {
     pub(super) async fn measure(&mut self, what: &str, attack: impl AsyncFn()) {
         // What is made once, is made once.
         attack().await;
-        self.memory_kib.get_or_insert_with(|| memory_kib(self.pid));
+        self.memory_kib
+            .get_or_insert_with(|| status_kib(self.pid, "VmRSS"));
         let before = ticks(self.pid);
         for _ in 0..TIMES {
             attack().await;
@@ -52,7 +54,7 @@ impl Meter {
     /// When much more is held.
     #[expect(clippy::print_stdout, reason = "the numbers, for who asks for them")]
     pub(super) fn finish(self) {
-        let (before, after) = (self.memory_kib.unwrap_or_default(), memory_kib(self.pid));
+        let (before, after) = (self.memory_kib.unwrap_or_default(), status_kib(self.pid, "VmRSS"));
         let (cpu_ms, what) = &self.dearest;
         println!("dearest: {cpu_ms} ms, {what}; memory {before} KiB, then {after} KiB");
         assert!(after < before + MOST_MORE_KIB, "{before} KiB, then {after} KiB");
@@ -66,13 +68,4 @@ fn ticks(pid: u32) -> u64 {
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     let field = |number: usize| fields[number - 3].parse::<u64>().unwrap();
     field(14) + field(15)
-}
-
-fn memory_kib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -22,7 +22,7 @@ pub(super) struct Family {
 
 /// All families by the names of the catalogue, where a counter has its `_total`.
 #[derive(Debug, Default)]
-pub(super) struct Exposition {
+pub(crate) struct Exposition {
     pub(super) families: BTreeMap<String, Family>,
 }
 
@@ -77,7 +77,7 @@ impl Exposition {
     }
 
     /// The one sample with this name and exactly these labels.
-    pub(super) fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let samples = self.families.values().flat_map(|family| &family.samples);
         let matches = |sample: &&Sample| {
             sample.name == name
