@@ -57,8 +57,13 @@ async fn rules(prometheus: &Prometheus) -> Vec<(String, String)> {
                 .trim_end_matches(')')
                 .to_owned(),
             None => {
-                let sides = expr.split(" and ").map(|side| side.rsplit_once(" > ").unwrap().0);
-                let sides: Vec<_> = sides.map(|side| format!("count({side})")).collect();
+                let sides: Vec<_> = expr
+                    .split(" and ")
+                    .map(|side| {
+                        let compared = side.rsplit_once(" > ").or_else(|| side.rsplit_once(" == "));
+                        format!("count({})", compared.unwrap().0)
+                    })
+                    .collect();
                 sides.join(" * ")
             }
         };
