@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// What the names of our files end with.
 const SUFFIX: &str = ".import";
+/// What they end with before they are named, for a moment; for longer where a process was killed in it.
+const NAMELESS: &str = ".new";
+const MOMENT: Duration = Duration::from_secs(60);
 /// How many files there may be at once, whatever their size: each is open.
 const MAX_FILES: u64 = 512;
 /// How long a client should wait when there is no room.
@@ -83,7 +86,7 @@ impl Spool {
         let create = || {
             self.make_folder()?;
             // Locked before it has its name: whoever looks for orphans would else find one that nobody owns yet.
-            let nameless = path.with_extension("new");
+            let nameless = self.folder.join(format!("{tenant}.{import}{NAMELESS}"));
             let file = OpenOptions::new()
                 .create_new(true)
                 .read(true)
@@ -132,7 +135,10 @@ impl Spool {
         let mut found = Vec::new();
         for entry in entries {
             let path = entry?.path();
-            let Some((tenant, import)) = ids(&path) else {
+            let Some((tenant, import)) = ids(&path, SUFFIX).or_else(|| {
+                let is_left = is_older(&path, MOMENT);
+                ids(&path, NAMELESS).filter(|_| is_left)
+            }) else {
                 continue;
             };
             // Gone, or another's, in this moment: then it is no orphan.
@@ -193,9 +199,16 @@ fn is_ours(found: &Metadata) -> bool {
     found.uid() == rustix::process::geteuid().as_raw()
 }
 
+/// Whether a file was written to last before so long a time.
+fn is_older(path: &Path, than: Duration) -> bool {
+    let modified = std::fs::symlink_metadata(path).and_then(|found| found.modified());
+    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+    age.is_some_and(|age| age >= than)
+}
+
 /// Tenant and import of a file of ours.
-fn ids(path: &Path) -> Option<(TenantId, ImportId)> {
-    let name = path.file_name()?.to_str()?.strip_suffix(SUFFIX)?;
+fn ids(path: &Path, suffix: &str) -> Option<(TenantId, ImportId)> {
+    let name = path.file_name()?.to_str()?.strip_suffix(suffix)?;
     let (tenant, import) = name.split_once('.')?;
     Some((tenant.parse().ok()?, import.parse().ok()?))
 }
@@ -388,6 +401,29 @@ mod tests {
         for orphan in orphans {
             orphan.remove();
         }
+        assert_eq!(names(&folder), 0);
+    }
+
+    /// A process may be killed before it has named its file.
+    #[test]
+    fn what_was_never_named_is_an_orphan_once_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(&folder, 100);
+        let (tenant, import) = named(2);
+        drop(spool.create(tenant, import).unwrap());
+        let left = folder.path().join(format!("imports/{tenant}.{import}.new"));
+        std::fs::write(&left, "").unwrap();
+        assert!(
+            spool.orphans().unwrap().is_empty(),
+            "somebody may be about to name it"
+        );
+        let long_ago = std::time::UNIX_EPOCH + Duration::from_secs(3_600);
+        let file = File::options().write(true).open(&left).unwrap();
+        file.set_modified(long_ago).unwrap();
+        drop(file);
+        let orphans = spool.orphans().unwrap();
+        assert_eq!(orphans.len(), 1);
+        orphans.into_iter().for_each(SpoolFile::remove);
         assert_eq!(names(&folder), 0);
     }
 
