@@ -4,6 +4,7 @@
 //! reads. It must never be part of a decision, and a name that is counted under is one of the schema, never a value.
 
 use std::cell::Cell;
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -25,7 +26,7 @@ const BUCKETS: usize = BOUNDS_NS.len() + 1;
 const STRIPES: usize = 8;
 
 /// The tables of the schema. No table stands for what concerns none, such as COMMIT; `other` for names of tests.
-pub(crate) const TABLES: [&str; 33] = [
+pub(crate) const TABLES: [&str; 34] = [
     "",
     "other",
     "api_tokens",
@@ -53,6 +54,7 @@ pub(crate) const TABLES: [&str; 33] = [
     "products",
     "refunds",
     "schema_migrations",
+    "search_terms",
     "stock_levels",
     "stock_movements",
     "tenant_hosts",
@@ -113,6 +115,23 @@ pub struct Durations {
     pub counts: [u64; BUCKETS],
     /// All of them together.
     pub sum: Duration,
+}
+
+impl Durations {
+    /// How many there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+impl AddAssign for Durations {
+    fn add_assign(&mut self, other: Self) {
+        for (sum, count) in self.counts.iter_mut().zip(other.counts) {
+            *sum += count;
+        }
+        self.sum += other.sum;
+    }
 }
 
 /// What was counted of one operation on one table.

@@ -6,9 +6,10 @@ use crate::state::AppState;
 use rustok_app::counts::{Counts, Tally};
 use rustok_core::clock::{Clock, Timestamp};
 use rustok_core::resilience::CircuitState;
-use rustok_storage::{DatabaseState, Durations, Store, StoreTimes};
+use rustok_storage::{DatabaseState, Durations, OperationTimes, Store, StoreTimes};
 use rustok_telemetry::log_lines;
 use rustok_telemetry::metrics::{Bucketed, Samples, process};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 use tokio::runtime::RuntimeMetrics;
@@ -85,14 +86,28 @@ fn limits(state: &AppState, samples: &mut Samples<'_>) -> fmt::Result {
 
 fn database(store: &Store, times: &StoreTimes, samples: &mut Samples<'_>) -> fmt::Result {
     let system = ("db_system_name", store.system());
-    let mut operations = samples.family("db_client_operation_duration_seconds")?;
+    let mut durations: BTreeMap<&str, Durations> = BTreeMap::new();
     for of in &times.operations {
-        let labels = [
+        *durations.entry(of.operation).or_default() += of.durations;
+    }
+    let mut operations = samples.family("db_client_operation_duration_seconds")?;
+    for (operation, durations) in &durations {
+        operations.histogram(&[system, ("db_operation_name", operation)], bucketed(durations))?;
+    }
+    let labels = |of: &OperationTimes| {
+        [
             system,
             ("db_operation_name", of.operation),
             ("db_collection_name", of.table),
-        ];
-        operations.histogram(&labels, bucketed(&of.durations))?;
+        ]
+    };
+    let mut counts = samples.family("rustok_database_operations_total")?;
+    for of in &times.operations {
+        counts.value(&labels(of), of.durations.count())?;
+    }
+    let mut seconds = samples.family("rustok_database_operation_seconds_total")?;
+    for of in &times.operations {
+        seconds.value(&labels(of), of.durations.sum.as_secs_f64())?;
     }
     let mut waits = samples.family("db_client_connection_wait_time_seconds")?;
     for (mode, durations) in [("read", &times.read_waits), ("write", &times.write_waits)] {

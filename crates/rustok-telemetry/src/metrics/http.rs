@@ -26,9 +26,13 @@ const OTHER: &str = "_OTHER";
 /// too much.
 const UNMATCHED_STATUSES: [u16; 7] = [200, 204, 400, 404, 405, 429, 503];
 
-const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+/// Answers by whether the server failed. How long a refusal took is told together with successes: five classes would be
+/// most of all series that there are.
+const CLASSES: [&str; 2] = ["below_5xx", "5xx"];
+const FAILED: usize = 1;
 const LOWEST_STATUS: u16 = 100;
 const STATUSES: usize = 500;
+const FIRST_FAILURE: u16 = 500;
 
 /// A method and a route template, and the statuses that it is known to answer with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +55,7 @@ pub struct HttpMetrics {
 struct Series {
     operation: Operation,
     /// By class.
-    durations: [HistogramWithExemplars<TraceLabel>; 5],
+    durations: [HistogramWithExemplars<TraceLabel>; CLASSES.len()],
     /// By status, from 100 on.
     answers: Box<[AtomicU64]>,
 }
@@ -159,18 +163,23 @@ impl Series {
         Ok(())
     }
 
-    /// Successes and refusals are shown from the start, as their statuses are: a stranger who provokes the first refusal
-    /// of every operation makes no series. Failures come when they come.
+    /// Failures come when they come; all else is shown from the start: a stranger who provokes the first refusal of every
+    /// operation makes no series.
     fn tell_durations(
         &self,
         mut tell: impl FnMut(&[(&str, &str)], &HistogramWithExemplars<TraceLabel>) -> fmt::Result,
     ) -> fmt::Result {
         for (class, (name, durations)) in CLASSES.iter().zip(&self.durations).enumerate() {
-            let declared =
-                class < 4 && (self.operation.statuses.iter()).any(|status| class_of(*status) == class);
-            let answered = |answers: &AtomicU64| answers.load(Ordering::Relaxed) > 0;
-            let of_class = self.answers.chunks(100).nth(class).unwrap_or_default();
-            if declared || of_class.iter().any(answered) {
+            let failed = || {
+                let failures = self
+                    .answers
+                    .iter()
+                    .skip(usize::from(FIRST_FAILURE - LOWEST_STATUS));
+                failures
+                    .map(|answers| answers.load(Ordering::Relaxed))
+                    .any(|answers| answers > 0)
+            };
+            if class != FAILED || failed() {
                 tell(&self.labels(("status_class", name)), durations)?;
             }
         }
@@ -188,7 +197,7 @@ impl Series {
 
 /// The place of a status in [`CLASSES`].
 fn class_of(status: u16) -> usize {
-    usize::from(status / 100).clamp(1, CLASSES.len()) - 1
+    usize::from(status >= FIRST_FAILURE)
 }
 
 /// The label of an exemplar.
@@ -251,7 +260,7 @@ mod tests {
         metrics.record("GET", Some("/things/{id}"), 200, 4 * took, Some(trace()));
         metrics.record("GET", Some("/things/{id}"), 503, took, Some(trace()));
         let text = told(&metrics, Form::OpenMetrics);
-        let labels = "route=\"/things/{id}\",method=\"GET\",status_class=\"2xx\"";
+        let labels = "route=\"/things/{id}\",method=\"GET\",status_class=\"below_5xx\"";
         for part in [
             "requests_total{route=\"/things/{id}\",method=\"GET\",status=\"200\"} 2\n".to_owned(),
             "requests_total{route=\"/things/{id}\",method=\"GET\",status=\"404\"} 0\n".to_owned(),
