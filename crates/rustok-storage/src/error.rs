@@ -226,8 +226,9 @@ impl StoreError {
             // that it does not have.
             "0A000" | "25P01" | "25P02" | "26000" | "42P05" | "08P01" => Self::Unfit(text),
             "57014" => Self::Timeout("a statement ran"),
-            // 53300: no connection is left.
-            code if matches!(code.get(..2), Some("08" | "57")) || code == "53300" => Self::Unavailable(text),
+            // No connection is left: the server is well, and others have all it may give.
+            "53300" => Self::Overloaded,
+            code if matches!(code.get(..2), Some("08" | "57")) => Self::Unavailable(text),
             code if matches!(code.get(..2), Some("53" | "58" | "XX")) => Self::Trouble(text),
             _ => Self::Refused {
                 table,

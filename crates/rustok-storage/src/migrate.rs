@@ -3,14 +3,14 @@
 
 use crate::error::StoreError;
 use crate::files;
-use crate::postgres::Hosts;
+use crate::postgres::{Hosts, PostgresUrl};
 use crate::sqlite::open_writer;
 use crate::store::Opener;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 
 /// One step of the schema, in both dialects.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0008_references_and_standing",
     "0009_saved_at",
     "0010_pending_pieces",
+    "0011_bounded_lists",
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
@@ -230,7 +231,7 @@ impl Marker {
 }
 
 pub(crate) async fn postgres(
-    config: &Config,
+    config: &PostgresUrl,
     opener: Opener,
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
@@ -284,7 +285,7 @@ pub(crate) async fn postgres(
 }
 
 /// The schema's number, if there is a history of one. Changes nothing.
-pub(crate) async fn find_postgres_schema(config: &Config) -> Result<Option<i64>, StoreError> {
+pub(crate) async fn find_postgres_schema(config: &PostgresUrl) -> Result<Option<i64>, StoreError> {
     let client = connect(config).await?;
     let history = client
         .query_one("SELECT to_regclass('schema_migrations') IS NOT NULL", &[])
@@ -304,9 +305,10 @@ async fn current_postgres(client: &Client) -> Result<i64, StoreError> {
 
 /// Roles belong to the whole cluster, and PostgreSQL's advisory locks to one database: so all take the lock in the
 /// database `postgres`, and only where that cannot be entered in their own.
-async fn create_roles(config: &Config, own: &Client) -> Result<(), StoreError> {
+async fn create_roles(config: &PostgresUrl, own: &Client) -> Result<(), StoreError> {
     let mut shared = config.clone();
-    let shared = connect(shared.dbname("postgres")).await.ok();
+    shared.config.dbname("postgres");
+    let shared = connect(&shared).await.ok();
     let client = shared.as_ref().unwrap_or(own);
     // One message is one transaction: the lock is freed when the roles are there for the others to see.
     let sql = format!("SELECT pg_advisory_xact_lock({LOCK_KEY}); {ROLES}");
@@ -316,13 +318,25 @@ async fn create_roles(config: &Config, own: &Client) -> Result<(), StoreError> {
         .map_err(|error| setup_postgres(&error))
 }
 
-async fn connect(config: &Config) -> Result<Client, StoreError> {
+/// Whether a connection is encrypted.
+pub(crate) async fn is_encrypted(config: &PostgresUrl) -> Result<bool, StoreError> {
+    let client = connect(config).await?;
+    let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    let row = client.query_opt(sql, &[]).await;
+    let row = row.map_err(|error| setup_postgres(&error))?;
+    Ok(row.is_some_and(|row| row.get(0)))
+}
+
+async fn connect(config: &PostgresUrl) -> Result<Client, StoreError> {
     Hosts::of(config)
         .own_connection()
         .await
         .map_err(|error| match error {
             StoreError::Unavailable(why) => {
                 StoreError::Unavailable(format!("cannot connect to PostgreSQL: {why}"))
+            }
+            StoreError::Overloaded => {
+                StoreError::Unavailable("cannot connect to PostgreSQL: it has no connection left".to_owned())
             }
             other => other,
         })

@@ -5,6 +5,7 @@
 
 mod connection;
 mod dial;
+mod tls;
 
 use crate::error::StoreError;
 use crate::guard::{Guard, Watch};
@@ -29,9 +30,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+pub use tls::PostgresUrl;
 use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, Config, Row};
 
 type Pool = managed::Pool<Manager>;
 pub(crate) type Object = managed::Object<Manager>;
@@ -115,11 +117,15 @@ pub(crate) enum Mode {
 
 impl Postgres {
     /// `renewals` counts transactions that began anew on another connection.
-    pub(crate) fn open(config: Config, limits: Limits, renewals: Arc<AtomicU64>) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        url: &PostgresUrl,
+        limits: Limits,
+        renewals: Arc<AtomicU64>,
+    ) -> Result<Self, StoreError> {
         // The driver bounds only how long TCP may take: a server that accepts and says nothing is out of its sight.
-        let connect_timeout = config.get_connect_timeout().copied();
+        let connect_timeout = url.config.get_connect_timeout().copied();
         let writable = Arc::new(Writable::default());
-        let pool = Pool::builder(Manager::new(&config, Arc::clone(&writable)))
+        let pool = Pool::builder(Manager::new(url, Arc::clone(&writable)))
             .max_size(limits.connections)
             .runtime(Runtime::Tokio1)
             .create_timeout(connect_timeout)
@@ -559,7 +565,7 @@ async fn drain(mut client: Object) {
 
 /// Closes the connection and asks the server to end what runs on it.
 async fn give_up(client: Object) {
-    let cancel = client.cancel_token();
+    let cancel = client.cancel();
     drop(Object::take(client));
-    let _ = tokio::time::timeout(DRAIN_LIMIT, cancel.cancel_query(NoTls)).await;
+    let _ = tokio::time::timeout(DRAIN_LIMIT, cancel).await;
 }

@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::files;
 use crate::migrate;
-use crate::postgres::{self, Limits, Mode, Postgres, Role};
+use crate::postgres::{Limits, Mode, Postgres, PostgresUrl, Role};
 use crate::span;
 use crate::sqlite::{DatabaseState, Sqlite};
 use crate::standing::Writer;
@@ -30,7 +30,7 @@ pub enum DatabaseUrl {
     /// set here: 5 s to connect, 10 s for what was sent to be acknowledged, half a minute until an idle connection is
     /// looked after. Of several hosts the first one is used that takes writes; while none does, reads go to the first
     /// that answers, unless `target_session_attrs` is `read-write`. With `read-only` nothing is ever written.
-    Postgres(Box<tokio_postgres::Config>),
+    Postgres(Box<PostgresUrl>),
 }
 
 impl DatabaseUrl {
@@ -48,12 +48,7 @@ impl DatabaseUrl {
             return Ok(Self::Sqlite(PathBuf::from(path)));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let config = url.parse::<tokio_postgres::Config>();
-            return config
-                .map(|config| Self::Postgres(Box::new(postgres::with_limits(config))))
-                .map_err(|error| {
-                    StoreError::Setup(format!("the PostgreSQL URL is not valid{}", why(&error)))
-                });
+            return url.parse().map(|url| Self::Postgres(Box::new(url)));
         }
         Err(StoreError::Setup(
             "a database URL starts with sqlite:// or postgres://".to_owned(),
@@ -67,16 +62,6 @@ impl DatabaseUrl {
             Self::Sqlite(_) => "sqlite",
             Self::Postgres(_) => "postgresql",
         }
-    }
-}
-
-/// What the driver says of a URL, if that names nothing but one of its own options: what it cannot read may be a piece of
-/// a password.
-fn why(error: &tokio_postgres::Error) -> String {
-    let text = StoreError::driver_text(error);
-    match text.find("invalid value for option `") {
-        Some(at) => format!(": {}", text.get(at..).unwrap_or_default()),
-        None => "; in a user or password, write what is no letter or digit as %XX".to_owned(),
     }
 }
 
@@ -188,6 +173,15 @@ impl Store {
             }
             DatabaseUrl::Postgres(postgres) => {
                 migrate::postgres(&postgres, opener, migrate::MIGRATIONS).await?;
+                if opener == Opener::Server
+                    && postgres.is_remote()
+                    && !migrate::is_encrypted(&postgres).await?
+                {
+                    tracing::warn!(
+                        "what goes to PostgreSQL and back can be read on its way: add sslmode=verify-full to the URL, \
+                         or sslmode=require if nobody can stand in between"
+                    );
+                }
                 let limits = Limits {
                     connections: config.postgres_connections,
                     waiting: config.postgres_waiting,
@@ -196,7 +190,7 @@ impl Store {
                         Opener::Command => Duration::MAX,
                     },
                 };
-                Backend::Postgres(Postgres::open(*postgres, limits, Arc::clone(&timings.renewals))?)
+                Backend::Postgres(Postgres::open(&postgres, limits, Arc::clone(&timings.renewals))?)
             }
         };
         Ok(Self {

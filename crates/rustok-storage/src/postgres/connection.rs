@@ -5,18 +5,19 @@
 //! nobody does, what comes lies where it is: the answer to a ROLLBACK, or the end of the connection, is met by the next
 //! one. So whatever must not wait for him has to be sent with [`Connection::post`].
 
+use super::tls::{Encrypted, Tls};
 use super::{IDLE_LIMIT, LOCK_LIMIT};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use tokio::task::coop::unconstrained;
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{CancelToken, Client, Error, SimpleQueryMessage, Socket, Statement};
+use tokio_postgres::{Client, Error, SimpleQueryMessage, Socket, Statement};
 
 /// A connection and what is prepared on it.
 pub(crate) struct Connection {
     client: Client,
+    tls: Tls,
     /// `None` once it has ended; whoever waits for an answer is then told.
     wire: Wire,
     statements: Statements,
@@ -26,17 +27,21 @@ pub(crate) struct Connection {
     read_only: Option<u64>,
 }
 
+/// Ways to go about a statement that read more than the page that is asked for.
+const PLANS: &str = "SET enable_seqscan = off;SET enable_bitmapscan = off;SET enable_hashjoin = off;SET enable_mergejoin = off;";
+
 /// The state that every session is in between two transactions: without rights. Whatever is sent while no transaction
 /// of ours is open, since BEGIN was refused or somebody in between ended it, runs as a role that sees no row and may
 /// write none, and not as whom the URL names. Preparing a statement waits for locks too, and no transaction bounds that
 /// wait: it is [`LOCK_LIMIT`]. Answers whether the server takes writes.
 ///
 /// Every statement goes along keys, whatever its values are: planning it for each of them anew costs more than running it.
-/// Left to itself the server does that for lists of ids.
+/// Left to itself the server does that for lists of ids. And it goes along them however much data the planner believes
+/// there is (docs/adr/0024): what reads all that matches and sorts it is cheaper for a while, and then it is not.
 fn session() -> String {
     format!(
-        "SET ROLE rustok_app;SET plan_cache_mode = force_generic_plan;SET idle_in_transaction_session_timeout = {};\
-         SET lock_timeout = {};SHOW transaction_read_only",
+        "SET ROLE rustok_app;SET plan_cache_mode = force_generic_plan;{PLANS}\
+         SET idle_in_transaction_session_timeout = {};SET lock_timeout = {};SHOW transaction_read_only",
         IDLE_LIMIT.as_millis(),
         LOCK_LIMIT.as_millis()
     )
@@ -46,11 +51,13 @@ impl Connection {
     /// Takes the rights of whom the URL names away from the session. `look` is kept when the server takes no writes.
     pub(super) async fn begin_session(
         client: Client,
-        wire: tokio_postgres::Connection<Socket, NoTlsStream>,
+        wire: tokio_postgres::Connection<Socket, Encrypted>,
+        tls: Tls,
         look: u64,
     ) -> Result<Self, Error> {
         let mut connection = Self {
             client,
+            tls,
             wire: Some(wire),
             statements: Statements::default(),
             farewell: None,
@@ -113,8 +120,9 @@ impl Connection {
     }
 
     /// What ends the statement that runs on it, from outside.
-    pub(crate) fn cancel_token(&self) -> CancelToken {
-        self.client.cancel_token()
+    pub(crate) fn cancel(&self) -> impl Future<Output = Result<(), Error>> + use<> {
+        let (token, connector) = (self.client.cancel_token(), self.tls.connector());
+        async move { token.cancel_query(connector).await }
     }
 
     /// Takes what came since it was used last. Whether it can be used.
@@ -131,7 +139,7 @@ impl Drop for Connection {
     }
 }
 
-type Wire = Option<tokio_postgres::Connection<Socket, NoTlsStream>>;
+type Wire = Option<tokio_postgres::Connection<Socket, Encrypted>>;
 
 /// Goes on with `work` once, for nobody who waits for its end: a call of the client has then put its message where the wire
 /// takes it from.

@@ -4,6 +4,7 @@
 //! one. It must never be used for longer than that: a look is taken every second, by whoever needs a connection next.
 
 use super::connection::Connection;
+use super::tls::{Encrypted, PostgresUrl, Tls};
 use crate::error::StoreError;
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
-use tokio_postgres::{Client, Config, NoTls, Socket, tls::NoTlsStream};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, Socket};
 
 /// How often it is tried whether there is a server that takes writes, while none is known.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -21,17 +23,20 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Hosts {
     each: Vec<Config>,
     wanted: TargetSessionAttrs,
+    tls: Tls,
     /// How long one may take, so that all together take no longer than one may without the others.
     limit: Option<Duration>,
 }
 
 impl Hosts {
-    pub(crate) fn of(url: &Config) -> Self {
+    pub(crate) fn of(url: &PostgresUrl) -> Self {
+        let PostgresUrl { config: url, tls } = url;
         let count = url.get_hosts().len().max(url.get_hostaddrs().len()).max(1);
         let limit = url.get_connect_timeout().copied();
         Self {
             each: (0..count).map(|place| only(url, place, count)).collect(),
             wanted: url.get_target_session_attrs(),
+            tls: tls.clone(),
             limit: limit.map(|limit| limit / u32::try_from(count).unwrap_or(u32::MAX)),
         }
     }
@@ -39,11 +44,11 @@ impl Hosts {
     async fn raw(
         &self,
         place: usize,
-    ) -> Result<(Client, tokio_postgres::Connection<Socket, NoTlsStream>), StoreError> {
+    ) -> Result<(Client, tokio_postgres::Connection<Socket, Encrypted>), StoreError> {
         let Some(config) = self.each.get(place) else {
             return Err(StoreError::Unavailable("the URL names no server".to_owned()));
         };
-        let connecting = Box::pin(config.connect(NoTls));
+        let connecting = Box::pin(config.connect(self.tls.connector()));
         // The driver bounds only how long TCP may take, not a server that accepts and says nothing.
         let connected = match self.limit {
             Some(limit) => tokio::time::timeout(limit, connecting)
@@ -51,7 +56,7 @@ impl Hosts {
                 .map_err(|_| StoreError::Unavailable(format!("no answer within {limit:?}")))?,
             None => connecting.await,
         };
-        connected.map_err(|error| StoreError::Unavailable(StoreError::driver_text(&error)))
+        connected.map_err(|error| not_let_in(&error))
     }
 
     /// A connection of its own to a server that takes writes if there is one, in the session of whom the URL names.
@@ -171,7 +176,7 @@ pub(crate) struct Manager {
 }
 
 impl Manager {
-    pub(crate) fn new(url: &Config, writable: Arc<Writable>) -> Self {
+    pub(crate) fn new(url: &PostgresUrl, writable: Arc<Writable>) -> Self {
         Self {
             hosts: Hosts::of(url),
             writable,
@@ -182,15 +187,27 @@ impl Manager {
     async fn dial(&self, place: usize) -> Result<Connection, StoreError> {
         let look = self.writable.look.load(Ordering::Relaxed);
         let (client, wire) = self.hosts.raw(place).await?;
-        let session = Connection::begin_session(client, wire, look);
+        let session = Connection::begin_session(client, wire, self.hosts.tls.clone(), look);
         let begun = match self.hosts.limit {
             Some(limit) => tokio::time::timeout(limit, session)
                 .await
                 .map_err(|_| StoreError::Unavailable(format!("no answer within {limit:?}")))?,
             None => session.await,
         };
-        begun.map_err(|error| StoreError::Unavailable(StoreError::driver_text(&error)))
+        begun.map_err(|error| not_let_in(&error))
     }
+}
+
+/// Whatever the server says to somebody who knocks: he is not let in. Where only others have all connections, nothing is
+/// wrong with the server.
+fn not_let_in(error: &tokio_postgres::Error) -> StoreError {
+    if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
+        tracing::warn!(
+            "PostgreSQL has no connection left: give it more, or this server fewer (RUSTOK_POSTGRES_CONNECTIONS)"
+        );
+        return StoreError::Overloaded;
+    }
+    StoreError::Unavailable(StoreError::driver_text(error))
 }
 
 impl managed::Manager for Manager {
@@ -245,13 +262,13 @@ impl managed::Manager for Manager {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::with_limits;
 
     #[test]
     fn each_host_has_all_that_the_url_says_of_it() {
         let url = "postgres://u:p@one:1,two:2/shop?application_name=x&connect_timeout=4&keepalives=0\
                    &target_session_attrs=read-write&sslmode=disable&options=-cx%3D1";
-        let url: Config = url.parse().unwrap();
-        let hosts = Hosts::of(&url);
+        let hosts = Hosts::of(&url.parse().unwrap());
         assert_eq!(hosts.wanted, TargetSessionAttrs::ReadWrite);
         assert_eq!(hosts.limit, Some(Duration::from_secs(2)));
         for (place, (host, port)) in [("one", 1), ("two", 2)].into_iter().enumerate() {
@@ -259,9 +276,9 @@ mod tests {
                 "postgres://u:p@{host}:{port}/shop?application_name=x&connect_timeout=4&keepalives=0\
                  &sslmode=disable&options=-cx%3D1"
             );
-            assert_eq!(hosts.each[place], text.parse::<Config>().unwrap());
+            assert_eq!(hosts.each[place], with_limits(text.parse::<Config>().unwrap()));
         }
-        let one: Config = "postgres://u@/shop?host=/tmp".parse().unwrap();
-        assert_eq!(Hosts::of(&one).each, [one]);
+        let one: PostgresUrl = "postgres://u@/shop?host=/tmp".parse().unwrap();
+        assert_eq!(Hosts::of(&one).each, [one.config]);
     }
 }

@@ -317,3 +317,29 @@ async fn a_transaction_may_be_dropped_where_no_runtime_is() {
     );
     assert_eq!(left_behind(&store).await, clean());
 }
+
+#[tokio::test]
+async fn a_session_keeps_so_many_statements_and_no_more() {
+    let db = TestDatabase::postgres().await;
+    let store = open_small(&db, 1).await;
+    let shop = tenant(&store, 1, "shop1").await;
+    let mut tx = store.read(shop, soon()).await.unwrap();
+    let kept = "SELECT count(*) AS kept FROM pg_prepared_statements";
+    for number in 0..400 {
+        let sql = format!("SELECT {number} AS number");
+        tx.db.fetch("x", &sql, &[], |_| Ok(())).await.unwrap();
+        // What is used again and again stays.
+        let kept = tx
+            .db
+            .fetch("x", kept, &[], |row| row.get::<i64>("kept"))
+            .await
+            .unwrap();
+        assert!((2..=257).contains(&kept[0]), "{number}: {kept:?}");
+    }
+    let kept = tx
+        .db
+        .fetch("x", kept, &[], |row| row.get::<i64>("kept"))
+        .await
+        .unwrap();
+    assert!(kept[0] >= 250, "{kept:?}");
+}

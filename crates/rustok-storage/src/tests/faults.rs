@@ -447,7 +447,7 @@ async fn a_server_that_accepts_and_says_nothing_does_not_hold_up_a_start() {
     let db = TestDatabase::postgres().await;
     let proxy = FaultProxy::of_database(db.url());
     proxy.set(Fault::BlackHole);
-    let url = format!("{}?connect_timeout=1", proxy.database_url(db.url()));
+    let url = with_query(&proxy.database_url(db.url()), "connect_timeout=1");
     let lateness = Lateness::watch();
     let begun = Instant::now();
     let config = StoreConfig::new(DatabaseUrl::parse(&url).unwrap());

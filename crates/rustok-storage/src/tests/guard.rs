@@ -329,7 +329,7 @@ async fn no_single_answer_may_take_longer_than_the_server_grants() {
 #[test]
 fn what_the_url_says_about_time_outs_stands() {
     let parsed = |url: &str| match DatabaseUrl::parse(url).unwrap() {
-        DatabaseUrl::Postgres(config) => *config,
+        DatabaseUrl::Postgres(url) => url.config,
         DatabaseUrl::Sqlite(_) => panic!("not SQLite"),
     };
     let plain = parsed("postgres://a@b/c");
@@ -350,4 +350,25 @@ fn sqlite_has_no_breaker_and_no_failure_of_its_own_is_one() {
         outage.breaker_outcome(),
         rustok_core::error::BreakerOutcome::Success
     );
+}
+
+/// Others have all connections that the server gives: that is no failure of it, and no reason to let nobody in.
+#[tokio::test]
+async fn a_server_without_a_connection_left_is_not_sick() {
+    let db = TestDatabase::postgres_as_owner().await;
+    let (store, shop) = shop_on(&db, 4).await;
+    let held = store.read(shop, soon()).await.unwrap();
+    let limit =
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 1', current_database()); END $$";
+    db.superuser_run(limit).await;
+    for _ in 0..50 {
+        let refused = store.read(shop, soon()).await;
+        assert!(
+            matches!(refused, Err(StoreError::Overloaded)),
+            "{:?}",
+            refused.err()
+        );
+    }
+    assert_eq!(store.breaker().unwrap().state(), CircuitState::Closed);
+    drop(held);
 }

@@ -4,6 +4,7 @@
 //! prove isolation with the SQL filter and the database's own wall both on: each is tried with the other one off.
 
 mod between;
+pub(crate) mod bounded;
 mod cancellation;
 mod connections;
 mod constraints;
@@ -21,6 +22,7 @@ mod seam;
 mod statistics;
 mod switched;
 mod timings;
+mod tls;
 mod walls;
 
 use crate::tenants;
@@ -38,6 +40,12 @@ use uuid::Uuid;
 /// Goes on with a future once, for nobody who would be woken. Whether it is done.
 pub(crate) fn poll<F: Future>(future: Pin<&mut F>) -> bool {
     future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+/// A URL with something more in its query.
+pub(crate) fn with_query(url: &str, more: &str) -> String {
+    let mark = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{mark}{more}")
 }
 
 /// Far enough away for any statement here, near enough to end a test that hangs.

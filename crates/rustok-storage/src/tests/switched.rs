@@ -222,7 +222,7 @@ async fn a_first_host_that_says_nothing_does_not_hide_the_second() {
     );
     silent.set(Fault::BlackHole);
     let begun = Instant::now();
-    let store = open_at(&format!("{url}?connect_timeout=1")).await;
+    let store = open_at(&with_query(&url, "connect_timeout=1")).await;
     let shop = tenant(&store, 1, "shop1").await;
     write(&store, shop).await.unwrap();
     assert!(begun.elapsed() < AWAY, "{:?}", begun.elapsed());
