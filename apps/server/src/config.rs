@@ -14,8 +14,9 @@ use mask::mask;
 use rustok_storage::{DatabaseUrl, StoreConfig, StoreError};
 use rustok_telemetry::{TraceSettings, TraceSettingsError};
 use rustok_tenancy::{IdentifierError, TenantIdentifierValidator};
-use serde::{Deserialize, Serialize};
-use std::net::{AddrParseError, SocketAddr};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::net::{AddrParseError, IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub struct Config {
     pub base_url: Option<String>,
     /// Proxies (CIDR) whose `X-Forwarded-For`, `X-Forwarded-Host`, `X-Forwarded-Proto` and `X-Tenant-ID` are believed,
     /// and their `X-Request-ID`, `tracestate` and whether a trace is recorded.
+    #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
     /// Log filter, as of the `tracing` ecosystem: `info`, `rustok=debug,warn`.
     pub log: String,
@@ -364,6 +366,34 @@ impl Config {
     }
 }
 
+/// Networks as a list or as text with commas; an address is the network of itself.
+fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Listed {
+        Text(String),
+        Each(Vec<String>),
+    }
+    let each = match Listed::deserialize(from)? {
+        Listed::Text(text) => text.split(',').map(str::to_owned).collect(),
+        Listed::Each(each) => each,
+    };
+    let network = |text: &str| {
+        text.parse()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+            .map_err(|_| {
+                D::Error::custom(format!(
+                    "`{text}` is no network such as 10.0.0.0/8 and no address"
+                ))
+            })
+    };
+    let each = each
+        .iter()
+        .map(|text| text.trim())
+        .filter(|text| !text.is_empty());
+    each.map(network).collect()
+}
+
 /// An address to listen on; none is the empty text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -409,6 +439,8 @@ fn otel_environment() -> Env {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use figment::Figment;
+    use figment::providers::Serialized;
 
     #[test]
     fn files_to_import_lie_beside_the_data() {
@@ -431,6 +463,30 @@ mod tests {
             folder(Some("postgres://a@b/c"), Some("/srv/x")),
             Path::new("/srv/x")
         );
+    }
+
+    #[test]
+    fn networks_are_a_list_or_text_with_commas() {
+        let read = |text: &str| {
+            let config: Result<Config, _> = Figment::from(Serialized::defaults(Config::default()))
+                .merge(("trusted_proxies", text.parse::<figment::value::Value>().unwrap()))
+                .extract();
+            let networks = config.map_err(|error| error.to_string())?.trusted_proxies;
+            Ok::<Vec<String>, String>(networks.iter().map(ToString::to_string).collect())
+        };
+        for (text, expected) in [
+            ("10.0.0.0/8", &["10.0.0.0/8"][..]),
+            (
+                "10.0.0.0/8, 192.168.1.1,::1",
+                &["10.0.0.0/8", "192.168.1.1/32", "::1/128"],
+            ),
+            ("[10.0.0.0/8, ::1]", &["10.0.0.0/8", "::1/128"]),
+            ("", &[]),
+        ] {
+            assert_eq!(read(text).unwrap(), expected, "{text}");
+        }
+        let told = read("10.0.0.0/8,proxy.example").unwrap_err();
+        assert!(told.contains("`proxy.example` is no network"), "{told}");
     }
 
     #[test]

@@ -266,8 +266,16 @@ impl TestServer {
     /// # Panics
     /// When it has ended.
     pub async fn signal_terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    /// Sends the signal of this name.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub async fn signal(&self, name: &str) {
         // A safe way to send a signal that needs no further crate: every shell has `kill` built in.
-        let kill = format!("kill -TERM {}", self.pid());
+        let kill = format!("kill -{name} {}", self.pid());
         let status = Command::new("sh").args(["-c", &kill]).status().await.unwrap();
         assert!(status.success(), "{kill}");
     }

@@ -12,6 +12,7 @@ use rustok_app::{Services, tenants};
 use rustok_storage::{Opener, Store, files};
 use rustok_telemetry::Tracer;
 use serde::Serialize;
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -175,6 +176,7 @@ async fn run_until_stopped(
         // A supervisor may have told others to send requests here; who sits at the terminal does not want to wait.
         let delay = tokio::select! {
             _ = told.terminate.recv() => Duration::from_millis(config.shutdown_delay_ms),
+            () = StopSignals::hung_up(&mut told.hangup) => Duration::from_millis(config.shutdown_delay_ms),
             _ = told.interrupt.recv() => Duration::ZERO,
         };
         tracing::info!("shutting down: finishing what is in flight");
@@ -203,6 +205,8 @@ async fn run_until_stopped(
 struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    /// The terminal was closed; none where somebody, such as nohup, has said that this changes nothing.
+    hangup: Option<Signal>,
 }
 
 impl StopSignals {
@@ -210,6 +214,25 @@ impl StopSignals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: match is_hangup_ignored() {
+                true => None,
+                false => Some(signal(SignalKind::hangup())?),
+            },
         })
     }
+
+    async fn hung_up(hangup: &mut Option<Signal>) {
+        match hangup {
+            Some(hangup) => drop(hangup.recv().await),
+            None => pending().await,
+        }
+    }
+}
+
+/// Whether SIGHUP was ignored when this process began, as far as the system tells.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }

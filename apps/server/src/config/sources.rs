@@ -7,9 +7,10 @@ use super::mask::has_password;
 use super::{Config, Flags};
 use figment::error::Kind;
 use figment::providers::{Env, Serialized};
-use figment::value::{Dict, Map};
+use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::Serialize;
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -110,25 +111,74 @@ pub(super) fn gather(flags: &Flags, extra: impl Serialize) -> Result<Config, Con
             "the password in --database-url shows in the list of processes: give a file with --database-url-file".to_owned(),
         );
     }
-    for name in unknown {
-        config
-            .remarks
-            .push(format!("{name} is no setting of this server and changes nothing"));
-    }
+    config.remarks.extend(unknown);
     Ok(config)
 }
 
-/// The variables of ours, and the names of those that are no setting: another version may know them.
+/// The variables of ours, and what is to be said of those that are no setting: another version may know them.
 fn environment(known: &Figment) -> Result<(Figment, Vec<String>), ConfigError> {
-    let known: Vec<String> = known.extract::<Dict>()?.into_keys().collect();
-    let all = || Env::prefixed("RUSTOK_").filter(|key| !key.starts_with("test_") && key != "config");
-    let unknown = all()
-        .iter()
-        .filter(|(key, _)| !known.iter().any(|known| key == known.as_str()))
-        .map(|(key, _)| format!("RUSTOK_{}", key.as_str().to_uppercase()))
-        .collect();
-    let ours = all().filter(move |key| known.iter().any(|known| key == known.as_str()));
-    Ok((Figment::from(ours), unknown))
+    let known = known.extract::<Dict>()?;
+    let (mut ours, mut unknown) = (Dict::new(), Vec::new());
+    let all = Env::prefixed("RUSTOK_").filter(|key| !key.starts_with("test_") && key != "config");
+    for (key, text) in all.iter() {
+        let key = key.as_str().to_lowercase();
+        match known.get(&key) {
+            // A number, a truth value or a list is read as one; all else is text, whatever it looks like.
+            Some(Value::Num(..) | Value::Bool(..) | Value::Array(..)) => {
+                let value = text.parse().unwrap_or_else(|never: Infallible| match never {});
+                ours.insert(key, value);
+            }
+            Some(_) => drop(ours.insert(key, Value::from(text))),
+            None if is_of_kubernetes(&key) => {}
+            None => unknown.push(remark(&key, known.keys())),
+        }
+    }
+    Ok((Figment::from(Variables(ours)), unknown))
+}
+
+/// Kubernetes describes each Service to every container beside it; one that is called `rustok` does it in our words.
+fn is_of_kubernetes(key: &str) -> bool {
+    let is_port = |rest: &str| {
+        let mut parts = rest.split('_');
+        let number = parts.next().is_some_and(|number| number.parse::<u16>().is_ok());
+        number
+            && parts
+                .next()
+                .is_some_and(|protocol| ["tcp", "udp", "sctp"].contains(&protocol))
+    };
+    key == "port"
+        || key == "service_host"
+        || key == "service_port"
+        || key.starts_with("service_port_")
+        || key.strip_prefix("port_").is_some_and(is_port)
+}
+
+/// What is said of a variable that is no setting.
+fn remark<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> String {
+    let name = |key: &str| format!("RUSTOK_{}", key.to_uppercase());
+    let near = known
+        .map(|known| (strsim::damerau_levenshtein(key, known), known))
+        .filter(|(distance, known)| *distance <= known.len() / 3)
+        .min();
+    let meant = near.map_or_else(String::new, |(_, near)| format!("; is {} meant?", name(near)));
+    format!(
+        "{} is no setting of this server and changes nothing{meant}",
+        name(key)
+    )
+}
+
+/// Variables of ours.
+struct Variables(Dict);
+
+impl Provider for Variables {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("environment variable")
+            .interpolater(|_, keys| format!("RUSTOK_{}", keys.join(".").to_uppercase()))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.0.clone()))
+    }
 }
 
 /// The file that was named, or else the one in the working directory if there is one.
@@ -322,6 +372,55 @@ mod tests {
             let told = beside(&path).err().unwrap().to_string();
             assert!(
                 told.contains("another user") && told.contains("--config"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_kubernetes_says_of_a_service_is_passed_over() {
+        for key in [
+            "port",
+            "port_80_tcp",
+            "port_80_tcp_addr",
+            "port_443_udp_proto",
+            "service_host",
+            "service_port",
+            "service_port_http",
+        ] {
+            assert!(is_of_kubernetes(key), "{key}");
+        }
+        for key in [
+            "ports",
+            "port_http",
+            "service_name",
+            "service",
+            "listen_port",
+            "port_80",
+        ] {
+            assert!(!is_of_kubernetes(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_nearly_a_setting_is_told_which() {
+        let known = ["listen", "base_domain", "max_body_bytes"].map(str::to_owned);
+        for (key, near) in [
+            ("lisen", Some("RUSTOK_LISTEN")),
+            ("base_domian", Some("RUSTOK_BASE_DOMAIN")),
+            ("max_body", None),
+            ("colour", None),
+        ] {
+            let told = remark(key, known.iter());
+            assert!(
+                told.starts_with(&format!("RUSTOK_{} is no setting", key.to_uppercase())),
+                "{told}"
+            );
+            assert_eq!(
+                told.split("; is ")
+                    .nth(1)
+                    .map(|rest| rest.trim_end_matches(" meant?")),
+                near,
                 "{told}"
             );
         }

@@ -202,6 +202,18 @@ both_databases! {
         eprintln!("this machine is too busy to tell");
     }
 
+    async fn a_terminal_that_is_closed_ends_the_server_as_well(db) {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        if ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 1) {
+            eprintln!("these tests were started with nohup, and so are their servers: not checked");
+            return;
+        }
+        let shop = open(db.url(), &[("RUSTOK_SHUTDOWN_DELAY_MS", "0")]).await;
+        shop.server.signal("HUP").await;
+        assert_eq!(shop.server.finished().await.code, Some(0));
+    }
+
     async fn who_never_finishes_does_not_hold_the_shutdown_up(db) {
         let settings = [("RUSTOK_SHUTDOWN_DELAY_MS", "0"), ("RUSTOK_SHUTDOWN_TIMEOUT_MS", "300")];
         let shop = open(db.url(), &settings).await;
