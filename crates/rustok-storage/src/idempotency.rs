@@ -179,13 +179,33 @@ pub async fn insert_platform_record(
     tx.db.execute_one(PLATFORM_TABLE, sql, &values).await
 }
 
-/// Forgets answers older than `before`.
+/// Whether there are answers older than `before`.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn delete_records_before(tx: &mut TenantTx, before: Timestamp) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM idempotency_records WHERE tenant_id = $1 AND created_at < $2";
-    tx.db.execute(TABLE, sql, params![tx.tenant, before]).await
+pub async fn has_records_before(tx: &mut TenantTx, before: Timestamp) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 AS old FROM idempotency_records WHERE tenant_id = $1 AND created_at < $2 LIMIT 1";
+    let values = params![tx.tenant, before];
+    let found = tx.db.fetch_optional(TABLE, sql, values, |_| Ok(())).await?;
+    Ok(found.is_some())
+}
+
+pub(crate) const DELETE_OLD: &str = "DELETE FROM idempotency_records WHERE tenant_id = $1 AND (actor, route, key_hash) IN (\
+     SELECT d.actor, d.route, d.key_hash FROM idempotency_records d \
+     WHERE d.tenant_id = $1 AND d.created_at < $2 ORDER BY d.created_at LIMIT $3)";
+
+/// Forgets answers older than `before`, the oldest first and at most `most` of them; how many it were.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_records_before(
+    tx: &mut TenantTx,
+    before: Timestamp,
+    most: i64,
+) -> Result<u64, StoreError> {
+    tx.db
+        .execute(TABLE, DELETE_OLD, params![tx.tenant, before, most])
+        .await
 }
 
 /// As [`delete_records_before`], for the answers to requests to the platform.
@@ -195,7 +215,10 @@ pub async fn delete_records_before(tx: &mut TenantTx, before: Timestamp) -> Resu
 pub async fn delete_platform_records_before(
     tx: &mut PlatformTx,
     before: Timestamp,
+    most: i64,
 ) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM platform_idempotency_records WHERE created_at < $1";
-    tx.db.execute(PLATFORM_TABLE, sql, params![before]).await
+    let sql = "DELETE FROM platform_idempotency_records WHERE (actor, route, key_hash) IN (\
+               SELECT d.actor, d.route, d.key_hash FROM platform_idempotency_records d \
+               WHERE d.created_at < $1 ORDER BY d.created_at LIMIT $2)";
+    tx.db.execute(PLATFORM_TABLE, sql, params![before, most]).await
 }

@@ -104,18 +104,18 @@ pub async fn backlog(tx: &mut PlatformTx, limit: i64) -> Result<Backlog, StoreEr
     }))
 }
 
-/// Forgets events that were delivered before `before`.
+/// Forgets events that were delivered before `before`, the oldest first and at most `most` of them; how many it were.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn delete_delivered_before(tx: &mut PlatformTx, before: Timestamp) -> Result<u64, StoreError> {
-    tx.db
-        .execute(
-            OUTBOX,
-            "DELETE FROM outbox WHERE delivered_at < $1",
-            params![before],
-        )
-        .await
+pub async fn delete_delivered_before(
+    tx: &mut PlatformTx,
+    before: Timestamp,
+    most: i64,
+) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM outbox WHERE (tenant_id, id) IN (SELECT d.tenant_id, d.id FROM outbox d \
+               WHERE d.delivered_at < $1 ORDER BY d.delivered_at LIMIT $2)";
+    tx.db.execute(OUTBOX, sql, params![before, most]).await
 }
 
 /// The write that plans work, in the transaction that makes it necessary.

@@ -1,6 +1,6 @@
 //! Forgets answers that nobody may ask for again: the platform's, then those of each tenant.
 
-use super::{Round, round_deadline};
+use super::{FORGOTTEN_AT_ONCE, Round, round_deadline};
 use crate::state::AppState;
 use rustok_app::work::REPLY_KEPT;
 use rustok_core::clock::Timestamp;
@@ -47,14 +47,35 @@ fn unless_outage(tenant: Option<TenantId>, forgotten: Result<(), StoreError>) ->
     }
 }
 
+/// Whether a transaction has deleted as much as one may: there may be more.
+fn is_full(deleted: u64) -> bool {
+    deleted >= u64::from(FORGOTTEN_AT_ONCE)
+}
+
+/// Nothing is written for a tenant that has nothing to forget: most have not, and there is one writer on SQLite.
 async fn forget(store: &Store, tenant: TenantHandle, before: Timestamp) -> Result<(), StoreError> {
-    let mut tx = store.write(tenant, round_deadline()).await?;
-    let deleted = idempotency::delete_records_before(&mut tx, before).await?;
-    if deleted > 0 { tx.commit().await } else { Ok(()) }
+    let mut tx = store.read(tenant, round_deadline()).await?;
+    let mut more = idempotency::has_records_before(tx.last(), before).await?;
+    drop(tx);
+    while more {
+        let mut tx = store.write(tenant, round_deadline()).await?;
+        let deleted = idempotency::delete_records_before(&mut tx, before, FORGOTTEN_AT_ONCE.into()).await?;
+        tx.commit().await?;
+        more = is_full(deleted);
+    }
+    Ok(())
 }
 
 async fn forget_platform(store: &Store, before: Timestamp) -> Result<(), StoreError> {
-    let mut tx = store.platform_write(round_deadline()).await?;
-    let deleted = idempotency::delete_platform_records_before(&mut tx, before).await?;
-    if deleted > 0 { tx.commit().await } else { Ok(()) }
+    let mut more = true;
+    while more {
+        let mut tx = store.platform_write(round_deadline()).await?;
+        let most = FORGOTTEN_AT_ONCE.into();
+        let deleted = idempotency::delete_platform_records_before(&mut tx, before, most).await?;
+        more = is_full(deleted);
+        if deleted > 0 {
+            tx.commit().await?;
+        }
+    }
+    Ok(())
 }

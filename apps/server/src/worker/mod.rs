@@ -23,6 +23,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// How many rows are forgotten in one transaction: some milliseconds of the writer. In one of all that is old nobody else
+/// could write for seconds.
+const FORGOTTEN_AT_ONCE: u32 = 250;
+
 /// The running workers.
 #[derive(Debug)]
 #[must_use = "workers must be waited for, or a round is cut off"]

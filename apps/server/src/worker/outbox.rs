@@ -4,7 +4,7 @@
 //! At least once: an event is told before it is marked, so a crash in between tells it again; its id says that it is
 //! the same one. It must never be told before its transaction was committed, and cannot be: only then is it found.
 
-use super::{Round, round_deadline};
+use super::{FORGOTTEN_AT_ONCE, Round, round_deadline};
 use crate::state::AppState;
 use rustok_core::error::RichError;
 use rustok_events::Event;
@@ -130,10 +130,14 @@ pub(super) async fn purge(state: &AppState) -> Result<Round, RichError> {
         return Ok(Round::Done);
     };
     let mut tx = services.store.platform_write(round_deadline()).await?;
-    let deleted = outbox::delete_delivered_before(&mut tx, before).await?;
+    let deleted = outbox::delete_delivered_before(&mut tx, before, FORGOTTEN_AT_ONCE.into()).await?;
     tx.commit().await?;
     tracing::debug!(deleted, "old events forgotten");
-    Ok(Round::Done)
+    Ok(if deleted < u64::from(FORGOTTEN_AT_ONCE) {
+        Round::Done
+    } else {
+        Round::Full
+    })
 }
 
 #[cfg(test)]

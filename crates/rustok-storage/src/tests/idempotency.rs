@@ -76,11 +76,16 @@ both_databases! {
         assert!(find(&store, one, &scope(b'a'), later).await.is_some());
 
         let mut tx = store.write(one, soon()).await.unwrap();
-        assert_eq!(idempotency::delete_records_before(&mut tx, later).await.unwrap(), 0);
+        assert_eq!(idempotency::delete_records_before(&mut tx, later, 9).await.unwrap(), 0);
         let much_later = later + Duration::from_secs(1);
-        assert_eq!(idempotency::delete_records_before(&mut tx, much_later).await.unwrap(), 1);
+        assert_eq!(idempotency::delete_records_before(&mut tx, much_later, 9).await.unwrap(), 1);
         tx.commit().await.unwrap();
         assert!(find(&store, two, &scope(b'a'), now()).await.is_some(), "a neighbour's answers stay");
+    }
+
+    async fn old_answers_are_found_by_their_age(db) {
+        let _store = open(&db).await;
+        assert_eq!(db.whole_walks(idempotency::DELETE_OLD).await, [""; 0]);
     }
 
     async fn the_platform_has_answers_of_its_own(db) {
@@ -106,7 +111,7 @@ both_databases! {
         for (before, deleted) in [(1, 0), (2, 1)] {
             let mut tx = store.platform_write(soon()).await.unwrap();
             let before = now() + Duration::from_secs(before);
-            assert_eq!(idempotency::delete_platform_records_before(&mut tx, before).await.unwrap(), deleted);
+            assert_eq!(idempotency::delete_platform_records_before(&mut tx, before, 9).await.unwrap(), deleted);
             tx.commit().await.unwrap();
         }
         assert_eq!(find(&scope(b'a'), now()).await, None);
