@@ -1,5 +1,6 @@
 //! Lists: how many, from where, and what comes next.
 
+use crate::clock::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,33 @@ impl Cursor {
     #[must_use]
     pub fn into_string(self) -> String {
         self.0
+    }
+}
+
+/// The place of an item in a list that has two orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ListKey<Id> {
+    /// In the order of ids: the newest first.
+    Id(Id),
+    /// In the order of a time, such as that of the last change; equal times in the order of ids.
+    Timed(Timestamp, Id),
+}
+
+impl<Id> ListKey<Id> {
+    /// The item.
+    pub fn id(self) -> Id {
+        match self {
+            Self::Id(id) | Self::Timed(_, id) => id,
+        }
+    }
+
+    /// The id, if the list is in the order of ids.
+    pub fn only_id(self) -> Option<Id> {
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Timed(..) => None,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! one. No function here decides what a node may do next: rows become `rustok-content`'s types, or are refused.
 
 pub mod details;
+mod filed;
 pub mod history;
 #[cfg(test)]
 mod plans;

@@ -13,7 +13,7 @@ mod row;
 pub use change::{OrderChange, PAYMENT_REFERENCE, REFUND_REFERENCE, save_change};
 pub use expiry::{delete_expiry, postpone_expiry};
 pub use history::{OrderHistory, list_history};
-pub use list::{OrderFilter, list_orders};
+pub use list::{OrderFilter, OrderPlace, list_orders};
 pub use place::{NewOrder, insert_order};
 pub use row::StoredOrder;
 

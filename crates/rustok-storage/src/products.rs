@@ -22,6 +22,7 @@ use rustok_commerce::product::{Handle, Image, Product, ProductStatus};
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ImageId, ProductId, VariantId};
 use rustok_core::money::{Currency, Money};
+use rustok_text::words::Query;
 use serde::{Deserialize, Serialize};
 
 const PRODUCTS: &str = "products";
@@ -35,8 +36,8 @@ const SMALL_COLUMNS: &str = "p.id, p.handle, p.status, p.title, p.vendor, p.prod
 pub struct ProductFilter {
     /// Those in this status.
     pub status: Option<ProductStatus>,
-    /// Those whose title or vendor has this text, in whatever case.
-    pub text: Option<String>,
+    /// Those that have these words in title or vendor.
+    pub query: Option<Query>,
     /// Those of exactly this vendor.
     pub vendor: Option<String>,
     /// Those that were changed at this time or later.
@@ -143,6 +144,12 @@ pub async fn find_deleted_product(tx: &mut TenantTx, id: ProductId) -> Result<Op
 }
 
 impl ProductFilter {
+    /// Whether the list has first what was changed last: that is how it is when times of changes are asked for and no words.
+    #[must_use]
+    pub const fn by_change(&self) -> bool {
+        self.query.is_none() && (self.updated_after.is_some() || self.updated_before.is_some())
+    }
+
     const fn standing(&self) -> Standing {
         if self.deleted {
             Standing::Deleted
@@ -160,11 +167,11 @@ enum Standing {
 }
 
 impl Standing {
-    /// The condition on the product `p`.
-    const fn of_products(self) -> &'static str {
+    /// The condition on a product's row.
+    const fn of_rows(self) -> &'static str {
         match self {
-            Self::InUse => "p.deleted_at IS NULL",
-            Self::Deleted => "p.deleted_at IS NOT NULL",
+            Self::InUse => "deleted_at IS NULL",
+            Self::Deleted => "deleted_at IS NOT NULL",
         }
     }
 
@@ -188,8 +195,8 @@ async fn find(
 ) -> Result<Option<Product>, StoreError> {
     let sql = format!(
         "SELECT {SMALL_COLUMNS}, p.description_html, p.tags, p.images FROM products p \
-         WHERE p.tenant_id = $1 AND {condition} AND {}",
-        standing.of_products()
+         WHERE p.tenant_id = $1 AND {condition} AND p.{}",
+        standing.of_rows()
     );
     let mut found = tx
         .db

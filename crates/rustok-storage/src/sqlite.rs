@@ -514,6 +514,11 @@ pub(crate) fn query<T>(
     while let Some(row) = rows.next().map_err(failed)? {
         items.push(map(&Row::sqlite(table, row, &places))?);
     }
+    #[cfg(test)]
+    {
+        drop(rows);
+        crate::tests::bounded::count_steps(statement.reset_status(rusqlite::StatementStatus::VmStep));
+    }
     Ok(items)
 }
 

@@ -8,6 +8,7 @@ pub mod email;
 pub mod locale;
 pub mod plain;
 pub mod slug;
+pub mod words;
 
 pub use body::BodyFormat;
 pub use email::CanonicalEmail;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use rustok_app::content::{
     FiledTerm, ListedText, NodeDetail, NodeHistoryEntry, PublicHead, PublicText, TextBody,
 };
+use rustok_core::page::Page;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -417,6 +418,8 @@ impl<'a> From<&'a PublicText> for StorePartView<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NodeHistory<'a> {
     items: Vec<NodeHistoryView<'a>>,
+    #[schema(required)]
+    next_cursor: Option<&'a str>,
 }
 
 /// One change of a node.
@@ -436,8 +439,8 @@ pub struct NodeHistoryView<'a> {
     at: Timestamp,
 }
 
-impl<'a> From<&'a [NodeHistoryEntry]> for NodeHistory<'a> {
-    fn from(entries: &'a [NodeHistoryEntry]) -> Self {
+impl<'a> From<&'a Page<NodeHistoryEntry>> for NodeHistory<'a> {
+    fn from(page: &'a Page<NodeHistoryEntry>) -> Self {
         let view = |entry: &'a NodeHistoryEntry| NodeHistoryView {
             version: entry.version,
             transition: &entry.transition,
@@ -448,7 +451,8 @@ impl<'a> From<&'a [NodeHistoryEntry]> for NodeHistory<'a> {
             at: entry.at,
         };
         Self {
-            items: entries.iter().map(view).collect(),
+            items: page.items.iter().map(view).collect(),
+            next_cursor: page.next_cursor.as_deref(),
         }
     }
 }

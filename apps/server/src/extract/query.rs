@@ -11,8 +11,9 @@ use http::{Method, Uri};
 use jiff::Timestamp;
 use rustok_core::clock::parse_time;
 use rustok_core::error::{ErrorKind, FieldViolation, MAX_VIOLATIONS, RichError};
-use rustok_core::page::{Cursor, Limit};
+use rustok_core::page::{Cursor, Limit, ListKey, PageError};
 use rustok_text::Locale;
+use rustok_text::words::Query as Words;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -196,6 +197,20 @@ impl QueryReader {
         (limit, after)
     }
 
+    /// Refuses a cursor of the other order of a list that has two: `timed` says whether it is in that of a time now.
+    pub fn check_order<Id>(&mut self, after: Option<ListKey<Id>>, timed: bool) -> Option<ListKey<Id>> {
+        let fits = |after: &ListKey<Id>| matches!(after, ListKey::Timed(..)) == timed;
+        if after.as_ref().is_some_and(|after| !fits(after)) {
+            self.refuse("after", "invalid", PageError::Cursor.to_string());
+        }
+        after
+    }
+
+    /// The words that are searched for.
+    pub fn words(&mut self, name: &str, text: Option<&str>, most: usize) -> Option<Words> {
+        self.search(name, text, most).map(|text| Words::of(&text))
+    }
+
     /// The locale that was asked for.
     pub fn locale(&mut self, text: Option<&str>) -> Option<Locale> {
         self.parse("locale", text, LOCALE_RULE)
@@ -211,7 +226,7 @@ impl QueryReader {
     }
 
     /// A text to search for, of at most `most` characters. One of blanks searches for nothing.
-    pub fn search(&mut self, name: &str, text: Option<&str>, most: usize) -> Option<String> {
+    fn search(&mut self, name: &str, text: Option<&str>, most: usize) -> Option<String> {
         let text = text.map(str::trim).filter(|text| !text.is_empty())?;
         if text.chars().count() > most {
             self.refuse(name, "too_long", format!("must have at most {most} characters"));

@@ -9,7 +9,7 @@ use rustok_commerce::variant::Variant;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::money::Currency;
-use rustok_core::page::{Limit, Page};
+use rustok_core::page::{Limit, ListKey, Page};
 use rustok_storage::products;
 
 pub use rustok_storage::products::ProductFilter;
@@ -63,7 +63,7 @@ pub async fn get(ctx: &Ctx, id: ProductId) -> Result<Product, RichError> {
 pub async fn list(
     ctx: &Ctx,
     filter: &ProductFilter,
-    after: Option<ProductId>,
+    after: Option<ListKey<ProductId>>,
     limit: Limit,
 ) -> Result<Page<Product>, RichError> {
     ctx.authorize(Action::ReadCatalog)?;
@@ -121,5 +121,5 @@ pub async fn list_active(
         ..ProductFilter::default()
     };
     let mut tx = ctx.read().await?;
-    Ok(products::list_products(tx.last(), &filter, after, limit).await?)
+    Ok(products::list_products(tx.last(), &filter, after.map(ListKey::Id), limit).await?)
 }

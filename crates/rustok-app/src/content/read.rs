@@ -7,14 +7,14 @@ use rustok_content::{AnyContentNode, ContentError, NodeKind, NodeStatus};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
-use rustok_core::page::{Limit, Page};
+use rustok_core::page::{Limit, ListKey, Page};
 use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::{NodeFilter, ShownLocale, find_node, is_in_use, list_nodes};
 use rustok_storage::nodes::history::{NodeHistoryEntry, list_history};
 use rustok_storage::nodes::texts::Part;
 use rustok_storage::nodes::{ListedText, NodeDetail, StoredNode};
 use rustok_text::Locale;
-use rustok_text::plain::folded;
+use rustok_text::words::Query;
 
 /// Which nodes a list has, and how they are shown.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +23,8 @@ pub struct ListNodes {
     pub status: Option<NodeStatus>,
     /// Only those of this kind.
     pub kind: Option<NodeKind>,
-    /// Only those with this in a working title, in any case.
-    pub title: Option<String>,
+    /// Only those that have these words in a working title.
+    pub query: Option<Query>,
     /// Only those that changed at or after this.
     pub updated_after: Option<Timestamp>,
     /// Only those that changed before this.
@@ -33,6 +33,14 @@ pub struct ListNodes {
     pub deleted: bool,
     /// The locale to show, where there is one; the tenant's default comes next.
     pub locale: Option<Locale>,
+}
+
+impl ListNodes {
+    /// Whether the list has first what was changed last: that is how it is when times of changes are asked for and no words.
+    #[must_use]
+    pub const fn by_change(&self) -> bool {
+        self.query.is_none() && (self.updated_after.is_some() || self.updated_before.is_some())
+    }
 }
 
 /// A node in use with a locale of its own choice, or in the one that was named.
@@ -90,7 +98,7 @@ pub async fn list(
     ctx: &Ctx,
     wanted: ListNodes,
     part: Part,
-    after: Option<NodeId>,
+    after: Option<ListKey<NodeId>>,
     limit: Limit,
 ) -> Result<Page<NodeDetail<ListedText>>, RichError> {
     ctx.authorize(Action::ReadContent)?;
@@ -98,10 +106,7 @@ pub async fn list(
     let filter = NodeFilter {
         status: wanted.status,
         kind: wanted.kind,
-        title: wanted
-            .title
-            .map(|title| folded(&title))
-            .filter(|title| !title.is_empty()),
+        query: wanted.query,
         updated_after: wanted.updated_after,
         updated_before: wanted.updated_before,
         deleted: wanted.deleted,
@@ -110,18 +115,31 @@ pub async fn list(
     Ok(list_nodes(&mut tx, &filter, preference, part, after, limit).await?)
 }
 
-/// What happened to a node, oldest first; of a deleted one too.
+/// A page of what happened to a node, oldest first, behind the entry with the version `after`; of a deleted one too.
 ///
 /// # Errors
 /// `node_not_found`, those of the policy and of the database.
-pub async fn history(ctx: &Ctx, id: NodeId) -> Result<Vec<NodeHistoryEntry>, RichError> {
+pub async fn history(
+    ctx: &Ctx,
+    id: NodeId,
+    after: Option<i64>,
+    limit: Limit,
+) -> Result<Page<NodeHistoryEntry>, RichError> {
     ctx.authorize(Action::ReadHistory)?;
     let mut tx = ctx.read().await?;
-    let history = list_history(tx.last(), id).await?;
+    let page = list_history(&mut tx, id, after, limit).await?;
     // Making a node is the first entry: no entry, no node.
-    if history.is_empty() {
-        Err(ContentError::NotFound(id.to_string()).into())
+    let known = match (page.items.is_empty(), after) {
+        (false, _) => true,
+        (true, None) => false,
+        (true, Some(_)) => !list_history(&mut tx, id, None, Limit::default())
+            .await?
+            .items
+            .is_empty(),
+    };
+    if known {
+        Ok(page)
     } else {
-        Ok(history)
+        Err(ContentError::NotFound(id.to_string()).into())
     }
 }

@@ -13,7 +13,7 @@ pub use change::{cancel, confirm, deliver, pay, ship};
 pub use expire::{ExpiryRound, expire_due};
 pub use place::{PlacedOrder, place};
 pub use read::{get, get_by_secret, history, list};
-pub use rustok_storage::orders::{OrderFilter, OrderHistory};
+pub use rustok_storage::orders::{OrderFilter, OrderHistory, OrderPlace};
 
 use crate::context::Ctx;
 use rustok_commerce::inventory::stock_moves;

@@ -7,7 +7,7 @@ use rustok_commerce::{AnyOrder, CommerceError};
 use rustok_core::error::RichError;
 use rustok_core::ids::OrderId;
 use rustok_core::page::{Limit, Page};
-use rustok_storage::orders::{OrderFilter, OrderHistory, find_order, list_history, list_orders};
+use rustok_storage::orders::{OrderFilter, OrderHistory, OrderPlace, find_order, list_history, list_orders};
 
 /// One order.
 ///
@@ -45,7 +45,7 @@ pub async fn get_by_secret(
 pub async fn list(
     ctx: &Ctx,
     filter: &OrderFilter,
-    after: Option<OrderId>,
+    after: Option<OrderPlace>,
     limit: Limit,
 ) -> Result<Page<AnyOrder>, RichError> {
     ctx.authorize(Action::ReadOrders)?;

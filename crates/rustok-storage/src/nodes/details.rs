@@ -10,15 +10,19 @@ use super::{
 use crate::authors;
 use crate::error::StoreError;
 use crate::row::Row;
+use crate::search::{self, Kind};
 use crate::terms;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
+use crate::walk::{EXAMINED, Entry, Walk, key_values, page_of_fitting};
 use rustok_content::{Author, NodeKind, NodeStatus, Revision, Translation};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TermId};
-use rustok_core::page::{Limit, Page, fitting};
+use rustok_core::page::{Limit, ListKey, Page, fitting};
 use rustok_text::Locale;
 use rustok_text::locale::{Candidate, Preference};
+use rustok_text::words::Query;
+use serde::Serialize;
 use std::collections::HashMap;
 
 /// Which nodes a list has.
@@ -28,14 +32,31 @@ pub struct NodeFilter {
     pub status: Option<NodeStatus>,
     /// Only those of this kind.
     pub kind: Option<NodeKind>,
-    /// Only those with this in a working title, in the form of `node_translations.title_search`.
-    pub title: Option<String>,
+    /// Only those that have these words in a working title.
+    pub query: Option<Query>,
     /// Only those that changed at or after this.
     pub updated_after: Option<Timestamp>,
     /// Only those that changed before this.
     pub updated_before: Option<Timestamp>,
     /// Those that were deleted, instead of those in use.
     pub deleted: bool,
+}
+
+impl NodeFilter {
+    /// Whether the list has first what was changed last: that is how it is when times of changes are asked for and no words.
+    #[must_use]
+    pub const fn by_change(&self) -> bool {
+        self.query.is_none() && (self.updated_after.is_some() || self.updated_before.is_some())
+    }
+
+    /// The condition on a node's row.
+    const fn standing(&self) -> &'static str {
+        if self.deleted {
+            "deleted_at IS NOT NULL"
+        } else {
+            "deleted_at IS NULL"
+        }
+    }
 }
 
 /// Which locale of a node is shown.
@@ -102,7 +123,9 @@ pub async fn is_in_use(tx: &mut TenantTx, id: NodeId) -> Result<bool, StoreError
         .is_empty())
 }
 
-/// A page of nodes, newest first. With bodies it ends where it would become too heavy.
+/// A page of nodes: newest first, or by [`NodeFilter::by_change`] those first that were changed last. With bodies it ends
+/// where it would become too heavy; where several filters leave few of many nodes it is shorter than `limit`, and the next
+/// one goes on.
 ///
 /// # Errors
 /// Those of the database, and a row that cannot be.
@@ -111,23 +134,27 @@ pub async fn list_nodes(
     filter: &NodeFilter,
     preference: Preference<'_>,
     part: Part,
-    after: Option<NodeId>,
+    after: Option<ListKey<NodeId>>,
     limit: Limit,
 ) -> Result<Page<NodeDetail<ListedText>>, StoreError> {
-    let mut values = params![tx.tenant, limit.plus_one()].to_vec();
-    let conditions = conditions(filter, after, &mut values);
-    let sql = format!(
-        "SELECT {NODE_COLUMNS}, {} FROM nodes n JOIN authors a ON a.tenant_id = n.tenant_id AND a.id = n.author_id \
-         WHERE n.tenant_id = $1{conditions} ORDER BY n.id DESC LIMIT $2",
-        authors::COLUMNS
-    );
-    let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
-    let mut page = Page::cut(heads, limit, head_id);
+    let by_change = filter.by_change();
+    let key = |head: &Head| key_of(head, by_change);
+    let walk = walk(filter);
+    let mut page = if filter.query.is_none() && walk.rest.is_empty() {
+        Page::cut(list_heads(tx, &walk, after, limit).await?, limit, key)
+    } else {
+        let keys = list_fitting(tx, filter, &walk, after, limit).await?;
+        let ids: Vec<NodeId> = keys.items.iter().map(|key| key.id()).collect();
+        Page {
+            items: find_heads(tx, &ids).await?,
+            next_cursor: keys.next_cursor,
+        }
+    };
     let texts = match part {
         Part::Summary => &SUMMARY,
         Part::Whole => &WITH_BODY,
     };
-    let details = complete_page(tx, &mut page, ShownLocale::Nearest(preference), texts).await?;
+    let details = complete_page(tx, &mut page, ShownLocale::Nearest(preference), texts, key).await?;
     Ok(Page {
         items: details,
         next_cursor: page.next_cursor,
@@ -138,54 +165,157 @@ fn head_id((node, _): &Head) -> NodeId {
     node.any().id()
 }
 
-fn conditions<'a>(filter: &'a NodeFilter, after: Option<NodeId>, values: &mut Vec<Value<'a>>) -> String {
-    let mut sql = String::from(if filter.deleted {
-        " AND n.deleted_at IS NOT NULL"
-    } else {
-        " AND n.deleted_at IS NULL"
-    });
-    let mut add = |condition: &str, value: Value<'a>| {
-        values.push(value);
-        sql.push_str(" AND ");
-        sql.push_str(&condition.replace('?', &format!("${}", values.len())));
-    };
-    if let Some(status) = filter.status {
-        add("n.status = ?", status.as_str().into());
+fn key_of(head: &Head, by_change: bool) -> ListKey<NodeId> {
+    match by_change {
+        true => ListKey::Timed(head.0.to_row().updated_at, head_id(head)),
+        false => ListKey::Id(head_id(head)),
     }
-    if let Some(kind) = &filter.kind {
-        add("n.kind = ?", kind.as_str().into());
-    }
-    if let Some(from) = filter.updated_after {
-        add("n.updated_at >= ?", from.into());
-    }
-    if let Some(before) = filter.updated_before {
-        add("n.updated_at < ?", before.into());
-    }
-    if let Some(title) = &filter.title {
-        add(
-            "EXISTS (SELECT 1 FROM node_translations t WHERE t.tenant_id = n.tenant_id AND t.node_id = n.id \
-             AND t.title_search LIKE ? ESCAPE '\\')",
-            contains(title).into(),
-        );
-    }
-    if let Some(after) = after {
-        add("n.id < ?", after.into());
-    }
-    sql
 }
 
-/// The pattern of LIKE for texts that contain `text`.
-fn contains(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
+/// How a list goes through the nodes: along an index, and what it looks at in each entry.
+fn walk(filter: &NodeFilter) -> Walk<'_> {
+    let standing = filter.standing();
+    let status = filter.status.map(|status| ("status =", status.as_str().into()));
+    let kind = filter.kind.as_ref().map(|kind| ("kind =", kind.as_str().into()));
+    let changed: Vec<_> = [
+        filter.updated_after.map(|from| ("updated_at >=", from.into())),
+        filter
+            .updated_before
+            .map(|before| ("updated_at <", before.into())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let by_change = filter.by_change();
+    let (index, within, rest) = match (filter.deleted, by_change) {
+        (true, true) => (
+            "nodes_deleted_changed_idx",
+            changed,
+            [status, kind].into_iter().flatten().collect(),
+        ),
+        (false, true) => (
+            "nodes_changed_idx",
+            changed,
+            [status, kind].into_iter().flatten().collect(),
+        ),
+        (true, false) => {
+            let rest = [status, kind].into_iter().flatten().chain(changed).collect();
+            ("nodes_deleted_idx", Vec::new(), rest)
         }
-        pattern.push(c);
+        (false, false) => {
+            let index = match (&status, &kind) {
+                (Some(_), Some(_)) => "nodes_kind_status_idx",
+                (Some(_), None) => "nodes_status_idx",
+                (None, Some(_)) => "nodes_kind_idx",
+                (None, None) => "nodes_in_use_idx",
+            };
+            (index, [status, kind].into_iter().flatten().collect(), changed)
+        }
+    };
+    Walk {
+        table: NODES,
+        index,
+        standing: Some(standing),
+        within,
+        rest,
+        time: by_change.then_some("updated_at"),
     }
-    pattern.push('%');
-    pattern
+}
+
+async fn list_heads(
+    tx: &mut TenantTx,
+    walk: &Walk<'_>,
+    after: Option<ListKey<NodeId>>,
+    limit: Limit,
+) -> Result<Vec<Head>, StoreError> {
+    let mut values = params![tx.tenant].to_vec();
+    let from = walk.from("n", tx.db.is_postgres());
+    let along = walk.along("n", after.map(key_values), &mut values);
+    values.push(limit.plus_one().into());
+    let sql = format!(
+        "SELECT {NODE_COLUMNS}, {} FROM {from} JOIN authors a ON a.tenant_id = n.tenant_id AND a.id = n.author_id \
+         WHERE {along} LIMIT ${}",
+        authors::COLUMNS,
+        values.len()
+    );
+    tx.db.fetch(NODES, &sql, &values, head).await
+}
+
+/// The heads of these nodes, in this order.
+async fn find_heads(tx: &mut TenantTx, ids: &[NodeId]) -> Result<Vec<Head>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut list = id_list(ids);
+    let sql = format!(
+        "SELECT {NODE_COLUMNS}, {} FROM nodes n JOIN authors a ON a.tenant_id = n.tenant_id AND a.id = n.author_id \
+         WHERE n.tenant_id = $1 AND n.id IN ({})",
+        authors::COLUMNS,
+        placeholders(2, list.len())
+    );
+    let mut values = params![tx.tenant].to_vec();
+    values.append(&mut list);
+    let mut heads = tx.db.fetch(NODES, &sql, &values, head).await?;
+    heads.sort_by_key(|head| ids.iter().position(|id| *id == head_id(head)));
+    Ok(heads)
+}
+
+/// The places of a page of nodes that have all that is looked for, among those that one page looks at.
+async fn list_fitting(
+    tx: &mut TenantTx,
+    filter: &NodeFilter,
+    walk: &Walk<'_>,
+    after: Option<ListKey<NodeId>>,
+    limit: Limit,
+) -> Result<Page<ListKey<NodeId>>, StoreError> {
+    let by_change = walk.time.is_some();
+    let key = |row: &Row<'_>| -> Result<_, StoreError> {
+        Ok(match by_change {
+            true => ListKey::Timed(row.get("updated_at")?, row.get("id")?),
+            false => ListKey::Id(row.get("id")?),
+        })
+    };
+    let mut values = params![tx.tenant].to_vec();
+    let Some(query) = &filter.query else {
+        let sql = walk.entries(after.map(key_values), &mut values, tx.db.is_postgres());
+        let entry = |row: &Row<'_>| {
+            Ok(Entry {
+                key: key(row)?,
+                fits: row.get("fits")?,
+            })
+        };
+        let entries = tx.db.fetch(NODES, &sql, &values, entry).await?;
+        return Ok(page_of_fitting(entries, EXAMINED, limit));
+    };
+    let candidates = search::candidates(tx, Kind::Node, query).await?;
+    let standing = filter.standing();
+    let all = format!("SELECT id AS subject_id FROM nodes WHERE tenant_id = $1 AND {standing}");
+    let after = after.and_then(ListKey::only_id).map(|id| id.as_uuid());
+    let Some(candidates) = candidates.sql(Kind::Node, &all, after, &mut values) else {
+        return Ok(page_of_fitting(Vec::new(), EXAMINED, limit));
+    };
+    let fits = walk.fits("n", &mut values);
+    let sql = format!(
+        "SELECT c.subject_id AS id, n.updated_at, t.title_search, {fits} AS fits FROM ({candidates}) c \
+         CROSS JOIN nodes n CROSS JOIN node_translations t \
+         WHERE n.tenant_id = $1 AND n.id = c.subject_id AND t.tenant_id = $1 AND t.node_id = c.subject_id \
+         ORDER BY c.subject_id DESC"
+    );
+    let entry = |row: &Row<'_>| {
+        let matches = query.matches(&row.get::<String>("title_search")?);
+        Ok(Entry {
+            key: key(row)?,
+            fits: matches && row.get("fits")?,
+        })
+    };
+    let mut entries = tx.db.fetch(NODES, &sql, &values, entry).await?;
+    // One for each locale until here: a node fits if one of them does.
+    entries.dedup_by(|next, kept| {
+        let same = next.key == kept.key;
+        kept.fits |= same && next.fits;
+        same
+    });
+    Ok(page_of_fitting(entries, EXAMINED, limit))
 }
 
 /// What is read of the text of a node.
@@ -237,15 +367,16 @@ async fn complete<T>(
         items: heads,
         next_cursor: None,
     };
-    complete_page(tx, &mut page, shown, texts).await
+    complete_page(tx, &mut page, shown, texts, head_id).await
 }
 
 /// The same for a page, which is ended where its bodies would become too heavy: that takes one statement more.
-async fn complete_page<T>(
+async fn complete_page<T, K: Serialize>(
     tx: &mut TenantTx,
     page: &mut Page<Head>,
     shown: ShownLocale<'_>,
     texts: &Texts<T>,
+    key: impl FnOnce(&Head) -> K,
 ) -> Result<Vec<NodeDetail<T>>, StoreError> {
     if page.items.is_empty() {
         return Ok(Vec::new());
@@ -268,10 +399,7 @@ async fn complete_page<T>(
         let keys: Vec<TextKey> = chosen.values().copied().collect();
         let sizes: HashMap<TextKey, usize> = find_sizes(tx, &keys).await?.into_iter().collect();
         let size = |id| chosen.get(id).and_then(|key| sizes.get(key)).copied();
-        page.shorten(
-            fitting(ids.iter().map(|id| size(id).unwrap_or_default())),
-            head_id,
-        );
+        page.shorten(fitting(ids.iter().map(|id| size(id).unwrap_or_default())), key);
     }
     let keys: Vec<TextKey> = page
         .items
@@ -417,11 +545,6 @@ pub fn term_ids(terms: &[FiledTerm]) -> Vec<TermId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_searched_for_is_no_pattern() {
-        assert_eq!(contains("50%_\\"), "%50\\%\\_\\\\%");
-    }
 
     #[test]
     fn saves_are_looked_up_by_their_whole_keys() {

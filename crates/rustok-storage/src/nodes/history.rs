@@ -2,10 +2,12 @@
 
 use super::HISTORY;
 use crate::error::StoreError;
+use crate::row::Row;
 use crate::tx::{Statement, TenantTx};
 use crate::value::params;
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TenantId};
+use rustok_core::page::{Limit, Page};
 
 /// One change of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,24 +48,31 @@ pub(super) fn insert<'a>(tenant: TenantId, node: NodeId, entry: &'a NodeHistoryE
     )
 }
 
-/// The whole history of a node, oldest first; empty when there is no such node.
+/// A page of the history of a node, oldest first, behind the entry with the version `after`; empty when there is no such
+/// node.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_history(tx: &mut TenantTx, node: NodeId) -> Result<Vec<NodeHistoryEntry>, StoreError> {
+pub async fn list_history(
+    tx: &mut TenantTx,
+    node: NodeId,
+    after: Option<i64>,
+    limit: Limit,
+) -> Result<Page<NodeHistoryEntry>, StoreError> {
     let sql = "SELECT version, transition, from_status, to_status, actor, reason, at FROM node_history \
-               WHERE tenant_id = $1 AND node_id = $2 ORDER BY version";
-    tx.db
-        .fetch(HISTORY, sql, params![tx.tenant, node], |row| {
-            Ok(NodeHistoryEntry {
-                version: row.get("version")?,
-                transition: row.get("transition")?,
-                from_status: row.get("from_status")?,
-                to_status: row.get("to_status")?,
-                actor: row.get("actor")?,
-                reason: row.get("reason")?,
-                at: row.get("at")?,
-            })
+               WHERE tenant_id = $1 AND node_id = $2 AND version > $3 ORDER BY version LIMIT $4";
+    let values = params![tx.tenant, node, after.unwrap_or_default(), limit.plus_one()];
+    let entry = |row: &Row<'_>| {
+        Ok(NodeHistoryEntry {
+            version: row.get("version")?,
+            transition: row.get("transition")?,
+            from_status: row.get("from_status")?,
+            to_status: row.get("to_status")?,
+            actor: row.get("actor")?,
+            reason: row.get("reason")?,
+            at: row.get("at")?,
         })
-        .await
+    };
+    let entries = tx.db.fetch(HISTORY, sql, values, entry).await?;
+    Ok(Page::cut(entries, limit, |entry| entry.version))
 }

@@ -2,12 +2,13 @@
 //!
 //! Both queries state that rule themselves. No column of a working revision may be named here.
 
+use super::filed::list_filed;
 use super::texts::TextKey;
 use super::{NODES, parsed};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
-use crate::value::{Value, params};
+use crate::value::{Value, pad, params, placeholders};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Cursor, Limit, Page};
@@ -132,25 +133,25 @@ fn saved_at(of: &str, postgres: bool) -> String {
     )
 }
 
-/// The terms of the node `n` in one column; `$2` and `$3` are [`PART`] and [`RECORD`].
-const TERMS: &str = "(SELECT string_agg(m.taxonomy || $2::text || m.slug || $2::text || m.name || $2::text || \
-     COALESCE(p.slug, ''), $3::text) FROM node_terms f \
+/// The terms of the node `n` in one column; `$3` and `$4` are [`PART`] and [`RECORD`].
+const TERMS: &str = "(SELECT string_agg(m.taxonomy || $3::text || m.slug || $3::text || m.name || $3::text || \
+     COALESCE(p.slug, ''), $4::text) FROM node_terms f \
      JOIN terms m ON m.tenant_id = f.tenant_id AND m.id = f.term_id \
      LEFT JOIN terms p ON p.tenant_id = m.tenant_id AND p.id = m.parent_id \
      WHERE f.tenant_id = $1 AND f.node_id = n.id)";
 
-/// The rule, for the node `n`; `$4` is the time now.
-const VISIBLE: &str = "n.tenant_id = $1 AND n.status = 'published' AND (n.published_at <= $4 OR NOT n.scheduled) AND n.deleted_at IS NULL";
+/// The rule, for the node `n`; `$2` is the time now.
+pub(super) const VISIBLE: &str = "n.tenant_id = $1 AND n.status = 'published' AND (n.published_at <= $2 OR NOT n.scheduled) AND n.deleted_at IS NULL";
 
 /// Where the first page starts: now, or the newest node that was published at once, should a clock have been ahead of ours
 /// then. It spares an index the nodes that are still to come.
-const NEWEST: &str = " AND n.published_at <= (SELECT CASE WHEN b.newest > $4 THEN b.newest ELSE $4 END FROM (\
+pub(super) const NEWEST_TIME: &str = "(SELECT CASE WHEN b.newest > $2 THEN b.newest ELSE $2 END FROM (\
      SELECT max(x.published_at) AS newest FROM nodes x \
      WHERE x.tenant_id = $1 AND x.status = 'published' AND NOT x.scheduled) b)";
 
 /// The values `$1` to `$4`.
 fn first_values(tx: &TenantTx, now: Timestamp) -> Vec<Value<'static>> {
-    params![tx.tenant, PART, RECORD, now].to_vec()
+    params![tx.tenant, now, PART, RECORD].to_vec()
 }
 
 fn head(row: &Row<'_>) -> Result<PublicHead, StoreError> {
@@ -248,7 +249,8 @@ fn find_sql(postgres: bool) -> String {
 }
 
 /// A page of nodes, newest first, each in the nearest locale to what is wanted. A node that has none of the locales that
-/// are shown is left out after the page was cut, so a page may be shorter than `limit` and still have a next one.
+/// are shown is left out after the page was cut, and of two filters one is only looked at: so a page may be shorter than
+/// `limit` and still have a next one.
 ///
 /// Their texts are by far the most of them and never change: [`super::texts::find_texts`] reads those that the caller
 /// has not got already.
@@ -263,11 +265,24 @@ pub async fn list_public(
     after: Option<(Timestamp, NodeId)>,
     limit: Limit,
 ) -> Result<Page<PublicHead>, StoreError> {
-    let mut values = first_values(tx, now);
-    values.push(limit.plus_one().into());
-    let sql = list_sql(filter, after, &mut values, tx.db.is_postgres());
-    let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
-    let Page { items, next_cursor } = Page::cut(by_node(heads), limit, |(key, _)| *key);
+    let Page { items, next_cursor } = if filter.category.is_some() || filter.tag.is_some() {
+        let Page { items, next_cursor } = list_filed(tx, filter, now, after, limit).await?;
+        Page {
+            items: find_heads(tx, &items, now).await?,
+            next_cursor,
+        }
+    } else {
+        let mut values = first_values(tx, now);
+        let sql = list_sql(
+            filter.kind.as_ref(),
+            after,
+            limit,
+            &mut values,
+            tx.db.is_postgres(),
+        );
+        let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
+        Page::cut(by_node(heads), limit, |(key, _)| *key)
+    };
     let shown = items.into_iter().filter_map(|(_, mut node)| {
         node.retain(|head| locales.allow(head.locale));
         locales.nearest(&node).map(|place| node.swap_remove(place))
@@ -279,7 +294,7 @@ pub async fn list_public(
 }
 
 /// The place of a node in a list: newest first.
-type ListKey = (Timestamp, NodeId);
+pub(super) type ListKey = (Timestamp, NodeId);
 
 /// The heads of each node together, newest node first. The order of the statement is only for its limit; the joins around
 /// it may change it.
@@ -296,69 +311,68 @@ fn by_node(mut heads: Vec<PublicHead>) -> Vec<(ListKey, Vec<PublicHead>)> {
     nodes
 }
 
-fn list_sql<'a>(
-    filter: &'a PublicFilter,
-    after: Option<(Timestamp, NodeId)>,
-    values: &mut Vec<Value<'a>>,
-    postgres: bool,
-) -> String {
+/// The heads of the nodes at these places, in their order.
+async fn find_heads(
+    tx: &mut TenantTx,
+    places: &[ListKey],
+    now: Timestamp,
+) -> Result<Vec<(ListKey, Vec<PublicHead>)>, StoreError> {
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut values = first_values(tx, now);
+    let mut ids: Vec<Value<'_>> = places.iter().map(|(_, id)| (*id).into()).collect();
+    pad(&mut ids);
+    let list = placeholders(values.len() + 1, ids.len());
+    values.append(&mut ids);
+    let chosen = format!("FROM nodes n WHERE {VISIBLE} AND n.id IN ({list})");
+    let sql = heads_sql(&chosen, tx.db.is_postgres());
+    Ok(by_node(tx.db.fetch(NODES, &sql, &values, head).await?))
+}
+
+/// The heads of those nodes `n` that `chosen`, which begins with `FROM`, has.
+fn heads_sql(chosen: &str, postgres: bool) -> String {
     let saved_at = saved_at("t", postgres);
-    let (with, conditions) = conditions(filter, after, values);
     format!(
-        "{with}SELECT {SHOWN}, {saved_at} FROM (\
+        "SELECT {SHOWN}, {saved_at} FROM (\
            SELECT n.id, n.kind, n.created_at, n.published_at, n.published_revision, n.author_id, {TERMS} AS terms \
-           FROM nodes n WHERE {VISIBLE}{conditions} \
-           ORDER BY n.published_at DESC, n.id DESC LIMIT $5) c \
+           {chosen}) c \
          JOIN node_translations t ON t.tenant_id = $1 AND t.node_id = c.id AND t.published_revision IS NOT NULL \
          JOIN authors a ON a.tenant_id = $1 AND a.id = c.author_id"
     )
 }
 
-/// What stands before the statement, and the conditions on the node `n`.
-fn conditions<'a>(
-    filter: &'a PublicFilter,
-    after: Option<(Timestamp, NodeId)>,
+fn list_sql<'a>(
+    kind: Option<&'a String>,
+    after: Option<ListKey>,
+    limit: Limit,
     values: &mut Vec<Value<'a>>,
-) -> (String, String) {
-    let (mut with, mut sql) = (String::new(), String::new());
-    if let Some(kind) = &filter.kind {
-        values.push(kind.into());
-        sql.push_str(&format!(" AND n.kind = ${}", values.len()));
+    postgres: bool,
+) -> String {
+    let mut bind = |value: Value<'a>| {
+        values.push(value);
+        values.len()
+    };
+    let most = bind(limit.plus_one().into());
+    let index = match (postgres, kind) {
+        (true, _) => "",
+        (false, None) => " INDEXED BY nodes_published_idx",
+        (false, Some(_)) => " INDEXED BY nodes_published_kind_idx",
+    };
+    let mut chosen = format!("FROM nodes n{index} WHERE {VISIBLE}");
+    if let Some(kind) = kind {
+        chosen.push_str(&format!(" AND n.kind = ${}", bind(kind.into())));
     }
-    if let Some(category) = &filter.category {
-        values.push(category.as_str().into());
-        // UNION, not UNION ALL: it ends even if the categories should stand in a circle.
-        with = format!(
-            "WITH RECURSIVE wanted (id) AS (\
-               SELECT m.id FROM terms m WHERE m.tenant_id = $1 AND m.taxonomy = 'category' AND m.slug = ${} \
-               UNION SELECT m.id FROM terms m JOIN wanted w ON m.parent_id = w.id WHERE m.tenant_id = $1) ",
-            values.len()
-        );
-        sql.push_str(
-            " AND EXISTS (SELECT 1 FROM node_terms f WHERE f.tenant_id = $1 AND f.node_id = n.id \
-             AND f.term_id IN (SELECT id FROM wanted))",
-        );
-    }
-    if let Some(tag) = &filter.tag {
-        values.push(tag.as_str().into());
-        sql.push_str(&format!(
-            " AND EXISTS (SELECT 1 FROM node_terms f JOIN terms m ON m.tenant_id = f.tenant_id AND m.id = f.term_id \
-             WHERE f.tenant_id = $1 AND f.node_id = n.id AND m.taxonomy = 'tag' AND m.slug = ${})",
-            values.len()
-        ));
-    }
-    match after {
+    chosen.push_str(&match after {
         // What is not newer than the page before is where an index can start; the rest is for equal times.
         Some((published_at, id)) => {
-            values.extend([published_at.into(), id.into()]);
-            let (at, id) = (values.len() - 1, values.len());
-            sql.push_str(&format!(
-                " AND n.published_at <= ${at} AND (n.published_at, n.id) < (${at}, ${id})"
-            ));
+            let (at, id) = (bind(published_at.into()), bind(id.into()));
+            format!(" AND n.published_at <= ${at} AND (n.published_at, n.id) < (${at}, ${id})")
         }
-        None => sql.push_str(NEWEST),
-    }
-    (with, sql)
+        None => format!(" AND n.published_at <= {NEWEST_TIME}"),
+    });
+    chosen.push_str(&format!(" ORDER BY n.published_at DESC, n.id DESC LIMIT ${most}"));
+    heads_sql(&chosen, postgres)
 }
 
 #[cfg(test)]
@@ -427,7 +441,7 @@ mod tests {
             assert!(found, "{plan:#?}");
         };
         looked_up("s", "(tenant_id=? AND published_slug=?)");
-        looked_up("n", "(tenant_id=? AND id=?)");
+        looked_up("n", "(tenant_id=? AND status=? AND id=?)");
         looked_up("o", "(tenant_id=? AND node_id=?)");
         assert!(
             plan.iter()
@@ -440,15 +454,17 @@ mod tests {
     fn lists_go_along_the_index_of_their_order() {
         for (kind, index) in [
             (None, "nodes_published_idx"),
-            (Some("post".to_owned()), "nodes_kind_idx"),
+            (Some("post".to_owned()), "nodes_published_kind_idx"),
         ] {
-            let filter = PublicFilter {
-                kind,
-                ..PublicFilter::default()
-            };
             let after = Some((Timestamp::UNIX_EPOCH, NodeId::from_uuid(Uuid::nil())));
-            let mut values = vec![Value::Null; 5];
-            let plan = plan(&list_sql(&filter, after, &mut values, false));
+            let mut values = vec![Value::Null; 4];
+            let plan = plan(&list_sql(
+                kind.as_ref(),
+                after,
+                Limit::default(),
+                &mut values,
+                false,
+            ));
             assert!(
                 plan[0].contains(index) && plan[0].contains("published_at<?"),
                 "{plan:#?}"

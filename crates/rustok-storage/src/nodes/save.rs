@@ -5,6 +5,7 @@ use super::history::{self, NodeHistoryEntry};
 use super::{NODE_TERMS, NODES, REVISIONS, StoredNode, TRANSLATIONS};
 use crate::error::StoreError;
 use crate::outbox;
+use crate::search::{self, Kind};
 use crate::tx::{Expect, Statement, TenantTx};
 use crate::value::params;
 use rustok_content::{NodeRow, NodeStatus, Revision};
@@ -65,6 +66,7 @@ pub struct NodeSave<'a> {
 pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreError> {
     let tenant = tx.tenant;
     let row = save.after.to_row();
+    let words = words(tx, &save).await?;
     let mut statements = vec![match save.before {
         None => insert_node(tenant, &row),
         Some((status, version)) => update_node(tenant, &row, status, version),
@@ -76,6 +78,10 @@ pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreErro
     for addresses in save.addresses {
         move_addresses(tenant, row.id, *addresses, &mut statements);
     }
+    statements.extend(words);
+    let public_since = row
+        .published_at
+        .filter(|_| row.status == NodeStatus::Published.as_str());
     if let Some(terms) = save.terms {
         if save.before.is_some() {
             statements.push(Statement {
@@ -86,9 +92,21 @@ pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreErro
             });
         }
         statements.extend(terms.iter().map(|term| {
-            let sql = "INSERT INTO node_terms (tenant_id, node_id, term_id) VALUES ($1, $2, $3)";
-            Statement::one(NODE_TERMS, sql, params![tenant, row.id, *term])
+            let sql =
+                "INSERT INTO node_terms (tenant_id, node_id, term_id, published_at) VALUES ($1, $2, $3, $4)";
+            Statement::one(NODE_TERMS, sql, params![tenant, row.id, *term, public_since])
         }));
+    } else if save
+        .addresses
+        .iter()
+        .any(|addresses| addresses.changes_what_is_public())
+    {
+        statements.push(Statement {
+            table: NODE_TERMS,
+            sql: "UPDATE node_terms SET published_at = $3 WHERE tenant_id = $1 AND node_id = $2",
+            params: params![tenant, row.id, public_since].to_vec(),
+            expect: Expect::Any,
+        });
     }
     statements.extend(
         save.history
@@ -101,6 +119,59 @@ pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreErro
             .map(|event| outbox::insert_event(tenant, event)),
     );
     tx.db.execute_all(&statements).await
+}
+
+impl Addresses<'_> {
+    const fn changes_what_is_public(&self) -> bool {
+        matches!(self, Self::Publish | Self::Unpublish | Self::Release)
+    }
+}
+
+/// The writes that make the words by which the node is found follow its titles.
+async fn words<'a>(tx: &mut TenantTx, save: &NodeSave<'a>) -> Result<Vec<Statement<'a>>, StoreError> {
+    let id = save.after.any().id();
+    let is_postgres = tx.db.is_postgres();
+    let mut titles: Vec<(&'a Locale, &'a str)> = Vec::new();
+    if let Some(text) = save.text {
+        titles.push((&text.revision.locale, text.title_search));
+    }
+    for addresses in save.addresses {
+        if let Addresses::Remove(locale) = addresses {
+            titles.push((locale, ""));
+        }
+    }
+    let mut statements = Vec::new();
+    for (locale, title) in titles {
+        let before = match save.before {
+            Some(_) => find_title(tx, id, *locale).await?,
+            None => None,
+        };
+        let change = (before.as_deref().unwrap_or_default(), title);
+        let write = search::write(
+            tx.tenant,
+            Kind::Node,
+            id.as_uuid(),
+            locale.as_str(),
+            change,
+            is_postgres,
+        );
+        statements.extend(write);
+    }
+    Ok(statements)
+}
+
+/// The title of a node in the form of `node_translations.title_search`.
+async fn find_title(tx: &mut TenantTx, id: NodeId, locale: Locale) -> Result<Option<String>, StoreError> {
+    let sql =
+        "SELECT title_search FROM node_translations WHERE tenant_id = $1 AND node_id = $2 AND locale = $3";
+    tx.db
+        .fetch_optional(
+            TRANSLATIONS,
+            sql,
+            params![tx.tenant, id, locale.as_str()],
+            |row| row.get("title_search"),
+        )
+        .await
 }
 
 fn insert_node(tenant: TenantId, row: &NodeRow) -> Statement<'_> {

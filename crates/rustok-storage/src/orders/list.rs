@@ -1,13 +1,16 @@
-//! Pages of orders, newest first: two statements, however many orders and lines.
+//! Pages of orders, newest first: two statements, however many orders and lines; three where several filters leave few of
+//! many.
 
 use super::ORDERS;
 use super::row::{self, StoredOrder};
 use crate::error::StoreError;
+use crate::row::Row;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
+use crate::walk::{EXAMINED, Entry, Walk, page_of_fitting};
 use jiff::Timestamp;
 use rustok_commerce::{OrderLine, OrderRow, OrderStatus};
-use rustok_core::ids::OrderId;
+use rustok_core::ids::{CustomerId, OrderId};
 use rustok_core::page::{Limit, Page, fitting};
 use rustok_text::CanonicalEmail;
 use std::collections::HashMap;
@@ -25,51 +28,150 @@ pub struct OrderFilter {
     pub created_before: Option<Timestamp>,
 }
 
-/// A page of orders, newest first.
+/// Where a list of orders goes on: behind an order that was placed then.
+pub type OrderPlace = (Timestamp, OrderId);
+
+/// A page of orders, newest first. Where status and buyer together leave few of a buyer's many orders it is shorter than
+/// `limit`, and the next one goes on.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn list_orders(
     tx: &mut TenantTx,
     filter: &OrderFilter,
-    after: Option<OrderId>,
+    after: Option<OrderPlace>,
     limit: Limit,
 ) -> Result<Page<OrderRow>, StoreError> {
-    let mut sql = format!(
-        "SELECT {} FROM orders o {} WHERE o.tenant_id = $1",
-        row::HEAD,
-        row::JOINS
-    );
-    let mut params = params![tx.tenant].to_vec();
-    // Only what is asked for becomes part of the statement, so that each has an index to itself.
-    let email = filter.email.as_ref().map(|email| Value::from(email.as_str()));
-    for (before, value, after) in [
-        (
-            "o.status = ",
-            filter.status.map(|status| Value::from(status.as_str())),
-            "",
-        ),
-        (
-            "o.customer_id = (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = ",
-            email,
-            ")",
-        ),
-        ("o.created_at >= ", filter.created_after.map(Value::from), ""),
-        ("o.created_at < ", filter.created_before.map(Value::from), ""),
-        ("o.id < ", after.map(Value::from), ""),
-    ] {
-        if let Some(value) = value {
-            params.push(value);
-            sql.push_str(&format!(" AND {before}${}{after}", params.len()));
+    let customer = match &filter.email {
+        None => None,
+        Some(email) => match find_customer(tx, email).await? {
+            None => {
+                return Ok(Page {
+                    items: Vec::new(),
+                    next_cursor: None,
+                });
+            }
+            found => found,
+        },
+    };
+    let walk = walk(filter, customer);
+    let key = |order: &OrderRow| (order.created_at, order.id);
+    let mut page = if walk.rest.is_empty() {
+        Page::cut(list_heads(tx, &walk, after, limit).await?, limit, key)
+    } else {
+        let keys = list_fitting(tx, &walk, after, limit).await?;
+        let ids: Vec<OrderId> = keys.items.iter().map(|(_, id)| *id).collect();
+        Page {
+            items: find_heads(tx, &ids).await?,
+            next_cursor: keys.next_cursor,
         }
-    }
-    params.push(limit.plus_one().into());
-    sql.push_str(&format!(" ORDER BY o.id DESC LIMIT ${}", params.len()));
-    let found = tx.db.fetch(ORDERS, &sql, &params, row::head).await?;
-    let mut page = Page::cut(found, limit, |order| order.row.id).map(|StoredOrder { row, .. }| row);
+    };
     add_lines(tx, &mut page.items).await?;
-    page.shorten(fitting(page.items.iter().map(bytes)), |order| order.id);
+    page.shorten(fitting(page.items.iter().map(bytes)), key);
     Ok(page)
+}
+
+/// How a list goes through the orders: along an index, and what it looks at in each entry.
+fn walk(filter: &OrderFilter, customer: Option<CustomerId>) -> Walk<'static> {
+    let status = filter
+        .status
+        .map(|status| ("status =", Value::from(status.as_str())));
+    let (index, mut within, rest) = match (customer, status) {
+        (Some(customer), status) => (
+            "orders_customer_idx",
+            vec![("customer_id =", customer.into())],
+            Vec::from_iter(status),
+        ),
+        (None, Some(status)) => ("orders_status_idx", vec![status], Vec::new()),
+        (None, None) => ("orders_placed_idx", Vec::new(), Vec::new()),
+    };
+    within.extend(filter.created_after.map(|from| ("created_at >=", from.into())));
+    within.extend(
+        filter
+            .created_before
+            .map(|before| ("created_at <", before.into())),
+    );
+    Walk {
+        table: ORDERS,
+        index,
+        standing: None,
+        within,
+        rest,
+        time: Some("created_at"),
+    }
+}
+
+fn place_values((at, id): OrderPlace) -> Vec<Value<'static>> {
+    vec![at.into(), id.into()]
+}
+
+async fn find_customer(tx: &mut TenantTx, email: &CanonicalEmail) -> Result<Option<CustomerId>, StoreError> {
+    let sql = "SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $2";
+    tx.db
+        .fetch_optional("customers", sql, params![tx.tenant, email.as_str()], |row| {
+            row.get("id")
+        })
+        .await
+}
+
+async fn list_heads(
+    tx: &mut TenantTx,
+    walk: &Walk<'static>,
+    after: Option<OrderPlace>,
+    limit: Limit,
+) -> Result<Vec<OrderRow>, StoreError> {
+    let mut values = params![tx.tenant].to_vec();
+    let from = walk.from("o", tx.db.is_postgres());
+    let along = walk.along("o", after.map(place_values), &mut values);
+    values.push(limit.plus_one().into());
+    let sql = format!(
+        "SELECT {} FROM {from} {} WHERE {along} LIMIT ${}",
+        row::HEAD,
+        row::JOINS,
+        values.len()
+    );
+    let head = |row: &Row<'_>| row::head(row).map(|StoredOrder { row, .. }| row);
+    tx.db.fetch(ORDERS, &sql, &values, head).await
+}
+
+/// The places of a page of orders that have all that is looked for, among those that one page looks at.
+async fn list_fitting(
+    tx: &mut TenantTx,
+    walk: &Walk<'static>,
+    after: Option<OrderPlace>,
+    limit: Limit,
+) -> Result<Page<OrderPlace>, StoreError> {
+    let mut values = params![tx.tenant].to_vec();
+    let sql = walk.entries(after.map(place_values), &mut values, tx.db.is_postgres());
+    let entry = |row: &Row<'_>| {
+        Ok(Entry {
+            key: (row.get("created_at")?, row.get("id")?),
+            fits: row.get("fits")?,
+        })
+    };
+    let entries = tx.db.fetch(ORDERS, &sql, &values, entry).await?;
+    Ok(page_of_fitting(entries, EXAMINED, limit))
+}
+
+/// The orders with these ids, in this order.
+async fn find_heads(tx: &mut TenantTx, ids: &[OrderId]) -> Result<Vec<OrderRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut list: Vec<Value<'_>> = ids.iter().map(|id| (*id).into()).collect();
+    pad(&mut list);
+    let sql = format!(
+        "SELECT {} FROM orders o {} WHERE o.tenant_id = $1 AND o.id IN ({})",
+        row::HEAD,
+        row::JOINS,
+        placeholders(2, list.len())
+    );
+    let mut values = params![tx.tenant].to_vec();
+    values.append(&mut list);
+    let head = |row: &Row<'_>| row::head(row).map(|StoredOrder { row, .. }| row);
+    let mut orders = tx.db.fetch(ORDERS, &sql, &values, head).await?;
+    orders.sort_by_key(|order| ids.iter().position(|id| *id == order.id));
+    Ok(orders)
 }
 
 /// What an order and a line take on a page beside their texts, for most of them.

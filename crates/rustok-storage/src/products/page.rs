@@ -7,13 +7,14 @@
 use super::{Large, PRODUCTS, ProductFilter, SMALL_COLUMNS, Standing, add_variants, decode_with, large};
 use crate::error::StoreError;
 use crate::row::Row;
+use crate::search::{self, Kind};
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, placeholders};
+use crate::walk::{EXAMINED, Entry, Walk, key_values, page_of_fitting};
 use rustok_commerce::product::Product;
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ProductId, TenantId};
-use rustok_core::page::{Limit, MAX_PAGE_BYTES, Page, fitting};
-use rustok_text::plain::folded;
+use rustok_core::page::{Limit, ListKey, MAX_PAGE_BYTES, Page, fitting};
 use std::collections::HashMap;
 
 /// From here on a column is large, in bytes: so many of a hundred products are a page.
@@ -46,27 +47,158 @@ fn found(row: &Row<'_>) -> Result<Found, StoreError> {
     })
 }
 
-/// A page of products, newest first; `after` is the last one of the page before.
+/// A page of products: newest first, or by [`ProductFilter::by_change`] those first that were changed last; `after` is
+/// the last one of the page before. Where several filters leave few of many products the page is shorter than `limit`, and
+/// the next one goes on.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn list_products(
     tx: &mut TenantTx,
     filter: &ProductFilter,
-    after: Option<ProductId>,
+    after: Option<ListKey<ProductId>>,
     limit: Limit,
 ) -> Result<Page<Product>, StoreError> {
-    let (sql, values) = list_statement(tx.tenant, filter, after, limit, tx.db.is_postgres());
-    let found = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
-    let key = |found: &Found| found.product.id;
-    let mut page = Page::cut(found, limit, key);
-    page.shorten(fitting(page.items.iter().map(|found| found.bytes)), key);
+    let by_change = filter.by_change();
+    let key = |product: &Product| match by_change {
+        true => ListKey::Timed(product.updated_at, product.id),
+        false => ListKey::Id(product.id),
+    };
+    let walk = walk(filter);
+    let mut page = if filter.query.is_none() && walk.rest.is_empty() {
+        let (sql, values) = list_statement(tx.tenant, &walk, after, limit, tx.db.is_postgres());
+        let found = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
+        Page::cut(found, limit, |found| key(&found.product))
+    } else {
+        let keys = list_fitting(tx, filter, &walk, after, limit).await?;
+        let ids: Vec<ProductId> = keys.items.iter().map(|key| key.id()).collect();
+        Page {
+            items: find_all(tx, &ids).await?,
+            next_cursor: keys.next_cursor,
+        }
+    };
+    page.shorten(fitting(page.items.iter().map(|found| found.bytes)), |found| {
+        key(&found.product)
+    });
     add_large(tx, &mut page.items).await?;
     let mut sizes: Vec<usize> = page.items.iter().map(|found| found.bytes).collect();
     let mut page = page.map(|found| found.product);
     let count = add_all_variants(tx, &mut page.items, &mut sizes, filter.standing()).await?;
-    page.shorten(count, |product| product.id);
+    page.shorten(count, key);
     Ok(page)
+}
+
+/// How a list goes through the products: along an index, and what it looks at in each entry.
+pub(super) fn walk(filter: &ProductFilter) -> Walk<'_> {
+    let standing = filter.standing().of_rows();
+    let status = filter.status.map(|status| ("status =", status.as_str().into()));
+    let vendor = filter.vendor.as_deref().map(|vendor| ("vendor =", vendor.into()));
+    let changed: Vec<_> = [
+        filter.updated_after.map(|from| ("updated_at >=", from.into())),
+        filter
+            .updated_before
+            .map(|before| ("updated_at <", before.into())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let by_change = filter.by_change();
+    let none = Vec::new;
+    let (index, within, rest): (_, Vec<_>, Vec<_>) = match (filter.deleted, by_change) {
+        (true, true) => (
+            "products_deleted_changed_idx",
+            changed,
+            [vendor, status].into_iter().flatten().collect(),
+        ),
+        (false, true) => (
+            "products_changed_idx",
+            changed,
+            [vendor, status].into_iter().flatten().collect(),
+        ),
+        (true, false) => {
+            let rest = [vendor, status].into_iter().flatten().chain(changed).collect();
+            ("products_deleted_idx", none(), rest)
+        }
+        (false, false) => match (vendor, status) {
+            (Some(vendor), status) => (
+                "products_vendor_idx",
+                vec![vendor],
+                status.into_iter().chain(changed).collect(),
+            ),
+            (None, Some(status)) => ("products_status_idx", vec![status], changed),
+            (None, None) => ("products_in_use_idx", none(), changed),
+        },
+    };
+    Walk {
+        table: PRODUCTS,
+        index,
+        standing: Some(standing),
+        within,
+        rest,
+        time: by_change.then_some("updated_at"),
+    }
+}
+
+/// The products with these ids, in this order.
+async fn find_all(tx: &mut TenantTx, ids: &[ProductId]) -> Result<Vec<Found>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut values: Vec<Value<'_>> = ids.iter().map(|id| (*id).into()).collect();
+    pad(&mut values);
+    let sql = format!(
+        "SELECT {} FROM products p WHERE p.tenant_id = $1 AND p.id IN ({})",
+        columns(tx.db.is_postgres()),
+        placeholders(2, values.len())
+    );
+    values.insert(0, tx.tenant.into());
+    let mut all = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
+    all.sort_by_key(|found| ids.iter().position(|id| *id == found.product.id));
+    Ok(all)
+}
+
+/// The places of a page of products that have all that is looked for, among those that one page looks at.
+async fn list_fitting(
+    tx: &mut TenantTx,
+    filter: &ProductFilter,
+    walk: &Walk<'_>,
+    after: Option<ListKey<ProductId>>,
+    limit: Limit,
+) -> Result<Page<ListKey<ProductId>>, StoreError> {
+    let mut values = vec![Value::from(tx.tenant)];
+    let sql = match &filter.query {
+        None => walk.entries(after.map(key_values), &mut values, tx.db.is_postgres()),
+        Some(query) => {
+            let candidates = search::candidates(tx, Kind::Product, query).await?;
+            let standing = filter.standing().of_rows();
+            let all = format!("SELECT id AS subject_id FROM products WHERE tenant_id = $1 AND {standing}");
+            let after = after.and_then(ListKey::only_id).map(|id| id.as_uuid());
+            let Some(candidates) = candidates.sql(Kind::Product, &all, after, &mut values) else {
+                return Ok(page_of_fitting(Vec::new(), EXAMINED, limit));
+            };
+            format!(
+                "SELECT p.id, p.updated_at, p.search_text, {} AS fits FROM ({candidates}) c CROSS JOIN products p \
+                 WHERE p.tenant_id = $1 AND p.id = c.subject_id ORDER BY c.subject_id DESC",
+                walk.fits("p", &mut values)
+            )
+        }
+    };
+    let entry = |row: &Row<'_>| {
+        let matches = match &filter.query {
+            Some(query) => query.matches(&row.get::<String>("search_text")?),
+            None => true,
+        };
+        let id = row.get("id")?;
+        Ok(Entry {
+            key: match walk.time.is_some() {
+                true => ListKey::Timed(row.get("updated_at")?, id),
+                false => ListKey::Id(id),
+            },
+            fits: matches && row.get("fits")?,
+        })
+    };
+    let entries = tx.db.fetch_first(PRODUCTS, &sql, &values, entry).await?;
+    Ok(page_of_fitting(entries, EXAMINED, limit))
 }
 
 /// Reads what the first statement left out.
@@ -142,14 +274,8 @@ fn bytes(variant: &Variant) -> usize {
     VARIANT_BYTES + variant.title.len() + text(&variant.sku) + text(&variant.barcode) + options
 }
 
-/// Only the conditions that were asked for stand in the statement, so that each combination has a plan of its own.
-pub(super) fn list_statement(
-    tenant: TenantId,
-    filter: &ProductFilter,
-    after: Option<ProductId>,
-    limit: Limit,
-    is_postgres: bool,
-) -> (String, Vec<Value<'static>>) {
+/// The columns of a product, those that may be large only where they are not.
+fn columns(is_postgres: bool) -> String {
     let large = ["description_html", "tags", "images"].map(|column| {
         let bytes = if is_postgres {
             format!("octet_length(p.{column}::text)::bigint")
@@ -160,43 +286,25 @@ pub(super) fn list_statement(
             "{bytes} AS {column}_bytes, CASE WHEN {bytes} <= {SMALL_BYTES} THEN p.{column} END AS {column}"
         )
     });
-    let mut sql = format!(
-        "SELECT {SMALL_COLUMNS}, {} FROM products p WHERE p.tenant_id = $1 AND {}",
-        large.join(", "),
-        filter.standing().of_products()
-    );
-    let mut values = vec![Value::from(tenant)];
-    let mut add = |before: &str, value: Option<Value<'static>>, behind: &str| {
-        if let Some(value) = value {
-            values.push(value);
-            sql.push_str(&format!(" {before} ${}{behind}", values.len()));
-        }
-    };
-    add(
-        "AND p.status =",
-        filter.status.map(|status| status.as_str().into()),
-        "",
-    );
-    add("AND p.vendor =", filter.vendor.clone().map(Value::from), "");
-    add("AND p.updated_at >=", filter.updated_after.map(Value::from), "");
-    add("AND p.updated_at <", filter.updated_before.map(Value::from), "");
-    let pattern = filter.text.as_deref().map(|text| Value::from(pattern(text)));
-    add("AND p.search_text LIKE", pattern, " ESCAPE '!'");
-    add("AND p.id <", after.map(Value::from), "");
-    add("ORDER BY p.id DESC LIMIT", Some(limit.plus_one().into()), "");
-    (sql, values)
+    format!("{SMALL_COLUMNS}, {}", large.join(", "))
 }
 
-/// "Contains `text`" for `LIKE ... ESCAPE '!'`.
-fn pattern(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for c in folded(text).chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
+/// Only the conditions that were asked for stand in the statement, so that each combination has a plan of its own.
+pub(super) fn list_statement<'a>(
+    tenant: TenantId,
+    walk: &Walk<'a>,
+    after: Option<ListKey<ProductId>>,
+    limit: Limit,
+    is_postgres: bool,
+) -> (String, Vec<Value<'a>>) {
+    let mut values = vec![Value::from(tenant)];
+    let from = walk.from("p", is_postgres);
+    let along = walk.along("p", after.map(key_values), &mut values);
+    values.push(limit.plus_one().into());
+    let sql = format!(
+        "SELECT {} FROM {from} WHERE {along} LIMIT ${}",
+        columns(is_postgres),
+        values.len()
+    );
+    (sql, values)
 }

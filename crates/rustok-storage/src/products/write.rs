@@ -7,6 +7,7 @@ use super::{ImageRow, PRODUCTS, VARIANTS};
 use crate::error::StoreError;
 use crate::inventory::{self, Movement, StockLevel};
 use crate::outbox::insert_event;
+use crate::search::{self, Kind};
 use crate::tx::{Expect, Statement, TenantTx};
 use crate::value::{Value, params, placeholders};
 use jiff::Timestamp;
@@ -113,6 +114,7 @@ pub async fn insert_product(
     event: &Event,
 ) -> Result<bool, StoreError> {
     let search_text = search_text(product);
+    let words = words(tx, product.id, "", &search_text);
     let [tags, options, images] = lists(product);
     let inserted = tx
         .db
@@ -134,7 +136,7 @@ pub async fn insert_product(
                 tags,
                 options,
                 images,
-                search_text,
+                &search_text,
                 product.created_at
             ],
         )
@@ -142,7 +144,7 @@ pub async fn insert_product(
     if inserted == 0 {
         return Ok(false);
     }
-    let mut statements = Vec::new();
+    let mut statements = words;
     for variant in &product.variants {
         add_variant(tx.tenant, product, variant, &mut statements);
     }
@@ -170,6 +172,7 @@ pub async fn update_product(
     event: &Event,
 ) -> Result<(), StoreError> {
     let mut statements = vec![update_row(tx.tenant, before.version, after)];
+    statements.extend(words(tx, after.id, &search_text(before), &search_text(after)));
     let mut stays: Vec<(&Variant, &Variant)> = Vec::new();
     for variant in &after.variants {
         match before.variants.iter().find(|old| old.id == variant.id) {
@@ -292,6 +295,19 @@ fn search_text(product: &Product) -> String {
         text.push_str(&folded(vendor));
     }
     text
+}
+
+/// The writes that make the words by which the product is found follow its search text.
+fn words(tx: &TenantTx, id: ProductId, before: &str, after: &str) -> Vec<Statement<'static>> {
+    let change = (before, after);
+    search::write(
+        tx.tenant,
+        Kind::Product,
+        id.as_uuid(),
+        "",
+        change,
+        tx.db.is_postgres(),
+    )
 }
 
 /// Tags, options and images as JSON.

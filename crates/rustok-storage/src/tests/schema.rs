@@ -221,7 +221,8 @@ async fn every_key_of_tenant_data_starts_with_the_tenant() {
 #[tokio::test]
 async fn sqlite_tables_are_strict_with_row_ids() {
     let (_db, conn) = sqlite().await;
-    let sql = "SELECT count(*), sum(strict), sum(wr) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
+    // Of the terms of searches the key is all there is.
+    let sql = "SELECT count(*), sum(strict), sum(wr AND name <> 'search_terms') FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
                AND name NOT LIKE 'sqlite_%' AND name <> 'schema_migrations'";
     let counts: (i64, i64, i64) = conn
         .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))

@@ -79,7 +79,8 @@ fn assert_everything_was_told(statements: &BTreeSet<String>) {
         "DELETE FROM outbox",
         "FROM due_work WHERE kind",
         "DELETE FROM due_work",
-        "DELETE FROM idempotency_records",
+        // The answers that it finds are deleted by a statement that a test of the storage room looks at.
+        "AS old FROM idempotency_records",
         "FROM import_references",
     ] {
         assert!(

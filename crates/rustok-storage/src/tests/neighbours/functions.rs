@@ -134,7 +134,7 @@ async fn content(store: &Store, tenant: TenantHandle) -> Told {
         "nodes/details::find_node" => |tx| nodes::details::find_node(tx, node, shown);
         "nodes/details::is_in_use" => |tx| nodes::details::is_in_use(tx, node);
         "nodes/details::list_nodes" => |tx| nodes::details::list_nodes(tx, &filter, preference(), nodes::texts::Part::Whole, None, limit);
-        "nodes/history::list_history" => |tx| nodes::history::list_history(tx, node);
+        "nodes/history::list_history" => |tx| nodes::history::list_history(tx, node, None, limit);
         "nodes/public::find_public" => |tx| nodes::public::find_public(tx, &slug(), shown_locales(), now());
         "nodes/public::list_public" => |tx| nodes::public::list_public(tx, &public, shown_locales(), now(), None, limit);
         "nodes/texts::find_texts" => |tx| nodes::texts::find_texts(tx, &[text], nodes::texts::Part::Whole);
@@ -215,7 +215,8 @@ async fn others(store: &Store, tenant: TenantHandle) -> Told {
     let (hash, long_ago) = (TokenHash::from_bytes([0; 32]), Timestamp::UNIX_EPOCH);
     ask! { told, store, tenant,
         "idempotency::claim" => |tx| idempotency::claim(tx, &scope, 1, long_ago);
-        "idempotency::delete_records_before" => |tx| idempotency::delete_records_before(tx, now());
+        "idempotency::has_records_before" => |tx| idempotency::has_records_before(tx, now());
+        "idempotency::delete_records_before" => |tx| idempotency::delete_records_before(tx, now(), 9);
         "import_references::list_references" => |tx| import_references::list_references(tx, imported, &[WORD]);
         "import_references::save_references" => |tx| import_references::save_references(tx, imported, &[change], now());
         "tokens::insert_token" => |tx| tokens::insert_token(tx, id(8).into(), "x", Role::Admin, &hash, now());

@@ -17,7 +17,7 @@ use rustok_auth::Action;
 use rustok_content::{NodeKind, NodeStatus};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
-use rustok_core::page::Page;
+use rustok_core::page::{Limit, Page};
 use rustok_storage::idempotency::StoredReply;
 use rustok_text::Locale;
 use rustok_text::body::Removed;
@@ -43,9 +43,10 @@ pub(super) struct ListQuery {
     status: Option<String>,
     /// Exactly this kind.
     kind: Option<String>,
-    /// Text in a title of any locale, in whatever case, at most 200 characters.
+    /// Words in a title of any locale, each by its beginning and in whatever case; at most 200 characters. A page may be
+    /// shorter than `limit` and have a next one.
     q: Option<String>,
-    /// Changed then or later: RFC 3339, or a date in UTC.
+    /// Changed then or later: RFC 3339, or a date in UTC. The last changed come first, unless words are searched for.
     updated_after: Option<String>,
     /// Changed before: RFC 3339, or a date in UTC.
     updated_before: Option<String>,
@@ -68,7 +69,7 @@ impl ListQuery {
                 NodeStatus::find,
             ),
             kind: query.parse::<NodeKind>("kind", self.kind.as_deref(), KIND_RULE),
-            title: query.search("q", self.q.as_deref(), MAX_Q_CHARS),
+            query: query.words("q", self.q.as_deref(), MAX_Q_CHARS),
             updated_after: query.time("updated_after", self.updated_after.as_deref()),
             updated_before: query.time("updated_before", self.updated_before.as_deref()),
             deleted: self.deleted,
@@ -127,7 +128,7 @@ fn address(detail: &NodeDetail) -> String {
     format!("/api/admin/v1/nodes/{}", detail.node.any().id())
 }
 
-/// List nodes, newest first.
+/// List nodes, newest first. With several filters a page may be shorter than `limit` and have a next one.
 #[utoipa::path(
     get,
     path = "/nodes",
@@ -142,8 +143,9 @@ async fn list(
     QueryParams(query): QueryParams<ListQuery>,
 ) -> Result<Response, RichError> {
     let mut reader = QueryReader::default();
-    let (limit, after) = reader.page::<NodeId>(query.limit, query.after.as_deref());
+    let (limit, after) = reader.page(query.limit, query.after.as_deref());
     let wanted = query.wanted(&mut reader);
+    let after = reader.check_order(after, wanted.by_change());
     let part = reader.read("include", query.include.as_deref(), INCLUDE_RULE, included);
     reader.finish()?;
     let part = part.unwrap_or(Part::Summary);
@@ -334,6 +336,18 @@ fn locale_in_path(locale: &str) -> Result<Locale, RichError> {
     })
 }
 
+/// Which page of a history.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct HistoryQuery {
+    /// 1 to 100, 100 unless said otherwise.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    after: Option<String>,
+}
+
 /// What happened to a node, oldest first.
 #[utoipa::path(
     get,
@@ -341,13 +355,21 @@ fn locale_in_path(locale: &str) -> Result<Locale, RichError> {
     operation_id = "read_node_history",
     tag = "content",
     security(("tenant_token" = [])),
-    params(("id" = Uuid, Path)),
+    params(("id" = Uuid, Path), HistoryQuery),
     responses((status = 200, body = NodeHistory)),
     extensions(("x-problems" = json!(["node_not_found"])))
 )]
-async fn history(AdminCtx(ctx): AdminCtx, PathParams(id): PathParams<NodeId>) -> Result<Response, RichError> {
-    let entries = content::history(&ctx, id).await?;
-    Ok(reply::list(&NodeHistory::from(&entries[..])))
+async fn history(
+    AdminCtx(ctx): AdminCtx,
+    PathParams(id): PathParams<NodeId>,
+    QueryParams(query): QueryParams<HistoryQuery>,
+) -> Result<Response, RichError> {
+    let mut reader = QueryReader::default();
+    let limit = query.limit.unwrap_or_else(|| Limit::MAX.into());
+    let (limit, after) = reader.page(Some(limit), query.after.as_deref());
+    reader.finish()?;
+    let page = content::history(&ctx, id, after, limit).await?;
+    Ok(reply::list(&NodeHistory::from(&page)))
 }
 
 /// All routes of nodes.

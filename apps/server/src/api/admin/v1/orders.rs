@@ -6,7 +6,7 @@ use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::orders::{self, OrderFilter, OrderHistory};
+use rustok_app::orders::{self, OrderFilter, OrderHistory, OrderPlace};
 use rustok_commerce::AnyOrder;
 use rustok_core::error::RichError;
 use rustok_core::ids::OrderId;
@@ -158,7 +158,7 @@ pub(super) struct OrderHistoryList {
     items: Vec<OrderHistoryView>,
 }
 
-/// List orders, newest first.
+/// List orders, newest first. With a status and an address a page may be shorter than `limit` and have a next one.
 #[utoipa::path(
     get,
     path = "/orders",
@@ -173,7 +173,7 @@ async fn list(
     QueryParams(query): QueryParams<ListOrders>,
 ) -> Result<Response, RichError> {
     let mut reader = QueryReader::default();
-    let (limit, after) = reader.page::<OrderId>(query.limit, query.after.as_deref());
+    let (limit, after) = reader.page::<OrderPlace>(query.limit, query.after.as_deref());
     let filter = query.filter(&mut reader);
     reader.finish()?;
     let Page { items, next_cursor } = orders::list(&ctx, &filter, after, limit).await?;

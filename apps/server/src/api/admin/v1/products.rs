@@ -35,11 +35,12 @@ pub(crate) struct ListProducts {
     after: Option<String>,
     /// `draft`, `active` or `archived`.
     status: Option<String>,
-    /// Text in the title or the vendor, in whatever case, at most 200 characters.
+    /// Words in the title or the vendor, each by its beginning and in whatever case; at most 200 characters. A page may be
+    /// shorter than `limit` and have a next one.
     q: Option<String>,
     /// Exactly this vendor.
     vendor: Option<String>,
-    /// Changed then or later: RFC 3339, or a date in UTC.
+    /// Changed then or later: RFC 3339, or a date in UTC. The last changed come first, unless words are searched for.
     updated_after: Option<String>,
     /// Changed before: RFC 3339, or a date in UTC.
     updated_before: Option<String>,
@@ -56,7 +57,7 @@ impl ListProducts {
                 self.status.as_deref(),
                 "must be draft, active or archived",
             ),
-            text: query.search("q", self.q.as_deref(), MAX_SEARCH_CHARS),
+            query: query.words("q", self.q.as_deref(), MAX_SEARCH_CHARS),
             vendor: self.vendor.clone(),
             updated_after: query.time("updated_after", self.updated_after.as_deref()),
             updated_before: query.time("updated_before", self.updated_before.as_deref()),
@@ -65,7 +66,8 @@ impl ListProducts {
     }
 }
 
-/// List products in every status, newest first.
+/// List products in every status, newest first. With several filters a page may be shorter than `limit` and have a next
+/// one.
 #[utoipa::path(
     get,
     path = "/products",
@@ -80,8 +82,9 @@ async fn list(
     QueryParams(query): QueryParams<ListProducts>,
 ) -> Result<Response, RichError> {
     let mut reader = QueryReader::default();
-    let (limit, after) = reader.page::<ProductId>(query.limit, query.after.as_deref());
+    let (limit, after) = reader.page(query.limit, query.after.as_deref());
     let filter = query.filter(&mut reader);
+    let after = reader.check_order(after, filter.by_change());
     reader.finish()?;
     let found = catalog::list(&ctx, &filter, after, limit).await?;
     Ok(reply::list(&ProductPage::new(

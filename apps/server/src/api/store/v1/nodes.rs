@@ -80,7 +80,7 @@ fn varies(mut response: Response) -> Response {
     response
 }
 
-/// List published nodes, newest first.
+/// List published nodes, newest first. With several filters a page may be shorter than `limit` and have a next one.
 #[utoipa::path(
     get,
     path = "/nodes",

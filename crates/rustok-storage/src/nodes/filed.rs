@@ -1,0 +1,160 @@
+//! Which published nodes are filed under a term, newest first: the part of a public list that its terms decide.
+//!
+//! The terms are found first; then each has an index of its published nodes in the order of the list.
+
+use super::NODE_TERMS;
+use super::public::{ListKey, NEWEST_TIME, PublicFilter, VISIBLE};
+use crate::error::StoreError;
+use crate::row::Row;
+use crate::tx::TenantTx;
+use crate::value::{Value, pad, params, placeholders};
+use crate::walk::{EXAMINED, Entry, page_of_fitting};
+use rustok_core::clock::Timestamp;
+use rustok_core::ids::TermId;
+use rustok_core::page::{Limit, Page};
+use std::cmp::Reverse;
+
+/// Of how many terms the nodes are asked for in one statement: SQLite takes 500 parts at most.
+const TERMS_AT_ONCE: usize = 64;
+
+/// The terms of a filter.
+struct Terms {
+    /// A node has one of these.
+    one_of: Vec<TermId>,
+    /// And one of these, if there are any.
+    and_one_of: Vec<TermId>,
+}
+
+/// The places of a page of nodes that are filed as `filter` says. With two filters a page looks at so many nodes only: it
+/// may be shorter than `limit` and have a next one.
+pub(super) async fn list_filed(
+    tx: &mut TenantTx,
+    filter: &PublicFilter,
+    now: Timestamp,
+    after: Option<ListKey>,
+    limit: Limit,
+) -> Result<Page<ListKey>, StoreError> {
+    let Some(terms) = resolve(tx, filter).await? else {
+        return Ok(page_of_fitting(Vec::new(), EXAMINED, limit));
+    };
+    let examined = match (&filter.kind, terms.and_one_of.is_empty()) {
+        (None, true) => limit.get(),
+        _ => EXAMINED,
+    };
+    let mut entries: Vec<Entry<ListKey>> = Vec::new();
+    for some in terms.one_of.chunks(TERMS_AT_ONCE) {
+        let mut values = params![tx.tenant, now].to_vec();
+        let sql = entries_sql(
+            filter,
+            some,
+            &terms.and_one_of,
+            after,
+            examined,
+            &mut values,
+            tx.db.is_postgres(),
+        );
+        let entry = |row: &Row<'_>| {
+            Ok(Entry {
+                key: (row.get("published_at")?, row.get("id")?),
+                fits: row.get("fits")?,
+            })
+        };
+        entries.extend(tx.db.fetch_first(NODE_TERMS, &sql, &values, entry).await?);
+    }
+    entries.sort_unstable_by_key(|entry| Reverse(entry.key));
+    // A node may have several of the terms.
+    entries.dedup_by_key(|entry| entry.key);
+    Ok(page_of_fitting(entries, examined, limit))
+}
+
+/// The terms that are meant; `None` if one of them is not there.
+async fn resolve(tx: &mut TenantTx, filter: &PublicFilter) -> Result<Option<Terms>, StoreError> {
+    let mut lists = Vec::new();
+    if let Some(tag) = &filter.tag {
+        let sql = "SELECT m.id FROM terms m WHERE m.tenant_id = $1 AND m.taxonomy = 'tag' AND m.slug = $2";
+        lists.push(find_terms(tx, sql, tag.as_str()).await?);
+    }
+    if let Some(category) = &filter.category {
+        lists.push(find_terms(tx, CATEGORIES, category.as_str()).await?);
+    }
+    if lists.iter().any(Vec::is_empty) {
+        return Ok(None);
+    }
+    let mut lists = lists.into_iter();
+    Ok(lists.next().map(|one_of| Terms {
+        one_of,
+        and_one_of: lists.next().unwrap_or_default(),
+    }))
+}
+
+/// A category and all below it. UNION, not UNION ALL: it ends even if the categories should stand in a circle.
+const CATEGORIES: &str = "WITH RECURSIVE wanted (id) AS (\
+       SELECT m.id FROM terms m WHERE m.tenant_id = $1 AND m.taxonomy = 'category' AND m.slug = $2 \
+       UNION SELECT m.id FROM wanted w CROSS JOIN terms m WHERE m.tenant_id = $1 AND m.parent_id = w.id) \
+     SELECT id FROM wanted";
+
+async fn find_terms(tx: &mut TenantTx, sql: &str, slug: &str) -> Result<Vec<TermId>, StoreError> {
+    tx.db
+        .fetch_first("terms", sql, params![tx.tenant, slug], |row| row.get("id"))
+        .await
+}
+
+fn entries_sql<'a>(
+    filter: &'a PublicFilter,
+    one_of: &[TermId],
+    and_one_of: &[TermId],
+    after: Option<ListKey>,
+    examined: usize,
+    values: &mut Vec<Value<'a>>,
+    is_postgres: bool,
+) -> String {
+    let mut bind = |value: Value<'a>| {
+        values.push(value);
+        values.len()
+    };
+    let most = bind(i64::try_from(examined + 1).unwrap_or(i64::MAX).into());
+    let place = match after {
+        // As in the list of all nodes.
+        Some((at, id)) => {
+            let (at, id) = (bind(at.into()), bind(id.into()));
+            format!("f.published_at <= ${at} AND (f.published_at, f.node_id) < (${at}, ${id})")
+        }
+        None => format!("f.published_at <= {NEWEST_TIME}"),
+    };
+    let index = if is_postgres {
+        ""
+    } else {
+        "INDEXED BY node_terms_published_idx "
+    };
+    let lists: Vec<String> = one_of
+        .iter()
+        .map(|term| {
+            let term = bind((*term).into());
+            format!(
+                "SELECT * FROM (SELECT f.published_at, f.node_id FROM node_terms f {index}WHERE f.tenant_id = $1 \
+                 AND f.term_id = ${term} AND f.published_at IS NOT NULL AND {place} \
+                 ORDER BY f.published_at DESC, f.node_id DESC LIMIT ${most}) AS filed"
+            )
+        })
+        .collect();
+    let mut fits = VISIBLE.to_owned();
+    if let Some(kind) = &filter.kind {
+        fits.push_str(&format!(" AND n.kind = ${}", bind(kind.into())));
+    }
+    if !and_one_of.is_empty() {
+        let mut also: Vec<Value<'_>> = and_one_of.iter().map(|term| (*term).into()).collect();
+        pad(&mut also);
+        let list = placeholders(values.len() + 1, also.len());
+        values.append(&mut also);
+        // Not EXISTS: PostgreSQL may read all nodes of the terms for it, to look them up.
+        fits.push_str(&format!(
+            " AND (SELECT b.node_id FROM node_terms b WHERE b.tenant_id = $1 AND b.node_id = n.id \
+             AND b.term_id IN ({list}) LIMIT 1) IS NOT NULL"
+        ));
+    }
+    format!(
+        "SELECT c.published_at, c.node_id AS id, CASE WHEN {fits} THEN true ELSE false END AS fits \
+         FROM ({}) c CROSS JOIN nodes n WHERE n.tenant_id = $1 AND n.id = c.node_id",
+        lists.join(" UNION ALL ")
+    )
+}

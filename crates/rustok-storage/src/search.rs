@@ -1,0 +1,178 @@
+//! The words by which nodes and products are found: one row for each word or beginning of a word of their titles.
+//!
+//! They are searched by `=` and by ranges only. LIKE, `@@` and pg_trgm's operators are not leakproof, so PostgreSQL does not
+//! use an index for them behind row security.
+
+use crate::error::StoreError;
+use crate::tx::{Expect, Statement, TenantTx};
+use crate::value::{Value, params};
+use crate::walk::{EXAMINED, EXAMINED_PLUS_ONE};
+use rustok_core::ids::TenantId;
+use rustok_text::words::{self, Lookup, Query};
+use uuid::Uuid;
+
+const TABLE: &str = "search_terms";
+/// Above every term that begins with what it is appended to.
+const END: char = char::MAX;
+
+/// What is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Node,
+    Product,
+}
+
+impl Kind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Product => "product",
+        }
+    }
+}
+
+/// Among which things a search looks further: a statement part for `FROM`, with their ids as `subject_id`, newest first.
+pub(crate) enum Candidates<'a> {
+    /// Some word is nowhere, or there is none.
+    None,
+    /// All that have the rarest word.
+    Few(Lookup<'a>),
+    /// Those that have this term, as many as a page looks at.
+    Along(&'a str),
+    /// The newest, as many as a page looks at.
+    All,
+}
+
+fn range(lookup: Lookup<'_>) -> [Value<'_>; 2] {
+    match lookup {
+        Lookup::Exactly(term) => [term.into(), term.into()],
+        Lookup::Beginning(term) => [term.into(), format!("{term}{END}").into()],
+    }
+}
+
+/// Counts what each word of a query finds, none beyond what a page looks at, and chooses where to look.
+pub(crate) async fn candidates<'a>(
+    tx: &mut TenantTx,
+    kind: Kind,
+    query: &'a Query,
+) -> Result<Candidates<'a>, StoreError> {
+    let lookups = query.lookups();
+    if lookups.is_empty() {
+        return Ok(Candidates::None);
+    }
+    let mut values = params![tx.tenant, kind.as_str()].to_vec();
+    let mut counts = Vec::new();
+    for (place, lookup) in lookups.iter().enumerate() {
+        values.extend(range(*lookup));
+        let (from, to) = (values.len() - 1, values.len());
+        counts.push(format!(
+            "SELECT CAST({place} AS bigint) AS place, count(*) AS terms FROM (SELECT 1 FROM search_terms \
+             WHERE tenant_id = $1 AND kind = $2 AND term >= ${from} AND term <= ${to} \
+             LIMIT {EXAMINED_PLUS_ONE}) AS counted"
+        ));
+    }
+    let count = |row: &crate::row::Row<'_>| Ok((row.get::<i64>("terms")?, row.get::<i64>("place")?));
+    let counts = tx
+        .db
+        .fetch_first(TABLE, &counts.join(" UNION ALL "), &values, count)
+        .await?;
+    let rarest = counts.into_iter().min();
+    let most = i64::try_from(EXAMINED).unwrap_or(i64::MAX);
+    Ok(match rarest {
+        Some((0, _)) => Candidates::None,
+        Some((terms, place)) if terms <= most => {
+            let lookup = usize::try_from(place).ok().and_then(|place| lookups.get(place));
+            lookup.map_or(Candidates::All, |lookup| Candidates::Few(*lookup))
+        }
+        _ => query.broad_term().map_or(Candidates::All, Candidates::Along),
+    })
+}
+
+impl<'a> Candidates<'a> {
+    /// The part of a statement; `all` is the one for [`Candidates::All`], without order and limit. `None`: there are none.
+    pub(crate) fn sql(
+        &self,
+        kind: Kind,
+        all: &str,
+        after: Option<Uuid>,
+        values: &mut Vec<Value<'a>>,
+    ) -> Option<String> {
+        let mut bind = |value: Value<'a>| {
+            values.push(value);
+            values.len()
+        };
+        let after = |bind: &mut dyn FnMut(Value<'a>) -> usize, column: &str| {
+            after.map_or_else(String::new, |after| {
+                format!(" AND {column} < ${}", bind(after.into()))
+            })
+        };
+        let terms = "SELECT DISTINCT subject_id FROM search_terms WHERE tenant_id = $1 AND kind = ";
+        let end = format!(" ORDER BY subject_id DESC LIMIT {EXAMINED_PLUS_ONE}");
+        Some(match self {
+            Self::None => return None,
+            Self::Few(lookup) => {
+                let [from, to] = range(*lookup);
+                let (kind, from, to) = (bind(kind.as_str().into()), bind(from), bind(to));
+                let after = after(&mut bind, "subject_id");
+                format!("{terms}${kind} AND term >= ${from} AND term <= ${to}{after}{end}")
+            }
+            Self::Along(term) => {
+                let (kind, term) = (bind(kind.as_str().into()), bind((*term).into()));
+                let after = after(&mut bind, "subject_id");
+                format!("{terms}${kind} AND term = ${term}{after}{end}")
+            }
+            Self::All => format!("{all}{}{end}", after(&mut bind, "id")),
+        })
+    }
+}
+
+/// The writes that make the words of `before` those of `after`; both are folded.
+pub(crate) fn write<'a>(
+    tenant: TenantId,
+    kind: Kind,
+    subject: Uuid,
+    locale: &'a str,
+    (before, after): (&str, &str),
+    is_postgres: bool,
+) -> Vec<Statement<'a>> {
+    let (before, after) = (words::terms(before), words::terms(after));
+    let list = |terms: Vec<&&str>| Value::from(&serde_json::json!(terms));
+    let gone: Vec<_> = before.difference(&after).collect();
+    let new: Vec<_> = after.difference(&before).collect();
+    let mut statements = Vec::new();
+    let mut push = |terms: Vec<&&str>, [sqlite, postgres]: [&'static str; 2]| {
+        if !terms.is_empty() {
+            statements.push(Statement {
+                table: TABLE,
+                sql: if is_postgres { postgres } else { sqlite },
+                params: vec![
+                    tenant.into(),
+                    kind.as_str().into(),
+                    subject.into(),
+                    locale.into(),
+                    list(terms),
+                ],
+                expect: Expect::Any,
+            });
+        }
+    };
+    push(
+        gone,
+        [
+            "DELETE FROM search_terms WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3 AND locale = $4 \
+             AND term IN (SELECT value FROM json_each($5))",
+            "DELETE FROM search_terms WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3 AND locale = $4 \
+             AND term = ANY (ARRAY(SELECT jsonb_array_elements_text($5)))",
+        ],
+    );
+    push(
+        new,
+        [
+            "INSERT INTO search_terms (tenant_id, kind, term, subject_id, locale) \
+             SELECT $1, $2, value, $3, $4 FROM json_each($5) WHERE true ON CONFLICT DO NOTHING",
+            "INSERT INTO search_terms (tenant_id, kind, term, subject_id, locale) \
+             SELECT $1, $2, value, $3, $4 FROM jsonb_array_elements_text($5) AS list (value) ON CONFLICT DO NOTHING",
+        ],
+    );
+    statements
+}
