@@ -53,12 +53,12 @@ CREATE TABLE search_terms (
 INSERT INTO search_terms (tenant_id, kind, term, subject_id, locale)
     SELECT DISTINCT t.tenant_id, 'node', left(w.word, l.chars), t.node_id, t.locale
     FROM node_translations t CROSS JOIN (VALUES (2), (32)) l (chars)
-        CROSS JOIN LATERAL regexp_split_to_table(t.title_search, '\s+') w (word)
+        CROSS JOIN LATERAL regexp_split_to_table(t.title_search, '[\s!-/:-@\[-`{-~]+') w (word)
     WHERE w.word <> '';
 INSERT INTO search_terms (tenant_id, kind, term, subject_id, locale)
     SELECT DISTINCT p.tenant_id, 'product', left(w.word, l.chars), p.id, ''
     FROM products p CROSS JOIN (VALUES (2), (32)) l (chars)
-        CROSS JOIN LATERAL regexp_split_to_table(p.search_text, '\s+') w (word)
+        CROSS JOIN LATERAL regexp_split_to_table(p.search_text, '[\s!-/:-@\[-`{-~]+') w (word)
     WHERE w.word <> '';
 
 ALTER TABLE products FORCE ROW LEVEL SECURITY;

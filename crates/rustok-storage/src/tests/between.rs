@@ -69,7 +69,11 @@ pub(super) fn through(url: &str, places: &[&Between]) -> String {
     let (user, name) = (config.get_user().unwrap(), config.get_dbname().unwrap());
     let password = String::from_utf8(config.get_password().unwrap_or_default().to_vec()).unwrap();
     let hosts: Vec<_> = places.iter().map(|place| place.address()).collect();
-    format!("postgres://{user}:{password}@{}/{name}", hosts.join(","))
+    // In clear: what is between reads along.
+    format!(
+        "postgres://{user}:{password}@{}/{name}?sslmode=disable",
+        hosts.join(",")
+    )
 }
 
 async fn pass(client: TcpStream, server: TcpStream, rules: &Mutex<Rules>) -> std::io::Result<()> {

@@ -3,9 +3,17 @@
 use super::*;
 use crate::latest_schema;
 use crate::migrate::{self, Migration};
+use crate::nodes::details::{NodeFilter, list_nodes};
+use crate::nodes::public::{PublicFilter, ShownLocales, list_public};
+use crate::nodes::texts::Part;
+use crate::products::{self, ProductFilter};
 use futures_util::future::join_all;
 use rusqlite::Connection;
+use rustok_core::page::Limit;
 use rustok_test_support::both_databases;
+use rustok_text::Slug;
+use rustok_text::locale::Preference;
+use rustok_text::words::Query;
 use tokio_postgres::{Client, NoTls};
 
 async fn client(db: &TestDatabase) -> Client {
@@ -176,6 +184,70 @@ both_databases! {
             WHERE o.id = {two} AND w.kind = 'expire_order' AND w.due_at > {early} AND w.due_at <= {late}");
         assert_eq!(number(&db, &due).await, Ok(1));
         assert_eq!(number(&db, "SELECT count(*) FROM due_work").await, Ok(2));
+    }
+
+    async fn what_was_there_before_words_were_kept_is_found_by_them(db) {
+        let db = if db.is_postgres() { TestDatabase::postgres_empty_as_owner().await } else { TestDatabase::sqlite() };
+        let place = migrate::MIGRATIONS.iter().position(|migration| migration.name.ends_with("bounded_lists"));
+        let before = &migrate::MIGRATIONS[..place.unwrap()];
+        let tables = ["authors", "terms", "nodes", "node_revisions", "node_translations", "node_terms", "products"];
+        let forced = |word: &str| {
+            let all = tables.map(|table| format!("ALTER TABLE {table} {word} ROW LEVEL SECURITY;"));
+            if db.is_postgres() { all.concat() } else { String::new() }
+        };
+        let (seven, time) = if db.is_postgres() {
+            migrate::postgres(&db.url().parse().unwrap(), Opener::Server, before).await.unwrap();
+            ("'00000000-0000-0000-0000-000000000007'", "'2020-01-01Z'")
+        } else {
+            migrate::sqlite(db.path(), Opener::Server, before).unwrap();
+            ("x'00000000000000000000000000000007'", "1577836800000000")
+        };
+        let line = if db.is_postgres() { "chr(10)" } else { "char(10)" };
+        run(&db, &format!(
+            "{} INSERT INTO tenants (id, slug, name, status, settings, created_at, updated_at, version, directory_version) \
+             VALUES ({seven}, 'shop1', 'x', 'active', '{{}}', {time}, {time}, 1, 1); \
+             INSERT INTO authors (tenant_id, id, login, display_name, created_at) VALUES ({seven}, {seven}, 'a', 'A', {time}); \
+             INSERT INTO terms (tenant_id, id, taxonomy, slug, name, created_at) VALUES ({seven}, {seven}, 'tag', 'hot', 'Hot', {time}); \
+             INSERT INTO nodes (tenant_id, id, kind, status, author_id, created_at, updated_at, published_at, \
+             working_revision, published_revision, version) \
+             VALUES ({seven}, {seven}, 'post', 'published', {seven}, {time}, {time}, {time}, 1, 1, 2); \
+             INSERT INTO node_revisions (tenant_id, node_id, revision, locale, title, slug, excerpt, body, format, body_html, \
+             actor, created_at) VALUES ({seven}, {seven}, 1, 'en', 'A \"Word\"', 'a-word', '', '', 'html', '', 'system:x', {time}); \
+             INSERT INTO node_translations (tenant_id, node_id, locale, slug, title_search, working_revision, published_slug, \
+             published_revision, is_original) VALUES ({seven}, {seven}, 'en', 'a-word', 'a \"word\" back\\slash', 1, 'a-word', 1, true); \
+             INSERT INTO node_terms (tenant_id, node_id, term_id) VALUES ({seven}, {seven}, {seven}); \
+             INSERT INTO products (tenant_id, id, handle, status, title, description_html, tags, options, images, search_text, \
+             created_at, updated_at, version) VALUES ({seven}, {seven}, 'tea', 'active', 'Green Tea', '', '[]', '[]', '[]', \
+             'green tea' || {line} || 'acme', {time}, {time}, 1); {}",
+            forced("NO FORCE"), forced("FORCE")
+        )).await;
+        let store = open(&db).await;
+        if db.is_postgres() {
+            let forced = "SELECT count(*) FROM pg_class WHERE relname IN ('nodes', 'node_terms', 'node_translations', 'products') \
+                          AND relforcerowsecurity";
+            assert_eq!(number(&db, forced).await, Ok(4));
+        }
+        let mut directory = store.platform_read(soon()).await.unwrap();
+        let known = validator().known_id(TenantId::from_uuid(id(7)));
+        let shop = tenants::find_tenant(&mut directory, &known).await.unwrap().unwrap().handle();
+        drop(directory);
+        let mut tx = store.read(shop, soon()).await.unwrap();
+        let (limit, query) = (Limit::default(), |text: &str| Some(Query::of(text)));
+        for (text, found) in [("GREEN", 1), ("te acm", 1), ("a", 1), ("green shirt", 0)] {
+            let filter = ProductFilter { query: query(text), ..ProductFilter::default() };
+            let page = products::list_products(&mut tx, &filter, None, limit).await.unwrap();
+            assert_eq!(page.items.len(), found, "{text}");
+        }
+        let preference = Preference { wanted: &[], default: "en".parse().unwrap() };
+        for (text, found) in [("word", 1), ("back a", 1), ("green", 0)] {
+            let filter = NodeFilter { query: query(text), ..NodeFilter::default() };
+            let page = list_nodes(&mut tx, &filter, preference, Part::Summary, None, limit).await.unwrap();
+            assert_eq!(page.items.len(), found, "{text}");
+        }
+        let filter = PublicFilter { tag: Some(Slug::parse("hot").unwrap()), ..PublicFilter::default() };
+        let locales = ShownLocales { preference, listed: Vec::new() };
+        let page = list_public(&mut tx, &filter, locales, now(), None, limit).await.unwrap();
+        assert_eq!(page.items.len(), 1);
     }
 
     async fn of_old_payments_and_refunds_with_one_reference_the_first_keeps_it(db) {
