@@ -16,6 +16,7 @@ use crate::error::StoreError;
 use crate::row::{Json, Row};
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, placeholders};
+use crate::walk::standing;
 use jiff::Timestamp;
 use rustok_commerce::price::{Price, PriceList};
 use rustok_commerce::product::{Handle, Image, Product, ProductStatus};
@@ -169,10 +170,7 @@ enum Standing {
 impl Standing {
     /// The condition on a product's row.
     const fn of_rows(self) -> &'static str {
-        match self {
-            Self::InUse => "deleted_at IS NULL",
-            Self::Deleted => "deleted_at IS NOT NULL",
-        }
+        standing(matches!(self, Self::Deleted))
     }
 
     /// The condition on the variant `v`: a product is deleted together with the variants that it has then.

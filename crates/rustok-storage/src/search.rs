@@ -4,14 +4,18 @@
 //! use an index for them behind row security.
 
 use crate::error::StoreError;
+use crate::row::{FromColumn, Row};
 use crate::tx::{Expect, Statement, TenantTx};
 use crate::value::{Value, params};
-use crate::walk::{EXAMINED, EXAMINED_PLUS_ONE};
+use crate::walk::{EXAMINED, EXAMINED_PLUS_ONE, Entry, Walk, list_key, page_of_fitting};
 use rustok_core::ids::TenantId;
+use rustok_core::page::{Limit, ListKey, Page};
 use rustok_text::words::{self, Lookup, Query};
+use serde::Serialize;
 use uuid::Uuid;
 
 const TABLE: &str = "search_terms";
+const TERMS: &str = "SELECT DISTINCT subject_id FROM search_terms WHERE tenant_id = $1";
 /// Above every term that begins with what it is appended to.
 const END: char = char::MAX;
 
@@ -29,10 +33,22 @@ impl Kind {
             Self::Product => "product",
         }
     }
+
+    /// The folded text of the row `x`: its column, what is joined for it, and on what.
+    const fn text(self) -> [&'static str; 3] {
+        match self {
+            Self::Node => [
+                "t.title_search",
+                "CROSS JOIN node_translations t",
+                "AND t.tenant_id = $1 AND t.node_id = x.id",
+            ],
+            Self::Product => ["x.search_text", "", ""],
+        }
+    }
 }
 
-/// Among which things a search looks further: a statement part for `FROM`, with their ids as `subject_id`, newest first.
-pub(crate) enum Candidates<'a> {
+/// Among which things a search looks further.
+enum Candidates<'a> {
     /// Some word is nowhere, or there is none.
     None,
     /// All that have the rarest word.
@@ -43,6 +59,48 @@ pub(crate) enum Candidates<'a> {
     All,
 }
 
+/// The places of a page of things that have the words, and belong to the list that `walk` goes through; newest first.
+pub(crate) async fn list_matching<I>(
+    tx: &mut TenantTx,
+    kind: Kind,
+    query: &Query,
+    walk: &Walk<'_>,
+    after: Option<ListKey<I>>,
+    limit: Limit,
+) -> Result<Page<ListKey<I>>, StoreError>
+where
+    I: FromColumn + Into<Uuid> + Copy + PartialEq + Serialize,
+{
+    let candidates = candidates(tx, kind, query).await?;
+    let mut values = params![tx.tenant].to_vec();
+    let after = after.and_then(ListKey::only_id).map(Into::into);
+    let Some(candidates) = candidates.sql(kind, walk, after, &mut values) else {
+        return Ok(page_of_fitting(Vec::new(), EXAMINED, limit));
+    };
+    let [text, joined, on] = kind.text();
+    let sql = format!(
+        "SELECT x.id, {text} AS folded, {} AS fits FROM ({candidates}) c CROSS JOIN {} x {joined} \
+         WHERE x.tenant_id = $1 AND x.id = c.subject_id {on} ORDER BY c.subject_id DESC",
+        walk.belongs("x", &mut values),
+        walk.table
+    );
+    let entry = |row: &Row<'_>| {
+        let matches = query.matches(&row.get::<String>("folded")?);
+        Ok(Entry {
+            key: list_key::<I>(row, false)?,
+            fits: matches && row.get("fits")?,
+        })
+    };
+    let mut entries = tx.db.fetch_first(walk.table, &sql, &values, entry).await?;
+    // One for each text until here: a thing fits if one of its texts does.
+    entries.dedup_by(|next, kept| {
+        let same = next.key == kept.key;
+        kept.fits |= same && next.fits;
+        same
+    });
+    Ok(page_of_fitting(entries, EXAMINED, limit))
+}
+
 fn range(lookup: Lookup<'_>) -> [Value<'_>; 2] {
     match lookup {
         Lookup::Exactly(term) => [term.into(), term.into()],
@@ -51,7 +109,7 @@ fn range(lookup: Lookup<'_>) -> [Value<'_>; 2] {
 }
 
 /// Counts what each word of a query finds, none beyond what a page looks at, and chooses where to look.
-pub(crate) async fn candidates<'a>(
+async fn candidates<'a>(
     tx: &mut TenantTx,
     kind: Kind,
     query: &'a Query,
@@ -71,7 +129,7 @@ pub(crate) async fn candidates<'a>(
              LIMIT {EXAMINED_PLUS_ONE}) AS counted"
         ));
     }
-    let count = |row: &crate::row::Row<'_>| Ok((row.get::<i64>("terms")?, row.get::<i64>("place")?));
+    let count = |row: &Row<'_>| Ok((row.get::<i64>("terms")?, row.get::<i64>("place")?));
     let counts = tx
         .db
         .fetch_first(TABLE, &counts.join(" UNION ALL "), &values, count)
@@ -89,11 +147,11 @@ pub(crate) async fn candidates<'a>(
 }
 
 impl<'a> Candidates<'a> {
-    /// The part of a statement; `all` is the one for [`Candidates::All`], without order and limit. `None`: there are none.
-    pub(crate) fn sql(
+    /// Their ids as `subject_id`, newest first, as many as a page looks at; `None` if there are none.
+    fn sql(
         &self,
         kind: Kind,
-        all: &str,
+        walk: &Walk<'_>,
         after: Option<Uuid>,
         values: &mut Vec<Value<'a>>,
     ) -> Option<String> {
@@ -101,28 +159,41 @@ impl<'a> Candidates<'a> {
             values.push(value);
             values.len()
         };
-        let after = |bind: &mut dyn FnMut(Value<'a>) -> usize, column: &str| {
-            after.map_or_else(String::new, |after| {
-                format!(" AND {column} < ${}", bind(after.into()))
-            })
-        };
-        let terms = "SELECT DISTINCT subject_id FROM search_terms WHERE tenant_id = $1 AND kind = ";
-        let end = format!(" ORDER BY subject_id DESC LIMIT {EXAMINED_PLUS_ONE}");
-        Some(match self {
+        let (id, mut sql) = match self {
             Self::None => return None,
+            Self::All => {
+                let standing = walk
+                    .standing
+                    .map_or_else(String::new, |standing| format!(" AND {standing}"));
+                (
+                    "id",
+                    format!(
+                        "SELECT id AS subject_id FROM {} WHERE tenant_id = $1{standing}",
+                        walk.table
+                    ),
+                )
+            }
             Self::Few(lookup) => {
-                let [from, to] = range(*lookup);
-                let (kind, from, to) = (bind(kind.as_str().into()), bind(from), bind(to));
-                let after = after(&mut bind, "subject_id");
-                format!("{terms}${kind} AND term >= ${from} AND term <= ${to}{after}{end}")
+                let [from, to] = range(*lookup).map(&mut bind);
+                let kind = bind(kind.as_str().into());
+                (
+                    "subject_id",
+                    format!("{TERMS} AND kind = ${kind} AND term >= ${from} AND term <= ${to}"),
+                )
             }
             Self::Along(term) => {
                 let (kind, term) = (bind(kind.as_str().into()), bind((*term).into()));
-                let after = after(&mut bind, "subject_id");
-                format!("{terms}${kind} AND term = ${term}{after}{end}")
+                (
+                    "subject_id",
+                    format!("{TERMS} AND kind = ${kind} AND term = ${term}"),
+                )
             }
-            Self::All => format!("{all}{}{end}", after(&mut bind, "id")),
-        })
+        };
+        if let Some(after) = after {
+            sql.push_str(&format!(" AND {id} < ${}", bind(after.into())));
+        }
+        sql.push_str(&format!(" ORDER BY subject_id DESC LIMIT {EXAMINED_PLUS_ONE}"));
+        Some(sql)
     }
 }
 

@@ -175,6 +175,7 @@ impl Store {
                 migrate::postgres(&postgres, opener, migrate::MIGRATIONS).await?;
                 if opener == Opener::Server
                     && postgres.is_remote()
+                    && !postgres.demands_tls()
                     && !migrate::is_encrypted(&postgres).await?
                 {
                     tracing::warn!(

@@ -3,7 +3,11 @@
 //! However much data there is, a page costs no more than that. Where few entries fit it is shorter than was asked for,
 //! and the next one goes on behind the last entry that was looked at.
 
-use crate::value::Value;
+use crate::error::StoreError;
+use crate::row::{FromColumn, Row};
+use crate::tx::TenantTx;
+use crate::value::{Value, params};
+use rustok_core::clock::Timestamp;
 use rustok_core::page::{Cursor, Limit, ListKey, Page};
 use serde::Serialize;
 
@@ -11,6 +15,41 @@ use serde::Serialize;
 pub(crate) const EXAMINED: usize = 500;
 /// What a statement takes: one more tells whether there are more.
 pub(crate) const EXAMINED_PLUS_ONE: i64 = 501;
+
+/// A column with an operator, and the value behind it.
+pub(crate) type Condition<'a> = (&'static str, Value<'a>);
+
+/// That the time of a column is not before the one and before the other; `columns` have their operators.
+pub(crate) fn times<'a>(
+    [from, to]: [&'static str; 2],
+    after: Option<Timestamp>,
+    before: Option<Timestamp>,
+) -> Vec<Condition<'a>> {
+    let from = after.map(|after| (from, after.into()));
+    let to = before.map(|before| (to, before.into()));
+    from.into_iter().chain(to).collect()
+}
+
+/// The condition on the rows of a table with things that may be deleted.
+pub(crate) const fn standing(deleted: bool) -> &'static str {
+    if deleted {
+        "deleted_at IS NOT NULL"
+    } else {
+        "deleted_at IS NULL"
+    }
+}
+
+/// That a row comes behind a place in a list that is in the order of a time, and then of an id; the highest first. What is
+/// not later is where an index can start; the rest is for equal times.
+pub(crate) fn behind(time: &str, id: &str, [at, last]: [usize; 2]) -> String {
+    format!("{time} <= ${at} AND ({time}, {id}) < (${at}, ${last})")
+}
+
+/// Puts what was found into the order in which its ids were asked for.
+pub(crate) fn in_order<T, I: PartialEq>(mut found: Vec<T>, ids: &[I], id: impl Fn(&T) -> I) -> Vec<T> {
+    found.sort_by_key(|item| ids.iter().position(|asked| *asked == id(item)));
+    found
+}
 
 /// How a list goes through a table: along an index, newest first or by the last change.
 pub(crate) struct Walk<'a> {
@@ -20,9 +59,9 @@ pub(crate) struct Walk<'a> {
     /// The condition that a partial index has, on a column without an alias.
     pub(crate) standing: Option<&'static str>,
     /// What the index ends the walk by: columns with their operators, and values.
-    pub(crate) within: Vec<(&'static str, Value<'a>)>,
+    pub(crate) within: Vec<Condition<'a>>,
     /// What is looked at in each entry.
-    pub(crate) rest: Vec<(&'static str, Value<'a>)>,
+    pub(crate) rest: Vec<Condition<'a>>,
     /// The column of a time that the list is ordered by, and then by `id`; else only by `id`. The highest first.
     pub(crate) time: Option<&'static str>,
 }
@@ -69,11 +108,10 @@ impl<'a> Walk<'a> {
             values.append(&mut after);
             sql.push_str(&match self.time {
                 None => format!(" AND {alias}.id < ${first}"),
-                // What is not later is where an index can start; the rest is for equal times.
-                Some(time) => format!(
-                    " AND {alias}.{time} <= ${first} AND ({alias}.{time}, {alias}.id) < (${first}, ${})",
-                    first + 1
-                ),
+                Some(time) => {
+                    let (time, id) = (format!("{alias}.{time}"), format!("{alias}.id"));
+                    format!(" AND {}", behind(&time, &id, [first, first + 1]))
+                }
             });
         }
         let order = self
@@ -83,33 +121,69 @@ impl<'a> Walk<'a> {
         sql
     }
 
-    /// Whether the row `alias` has what is looked at in each entry.
-    pub(crate) fn fits(&self, alias: &str, values: &mut Vec<Value<'a>>) -> String {
-        let mut conditions: Vec<String> = self
-            .standing
-            .iter()
-            .map(|standing| format!("{alias}.{standing}"))
-            .collect();
-        for (column, value) in self.within.iter().chain(&self.rest) {
-            values.push(value.clone());
-            conditions.push(format!("{alias}.{column} ${}", values.len()));
-        }
-        format!("CASE WHEN {} THEN true ELSE false END", conditions.join(" AND "))
+    /// Whether the row `alias` is one of the list, however it was come by.
+    pub(crate) fn belongs(&self, alias: &str, values: &mut Vec<Value<'a>>) -> String {
+        let standing = self.standing.map(|standing| format!("{alias}.{standing}"));
+        fits(alias, standing, self.within.iter().chain(&self.rest), values)
     }
 
     /// As many entries as a page looks at, each with its place and whether it fits.
-    pub(crate) fn entries(
+    fn entries(
         &self,
         after: Option<Vec<Value<'static>>>,
         values: &mut Vec<Value<'a>>,
         is_postgres: bool,
     ) -> String {
         let from = self.from("x", is_postgres);
-        let fits = self.fits("x", values);
+        let fits = fits("x", None, self.rest.iter(), values);
         let along = self.along("x", after, values);
         let time = self.time.map_or_else(String::new, |time| format!("x.{time}, "));
         format!("SELECT {time}x.id, {fits} AS fits FROM {from} WHERE {along} LIMIT {EXAMINED_PLUS_ONE}")
     }
+}
+
+/// Whether the row `alias` meets all conditions: true or false, also where a column is NULL.
+fn fits<'c, 'a: 'c>(
+    alias: &str,
+    first: Option<String>,
+    conditions: impl Iterator<Item = &'c Condition<'a>>,
+    values: &mut Vec<Value<'a>>,
+) -> String {
+    let others = conditions.map(|(column, value)| {
+        values.push(value.clone());
+        format!("{alias}.{column} ${}", values.len())
+    });
+    let all: Vec<String> = first.into_iter().chain(others).collect();
+    format!("CASE WHEN {} THEN true ELSE false END", all.join(" AND "))
+}
+
+/// The place of a row in a list that may be in the order of its last change.
+pub(crate) fn list_key<I: FromColumn>(row: &Row<'_>, by_change: bool) -> Result<ListKey<I>, StoreError> {
+    let id = row.get("id")?;
+    Ok(match by_change {
+        true => ListKey::Timed(row.get("updated_at")?, id),
+        false => ListKey::Id(id),
+    })
+}
+
+/// The places of a page of rows that have all that is looked for, among those that one page looks at.
+pub(crate) async fn list_fitting<K: Copy + Serialize>(
+    tx: &mut TenantTx,
+    walk: &Walk<'_>,
+    key: impl Fn(&Row<'_>) -> Result<K, StoreError>,
+    after: Option<Vec<Value<'static>>>,
+    limit: Limit,
+) -> Result<Page<K>, StoreError> {
+    let mut values = params![tx.tenant].to_vec();
+    let sql = walk.entries(after, &mut values, tx.db.is_postgres());
+    let entry = |row: &Row<'_>| {
+        Ok(Entry {
+            key: key(row)?,
+            fits: row.get("fits")?,
+        })
+    };
+    let entries = tx.db.fetch_first(walk.table, &sql, &values, entry).await?;
+    Ok(page_of_fitting(entries, EXAMINED, limit))
 }
 
 /// An entry of an index.

@@ -111,15 +111,18 @@ pub enum Lookup<'a> {
 /// What somebody searches for: words, each of which must be there. Without a letter or a digit it matches nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    folded: String,
+    /// Each, and whether it is one word; see [`Run`].
+    runs: Vec<(String, bool)>,
 }
 
 impl Query {
     /// A query for the words of a text.
     #[must_use]
     pub fn of(text: &str) -> Self {
+        let folded = crate::plain::folded(text);
+        let runs = runs(&folded).into_iter();
         Self {
-            folded: crate::plain::folded(text),
+            runs: runs.map(|run| (run.text.to_owned(), run.is_word)).collect(),
         }
     }
 
@@ -127,7 +130,7 @@ impl Query {
     #[must_use]
     pub fn lookups(&self) -> Vec<Lookup<'_>> {
         let mut lookups = Vec::new();
-        for Run { text, is_word } in runs(&self.folded) {
+        for (text, is_word) in &self.runs {
             match (is_word, text.chars().count()) {
                 (true, 2) | (false, 1) => lookups.push(Lookup::Exactly(text)),
                 (true, _) => lookups.push(Lookup::Beginning(first(text, INDEXED_CHARS))),
@@ -141,25 +144,23 @@ impl Query {
     /// A term that whatever matches has too: of its longest run. None if the query is of single letters only.
     #[must_use]
     pub fn broad_term(&self) -> Option<&str> {
-        let found = runs(&self.folded).into_iter().max_by_key(|run| run.text.len())?;
-        let term = first(found.text, 2);
-        (!found.is_word || term.chars().nth(1).is_some()).then_some(term)
+        let (text, is_word) = self.runs.iter().max_by_key(|(text, _)| text.len())?;
+        let term = first(text, 2);
+        (!is_word || term.chars().nth(1).is_some()).then_some(term)
     }
 
     /// Whether a text has a word that begins with each word of the query, and has within it what is written without
     /// spaces.
     #[must_use]
     pub fn matches(&self, folded: &str) -> bool {
-        let (wanted, there) = (runs(&self.folded), runs(folded));
-        !wanted.is_empty()
-            && wanted.iter().all(|wanted| {
-                there
-                    .iter()
-                    .filter(|run| run.is_word == wanted.is_word)
-                    .any(|run| match wanted.is_word {
-                        true => run.text.starts_with(wanted.text),
-                        false => run.text.contains(wanted.text),
-                    })
+        let there = runs(folded);
+        !self.runs.is_empty()
+            && self.runs.iter().all(|(wanted, is_word)| {
+                let alike = there.iter().filter(|run| run.is_word == *is_word);
+                match is_word {
+                    true => alike.map(|run| run.text).any(|text| text.starts_with(wanted)),
+                    false => alike.map(|run| run.text).any(|text| text.contains(wanted)),
+                }
             })
     }
 }

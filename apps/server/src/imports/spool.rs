@@ -135,10 +135,8 @@ impl Spool {
         let mut found = Vec::new();
         for entry in entries {
             let path = entry?.path();
-            let Some((tenant, import)) = ids(&path, SUFFIX).or_else(|| {
-                let is_left = is_older(&path, MOMENT);
-                ids(&path, NAMELESS).filter(|_| is_left)
-            }) else {
+            let never_named = || ids(&path, NAMELESS).filter(|_| is_older(&path, MOMENT));
+            let Some((tenant, import)) = ids(&path, SUFFIX).or_else(never_named) else {
                 continue;
             };
             // Gone, or another's, in this moment: then it is no orphan.

@@ -19,14 +19,18 @@ pub(crate) fn rustok(database_url: &str) -> ServerCommand {
         .env("RUSTOK_LOG", "info,rustok.events=debug")
 }
 
-/// What Linux tells of the memory of a process, in kilobytes: `VmRSS` is what it has, `VmHWM` the most it has had.
+/// What Linux tells of a process under a name.
+pub(crate) fn status(pid: u32, member: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let mut lines = status.lines();
+    let value = lines.find_map(|line| line.strip_prefix(member)?.strip_prefix(':'))?;
+    Some(value.trim().to_owned())
+}
+
+/// What it tells of the memory of a process, in kilobytes: `VmRSS` is what it has, `VmHWM` the most it has had.
 pub(crate) fn status_kib(pid: u32, member: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(member)?.strip_prefix(':'))
-        .unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
+    let value = status(pid, member).unwrap();
+    value.trim_end_matches(" kB").parse().unwrap()
 }
 
 /// What a command printed with `--json`.

@@ -7,7 +7,7 @@
 
 use crate::limits::{Answer, Raw, open};
 use crate::orders;
-use crate::platform::Shop;
+use crate::platform::{Shop, status};
 use futures_util::future::join_all;
 use rustok_test_support::{Lateness, PATIENCE, both_databases, eventually, eventually_is};
 use serde_json::json;
@@ -203,9 +203,8 @@ both_databases! {
     }
 
     async fn a_terminal_that_is_closed_ends_the_server_as_well(db) {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        if ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 1) {
+        let ignored = status(std::process::id(), "SigIgn");
+        if ignored.is_some_and(|mask| u64::from_str_radix(&mask, 16).unwrap() & 1 == 1) {
             eprintln!("these tests were started with nohup, and so are their servers: not checked");
             return;
         }

@@ -3,8 +3,7 @@
 use super::locales::preference;
 use crate::context::Ctx;
 use rustok_auth::Action;
-use rustok_content::{AnyContentNode, ContentError, NodeKind, NodeStatus};
-use rustok_core::clock::Timestamp;
+use rustok_content::{AnyContentNode, ContentError};
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, ListKey, Page};
@@ -14,34 +13,6 @@ use rustok_storage::nodes::history::{NodeHistoryEntry, list_history};
 use rustok_storage::nodes::texts::Part;
 use rustok_storage::nodes::{ListedText, NodeDetail, StoredNode};
 use rustok_text::Locale;
-use rustok_text::words::Query;
-
-/// Which nodes a list has, and how they are shown.
-#[derive(Debug, Clone, Default)]
-pub struct ListNodes {
-    /// Only those in this status.
-    pub status: Option<NodeStatus>,
-    /// Only those of this kind.
-    pub kind: Option<NodeKind>,
-    /// Only those that have these words in a working title.
-    pub query: Option<Query>,
-    /// Only those that changed at or after this.
-    pub updated_after: Option<Timestamp>,
-    /// Only those that changed before this.
-    pub updated_before: Option<Timestamp>,
-    /// Those that were deleted, instead of those in use.
-    pub deleted: bool,
-    /// The locale to show, where there is one; the tenant's default comes next.
-    pub locale: Option<Locale>,
-}
-
-impl ListNodes {
-    /// Whether the list has first what was changed last: that is how it is when times of changes are asked for and no words.
-    #[must_use]
-    pub const fn by_change(&self) -> bool {
-        self.query.is_none() && (self.updated_after.is_some() || self.updated_before.is_some())
-    }
-}
 
 /// A node in use with a locale of its own choice, or in the one that was named.
 ///
@@ -90,29 +61,22 @@ pub(super) async fn find(
     Ok(find_node(tx, id, shown).await?)
 }
 
-/// A page of nodes, newest first.
+/// A page of nodes, in `locale` where there is one; the tenant's default comes next.
 ///
 /// # Errors
 /// Those of the policy and of the database.
 pub async fn list(
     ctx: &Ctx,
-    wanted: ListNodes,
+    filter: &NodeFilter,
+    locale: Option<Locale>,
     part: Part,
     after: Option<ListKey<NodeId>>,
     limit: Limit,
 ) -> Result<Page<NodeDetail<ListedText>>, RichError> {
     ctx.authorize(Action::ReadContent)?;
-    let preference = preference(ctx, wanted.locale.as_slice())?;
-    let filter = NodeFilter {
-        status: wanted.status,
-        kind: wanted.kind,
-        query: wanted.query,
-        updated_after: wanted.updated_after,
-        updated_before: wanted.updated_before,
-        deleted: wanted.deleted,
-    };
+    let preference = preference(ctx, locale.as_slice())?;
     let mut tx = ctx.read().await?;
-    Ok(list_nodes(&mut tx, &filter, preference, part, after, limit).await?)
+    Ok(list_nodes(&mut tx, filter, preference, part, after, limit).await?)
 }
 
 /// A page of what happened to a node, oldest first, behind the entry with the version `after`; of a deleted one too.

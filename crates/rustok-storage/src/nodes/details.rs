@@ -14,7 +14,7 @@ use crate::search::{self, Kind};
 use crate::terms;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
-use crate::walk::{EXAMINED, Entry, Walk, key_values, page_of_fitting};
+use crate::walk::{Walk, in_order, key_values, list_fitting, list_key, standing, times};
 use rustok_content::{Author, NodeKind, NodeStatus, Revision, Translation};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TermId};
@@ -47,15 +47,6 @@ impl NodeFilter {
     #[must_use]
     pub const fn by_change(&self) -> bool {
         self.query.is_none() && (self.updated_after.is_some() || self.updated_before.is_some())
-    }
-
-    /// The condition on a node's row.
-    const fn standing(&self) -> &'static str {
-        if self.deleted {
-            "deleted_at IS NOT NULL"
-        } else {
-            "deleted_at IS NULL"
-        }
     }
 }
 
@@ -143,7 +134,19 @@ pub async fn list_nodes(
     let mut page = if filter.query.is_none() && walk.rest.is_empty() {
         Page::cut(list_heads(tx, &walk, after, limit).await?, limit, key)
     } else {
-        let keys = list_fitting(tx, filter, &walk, after, limit).await?;
+        let keys = match &filter.query {
+            Some(query) => search::list_matching(tx, Kind::Node, query, &walk, after, limit).await?,
+            None => {
+                list_fitting(
+                    tx,
+                    &walk,
+                    |row| list_key(row, by_change),
+                    after.map(key_values),
+                    limit,
+                )
+                .await?
+            }
+        };
         let ids: Vec<NodeId> = keys.items.iter().map(|key| key.id()).collect();
         Page {
             items: find_heads(tx, &ids).await?,
@@ -174,48 +177,31 @@ fn key_of(head: &Head, by_change: bool) -> ListKey<NodeId> {
 
 /// How a list goes through the nodes: along an index, and what it looks at in each entry.
 fn walk(filter: &NodeFilter) -> Walk<'_> {
-    let standing = filter.standing();
     let status = filter.status.map(|status| ("status =", status.as_str().into()));
     let kind = filter.kind.as_ref().map(|kind| ("kind =", kind.as_str().into()));
-    let changed: Vec<_> = [
-        filter.updated_after.map(|from| ("updated_at >=", from.into())),
-        filter
-            .updated_before
-            .map(|before| ("updated_at <", before.into())),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let in_use = match (&status, &kind) {
+        (Some(_), Some(_)) => "nodes_kind_status_idx",
+        (Some(_), None) => "nodes_status_idx",
+        (None, Some(_)) => "nodes_kind_idx",
+        (None, None) => "nodes_in_use_idx",
+    };
+    let equal: Vec<_> = status.into_iter().chain(kind).collect();
+    let changed = times(
+        ["updated_at >=", "updated_at <"],
+        filter.updated_after,
+        filter.updated_before,
+    );
     let by_change = filter.by_change();
     let (index, within, rest) = match (filter.deleted, by_change) {
-        (true, true) => (
-            "nodes_deleted_changed_idx",
-            changed,
-            [status, kind].into_iter().flatten().collect(),
-        ),
-        (false, true) => (
-            "nodes_changed_idx",
-            changed,
-            [status, kind].into_iter().flatten().collect(),
-        ),
-        (true, false) => {
-            let rest = [status, kind].into_iter().flatten().chain(changed).collect();
-            ("nodes_deleted_idx", Vec::new(), rest)
-        }
-        (false, false) => {
-            let index = match (&status, &kind) {
-                (Some(_), Some(_)) => "nodes_kind_status_idx",
-                (Some(_), None) => "nodes_status_idx",
-                (None, Some(_)) => "nodes_kind_idx",
-                (None, None) => "nodes_in_use_idx",
-            };
-            (index, [status, kind].into_iter().flatten().collect(), changed)
-        }
+        (true, true) => ("nodes_deleted_changed_idx", changed, equal),
+        (false, true) => ("nodes_changed_idx", changed, equal),
+        (true, false) => ("nodes_deleted_idx", Vec::new(), [equal, changed].concat()),
+        (false, false) => (in_use, equal, changed),
     };
     Walk {
         table: NODES,
         index,
-        standing: Some(standing),
+        standing: Some(standing(filter.deleted)),
         within,
         rest,
         time: by_change.then_some("updated_at"),
@@ -255,67 +241,8 @@ async fn find_heads(tx: &mut TenantTx, ids: &[NodeId]) -> Result<Vec<Head>, Stor
     );
     let mut values = params![tx.tenant].to_vec();
     values.append(&mut list);
-    let mut heads = tx.db.fetch(NODES, &sql, &values, head).await?;
-    heads.sort_by_key(|head| ids.iter().position(|id| *id == head_id(head)));
-    Ok(heads)
-}
-
-/// The places of a page of nodes that have all that is looked for, among those that one page looks at.
-async fn list_fitting(
-    tx: &mut TenantTx,
-    filter: &NodeFilter,
-    walk: &Walk<'_>,
-    after: Option<ListKey<NodeId>>,
-    limit: Limit,
-) -> Result<Page<ListKey<NodeId>>, StoreError> {
-    let by_change = walk.time.is_some();
-    let key = |row: &Row<'_>| -> Result<_, StoreError> {
-        Ok(match by_change {
-            true => ListKey::Timed(row.get("updated_at")?, row.get("id")?),
-            false => ListKey::Id(row.get("id")?),
-        })
-    };
-    let mut values = params![tx.tenant].to_vec();
-    let Some(query) = &filter.query else {
-        let sql = walk.entries(after.map(key_values), &mut values, tx.db.is_postgres());
-        let entry = |row: &Row<'_>| {
-            Ok(Entry {
-                key: key(row)?,
-                fits: row.get("fits")?,
-            })
-        };
-        let entries = tx.db.fetch(NODES, &sql, &values, entry).await?;
-        return Ok(page_of_fitting(entries, EXAMINED, limit));
-    };
-    let candidates = search::candidates(tx, Kind::Node, query).await?;
-    let standing = filter.standing();
-    let all = format!("SELECT id AS subject_id FROM nodes WHERE tenant_id = $1 AND {standing}");
-    let after = after.and_then(ListKey::only_id).map(|id| id.as_uuid());
-    let Some(candidates) = candidates.sql(Kind::Node, &all, after, &mut values) else {
-        return Ok(page_of_fitting(Vec::new(), EXAMINED, limit));
-    };
-    let fits = walk.fits("n", &mut values);
-    let sql = format!(
-        "SELECT c.subject_id AS id, n.updated_at, t.title_search, {fits} AS fits FROM ({candidates}) c \
-         CROSS JOIN nodes n CROSS JOIN node_translations t \
-         WHERE n.tenant_id = $1 AND n.id = c.subject_id AND t.tenant_id = $1 AND t.node_id = c.subject_id \
-         ORDER BY c.subject_id DESC"
-    );
-    let entry = |row: &Row<'_>| {
-        let matches = query.matches(&row.get::<String>("title_search")?);
-        Ok(Entry {
-            key: key(row)?,
-            fits: matches && row.get("fits")?,
-        })
-    };
-    let mut entries = tx.db.fetch(NODES, &sql, &values, entry).await?;
-    // One for each locale until here: a node fits if one of them does.
-    entries.dedup_by(|next, kept| {
-        let same = next.key == kept.key;
-        kept.fits |= same && next.fits;
-        same
-    });
-    Ok(page_of_fitting(entries, EXAMINED, limit))
+    let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
+    Ok(in_order(heads, ids, head_id))
 }
 
 /// What is read of the text of a node.

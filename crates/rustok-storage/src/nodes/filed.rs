@@ -3,7 +3,7 @@
 //! The terms are found first; then each has an index of its published nodes in the order of the list.
 
 use super::NODE_TERMS;
-use super::public::{ListKey, NEWEST_TIME, PublicFilter, VISIBLE};
+use super::public::{PublicFilter, PublicPlace, VISIBLE, start};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
@@ -31,9 +31,9 @@ pub(super) async fn list_filed(
     tx: &mut TenantTx,
     filter: &PublicFilter,
     now: Timestamp,
-    after: Option<ListKey>,
+    after: Option<PublicPlace>,
     limit: Limit,
-) -> Result<Page<ListKey>, StoreError> {
+) -> Result<Page<PublicPlace>, StoreError> {
     let Some(terms) = resolve(tx, filter).await? else {
         return Ok(page_of_fitting(Vec::new(), EXAMINED, limit));
     };
@@ -41,7 +41,7 @@ pub(super) async fn list_filed(
         (None, true) => limit.get(),
         _ => EXAMINED,
     };
-    let mut entries: Vec<Entry<ListKey>> = Vec::new();
+    let mut entries: Vec<Entry<PublicPlace>> = Vec::new();
     for some in terms.one_of.chunks(TERMS_AT_ONCE) {
         let mut values = params![tx.tenant, now].to_vec();
         let sql = entries_sql(
@@ -103,7 +103,7 @@ fn entries_sql<'a>(
     filter: &'a PublicFilter,
     one_of: &[TermId],
     and_one_of: &[TermId],
-    after: Option<ListKey>,
+    after: Option<PublicPlace>,
     examined: usize,
     values: &mut Vec<Value<'a>>,
     is_postgres: bool,
@@ -113,14 +113,7 @@ fn entries_sql<'a>(
         values.len()
     };
     let most = bind(i64::try_from(examined + 1).unwrap_or(i64::MAX).into());
-    let place = match after {
-        // As in the list of all nodes.
-        Some((at, id)) => {
-            let (at, id) = (bind(at.into()), bind(id.into()));
-            format!("f.published_at <= ${at} AND (f.published_at, f.node_id) < (${at}, ${id})")
-        }
-        None => format!("f.published_at <= {NEWEST_TIME}"),
-    };
+    let place = start("f.published_at", "f.node_id", after, &mut bind);
     let index = if is_postgres {
         ""
     } else {

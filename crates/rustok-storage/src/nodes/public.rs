@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
+use crate::walk::behind;
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Cursor, Limit, Page};
@@ -145,7 +146,7 @@ pub(super) const VISIBLE: &str = "n.tenant_id = $1 AND n.status = 'published' AN
 
 /// Where the first page starts: now, or the newest node that was published at once, should a clock have been ahead of ours
 /// then. It spares an index the nodes that are still to come.
-pub(super) const NEWEST_TIME: &str = "(SELECT CASE WHEN b.newest > $2 THEN b.newest ELSE $2 END FROM (\
+const NEWEST_TIME: &str = "(SELECT CASE WHEN b.newest > $2 THEN b.newest ELSE $2 END FROM (\
      SELECT max(x.published_at) AS newest FROM nodes x \
      WHERE x.tenant_id = $1 AND x.status = 'published' AND NOT x.scheduled) b)";
 
@@ -294,13 +295,13 @@ pub async fn list_public(
 }
 
 /// The place of a node in a list: newest first.
-pub(super) type ListKey = (Timestamp, NodeId);
+pub(super) type PublicPlace = (Timestamp, NodeId);
 
 /// The heads of each node together, newest node first. The order of the statement is only for its limit; the joins around
 /// it may change it.
-fn by_node(mut heads: Vec<PublicHead>) -> Vec<(ListKey, Vec<PublicHead>)> {
+fn by_node(mut heads: Vec<PublicHead>) -> Vec<(PublicPlace, Vec<PublicHead>)> {
     heads.sort_unstable_by_key(|node| (Reverse((node.published_at, node.id)), node.locale));
-    let mut nodes: Vec<(ListKey, Vec<PublicHead>)> = Vec::with_capacity(heads.len());
+    let mut nodes: Vec<(PublicPlace, Vec<PublicHead>)> = Vec::with_capacity(heads.len());
     for head in heads {
         let key = (head.published_at, head.id);
         match nodes.last_mut() {
@@ -314,9 +315,9 @@ fn by_node(mut heads: Vec<PublicHead>) -> Vec<(ListKey, Vec<PublicHead>)> {
 /// The heads of the nodes at these places, in their order.
 async fn find_heads(
     tx: &mut TenantTx,
-    places: &[ListKey],
+    places: &[PublicPlace],
     now: Timestamp,
-) -> Result<Vec<(ListKey, Vec<PublicHead>)>, StoreError> {
+) -> Result<Vec<(PublicPlace, Vec<PublicHead>)>, StoreError> {
     if places.is_empty() {
         return Ok(Vec::new());
     }
@@ -342,9 +343,22 @@ fn heads_sql(chosen: &str, postgres: bool) -> String {
     )
 }
 
+/// That a node comes behind a place, or else where the first page starts.
+pub(super) fn start<'a>(
+    time: &str,
+    id: &str,
+    after: Option<PublicPlace>,
+    bind: &mut impl FnMut(Value<'a>) -> usize,
+) -> String {
+    match after {
+        Some((at, last)) => behind(time, id, [bind(at.into()), bind(last.into())]),
+        None => format!("{time} <= {NEWEST_TIME}"),
+    }
+}
+
 fn list_sql<'a>(
     kind: Option<&'a String>,
-    after: Option<ListKey>,
+    after: Option<PublicPlace>,
     limit: Limit,
     values: &mut Vec<Value<'a>>,
     postgres: bool,
@@ -363,15 +377,10 @@ fn list_sql<'a>(
     if let Some(kind) = kind {
         chosen.push_str(&format!(" AND n.kind = ${}", bind(kind.into())));
     }
-    chosen.push_str(&match after {
-        // What is not newer than the page before is where an index can start; the rest is for equal times.
-        Some((published_at, id)) => {
-            let (at, id) = (bind(published_at.into()), bind(id.into()));
-            format!(" AND n.published_at <= ${at} AND (n.published_at, n.id) < (${at}, ${id})")
-        }
-        None => format!(" AND n.published_at <= {NEWEST_TIME}"),
-    });
-    chosen.push_str(&format!(" ORDER BY n.published_at DESC, n.id DESC LIMIT ${most}"));
+    let start = start("n.published_at", "n.id", after, &mut bind);
+    chosen.push_str(&format!(
+        " AND {start} ORDER BY n.published_at DESC, n.id DESC LIMIT ${most}"
+    ));
     heads_sql(&chosen, postgres)
 }
 

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
-use crate::walk::{EXAMINED, Entry, Walk, page_of_fitting};
+use crate::walk::{Walk, in_order, list_fitting, times};
 use jiff::Timestamp;
 use rustok_commerce::{OrderLine, OrderRow, OrderStatus};
 use rustok_core::ids::{CustomerId, OrderId};
@@ -59,7 +59,10 @@ pub async fn list_orders(
     let mut page = if walk.rest.is_empty() {
         Page::cut(list_heads(tx, &walk, after, limit).await?, limit, key)
     } else {
-        let keys = list_fitting(tx, &walk, after, limit).await?;
+        let place = |row: &Row<'_>| -> Result<OrderPlace, StoreError> {
+            Ok((row.get("created_at")?, row.get("id")?))
+        };
+        let keys = list_fitting(tx, &walk, place, after.map(place_values), limit).await?;
         let ids: Vec<OrderId> = keys.items.iter().map(|(_, id)| *id).collect();
         Page {
             items: find_heads(tx, &ids).await?,
@@ -85,12 +88,11 @@ fn walk(filter: &OrderFilter, customer: Option<CustomerId>) -> Walk<'static> {
         (None, Some(status)) => ("orders_status_idx", vec![status], Vec::new()),
         (None, None) => ("orders_placed_idx", Vec::new(), Vec::new()),
     };
-    within.extend(filter.created_after.map(|from| ("created_at >=", from.into())));
-    within.extend(
-        filter
-            .created_before
-            .map(|before| ("created_at <", before.into())),
-    );
+    within.extend(times(
+        ["created_at >=", "created_at <"],
+        filter.created_after,
+        filter.created_before,
+    ));
     Walk {
         table: ORDERS,
         index,
@@ -130,27 +132,11 @@ async fn list_heads(
         row::JOINS,
         values.len()
     );
-    let head = |row: &Row<'_>| row::head(row).map(|StoredOrder { row, .. }| row);
     tx.db.fetch(ORDERS, &sql, &values, head).await
 }
 
-/// The places of a page of orders that have all that is looked for, among those that one page looks at.
-async fn list_fitting(
-    tx: &mut TenantTx,
-    walk: &Walk<'static>,
-    after: Option<OrderPlace>,
-    limit: Limit,
-) -> Result<Page<OrderPlace>, StoreError> {
-    let mut values = params![tx.tenant].to_vec();
-    let sql = walk.entries(after.map(place_values), &mut values, tx.db.is_postgres());
-    let entry = |row: &Row<'_>| {
-        Ok(Entry {
-            key: (row.get("created_at")?, row.get("id")?),
-            fits: row.get("fits")?,
-        })
-    };
-    let entries = tx.db.fetch(ORDERS, &sql, &values, entry).await?;
-    Ok(page_of_fitting(entries, EXAMINED, limit))
+fn head(row: &Row<'_>) -> Result<OrderRow, StoreError> {
+    row::head(row).map(|StoredOrder { row, .. }| row)
 }
 
 /// The orders with these ids, in this order.
@@ -168,10 +154,8 @@ async fn find_heads(tx: &mut TenantTx, ids: &[OrderId]) -> Result<Vec<OrderRow>,
     );
     let mut values = params![tx.tenant].to_vec();
     values.append(&mut list);
-    let head = |row: &Row<'_>| row::head(row).map(|StoredOrder { row, .. }| row);
-    let mut orders = tx.db.fetch(ORDERS, &sql, &values, head).await?;
-    orders.sort_by_key(|order| ids.iter().position(|id| *id == order.id));
-    Ok(orders)
+    let orders = tx.db.fetch(ORDERS, &sql, &values, head).await?;
+    Ok(in_order(orders, ids, |order| order.id))
 }
 
 /// What an order and a line take on a page beside their texts, for most of them.

@@ -68,6 +68,11 @@ impl FromStr for PostgresUrl {
 }
 
 impl PostgresUrl {
+    /// Whether the URL lets nothing go in clear.
+    pub(crate) fn demands_tls(&self) -> bool {
+        self.config.get_ssl_mode() == SslMode::Require
+    }
+
     /// Whether what is sent leaves this machine, as far as the URL tells.
     pub(crate) fn is_remote(&self) -> bool {
         let is_remote = |host: &Host| match host {

@@ -10,7 +10,7 @@ use crate::row::Row;
 use crate::search::{self, Kind};
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, placeholders};
-use crate::walk::{EXAMINED, Entry, Walk, key_values, page_of_fitting};
+use crate::walk::{Walk, in_order, key_values, list_fitting, list_key, standing, times};
 use rustok_commerce::product::Product;
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ProductId, TenantId};
@@ -70,7 +70,19 @@ pub async fn list_products(
         let found = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
         Page::cut(found, limit, |found| key(&found.product))
     } else {
-        let keys = list_fitting(tx, filter, &walk, after, limit).await?;
+        let keys = match &filter.query {
+            Some(query) => search::list_matching(tx, Kind::Product, query, &walk, after, limit).await?,
+            None => {
+                list_fitting(
+                    tx,
+                    &walk,
+                    |row| list_key(row, by_change),
+                    after.map(key_values),
+                    limit,
+                )
+                .await?
+            }
+        };
         let ids: Vec<ProductId> = keys.items.iter().map(|key| key.id()).collect();
         Page {
             items: find_all(tx, &ids).await?,
@@ -90,49 +102,34 @@ pub async fn list_products(
 
 /// How a list goes through the products: along an index, and what it looks at in each entry.
 pub(super) fn walk(filter: &ProductFilter) -> Walk<'_> {
-    let standing = filter.standing().of_rows();
     let status = filter.status.map(|status| ("status =", status.as_str().into()));
     let vendor = filter.vendor.as_deref().map(|vendor| ("vendor =", vendor.into()));
-    let changed: Vec<_> = [
-        filter.updated_after.map(|from| ("updated_at >=", from.into())),
-        filter
-            .updated_before
-            .map(|before| ("updated_at <", before.into())),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let changed = times(
+        ["updated_at >=", "updated_at <"],
+        filter.updated_after,
+        filter.updated_before,
+    );
+    // Which index those in use have, and how many of the conditions it ends the walk by.
+    let (in_use, ends) = match (&vendor, &status) {
+        (Some(_), _) => ("products_vendor_idx", 1),
+        (None, Some(_)) => ("products_status_idx", 1),
+        (None, None) => ("products_in_use_idx", 0),
+    };
+    let mut equal: Vec<_> = vendor.into_iter().chain(status).collect();
     let by_change = filter.by_change();
-    let none = Vec::new;
-    let (index, within, rest): (_, Vec<_>, Vec<_>) = match (filter.deleted, by_change) {
-        (true, true) => (
-            "products_deleted_changed_idx",
-            changed,
-            [vendor, status].into_iter().flatten().collect(),
-        ),
-        (false, true) => (
-            "products_changed_idx",
-            changed,
-            [vendor, status].into_iter().flatten().collect(),
-        ),
-        (true, false) => {
-            let rest = [vendor, status].into_iter().flatten().chain(changed).collect();
-            ("products_deleted_idx", none(), rest)
+    let (index, within, rest) = match (filter.deleted, by_change) {
+        (true, true) => ("products_deleted_changed_idx", changed, equal),
+        (false, true) => ("products_changed_idx", changed, equal),
+        (true, false) => ("products_deleted_idx", Vec::new(), [equal, changed].concat()),
+        (false, false) => {
+            let others = equal.split_off(ends);
+            (in_use, equal, [others, changed].concat())
         }
-        (false, false) => match (vendor, status) {
-            (Some(vendor), status) => (
-                "products_vendor_idx",
-                vec![vendor],
-                status.into_iter().chain(changed).collect(),
-            ),
-            (None, Some(status)) => ("products_status_idx", vec![status], changed),
-            (None, None) => ("products_in_use_idx", none(), changed),
-        },
     };
     Walk {
         table: PRODUCTS,
         index,
-        standing: Some(standing),
+        standing: Some(standing(filter.deleted)),
         within,
         rest,
         time: by_change.then_some("updated_at"),
@@ -152,53 +149,8 @@ async fn find_all(tx: &mut TenantTx, ids: &[ProductId]) -> Result<Vec<Found>, St
         placeholders(2, values.len())
     );
     values.insert(0, tx.tenant.into());
-    let mut all = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
-    all.sort_by_key(|found| ids.iter().position(|id| *id == found.product.id));
-    Ok(all)
-}
-
-/// The places of a page of products that have all that is looked for, among those that one page looks at.
-async fn list_fitting(
-    tx: &mut TenantTx,
-    filter: &ProductFilter,
-    walk: &Walk<'_>,
-    after: Option<ListKey<ProductId>>,
-    limit: Limit,
-) -> Result<Page<ListKey<ProductId>>, StoreError> {
-    let mut values = vec![Value::from(tx.tenant)];
-    let sql = match &filter.query {
-        None => walk.entries(after.map(key_values), &mut values, tx.db.is_postgres()),
-        Some(query) => {
-            let candidates = search::candidates(tx, Kind::Product, query).await?;
-            let standing = filter.standing().of_rows();
-            let all = format!("SELECT id AS subject_id FROM products WHERE tenant_id = $1 AND {standing}");
-            let after = after.and_then(ListKey::only_id).map(|id| id.as_uuid());
-            let Some(candidates) = candidates.sql(Kind::Product, &all, after, &mut values) else {
-                return Ok(page_of_fitting(Vec::new(), EXAMINED, limit));
-            };
-            format!(
-                "SELECT p.id, p.updated_at, p.search_text, {} AS fits FROM ({candidates}) c CROSS JOIN products p \
-                 WHERE p.tenant_id = $1 AND p.id = c.subject_id ORDER BY c.subject_id DESC",
-                walk.fits("p", &mut values)
-            )
-        }
-    };
-    let entry = |row: &Row<'_>| {
-        let matches = match &filter.query {
-            Some(query) => query.matches(&row.get::<String>("search_text")?),
-            None => true,
-        };
-        let id = row.get("id")?;
-        Ok(Entry {
-            key: match walk.time.is_some() {
-                true => ListKey::Timed(row.get("updated_at")?, id),
-                false => ListKey::Id(id),
-            },
-            fits: matches && row.get("fits")?,
-        })
-    };
-    let entries = tx.db.fetch_first(PRODUCTS, &sql, &values, entry).await?;
-    Ok(page_of_fitting(entries, EXAMINED, limit))
+    let all = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
+    Ok(in_order(all, ids, |found| found.product.id))
 }
 
 /// Reads what the first statement left out.

@@ -12,7 +12,7 @@ use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::content::{self, ListNodes, NodeDetail, Part};
+use rustok_app::content::{self, NodeDetail, NodeFilter, Part};
 use rustok_auth::Action;
 use rustok_content::{NodeKind, NodeStatus};
 use rustok_core::error::{ErrorKind, RichError};
@@ -60,8 +60,8 @@ pub(super) struct ListQuery {
 }
 
 impl ListQuery {
-    fn wanted(&self, query: &mut QueryReader) -> ListNodes {
-        ListNodes {
+    fn filter(&self, query: &mut QueryReader) -> NodeFilter {
+        NodeFilter {
             status: query.read(
                 "status",
                 self.status.as_deref(),
@@ -73,7 +73,6 @@ impl ListQuery {
             updated_after: query.time("updated_after", self.updated_after.as_deref()),
             updated_before: query.time("updated_before", self.updated_before.as_deref()),
             deleted: self.deleted,
-            locale: query.locale(self.locale.as_deref()),
         }
     }
 }
@@ -144,12 +143,13 @@ async fn list(
 ) -> Result<Response, RichError> {
     let mut reader = QueryReader::default();
     let (limit, after) = reader.page(query.limit, query.after.as_deref());
-    let wanted = query.wanted(&mut reader);
-    let after = reader.check_order(after, wanted.by_change());
+    let filter = query.filter(&mut reader);
+    let locale = reader.locale(query.locale.as_deref());
+    let after = reader.check_order(after, filter.by_change());
     let part = reader.read("include", query.include.as_deref(), INCLUDE_RULE, included);
     reader.finish()?;
     let part = part.unwrap_or(Part::Summary);
-    let Page { items, next_cursor } = content::list(&ctx, wanted, part, after, limit).await?;
+    let Page { items, next_cursor } = content::list(&ctx, &filter, locale, part, after, limit).await?;
     Ok(reply::list(&NodePage {
         items: items.iter().map(ListedNodeView::from).collect(),
         next_cursor,
