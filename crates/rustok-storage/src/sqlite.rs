@@ -2,8 +2,10 @@
 //!
 //! Writers take turns at one connection behind a fair mutex. Each runs inside a SAVEPOINT, releases it, and then waits
 //! for the commit that a committer thread makes for all who queued meanwhile. Nothing is told to the outside before
-//! that commit. Nobody may await anything but the database while holding the connection.
+//! that commit. Nobody may await anything but the database while holding the connection. What the log holds is moved into
+//! the file by a third thread (`checkpoint`).
 
+mod checkpoint;
 mod holder;
 mod watch;
 
@@ -11,6 +13,7 @@ use crate::error::StoreError;
 use crate::row::{Places, Row};
 use crate::store::Connections;
 use crate::value::Value;
+use checkpoint::Log;
 use holder::Holder;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -145,18 +148,26 @@ struct Readers {
 impl Sqlite {
     /// Opens the writer and gets readers ready. The schema must be there.
     pub(crate) fn open(path: &Path, readers: usize, mmap_bytes: i64) -> Result<Self, StoreError> {
+        let mut conn = open_writer(path)?;
+        let watch = Arc::new(FileWatch::of(path)?);
+        let log = Arc::new(Log::default());
+        let (wake_mover, wake) = mpsc::sync_channel(1);
+        log.count(&mut conn, wake_mover)
+            .map_err(|error| StoreError::from_sqlite("", &error))?;
+        let (moved, watched, file) = (Arc::clone(&log), Arc::clone(&watch), path.to_owned());
+        spawn("sqlite-log", move || {
+            checkpoint::run(&file, &moved, &watched, &wake)
+        })?;
         let writer = Arc::new(FairMutex::new(Writer {
-            conn: open_writer(path)?,
+            conn,
             held: None,
             waiting: Vec::new(),
         }));
-        let watch = Arc::new(FileWatch::of(path)?);
         let (wake_committer, wake) = mpsc::channel();
         let (committed, watched) = (Arc::clone(&writer), Arc::clone(&watch));
-        std::thread::Builder::new()
-            .name("sqlite-commit".to_owned())
-            .spawn(move || commit_groups(&committed, &watched, &wake))
-            .map_err(|error| StoreError::Setup(format!("no thread for commits: {error}")))?;
+        spawn("sqlite-commit", move || {
+            commit_groups(&committed, &watched, &log, &wake)
+        })?;
         let readers = Readers {
             idle: Mutex::new(Vec::new()),
             permits: Arc::new(Semaphore::new(readers)),
@@ -258,6 +269,14 @@ impl Sqlite {
     }
 }
 
+fn spawn(name: &'static str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(drop)
+        .map_err(|error| StoreError::Setup(format!("cannot start the thread {name}: {error}")))
+}
+
 async fn within<F: Future>(
     deadline: Deadline,
     doing: &'static str,
@@ -277,7 +296,7 @@ fn control(conn: &Connection, sql: &'static str) -> rusqlite::Result<()> {
 }
 
 /// The committer: one COMMIT for all who released their savepoint since the last one.
-fn commit_groups(writer: &FairMutex<Writer>, watch: &FileWatch, wake: &mpsc::Receiver<()>) {
+fn commit_groups(writer: &FairMutex<Writer>, watch: &FileWatch, log: &Log, wake: &mpsc::Receiver<()>) {
     while wake.recv().is_ok() {
         let mut writer = writer.blocking_lock();
         let waiting = std::mem::take(&mut writer.waiting);
@@ -288,9 +307,11 @@ fn commit_groups(writer: &FairMutex<Writer>, watch: &FileWatch, wake: &mpsc::Rec
         if result.is_err() && !writer.conn.is_autocommit() {
             let _ = control(&writer.conn, "ROLLBACK");
         }
-        drop(writer);
         for member in waiting {
             let _ = member.send(result.clone());
+        }
+        if result.is_ok() {
+            log.shorten(&writer.conn, watch);
         }
     }
 }

@@ -1,0 +1,278 @@
+//! Moves what was committed from the write-ahead log into the database file, beside the commits and not inside them.
+//!
+//! SQLite would do it in the COMMIT that fills the log (`wal_autocheckpoint`): that one and everybody behind it waits for
+//! two more fsyncs and the writing of a thousand pages. Here a thread with a connection of its own does it
+//! (`PASSIVE`: it waits for nobody and nobody waits for it). When everything is moved and nobody reads the log, the next
+//! write starts the log anew. Under writes without a pause that moment may never come by itself, so at [`LONG`] the
+//! committer waits for it, [`LONGEST_WAIT`] at most.
+
+use super::{FileWatch, note};
+use crate::error::StoreError;
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+/// How many pages (of 4 KiB) are moved at once, about.
+const STEP: u64 = 1_000;
+/// A log of so many pages (64 MiB) is started anew even if writers have to wait for it.
+const LONG: u64 = 16_384;
+/// How long a writer waits for those who read the log, and how seldom.
+const LONGEST_WAIT: Duration = Duration::from_millis(20);
+
+/// How much of a log was moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Moved {
+    /// Pages in the log.
+    log: u64,
+    /// Those of them that are in the database file too.
+    moved: u64,
+}
+
+/// The log, as those who write and the one who moves know it.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    pages: AtomicU64,
+    moved: AtomicU64,
+    /// At how many pages it is tried next to start the log anew.
+    long: AtomicU64,
+}
+
+impl Log {
+    /// Has the writer's connection count what it commits; it moves nothing itself any more. `wake` is told when there is
+    /// enough to move.
+    pub(super) fn count(
+        self: &Arc<Self>,
+        writer: &mut Connection,
+        wake: mpsc::SyncSender<()>,
+    ) -> rusqlite::Result<()> {
+        let log = Arc::clone(self);
+        log.long.store(LONG, Ordering::Relaxed);
+        writer.wal_hook(Some(move |_: &mut _, pages| {
+            if log.committed(u64::try_from(pages).unwrap_or_default()) {
+                // One that waits already is enough.
+                let _ = wake.try_send(());
+            }
+            Ok(())
+        }))
+    }
+
+    /// Whether there is enough to move now that the log has so many pages.
+    fn committed(&self, pages: u64) -> bool {
+        let before = self.pages.swap(pages, Ordering::Relaxed);
+        if pages < before {
+            // It was started anew.
+            self.moved.store(0, Ordering::Relaxed);
+            self.long.store(LONG, Ordering::Relaxed);
+        }
+        pages.saturating_sub(self.moved.load(Ordering::Relaxed)) >= STEP
+    }
+
+    fn moved(&self, found: Moved) {
+        self.moved.store(found.moved, Ordering::Relaxed);
+    }
+
+    /// Starts a log anew that has become long. For the committer, between two transactions: nobody writes meanwhile.
+    pub(super) fn shorten(&self, writer: &Connection, watch: &FileWatch) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages < self.long.load(Ordering::Relaxed) {
+            return;
+        }
+        let restarted = writer
+            .busy_timeout(LONGEST_WAIT)
+            .and_then(|()| checkpoint(writer, "PRAGMA wal_checkpoint(RESTART)"));
+        let _ = writer.busy_timeout(Duration::ZERO);
+        match restarted {
+            Ok(Some(found)) => self.moved(found),
+            // Somebody reads for long, a backup for example: later again.
+            Ok(None) => self.long.store(pages + STEP, Ordering::Relaxed),
+            Err(error) => noted(watch, &error),
+        }
+    }
+}
+
+/// Moves until the writers are gone.
+pub(super) fn run(path: &Path, log: &Log, watch: &FileWatch, wake: &mpsc::Receiver<()>) {
+    let mut conn = None;
+    while wake.recv().is_ok() {
+        // It must not be another file than the one that is written.
+        if watch.check().is_err() {
+            continue;
+        }
+        match step(&mut conn, path) {
+            Ok(Some(found)) => log.moved(found),
+            // Another process moves just now.
+            Ok(None) => {}
+            Err(error) => noted(watch, &error),
+        }
+    }
+}
+
+/// Moves what is in the log by now and nobody needs there.
+fn step(conn: &mut Option<Connection>, path: &Path) -> rusqlite::Result<Option<Moved>> {
+    let conn = match conn {
+        Some(conn) => conn,
+        none => none.insert(open(path)?),
+    };
+    checkpoint(conn, "PRAGMA wal_checkpoint(PASSIVE)")
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open(path)?;
+    conn.busy_timeout(Duration::ZERO)?;
+    // The log is on the disk before a page of the file is overwritten.
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    Ok(conn)
+}
+
+/// None when somebody was in the way.
+fn checkpoint(conn: &Connection, sql: &'static str) -> rusqlite::Result<Option<Moved>> {
+    conn.prepare_cached(sql)?.query_row([], |row| {
+        let (busy, log, moved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let pages = |number| u64::try_from(number).unwrap_or_default();
+        Ok((busy == 0).then(|| Moved {
+            log: pages(log),
+            moved: pages(moved),
+        }))
+    })
+}
+
+fn noted(watch: &FileWatch, error: &rusqlite::Error) {
+    let error = StoreError::from_sqlite("", error);
+    note(watch, &error);
+    tracing::warn!(%error, "the write-ahead log was not moved into the database file; it is tried again");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::open_writer;
+    use tempfile::TempDir;
+
+    /// A writer whose commits are counted, and what wakes the one who moves.
+    struct Case {
+        folder: TempDir,
+        writer: Connection,
+        log: Arc<Log>,
+        wake: mpsc::Receiver<()>,
+        watch: FileWatch,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("shop.db");
+            let mut writer = open_writer(&path).unwrap();
+            let (sender, wake) = mpsc::sync_channel(1);
+            let log = Arc::new(Log::default());
+            log.count(&mut writer, sender).unwrap();
+            writer.execute_batch("CREATE TABLE t (b BLOB)").unwrap();
+            let watch = FileWatch::of(&path).unwrap();
+            Self {
+                folder,
+                writer,
+                log,
+                wake,
+                watch,
+            }
+        }
+
+        fn path(&self) -> std::path::PathBuf {
+            self.folder.path().join("shop.db")
+        }
+
+        /// A commit of so many pages, about.
+        fn commit(&self, pages: u32) {
+            let sql = "INSERT INTO t VALUES (zeroblob(?1))";
+            self.writer.execute(sql, [i64::from(pages) * 4_096]).unwrap();
+        }
+
+        fn file_pages(&self) -> u64 {
+            std::fs::metadata(self.path()).unwrap().len() / 4_096
+        }
+
+        fn pages(&self) -> u64 {
+            self.log.pages.load(Ordering::Relaxed)
+        }
+
+        fn step(&self) -> Moved {
+            let found = step(&mut None, &self.path()).unwrap().unwrap();
+            self.log.moved(found);
+            found
+        }
+    }
+
+    #[test]
+    fn a_commit_moves_nothing_itself_and_wakes_the_one_who_does() {
+        let case = Case::new();
+        let before = case.file_pages();
+        case.commit(900);
+        assert!(case.wake.try_recv().is_err(), "too early");
+        case.commit(900);
+        case.commit(900);
+        assert_eq!(case.file_pages(), before, "a commit moved pages");
+        case.wake.try_recv().unwrap();
+        let found = case.step();
+        assert_eq!(found.log, found.moved);
+        assert!(case.file_pages() > 2_700);
+        // All is moved: the log starts anew.
+        case.commit(10);
+        assert!(case.pages() < 100, "{}", case.pages());
+        case.commit(900);
+        assert!(
+            case.wake.try_recv().is_err(),
+            "what was moved before is not counted"
+        );
+    }
+
+    #[test]
+    fn a_log_that_is_read_all_the_time_does_not_grow_for_ever() {
+        let case = Case::new();
+        let reader = || {
+            let conn = Connection::open(case.path()).unwrap();
+            conn.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+            conn
+        };
+        let mut reading = reader();
+        let mut longest = 0;
+        // Each reader is there before the one before it ends, and something was always written meanwhile.
+        for _ in 0..60 {
+            case.commit(500);
+            let next = reader();
+            case.step();
+            case.commit(1);
+            drop(std::mem::replace(&mut reading, next));
+            longest = longest.max(case.pages());
+            // Readers end sometime while the committer waits.
+            if case.pages() >= LONG {
+                drop(std::mem::replace(
+                    &mut reading,
+                    Connection::open_in_memory().unwrap(),
+                ));
+            }
+            case.log.shorten(&case.writer, &case.watch);
+        }
+        assert!((LONG..LONG + 600).contains(&longest), "{longest}");
+        assert!(case.pages() < LONG, "{}", case.pages());
+    }
+
+    #[test]
+    fn who_reads_for_long_holds_up_a_writer_for_a_moment_only_and_not_each_time() {
+        let case = Case::new();
+        let reader = Connection::open(case.path()).unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+        case.commit(17_000);
+        let begun = std::time::Instant::now();
+        for _ in 0..100 {
+            case.log.shorten(&case.writer, &case.watch);
+        }
+        assert!(begun.elapsed() < LONGEST_WAIT * 50, "{:?}", begun.elapsed());
+        case.commit(1_000);
+        assert!(case.pages() > LONG + STEP);
+        drop(reader);
+        case.log.shorten(&case.writer, &case.watch);
+        case.commit(1);
+        assert!(case.pages() < 100, "{}", case.pages());
+    }
+}
