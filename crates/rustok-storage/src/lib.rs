@@ -22,6 +22,7 @@ mod postgres;
 pub mod products;
 pub mod reservations;
 mod row;
+mod rows;
 mod search;
 mod span;
 mod sqlite;

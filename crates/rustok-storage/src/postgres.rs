@@ -24,6 +24,7 @@ use futures_util::future::{join, join_all};
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::TenantId;
 use rustok_core::resilience::CircuitBreaker;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::pin;
@@ -344,7 +345,10 @@ impl PgTx {
     }
 
     /// Sends all statements without waiting in between, then checks every answer.
-    pub(crate) async fn execute_all(&mut self, statements: &[Statement<'_>]) -> Result<(), StoreError> {
+    pub(crate) async fn execute_all(
+        &mut self,
+        statements: &[Cow<'_, Statement<'_>>],
+    ) -> Result<(), StoreError> {
         let Self { line, watch } = self;
         for flight in statements.chunks(FLIGHT) {
             let exchange = async {
@@ -430,7 +434,7 @@ impl Line {
         let answers = self.run("", async |client, statements, _| {
             let mut prepared = Vec::with_capacity(questions.len());
             for question in questions {
-                match statements.prepared(client, question.sql).await {
+                match statements.prepared(client, &question.sql).await {
                     Ok(statement) => prepared.push((statement, references(&question.params))),
                     // The COMMIT was not sent.
                     Err(error) => return Ok(Err((question.table, error))),
@@ -454,13 +458,13 @@ impl Line {
         answers.await?.map_err(failed)
     }
 
-    async fn fly(&mut self, flight: &[Statement<'_>]) -> Result<(), StoreError> {
+    async fn fly(&mut self, flight: &[Cow<'_, Statement<'_>>]) -> Result<(), StoreError> {
         let table = flight.first().map_or("", |statement| statement.table);
         let changed = self.run(table, async |client, statements, begin| {
             let mut prepared = Vec::with_capacity(flight.len());
             for statement in flight {
                 let params = references(&statement.params);
-                prepared.push((statements.prepared(client, statement.sql).await?, params));
+                prepared.push((statements.prepared(client, &statement.sql).await?, params));
             }
             let all = join_all(prepared.iter().map(|(sql, params)| client.execute(sql, params)));
             opened(client, begin, async { Ok::<_, tokio_postgres::Error>(all.await) }).await

@@ -210,9 +210,9 @@ impl<'a> Mover<'a> {
     /// Gives stock back, with its ledger lines. A variant whose stock is not counted any more gets neither: the time
     /// tells that the level is the one that was just written.
     pub(crate) fn give_back(self, movements: &'a [Movement]) -> impl Iterator<Item = Statement<'a>> {
-        let any = |table, sql, params: Vec<Value<'a>>| Statement {
+        let any = |table, sql: &'static str, params: Vec<Value<'a>>| Statement {
             table,
-            sql,
+            sql: sql.into(),
             params,
             expect: Expect::Any,
         };

@@ -215,7 +215,7 @@ pub(crate) fn write<'a>(
         if !terms.is_empty() {
             statements.push(Statement {
                 table: TABLE,
-                sql: if is_postgres { postgres } else { sqlite },
+                sql: if is_postgres { postgres } else { sqlite }.into(),
                 params: vec![
                     tenant.into(),
                     kind.as_str().into(),

@@ -6,6 +6,7 @@
 
 use crate::error::StoreError;
 use crate::tx::Statement;
+use std::borrow::Cow;
 use std::fmt::Display;
 use tracing::field::Empty;
 use tracing::{Level, Span};
@@ -40,11 +41,11 @@ pub(crate) fn statement(system: &'static str, table: &'static str, sql: &str) ->
 }
 
 /// Several statements that travel together.
-pub(crate) fn batch(system: &'static str, statements: &[Statement<'_>]) -> Span {
+pub(crate) fn batch(system: &'static str, statements: &[Cow<'_, Statement<'_>>]) -> Span {
     let summary = || {
         let parts = statements
             .iter()
-            .map(|statement| (statement.sql, statement.table));
+            .map(|statement| (&*statement.sql, statement.table));
         summary(&parts.collect::<Vec<_>>())
     };
     db_span!(

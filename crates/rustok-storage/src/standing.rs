@@ -36,7 +36,7 @@ pub(crate) const DIVISION_BY_ZERO: &str = "22012";
 fn question<'a>(table: &'static str, sql: &'static str, params: &[Value<'a>]) -> Statement<'a> {
     Statement {
         table,
-        sql,
+        sql: sql.into(),
         params: params.to_vec(),
         expect: Expect::Any,
     }

@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::postgres::{FLIGHT, PgTx};
 use crate::row::{Places, Row};
+use crate::rows;
 use crate::span;
 use crate::sqlite::{self, ReadTx, WriteTx};
 use crate::standing::{self, Writer};
@@ -11,6 +12,7 @@ use crate::value::Value;
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::TenantId;
 use rustok_core::shares::Share;
+use std::borrow::Cow;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -35,10 +37,10 @@ impl Expect {
 }
 
 /// A write among several that travel together.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Statement<'a> {
     pub(crate) table: &'static str,
-    pub(crate) sql: &'static str,
+    pub(crate) sql: Cow<'static, str>,
     pub(crate) params: Vec<Value<'a>>,
     pub(crate) expect: Expect,
 }
@@ -48,7 +50,7 @@ impl<'a> Statement<'a> {
     pub(crate) fn one(table: &'static str, sql: &'static str, params: &[Value<'a>]) -> Self {
         Self {
             table,
-            sql,
+            sql: sql.into(),
             params: params.to_vec(),
             expect: Expect::Exactly(1),
         }
@@ -213,13 +215,14 @@ impl Db {
         if self.is_postgres() {
             let table = statements.first().map_or("", |statement| statement.table);
             let began = self.start(table)?;
+            let statements = rows::together(statements);
             for (place, statement) in statements.iter().enumerate() {
-                tell(statement.sql, place % FLIGHT != 0);
+                tell(&statement.sql, place % FLIGHT != 0);
             }
             let timed = self.timings.time(Operation::Batch, table, began);
-            let span = span::batch("postgresql", statements);
+            let span = span::batch("postgresql", &statements);
             let executed = match &mut self.inner {
-                Inner::Postgres(tx) => tx.execute_all(statements).await,
+                Inner::Postgres(tx) => tx.execute_all(&statements).await,
                 _ => Ok(()),
             };
             span::ended(&span, &executed);
@@ -228,7 +231,7 @@ impl Db {
         }
         for statement in statements {
             let changed = self
-                .execute(statement.table, statement.sql, &statement.params)
+                .execute(statement.table, &statement.sql, &statement.params)
                 .await?;
             let checked = statement.expect.check(statement.table, changed);
             self.settle(checked)?;
@@ -241,8 +244,10 @@ impl Db {
     pub(crate) async fn commit(mut self, questions: &[Statement<'_>]) -> Result<(), StoreError> {
         if let Inner::SqliteWrite(_) = self.inner {
             for question in questions {
-                let Statement { table, sql, .. } = *question;
-                let stands = self.fetch_optional(table, sql, &question.params, standing::stands);
+                let Statement {
+                    table, sql, params, ..
+                } = question;
+                let stands = self.fetch_optional(table, sql, params, standing::stands);
                 if stands.await? != Some(true) {
                     return Err(standing::refusal(table));
                 }
@@ -255,7 +260,7 @@ impl Db {
         let joins = self.is_postgres() && !questions.is_empty();
         if joins {
             for (place, question) in questions.iter().enumerate() {
-                tell(question.sql, place > 0);
+                tell(&question.sql, place > 0);
             }
         }
         tell("COMMIT", joins);

@@ -68,8 +68,9 @@ pub(super) async fn insert(
     let mut product = assembler.product(draft.draft, None);
     let wanted = product.handle.clone();
     let movements = first_movements(ctx, None, &product, reason);
-    for _ in 0..ATTEMPTS {
-        if clash == Clash::Number {
+    for attempt in 0..ATTEMPTS {
+        // Most are free as they are: it is looked only after one was not.
+        if attempt > 0 {
             product.handle = free_handle(tx, &wanted, None).await?;
         }
         let event = product_event(ctx, Topic::ProductCreated, &product);

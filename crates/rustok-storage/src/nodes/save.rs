@@ -86,7 +86,7 @@ pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreErro
         if save.before.is_some() {
             statements.push(Statement {
                 table: NODE_TERMS,
-                sql: "DELETE FROM node_terms WHERE tenant_id = $1 AND node_id = $2",
+                sql: "DELETE FROM node_terms WHERE tenant_id = $1 AND node_id = $2".into(),
                 params: params![tenant, row.id].to_vec(),
                 expect: Expect::Any,
             });
@@ -103,7 +103,7 @@ pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreErro
     {
         statements.push(Statement {
             table: NODE_TERMS,
-            sql: "UPDATE node_terms SET published_at = $3 WHERE tenant_id = $1 AND node_id = $2",
+            sql: "UPDATE node_terms SET published_at = $3 WHERE tenant_id = $1 AND node_id = $2".into(),
             params: params![tenant, row.id, public_since].to_vec(),
             expect: Expect::Any,
         });
@@ -314,7 +314,7 @@ fn move_addresses<'a>(
             ] {
                 statements.push(Statement {
                     table: TRANSLATIONS,
-                    sql,
+                    sql: sql.into(),
                     params: params![tenant, node, locale.to_string()].to_vec(),
                     expect: Expect::Any,
                 });
@@ -325,7 +325,7 @@ fn move_addresses<'a>(
     let params = params![tenant, node].to_vec();
     statements.push(Statement {
         table: TRANSLATIONS,
-        sql,
+        sql: sql.into(),
         params,
         expect: Expect::Any,
     });

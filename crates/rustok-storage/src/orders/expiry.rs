@@ -14,7 +14,7 @@ const DUE_WORK: &str = "due_work";
 pub(super) fn delete_expiry_write(tenant: TenantId, order: OrderId) -> Statement<'static> {
     Statement {
         table: DUE_WORK,
-        sql: "DELETE FROM due_work WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3",
+        sql: "DELETE FROM due_work WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3".into(),
         params: vec![tenant.into(), JobKind::ExpireOrder.as_str().into(), order.into()],
         expect: Expect::Any,
     }
@@ -25,7 +25,8 @@ pub(super) fn replace_expiry_write(tenant: TenantId, job: &Job) -> Statement<'st
     Statement {
         table: DUE_WORK,
         sql: "INSERT INTO due_work (tenant_id, id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4, $5) \
-              ON CONFLICT (tenant_id, kind, subject_id) DO UPDATE SET due_at = excluded.due_at",
+              ON CONFLICT (tenant_id, kind, subject_id) DO UPDATE SET due_at = excluded.due_at"
+            .into(),
         params: vec![
             tenant.into(),
             job.id.into(),

@@ -145,9 +145,12 @@ pub async fn insert_product(
         return Ok(false);
     }
     let mut statements = words;
-    for variant in &product.variants {
-        add_variant(tx.tenant, product, variant, &mut statements);
-    }
+    add_variants(
+        tx.tenant,
+        product,
+        &product.variants.iter().collect::<Vec<_>>(),
+        &mut statements,
+    );
     statements.extend(
         movements
             .iter()
@@ -173,13 +176,14 @@ pub async fn update_product(
 ) -> Result<(), StoreError> {
     let mut statements = vec![update_row(tx.tenant, before.version, after)];
     statements.extend(words(tx, after.id, &search_text(before), &search_text(after)));
-    let mut stays: Vec<(&Variant, &Variant)> = Vec::new();
+    let (mut new, mut stays): (Vec<&Variant>, Vec<(&Variant, &Variant)>) = Default::default();
     for variant in &after.variants {
         match before.variants.iter().find(|old| old.id == variant.id) {
-            None => add_variant(tx.tenant, after, variant, &mut statements),
+            None => new.push(variant),
             Some(old) => stays.push((old, variant)),
         }
     }
+    add_variants(tx.tenant, after, &new, &mut statements);
     for gone in before
         .variants
         .iter()
@@ -221,7 +225,7 @@ pub async fn delete_product(
     );
     let variants = Statement {
         table: VARIANTS,
-        sql: "UPDATE variants SET deleted_at = $3 WHERE tenant_id = $1 AND product_id = $2 AND deleted_at IS NULL",
+        sql: "UPDATE variants SET deleted_at = $3 WHERE tenant_id = $1 AND product_id = $2 AND deleted_at IS NULL".into(),
         params: params![tx.tenant, id, now].to_vec(),
         expect: Expect::Any,
     };
@@ -245,7 +249,7 @@ pub async fn undelete_product(
     // First the variants: they are told by the moment in which their product was deleted.
     let variants = Statement {
         table: VARIANTS,
-        sql: "UPDATE variants SET deleted_at = NULL WHERE tenant_id = $1 AND product_id = $2 AND deleted_at = $3",
+        sql: "UPDATE variants SET deleted_at = NULL WHERE tenant_id = $1 AND product_id = $2 AND deleted_at = $3".into(),
         params: params![tx.tenant, before.id, before.deleted_at].to_vec(),
         expect: Expect::Any,
     };
@@ -325,31 +329,26 @@ fn lists(product: &Product) -> [Value<'static>; 3] {
     ]
 }
 
-fn add_variant<'a>(
+/// Rows of one table after the other, so that they are few statements.
+fn add_variants<'a>(
     tenant: TenantId,
     product: &'a Product,
-    variant: &'a Variant,
+    variants: &[&'a Variant],
     statements: &mut Vec<Statement<'a>>,
 ) {
-    statements.push(Statement::one(
-        VARIANTS,
-        "INSERT INTO variants (tenant_id, id, product_id, position, sku, barcode, title, option_values, weight_grams) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        params![
-            tenant,
-            variant.id,
-            product.id,
-            variant.position,
-            variant.sku.as_deref(),
-            variant.barcode.as_deref(),
-            &variant.title,
-            &serde_json::json!(variant.options),
-            variant.weight_grams
-        ],
-    ));
-    let prices = variant.prices.as_slice().iter();
-    statements.extend(prices.map(|price| set_price(tenant, variant.id, price)));
-    if let Some(available) = variant.available {
+    statements.extend(
+        variants
+            .iter()
+            .map(|variant| insert_variant(tenant, product.id, variant)),
+    );
+    for variant in variants {
+        let prices = variant.prices.as_slice().iter();
+        statements.extend(prices.map(|price| insert_price(tenant, variant.id, price)));
+    }
+    for variant in variants {
+        let Some(available) = variant.available else {
+            continue;
+        };
         let level = StockLevel {
             available,
             allow_backorder: variant.allow_backorder,
@@ -361,6 +360,25 @@ fn add_variant<'a>(
             product.updated_at,
         ));
     }
+}
+
+fn insert_variant(tenant: TenantId, product: ProductId, variant: &Variant) -> Statement<'_> {
+    Statement::one(
+        VARIANTS,
+        "INSERT INTO variants (tenant_id, id, product_id, position, sku, barcode, title, option_values, weight_grams) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        params![
+            tenant,
+            variant.id,
+            product,
+            variant.position,
+            variant.sku.as_deref(),
+            variant.barcode.as_deref(),
+            &variant.title,
+            &serde_json::json!(variant.options),
+            variant.weight_grams
+        ],
+    )
 }
 
 fn change_variant<'a>(
@@ -429,20 +447,34 @@ fn change_variant<'a>(
     }
 }
 
+/// The price of a variant that has none in this currency.
+fn insert_price(tenant: TenantId, variant: VariantId, price: &Price) -> Statement<'static> {
+    Statement::one(
+        PRICES,
+        "INSERT INTO prices (tenant_id, variant_id, currency, amount_minor, compare_at_minor) \
+         VALUES ($1, $2, $3, $4, $5)",
+        &price_values(tenant, variant, price),
+    )
+}
+
 fn set_price(tenant: TenantId, variant: VariantId, price: &Price) -> Statement<'static> {
     Statement::one(
         PRICES,
         "INSERT INTO prices (tenant_id, variant_id, currency, amount_minor, compare_at_minor) \
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, variant_id, currency) DO UPDATE \
          SET amount_minor = excluded.amount_minor, compare_at_minor = excluded.compare_at_minor",
-        params![
-            tenant,
-            variant,
-            price.amount.currency().code(),
-            price.amount.minor(),
-            price.compare_at.map(|money| money.minor())
-        ],
+        &price_values(tenant, variant, price),
     )
+}
+
+fn price_values(tenant: TenantId, variant: VariantId, price: &Price) -> [Value<'static>; 5] {
+    [
+        tenant.into(),
+        variant.into(),
+        price.amount.currency().code().into(),
+        price.amount.minor().into(),
+        price.compare_at.map(|money| money.minor()).into(),
+    ]
 }
 
 /// A variant that was not tracked when it was read must not be tracked now: its level would be lost unseen.

@@ -103,9 +103,9 @@ impl World {
             tx.db.execute_all(&[customer, term]).await?;
         } else {
             tx.db
-                .execute_one(customer.table, customer.sql, &customer.params)
+                .execute_one(customer.table, &customer.sql, &customer.params)
                 .await?;
-            tx.db.execute_one(term.table, term.sql, &term.params).await?;
+            tx.db.execute_one(term.table, &term.sql, &term.params).await?;
         }
         if commits { tx.commit().await } else { Ok(()) }
     }

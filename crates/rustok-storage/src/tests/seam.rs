@@ -16,7 +16,7 @@ fn rename(tenant: TenantHandle, from: &str, to: &str, expected: u64) -> Statemen
     ];
     Statement {
         table: "authors",
-        sql: RENAME,
+        sql: RENAME.into(),
         params,
         expect: Expect::Exactly(expected),
     }
