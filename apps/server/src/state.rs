@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use crate::api::node::texts::RenderedTexts;
+use crate::api::product::rendered::RenderedProducts;
 use crate::config::Config;
 use crate::imports::Imports;
 use crate::layers::Outage;
@@ -12,6 +13,9 @@ use rustok_telemetry::Tracer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The part of the memory for what is rendered that products get; the others are for texts.
+const PRODUCTS_PART: u64 = 3;
+
 /// The state of the running server. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState(Arc<Inner>);
@@ -21,6 +25,7 @@ struct Inner {
     services: Arc<Services>,
     tenants: TenantCacheV3,
     texts: RenderedTexts,
+    products: RenderedProducts,
     limits: Limits,
     imports: Imports,
     metrics: ServerMetrics,
@@ -41,11 +46,14 @@ impl AppState {
     pub fn with_tracer(config: Config, services: Arc<Services>, tracer: Tracer) -> Self {
         let tenants = TenantCacheV3::with_settings(services.store.clone(), config.tenant_cache());
         let limits = Limits::new(&config);
-        let texts = RenderedTexts::new(config.rendered_texts_bytes);
+        let for_products = config.rendered_bytes / PRODUCTS_PART;
+        let texts = RenderedTexts::new(config.rendered_bytes - for_products);
+        let products = RenderedProducts::new(for_products);
         let imports = Imports::new(&config);
         let metrics = ServerMetrics::new(services.clock.as_ref(), config.is_measured());
         Self(Arc::new(Inner {
             texts,
+            products,
             limits,
             imports,
             metrics,
@@ -80,6 +88,12 @@ impl AppState {
     #[must_use]
     pub fn texts(&self) -> &RenderedTexts {
         &self.0.texts
+    }
+
+    /// Products of the store that are JSON already.
+    #[must_use]
+    pub fn products(&self) -> &RenderedProducts {
+        &self.0.products
     }
 
     /// How much is taken on, of everybody and of each.

@@ -4,6 +4,7 @@
 //! only by who asks for them.
 
 mod page;
+pub mod shown;
 mod write;
 
 pub use page::list_products;
@@ -125,15 +126,6 @@ pub async fn find_product_of_variant(
     let condition = "p.id = (SELECT product_id FROM variants v \
                      WHERE v.tenant_id = $1 AND v.id = $2 AND v.deleted_at IS NULL)";
     find(tx, condition, id.into(), Standing::InUse).await
-}
-
-/// The product with this handle, if it is shown in the store.
-///
-/// # Errors
-/// Those of the database.
-pub async fn find_active_product(tx: &mut TenantTx, handle: &str) -> Result<Option<Product>, StoreError> {
-    let condition = "p.handle = $2 AND p.status = 'active'";
-    find(tx, condition, handle.into(), Standing::InUse).await
 }
 
 /// A product that was deleted, with the variants that it had then.

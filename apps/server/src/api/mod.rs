@@ -1,6 +1,7 @@
 //! The HTTP API: endpoints and what they show.
 
 pub mod admin;
+mod kept;
 pub mod merge_patch;
 pub mod money;
 pub mod node;

@@ -3,6 +3,7 @@
 //! Views borrow from the product; they decide nothing.
 
 mod fields;
+pub mod rendered;
 
 pub use fields::{AdjustmentFields, ProductFields, StockFields, VariantPatch};
 
@@ -72,6 +73,13 @@ impl<'a> StoreVariantView<'a> {
             available: variant.available,
         }
     }
+
+    fn without_stock(variant: &'a Variant, shown: ShownPrice) -> Self {
+        Self {
+            available: None,
+            ..Self::new(variant, shown)
+        }
+    }
 }
 
 /// An active product as the store shows it.
@@ -97,9 +105,9 @@ pub struct StoreProductView<'a> {
 }
 
 impl<'a> StoreProductView<'a> {
-    /// The product with these prices.
+    /// The product with these prices, as if no variant were counted.
     #[must_use]
-    pub fn new(product: &'a Product, shown: ShownPrice) -> Self {
+    pub fn without_stock(product: &'a Product, shown: ShownPrice) -> Self {
         let variants = product.variants.iter();
         Self {
             id: product.id.as_uuid(),
@@ -113,7 +121,7 @@ impl<'a> StoreProductView<'a> {
             options: options(product),
             images: product.images.iter().map(image).collect(),
             variants: variants
-                .map(|variant| StoreVariantView::new(variant, shown))
+                .map(|variant| StoreVariantView::without_stock(variant, shown))
                 .collect(),
             version: product.version,
         }
@@ -139,26 +147,12 @@ fn image(image: &Image) -> ImageView<'_> {
 }
 
 /// A page of active products.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the schema of an answer that is put together from parts")]
 pub struct StoreProductPage<'a> {
     items: Vec<StoreProductView<'a>>,
     /// What to send as `after` for the next page; `null` on the last one.
     next_cursor: Option<&'a str>,
-}
-
-impl<'a> StoreProductPage<'a> {
-    /// The page with these prices.
-    #[must_use]
-    pub fn new(page: &'a Page<Product>, shown: ShownPrice) -> Self {
-        Self {
-            items: page
-                .items
-                .iter()
-                .map(|product| StoreProductView::new(product, shown))
-                .collect(),
-            next_cursor: page.next_cursor.as_deref(),
-        }
-    }
 }
 
 /// A variant as those see it who manage it.

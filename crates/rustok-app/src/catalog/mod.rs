@@ -17,7 +17,8 @@ mod update;
 pub use create::create;
 pub use delete::{delete, undelete};
 pub use draft::{CheckedDraft, check};
-pub use read::{ProductFilter, ShownPrice, get, get_active, get_variant, list, list_active};
+pub use read::{Moment, ProductFilter, ShownPrice, Unkept, get, get_active, get_variant, list, list_active};
+pub use rustok_storage::products::shown::{ProductVersion, Stock};
 pub use stock::{adjust_stock, set_stock};
 pub use update::{update, update_variant};
 

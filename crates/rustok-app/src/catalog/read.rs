@@ -4,18 +4,19 @@ use super::{currency, product_not_found, variant_not_found};
 use crate::context::Ctx;
 use rustok_auth::Action;
 use rustok_commerce::price::{Price, PriceList};
-use rustok_commerce::product::{Handle, Product, ProductStatus};
+use rustok_commerce::product::{Handle, Product};
 use rustok_commerce::variant::Variant;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::money::Currency;
 use rustok_core::page::{Limit, ListKey, Page};
-use rustok_storage::products;
+use rustok_storage::products::shown::{self, ProductVersion, Stock};
+use rustok_storage::{TenantTx, products};
 
 pub use rustok_storage::products::ProductFilter;
 
 /// Which of a variant's prices is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ShownPrice {
     /// The one in this currency, which was asked for, or none.
     Exactly(Currency),
@@ -89,11 +90,42 @@ pub(super) fn with_variant(product: Product, id: VariantId) -> Option<(Product, 
     Some((product, variant))
 }
 
-/// Store: the active product with this handle.
+/// The moment that the store shows active products of, some of them from what it has kept.
+pub struct Moment(TenantTx);
+
+/// What is not kept.
+pub struct Unkept {
+    /// The stock of the products that are kept.
+    pub stock: Stock,
+    /// The products that are not, with their stock; as many as fit on a page, one at least.
+    pub products: Vec<Product>,
+}
+
+impl Moment {
+    /// Reads the stock of the products that are `kept`, and those that are `missing`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn unkept(mut self, kept: &[ProductId], missing: &[ProductId]) -> Result<Unkept, RichError> {
+        let stock = match (kept.is_empty(), missing.is_empty()) {
+            (true, _) => Stock::new(),
+            (false, true) => shown::find_stock(self.0.last(), kept).await?,
+            (false, false) => shown::find_stock(&mut self.0, kept).await?,
+        };
+        let products = if missing.is_empty() {
+            Vec::new()
+        } else {
+            shown::find_products(self.0.last(), missing).await?
+        };
+        Ok(Unkept { stock, products })
+    }
+}
+
+/// Store: which version is to be shown of the active product with this handle.
 ///
 /// # Errors
 /// `product_not_found`, also for a draft and an archived one.
-pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<Product, RichError> {
+pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<(ProductVersion, Moment), RichError> {
     ctx.authorize(Action::ReadProduct)?;
     let not_found = || {
         RichError::new(ErrorKind::NotFound, "no active product with this handle")
@@ -102,11 +134,11 @@ pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<Product, RichError> {
     };
     let handle = Handle::parse(handle).ok_or_else(not_found)?;
     let mut tx = ctx.read().await?;
-    let found = products::find_active_product(tx.last(), handle.as_str()).await?;
-    found.ok_or_else(not_found)
+    let found = shown::find_active(&mut tx, handle.as_str()).await?;
+    Ok((found.ok_or_else(not_found)?, Moment(tx)))
 }
 
-/// Store: a page of active products, newest first.
+/// Store: which versions are to be shown of a page of active products, newest first.
 ///
 /// # Errors
 /// Those of the database.
@@ -114,12 +146,9 @@ pub async fn list_active(
     ctx: &Ctx,
     after: Option<ProductId>,
     limit: Limit,
-) -> Result<Page<Product>, RichError> {
+) -> Result<(Page<ProductVersion>, Moment), RichError> {
     ctx.authorize(Action::ListProducts)?;
-    let filter = ProductFilter {
-        status: Some(ProductStatus::Active),
-        ..ProductFilter::default()
-    };
     let mut tx = ctx.read().await?;
-    Ok(products::list_products(tx.last(), &filter, after.map(ListKey::Id), limit).await?)
+    let page = shown::list_active(&mut tx, after, limit).await?;
+    Ok((page, Moment(tx)))
 }

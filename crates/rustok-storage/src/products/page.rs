@@ -14,7 +14,7 @@ use crate::walk::{Walk, in_order, key_values, list_fitting, list_key, standing, 
 use rustok_commerce::product::Product;
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ProductId, TenantId};
-use rustok_core::page::{Limit, ListKey, MAX_PAGE_BYTES, Page, fitting};
+use rustok_core::page::{Cursor, Limit, ListKey, MAX_PAGE_BYTES, Page, fitting};
 use std::collections::HashMap;
 
 /// From here on a column is large, in bytes: so many of a hundred products are a page.
@@ -66,7 +66,9 @@ pub async fn list_products(
     };
     let walk = walk(filter);
     let mut page = if filter.query.is_none() && walk.rest.is_empty() {
-        let (sql, values) = list_statement(tx.tenant, &walk, after, limit, tx.db.is_postgres());
+        let is_postgres = tx.db.is_postgres();
+        let columns = columns(is_postgres);
+        let (sql, values) = list_statement(tx.tenant, &columns, &walk, after, limit, is_postgres);
         let found = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
         Page::cut(found, limit, |found| key(&found.product))
     } else {
@@ -89,15 +91,42 @@ pub async fn list_products(
             next_cursor: keys.next_cursor,
         }
     };
-    page.shorten(fitting(page.items.iter().map(|found| found.bytes)), |found| {
-        key(&found.product)
-    });
-    add_large(tx, &mut page.items).await?;
-    let mut sizes: Vec<usize> = page.items.iter().map(|found| found.bytes).collect();
-    let mut page = page.map(|found| found.product);
-    let count = add_all_variants(tx, &mut page.items, &mut sizes, filter.standing()).await?;
-    page.shorten(count, key);
-    Ok(page)
+    let next_cursor = page.next_cursor.take();
+    let count = page.items.len();
+    let items = complete(tx, page.items, filter.standing()).await?;
+    let last = items.last().filter(|_| items.len() < count);
+    Ok(Page {
+        next_cursor: match last {
+            Some(last) => Some(Cursor::encode(&key(last)).into_string()),
+            None => next_cursor,
+        },
+        items,
+    })
+}
+
+/// The products with these ids, in this sequence: as many as fit on a page.
+pub(super) async fn whole(
+    tx: &mut TenantTx,
+    ids: &[ProductId],
+    standing: Standing,
+) -> Result<Vec<Product>, StoreError> {
+    let found = find_all(tx, ids).await?;
+    complete(tx, found, standing).await
+}
+
+/// Reads the rest of what was found, as far as it fits on a page.
+async fn complete(
+    tx: &mut TenantTx,
+    mut found: Vec<Found>,
+    standing: Standing,
+) -> Result<Vec<Product>, StoreError> {
+    found.truncate(fitting(found.iter().map(|found| found.bytes)));
+    add_large(tx, &mut found).await?;
+    let mut sizes: Vec<usize> = found.iter().map(|found| found.bytes).collect();
+    let mut products: Vec<Product> = found.into_iter().map(|found| found.product).collect();
+    let count = add_all_variants(tx, &mut products, &mut sizes, standing).await?;
+    products.truncate(count);
+    Ok(products)
 }
 
 /// How a list goes through the products: along an index, and what it looks at in each entry.
@@ -244,6 +273,7 @@ fn columns(is_postgres: bool) -> String {
 /// Only the conditions that were asked for stand in the statement, so that each combination has a plan of its own.
 pub(super) fn list_statement<'a>(
     tenant: TenantId,
+    columns: &str,
     walk: &Walk<'a>,
     after: Option<ListKey<ProductId>>,
     limit: Limit,
@@ -254,8 +284,7 @@ pub(super) fn list_statement<'a>(
     let along = walk.along("p", after.map(key_values), &mut values);
     values.push(limit.plus_one().into());
     let sql = format!(
-        "SELECT {} FROM {from} WHERE {along} LIMIT ${}",
-        columns(is_postgres),
+        "SELECT {columns} FROM {from} WHERE {along} LIMIT ${}",
         values.len()
     );
     (sql, values)

@@ -328,6 +328,7 @@ async fn no_list_walks_through_more_than_its_page() {
     ] {
         let (sql, values) = page::list_statement(
             shop.tenant_id(),
+            "p.id",
             &page::walk(&filter),
             Some(ListKey::Id(id(1).into())),
             Limit::default(),

@@ -5,11 +5,11 @@
 //! here; the database says for every list which saves are live.
 
 use super::{StoreHeadView, StorePartView};
+use crate::api::kept::Kept;
 use crate::reply;
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
-use moka::sync::Cache;
 use rustok_app::Ctx;
 use rustok_app::content::{self, Part, PublicHead, PublicText, TextKey};
 use rustok_core::clock::Timestamp;
@@ -17,10 +17,7 @@ use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
 use rustok_core::page::{Page, fitting};
 use serde::Serialize;
-use std::hash::Hash;
 
-/// What something kept takes beside its bytes: its key, and its place in the cache.
-const ENTRY_OVERHEAD_BYTES: usize = 256;
 /// What the head of a node takes in a list, for most of them.
 const HEAD_BYTES: usize = 512;
 /// What a term of a head takes in memory, for most of them.
@@ -28,36 +25,9 @@ const TERM_BYTES: usize = 256;
 
 /// The texts that were shown lately, and pages of them, in memory that has a bound.
 pub struct RenderedTexts {
-    texts: Kept<(TenantId, Part, TextKey, Timestamp)>,
+    texts: Kept<(TenantId, Part, TextKey, Timestamp), Bytes>,
     /// By all that they were made of, so that whatever the database says of a node is on the page.
-    pages: Kept<(TenantId, Part, Page<PublicHead>)>,
-}
-
-/// JSON in memory that has a bound.
-struct Kept<K> {
-    cache: Cache<K, Bytes>,
-    heaviest: usize,
-}
-
-/// The part of the memory that one entry may take: a heavier one would push out most others for nothing.
-const HEAVIEST_PART: u64 = 4;
-
-impl<K: Hash + Eq + Send + Sync + 'static> Kept<K> {
-    fn new(max_bytes: u64, key_bytes: impl Fn(&K) -> usize + Send + Sync + 'static) -> Self {
-        let weight = move |key: &K, json: &Bytes| {
-            u32::try_from(json.len() + key_bytes(key) + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
-        };
-        Self {
-            cache: Cache::builder().max_capacity(max_bytes).weigher(weight).build(),
-            heaviest: usize::try_from(max_bytes / HEAVIEST_PART).unwrap_or(usize::MAX),
-        }
-    }
-
-    fn insert(&self, key: K, json: &Bytes) {
-        if json.len() <= self.heaviest {
-            self.cache.insert(key, json.clone());
-        }
-    }
+    pages: Kept<(TenantId, Part, Page<PublicHead>), Bytes>,
 }
 
 impl RenderedTexts {
@@ -80,7 +50,7 @@ impl RenderedTexts {
     /// Those of the database.
     pub async fn page(&self, ctx: &Ctx, page: Page<PublicHead>, part: Part) -> Result<Response, RichError> {
         let key = (ctx.tenant.id, part, page);
-        if let Some(json) = self.pages.cache.get(&key) {
+        if let Some(json) = self.pages.get(&key) {
             return Ok(reply::json_bytes(json));
         }
         let mut texts = self.of(ctx, &key.2.items, part).await?;
@@ -117,7 +87,7 @@ impl RenderedTexts {
 
     /// The JSON of a text that was saved then, if it was shown lately.
     fn kept(&self, tenant: TenantId, part: Part, key: TextKey, saved_at: Timestamp) -> Option<Bytes> {
-        self.texts.cache.get(&(tenant, part, key, saved_at))
+        self.texts.get(&(tenant, part, key, saved_at))
     }
 
     /// The JSON of a text, kept from now on.
@@ -257,11 +227,8 @@ mod tests {
             }
         }
         let sizes = |kept: &RenderedTexts| {
-            let (texts, pages) = (&kept.texts.cache, &kept.pages.cache);
-            texts.run_pending_tasks();
-            pages.run_pending_tasks();
-            let bytes = texts.weighted_size() + pages.weighted_size();
-            (bytes, texts.entry_count(), pages.entry_count())
+            let (texts, pages) = (kept.texts.size(), kept.pages.size());
+            (texts.0 + pages.0, texts.1, pages.1)
         };
         let (bytes, texts, pages) = sizes(&kept);
         assert!(bytes <= 400_000, "{bytes}");

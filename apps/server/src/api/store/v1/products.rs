@@ -2,8 +2,8 @@
 
 use crate::api::product::{StoreProductPage, StoreProductView};
 use crate::extract::{PathParams, QueryParams, QueryReader, StoreCtx};
-use crate::reply;
 use crate::state::AppState;
+use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use rustok_app::Ctx;
@@ -68,6 +68,7 @@ fn shown_price(ctx: &Ctx, mut reader: QueryReader, currency: Option<&str>) -> Re
     responses((status = 200, body = StoreProductPage<'_>))
 )]
 async fn list(
+    State(state): State<AppState>,
     StoreCtx(ctx): StoreCtx,
     QueryParams(query): QueryParams<ListStoreProducts>,
 ) -> Result<Response, RichError> {
@@ -75,7 +76,7 @@ async fn list(
     let (limit, after) = reader.page::<ProductId>(query.limit, query.after.as_deref());
     let shown = shown_price(&ctx, reader, query.currency.as_deref())?;
     let found = catalog::list_active(&ctx, after, limit).await?;
-    Ok(reply::list(&StoreProductPage::new(&found, shown)))
+    state.products().page(&ctx, found, shown).await
 }
 
 /// Read an active product.
@@ -92,15 +93,15 @@ async fn list(
     extensions(("x-problems" = json!(["product_not_found"])))
 )]
 async fn read(
+    State(state): State<AppState>,
     StoreCtx(ctx): StoreCtx,
     PathParams(handle): PathParams<String>,
     QueryParams(query): QueryParams<ReadStoreProduct>,
     headers: HeaderMap,
 ) -> Result<Response, RichError> {
     let shown = shown_price(&ctx, QueryReader::default(), query.currency.as_deref())?;
-    let product = catalog::get_active(&ctx, &handle).await?;
-    let view = StoreProductView::new(&product, shown);
-    Ok(reply::resource(&headers, &view, product.version))
+    let found = catalog::get_active(&ctx, &handle).await?;
+    state.products().one(&ctx, &headers, found, shown).await
 }
 
 /// All routes of this file.
