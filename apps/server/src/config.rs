@@ -84,9 +84,10 @@ pub struct Config {
     /// How much memory bodies of requests take at most, in bytes. Each connection may hold 32 KiB, or an eighth of what is
     /// free.
     pub max_received_bytes: usize,
-    /// Requests without a body that are worked on at once.
+    /// Requests without a body that are worked on at once; on PostgreSQL three quarters of `postgres_waiting` at most.
     pub max_requests_in_flight: usize,
-    /// Requests with a body that are worked on at once; they were received before.
+    /// Requests with a body that are worked on at once; they were received before. On PostgreSQL a quarter of
+    /// `postgres_waiting` at most.
     pub max_uploads_in_flight: usize,
     /// Files to import that are received at once, of all tenants; they take none of the places above.
     pub max_import_uploads_in_flight: usize,
@@ -139,9 +140,9 @@ pub struct Config {
     pub sqlite_readers: usize,
     /// How much of a SQLite file each reader maps into memory, in bytes.
     pub sqlite_mmap_bytes: i64,
-    /// How much memory the texts of nodes, and pages of them, take at most that are kept as JSON, in bytes; 0: none is
-    /// kept.
-    pub rendered_texts_bytes: u64,
+    /// How much memory the products and the texts of nodes take at most that are kept as JSON, and pages of those, in
+    /// bytes; 0: none is kept.
+    pub rendered_bytes: u64,
     /// What was odd about the settings, to be told once there is a log.
     #[serde(skip)]
     pub remarks: Vec<String>,
@@ -199,7 +200,7 @@ impl Default for Config {
             postgres_answer_timeout_ms: 10_000,
             sqlite_readers: 8,
             sqlite_mmap_bytes: 256 << 20,
-            rendered_texts_bytes: 16 << 20,
+            rendered_bytes: 24 << 20,
             remarks: Vec::new(),
         }
     }
@@ -304,6 +305,27 @@ impl Config {
             sample_ratio: self.trace_sample_ratio,
             slow: Duration::from_millis(self.trace_slow_ms),
         }))
+    }
+
+    /// How many requests without and with a body are worked on at once. On PostgreSQL that is never more than find a
+    /// connection or a place to wait for one, less what this process' own work may take: what is too much waits, or is
+    /// refused, before anything is spent on it.
+    #[must_use]
+    pub fn places(&self) -> (usize, usize) {
+        let is_postgres = self
+            .database_url
+            .as_deref()
+            .is_some_and(|url| url.starts_with("postgres"));
+        let all = if is_postgres {
+            self.postgres_waiting.max(1)
+        } else {
+            usize::MAX
+        };
+        let for_uploads = (all / 4).max(1);
+        (
+            self.max_requests_in_flight.min((all - for_uploads).max(1)),
+            self.max_uploads_in_flight.min(for_uploads),
+        )
     }
 
     /// How long a request may take.

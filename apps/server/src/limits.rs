@@ -63,12 +63,13 @@ impl Limits {
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let waiting = config.max_requests_waiting;
+        let (requests, uploads) = config.places();
         Self {
             address: Rate::per_minute("address", config.rate_limit_address_per_minute),
             token: Rate::per_minute("token", config.rate_limit_token_per_minute),
             tenant: Rate::per_minute("tenant", config.rate_limit_tenant_per_minute),
-            requests: Gate::new("requests", config.max_requests_in_flight, waiting),
-            uploads: Gate::new("uploads", config.max_uploads_in_flight, waiting),
+            requests: Gate::new("requests", requests, waiting),
+            uploads: Gate::new("uploads", uploads, waiting),
             imports: Gate::new("imports", config.max_import_uploads_in_flight, waiting),
             answers: Budget::new("answers", config.max_answer_bytes),
             bodies: Budget::new("bodies", config.max_received_bytes),

@@ -6,8 +6,11 @@
 //! has a connection closed under its request.
 
 mod answer;
+mod apart;
 mod connection;
 pub mod descriptors;
+
+pub use apart::serve_apart;
 
 use crate::config::Config;
 use crate::limits::Shares;

@@ -5,7 +5,7 @@ use super::{Flags, load_with};
 use crate::config::{Config, ListenAddress};
 use crate::demo;
 use crate::router;
-use crate::serve::{Shutdown, descriptors, serve};
+use crate::serve::{Shutdown, descriptors, serve, serve_apart};
 use crate::state::AppState;
 use clap::Args;
 use rustok_app::{Services, tenants};
@@ -156,15 +156,12 @@ async fn run_until_stopped(
     let management_shutdown = Shutdown::default();
     let config = state.config().clone();
     let workers = crate::worker::spawn_all(&state, &shutdown.closing);
-    let management = tokio::spawn({
-        let (state, shutdown) = (state.clone(), management_shutdown.clone());
-        async move {
-            if let Some(management) = management {
-                let router = router::management(&state);
-                serve(management, router, &state, MANAGEMENT_CONNECTIONS, &shutdown).await;
-            }
-        }
+    let management = management.map(|listener| {
+        let router = router::management(&state);
+        let most = MANAGEMENT_CONNECTIONS;
+        serve_apart("management", listener, router, &state, most, &management_shutdown)
     });
+    let management = management.transpose()?;
     let serving = serve(
         public,
         router::public(&state),
@@ -191,7 +188,9 @@ async fn run_until_stopped(
     // To the end it tells who asks that the server is not ready.
     management_shutdown.draining.cancel();
     management_shutdown.closing.cancel();
-    let _ = management.await;
+    if let Some(management) = management {
+        let _ = management.await;
+    }
     if finished {
         Ok(())
     } else {

@@ -9,6 +9,8 @@ use tokio::time::Instant;
 const SAVED_UP: u64 = 20;
 /// How long it takes until one more may be told.
 const REFILL_MS: u64 = 1_000;
+/// Over how many seconds those who are sent away come back.
+const SPREAD: u64 = 3;
 
 /// What was told of the requests that were turned away.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub struct Outage {
     /// When all that were told would be paid for, in milliseconds after `start`.
     paid: AtomicU64,
     untold: Untold,
+    sent_away: AtomicU64,
 }
 
 impl Outage {
@@ -25,7 +28,13 @@ impl Outage {
             start: Instant::now(),
             paid: AtomicU64::new(0),
             untold: Untold::new(),
+            sent_away: AtomicU64::new(0),
         }
+    }
+
+    /// When somebody is to come back who is told to come back after `seconds`: not all at the same moment.
+    pub(super) fn spread(&self, seconds: u64) -> u64 {
+        seconds.saturating_add(self.sent_away.fetch_add(1, Ordering::Relaxed) % SPREAD)
     }
 
     /// Whether this one may have its own line. If not it is counted, and told with the others.

@@ -79,6 +79,12 @@ impl Asked {
         }
         problem.set_instance(self.uri.path());
         problem.set_trace_id(self.root.context().trace_id().to_string());
+        if problem.status() == 503
+            && let Some(seconds) = problem.retry_after_seconds()
+        {
+            let seconds = HeaderValue::from(outage.spread(seconds));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
         if self.version < Version::HTTP_2 && matches!(problem.status(), 400 | 408 | 413) {
             // The rest of the body may still be on its way: a client must not send another request after it.
             response
@@ -133,6 +139,7 @@ pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {
 mod tests {
     use super::*;
     use rustok_telemetry::{Incoming, Tracer};
+    use std::time::Duration;
 
     fn request() -> Request {
         http::Request::get("/api/x?secret=1")
@@ -193,6 +200,19 @@ mod tests {
             let (response, _) = finished(&Config::default(), refused.into_response()).await;
             assert_eq!(response.headers()[header::CONNECTION], "close", "{status}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_is_sent_away_does_not_come_back_with_all_others() {
+        let outage = Outage::new();
+        let mut back = [0; 5];
+        for _ in 0..9 {
+            let away = RichError::new(ErrorKind::Unavailable, "x").with_retry_after(Duration::from_secs(2));
+            let (response, _) = asked(&request()).finish(&Config::default(), &outage, away.into_response());
+            let seconds = response.headers()[header::RETRY_AFTER].to_str().unwrap();
+            back[seconds.parse::<usize>().unwrap()] += 1;
+        }
+        assert_eq!(back, [0, 0, 3, 3, 3]);
     }
 
     #[tokio::test]

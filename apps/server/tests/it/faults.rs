@@ -156,7 +156,7 @@ async fn code_of(response: reqwest::Response) -> String {
     let body: Value = response.json().await.unwrap();
     if status == StatusCode::SERVICE_UNAVAILABLE {
         let seconds: u64 = retry_after.unwrap().to_str().unwrap().parse().unwrap();
-        assert!((1..=4).contains(&seconds), "{seconds}");
+        assert!((1..=6).contains(&seconds), "{seconds}");
         assert_eq!(body["retryable"], true, "{body:#}");
     }
     format!("{} {}", status.as_str(), body["code"].as_str().unwrap())
@@ -437,7 +437,8 @@ async fn a_rejected_request_costs_microseconds() {
             let before = preemptions();
             let (answer, elapsed) = inside.ask(Method::GET, path, "").await;
             assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-            assert_eq!(answer.headers()["retry-after"], "1");
+            let seconds = answer.headers()["retry-after"].to_str().unwrap();
+            assert!(["1", "2", "3"].contains(&seconds), "{seconds}");
             let (plain, control) = inside.ask(Method::GET, "/livez", "").await;
             assert_eq!(plain.status(), StatusCode::OK);
             if preemptions() == before {

@@ -44,7 +44,8 @@ both_databases! {
         let shop = open(db.url(), &SETTINGS).await;
         let slow = take_all_places(&shop).await;
         let refused = shop.admin(Method::POST, "/imports").body("x").send().await.unwrap();
-        assert_eq!(refused.headers()["retry-after"], "1");
+        let seconds = refused.headers()["retry-after"].to_str().unwrap();
+        assert!(["1", "2", "3"].contains(&seconds), "{seconds}");
         problem(refused, 503, "overloaded").await;
         // Who wants something else does not wait for slow senders.
         let reading = shop.request(Method::GET, "/api/store/v1/products").send().await.unwrap();
