@@ -1,11 +1,14 @@
 //! Brings a schema up to date: forward only, the same numbers for both databases, under a lock, each migration and its
 //! history row in one transaction. A newer schema is refused.
 
+mod server;
+
 use crate::error::StoreError;
 use crate::files;
 use crate::postgres::{Hosts, PostgresUrl};
 use crate::sqlite::open_writer;
 use crate::store::Opener;
+use server::Server;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -47,36 +50,6 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
                        (number bigint NOT NULL PRIMARY KEY, name text NOT NULL)";
-
-/// The roles of PostgreSQL: nobody logs in with them and they own nothing.
-const ROLES: &str = r"
-DO $$
-DECLARE
-    role text;
-    kind text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
-BEGIN
-    FOREACH role IN ARRAY ARRAY['rustok_app', 'rustok_platform'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role);
-        END IF;
-        IF NOT pg_has_role(current_user, role, kind) THEN
-            EXECUTE format('GRANT %I TO CURRENT_USER', role);
-        END IF;
-    END LOOP;
-END $$";
-
-/// What must be known of a server before anything is done there: its version, whether it has a history of ours, how
-/// many of the two roles we may act as, and how many of them could walk around row security.
-const SERVER: &str = "
-SELECT current_setting('server_version_num')::int8 AS version,
-    to_regclass('schema_migrations') IS NOT NULL AS history,
-    (SELECT count(*) FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform') AND pg_has_role(oid,
-        CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)) AS ours,
-    (SELECT count(*) FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform')
-        AND (rolsuper OR rolbypassrls OR rolcanlogin)) AS mighty";
-
-/// The oldest PostgreSQL with all that the schema needs.
-const OLDEST_POSTGRES: i64 = 150_000;
 
 /// How long somebody else may be at the schema before whoever waits for him gives up.
 const LOCK_WAIT: Duration = Duration::from_secs(if cfg!(test) { 6 } else { 120 });
@@ -236,23 +209,12 @@ pub(crate) async fn postgres(
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
     let client = connect(config).await?;
-    let server = client
-        .query_one(SERVER, &[])
-        .await
-        .map_err(|error| setup_postgres(&error))?;
-    if server.get::<_, i64>("version") < OLDEST_POSTGRES {
-        return Err(StoreError::Setup("PostgreSQL 15 or newer is needed".to_owned()));
-    }
-    if server.get::<_, i64>("mighty") > 0 {
-        let told =
-            "the roles rustok_app and rustok_platform must not log in, be superusers or bypass row security";
-        return Err(StoreError::Setup(told.to_owned()));
-    }
+    let server = Server::look(&client).await?;
     // Roles are not part of a dump: a database that was brought from another cluster has none of them yet.
-    if server.get::<_, i64>("ours") < 2 {
-        create_roles(config, &client).await?;
+    if !server.has_roles {
+        server::create_roles(config, &client).await?;
     }
-    if server.get("history") && pending(migrations, current_postgres(&client).await?, opener)?.is_empty() {
+    if server.has_history && pending(migrations, current_postgres(&client).await?, opener)?.is_empty() {
         return Ok(());
     }
     // Whoever is stopped in the middle of this does not keep the lock for ever.
@@ -284,13 +246,10 @@ pub(crate) async fn postgres(
         .map_err(|error| setup_postgres(&error))
 }
 
-/// The schema's number, if there is a history of one. Changes nothing.
+/// The schema's number, if there is a history of one and the server is one that can be used. Changes nothing.
 pub(crate) async fn find_postgres_schema(config: &PostgresUrl) -> Result<Option<i64>, StoreError> {
     let client = connect(config).await?;
-    let history = client
-        .query_one("SELECT to_regclass('schema_migrations') IS NOT NULL", &[])
-        .await;
-    if history.map_err(|error| setup_postgres(&error))?.get(0) {
+    if Server::look(&client).await?.has_history {
         return current_postgres(&client).await.map(Some);
     }
     Ok(None)
@@ -301,21 +260,6 @@ async fn current_postgres(client: &Client) -> Result<i64, StoreError> {
         .query_one("SELECT coalesce(max(number), 0) FROM schema_migrations", &[])
         .await;
     row.map(|row| row.get(0)).map_err(|error| setup_postgres(&error))
-}
-
-/// Roles belong to the whole cluster, and PostgreSQL's advisory locks to one database: so all take the lock in the
-/// database `postgres`, and only where that cannot be entered in their own.
-async fn create_roles(config: &PostgresUrl, own: &Client) -> Result<(), StoreError> {
-    let mut shared = config.clone();
-    shared.config.dbname("postgres");
-    let shared = connect(&shared).await.ok();
-    let client = shared.as_ref().unwrap_or(own);
-    // One message is one transaction: the lock is freed when the roles are there for the others to see.
-    let sql = format!("SELECT pg_advisory_xact_lock({LOCK_KEY}); {ROLES}");
-    client
-        .batch_execute(&sql)
-        .await
-        .map_err(|error| setup_postgres(&error))
 }
 
 /// Whether a connection is encrypted.

@@ -24,6 +24,8 @@ pub(crate) enum Owner {
 pub(crate) enum Start {
     Empty,
     Migrated,
+    /// Empty, and its texts are of the western European encoding.
+    Latin1,
 }
 
 /// A database that was made.
@@ -168,6 +170,7 @@ impl Cluster {
     async fn create(&mut self, owner: Owner, start: Start) -> Result<Made, String> {
         let template = match start {
             Start::Empty => "template0".to_owned(),
+            Start::Latin1 => "template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'".to_owned(),
             Start::Migrated => self.template(owner).await?,
         };
         self.copy(&template, owner).await

@@ -92,6 +92,14 @@ impl TestDatabase {
         Self::create(Owner::Plain, Start::Empty).await
     }
 
+    /// A PostgreSQL database without any schema whose encoding is not UTF8; its URL is a superuser's.
+    ///
+    /// # Panics
+    /// As [`Self::postgres`].
+    pub async fn postgres_latin1() -> Self {
+        Self::create(Owner::Superuser, Start::Latin1).await
+    }
+
     async fn create(owner: Owner, start: Start) -> Self {
         let made = cluster::create(owner, start).await;
         Self {

@@ -129,7 +129,15 @@ fn settings(flags: &Flags) -> Result<(StoreConfig, Check), Check> {
 
 async fn database(config: StoreConfig) -> Result<(Store, Check), Check> {
     let failed = |detail: String, advice| Check::failed("database", detail, advice);
-    let away = "check that it runs, that the address and the password are right, and who may connect";
+    let refused = |error: &StoreError| {
+        let advice = match error {
+            StoreError::Setup(_) => {
+                "until then this database cannot be used; database_url may name another one"
+            }
+            _ => "check that it runs, that the address and the password are right, and who may connect",
+        };
+        Check::failed("database", error.to_string(), advice)
+    };
     let number = match find_schema(&config.url).await {
         Ok(Schema::Number(number)) => number,
         Ok(Schema::Missing) => {
@@ -137,7 +145,7 @@ async fn database(config: StoreConfig) -> Result<(Store, Check), Check> {
             return Err(failed("there is no such file".to_owned(), advice));
         }
         Ok(Schema::Empty) => return Err(failed("it is empty".to_owned(), "run `rustok migrate`")),
-        Err(error) => return Err(failed(error.to_string(), away)),
+        Err(error) => return Err(refused(&error)),
     };
     let latest = latest_schema();
     if number != latest {
@@ -153,7 +161,7 @@ async fn database(config: StoreConfig) -> Result<(Store, Check), Check> {
     }
     let store = Store::open(config, Opener::Command)
         .await
-        .map_err(|error| failed(error.to_string(), away))?;
+        .map_err(|error| refused(&error))?;
     let detail = format!("{} can be reached and has schema {number}", store.system());
     Ok((store, Check::ok("database", detail)))
 }

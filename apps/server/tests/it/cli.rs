@@ -252,6 +252,42 @@ async fn the_doctor_says_what_to_do() {
     );
 }
 
+/// Whoever meets one of these knows what to do before anything was made there.
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused_with_what_to_do() {
+    let db = TestDatabase::postgres_latin1().await;
+    let command = rustok(db.url());
+    for (args, failed) in [
+        (["migrate"].as_slice(), "error: the database's encoding is LATIN1"),
+        (&["serve"], "error: the database's encoding is LATIN1"),
+        (
+            &["doctor"],
+            "FAILED  database   the database's encoding is LATIN1",
+        ),
+    ] {
+        let finished = command.run(args).await;
+        let told = format!("{}{}", finished.stdout, finished.stderr);
+        assert_eq!(finished.code, Some(1), "{args:?}: {told}");
+        assert!(
+            told.contains(failed) && told.contains("ENCODING 'UTF8' TEMPLATE template0"),
+            "{args:?}: {told}"
+        );
+    }
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(db.superuser_count(tables).await, 0);
+}
+
+#[tokio::test]
+async fn the_doctor_passes_over_what_an_extension_brought() {
+    let db = TestDatabase::postgres().await;
+    db.superuser_run("CREATE TABLE theirs (n int); GRANT SELECT ON theirs TO PUBLIC")
+        .await;
+    let command = rustok(db.url());
+    assert_eq!(command.run(&["doctor"]).await.code, Some(1));
+    db.superuser_run("ALTER EXTENSION plpgsql ADD TABLE theirs").await;
+    let _ = command.run(&["doctor"]).await.success();
+}
+
 #[tokio::test]
 async fn nothing_but_the_result_goes_to_standard_output() {
     let db = TestDatabase::sqlite();

@@ -361,6 +361,23 @@ async fn migrate(db: &TestDatabase, opener: Opener, one_more: Migration) -> Resu
     }
 }
 
+/// Texts of every script are stored, and compared alike on all servers.
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused() {
+    let db = TestDatabase::postgres_latin1().await;
+    let found = crate::inspect::find_schema(&config(&db).url).await;
+    let mut told = vec![found.unwrap_err().to_string()];
+    for opener in [Opener::Server, Opener::Command] {
+        told.push(setup_error(Store::open(config(&db), opener).await));
+    }
+    for told in told {
+        assert!(
+            told.contains("LATIN1") && told.contains("ENCODING 'UTF8' TEMPLATE template0"),
+            "{told}"
+        );
+    }
+}
+
 /// SQLite changes a table by building it anew; with foreign keys on, dropping the old one would delete its children.
 #[tokio::test]
 async fn a_table_rebuilt_by_a_sqlite_migration_keeps_its_children() {

@@ -1,0 +1,87 @@
+//! What a PostgreSQL must be before anything is done there, and the roles that the schema needs.
+
+use super::{LOCK_KEY, connect, setup_postgres};
+use crate::error::StoreError;
+use crate::postgres::PostgresUrl;
+use tokio_postgres::Client;
+
+/// The roles of PostgreSQL: nobody logs in with them and they own nothing.
+const ROLES: &str = r"
+DO $$
+DECLARE
+    role text;
+    kind text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['rustok_app', 'rustok_platform'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role);
+        END IF;
+        IF NOT pg_has_role(current_user, role, kind) THEN
+            EXECUTE format('GRANT %I TO CURRENT_USER', role);
+        END IF;
+    END LOOP;
+END $$";
+
+/// Its version and encoding, whether it has a history of ours, how many of the two roles we may act as, and how many of
+/// them could walk around row security.
+const SERVER: &str = "
+SELECT current_setting('server_version_num')::int8 AS version,
+    current_setting('server_encoding') AS encoding,
+    to_regclass('schema_migrations') IS NOT NULL AS history,
+    (SELECT count(*) FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform') AND pg_has_role(oid,
+        CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)) AS ours,
+    (SELECT count(*) FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform')
+        AND (rolsuper OR rolbypassrls OR rolcanlogin)) AS mighty";
+
+/// The oldest PostgreSQL with all that the schema needs.
+const OLDEST_POSTGRES: i64 = 150_000;
+
+/// A server that can hold the schema.
+pub(super) struct Server {
+    pub(super) has_history: bool,
+    pub(super) has_roles: bool,
+}
+
+impl Server {
+    /// Refuses a server that cannot hold the schema. Changes nothing.
+    pub(super) async fn look(client: &Client) -> Result<Self, StoreError> {
+        let server = client.query_one(SERVER, &[]).await;
+        let server = server.map_err(|error| setup_postgres(&error))?;
+        let setup = |told: &str| Err(StoreError::Setup(told.to_owned()));
+        if server.get::<_, i64>("version") < OLDEST_POSTGRES {
+            return setup("PostgreSQL 15 or newer is needed");
+        }
+        // Of others some characters cannot be stored, and none is compared as on other servers.
+        let encoding: &str = server.get("encoding");
+        if encoding != "UTF8" {
+            return setup(&format!(
+                "the database's encoding is {encoding}, and only UTF8 can hold every text: create the database with \
+                 ENCODING 'UTF8' TEMPLATE template0"
+            ));
+        }
+        if server.get::<_, i64>("mighty") > 0 {
+            return setup(
+                "the roles rustok_app and rustok_platform must not log in, be superusers or bypass row security",
+            );
+        }
+        Ok(Self {
+            has_history: server.get("history"),
+            has_roles: server.get::<_, i64>("ours") >= 2,
+        })
+    }
+}
+
+/// Roles belong to the whole cluster, and PostgreSQL's advisory locks to one database: so all take the lock in the
+/// database `postgres`, and only where that cannot be entered in their own.
+pub(super) async fn create_roles(config: &PostgresUrl, own: &Client) -> Result<(), StoreError> {
+    let mut shared = config.clone();
+    shared.config.dbname("postgres");
+    let shared = connect(&shared).await.ok();
+    let client = shared.as_ref().unwrap_or(own);
+    // One message is one transaction: the lock is freed when the roles are there for the others to see.
+    let sql = format!("SELECT pg_advisory_xact_lock({LOCK_KEY}); {ROLES}");
+    client
+        .batch_execute(&sql)
+        .await
+        .map_err(|error| setup_postgres(&error))
+}
