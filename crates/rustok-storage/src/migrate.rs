@@ -1,6 +1,7 @@
 //! Brings a schema up to date: forward only, the same numbers for both databases, under a lock, each migration and its
 //! history row in one transaction. A newer schema is refused.
 
+mod pooler;
 mod server;
 
 use crate::error::StoreError;
@@ -209,7 +210,7 @@ pub(crate) async fn postgres(
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
     let client = connect(config).await?;
-    let server = Server::look(&client).await?;
+    let server = Server::look(config, &client).await?;
     // Roles are not part of a dump: a database that was brought from another cluster has none of them yet.
     if !server.has_roles {
         server::create_roles(config, &client).await?;
@@ -249,7 +250,7 @@ pub(crate) async fn postgres(
 /// The schema's number, if there is a history of one and the server is one that can be used. Changes nothing.
 pub(crate) async fn find_postgres_schema(config: &PostgresUrl) -> Result<Option<i64>, StoreError> {
     let client = connect(config).await?;
-    if Server::look(&client).await?.has_history {
+    if Server::look(config, &client).await?.has_history {
         return current_postgres(&client).await.map(Some);
     }
     Ok(None)

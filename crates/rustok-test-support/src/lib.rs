@@ -1,5 +1,5 @@
 //! What tests need and cannot make themselves in a line: a database of their own, the real server beside them, a line
-//! between the two that breaks on purpose, and a collector that keeps the traces it gets.
+//! between the two that breaks on purpose, a pooler, and a collector that keeps the traces it gets.
 //!
 //! For dev-dependencies only. Its public names must never show a type of `rustok-storage`: that crate's own unit
 //! tests use this one, and would meet the same type twice.
@@ -14,6 +14,7 @@ pub mod database;
 pub mod fault_proxy;
 pub mod lateness;
 pub mod otlp;
+pub mod pgbouncer;
 mod plans;
 pub mod server;
 pub mod waiting;
@@ -23,6 +24,7 @@ pub use database::{OpenTransaction, TestDatabase, hold_sqlite_writer};
 pub use fault_proxy::{Direction, Fault, FaultProxy, Traffic};
 pub use lateness::Lateness;
 pub use otlp::{OtlpReceiver, ReceivedSpan};
+pub use pgbouncer::PgBouncer;
 pub use server::{Finished, ServerCommand, TestServer};
 pub use waiting::{PATIENCE, all_pages, eventually, eventually_is};
 pub use wall::FilterProxy;

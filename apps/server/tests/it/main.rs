@@ -21,6 +21,7 @@ mod limits;
 mod metrics;
 mod orders;
 mod platform;
+mod pooler;
 mod settings;
 mod shutdown;
 mod standing;

@@ -1,5 +1,6 @@
 //! What a PostgreSQL must be before anything is done there, and the roles that the schema needs.
 
+use super::pooler::refuse_shared_sessions;
 use super::{LOCK_KEY, connect, setup_postgres};
 use crate::error::StoreError;
 use crate::postgres::PostgresUrl;
@@ -43,8 +44,9 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Refuses a server that cannot hold the schema. Changes nothing.
-    pub(super) async fn look(client: &Client) -> Result<Self, StoreError> {
+    /// Refuses a server that cannot hold the schema, and one whose sessions are not ours. Changes nothing.
+    pub(super) async fn look(url: &PostgresUrl, client: &Client) -> Result<Self, StoreError> {
+        refuse_shared_sessions(url, client).await?;
         let server = client.query_one(SERVER, &[]).await;
         let server = server.map_err(|error| setup_postgres(&error))?;
         let setup = |told: &str| Err(StoreError::Setup(told.to_owned()));

@@ -47,6 +47,14 @@ fn session() -> String {
     )
 }
 
+/// Whether a setting that was shown is on.
+pub(super) fn is_on(answers: &[SimpleQueryMessage]) -> bool {
+    answers.iter().any(|answer| match answer {
+        SimpleQueryMessage::Row(row) => row.get(0) == Some("on"),
+        _ => false,
+    })
+}
+
 impl Connection {
     /// Takes the rights of whom the URL names away from the session. `look` is kept when the server takes no writes.
     pub(super) async fn begin_session(
@@ -66,11 +74,7 @@ impl Connection {
         let answers = connection
             .exchange(async |client, _| client.simple_query(&session()).await)
             .await?;
-        let read_only = answers.iter().any(|answer| match answer {
-            SimpleQueryMessage::Row(row) => row.get(0) == Some("on"),
-            _ => false,
-        });
-        connection.read_only = read_only.then_some(look);
+        connection.read_only = is_on(&answers).then_some(look);
         Ok(connection)
     }
 

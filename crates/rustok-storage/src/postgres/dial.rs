@@ -3,7 +3,7 @@
 //! A server that takes no writes, a standby or one that was made read-only, is used for reads while there is no other
 //! one. It must never be used for longer than that: a look is taken every second, by whoever needs a connection next.
 
-use super::connection::Connection;
+use super::connection::{Connection, is_on};
 use super::tls::{Encrypted, PostgresUrl, Tls};
 use crate::error::StoreError;
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
@@ -49,14 +49,18 @@ impl Hosts {
             return Err(StoreError::Unavailable("the URL names no server".to_owned()));
         };
         let connecting = Box::pin(config.connect(self.tls.connector()));
-        // The driver bounds only how long TCP may take, not a server that accepts and says nothing.
-        let connected = match self.limit {
-            Some(limit) => tokio::time::timeout(limit, connecting)
+        self.in_time(async { connecting.await.map_err(|error| not_let_in(&error)) })
+            .await
+    }
+
+    /// The driver bounds only how long TCP may take, not a server that accepts and says nothing.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        match self.limit {
+            Some(limit) => tokio::time::timeout(limit, work)
                 .await
                 .map_err(|_| StoreError::Unavailable(format!("no answer within {limit:?}")))?,
-            None => connecting.await,
-        };
-        connected.map_err(|error| not_let_in(&error))
+            None => work.await,
+        }
     }
 
     /// A connection of its own to a server that takes writes if there is one, in the session of whom the URL names.
@@ -73,10 +77,15 @@ impl Hosts {
             };
             // It ends by itself when the client is dropped.
             drop(tokio::spawn(wire));
-            match client.query_one("SHOW transaction_read_only", &[]).await {
-                Ok(row) if row.get::<_, String>(0) == "off" => return Ok(client),
+            // A simple query: what prepares something first has to know that the session is its own.
+            let asked = client.simple_query("SHOW transaction_read_only");
+            match self
+                .in_time(async { asked.await.map_err(|error| not_let_in(&error)) })
+                .await
+            {
+                Ok(answers) if !is_on(&answers) => return Ok(client),
                 Ok(_) => other = other.or(Some(client)),
-                Err(error) => failed = StoreError::Unavailable(StoreError::driver_text(&error)),
+                Err(error) => failed = error,
             }
         }
         other.ok_or(failed)
@@ -188,13 +197,8 @@ impl Manager {
         let look = self.writable.look.load(Ordering::Relaxed);
         let (client, wire) = self.hosts.raw(place).await?;
         let session = Connection::begin_session(client, wire, self.hosts.tls.clone(), look);
-        let begun = match self.hosts.limit {
-            Some(limit) => tokio::time::timeout(limit, session)
-                .await
-                .map_err(|_| StoreError::Unavailable(format!("no answer within {limit:?}")))?,
-            None => session.await,
-        };
-        begun.map_err(|error| not_let_in(&error))
+        let begun = async { session.await.map_err(|error| not_let_in(&error)) };
+        self.hosts.in_time(begun).await
     }
 }
 

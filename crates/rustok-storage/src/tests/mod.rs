@@ -17,6 +17,7 @@ mod idempotency;
 mod locks;
 mod migrations;
 mod neighbours;
+mod pooler;
 mod schema;
 mod seam;
 mod statistics;
