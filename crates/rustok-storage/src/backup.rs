@@ -1,60 +1,104 @@
-//! A copy of a SQLite database that servers and commands go on using meanwhile.
+//! A copy of a database that servers and commands go on using meanwhile, and the way back.
 //!
-//! The copy is one snapshot: a read transaction is held from the first page to the last, which in WAL mode blocks no
-//! writer. Without it every write of another connection would make SQLite start the copy anew. A target that exists is
-//! never touched, and one that is not whole never has the name that was asked for.
+//! Of SQLite it is a database like the one it was made of, of PostgreSQL a file of our own ([`format`]): one snapshot in
+//! either case. A target that exists is never touched, and one that is not whole never has the name that was asked for.
+//! What is restored is restored as a whole, where there is nothing that it could replace.
+
+mod dump;
+mod format;
+mod load;
+mod sqlite;
 
 use crate::error::StoreError;
 use crate::files;
-use crate::migrate::beside;
-use crate::store::Store;
-use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
+use crate::migrate::{self, Migration, beside};
+use crate::store::{DatabaseUrl, Store};
+use format::{BLOCK, Reader};
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-
-/// Pages copied between two reports of progress: 1 MiB.
-const PAGES_PER_STEP: i32 = 256;
-/// How the copy is opened: it is there already, and it is no link.
-const COPY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
-    .union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
-    .union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
+use tokio::io::{BufReader, BufWriter};
+use tokio_postgres::Client;
 
 impl Store {
-    /// Copies the SQLite database into the new file `target`, checks the copy and answers its size in bytes.
-    /// `progress` is told how many pages of how many are done.
+    /// Copies the database into the new file `target`, checks the copy and answers its size in bytes. `progress` is told
+    /// how many pages, or on PostgreSQL tables, of how many are done.
     ///
     /// # Errors
-    /// [`StoreError::Setup`] on PostgreSQL, when `target` exists or cannot be written, and when the copy does not pass
-    /// its check; then there is no `target`.
+    /// [`StoreError::Setup`] when `target` exists or cannot be written, when not all could be read, and when the copy does
+    /// not pass its check; those of the database. Then there is no `target`.
     pub async fn backup(
         &self,
         target: &Path,
         progress: impl FnMut(u64, u64) + Send + 'static,
     ) -> Result<u64, StoreError> {
+        if target.symlink_metadata().is_ok() {
+            return Err(exists(target));
+        }
         let Some(source) = self.sqlite_path() else {
-            return Err(StoreError::Setup(
-                "PostgreSQL has its own tool for backups: pg_dump".to_owned(),
-            ));
+            return write_out(&self.own_connection().await?, target, progress).await;
         };
         let (source, target) = (source.to_owned(), target.to_owned());
-        tokio::task::spawn_blocking(move || copy(&source, &target, progress))
+        tokio::task::spawn_blocking(move || sqlite::copy(&source, &target, progress))
             .await
             .map_err(|error| StoreError::Setup(format!("the backup ended early: {error}")))?
     }
 }
 
-fn copy(source: &Path, target: &Path, progress: impl FnMut(u64, u64)) -> Result<u64, StoreError> {
-    if target.symlink_metadata().is_ok() {
-        return Err(exists(target));
-    }
+async fn write_out(
+    client: &Client,
+    target: &Path,
+    progress: impl FnMut(u64, u64),
+) -> Result<u64, StoreError> {
     let partial = Partial::create(target)?;
-    let failed = |error: rusqlite::Error| StoreError::Setup(format!("the backup failed: {error}"));
-    copy_pages(source, &partial.path, progress).map_err(failed)?;
-    check(&partial.path).map_err(failed)?;
+    let cannot = |error: std::io::Error| {
+        StoreError::Setup(format!("cannot write {}: {error}", partial.path.display()))
+    };
+    let to = tokio::fs::File::from_std(partial.file.try_clone().map_err(cannot)?);
+    dump::dump(client, BufWriter::with_capacity(2 * BLOCK, to), progress).await?;
+    // As a stranger would read it.
+    let copy = tokio::fs::File::open(&partial.path).await.map_err(cannot)?;
+    let (reader, _) = Reader::begin(BufReader::with_capacity(BLOCK, copy), &partial.path).await?;
+    reader.check().await?;
     partial.finish(target)
+}
+
+/// Brings a backup back: to where no SQLite file is, or into a PostgreSQL database without rows. One of an older schema
+/// is brought up to date. Answers the size of `file` in bytes; `progress` is told how much of how much is read.
+///
+/// # Errors
+/// [`StoreError::Setup`] when there is something already, and when `file` is not whole, not of this kind of database or
+/// newer than this binary; those of the database. Then nothing was changed.
+pub async fn restore(
+    url: &DatabaseUrl,
+    file: &Path,
+    progress: impl FnMut(u64, u64) + Send + 'static,
+) -> Result<u64, StoreError> {
+    restore_with(url, file, migrate::MIGRATIONS, progress).await
+}
+
+pub(crate) async fn restore_with(
+    url: &DatabaseUrl,
+    file: &Path,
+    migrations: &[Migration],
+    mut progress: impl FnMut(u64, u64) + Send + 'static,
+) -> Result<u64, StoreError> {
+    let cannot =
+        |error: std::io::Error| StoreError::Setup(format!("cannot read {}: {error}", file.display()));
+    let from = tokio::fs::File::open(file).await.map_err(cannot)?;
+    let bytes = from.metadata().await.map_err(cannot)?.len();
+    match url {
+        DatabaseUrl::Sqlite(database) => {
+            drop(from);
+            sqlite::put_back(file, database, progress).await?;
+        }
+        DatabaseUrl::Postgres(url) => {
+            let from = BufReader::with_capacity(BLOCK, from);
+            load::load(url, migrations, from, file, move |read| progress(read, bytes)).await?;
+        }
+    }
+    Ok(bytes)
 }
 
 fn exists(target: &Path) -> StoreError {
@@ -64,51 +108,10 @@ fn exists(target: &Path) -> StoreError {
     ))
 }
 
-fn copy_pages(source: &Path, target: &Path, mut progress: impl FnMut(u64, u64)) -> rusqlite::Result<()> {
-    let source = Connection::open_with_flags(
-        source,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    // The first read fixes the snapshot.
-    source.execute_batch("BEGIN")?;
-    source.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-    let mut copy = Connection::open_with_flags(target, COPY)?;
-    {
-        let backup = Backup::new(&source, &mut copy)?;
-        while backup.step(PAGES_PER_STEP)? != StepResult::Done {
-            let pages = |count: i32| u64::try_from(count).unwrap_or(0);
-            let now = backup.progress();
-            progress(pages(now.pagecount - now.remaining), pages(now.pagecount));
-        }
-    }
-    // One file without a log beside it; whoever serves it turns the log on again.
-    copy.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
-}
-
-/// Reads the whole copy as a stranger would.
-fn check(path: &Path) -> rusqlite::Result<()> {
-    let copy = Connection::open_with_flags(path, COPY)?;
-    let first: String = copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    let broken_keys = copy.prepare("PRAGMA foreign_key_check")?.exists([])?;
-    if first == "ok" && !broken_keys {
-        return Ok(());
-    }
-    let reason = if broken_keys {
-        "it has broken foreign keys".to_owned()
-    } else {
-        first
-    };
-    Err(rusqlite::Error::SqliteFailure(
-        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
-        Some(format!(
-            "the copy is damaged, so the database may be too: {reason}"
-        )),
-    ))
-}
-
 /// The copy while it is not whole. Dropped, it is deleted.
 struct Partial {
     path: PathBuf,
+    file: File,
 }
 
 impl Partial {
@@ -126,7 +129,7 @@ impl Partial {
                 .mode(files::FILE_MODE)
                 .custom_flags(files::no_follow())
                 .open(&path)
-                .map(|_| Self { path })
+                .map(|file| Self { path, file })
         };
         create().map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => StoreError::Setup(format!(
@@ -161,145 +164,5 @@ impl Drop for Partial {
             // Gone already, or nobody can do anything about it.
             let _ = std::fs::remove_file(beside(&self.path, suffix));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tests::{id, now, open, soon, tenant};
-    use crate::value::params;
-    use rustok_test_support::TestDatabase;
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::sync::mpsc;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_backup_is_one_snapshot_while_others_write() {
-        let db = TestDatabase::sqlite();
-        let store = open(&db).await;
-        let shop = tenant(&store, 1, "shop1").await;
-        // More than one step's worth of pages.
-        let insert = "INSERT INTO authors (tenant_id, id, login, display_name, created_at) VALUES ($1, $2, $3, $4, $5)";
-        let add = async |number: u128| {
-            let mut tx = store.write(shop, soon()).await.unwrap();
-            let (login, name) = (format!("{number}"), "x".repeat(40_000));
-            let author = params![shop.tenant_id(), id(number), &login, &name, now()];
-            tx.db.execute_one("authors", insert, author).await.unwrap();
-            tx.commit().await.unwrap();
-        };
-        for number in 0..60 {
-            add(number).await;
-        }
-        let target = db.path().with_file_name("copy.db");
-        let (stepped, steps) = mpsc::channel();
-        let (go_on, wait) = mpsc::channel::<()>();
-        let copied = tokio::spawn({
-            let (store, target) = (store.clone(), target.clone());
-            async move {
-                store
-                    .backup(&target, move |done, total| {
-                        let _ = stepped.send((done, total));
-                        let _ = wait.recv();
-                    })
-                    .await
-            }
-        });
-        let (done, total) = tokio::task::spawn_blocking(move || (steps.recv(), steps))
-            .await
-            .unwrap()
-            .0
-            .unwrap();
-        assert!(done > 0 && done < total, "{done} of {total}");
-        // A writer is not held up by a copy that is under way, and does not get into it.
-        add(1_000).await;
-        drop(go_on);
-        let bytes = copied.await.unwrap().unwrap();
-        assert_eq!(bytes, std::fs::metadata(&target).unwrap().len());
-
-        let count = "SELECT count(*) FROM authors";
-        let copy = Connection::open(&target).unwrap();
-        assert_eq!(copy.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 60);
-        drop(copy);
-        let left: Vec<_> = std::fs::read_dir(target.parent().unwrap())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.starts_with("copy"))
-            .collect();
-        assert_eq!(left, ["copy.db"]);
-    }
-
-    #[tokio::test]
-    async fn a_file_that_exists_is_never_touched() {
-        let db = TestDatabase::sqlite();
-        let store = open(&db).await;
-        let target = db.path().with_file_name("precious");
-        std::fs::write(&target, "precious").unwrap();
-        let error = store.backup(&target, |_, _| ()).await.unwrap_err();
-        assert!(error.to_string().contains("exists already"), "{error}");
-        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
-        store.backup(db.path(), |_, _| ()).await.unwrap_err();
-        let nowhere = db.path().with_file_name("no").join("such").join("folder");
-        store.backup(&nowhere, |_, _| ()).await.unwrap_err();
-    }
-
-    #[tokio::test]
-    async fn what_somebody_put_in_its_way_is_not_filled() {
-        let db = TestDatabase::sqlite();
-        let store = open(&db).await;
-        let target = db.path().with_file_name("copy.db");
-        let (partial, victim) = (beside(&target, ".partial"), db.path().with_file_name("victim"));
-        std::fs::write(&victim, "precious").unwrap();
-        let plant: [&dyn Fn(); 4] = [
-            &|| std::fs::write(&partial, "foreign").unwrap(),
-            &|| std::os::unix::fs::symlink(&victim, &partial).unwrap(),
-            &|| std::os::unix::fs::symlink(db.path().with_file_name("nowhere"), &partial).unwrap(),
-            &|| std::fs::hard_link(&victim, &partial).unwrap(),
-        ];
-        for plant in plant {
-            plant();
-            let error = store.backup(&target, |_, _| ()).await.unwrap_err();
-            assert!(error.to_string().contains("partial exists already"), "{error}");
-            assert!(
-                partial.symlink_metadata().is_ok() && !target.exists(),
-                "it is not ours to remove"
-            );
-            std::fs::remove_file(&partial).unwrap();
-        }
-        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
-        assert!(!db.path().with_file_name("nowhere").exists());
-        // The folder itself may be reached by a link.
-        let link = db.path().with_file_name("link");
-        std::os::unix::fs::symlink(db.path().parent().unwrap(), &link).unwrap();
-        store.backup(&link.join("copy.db"), |_, _| ()).await.unwrap();
-        let mode = std::fs::metadata(&target).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[tokio::test]
-    async fn a_damaged_database_gives_no_backup() {
-        let db = TestDatabase::sqlite();
-        let store = open(&db).await;
-        // Behind the store's back: a row that points nowhere.
-        let raw = Connection::open(db.path()).unwrap();
-        raw.execute_batch(
-            "PRAGMA foreign_keys = OFF; \
-             INSERT INTO authors VALUES (x'00000000000000000000000000000001', x'00', 'x', 'x', 0)",
-        )
-        .unwrap();
-        let target = db.path().with_file_name("copy.db");
-        let error = store.backup(&target, |_, _| ()).await.unwrap_err();
-        assert!(error.to_string().contains("foreign keys"), "{error}");
-        assert!(!target.exists() && !beside(&target, ".partial").exists());
-    }
-
-    #[tokio::test]
-    async fn postgres_is_left_to_its_own_tool() {
-        let db = TestDatabase::postgres().await;
-        let error = open(&db)
-            .await
-            .backup(Path::new("never"), |_, _| ())
-            .await
-            .unwrap_err();
-        assert!(error.to_string().contains("pg_dump"), "{error}");
     }
 }

@@ -125,7 +125,7 @@ impl Store {
     }
 }
 
-/// What the two roles may do that they must not.
+/// What the three roles may do that they must not.
 async fn role_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
     let mut faults = Vec::new();
     let current = "SELECT current_user::text AS role";
@@ -144,7 +144,7 @@ async fn role_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
                EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid) AS is_member, \
                EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass \
                        AND d.refobjid = r.oid AND d.deptype = 'o') AS owns \
-               FROM pg_roles r WHERE r.rolname IN ('rustok_app', 'rustok_platform') ORDER BY r.rolname";
+               FROM pg_roles r WHERE r.rolname IN ('rustok_app', 'rustok_backup', 'rustok_platform') ORDER BY r.rolname";
     let roles = tx
         .db
         .fetch("pg_roles", sql, &[], |row| {
@@ -164,8 +164,8 @@ async fn role_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
             Ok(found)
         })
         .await?;
-    if roles.len() < 2 {
-        faults.push("the roles rustok_app and rustok_platform are not both there".to_owned());
+    if roles.len() < 3 {
+        faults.push("the roles rustok_app, rustok_platform and rustok_backup are not all there".to_owned());
     }
     faults.extend(roles.into_iter().flatten());
     Ok(faults)

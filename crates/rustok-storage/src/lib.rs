@@ -37,6 +37,7 @@ mod tx;
 mod value;
 mod walk;
 
+pub use backup::restore;
 pub use error::StoreError;
 pub use migrate::latest_schema;
 pub use postgres::PostgresUrl;

@@ -47,6 +47,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0009_saved_at",
     "0010_pending_pieces",
     "0011_bounded_lists",
+    "0012_backup",
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
@@ -135,7 +136,7 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
 }
 
 /// Waits for the lock as long as another process may take for a migration: one that was stopped would keep it for ever.
-fn take(lock: &File, database: &Path) -> Result<(), StoreError> {
+pub(crate) fn take(lock: &File, database: &Path) -> Result<(), StoreError> {
     let begun = Instant::now();
     loop {
         let why = match lock.try_lock() {
@@ -209,13 +210,8 @@ pub(crate) async fn postgres(
     opener: Opener,
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
-    let client = connect(config).await?;
-    let server = Server::look(config, &client).await?;
-    // Roles are not part of a dump: a database that was brought from another cluster has none of them yet.
-    if !server.has_roles {
-        server::create_roles(config, &client).await?;
-    }
-    if server.has_history && pending(migrations, current_postgres(&client).await?, opener)?.is_empty() {
+    let PostgresSchema { client, has_history } = PostgresSchema::of(config).await?;
+    if has_history && pending(migrations, current_postgres(&client).await?, opener)?.is_empty() {
         return Ok(());
     }
     // Whoever is stopped in the middle of this does not keep the lock for ever.
@@ -230,11 +226,7 @@ pub(crate) async fn postgres(
         .map_err(|error| setup_postgres(&error))?;
     let current = current_postgres(&client).await?;
     for (migration, number) in pending(migrations, current, opener)?.iter().zip(current + 1..) {
-        let sql = format!(
-            "BEGIN; GRANT USAGE ON SCHEMA public TO rustok_app, rustok_platform; {} \
-             INSERT INTO schema_migrations (number, name) VALUES ({number}, '{}'); COMMIT",
-            migration.postgres, migration.name
-        );
+        let sql = format!("BEGIN; {}; COMMIT", step(migration, number));
         client
             .batch_execute(&sql)
             .await
@@ -245,6 +237,62 @@ pub(crate) async fn postgres(
         .batch_execute(&unlock)
         .await
         .map_err(|error| setup_postgres(&error))
+}
+
+/// A migration with its row in the history.
+fn step(migration: &Migration, number: i64) -> String {
+    format!(
+        "GRANT USAGE ON SCHEMA public TO rustok_app, rustok_platform, rustok_backup; {} \
+         INSERT INTO schema_migrations (number, name) VALUES ({number}, '{}')",
+        migration.postgres, migration.name
+    )
+}
+
+/// A connection to a server that can hold the schema and has its roles.
+pub(crate) struct PostgresSchema {
+    client: Client,
+    has_history: bool,
+}
+
+impl PostgresSchema {
+    pub(crate) async fn of(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let client = connect(url).await?;
+        let server = Server::look(url, &client).await?;
+        // Roles are not part of a dump: a database that was brought from another cluster has none of them yet.
+        if !server.has_roles {
+            server::create_roles(url, &client).await?;
+        }
+        Ok(Self {
+            client,
+            has_history: server.has_history,
+        })
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// In a transaction: keeps others from the schema until it ends; answers how many migrations were applied.
+    pub(crate) async fn enter(&self) -> Result<usize, StoreError> {
+        let lock = format!(
+            "SET LOCAL lock_timeout = '{}s'; SELECT pg_advisory_xact_lock({LOCK_KEY}); {HISTORY}",
+            LOCK_WAIT.as_secs()
+        );
+        let locked = self.client.batch_execute(&lock).await;
+        locked.map_err(|error| setup_postgres(&error))?;
+        let current = current_postgres(&self.client).await?;
+        Ok(usize::try_from(current).unwrap_or(usize::MAX))
+    }
+
+    /// In a transaction: applies migrations to a schema that has so many.
+    pub(crate) async fn apply(&self, migrations: &[Migration], current: usize) -> Result<(), StoreError> {
+        let current = i64::try_from(current).unwrap_or(i64::MAX);
+        for (migration, number) in migrations.iter().zip(current.saturating_add(1)..) {
+            let applied = self.client.batch_execute(&step(migration, number)).await;
+            applied.map_err(|error| setup_postgres(&error))?;
+        }
+        Ok(())
+    }
 }
 
 /// The schema's number, if there is a history of one and the server is one that can be used. Changes nothing.

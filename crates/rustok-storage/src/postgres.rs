@@ -151,6 +151,11 @@ impl Postgres {
         self.writable.is_read_only()
     }
 
+    /// One beside the pool, in the session of whom the URL names.
+    pub(crate) async fn own_connection(&self) -> Result<Client, StoreError> {
+        self.pool.manager().own_connection().await
+    }
+
     pub(crate) const fn breaker(&self) -> &CircuitBreaker {
         self.guard.breaker()
     }

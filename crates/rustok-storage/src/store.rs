@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tokio_postgres::Client;
 
 /// Where the data lives: `sqlite://path` or `postgres://...`.
 #[derive(Debug, Clone)]
@@ -357,6 +358,14 @@ impl Store {
         }
     }
 
+    /// A PostgreSQL connection beside the pool, in the session of whom the URL names.
+    pub(crate) async fn own_connection(&self) -> Result<Client, StoreError> {
+        match &*self.inner {
+            Backend::Postgres(db) => db.own_connection().await,
+            Backend::Sqlite { .. } => Err(StoreError::Setup("SQLite has no sessions".to_owned())),
+        }
+    }
+
     /// The SQLite file, if that is what this is.
     #[must_use]
     pub fn sqlite_path(&self) -> Option<&Path> {
@@ -416,7 +425,7 @@ impl fmt::Debug for Store {
 }
 
 /// Takes the lock that keeps a second server off the file; the system frees it when this process ends.
-fn lock_file(database: &Path) -> Result<File, StoreError> {
+pub(crate) fn lock_file(database: &Path) -> Result<File, StoreError> {
     let path = migrate::beside(database, ".lock");
     let file = files::open_lock(&path)?;
     file.try_lock().map_err(|_| {

@@ -216,7 +216,7 @@ impl Cluster {
             .parse()
             .map_err(|error| format!("{OWNER_URL}: {error}"))?;
         let user = config.get_user().ok_or("the URL names no user")?;
-        let sql = "SELECT rolname FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform') \
+        let sql = "SELECT rolname FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform', 'rustok_backup') \
                    AND current_setting('server_version_num')::int >= 160000";
         for row in self.client.query(sql, &[]).await.map_err(told)? {
             let sql = format!("GRANT {} TO \"{user}\"", row.get::<_, String>(0));

@@ -3,6 +3,7 @@
 //! It must never skip: a test that asks for PostgreSQL without one fails and says how to get it.
 
 use crate::cluster::{self, Owner, Start};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
@@ -197,6 +198,30 @@ impl TestDatabase {
         conn.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
         conn.execute_batch(&format!("BEGIN IMMEDIATE; {change}")).unwrap();
         OpenTransaction::Sqlite(conn)
+    }
+
+    /// Every row of every table as PostgreSQL writes it, by the tables' names.
+    ///
+    /// # Panics
+    /// On SQLite.
+    pub async fn contents(&self) -> BTreeMap<String, Vec<String>> {
+        let tables = "SELECT quote_ident(relname) FROM pg_class \
+                      WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+        let mut contents = BTreeMap::new();
+        for table in self.superuser_texts(tables).await {
+            let rows = format!("SELECT t::text FROM {table} t ORDER BY 1");
+            contents.insert(table, self.superuser_texts(&rows).await);
+        }
+        contents
+    }
+
+    /// The first column of all rows that a superuser's query answers with.
+    ///
+    /// # Panics
+    /// On SQLite, and when the column is no text.
+    pub async fn superuser_texts(&self, sql: &str) -> Vec<String> {
+        let rows = self.superuser().await.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
     }
 
     /// A superuser's connection.

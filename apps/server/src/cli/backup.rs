@@ -1,4 +1,4 @@
-//! `rustok backup`: a copy of the SQLite database, made while others use it.
+//! `rustok backup`: a copy of the database, made while others use it.
 
 use super::output::{Failure, Format};
 use super::{Flags, progress, services};

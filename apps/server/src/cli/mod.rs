@@ -6,6 +6,7 @@ mod doctor;
 mod import;
 mod output;
 mod progress;
+mod restore;
 mod serve;
 mod tenant;
 mod token;
@@ -51,8 +52,10 @@ enum Command {
     /// Import a file from another system
     #[command(subcommand)]
     Import(import::Command),
-    /// Copy the SQLite database while it is in use
+    /// Copy the database into one file while it is in use
     Backup(backup::Options),
+    /// Bring a backup back, into an empty database only
+    Restore(restore::Options),
     /// Check settings, database, isolation and clock
     Doctor(output::Format),
     /// Print the OpenAPI document
@@ -89,6 +92,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Token(command) => token::run(&flags, command).await,
         Command::Import(command) => import::run(&flags, command).await,
         Command::Backup(options) => backup::run(&flags, options).await,
+        Command::Restore(options) => restore::run(&flags, options).await,
         Command::Doctor(format) => doctor::run(&flags, format).await,
         Command::Openapi => output::json(&crate::router::document()),
     }

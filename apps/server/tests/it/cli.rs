@@ -117,6 +117,8 @@ both_databases! {
             (2, &["token", "create", "--platform", "--role", "admin"]),
             (2, &["token", "revoke", "not-an-id", "--platform"]),
             (2, &["backup"]),
+            (2, &["restore"]),
+            (1, &["restore", "no-such-file"]),
             (2, &["doctor", "now"]),
             (2, &["serve", "--listen", "nowhere"]),
             (1, &["tenant", "create", "shop1", "--name", "again"]),
@@ -188,18 +190,6 @@ async fn a_backup_is_a_working_database() {
         .map(|product| &product["title"])
         .collect();
     assert_eq!(titles, ["Tea"]);
-}
-
-#[tokio::test]
-async fn postgres_is_backed_up_by_its_own_tool() {
-    let db = TestDatabase::postgres().await;
-    let command = rustok(db.url());
-    let finished = command.run(&["backup", "copy.db"]).await;
-    assert!(
-        finished.code == Some(1) && finished.stderr.contains("pg_dump"),
-        "{finished:#?}"
-    );
-    assert!(!command.folder().join("copy.db").exists());
 }
 
 #[tokio::test]

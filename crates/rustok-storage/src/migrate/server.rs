@@ -5,6 +5,7 @@ use super::{LOCK_KEY, connect, setup_postgres};
 use crate::error::StoreError;
 use crate::postgres::PostgresUrl;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 /// The roles of PostgreSQL: nobody logs in with them and they own nothing.
 const ROLES: &str = r"
@@ -13,7 +14,7 @@ DECLARE
     role text;
     kind text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['rustok_app', 'rustok_platform'] LOOP
+    FOREACH role IN ARRAY ARRAY['rustok_app', 'rustok_platform', 'rustok_backup'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role);
         END IF;
@@ -23,15 +24,15 @@ BEGIN
     END LOOP;
 END $$";
 
-/// Its version and encoding, whether it has a history of ours, how many of the two roles we may act as, and how many of
+/// Its version and encoding, whether it has a history of ours, how many of the three roles we may act as, and how many of
 /// them could walk around row security.
 const SERVER: &str = "
 SELECT current_setting('server_version_num')::int8 AS version,
     current_setting('server_encoding') AS encoding,
     to_regclass('schema_migrations') IS NOT NULL AS history,
-    (SELECT count(*) FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform') AND pg_has_role(oid,
+    (SELECT count(*) FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform', 'rustok_backup') AND pg_has_role(oid,
         CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)) AS ours,
-    (SELECT count(*) FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform')
+    (SELECT count(*) FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform', 'rustok_backup')
         AND (rolsuper OR rolbypassrls OR rolcanlogin)) AS mighty";
 
 /// The oldest PostgreSQL with all that the schema needs.
@@ -63,12 +64,12 @@ impl Server {
         }
         if server.get::<_, i64>("mighty") > 0 {
             return setup(
-                "the roles rustok_app and rustok_platform must not log in, be superusers or bypass row security",
+                "the roles rustok_app, rustok_platform and rustok_backup must not log in, be superusers or bypass row security",
             );
         }
         Ok(Self {
             has_history: server.get("history"),
-            has_roles: server.get::<_, i64>("ours") >= 2,
+            has_roles: server.get::<_, i64>("ours") >= 3,
         })
     }
 }
@@ -82,8 +83,68 @@ pub(super) async fn create_roles(config: &PostgresUrl, own: &Client) -> Result<(
     let client = shared.as_ref().unwrap_or(own);
     // One message is one transaction: the lock is freed when the roles are there for the others to see.
     let sql = format!("SELECT pg_advisory_xact_lock({LOCK_KEY}); {ROLES}");
-    client
-        .batch_execute(&sql)
-        .await
-        .map_err(|error| setup_postgres(&error))
+    client.batch_execute(&sql).await.map_err(|error| {
+        if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+            return setup_postgres(&error);
+        }
+        StoreError::Setup(
+            "whom the database's URL names may not create or use the roles that are missing: let an administrator create \
+             rustok_app, rustok_platform and rustok_backup with CREATE ROLE ... NOLOGIN, and GRANT them to it"
+                .to_owned(),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::{id, soon, tenant};
+    use crate::{DatabaseUrl, Opener, Store, StoreConfig};
+    use rustok_core::ids::TenantId;
+    use rustok_tenancy::TenantHandle;
+    use rustok_test_support::TestDatabase;
+
+    /// An owner who may do nothing but own: he is told what an administrator has to do, and that is enough.
+    #[tokio::test]
+    async fn an_owner_who_may_make_no_roles_is_told_what_to_do() {
+        // Somebody made the roles before.
+        drop(TestDatabase::postgres().await);
+        let db = TestDatabase::postgres_empty().await;
+        let name = db
+            .superuser_texts("SELECT current_database()::text")
+            .await
+            .remove(0);
+        db.superuser_run(&format!(
+            "CREATE ROLE {name} LOGIN; ALTER DATABASE {name} OWNER TO {name}"
+        ))
+        .await;
+        let superuser = db.superuser_texts("SELECT current_user::text").await.remove(0);
+        let url = db
+            .url()
+            .replace(&format!("//{superuser}@"), &format!("//{name}@"));
+        let open = async || Store::open(StoreConfig::new(DatabaseUrl::parse(&url)?), Opener::Server).await;
+        let told = open().await.unwrap_err().to_string();
+        db.superuser_run(&format!(
+            "GRANT rustok_app, rustok_platform, rustok_backup TO {name}"
+        ))
+        .await;
+        let store = open().await;
+        let faults = match &store {
+            Ok(store) => {
+                tenant(store, 1, "shop1").await;
+                let nobody = TenantHandle::for_due_work(TenantId::from_uuid(id(999)));
+                store.find_isolation_faults(nobody, soon()).await.ok()
+            }
+            Err(_) => None,
+        };
+        drop(store);
+        db.superuser_run(&format!(
+            "ALTER DATABASE {name} OWNER TO {superuser}; DROP OWNED BY {name} CASCADE; DROP ROLE {name}"
+        ))
+        .await;
+        assert!(
+            told.contains("let an administrator create") && told.contains("rustok_backup"),
+            "{told}"
+        );
+        assert_eq!(faults, Some(Vec::new()));
+    }
 }

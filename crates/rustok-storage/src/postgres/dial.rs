@@ -193,6 +193,10 @@ impl Manager {
         }
     }
 
+    pub(super) async fn own_connection(&self) -> Result<Client, StoreError> {
+        self.hosts.own_connection().await
+    }
+
     async fn dial(&self, place: usize) -> Result<Connection, StoreError> {
         let look = self.writable.look.load(Ordering::Relaxed);
         let (client, wire) = self.hosts.raw(place).await?;

@@ -18,6 +18,7 @@ mod locks;
 mod migrations;
 mod neighbours;
 mod pooler;
+mod restored;
 mod schema;
 mod seam;
 mod statistics;

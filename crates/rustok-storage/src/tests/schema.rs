@@ -269,8 +269,7 @@ async fn row_security_is_on_and_forced_on_every_table_of_tenant_data() {
     let wall = "(tenant_id = (NULLIF(current_setting('rustok.tenant_id'::text, true), ''::text))::uuid)";
     let policies = "SELECT tablename::text, policyname::text, permissive, array_to_string(roles, ','), cmd, qual, with_check \
                     FROM pg_policies WHERE schemaname = 'public' ORDER BY 1, 2";
-    let mut walls = Vec::new();
-    let mut doors = Vec::new();
+    let (mut walls, mut doors, mut copied) = (Vec::new(), Vec::new(), Vec::new());
     for row in client.query(policies, &[]).await.unwrap() {
         let text = |column: usize| row.get::<_, Option<String>>(column).unwrap_or_default();
         if text(1) == "tenant" {
@@ -282,12 +281,22 @@ async fn row_security_is_on_and_forced_on_every_table_of_tenant_data() {
             );
             assert_eq!([text(5), text(6)], [wall, wall], "{}", text(0));
             walls.push(text(0));
+        } else if text(1) == "backup" {
+            assert_eq!(
+                [text(2), text(3), text(4)],
+                ["PERMISSIVE", "rustok_backup", "SELECT"],
+                "{}",
+                text(0)
+            );
+            assert_eq!(text(5), "(CURRENT_USER = 'rustok_backup'::name)", "{}", text(0));
+            copied.push(text(0));
         } else {
             assert_eq!(text(3), "rustok_platform", "{}", text(0));
             doors.push(text(0));
         }
     }
     assert_eq!(walls, tenant);
+    assert_eq!(copied, tenant);
     assert_eq!(doors, CLAIMED);
 }
 
@@ -295,7 +304,7 @@ async fn row_security_is_on_and_forced_on_every_table_of_tenant_data() {
 async fn run_time_roles_own_nothing_and_may_little() {
     let db = TestDatabase::postgres().await;
     let client = client(db.url()).await;
-    let roles = "SELECT rolname::text FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform') AND NOT \
+    let roles = "SELECT rolname::text FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_backup', 'rustok_platform') AND NOT \
                  (rolcanlogin OR rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication) \
                  AND NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.member = pg_roles.oid) ORDER BY 1";
     let roles: Vec<String> = client
@@ -305,13 +314,13 @@ async fn run_time_roles_own_nothing_and_may_little() {
         .iter()
         .map(|row| row.get(0))
         .collect();
-    assert_eq!(roles, ["rustok_app", "rustok_platform"]);
+    assert_eq!(roles, ["rustok_app", "rustok_backup", "rustok_platform"]);
     let owned = "SELECT count(*) FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid \
-                 WHERE d.deptype = 'o' AND r.rolname IN ('rustok_app', 'rustok_platform')";
+                 WHERE d.deptype = 'o' AND r.rolname IN ('rustok_app', 'rustok_backup', 'rustok_platform')";
     assert_eq!(client.query_one(owned, &[]).await.unwrap().get::<_, i64>(0), 0);
     let rights = "SELECT r.rolname || ' ' || t.relname || ' ' || p FROM pg_roles r, pg_class t, \
                   unnest(ARRAY['TRUNCATE', 'REFERENCES', 'TRIGGER']) p WHERE r.rolname LIKE 'rustok\\_%' \
-                  AND r.rolname IN ('rustok_app', 'rustok_platform') AND t.relkind = 'r' \
+                  AND r.rolname IN ('rustok_app', 'rustok_backup', 'rustok_platform') AND t.relkind = 'r' \
                   AND t.relnamespace = 'public'::regnamespace AND has_table_privilege(r.oid, t.oid, p)";
     let rights: Vec<String> = client
         .query(rights, &[])
@@ -321,6 +330,13 @@ async fn run_time_roles_own_nothing_and_may_little() {
         .map(|row| row.get(0))
         .collect();
     assert_eq!(rights, [""; 0], "TRUNCATE knows no row security");
+    let changes = "SELECT count(*) FROM pg_class t WHERE t.relnamespace = 'public'::regnamespace AND t.relkind IN ('r', 'S') \
+                   AND has_table_privilege('rustok_backup', t.oid, 'INSERT, UPDATE, DELETE')";
+    assert_eq!(client.query_one(changes, &[]).await.unwrap().get::<_, i64>(0), 0);
+    // All of it is copied; of a sequence a backup would have to know the next number.
+    let left_out = "SELECT count(*) FROM pg_class t WHERE t.relnamespace = 'public'::regnamespace AND (t.relkind = 'S' \
+                    OR t.relkind IN ('r', 'p', 'm', 'f') AND NOT has_table_privilege('rustok_backup', t.oid, 'SELECT'))";
+    assert_eq!(client.query_one(left_out, &[]).await.unwrap().get::<_, i64>(0), 0);
     let create = "SELECT has_schema_privilege('rustok_app', 'public', 'CREATE')";
     assert!(!client.query_one(create, &[]).await.unwrap().get::<_, bool>(0));
 }

@@ -319,11 +319,40 @@ async fn the_platform_cannot_touch_tenant_data() {
     }
 }
 
+/// Whoever takes it sees the rows of all, and changes none of them.
+#[tokio::test]
+async fn the_role_of_backups_reads_everything_and_changes_nothing() {
+    for world in superuser_and_owner().await {
+        let mut client = world.store.pooled_client().await;
+        let role = "BEGIN; SET LOCAL ROLE rustok_backup";
+        client.batch_execute(role).await.unwrap();
+        for table in TABLES {
+            let rows = client
+                .query(&format!("SELECT tenant_id FROM {table}"))
+                .await
+                .unwrap();
+            assert_eq!(rows.len(), 2, "{table}");
+        }
+        client.batch_execute("ROLLBACK").await.unwrap();
+        for sql in [
+            "UPDATE authors SET login = login",
+            "DELETE FROM outbox",
+            "INSERT INTO directory_version VALUES (2, 2)",
+            "CREATE TABLE mine (n int)",
+        ] {
+            client.batch_execute(role).await.unwrap();
+            let error = client.batch_execute(sql).await.unwrap_err();
+            assert_eq!(error.code().unwrap().code(), "42501", "{sql}: {error:?}");
+            client.batch_execute("ROLLBACK").await.unwrap();
+        }
+    }
+}
+
 /// Nobody gets out of a role by SQL that the storage room would have to send itself; the roles cannot log in.
 #[tokio::test]
 async fn nobody_logs_in_as_a_role_of_ours() {
     let db = TestDatabase::postgres().await;
-    for role in ["rustok_app", "rustok_platform"] {
+    for role in ["rustok_app", "rustok_platform", "rustok_backup"] {
         let mut config: tokio_postgres::Config = db.url().parse().unwrap();
         let error = config.user(role).connect(NoTls).await.err().unwrap();
         assert_eq!(error.code().unwrap().code(), "28000", "{error:?}");

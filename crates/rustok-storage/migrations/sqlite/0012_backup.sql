@@ -1,0 +1,1 @@
+-- SQLite has no roles: a backup copies its pages.

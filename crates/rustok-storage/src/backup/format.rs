@@ -1,0 +1,319 @@
+//! The file of a backup of PostgreSQL: written and read from its beginning to its end, a block at a time.
+//!
+//! A line, `rustok backup 1`, and then records. A record is its kind (1 byte), the length of its content (4 bytes, the
+//! highest first; at most 1 MiB), its content, and the SHA-256 of all that stands in the file before this sum. So each
+//! record vouches for itself and for all before it: what is changed, missing or in another order is met before it is used.
+//!
+//! | kind | content |
+//! |---|---|
+//! | `H` | [`Head`] as JSON; the first record |
+//! | `T` | [`Table`] as JSON: a table begins |
+//! | `D` | lines of that table in the text format of PostgreSQL's COPY, cut anywhere |
+//! | `E` | [`Sum`] as JSON: the table ends |
+//! | `Z` | [`Total`] as JSON: all ends, and nothing follows |
+//!
+//! It must never believe a length, a count or a name that it did not check.
+
+#[cfg(test)]
+mod tests;
+
+use crate::error::StoreError;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::io;
+use std::path::Path;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+const FIRST_LINE: &[u8; 16] = b"rustok backup 1\n";
+/// How a copy of a SQLite database begins, which is no file of this format.
+const SQLITE: &[u8; 16] = b"SQLite format 3\0";
+/// The longest content of a record.
+const MAX_CONTENT: usize = 1 << 20;
+/// How much of a table is written in one record.
+pub(super) const BLOCK: usize = 64 << 10;
+const SUM_BYTES: usize = 32;
+
+/// What the file is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    /// When its snapshot was taken, for people.
+    pub(super) taken_at: String,
+    /// The names of the migrations that made its schema, in order.
+    pub(super) migrations: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Table {
+    pub(super) name: String,
+    pub(super) columns: Vec<String>,
+}
+
+/// What a table has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sum {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+}
+
+impl Sum {
+    /// Adds lines. A line break ends a row: one in a text is written as `\n`.
+    fn add(&mut self, lines: &[u8]) {
+        let breaks = lines.iter().filter(|byte| **byte == b'\n').count();
+        self.rows += u64::try_from(breaks).unwrap_or(u64::MAX);
+        self.bytes += u64::try_from(lines.len()).unwrap_or(u64::MAX);
+    }
+}
+
+/// What the whole file has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Total {
+    pub(super) tables: u64,
+    pub(super) rows: u64,
+}
+
+/// Writes a file.
+pub(super) struct Writer<W> {
+    to: W,
+    before: Sha256,
+    table: Sum,
+    total: Total,
+}
+
+impl<W: AsyncWrite + Unpin> Writer<W> {
+    pub(super) async fn begin(to: W, head: &Head) -> io::Result<Self> {
+        let mut writer = Self {
+            to,
+            before: Sha256::new(),
+            table: Sum::default(),
+            total: Total::default(),
+        };
+        writer.put(FIRST_LINE).await?;
+        writer.json(b'H', head).await?;
+        Ok(writer)
+    }
+
+    pub(super) async fn table(&mut self, table: &Table) -> io::Result<()> {
+        self.table = Sum::default();
+        self.json(b'T', table).await
+    }
+
+    /// Lines of the table that was begun last; at most [`BLOCK`] and one piece of COPY more.
+    pub(super) async fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.table.add(lines);
+        for block in lines.chunks(BLOCK) {
+            self.record(b'D', block).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn end_table(&mut self) -> io::Result<()> {
+        self.total.tables += 1;
+        self.total.rows += self.table.rows;
+        let sum = self.table;
+        self.json(b'E', &sum).await
+    }
+
+    /// Ends the file and hands it to the system.
+    pub(super) async fn end(mut self) -> io::Result<()> {
+        let total = self.total;
+        self.json(b'Z', &total).await?;
+        self.to.flush().await
+    }
+
+    async fn json<T: Serialize>(&mut self, kind: u8, content: &T) -> io::Result<()> {
+        let content = serde_json::to_vec(content)?;
+        self.record(kind, &content).await
+    }
+
+    async fn record(&mut self, kind: u8, content: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(content.len()).map_err(io::Error::other)?;
+        self.put(&[kind]).await?;
+        self.put(&length.to_be_bytes()).await?;
+        self.put(content).await?;
+        let sum = self.before.clone().finalize();
+        self.put(&sum).await
+    }
+
+    async fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.before.update(bytes);
+        self.to.write_all(bytes).await
+    }
+}
+
+/// A record as it is read.
+#[derive(Debug)]
+pub(super) enum Record<'a> {
+    Table(Table),
+    Lines(&'a [u8]),
+    EndOfTable(Sum),
+    End,
+}
+
+/// Reads a file, and checks all that it says.
+pub(super) struct Reader<R> {
+    from: R,
+    file: String,
+    before: Sha256,
+    /// Where the next byte stands.
+    place: u64,
+    content: Vec<u8>,
+    table: Option<Sum>,
+    total: Total,
+}
+
+impl<R: AsyncRead + Unpin> Reader<R> {
+    /// `file` is what the errors call it.
+    pub(super) async fn begin(from: R, file: &Path) -> Result<(Self, Head), StoreError> {
+        let mut reader = Self {
+            from,
+            file: file.display().to_string(),
+            before: Sha256::new(),
+            place: 0,
+            content: Vec::new(),
+            table: None,
+            total: Total::default(),
+        };
+        reader.first_line().await?;
+        let kind = reader.record().await?;
+        let head = reader.json(kind == b'H')?;
+        Ok((reader, head))
+    }
+
+    /// How many bytes were read.
+    pub(super) const fn place(&self) -> u64 {
+        self.place
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Record<'_>, StoreError> {
+        let kind = self.record().await?;
+        match (kind, self.table) {
+            (b'T', None) => {
+                self.table = Some(Sum::default());
+                self.json(true).map(Record::Table)
+            }
+            (b'D', Some(mut sum)) => {
+                sum.add(&self.content);
+                self.table = Some(sum);
+                Ok(Record::Lines(&self.content))
+            }
+            (b'E', Some(sum)) => {
+                self.table = None;
+                self.total.tables += 1;
+                self.total.rows += sum.rows;
+                if self.json::<Sum>(true)? != sum {
+                    return Err(self.damaged("a table has other rows than it says"));
+                }
+                Ok(Record::EndOfTable(sum))
+            }
+            (b'Z', None) => {
+                if self.json::<Total>(true)? != self.total {
+                    return Err(self.damaged("it has other tables than it says"));
+                }
+                if self
+                    .from
+                    .read(&mut [0])
+                    .await
+                    .map_err(|error| self.failed(&error))?
+                    > 0
+                {
+                    return Err(self.damaged("something follows its end"));
+                }
+                Ok(Record::End)
+            }
+            _ => Err(self.damaged("a record stands where none of its kind may")),
+        }
+    }
+
+    /// Reads all of it for its checks alone.
+    pub(super) async fn check(mut self) -> Result<(), StoreError> {
+        while !matches!(self.next().await?, Record::End) {}
+        Ok(())
+    }
+
+    async fn first_line(&mut self) -> Result<(), StoreError> {
+        let mut line = [0; FIRST_LINE.len()];
+        let mut read = 0;
+        while let Some(rest) = line.get_mut(read..).filter(|rest| !rest.is_empty()) {
+            match self.from.read(rest).await {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+        let file = &self.file;
+        let told = match line.get(..read).unwrap_or_default() {
+            whole if whole == FIRST_LINE => {
+                self.before.update(FIRST_LINE);
+                self.place = 16;
+                return Ok(());
+            }
+            sqlite if sqlite == SQLITE => format!(
+                "{file} is a copy of a SQLite database: it is restored where the database's URL begins with sqlite://"
+            ),
+            begun if !begun.is_empty() && FIRST_LINE.starts_with(begun) => return Err(self.cut_off()),
+            newer if newer.starts_with(b"rustok backup ") => {
+                format!("{file} is a backup of another format than this binary knows: use a newer rustok")
+            }
+            _ => format!("{file} is no backup of RusToK"),
+        };
+        Err(StoreError::Setup(told))
+    }
+
+    /// Reads a record to `content`; its kind.
+    async fn record(&mut self) -> Result<u8, StoreError> {
+        let mut begin = [0; 5];
+        self.fill(&mut begin).await?;
+        let [kind, length @ ..] = begin;
+        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+        if length > MAX_CONTENT {
+            return Err(self.damaged("a record is too long"));
+        }
+        let mut content = std::mem::take(&mut self.content);
+        content.resize(length, 0);
+        self.fill(&mut content).await?;
+        self.content = content;
+        let expected = self.before.clone().finalize();
+        let mut sum = [0; SUM_BYTES];
+        self.fill(&mut sum).await?;
+        if expected.as_slice() != sum {
+            return Err(self.damaged("a checksum is wrong"));
+        }
+        Ok(kind)
+    }
+
+    async fn fill(&mut self, bytes: &mut [u8]) -> Result<(), StoreError> {
+        match self.from.read_exact(bytes).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(self.cut_off()),
+            Err(error) => return Err(self.failed(&error)),
+        }
+        self.before.update(&*bytes);
+        self.place += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    fn json<T: DeserializeOwned>(&self, expected: bool) -> Result<T, StoreError> {
+        let read = serde_json::from_slice(&self.content).ok();
+        read.filter(|_| expected)
+            .ok_or_else(|| self.damaged("a record says what cannot be"))
+    }
+
+    fn cut_off(&self) -> StoreError {
+        StoreError::Setup(format!(
+            "{} is cut off behind byte {}: nothing was restored; copy it again, or take another backup",
+            self.file, self.place
+        ))
+    }
+
+    fn damaged(&self, how: &str) -> StoreError {
+        StoreError::Setup(format!(
+            "{} is damaged before byte {} ({how}): nothing was restored; copy it again, or take another backup",
+            self.file, self.place
+        ))
+    }
+
+    fn failed(&self, error: &io::Error) -> StoreError {
+        StoreError::Setup(format!("cannot read {}: {error}", self.file))
+    }
+}

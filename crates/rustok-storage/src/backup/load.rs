@@ -1,0 +1,233 @@
+//! A backup of PostgreSQL brought back: into a database without rows, all of it or nothing, in one transaction.
+//!
+//! The owner of the tables does it. Row security, which is forced on him too, is lifted for this transaction, which nobody
+//! else sees half of. Foreign keys are taken away and made again behind the rows: orders and payments point to each other,
+//! and a key that is made is checked once for all rows.
+
+use super::dump::{find_tables, quoted};
+use super::format::{Head, Reader, Record, Sum, Table};
+use crate::error::StoreError;
+use crate::migrate::{Migration, PostgresSchema};
+use crate::postgres::PostgresUrl;
+use bytes::Bytes;
+use futures_util::SinkExt as _;
+use std::path::Path;
+use std::pin::pin;
+use tokio::io::AsyncRead;
+use tokio_postgres::{Client, Error};
+
+/// As long as reading the file takes; it was looked at before how others would notice.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; \
+     SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL row_security = off; SET LOCAL DateStyle = 'ISO'; SET LOCAL TimeZone = 'UTC'";
+
+/// Foreign keys, as what takes them away and what makes them again.
+const KEYS: &str = "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS gone, \
+     format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS back \
+     FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY (ARRAY(SELECT t::regclass::oid FROM unnest($1::text[]) t)) \
+     ORDER BY conrelid, conname";
+
+const FORCED: &str = "SELECT relname::text FROM pg_class WHERE relforcerowsecurity \
+     AND oid = ANY (ARRAY(SELECT t::regclass::oid FROM unnest($1::text[]) t)) ORDER BY relname";
+
+/// What migrations fill: it is not what somebody wrote, and the file has it too.
+const FILLED: &str = "directory_version";
+
+/// What is done when the rows are there.
+struct Open {
+    tables: Vec<Table>,
+    keys: Vec<String>,
+    forced: Vec<String>,
+}
+
+pub(super) async fn load<R: AsyncRead + Unpin>(
+    url: &PostgresUrl,
+    migrations: &[Migration],
+    from: R,
+    file: &Path,
+    progress: impl FnMut(u64),
+) -> Result<(), StoreError> {
+    let (mut reader, head) = Reader::begin(from, file).await?;
+    let number = number(&head, migrations, file)?;
+    let schema = PostgresSchema::of(url).await?;
+    let client = schema.client();
+    client
+        .batch_execute(BEGIN)
+        .await
+        .map_err(|error| failed(&error))?;
+    let loaded = async {
+        let found = schema.enter().await?;
+        if found != 0 && found != number {
+            return Err(StoreError::Setup(format!(
+                "the database has schema {found} already and {} has schema {number}: restore it into a new, empty database",
+                file.display()
+            )));
+        }
+        let (first, later) = migrations.split_at_checked(number).unwrap_or((migrations, &[]));
+        schema
+            .apply(first.get(found..).unwrap_or_default(), found)
+            .await?;
+        let open = open(client).await?;
+        rows(client, &open, &mut reader, progress).await?;
+        close(client, &open).await?;
+        schema.apply(later, number).await
+    };
+    let end = match loaded.await {
+        Ok(()) => {
+            return client
+                .batch_execute("COMMIT")
+                .await
+                .map_err(|error| failed(&error));
+        }
+        Err(error) => error,
+    };
+    // Whoever looks next finds nothing of it, and no lock.
+    drop(client.batch_execute("ROLLBACK").await);
+    Err(end)
+}
+
+/// The number of the file's schema, if this binary knows it.
+fn number(head: &Head, migrations: &[Migration], file: &Path) -> Result<usize, StoreError> {
+    let (number, file) = (head.migrations.len(), file.display());
+    let told = if number > migrations.len() {
+        format!(
+            "{file} has schema {number}, this binary knows only up to {}: use a newer rustok",
+            migrations.len()
+        )
+    } else if number == 0
+        || !migrations
+            .iter()
+            .zip(&head.migrations)
+            .all(|(ours, theirs)| ours.name == theirs)
+    {
+        format!(
+            "{file} has a schema {number} that is not the one of this binary: use the rustok that made it"
+        )
+    } else {
+        return Ok(number);
+    };
+    Err(StoreError::Setup(told))
+}
+
+/// Keeps all others away, and looks that there is nothing to lose.
+async fn open(client: &Client) -> Result<Open, StoreError> {
+    let failed = |error: Error| failed(&error);
+    let tables = find_tables(client).await.map_err(failed)?;
+    let names: Vec<String> = tables
+        .iter()
+        .map(|table| quoted(std::slice::from_ref(&table.name)))
+        .collect();
+    let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "));
+    client.batch_execute(&lock).await.map_err(failed)?;
+    let forced = client.query(FORCED, &[&names]).await.map_err(failed)?;
+    let forced: Vec<String> = forced.iter().map(|row| row.get(0)).collect();
+    force(client, &forced, "NO FORCE").await?;
+    let mut filled = Vec::new();
+    for (table, name) in tables.iter().zip(&names) {
+        let any = format!("SELECT EXISTS (SELECT FROM {name})");
+        let any = client.query_one(&any, &[]).await.map_err(failed)?;
+        if table.name != FILLED && any.get(0) {
+            filled.push(table.name.clone());
+        }
+    }
+    if !filled.is_empty() {
+        return Err(StoreError::Setup(format!(
+            "the database has rows in {}: a backup is restored into a new, empty database only",
+            filled.join(", ")
+        )));
+    }
+    let delete = format!("DELETE FROM {FILLED}");
+    client.batch_execute(&delete).await.map_err(failed)?;
+    let mut keys = Vec::new();
+    for row in client.query(KEYS, &[&names]).await.map_err(failed)? {
+        client.batch_execute(row.get("gone")).await.map_err(failed)?;
+        keys.push(row.get("back"));
+    }
+    Ok(Open { tables, keys, forced })
+}
+
+async fn force(client: &Client, tables: &[String], word: &str) -> Result<(), StoreError> {
+    for table in tables {
+        let name = quoted(std::slice::from_ref(table));
+        let sql = format!("ALTER TABLE {name} {word} ROW LEVEL SECURITY");
+        client.batch_execute(&sql).await.map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
+async fn rows<R: AsyncRead + Unpin>(
+    client: &Client,
+    open: &Open,
+    reader: &mut Reader<R>,
+    mut progress: impl FnMut(u64),
+) -> Result<(), StoreError> {
+    let mut missing = open.tables.clone();
+    loop {
+        let table = match reader.next().await? {
+            Record::Table(table) => table,
+            Record::End if missing.is_empty() => return Ok(()),
+            _ => return Err(unlike("it lacks tables")),
+        };
+        let known = missing.iter().position(|ours| *ours == table);
+        let Some(known) = known else {
+            return Err(unlike(&format!("the table {} is another", table.name)));
+        };
+        missing.swap_remove(known);
+        let copied = copy(client, &table, reader, &mut progress).await?;
+        progress(reader.place());
+        if copied.0 != copied.1.rows {
+            return Err(unlike(&format!(
+                "{} rows of {} became {}",
+                copied.1.rows, table.name, copied.0
+            )));
+        }
+    }
+}
+
+/// Hands the lines of a table on; how many rows the database took, and what the file says there are.
+async fn copy<R: AsyncRead + Unpin>(
+    client: &Client,
+    table: &Table,
+    reader: &mut Reader<R>,
+    progress: &mut impl FnMut(u64),
+) -> Result<(u64, Sum), StoreError> {
+    let name = quoted(std::slice::from_ref(&table.name));
+    let sql = format!("COPY {name} ({}) FROM STDIN", quoted(&table.columns));
+    let sink = client.copy_in::<_, Bytes>(&sql).await;
+    let mut sink = pin!(sink.map_err(|error| failed(&error))?);
+    loop {
+        let lines = match reader.next().await? {
+            Record::Lines(lines) => Bytes::copy_from_slice(lines),
+            Record::EndOfTable(sum) => {
+                let taken = sink.as_mut().finish().await;
+                return Ok((taken.map_err(|error| failed(&error))?, sum));
+            }
+            _ => return Err(unlike("a table does not end")),
+        };
+        sink.send(lines).await.map_err(|error| failed(&error))?;
+        progress(reader.place());
+    }
+}
+
+/// All as the migrations made it.
+async fn close(client: &Client, open: &Open) -> Result<(), StoreError> {
+    for key in &open.keys {
+        client.batch_execute(key).await.map_err(|error| failed(&error))?;
+    }
+    force(client, &open.forced, "FORCE").await
+}
+
+/// Whole, and yet not what its schema is.
+fn unlike(how: &str) -> StoreError {
+    StoreError::Setup(format!(
+        "the backup is not of the schema that it names ({how}): nothing was restored; use the rustok that made it"
+    ))
+}
+
+fn failed(error: &Error) -> StoreError {
+    match StoreError::from_postgres("restore", error) {
+        StoreError::Refused { reason, .. }
+        | StoreError::Locked(reason)
+        | StoreError::Taken { key: reason } => StoreError::Setup(format!("nothing was restored: {reason}")),
+        other => other,
+    }
+}
