@@ -17,6 +17,7 @@ use rustok_tenancy::{IdentifierError, TenantIdentifierValidator};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::net::{AddrParseError, IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -78,6 +79,11 @@ pub struct Config {
     /// Connections from one client address (of IPv6 its /64), a quarter of all at most; one more is closed at once. 0 is
     /// no limit. Neither the loopback address nor trusted proxies are limited.
     pub max_connections_per_address: usize,
+    /// How long a connection may be open without a request, in milliseconds, 1,000 to 3,600,000; two seconds while nearly
+    /// all places for connections are taken. Let it be longer than what stands in front keeps its connections idle (60
+    /// seconds, usually), so that none ends under a request.
+    #[serde(deserialize_with = "keep_alive")]
+    pub keep_alive_ms: u64,
     /// How much memory answers take at most that their clients have not read yet, in bytes. Each connection
     /// may hold 32 KiB, or an eighth of what is free.
     pub max_answer_bytes: usize,
@@ -173,6 +179,7 @@ impl Default for Config {
             body_timeout_ms: 8_000,
             max_connections: 10_000,
             max_connections_per_address: 1_000,
+            keep_alive_ms: 75_000,
             max_answer_bytes: 64 << 20,
             max_received_bytes: 64 << 20,
             max_requests_in_flight: 512,
@@ -340,6 +347,12 @@ impl Config {
         Duration::from_millis(self.body_timeout_ms)
     }
 
+    /// How long a connection may be open without a request.
+    #[must_use]
+    pub const fn keep_alive(&self) -> Duration {
+        Duration::from_millis(self.keep_alive_ms)
+    }
+
     /// How long a file to import may take to arrive.
     #[must_use]
     pub const fn import_upload_timeout(&self) -> Duration {
@@ -414,6 +427,20 @@ fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> 
         .map(|text| text.trim())
         .filter(|text| !text.is_empty());
     each.map(network).collect()
+}
+
+/// What [`Config::keep_alive_ms`] may be.
+const KEEP_ALIVE_MS: RangeInclusive<u64> = 1_000..=3_600_000;
+
+fn keep_alive<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let (least, most) = KEEP_ALIVE_MS.into_inner();
+    let ms = u64::deserialize(from)?;
+    if KEEP_ALIVE_MS.contains(&ms) {
+        return Ok(ms);
+    }
+    Err(D::Error::custom(format!(
+        "{ms} is not between {least} and {most} milliseconds"
+    )))
 }
 
 /// An address to listen on; none is the empty text.
@@ -509,6 +536,28 @@ mod tests {
         }
         let told = read("10.0.0.0/8,proxy.example").unwrap_err();
         assert!(told.contains("`proxy.example` is no network"), "{told}");
+    }
+
+    #[test]
+    fn a_connection_is_kept_between_a_second_and_an_hour() {
+        let read = |ms: u64| {
+            let config: Result<Config, _> = Figment::from(Serialized::defaults(Config::default()))
+                .merge(("keep_alive_ms", ms))
+                .extract();
+            config
+                .map(|config| config.keep_alive())
+                .map_err(|error| error.to_string())
+        };
+        for ms in [1_000, 75_000, 3_600_000] {
+            assert_eq!(read(ms), Ok(Duration::from_millis(ms)));
+        }
+        for ms in [0, 999, 3_600_001] {
+            let told = read(ms).unwrap_err();
+            assert!(
+                told.contains("between 1000 and 3600000") && told.contains("keep_alive_ms"),
+                "{told}"
+            );
+        }
     }
 
     #[test]

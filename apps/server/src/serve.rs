@@ -19,7 +19,7 @@ use answer::Answer;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use connection::{Activity, End, Places};
+use connection::{Activity, End, Patience, Places};
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -31,12 +31,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-/// How long a client may take to send a request's head.
+/// How long a client may take to send the head of its first request; that of a later one may take as long as the
+/// connection could be idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to pause when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -68,22 +70,14 @@ pub async fn serve(
     most: usize,
     shutdown: &Shutdown,
 ) -> bool {
-    let all = most.clamp(1, MOST_CONNECTIONS);
-    let free = Arc::new(Semaphore::new(all));
-    let server = Server {
-        http: http_server(state.config()),
-        router,
-        state: state.clone(),
-        places: Places { all, free },
-        shutdown: shutdown.clone(),
-    };
+    let server = Server::new(router, state, most, shutdown);
     let accepting = accept(&listener, &server);
     let _ = shutdown.closing.run_until_cancelled(accepting).await;
     accept_waiting(listener, &server);
     let ended = server
         .places
         .free
-        .acquire_many(u32::try_from(all).unwrap_or(u32::MAX));
+        .acquire_many(u32::try_from(server.places.all).unwrap_or(u32::MAX));
     let longest = Duration::from_millis(state.config().shutdown_timeout_ms);
     tokio::time::timeout(longest, ended).await.is_ok()
 }
@@ -126,10 +120,27 @@ struct Server {
     router: Router,
     state: AppState,
     places: Places,
+    patience: Patience,
     shutdown: Shutdown,
 }
 
 impl Server {
+    fn new(router: Router, state: &AppState, most: usize, shutdown: &Shutdown) -> Self {
+        let all = most.clamp(1, MOST_CONNECTIONS);
+        let free = Arc::new(Semaphore::new(all));
+        Self {
+            http: http_server(state.config()),
+            router,
+            state: state.clone(),
+            places: Places { all, free },
+            patience: Patience {
+                first_request: HEADER_TIMEOUT,
+                idle: state.config().keep_alive(),
+            },
+            shutdown: shutdown.clone(),
+        }
+    }
+
     /// Serves a connection, or closes it unheard when there are too many from its address.
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         let limits = self.state.limits();
@@ -139,18 +150,22 @@ impl Server {
         let shares = limits.shares();
         let server = self.clone();
         tokio::spawn(async move {
+            // Small answers must not wait for an acknowledgement; without it they are only slower.
+            let _ = stream.set_nodelay(true);
             server.connection(stream, peer, shares).await;
             drop((place, counted));
         });
     }
 
-    async fn connection(self, stream: TcpStream, peer: SocketAddr, shares: Shares) {
-        // Small answers must not wait for an acknowledgement; without it they are only slower.
-        let _ = stream.set_nodelay(true);
+    async fn connection<S>(self, stream: S, peer: SocketAddr, shares: Shares)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let Self {
             http,
             router,
             places,
+            patience,
             shutdown,
             ..
         } = self;
@@ -168,7 +183,7 @@ impl Server {
         let mut connection = pin!(http.serve_connection(stream, TowerToHyperService::new(service)));
         tokio::select! {
             ended = connection.as_mut() => return told(peer, ended),
-            end = activity.watch(&places, HEADER_TIMEOUT) => {
+            end = activity.watch(&places, patience) => {
                 if end == End::Idle {
                     connection.as_mut().graceful_shutdown();
                     let _ = tokio::time::timeout(LAST_WORD, connection).await;
@@ -216,7 +231,8 @@ fn http_server(config: &Config) -> Builder<TokioExecutor> {
     server
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        // It runs from the end of the answer before, so it would end idle connections too.
+        .header_read_timeout(HEADER_TIMEOUT.max(config.keep_alive() + LAST_WORD))
         .max_buf_size(header_bytes);
     let http2_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);
     server
@@ -228,3 +244,6 @@ fn http_server(config: &Config) -> Builder<TokioExecutor> {
         .max_header_list_size(http2_bytes);
     server
 }
+
+#[cfg(test)]
+mod tests;

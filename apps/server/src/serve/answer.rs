@@ -15,28 +15,40 @@ use std::task::{Context, Poll, ready};
 /// How much of a body is handed on at once: so much a client must read in [`super::connection::STALL`] at least.
 const PIECE: usize = 16 << 10;
 
-/// Counts the requests of a connection that are not answered to their end.
+/// Counts the requests of a connection: those that are not answered to their end, and all that ever came.
 #[derive(Debug, Clone, Default)]
-pub(super) struct InHand(Arc<AtomicUsize>);
+pub(super) struct InHand(Arc<Counts>);
 
-/// One such request.
+#[derive(Debug, Default)]
+struct Counts {
+    in_hand: AtomicUsize,
+    begun: AtomicUsize,
+}
+
+/// One request that is not answered to its end.
 #[derive(Debug)]
-pub(super) struct Request(Arc<AtomicUsize>);
+pub(super) struct Request(Arc<Counts>);
 
 impl InHand {
     pub(super) fn begin(&self) -> Request {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.in_hand.fetch_add(1, Ordering::Relaxed);
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
         Request(Arc::clone(&self.0))
     }
 
     pub(super) fn is_none(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.0.in_hand.load(Ordering::Relaxed) == 0
+    }
+
+    /// How many have come so far, so that one which came and went is noticed too.
+    pub(super) fn begun(&self) -> usize {
+        self.0.begun.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.in_hand.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -10,9 +10,7 @@ use tokio::time::Instant;
 
 /// How long a client may take nothing of its answers.
 pub(super) const STALL: Duration = Duration::from_secs(10);
-/// How long a connection may be open without a request in hand.
-const IDLE: Duration = Duration::from_secs(75);
-/// The same while places for connections are scarce.
+/// How long a connection may be open without a request in hand while places for connections are scarce.
 const IDLE_WHEN_SCARCE: Duration = Duration::from_secs(2);
 /// Places are scarce when not even this part of them is free.
 const SCARCE_PART: usize = 8;
@@ -35,6 +33,15 @@ pub(super) enum End {
     Cut,
     /// It is idle: its client is asked to close it.
     Idle,
+}
+
+/// How long a connection is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Until its first request.
+    pub(super) first_request: Duration,
+    /// Without a request in hand.
+    pub(super) idle: Duration,
 }
 
 /// Places for connections of a listener.
@@ -61,15 +68,17 @@ impl Activity {
 
     /// Done when the connection has to end. Until its first request it has as long as a head may take; the HTTP library
     /// counts only from the first byte on, since before that it does not know which version is spoken.
-    pub(super) async fn watch(&self, places: &Places, first_request: Duration) -> End {
+    pub(super) async fn watch(&self, places: &Places, patience: Patience) -> End {
         let opened = Instant::now();
+        // A short patience is looked at more often, so that it is kept to a quarter.
+        let look = LOOK.min(patience.idle / 4);
         let (mut last_busy, mut last_progress) = (opened, opened);
-        let mut released = self.answers.released();
+        let (mut released, mut begun) = (self.answers.released(), self.in_hand.begun());
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(look).await;
             let now = Instant::now();
             if !self.asked.load(Ordering::Relaxed) {
-                if now - opened >= first_request {
+                if now - opened >= patience.first_request {
                     return End::Cut;
                 }
                 continue;
@@ -82,13 +91,15 @@ impl Activity {
             if now - last_progress >= STALL {
                 return End::Cut;
             }
-            if !self.in_hand.is_none() {
+            let begun_now = self.in_hand.begun();
+            if !self.in_hand.is_none() || begun_now != begun {
+                begun = begun_now;
                 last_busy = now;
             }
             let idle = if places.are_scarce() {
-                IDLE_WHEN_SCARCE
+                IDLE_WHEN_SCARCE.min(patience.idle)
             } else {
-                IDLE
+                patience.idle
             };
             if now - last_busy >= idle {
                 return End::Idle;
@@ -117,8 +128,16 @@ mod tests {
     }
 
     async fn ended(activity: &Activity, free: usize) -> (End, Duration) {
+        ended_after(activity, free, Duration::from_secs(75)).await
+    }
+
+    async fn ended_after(activity: &Activity, free: usize, idle: Duration) -> (End, Duration) {
         let begun = Instant::now();
-        let end = activity.watch(&places(free), Duration::from_secs(10)).await;
+        let patience = Patience {
+            first_request: Duration::from_secs(10),
+            idle,
+        };
+        let end = activity.watch(&places(free), patience).await;
         (end, begun.elapsed())
     }
 
@@ -136,6 +155,12 @@ mod tests {
             ended(&activity(true), 9).await,
             (End::Idle, Duration::from_secs(2))
         );
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            ended_after(&activity(true), 80, second).await,
+            (End::Idle, second)
+        );
+        assert_eq!(ended_after(&activity(true), 9, second).await, (End::Idle, second));
     }
 
     #[tokio::test(start_paused = true)]
@@ -146,6 +171,24 @@ mod tests {
         assert!(watched.is_err());
         drop(request);
         assert_eq!(ended(&activity, 0).await.0, End::Idle);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_come_and_go_between_two_looks_are_no_idleness() {
+        let activity = activity(true);
+        let asking = async {
+            for _ in 0..400 {
+                tokio::time::sleep(Duration::from_millis(999)).await;
+                drop(activity.in_hand.begin());
+            }
+            std::future::pending::<()>().await;
+        };
+        let (end, after) = tokio::select! {
+            ended = ended(&activity, 80) => ended,
+            () = asking => unreachable!(),
+        };
+        assert_eq!(end, End::Idle);
+        assert!(after > Duration::from_secs(470), "{after:?}");
     }
 
     #[tokio::test(start_paused = true)]
