@@ -34,7 +34,9 @@ pub struct TenantSettings {
     /// The locales that the tenant publishes in, the default one among them. Texts are written and shown in these only; an
     /// empty list, which is the default, is all.
     pub locales: Vec<String>,
-    /// Origins (RFC 6454) whose scripts may read the store API, such as `https://shop.example`; `*` is every one.
+    /// Origins (RFC 6454) whose scripts may use the API, such as `https://shop.example`. `https://*.preview.example.com`
+    /// is every name below `preview.example.com`, however deep, by this scheme and port, and not that name itself. `*` is
+    /// every origin, for the store API only.
     pub cors_origins: Vec<String>,
     /// Minutes after which an order that nobody confirmed is cancelled, 1 to 43,200. Default 30.
     pub pending_order_ttl_minutes: u32,
@@ -72,10 +74,15 @@ impl TenantSettings {
     /// Whether a script of `origin`, as a browser writes it into `Origin`, may read the store API.
     #[must_use]
     pub fn allows_origin(&self, origin: &str) -> bool {
+        self.names_origin(origin) || self.cors_origins.iter().any(|listed| listed == EVERY_ORIGIN)
+    }
+
+    /// Whether `origin` is listed by more than `*`: by its own name, or as one below a domain.
+    #[must_use]
+    pub fn names_origin(&self, origin: &str) -> bool {
+        let mut named = self.cors_origins.iter().filter(|listed| *listed != EVERY_ORIGIN);
         // A browser sends the canonical form (Fetch, 3.2), which is what `checked` keeps.
-        self.cors_origins
-            .iter()
-            .any(|allowed| allowed == "*" || allowed == origin)
+        !origin.contains('*') && named.any(|listed| listed == origin || is_below(listed, origin))
     }
 
     /// The settings in canonical form, or everything that is wrong with them. `at` is the JSON pointer of the
@@ -159,7 +166,11 @@ impl TenantSettings {
 }
 
 const INVALID_LOCALE: &str = "must be a language tag such as en or pt-BR";
-const INVALID_ORIGIN: &str = "must be * or an origin such as https://shop.example, without a path";
+const INVALID_ORIGIN: &str = "must be * or an origin such as https://shop.example, without a path; `*.` may stand once, before \
+                              a domain of two labels at least, as in https://*.preview.example.com";
+const EVERY_ORIGIN: &str = "*";
+/// What stands between the scheme and the domain when all names below it are meant.
+const BELOW: &str = "://*.";
 
 /// Puts every item into canonical form, keeps the first of equal ones and notes what is wrong.
 fn each(
@@ -194,9 +205,24 @@ fn canonical_locale(text: &str) -> Option<String> {
     Locale::parse(text).ok().map(String::from)
 }
 
-/// `*`, or scheme, canonical host and port as a browser serialises them (RFC 6454, 6.2): no default port, no path.
+/// Whether `origin` is one below the domain of `listed`, which has `*.` before it: the same scheme and port, and one
+/// label or more in between.
+fn is_below(listed: &str, origin: &str) -> bool {
+    let between = listed.split_once(BELOW).and_then(|(scheme, domain)| {
+        let name = origin.strip_prefix(scheme)?.strip_prefix("://")?;
+        name.strip_suffix(domain)?.strip_suffix('.')
+    });
+    let is_label = |label: &str| {
+        let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+        !label.is_empty() && label.bytes().all(is_plain)
+    };
+    between.is_some_and(|labels| labels.split('.').all(is_label))
+}
+
+/// `*`, or scheme, canonical host and port as a browser serialises them (RFC 6454, 6.2): no default port, no path. Before
+/// the host may stand `*.`.
 fn canonical_origin(text: &str) -> Option<String> {
-    if text == "*" {
+    if text == EVERY_ORIGIN {
         return Some(text.to_owned());
     }
     let (scheme, authority) = text.split_once("://")?;
@@ -207,12 +233,22 @@ fn canonical_origin(text: &str) -> Option<String> {
         _ => return None,
     };
     let (name, port) = split_port(authority).ok()?;
-    // A storefront under development lives on an address as often as on a name.
-    let host = Hostname::parse_without_port(name, true).ok()?;
+    let (below, host) = match name.strip_prefix("*.") {
+        Some(domain) => ("*.", canonical_domain(domain)?),
+        // A storefront under development lives on an address as often as on a name.
+        None => ("", Hostname::parse_without_port(name, true).ok()?),
+    };
     Some(match port {
-        Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
-        _ => format!("{scheme}://{host}"),
+        Some(port) if port != default_port => format!("{scheme}://{below}{host}:{port}"),
+        _ => format!("{scheme}://{below}{host}"),
     })
+}
+
+/// A domain that may stand behind `*.`: one label alone, such as `com`, would be nearly everybody's. On this machine
+/// nobody else's names are.
+fn canonical_domain(name: &str) -> Option<Hostname> {
+    let domain = Hostname::parse_without_port(name, false).ok()?;
+    (domain.as_str().contains('.') || domain.as_str() == "localhost").then_some(domain)
 }
 
 #[cfg(test)]
@@ -358,6 +394,24 @@ mod tests {
             "https://a.example?x",
             "https://a.example:99999",
             "https://*.example",
+            "https://*.com:8443",
+            "https://*",
+            "https://*.",
+            "https://**.shop.example",
+            "https://*.*.shop.example",
+            "https://a.*.shop.example",
+            "https://*preview.shop.example",
+            "https://pre*.shop.example",
+            "https://shop.example.*",
+            "https://shop.example:*",
+            "https://*.127.0.0.1",
+            "https://*.[::1]",
+            "https://a@*.shop.example",
+            "https://*.shop.example/",
+            "*.shop.example",
+            "*://*.shop.example",
+            "http*://shop.example",
+            "**",
             "javascript://a.example",
         ] {
             assert_eq!(canonical_origin(origin), None, "{origin}");
@@ -383,6 +437,68 @@ mod tests {
         settings.cors_origins.push("*".into());
         assert!(settings.allows_origin("https://anyone.example"));
         assert!(!TenantSettings::default().allows_origin("https://a.example"));
+    }
+
+    #[test]
+    fn a_star_before_a_domain_is_every_name_below_it() {
+        for (listed, canonical) in [
+            (
+                "HTTPS://*.Preview.Example.com:443",
+                "https://*.preview.example.com",
+            ),
+            ("http://*.localhost:3000", "http://*.localhost:3000"),
+            ("https://*.bücher.example", "https://*.xn--bcher-kva.example"),
+        ] {
+            assert_eq!(canonical_origin(listed).as_deref(), Some(canonical));
+        }
+        let settings = TenantSettings {
+            cors_origins: owned(&["https://*.preview.example.com", "http://*.localhost:3000"]),
+            ..TenantSettings::default()
+        };
+        for (origin, named) in [
+            ("https://a.preview.example.com", true),
+            ("https://pull-12.preview.example.com", true),
+            ("https://my_branch.preview.example.com", true),
+            ("https://a.b.preview.example.com", true),
+            ("https://xn--bcher-kva.preview.example.com", true),
+            ("http://shop1.localhost:3000", true),
+            // The domain itself, and what only looks like below it.
+            ("https://preview.example.com", false),
+            ("https://.preview.example.com", false),
+            ("https://a..preview.example.com", false),
+            ("https://evil-preview.example.com", false),
+            ("https://evilpreview.example.com", false),
+            ("https://a.preview.example.com.", false),
+            ("https://a.preview.example.com.evil.test", false),
+            ("https://evil.test/.preview.example.com", false),
+            ("https://evil.test?.preview.example.com", false),
+            ("https://evil.test#.preview.example.com", false),
+            ("https://evil.test\\.preview.example.com", false),
+            ("https://evil.test:443.preview.example.com", false),
+            ("https://evil.test%2f.preview.example.com", false),
+            ("https://me@a.preview.example.com", false),
+            ("https://evil.test@a.preview.example.com", false),
+            ("https://*.preview.example.com", false),
+            ("https://a b.preview.example.com", false),
+            // Another scheme, another port.
+            ("http://a.preview.example.com", false),
+            ("https://a.preview.example.com:8443", false),
+            ("https://a.preview.example.com:443", false),
+            ("http://shop1.localhost", false),
+            ("http://shop1.localhost:30000", false),
+            ("xhttps://a.preview.example.com", false),
+            ("https:https://a.preview.example.com", false),
+            // A browser sends small letters and a name in its ASCII form.
+            ("https://A.preview.example.com", false),
+            ("HTTPS://a.preview.example.com", false),
+            ("https://bücher.preview.example.com", false),
+            ("null", false),
+            ("*", false),
+            ("", false),
+        ] {
+            assert_eq!(settings.names_origin(origin), named, "{origin}");
+            assert_eq!(settings.allows_origin(origin), named, "{origin}");
+        }
     }
 
     proptest! {

@@ -1,7 +1,8 @@
 //! CORS (Fetch, 3.2) by the tenant's own list of origins: which scripts of other sites may use its API.
 //!
 //! Answers never allow credentials: a token is sent as a header by who has it, and no cookie means anything here. An
-//! origin that is not listed gets no header at all, so that its browser refuses. `*` in the list opens the store only.
+//! origin that is not listed gets no header at all, so that its browser refuses. `https://*.preview.example.com` lists all
+//! names below a domain, for what is deployed to be looked at; `*` in the list opens the store only.
 //! A tenant without a list has answers without these headers.
 //!
 //! What is allowed is found beside the tenant ([`allow_origin`]) and marked around everything ([`Asker`]), since layers
@@ -95,8 +96,7 @@ pub async fn allow_origin(request: Request, next: Next) -> Response {
 /// What `Access-Control-Allow-Origin` says to a request from `origin`.
 fn allowed(settings: &TenantSettings, origin: &HeaderValue, is_store: bool) -> Option<HeaderValue> {
     let text = origin.to_str().ok()?;
-    let by_name = text != "*" && settings.cors_origins.iter().any(|listed| listed == text);
-    if by_name {
+    if settings.names_origin(text) {
         return Some(origin.clone());
     }
     (is_store && settings.allows_origin(text)).then(|| HeaderValue::from_static("*"))
@@ -139,6 +139,17 @@ mod tests {
             ] {
                 assert_eq!(allows(&[shop], other, is_store), None, "{other}");
             }
+        }
+    }
+
+    #[test]
+    fn who_is_below_a_listed_domain_is_told_its_own_name() {
+        let listed = ["*", "https://*.preview.example.com"];
+        let below = "https://pull-12.preview.example.com";
+        for is_store in [true, false] {
+            assert_eq!(allows(&listed, below, is_store).as_deref(), Some(below));
+            let bare = allows(&listed[1..], "https://preview.example.com", is_store);
+            assert_eq!(bare, None);
         }
     }
 

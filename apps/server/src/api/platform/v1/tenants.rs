@@ -52,7 +52,9 @@ pub(super) struct SettingsView {
     /// The locales that are published in.
     #[schema(example = json!(["en", "de"]))]
     locales: Vec<String>,
-    /// Origins whose scripts may use the API, such as `https://shop.example`; `*` is every one, for the store only.
+    /// Origins whose scripts may use the API, such as `https://shop.example`. `https://*.preview.example.com` is every name
+    /// below that domain, by this scheme and port, but not the domain itself: list only a domain below which all names are
+    /// yours. `*` is every origin, for the store only.
     #[schema(example = json!(["https://shop.example"]))]
     cors_origins: Vec<String>,
     /// Minutes after which an order that nobody confirmed is cancelled, 1 to 43,200.
