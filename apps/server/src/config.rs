@@ -2,9 +2,11 @@
 //!
 //! Nothing else reads the environment. Secrets never show in what this prints.
 
+mod base_url;
 mod mask;
 mod sources;
 
+pub use base_url::{BaseUrl, BaseUrlError};
 pub use sources::ConfigError;
 
 use crate::middleware::tenant_cache::TenantCacheSettings;
@@ -41,10 +43,13 @@ pub struct Config {
     pub management_listen: ListenAddress,
     /// `{slug}.{base_domain}` names a tenant.
     pub base_domain: String,
-    /// Where the outside reaches this server, for absolute links such as a problem's `type`.
-    pub base_url: Option<String>,
-    /// Proxies (CIDR) whose `X-Forwarded-For`, `X-Forwarded-Host`, `X-Forwarded-Proto` and `X-Tenant-ID` are believed,
-    /// and their `X-Request-ID`, `tracestate` and whether a trace is recorded.
+    /// Where the outside reaches this server: `https://shops.example`, or `https://example.com/shops` where a proxy takes
+    /// the path away. For absolute links such as a problem's `type`; the path stands before every other address too, unless
+    /// a proxy says another one.
+    #[serde(default, deserialize_with = "base_url")]
+    pub base_url: Option<BaseUrl>,
+    /// Proxies (CIDR) whose `Forwarded`, `X-Forwarded-For`, `X-Forwarded-Host`, `X-Forwarded-Proto`, `X-Forwarded-Prefix`
+    /// and `X-Tenant-ID` are believed, and their `X-Request-ID`, `tracestate` and whether a trace is recorded.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
     /// Log filter, as of the `tracing` ecosystem: `info`, `rustok=debug,warn`.
@@ -388,13 +393,6 @@ impl Config {
             Some(_) => None,
             None => Some(mask(self.database_url.as_deref().unwrap_or(DEFAULT_DATABASE))),
         };
-        shown.base_url = self
-            .base_url
-            .as_deref()
-            .map(|url| match url.contains(['@', '?']) {
-                true => mask(url),
-                false => url.to_owned(),
-            });
         shown.otlp_endpoint = self.otlp_endpoint.as_deref().map(mask);
         shown.otlp_headers = self.otlp_headers.as_ref().map(|_| "***".to_owned());
         toml::to_string(&shown)
@@ -427,6 +425,13 @@ fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> 
         .map(|text| text.trim())
         .filter(|text| !text.is_empty());
     each.map(network).collect()
+}
+
+/// The empty text is none.
+fn base_url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<BaseUrl>, D::Error> {
+    let text = Option::<String>::deserialize(from)?.filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(D::Error::custom))
+        .transpose()
 }
 
 /// What [`Config::keep_alive_ms`] may be.
@@ -581,7 +586,6 @@ mod tests {
             database_url: Some("postgres://a:hunter2@db/x".to_owned()),
             otlp_endpoint: Some("http://a:hunter2@collector".to_owned()),
             otlp_headers: Some("authorization=hunter2".to_owned()),
-            base_url: Some("https://a:hunter2@shops.example".to_owned()),
             ..Config::default()
         };
         assert!(!config.printed().unwrap().contains("hunter2"));

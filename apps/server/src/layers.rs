@@ -17,6 +17,7 @@ use crate::imports;
 use crate::limits::{Shares, overloaded};
 use crate::middleware::cors::Asker;
 use crate::middleware::framing;
+use crate::middleware::outside::Outside;
 use crate::middleware::tenant::check_host_lines;
 use crate::state::AppState;
 use axum::Router;
@@ -42,14 +43,27 @@ pub fn wrap(router: Router, state: &AppState) -> Router {
 
 async fn every_request(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let root = span::begin(state.tracer(), state.config(), &request);
+    let (outside, unreadable) = match Outside::of(state.config(), &request) {
+        Ok(outside) => (outside, None),
+        Err(refused) => (Outside::said(state.config()), Some(refused)),
+    };
     let asked = Asked::of(&request, root.clone());
     let ending = Ending::of(state.tracer(), &asked);
     let asker = Asker::of(&mut request);
-    let guarded = Guarded::of(state.config(), &request);
+    let guarded = Guarded::of(&request, outside.is_https);
+    if outside.prefix().is_some() {
+        request.extensions_mut().insert(outside.clone());
+    }
     let answer = async {
-        let answer = AssertUnwindSafe(within_limits(&state, request, next)).catch_unwind();
+        let answer = async {
+            match unreadable {
+                None => within_limits(&state, request, next).await,
+                Some(refused) => refused.into_response(),
+            }
+        };
+        let answer = AssertUnwindSafe(answer).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
-        let (response, failure) = asked.finish(state.config(), state.outage(), response);
+        let (response, failure) = asked.finish(state.config(), &outside, state.outage(), response);
         if let Some(http) = state.metrics().http() {
             let (method, status) = (asked.method.as_str(), response.status().as_u16());
             let trace = state.tracer().leads_somewhere(&root, failure.is_some());
@@ -64,6 +78,7 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
         asker.mark(&mut response);
     }
     guarded.mark(&mut response);
+    outside.mark(&mut response);
     response
 }
 

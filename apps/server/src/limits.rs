@@ -17,6 +17,7 @@ pub(crate) use refusals::Untold;
 
 use crate::config::Config;
 use crate::imports;
+use crate::middleware::forwarded::FORWARDED;
 use crate::middleware::tenant::client;
 use axum::body::HttpBody as _;
 use axum::extract::Request;
@@ -119,11 +120,12 @@ impl Limits {
 
     /// Tells once when somebody on this machine passes on the requests of others and is not trusted to say whose.
     fn look_for_proxy(&self, request: &Request) {
-        if request.headers().contains_key(client::X_FORWARDED_FOR)
+        let names = [client::X_FORWARDED_FOR, FORWARDED];
+        if names.iter().any(|name| request.headers().contains_key(name))
             && !self.untrusted_proxy.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(
-                "a proxy on this machine sends X-Forwarded-For but is not trusted, so all its clients count as one and no \
+                "a proxy on this machine sends X-Forwarded-For or Forwarded but is not trusted, so all its clients count as one and no \
                  limit of addresses holds; set RUSTOK_TRUSTED_PROXIES=[127.0.0.1/32,::1/128] if it is yours"
             );
         }

@@ -67,7 +67,7 @@ pub struct Violation {
 pub async fn route_not_found() -> RichError {
     RichError::new(ErrorKind::NotFound, "no route")
         .with_code("route_not_found")
-        .with_public("There is nothing under this address. /api/docs lists what there is.")
+        .with_public("There is nothing under this address. The documentation of the API lists what there is.")
 }
 
 /// The answer to a method that an address does not have; the router adds `Allow`, which is all that OPTIONS asks for.

@@ -3,8 +3,6 @@
 //!
 //! It must never depend on how a request was answered: a refusal is marked like the answer that it stands for.
 
-use crate::config::Config;
-use crate::middleware::tenant::client;
 use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
@@ -32,10 +30,10 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    pub(super) fn of(config: &Config, request: &Request) -> Self {
+    pub(super) fn of(request: &Request, is_https: bool) -> Self {
         Self {
             is_public: is_public(request.uri().path()),
-            is_https: is_https(config, request),
+            is_https,
         }
     }
 
@@ -70,28 +68,9 @@ fn is_public(path: &str) -> bool {
     })
 }
 
-/// Whether clients come by TLS: the operator says so, or the proxy that the request came from.
-fn is_https(config: &Config, request: &Request) -> bool {
-    let by_url = config.base_url.as_deref().and_then(|url| url.get(..8));
-    if by_url.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
-        return true;
-    }
-    if !client::is_proxy(&config.trusted_proxies, request.extensions()) {
-        return false;
-    }
-    // Each proxy on the way may have added one: none of them may have been without TLS.
-    let mut lines = request.headers().get_all("x-forwarded-proto").iter().peekable();
-    let is_said = lines.peek().is_some();
-    let is_https = |part: &[u8]| part.trim_ascii().eq_ignore_ascii_case(b"https");
-    is_said && lines.all(|line| line.as_bytes().split(|byte| *byte == b',').all(is_https))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
-    use axum::extract::ConnectInfo;
-    use std::net::SocketAddr;
 
     #[test]
     fn only_what_is_for_everybody_may_be_kept() {
@@ -117,41 +96,6 @@ mod tests {
             "//api/store/v1/nodes",
         ] {
             assert!(!is_public(own), "{own}");
-        }
-    }
-
-    #[test]
-    fn tls_is_what_the_operator_or_a_proxy_says() {
-        let config = |base_url: Option<&str>| Config {
-            base_url: base_url.map(str::to_owned),
-            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
-            ..Config::default()
-        };
-        let told = |base_url: Option<&str>, peer: [u8; 4], lines: &[&'static str]| {
-            let mut request = Request::new(Body::empty());
-            for line in lines {
-                let line = HeaderValue::from_static(line);
-                request.headers_mut().append("x-forwarded-proto", line);
-            }
-            let peer = ConnectInfo(SocketAddr::from((peer, 1)));
-            request.extensions_mut().insert(peer);
-            is_https(&config(base_url), &request)
-        };
-        let (proxy, stranger) = ([10, 0, 0, 1], [203, 0, 113, 7]);
-        assert!(told(Some("HTTPS://api.example"), stranger, &[]));
-        assert!(!told(Some("http://api.example"), stranger, &["https"]));
-        assert!(!told(None, stranger, &["https"]));
-        for (lines, expected) in [
-            (&[][..], false),
-            (&["https"], true),
-            (&["HTTPS"], true),
-            (&["http"], false),
-            (&["https, https"], true),
-            (&["https", "http"], false),
-            (&["https,"], false),
-            (&["httpsx"], false),
-        ] {
-            assert_eq!(told(None, proxy, lines), expected, "{lines:?}");
         }
     }
 }

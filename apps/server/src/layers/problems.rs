@@ -7,6 +7,7 @@
 use super::outage::Outage;
 use super::span;
 use crate::config::Config;
+use crate::middleware::outside::Outside;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
@@ -65,6 +66,7 @@ impl Asked {
     pub(super) fn finish(
         &self,
         config: &Config,
+        outside: &Outside,
         outage: &Outage,
         mut response: Response,
     ) -> (Response, Option<String>) {
@@ -74,10 +76,13 @@ impl Asked {
         let inside = response.extensions_mut().remove::<Arc<RichError>>();
         let logged = self.log_failure(outage, &problem, inside.as_deref());
         let failure = logged.then(|| problem.code().to_owned());
-        if let Some(base_url) = config.base_url.clone().or_else(|| self.origin()) {
+        if let Some(base_url) = outside.base(config, self.host.as_ref()) {
             problem.set_base_url(&base_url);
         }
-        problem.set_instance(self.uri.path());
+        match outside.path(self.uri.path()) {
+            Some(path) => problem.set_instance(&path),
+            None => problem.set_instance(self.uri.path()),
+        };
         problem.set_trace_id(self.root.context().trace_id().to_string());
         if problem.status() == 503
             && let Some(seconds) = problem.retry_after_seconds()
@@ -113,13 +118,6 @@ impl Asked {
         }
         true
     }
-
-    /// Where the client believes this server to be; only used for links in a problem, never for a decision.
-    fn origin(&self) -> Option<String> {
-        let host = self.host.as_ref()?.to_str().ok()?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-        host.chars().all(plain).then(|| format!("http://{host}"))
-    }
 }
 
 /// The answer to a request whose handler panicked.
@@ -153,7 +151,8 @@ mod tests {
     }
 
     async fn finished(config: &Config, response: Response) -> (Response, serde_json::Value) {
-        let (response, _) = asked(&request()).finish(config, &Outage::new(), response);
+        let (response, _) =
+            asked(&request()).finish(config, &Outside::said(config), &Outage::new(), response);
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let document = serde_json::from_slice(&body).unwrap();
@@ -168,7 +167,8 @@ mod tests {
         let (root, outage) = (Tracer::off().root(Incoming::default(), None), Outage::new());
         let response = Response::new(Body::empty());
         let counted = allocation_counter::measure(|| {
-            let _ = Asked::of(&request, root).finish(&config, &outage, response);
+            let outside = Outside::of(&config, &request).unwrap();
+            let _ = Asked::of(&request, root).finish(&config, &outside, &outage, response);
         });
         assert_eq!(counted.count_total, 0);
     }
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(problem["instance"], "/api/x");
         assert_eq!(problem["trace_id"].as_str().unwrap().len(), 32);
         let config = Config {
-            base_url: Some("https://api.example/".to_owned()),
+            base_url: Some("https://api.example/".parse().unwrap()),
             ..Config::default()
         };
         let (response, problem) = finished(&config, refused()).await;

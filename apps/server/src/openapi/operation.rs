@@ -81,6 +81,7 @@ impl Sort {
         let mut codes = vec![
             "invalid_query",
             "ambiguous_length",
+            "invalid_forwarded",
             "url_too_long",
             "header_too_large",
             "rate_limited",

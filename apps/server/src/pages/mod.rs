@@ -2,6 +2,8 @@
 
 pub mod problems;
 
+use crate::middleware::outside::Outside;
+use axum::Extension;
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Response};
 use http::header;
@@ -14,15 +16,23 @@ const STYLE: &[u8] = include_bytes!("../../vendor/swagger-ui/swagger-ui.css.gz")
 const START: &str = include_str!("docs.js");
 const PAGE: &str = include_str!("docs.html");
 
-static OPENAPI: LazyLock<Vec<u8>> =
-    LazyLock::new(|| serde_json::to_vec(&crate::router::document()).unwrap_or_default());
+static OPENAPI: LazyLock<String> =
+    LazyLock::new(|| serde_json::to_string(&crate::router::document()).unwrap_or_default());
 
-/// The OpenAPI document.
-pub async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], OPENAPI.as_slice()).into_response()
+/// The member of the document that says where the server is; it stands there once.
+const SERVER: &str = r#""servers":[{"url":"/"}]"#;
+
+/// The OpenAPI document; where clients have to ask below a path, it says so.
+pub async fn openapi(outside: Option<Extension<Outside>>) -> Response {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    let Some(prefix) = outside.as_ref().and_then(|outside| outside.prefix()) else {
+        return (json, OPENAPI.as_str()).into_response();
+    };
+    let server = format!(r#""servers":[{{"url":"{prefix}"}}]"#);
+    (json, OPENAPI.replacen(SERVER, &server, 1)).into_response()
 }
 
-/// The documentation page.
+/// The documentation page. What it needs is named relatively, so that it is found below any path.
 pub async fn docs() -> Response {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                   connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -46,5 +56,15 @@ pub async fn docs_asset(Path(asset): Path<String>) -> Response {
         "swagger-ui.css" => compressed(CSS, STYLE),
         "start.js" => ([(header::CONTENT_TYPE, JS)], START).into_response(),
         _ => ErrorResponse::not_found("Page").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_says_once_where_the_server_is() {
+        assert_eq!(OPENAPI.matches(SERVER).count(), 1);
     }
 }

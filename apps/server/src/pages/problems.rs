@@ -1,4 +1,5 @@
-//! `/problems/`: a page for each type of problem, where the `type` of every problem leads (RFC 9457, 3.1.1).
+//! `/problems/`: a page for each type of problem, where the `type` of every problem leads (RFC 9457, 3.1.1). Links are
+//! relative, so that they lead there below any path.
 
 use crate::problem::types::{self, ProblemType};
 use axum::Json;
@@ -20,7 +21,7 @@ pub async fn index(headers: HeaderMap) -> Response {
         let ProblemType { code, meaning, .. } = known;
         let status = known.statuses.first().unwrap_or(&500);
         format!(
-            "<tr><td>{status}<td><a href=\"/problems/{code}\"><code>{code}</code></a><td>{}",
+            "<tr><td>{status}<td><a href=\"problems/{code}\"><code>{code}</code></a><td>{}",
             inline(meaning)
         )
     };
@@ -44,7 +45,7 @@ pub async fn one(Path(code): Path<String>, headers: HeaderMap) -> Response {
     let text = format!(
         "<h1><code>{code}</code></h1><p>{}</p><h2>What to do</h2><p>{}</p>\
          <h2>On the wire</h2><p>Status {}, kind <code>{}</code>.</p><pre>{}</pre>\
-         <p><a href=\"/problems\">All problems</a> · <a href=\"/api/docs\">API documentation</a></p>",
+         <p><a href=\"../problems\">All problems</a> · <a href=\"../api/docs\">API documentation</a></p>",
         inline(known.meaning),
         inline(known.remedy),
         statuses.join(" or "),

@@ -121,12 +121,17 @@ pub const ALL: &[ProblemType] = types! {
     "method_not_allowed" Validation [405]
         "The address exists, but not with this method."
         "The answer's `Allow` header lists the methods that it has.";
+    "invalid_forwarded" Validation [400]
+        "What a proxy in front of this server says of the request cannot be read."
+        "`detail` names the field. Correct the proxy: `Forwarded` is of the form of RFC 7239, `X-Forwarded-Prefix` a plain \
+         path; a proxy that does not set them removes them.";
     "invalid_tenant_identifier" Validation [400]
         "The request's host cannot be the name of a shop or site."
         "Send exactly one `Host` with a valid host name.";
     "tenant_identifier_mismatch" Validation [400]
         "The names in the request lead to different tenants."
-        "Correct the proxy in front of this server: `Host`, `X-Forwarded-Host` and `X-Tenant-ID` must name the same one.";
+        "Correct the proxy in front of this server: `Host`, `X-Forwarded-Host`, `Forwarded` and `X-Tenant-ID` must name the \
+         same one.";
     "invalid_idempotency_key" Validation [400]
         "The `Idempotency-Key` is not one."
         "Send it once, with 1 to 255 printable ASCII characters and no blanks; a UUID is a good key.";

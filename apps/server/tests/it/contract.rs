@@ -26,7 +26,7 @@ async fn send(request: RequestBuilder) -> Response {
     request.send().await.unwrap()
 }
 
-fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+pub(crate) fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     response
         .headers()
         .get(name)

@@ -30,14 +30,14 @@ fn part(name: &str, value: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 /// A whole form of these parts.
-fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut form: Vec<u8> = parts.iter().flat_map(|(name, value)| part(name, value)).collect();
     form.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
     form
 }
 
 /// Sends a body to `/imports` as a form.
-fn post(shop: &Shop, body: Vec<u8>) -> RequestBuilder {
+pub(crate) fn post(shop: &Shop, body: Vec<u8>) -> RequestBuilder {
     shop.admin(Method::POST, "/imports")
         .header(
             "content-type",

@@ -6,6 +6,7 @@
 )]
 
 mod attacks;
+mod behind_proxy;
 mod canary;
 mod catalog;
 mod cli;

@@ -1,10 +1,12 @@
 //! The address a request comes from: that of the connection, or what a trusted proxy says it is.
 //!
 //! `X-Forwarded-For` grows to the right, one address by each proxy. So it is read from the right, as long as the one
-//! who wrote the entry is trusted; anything to the left of the first stranger is the stranger's own invention.
+//! who wrote the entry is trusted; anything to the left of the first stranger is the stranger's own invention. `Forwarded`
+//! (RFC 7239) grows in the same way, and is read where there is no `X-Forwarded-For`.
 
 use super::proxies::contain;
 pub(crate) use super::proxies::contain as contains;
+use crate::middleware::forwarded;
 use axum::extract::ConnectInfo;
 use http::{Extensions, HeaderMap, HeaderName};
 use ipnet::IpNet;
@@ -19,12 +21,21 @@ pub(crate) fn address(proxies: &[IpNet], extensions: &Extensions, headers: &Head
     if proxies.is_empty() {
         return Some(client);
     }
+    if !contain(proxies, client) {
+        return Some(client);
+    }
     let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
-    let mut entries = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
-    while contain(proxies, client) {
-        match entries.next().and_then(parse) {
-            Some(before) => client = before,
-            None => break,
+    let entries = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    let elements = match headers.contains_key(X_FORWARDED_FOR) {
+        true => Vec::new(),
+        // One that is malformed was refused before.
+        false => forwarded::elements(headers).unwrap_or_default(),
+    };
+    let standard = elements.iter().rev().map(|element| element.client);
+    for before in entries.map(parse).chain(standard) {
+        match before {
+            Some(before) if contain(proxies, client) => client = before,
+            _ => break,
         }
     }
     Some(client)
@@ -62,10 +73,15 @@ mod tests {
 
     /// The address of a client whose connection comes from `peer`; 10.0.0.0/8 and fd00::/8 are our proxies.
     fn seen(peer: &str, forwarded: &[&str]) -> String {
+        let lines: Vec<_> = forwarded.iter().map(|line| ("x-forwarded-for", *line)).collect();
+        seen_with(peer, &lines)
+    }
+
+    fn seen_with(peer: &str, fields: &[(&'static str, &str)]) -> String {
         let proxies = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         let mut headers = HeaderMap::new();
-        for line in forwarded {
-            headers.append(X_FORWARDED_FOR, line.parse().unwrap());
+        for (name, value) in fields {
+            headers.append(*name, value.parse().unwrap());
         }
         let peer: IpAddr = peer.parse().unwrap();
         let mut extensions = Extensions::new();
@@ -105,6 +121,32 @@ mod tests {
             assert_eq!(seen("10.0.0.1", unreadable), "10.0.0.1", "{unreadable:?}");
         }
         assert_eq!(seen("10.0.0.1", &["junk, 10.9.9.9"]), "10.9.9.9");
+    }
+
+    #[test]
+    fn the_standard_field_is_read_in_the_same_way() {
+        let seen = |value: &str| seen_with("10.0.0.1", &[("forwarded", value)]);
+        assert_eq!(seen("for=203.0.113.7"), "203.0.113.7");
+        assert_eq!(
+            seen("for=198.51.100.1, for=203.0.113.7;proto=https"),
+            "203.0.113.7"
+        );
+        assert_eq!(seen("for=203.0.113.7, for=\"10.2.3.4:80\""), "203.0.113.7");
+        assert_eq!(seen("for=\"[2001:db8::9]:443\""), "2001:db8::9");
+        for unreadable in [
+            "for=unknown",
+            "for=203.0.113.7, for=_hidden",
+            "proto=https",
+            "for=",
+        ] {
+            assert_eq!(seen(unreadable), "10.0.0.1", "{unreadable}");
+        }
+        let both = [
+            ("forwarded", "for=198.51.100.1"),
+            ("x-forwarded-for", "203.0.113.7"),
+        ];
+        assert_eq!(seen_with("10.0.0.1", &both), "203.0.113.7");
+        assert_eq!(seen_with("203.0.113.9", &both), "203.0.113.9");
     }
 
     #[test]

@@ -2,13 +2,13 @@
 //!
 //! It must never choose between two voices that differ: then the request is refused.
 
+use crate::middleware::forwarded::{self, X_FORWARDED_HOST};
 use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_tenancy::{IdentifierError, TenantError, TenantIdentifier, TenantIdentifierValidator};
 
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_TENANT_ID: HeaderName = HeaderName::from_static("x-tenant-id");
 
 /// The names of a tenant in one request; at least one is there.
@@ -16,7 +16,7 @@ const X_TENANT_ID: HeaderName = HeaderName::from_static("x-tenant-id");
 pub(super) struct Named {
     /// By the host. None when the host is an IP address, which is no name, and there is another name.
     pub(super) by_host: Option<TenantIdentifier>,
-    /// By the host that the request is sent to, when `X-Forwarded-Host` of a trusted proxy stands above it and says
+    /// By the host that the request is sent to, when `X-Forwarded-Host` or `Forwarded` of a trusted proxy stands above it and says
     /// something else: the proxy's own name for this server, or what a client made up that the proxy let through.
     pub(super) by_target: Option<TenantIdentifier>,
     /// By `X-Tenant-ID` of a trusted proxy.
@@ -145,8 +145,8 @@ fn target<'a>(validator: &TenantIdentifierValidator, parts: &'a Parts) -> Result
     Ok(authority)
 }
 
-/// What all values of `X-Forwarded-Host` name; each proxy on the way may have added one, after a comma or on a line of
-/// its own.
+/// What all values of `X-Forwarded-Host` and all hosts of `Forwarded` name; each proxy on the way may have added one, after
+/// a comma or on a line of its own.
 fn forwarded_host(
     validator: &TenantIdentifierValidator,
     headers: &HeaderMap,
@@ -155,13 +155,31 @@ fn forwarded_host(
     for line in headers.get_all(X_FORWARDED_HOST) {
         for host in text(line)?.split(',') {
             let host = validator.from_host_header(host.trim_matches([' ', '\t']))?;
-            if named.as_ref().is_some_and(|named| *named != host) {
-                return Err(NameError::Head("X-Forwarded-Host names several hosts."));
-            }
-            named = Some(host);
+            agree(&mut named, host, "X-Forwarded-Host names several hosts.")?;
         }
     }
+    let elements = forwarded::elements(headers).map_err(|malformed| NameError::Head(malformed.0))?;
+    for host in elements.iter().filter_map(|element| element.host.as_deref()) {
+        let host = validator.from_host_header(host)?;
+        agree(
+            &mut named,
+            host,
+            "Forwarded names several hosts, or another one than X-Forwarded-Host.",
+        )?;
+    }
     Ok(named)
+}
+
+fn agree(
+    named: &mut Option<TenantIdentifier>,
+    host: TenantIdentifier,
+    why: &'static str,
+) -> Result<(), NameError> {
+    if named.as_ref().is_some_and(|named| *named != host) {
+        return Err(NameError::Head(why));
+    }
+    *named = Some(host);
+    Ok(())
 }
 
 /// The value of a header that may stand once only.

@@ -27,6 +27,8 @@ fn planted(request: RequestBuilder) -> RequestBuilder {
         "x-request-id",
         "x-forwarded-for",
         "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-forwarded-prefix",
         "x-tenant-id",
         "forwarded",
         "traceparent",

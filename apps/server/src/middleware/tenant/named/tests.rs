@@ -89,6 +89,55 @@ fn several_forwarded_hosts_must_be_one_name() {
 }
 
 #[test]
+fn the_hosts_of_the_standard_field_count_like_the_others() {
+    let forwarded = |fields: &[(&str, &str)]| {
+        let request = fields
+            .iter()
+            .fold(to("one.shops.example"), |request, (name, value)| {
+                request.header(*name, *value)
+            });
+        named(request, true)
+    };
+    let (standard, usual) = ("forwarded", "x-forwarded-host");
+    for same in [
+        &[(standard, "for=_x;host=two.shops.example;proto=https")][..],
+        &[(
+            standard,
+            "host=\"TWO.shops.example:443\", for=unknown, host=two.shops.example",
+        )],
+        &[
+            (standard, "host=two.shops.example"),
+            (usual, "two.shops.example:80"),
+        ],
+    ] {
+        assert_eq!(forwarded(same).as_deref(), Ok("slug:two|-|slug:one"), "{same:?}");
+    }
+    assert_eq!(
+        forwarded(&[(standard, "for=192.0.2.1")]).as_deref(),
+        Ok("slug:one|-")
+    );
+    for differing in [
+        &[(standard, "host=two.shops.example, host=three.shops.example")][..],
+        &[
+            (standard, "host=two.shops.example"),
+            (standard, "host=one.shops.example"),
+        ],
+        &[(standard, "host=two.shops.example"), (usual, "one.shops.example")],
+        &[(standard, "host=two.shops.example;host=two.shops.example")],
+        &[(standard, "host=two.shops.example:443")],
+    ] {
+        assert!(
+            matches!(forwarded(differing), Err(NameError::Head(_))),
+            "{differing:?}"
+        );
+    }
+    let rubbish = forwarded(&[(standard, "host=\"a b\"")]);
+    assert!(matches!(rubbish, Err(NameError::Identifier(_))), "{rubbish:?}");
+    let stranger = to("one.shops.example").header(standard, "host=two.shops.example");
+    assert_eq!(named(stranger, false).as_deref(), Ok("slug:one|-"));
+}
+
+#[test]
 fn a_proxy_may_call_this_server_by_its_address_when_it_names_the_tenant() {
     let request = || to("10.0.0.3:8080");
     let refused = Err(NameError::Identifier(IdentifierError::IpLiteral));

@@ -1,0 +1,320 @@
+//! How clients reach this server: by TLS or not, by which host, below which path. What the operator says
+//! (`RUSTOK_BASE_URL`), what a trusted proxy says, and at last what the request itself says.
+//!
+//! Only for addresses in answers and for what browsers are told of TLS; never for a decision who may do what.
+
+use super::forwarded::{self, Malformed, X_FORWARDED_HOST};
+use crate::config::Config;
+use crate::middleware::tenant::client;
+use axum::extract::Request;
+use axum::response::Response;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use rustok_core::error::{ErrorKind, RichError};
+use std::sync::Arc;
+
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+/// The longest path that may stand before all others, in bytes.
+const MAX_PREFIX: usize = 200;
+
+const BAD_PREFIX: Malformed = Malformed(
+    "X-Forwarded-Prefix stands once and is a path such as /shops or /eu/shops: segments of letters, digits and `-._~`, 200 \
+     characters at most, without a slash at the end.",
+);
+
+/// How a client reached this server with one request.
+#[derive(Debug, Clone, Default)]
+pub struct Outside {
+    /// Whether it came by TLS.
+    pub(crate) is_https: bool,
+    /// The host that it asked the first proxy for, where a proxy says so.
+    host: Option<Arc<str>>,
+    /// What stands before every path outside; empty, or of the form `/one/two`.
+    prefix: Option<Arc<str>>,
+}
+
+impl Outside {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// `invalid_forwarded`, when a trusted proxy says something that cannot be read.
+    pub(crate) fn of(config: &Config, request: &Request) -> Result<Self, RichError> {
+        let said = Self::said(config);
+        if !client::is_proxy(&config.trusted_proxies, request.extensions()) {
+            return Ok(said);
+        }
+        let by_proxy = Self::by_proxy(request.headers()).map_err(|Malformed(why)| {
+            RichError::new(ErrorKind::Validation, why)
+                .with_status(400)
+                .with_code("invalid_forwarded")
+                .with_public(why)
+        })?;
+        Ok(Self {
+            is_https: said.is_https || by_proxy.is_https,
+            host: by_proxy.host,
+            prefix: by_proxy.prefix.or(said.prefix),
+        })
+    }
+
+    /// What the operator says.
+    pub(crate) fn said(config: &Config) -> Self {
+        let base = config.base_url.as_ref();
+        Self {
+            is_https: base.is_some_and(|base| base.is_https()),
+            host: None,
+            prefix: base.and_then(|base| base.prefix()),
+        }
+    }
+
+    fn by_proxy(headers: &HeaderMap) -> Result<Self, Malformed> {
+        let elements = forwarded::elements(headers)?;
+        let host = match first(headers, &X_FORWARDED_HOST) {
+            Some(host) => Some(host),
+            None => elements.iter().find_map(|element| element.host.as_deref()),
+        };
+        Ok(Self {
+            is_https: is_https(headers, &elements),
+            host: host.filter(|host| is_plain_host(host)).map(Arc::from),
+            prefix: prefix(headers)?.map(Arc::from),
+        })
+    }
+
+    /// Where this server is for the client, without a slash at the end; `None` when nothing says it in a form that can stand
+    /// in an address. `host` is the request's own.
+    pub(crate) fn base(&self, config: &Config, host: Option<&HeaderValue>) -> Option<String> {
+        let prefix = self.prefix.as_deref().unwrap_or_default();
+        if let Some(base) = &config.base_url {
+            return Some(format!("{}{prefix}", base.origin()));
+        }
+        let host = match &self.host {
+            Some(host) => host,
+            None => host?.to_str().ok().filter(|host| is_plain_host(host))?,
+        };
+        let scheme = if self.is_https { "https" } else { "http" };
+        Some(format!("{scheme}://{host}{prefix}"))
+    }
+
+    /// A path of this server as clients have to ask for it, where that is another one.
+    pub(crate) fn path(&self, path: &str) -> Option<String> {
+        self.prefix.as_ref().map(|prefix| format!("{prefix}{path}"))
+    }
+
+    /// What stands before every path outside.
+    pub(crate) fn prefix(&self) -> Option<&str> {
+        self.prefix.as_deref()
+    }
+
+    /// Puts into `Location` where a client finds it. What is stored to be answered again knows nothing of the outside.
+    pub(crate) fn mark(&self, response: &mut Response) {
+        let Some(location) = response.headers().get(header::LOCATION) else {
+            return;
+        };
+        let path = location.to_str().ok().filter(|path| path.starts_with('/'));
+        if let Some(Ok(outside)) = path.and_then(|path| self.path(path)).map(HeaderValue::try_from) {
+            response.headers_mut().insert(header::LOCATION, outside);
+        }
+    }
+}
+
+/// The first value of a list, which the proxy nearest to the client wrote.
+fn first<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let line = headers.get(name)?.to_str().ok()?;
+    line.split(',').next().map(str::trim)
+}
+
+/// Whether it can stand in an address as it is.
+fn is_plain_host(host: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
+    !host.is_empty() && host.bytes().all(plain)
+}
+
+/// Each proxy on the way may have said it: none of them may have been without TLS.
+fn is_https(headers: &HeaderMap, elements: &[forwarded::Element<'_>]) -> bool {
+    let lines = headers.get_all(&X_FORWARDED_PROTO).iter();
+    let mut said = lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .chain(
+            elements
+                .iter()
+                .filter_map(|element| element.scheme.as_deref().map(str::as_bytes)),
+        )
+        .peekable();
+    said.peek().is_some() && said.all(|scheme| scheme.trim_ascii().eq_ignore_ascii_case(b"https"))
+}
+
+fn prefix(headers: &HeaderMap) -> Result<Option<&str>, Malformed> {
+    let mut lines = headers.get_all(&X_FORWARDED_PREFIX).iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    let prefix = line
+        .to_str()
+        .ok()
+        .filter(|prefix| is_prefix(prefix))
+        .ok_or(BAD_PREFIX)?;
+    if lines.next().is_some() {
+        return Err(BAD_PREFIX);
+    }
+    Ok(Some(prefix))
+}
+
+/// `/seg(/seg)*`, of what needs no escape in an address (RFC 3986, 2.3). A segment of dots would not stay where it is.
+pub(crate) fn is_prefix(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    let is_segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(is_plain);
+    text.len() <= MAX_PREFIX
+        && text
+            .strip_prefix('/')
+            .is_some_and(|path| path.split('/').all(is_segment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::extract::ConnectInfo;
+    use std::net::SocketAddr;
+
+    const PROXY: [u8; 4] = [10, 0, 0, 1];
+    const STRANGER: [u8; 4] = [203, 0, 113, 7];
+
+    fn config(base_url: Option<&str>) -> Config {
+        Config {
+            base_url: base_url.map(|url| url.parse().unwrap()),
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            ..Config::default()
+        }
+    }
+
+    fn outside(config: &Config, peer: [u8; 4], fields: &[(&'static str, &str)]) -> Result<Outside, String> {
+        let mut request = Request::new(Body::empty());
+        for (name, value) in fields {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            request.headers_mut().append(*name, value);
+        }
+        let peer = ConnectInfo(SocketAddr::from((peer, 1)));
+        request.extensions_mut().insert(peer);
+        Outside::of(config, &request).map_err(|error| error.code().to_owned())
+    }
+
+    #[test]
+    fn tls_is_what_the_operator_or_a_proxy_says() {
+        let told = |base_url: Option<&str>, peer: [u8; 4], fields: &[(&'static str, &str)]| {
+            outside(&config(base_url), peer, fields).unwrap().is_https
+        };
+        let proto = "x-forwarded-proto";
+        assert!(told(Some("HTTPS://api.example"), STRANGER, &[]));
+        assert!(!told(Some("http://api.example"), STRANGER, &[(proto, "https")]));
+        assert!(!told(
+            None,
+            STRANGER,
+            &[(proto, "https"), ("forwarded", "proto=https")]
+        ));
+        for (fields, expected) in [
+            (&[][..], false),
+            (&[(proto, "https")], true),
+            (&[(proto, "HTTPS")], true),
+            (&[(proto, "http")], false),
+            (&[(proto, "https, https")], true),
+            (&[(proto, "https"), (proto, "http")], false),
+            (&[(proto, "https,")], false),
+            (&[(proto, "httpsx")], false),
+            (&[("forwarded", "for=unknown")], false),
+            (&[("forwarded", "proto=https, for=unknown")], true),
+            (&[("forwarded", "proto=https, proto=http")], false),
+            (&[("forwarded", "proto=https"), (proto, "http")], false),
+            (&[("forwarded", "proto=http"), (proto, "https")], false),
+        ] {
+            assert_eq!(told(None, PROXY, fields), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_begins_where_clients_come_from() {
+        let host = HeaderValue::from_static("rustok.internal:8080");
+        let base = |base_url: Option<&str>, peer: [u8; 4], fields: &[(&'static str, &str)]| {
+            let config = config(base_url);
+            outside(&config, peer, fields)
+                .unwrap()
+                .base(&config, Some(&host))
+                .unwrap()
+        };
+        let proxied = [
+            ("x-forwarded-host", "shop.example:8443, shop.example"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-prefix", "/eu/shops"),
+        ];
+        assert_eq!(base(None, PROXY, &[]), "http://rustok.internal:8080");
+        assert_eq!(base(None, PROXY, &proxied), "https://shop.example:8443/eu/shops");
+        assert_eq!(base(None, STRANGER, &proxied), "http://rustok.internal:8080");
+        let standard = [(
+            "forwarded",
+            "host=\"shop.example:8443\";proto=https, host=shop.example",
+        )];
+        assert_eq!(base(None, PROXY, &standard), "https://shop.example:8443");
+        let unsafe_host = [("forwarded", "host=\"shop.example/<b>\"")];
+        assert_eq!(base(None, PROXY, &unsafe_host), "http://rustok.internal:8080");
+        let url = Some("https://api.example/base/");
+        assert_eq!(base(url, STRANGER, &[]), "https://api.example/base");
+        assert_eq!(base(url, PROXY, &proxied), "https://api.example/eu/shops");
+    }
+
+    #[test]
+    fn a_prefix_is_a_plain_path() {
+        let prefix = |fields: &[(&'static str, &str)]| {
+            let outside = outside(&config(None), PROXY, fields)?;
+            Ok::<_, String>(outside.path("/x"))
+        };
+        let name = "x-forwarded-prefix";
+        let longest = format!("/{}", "a".repeat(MAX_PREFIX - 1));
+        for good in ["/a", "/A-1._~/b", "/a/..b", longest.as_str()] {
+            assert_eq!(prefix(&[(name, good)]), Ok(Some(format!("{good}/x"))), "{good}");
+        }
+        let long = format!("{longest}a");
+        for bad in [
+            "",
+            "/",
+            "a",
+            "a/b",
+            "/a/",
+            "//a",
+            "/a//b",
+            "/.",
+            "/a/..",
+            "/a?b",
+            "/a#b",
+            "/a%2f",
+            "/a b",
+            "/a,/b",
+            "/a\\b",
+            "https://evil.test",
+            "//evil.test",
+            "/a:b",
+            "/ä",
+            long.as_str(),
+        ] {
+            assert_eq!(
+                prefix(&[(name, bad)]),
+                Err("invalid_forwarded".to_owned()),
+                "{bad}"
+            );
+        }
+        assert!(prefix(&[(name, "/a"), (name, "/a")]).is_err());
+        let stranger = outside(&config(None), STRANGER, &[(name, "/a")]).unwrap();
+        assert_eq!(stranger.path("/x"), None);
+    }
+
+    #[test]
+    fn where_something_is_stands_below_the_prefix() {
+        let below = outside(&config(Some("https://api.example/base")), STRANGER, &[]).unwrap();
+        for (location, expected) in [
+            ("/api/x", "/base/api/x"),
+            ("https://other.example/x", "https://other.example/x"),
+        ] {
+            let mut response = Response::new(Body::empty());
+            response
+                .headers_mut()
+                .insert(header::LOCATION, HeaderValue::from_static(location));
+            below.mark(&mut response);
+            assert_eq!(response.headers()[header::LOCATION], expected);
+        }
+    }
+}
