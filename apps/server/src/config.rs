@@ -92,6 +92,8 @@ pub struct Config {
     /// How much memory answers take at most that their clients have not read yet, in bytes. Each connection
     /// may hold 32 KiB, or an eighth of what is free.
     pub max_answer_bytes: usize,
+    /// Whether answers are coded (`br`, `gzip`) for who takes that; of no use where a proxy does it.
+    pub compression: bool,
     /// How much memory bodies of requests take at most, in bytes. Each connection may hold 32 KiB, or an eighth of what is
     /// free.
     pub max_received_bytes: usize,
@@ -186,6 +188,7 @@ impl Default for Config {
             max_connections_per_address: 1_000,
             keep_alive_ms: 75_000,
             max_answer_bytes: 64 << 20,
+            compression: true,
             max_received_bytes: 64 << 20,
             max_requests_in_flight: 512,
             max_uploads_in_flight: 128,

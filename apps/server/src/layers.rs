@@ -1,7 +1,9 @@
-//! What every request passes: trace id and log → marks for browsers and caches → CORS marks → problem form → panic → limits → deadline → routes.
+//! What every request passes: trace id and log → marks for browsers and caches → CORS marks → coding → problem form → panic
+//! → limits → deadline → routes.
 //!
 //! One layer does all of it, since each layer of its own would cost every request a copy of the router's service.
 
+mod coding;
 mod guarded;
 mod head;
 mod outage;
@@ -9,6 +11,7 @@ mod problems;
 mod receive;
 mod span;
 
+pub use coding::Places as CodingPlaces;
 pub use guarded::of_management;
 pub use outage::Outage;
 
@@ -25,6 +28,7 @@ use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use coding::Coding;
 use futures_util::FutureExt as _;
 use guarded::Guarded;
 use problems::Asked;
@@ -51,6 +55,7 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
     let ending = Ending::of(state.tracer(), &asked);
     let asker = Asker::of(&mut request);
     let guarded = Guarded::of(&request, outside.is_https);
+    let coding = Coding::of(state.config(), &mut request);
     if outside.prefix().is_some() {
         request.extensions_mut().insert(outside.clone());
     }
@@ -64,6 +69,7 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
         let answer = AssertUnwindSafe(answer).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
         let (response, failure) = asked.finish(state.config(), &outside, state.outage(), response);
+        let response = coding.apply(state.coding(), response).await;
         if let Some(http) = state.metrics().http() {
             let (method, status) = (asked.method.as_str(), response.status().as_u16());
             let trace = state.tracer().leads_somewhere(&root, failure.is_some());

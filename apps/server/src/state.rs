@@ -4,7 +4,7 @@ use crate::api::node::texts::RenderedTexts;
 use crate::api::product::rendered::RenderedProducts;
 use crate::config::Config;
 use crate::imports::Imports;
-use crate::layers::Outage;
+use crate::layers::{CodingPlaces, Outage};
 use crate::limits::Limits;
 use crate::metrics::ServerMetrics;
 use crate::middleware::tenant_cache_v3::TenantCacheV3;
@@ -30,6 +30,7 @@ struct Inner {
     imports: Imports,
     metrics: ServerMetrics,
     outage: Outage,
+    coding: CodingPlaces,
     tracer: Tracer,
     draining: AtomicBool,
 }
@@ -61,6 +62,7 @@ impl AppState {
             services,
             tenants,
             outage: Outage::new(),
+            coding: CodingPlaces::default(),
             tracer,
             draining: AtomicBool::new(false),
         }))
@@ -124,6 +126,12 @@ impl AppState {
     #[must_use]
     pub fn outage(&self) -> &Outage {
         &self.0.outage
+    }
+
+    /// Places for answers that are being coded.
+    #[must_use]
+    pub fn coding(&self) -> &CodingPlaces {
+        &self.0.coding
     }
 
     /// From now on `/readyz` says no.

@@ -10,6 +10,7 @@ mod behind_proxy;
 mod canary;
 mod catalog;
 mod cli;
+mod coded;
 mod content;
 mod contract;
 mod demo;
