@@ -11,6 +11,7 @@ use rustok_core::page::{Limit, Page};
 use rustok_tenancy::{IdentifierView, NewTenant, Tenant, TenantEdit, TenantIdentifier, TenantStatus};
 
 const TENANTS: &str = "tenants";
+const HOSTS: &str = "tenant_hosts";
 const COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.settings, t.created_at, t.version";
 
 fn decode(row: &Row<'_>) -> Result<Tenant, StoreError> {
@@ -81,7 +82,7 @@ async fn add_hosts(tx: &mut PlatformTx, tenants: &mut [Tenant]) -> Result<(), St
     );
     let hosts = tx
         .db
-        .fetch("tenant_hosts", &sql, &ids, |row| {
+        .fetch(HOSTS, &sql, &ids, |row| {
             Ok((row.get::<TenantId>("tenant_id")?, row.get::<String>("host")?))
         })
         .await?;
@@ -137,7 +138,7 @@ async fn insert_host(
 ) -> Result<(), StoreError> {
     tx.db
         .execute_one(
-            "tenant_hosts",
+            HOSTS,
             "INSERT INTO tenant_hosts (host, tenant_id, created_at) VALUES ($1, $2, $3)",
             params![host, id, now],
         )
@@ -156,6 +157,50 @@ pub async fn add_host(
 ) -> Result<(), StoreError> {
     let directory = raise_version(tx).await?;
     insert_host(tx, id, host, now).await?;
+    touch(tx, id, directory, now).await
+}
+
+/// Takes a host from a tenant; nobody has it then.
+///
+/// # Errors
+/// [`StoreError::Stale`] with `tenant_hosts` when the tenant has no such host.
+pub async fn remove_host(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    host: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let directory = raise_version(tx).await?;
+    delete_host(tx, id, host).await?;
+    touch(tx, id, directory, now).await
+}
+
+/// Takes a host from one tenant and gives it to another. Both are changed, by one change of the directory.
+///
+/// # Errors
+/// [`StoreError::Stale`] with `tenant_hosts` when the one has no such host, [`StoreError::Refused`] when there is no such
+/// other tenant.
+pub async fn move_host(
+    tx: &mut PlatformTx,
+    from: TenantId,
+    to: TenantId,
+    host: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let directory = raise_version(tx).await?;
+    delete_host(tx, from, host).await?;
+    insert_host(tx, to, host, now).await?;
+    touch(tx, from, directory, now).await?;
+    touch(tx, to, directory, now).await
+}
+
+async fn delete_host(tx: &mut PlatformTx, id: TenantId, host: &str) -> Result<(), StoreError> {
+    let sql = "DELETE FROM tenant_hosts WHERE host = $1 AND tenant_id = $2";
+    tx.db.execute_one(HOSTS, sql, params![host, id]).await
+}
+
+/// A new version of a tenant whose hosts changed.
+async fn touch(tx: &mut PlatformTx, id: TenantId, directory: i64, now: Timestamp) -> Result<(), StoreError> {
     let sql =
         "UPDATE tenants SET updated_at = $2, version = version + 1, directory_version = $3 WHERE id = $1";
     tx.db.execute_one(TENANTS, sql, params![id, now, directory]).await

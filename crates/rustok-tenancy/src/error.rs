@@ -99,6 +99,9 @@ pub enum TenantError {
     /// Another tenant, or this one, has that host.
     #[error("the host is taken")]
     HostTaken,
+    /// The tenant does not have that host.
+    #[error("the tenant has no such host")]
+    HostNotFound,
     /// Somebody else changed the tenant meanwhile.
     #[error("the tenant has version {current_version} by now")]
     VersionConflict {
@@ -113,7 +116,7 @@ pub enum TenantError {
 impl TenantError {
     const fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound => ErrorKind::NotFound,
+            Self::NotFound | Self::HostNotFound => ErrorKind::NotFound,
             Self::Suspended => ErrorKind::Forbidden,
             Self::Unavailable { .. } => ErrorKind::Unavailable,
             Self::TooManyUnknown { .. } => ErrorKind::RateLimited,
@@ -157,6 +160,9 @@ impl From<TenantError> for RichError {
                 .with_violations(violations),
             TenantError::SlugTaken => rich.with_code("slug_taken").with_public("The slug is taken."),
             TenantError::HostTaken => rich.with_code("host_taken").with_public("The host is taken."),
+            TenantError::HostNotFound => rich
+                .with_code("host_not_found")
+                .with_public("The tenant does not have this host."),
             TenantError::VersionConflict { current_version } => rich
                 .with_code("version_conflict")
                 .with_public("The tenant was changed meanwhile. Read it again.")
@@ -219,6 +225,12 @@ mod tests {
             ),
             (TenantError::SlugTaken, ErrorKind::Conflict, 409, "slug_taken"),
             (TenantError::HostTaken, ErrorKind::Conflict, 409, "host_taken"),
+            (
+                TenantError::HostNotFound,
+                ErrorKind::NotFound,
+                404,
+                "host_not_found",
+            ),
             (
                 TenantError::VersionConflict { current_version: 4 },
                 ErrorKind::Conflict,

@@ -43,7 +43,7 @@ enum Command {
     Serve(serve::Options),
     /// Bring the database's schema up to date
     Migrate(output::Format),
-    /// Create, list, suspend and resume tenants, and give them hosts
+    /// Create, list, suspend and resume tenants; give them hosts, move them, take them away
     #[command(subcommand)]
     Tenant(tenant::Command),
     /// Create, list and revoke bearer tokens

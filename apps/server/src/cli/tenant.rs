@@ -48,6 +48,26 @@ pub(super) enum Command {
         #[command(flatten)]
         format: Format,
     },
+    /// Take a host from a tenant; its slug below the base domain names it still
+    RemoveHost {
+        /// The tenant's slug or id
+        tenant: String,
+        /// The host, such as shop.example.com
+        host: String,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Move a host from one tenant to another, in one step
+    MoveHost {
+        /// The slug or id of the tenant that has it
+        tenant: String,
+        /// The host, such as shop.example.com
+        host: String,
+        /// The slug or id of the tenant that gets it
+        to: String,
+        #[command(flatten)]
+        format: Format,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -129,6 +149,24 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
         Command::AddHost { tenant, host, format } => {
             let tenant = tenants::add_host(&ctx, &identifier(&ctx, &tenant)?, &host).await?;
             format.print(&Shown::from(tenant), Shown::row)
+        }
+        Command::RemoveHost { tenant, host, format } => {
+            let tenant = identifier(&ctx, &tenant)?;
+            let tenant = tenants::remove_host(&ctx, &tenant, &host, |_| Ok(())).await?;
+            format.print(&Shown::from(tenant), Shown::row)
+        }
+        Command::MoveHost {
+            tenant,
+            host,
+            to,
+            format,
+        } => {
+            let (from, to) = (identifier(&ctx, &tenant)?, identifier(&ctx, &to)?);
+            let both = tenants::move_host(&ctx, &from, &host, &to).await?;
+            let both = both.map(Shown::from);
+            format.print(&both, |both| {
+                both.iter().map(Shown::row).collect::<Vec<_>>().join("\n")
+            })
         }
     }
 }

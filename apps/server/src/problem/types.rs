@@ -196,6 +196,9 @@ pub const ALL: &[ProblemType] = types! {
     "host_taken" Conflict [409]
         "Another tenant has this host already."
         "Take it away there first, or use another host.";
+    "host_not_found" NotFound [404]
+        "The tenant does not have this host."
+        "Read the tenant: `hosts` lists those it has. A host that was moved is another tenant's by now.";
     "handle_taken" Conflict [409]
         "Another product has this handle already."
         "Choose another handle, or leave it out and let it be made from the title.";

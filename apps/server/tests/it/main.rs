@@ -35,5 +35,6 @@ mod tenant_cache_outage;
 mod tenant_cache_v2_test;
 mod tenant_directory;
 mod tenant_door;
+mod tenant_hosts;
 mod traces;
 mod workers;

@@ -75,14 +75,10 @@ async fn changed_by_an_api(database: TestDatabase) {
         Node::start(database.url()).await,
         Node::start(database.url()).await,
     );
-    let change = async |what: &str, body: Value| {
+    let change_of = async |id: &str, method: Method, what: &str, body: Value| {
         let url = format!("{}/api/platform/v1/tenants/{id}/{what}", a.server.url());
         let begun = Instant::now();
-        let request = a
-            .client
-            .request(Method::POST, url)
-            .bearer_auth(platform)
-            .json(&body);
+        let request = a.client.request(method, url).bearer_auth(platform).json(&body);
         let answer = request.send().await.unwrap();
         assert_eq!(
             answer.status().as_u16(),
@@ -103,13 +99,37 @@ async fn changed_by_an_api(database: TestDatabase) {
         ("suspend", json!({}), [403; 3]),
         ("resume", json!({}), [200; 3]),
     ] {
-        let begun = change(what, body).await;
+        let begun = change_of(&id, Method::POST, what, body).await;
         assert_eq!(
             a.statuses(&id).await,
             expected,
             "{what}: the node that was told knows at once"
         );
         let took = b.sees(&id, expected, begun).await;
+        assert!(took < SEEN_WITHIN, "{what} took {took:?}");
+    }
+    // To one that is suspended, so that it shows whose the host is; then it is nobody's.
+    let other = printed(
+        command
+            .run(&["tenant", "create", "shop2", "--name", "Shop 2", "--json"])
+            .await,
+    );
+    let other = other["id"].as_str().unwrap();
+    let _ = command.run(&["tenant", "suspend", "shop2"]).await.success();
+    let host = "hosts/shop1.example";
+    for (of, method, what, body, status) in [
+        (
+            id.as_str(),
+            Method::POST,
+            format!("{host}/move"),
+            json!({ "to": other }),
+            403,
+        ),
+        (other, Method::DELETE, host.to_owned(), json!({}), 404),
+    ] {
+        let begun = change_of(of, method, &what, body).await;
+        assert_eq!(a.statuses(&id).await, [200, status, 200], "{what}");
+        let took = b.sees(&id, [200, status, 200], begun).await;
         assert!(took < SEEN_WITHIN, "{what} took {took:?}");
     }
 }

@@ -153,6 +153,99 @@ pub async fn add_host(
     Ok(tenant)
 }
 
+/// Takes a host of its own from a tenant: it names nobody then. A tenant may lose its last one, since its slug below the
+/// base domain and its id name it still. `precondition` gets the version of the tenant as it is.
+///
+/// # Errors
+/// `tenant_not_found`, `host_not_found`, and what `precondition` refuses with.
+pub async fn remove_host(
+    ctx: &PlatformCtx,
+    identifier: &TenantIdentifier,
+    host: &str,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
+) -> Result<Tenant, RichError> {
+    ctx.authorize(Action::ManageTenants)?;
+    let mut tx = ctx.write().await?;
+    let (tenant, host) = host_of(ctx, &mut tx, identifier, host, precondition).await?;
+    tenants::remove_host(&mut tx, tenant.id, &host, ctx.services.clock.now()).await?;
+    tx.commit().await?;
+    Ok(without(tenant, &host))
+}
+
+/// Moves a host from one tenant to another, in one step: at no moment it names both, or nobody. Answers both, first the one
+/// that had it.
+///
+/// # Errors
+/// `tenant_not_found`, `host_not_found`, `validation_failed` at `#/to`.
+pub async fn move_host(
+    ctx: &PlatformCtx,
+    identifier: &TenantIdentifier,
+    host: &str,
+    to: &TenantIdentifier,
+) -> Result<[Tenant; 2], RichError> {
+    ctx.authorize(Action::ManageTenants)?;
+    let mut tx = ctx.write().await?;
+    let both = hand_over(ctx, &mut tx, identifier, host, to, |_| Ok(())).await?;
+    tx.commit().await?;
+    Ok(both)
+}
+
+pub(super) async fn hand_over(
+    ctx: &PlatformCtx,
+    tx: &mut PlatformTx,
+    identifier: &TenantIdentifier,
+    host: &str,
+    to: &TenantIdentifier,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
+) -> Result<[Tenant; 2], RichError> {
+    let (from, host) = host_of(ctx, tx, identifier, host, precondition).await?;
+    let refused = |code, why: String| TenantError::Invalid(vec![FieldViolation::new("#/to", code, why)]);
+    let Some(mut to) = tenants::find_tenant(tx, to).await? else {
+        return Err(refused("unknown_tenant", "there is no such tenant".to_owned()).into());
+    };
+    if to.id == from.id {
+        return Err(refused("same_tenant", "has the host already".to_owned()).into());
+    }
+    if to.hosts.len() >= MAX_HOSTS {
+        return Err(refused(
+            "too_many_items",
+            format!("has {MAX_HOSTS} hosts, which is the most"),
+        )
+        .into());
+    }
+    tenants::move_host(tx, from.id, to.id, &host, ctx.services.clock.now()).await?;
+    to.hosts.push(host.clone());
+    to.hosts.sort_unstable();
+    to.version += 1;
+    Ok([without(from, &host), to])
+}
+
+/// The tenant, and the host in its canonical form, which it has.
+async fn host_of(
+    ctx: &PlatformCtx,
+    tx: &mut PlatformTx,
+    identifier: &TenantIdentifier,
+    host: &str,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
+) -> Result<(Tenant, String), RichError> {
+    tenants::hold_directory(tx).await?;
+    let tenant = get_tenant(tx, identifier).await?;
+    precondition(tenant.version)?;
+    // Not as one that could be given today: it may have become some slug's own since.
+    let canonical = ctx.services.validator.hostname(host);
+    let is_it = |has: &&String| canonical.as_ref().is_ok_and(|host| host.as_str() == has.as_str());
+    let host = tenant.hosts.iter().find(is_it);
+    let host = host.cloned().ok_or(TenantError::HostNotFound)?;
+    Ok((tenant, host))
+}
+
+/// The tenant as it is when it has lost a host.
+fn without(mut tenant: Tenant, host: &str) -> Tenant {
+    tenant.hosts.retain(|has| has != host);
+    tenant.version += 1;
+    tenant
+}
+
 /// In its canonical form.
 pub(super) fn checked_host(ctx: &PlatformCtx, host: &str) -> Result<String, RichError> {
     let host = ctx.services.validator.custom_host(host).map_err(|error| {

@@ -2,7 +2,7 @@
 //!
 //! `render` makes the answer of the tenant as it is then; `precondition` gets its version.
 
-use super::directory::{checked, checked_host, insert_host, save_status, taken};
+use super::directory::{checked, checked_host, hand_over, insert_host, save_status, taken};
 use crate::context::PlatformCtx;
 use crate::work::{Begun, Reply};
 use rustok_auth::Action;
@@ -70,4 +70,26 @@ pub async fn add_host_once(
     };
     let tenant = insert_host(ctx, &mut work.tx, identifier, &host, precondition).await?;
     work.finish(render(&tenant)).await
+}
+
+/// As [`move_host`](super::move_host); `render` gets the tenant that had the host.
+///
+/// # Errors
+/// Those of [`move_host`](super::move_host) and of [`Ctx::begin`](crate::Ctx::begin), and what `precondition`, which gets
+/// the version of the tenant that has the host, refuses with.
+pub async fn move_host_once(
+    ctx: &PlatformCtx,
+    identifier: &TenantIdentifier,
+    host: &str,
+    to: &TenantIdentifier,
+    precondition: impl FnOnce(i64) -> Result<(), RichError>,
+    render: impl FnOnce(&Tenant) -> StoredReply,
+) -> Result<Reply, RichError> {
+    ctx.authorize(Action::ManageTenants)?;
+    let mut work = match ctx.begin().await? {
+        Begun::Fresh(work) => work,
+        Begun::Replay(reply) => return Ok(reply),
+    };
+    let [from, _to] = hand_over(ctx, &mut work.tx, identifier, host, to, precondition).await?;
+    work.finish(render(&from)).await
 }

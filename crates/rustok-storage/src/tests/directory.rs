@@ -124,6 +124,42 @@ both_databases! {
         assert_eq!(changes(&store, start + 2).await, (start + 3, Some(vec![one])));
     }
 
+    async fn a_host_is_moved_by_one_change_and_taken_away_by_another(db) {
+        let store = open(&db).await;
+        add_tenant(&store, &new_tenant(1, "shop1", &["a.example", "b.example"])).await.unwrap();
+        let (one, two) = (TenantId::from_uuid(id(1)), tenant(&store, 2, "shop2").await.tenant_id());
+        let start = version(&store).await;
+        let later = now() + Duration::from_secs(1);
+        let host = validator().host("a.example").unwrap();
+
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        tenants::move_host(&mut tx, one, two, "a.example", later).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(changes(&store, start).await, (start + 1, Some(vec![one, two])));
+        let found = find(&store, &host).await.unwrap();
+        assert_eq!((found.id, found.version, found.hosts), (two, 2, vec!["a.example".to_owned()]));
+        let left = find(&store, &validator().known_id(one)).await.unwrap();
+        assert_eq!((left.version, left.hosts), (2, vec!["b.example".to_owned()]));
+
+        // Only from whom it belongs to, and only to somebody; what fails leaves nothing.
+        for (from, to) in [(one, two), (two, TenantId::from_uuid(id(9)))] {
+            let mut tx = store.platform_write(soon()).await.unwrap();
+            let refused = tenants::move_host(&mut tx, from, to, "a.example", later).await;
+            assert!(refused.is_err(), "{refused:?}");
+        }
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        let error = tenants::remove_host(&mut tx, one, "a.example", later).await.unwrap_err();
+        assert!(matches!(error, StoreError::Stale { table: "tenant_hosts", .. }), "{error:?}");
+        drop(tx);
+        assert_eq!(version(&store).await, start + 1);
+
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        tenants::remove_host(&mut tx, two, "a.example", later).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(changes(&store, start + 1).await, (start + 2, Some(vec![two])));
+        assert_eq!(find(&store, &host).await, None);
+    }
+
     /// What is not yet committed must not be jumped over: its number would never be asked for again.
     async fn whoever_reads_a_number_finds_every_change_up_to_it(db) {
         let store = open(&db).await;

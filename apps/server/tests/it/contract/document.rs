@@ -78,6 +78,7 @@ impl Operation {
     pub(super) fn path_of(&self, name: &str) -> String {
         let part = |part: &str| match part {
             "{locale}" => "en".to_owned(),
+            "{host}" => SPARE_HOST.to_owned(),
             part if part.starts_with('{') => name.to_owned(),
             part => part.to_owned(),
         };
@@ -141,6 +142,9 @@ impl Operation {
     }
 }
 
+/// A host of the tenant that is there to be changed.
+const SPARE_HOST: &str = "spare.example";
+
 /// What a shop has, for requests that find something.
 struct Things {
     admin: String,
@@ -162,6 +166,8 @@ impl Things {
         let platform = platform_token(shop).await;
         // Another one, so that this shop is not suspended by a request that finds it.
         tenant(shop.server.command(), "spare", "admin").await;
+        let with_host = ["tenant", "add-host", "spare", SPARE_HOST, "--json"];
+        printed(shop.server.run(&with_host).await);
         let tenants = shop
             .client
             .get(format!("{}/api/platform/v1/tenants", shop.server.url()));
@@ -296,7 +302,8 @@ fn body(operation: &Operation) -> String {
         "update_variant" => json!({ "barcode": "1" }),
         "update_node" | "update_product" => json!({ "title": "Other" }),
         "update_tenant" => json!({ "name": "Other" }),
-        "add_tenant_host" => json!({ "host": "spare.example" }),
+        "add_tenant_host" => json!({ "host": "one-more.example" }),
+        "move_tenant_host" => json!({ "to": "018f3b1c-0000-7000-8000-000000000001" }),
         "create_tenant" => json!({ "slug": "another", "name": "Another" }),
         "create_product" => json!({ "title": "More tea" }),
         "create_node" => json!({ "kind": "post", "title": "More" }),

@@ -28,6 +28,7 @@ fn value(operation: &str, name: &str) -> Option<Value> {
         ("update_product", "handle") => json!("a-third-handle"),
         ("update_node", "slug") => json!("a-third-slug"),
         ("add_tenant_host", "host") => json!("a-third.example"),
+        ("move_tenant_host", "to") => json!("018f3b1c-0000-7000-8000-000000000001"),
         ("create_product" | "update_product", "title") => json!("Another title"),
         ("create_import", "source") => json!("wordpress"),
         ("create_import", "file") => json!("Handle,Title,Variant Price\ncup,Cup,5.50\npot,Pot,7\n"),
@@ -102,6 +103,8 @@ fn by_name(name: &str) -> Option<Value> {
 const REFUSED: &[(&str, &str, &str)] = &[
     // The secret opens one order.
     ("read_own_order", "x-order-secret", "order_not_found"),
+    // Nobody is there to get it.
+    ("move_tenant_host", "/to", "validation_failed"),
     // The draft that is changed has one text.
     ("update_node", "?locale", "translation_not_found"),
     // A file of products has no language.

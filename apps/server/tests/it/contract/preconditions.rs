@@ -150,7 +150,10 @@ both_databases! {
         problem(send(rename()).await, 428, "precondition_required").await;
         now = guarded(rename, &now, 200).await;
         let host = || tenant.ask(Method::POST, "/hosts").json(&json!({ "host": "tea.example" }));
-        now = guarded(host, &now, 200).await;
+        guarded(host, &now, 200).await;
+        ok(tenant.ask(Method::POST, "/hosts").json(&json!({ "host": "more-tea.example" })), 200).await;
+        now = header(&send(tenant.ask(Method::GET, "")).await, "etag").to_owned();
+        now = guarded(|| tenant.ask(Method::DELETE, "/hosts/more-tea.example"), &now, 200).await;
         for name in ["suspend", "resume"] {
             now = guarded(|| tenant.ask(Method::POST, &format!("/{name}")), &now, 200).await;
         }

@@ -199,6 +199,10 @@ fn platform(operation: &str) -> Option<Call> {
             .any_version()
             .body(json!({ "name": "Renamed", "settings": { "default_currency": "USD" } })),
         "add_tenant_host" => Call::of("{tenant.id}").body(json!({ "host": "{fresh.host}" })),
+        "remove_tenant_host" => Call::of("{tenant.id}").at("host", "{tenant.host}"),
+        "move_tenant_host" => Call::of("{tenant.id}")
+            .at("host", "{tenant.host}")
+            .body(json!({ "to": "{other_tenant.id}" })),
         _ => return None,
     })
 }

@@ -49,7 +49,7 @@ impl World {
             "delivered" => self.order(side, &["confirm", "pay", "ship", "deliver"]).await,
             "cancelled" => self.order(side, &["cancel"]).await,
             "import" => self.import(side).await,
-            "tenant" => self.tenant().await,
+            "tenant" | "other_tenant" => self.tenant().await,
             _ => panic!("nobody makes a {kind}"),
         };
         self.things
@@ -221,12 +221,16 @@ impl World {
     }
 
     async fn tenant(&self) -> Thing {
-        let tenant = json!({ "slug": format!("tenant-{}", self.next_word()), "name": "Another" });
+        let word = self.next_word();
+        let host = format!("{word}.of-a-tenant.example");
+        let tenant = json!({ "slug": format!("tenant-{word}"), "name": "Another", "hosts": [host] });
         let path = "/api/platform/v1/tenants";
         let create = self
             .request(&self.ours, Some(&self.platform), Method::POST, path)
             .json(&tenant);
-        self.done(&self.ours, create).await.1
+        let mut thing = self.done(&self.ours, create).await.1;
+        thing.insert("host".to_owned(), host);
+        thing
     }
 }
 

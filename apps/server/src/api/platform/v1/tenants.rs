@@ -1,4 +1,6 @@
-//! `/tenants`: list, create, read, change, suspend, resume, add a host.
+//! `/tenants`: list, create, read, change, suspend, resume; their hosts.
+
+mod hosts;
 
 use crate::api::merge_patch;
 use crate::extract::{
@@ -167,14 +169,6 @@ pub(super) struct EditableTenant {
     #[schema(example = "Shop 1")]
     name: String,
     settings: SettingsView,
-}
-
-/// One more host.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AddHost {
-    #[schema(example = "shop.example.com")]
-    host: String,
 }
 
 /// Which page.
@@ -386,32 +380,6 @@ async fn resume(
     set_status(&state, &command.ctx.0, id, TenantStatus::Active, &if_match).await
 }
 
-/// Give a tenant one more host.
-#[utoipa::path(
-    post,
-    path = "/tenants/{id}/hosts",
-    operation_id = "add_tenant_host",
-    tag = "platform",
-    security(("platform_token" = [])),
-    params(("id" = Uuid, Path)),
-    request_body = AddHost,
-    responses((status = 200, body = TenantView)),
-    extensions(("x-problems" = json!(["tenant_not_found", "host_taken", "version_conflict"])))
-)]
-async fn add_host(
-    State(state): State<AppState>,
-    PathParams(id): PathParams<Uuid>,
-    if_match: IfMatch,
-    command: Command<PlatformAccess, AddHost>,
-) -> Result<Response, RichError> {
-    let ctx = command.ctx.0;
-    let check = |version| if_match.check(version);
-    let render = |tenant: &Tenant| shown(StatusCode::OK, tenant, None);
-    let host = &command.body.host;
-    let reply = tenants::add_host_once(&ctx, &named(&ctx, id), host, check, render).await?;
-    Ok(changed(&state, Some(TenantId::from_uuid(id)), reply))
-}
-
 /// All routes of this file.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -419,5 +387,5 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(read, update))
         .routes(routes!(suspend))
         .routes(routes!(resume))
-        .routes(routes!(add_host))
+        .merge(hosts::routes())
 }
