@@ -142,7 +142,7 @@ fn what_is_composed_is_there() {
             "is not pinned",
         ),
         ("prom/prometheus:v2.53.4", "prom/prometheus", "is not pinned"),
-        ("ops/compose/Dockerfile", "Dockerfile", "neither an image"),
+        ("ops/Dockerfile", "Dockerfile", "neither an image"),
         ("./prometheus/rules:", "./prometheus/rule:", "is not there"),
         ("- grafana:/var", "- graphana:/var", "is not there"),
         ("127.0.0.1:9090:9090", "9090:9090", "listens beyond"),

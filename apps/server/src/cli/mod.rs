@@ -3,6 +3,7 @@
 
 mod backup;
 mod doctor;
+mod health;
 mod import;
 mod output;
 mod progress;
@@ -58,6 +59,8 @@ enum Command {
     Restore(restore::Options),
     /// Check settings, database, isolation and clock
     Doctor(output::Format),
+    /// Ask the server beside whether it is ready, for a container's health check
+    Health,
     /// Print the OpenAPI document
     Openapi,
 }
@@ -94,6 +97,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Backup(options) => backup::run(&flags, options).await,
         Command::Restore(options) => restore::run(&flags, options).await,
         Command::Doctor(format) => doctor::run(&flags, format).await,
+        Command::Health => health::run(&flags).await,
         Command::Openapi => output::json(&crate::router::document()),
     }
 }

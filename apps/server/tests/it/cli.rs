@@ -292,3 +292,34 @@ async fn token_of(command: &rustok_test_support::ServerCommand) -> String {
     tenant(command, "shop1", "admin").await;
     token(command, "shop1", "viewer").await
 }
+
+#[tokio::test]
+async fn health_tells_what_readyz_tells() {
+    let db = TestDatabase::sqlite();
+    let server = rustok(db.url()).start().await;
+    let management = server
+        .management_url()
+        .strip_prefix("http://")
+        .unwrap()
+        .to_owned();
+    let port = management.rsplit_once(':').unwrap().1.to_owned();
+    for address in [management.clone(), format!("0.0.0.0:{port}")] {
+        let asked = server.command().clone().env("RUSTOK_MANAGEMENT_LISTEN", &address);
+        assert!(
+            asked
+                .run(&["health"])
+                .await
+                .success()
+                .contains("\"status\":\"ok\""),
+            "{address}"
+        );
+    }
+    let command = server
+        .command()
+        .clone()
+        .env("RUSTOK_MANAGEMENT_LISTEN", &management);
+    assert_eq!(server.terminate().await.code, Some(0));
+    let gone = command.run(&["health"]).await;
+    assert_eq!(gone.code, Some(1), "{}", gone.stdout);
+    assert!(gone.stderr.contains("cannot be asked"), "{}", gone.stderr);
+}
