@@ -204,11 +204,12 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_sent_away_does_not_come_back_with_all_others() {
-        let outage = Outage::new();
+        let (config, outage) = (Config::default(), Outage::new());
+        let outside = Outside::said(&config);
         let mut back = [0; 5];
         for _ in 0..9 {
             let away = RichError::new(ErrorKind::Unavailable, "x").with_retry_after(Duration::from_secs(2));
-            let (response, _) = asked(&request()).finish(&Config::default(), &outage, away.into_response());
+            let (response, _) = asked(&request()).finish(&config, &outside, &outage, away.into_response());
             let seconds = response.headers()[header::RETRY_AFTER].to_str().unwrap();
             back[seconds.parse::<usize>().unwrap()] += 1;
         }
