@@ -226,8 +226,8 @@ page 3 %.4f - - - static page behind all limits, ms CPU
 article 3 %.4f 0.045 0.07 0.14 article by slug, ms CPU
 articles 3 %.4f 0.1 - - list of 20 articles, ms CPU
 create 3 %.4f 0.25 - - article created with its revision, ms CPU
-product 3 %.4f 0.06 - - product with 4 variants, ms CPU
-products 3 %.4f 0.25 - - list of 20 products, ms CPU
+product 3 %.4f 0.045 - - product with 4 variants, ms CPU
+products 3 %.4f 0.15 - - list of 20 products, ms CPU
 life 3 %.4f 0.75 0.6 1.8 order placed, confirmed, paid, ms CPU
 place 3 %.4f - - - order placed, ms CPU
 place 5 %.0f >=4000 - - orders placed a second, on SQLite durable

@@ -28,7 +28,7 @@ async fn world(db: TestDatabase) -> World {
     let world = World::open(db, wall).await;
     prepare(&world).await;
     for side in [&world.ours, &world.theirs] {
-        for kind in ["delivered", "cancelled", "tenant"] {
+        for kind in ["delivered", "cancelled", "tenant", "other_tenant"] {
             world.thing(side, kind).await;
         }
     }

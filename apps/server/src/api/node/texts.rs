@@ -101,10 +101,16 @@ impl RenderedTexts {
     /// those at the end may be missing.
     async fn of(&self, ctx: &Ctx, heads: &[PublicHead], part: Part) -> Result<Vec<Bytes>, RichError> {
         let tenant = ctx.tenant.id;
-        let known: Vec<_> = heads
+        let mut known: Vec<_> = heads
             .iter()
             .map(|head| self.kept(tenant, part, head.text(), head.text_saved_at))
             .collect();
+        if part == Part::Whole {
+            // What comes behind those that fill a page need not be read.
+            known.truncate(fitting(
+                known.iter().map(|text| text.as_ref().map_or(0, Bytes::len)),
+            ));
+        }
         let missing: Vec<&PublicHead> = heads
             .iter()
             .zip(&known)

@@ -1,6 +1,7 @@
 //! Pages of nodes: bodies only for who asks for them, and never more than about 2 MB.
 
 use super::*;
+use crate::metrics::metrics;
 use rustok_test_support::all_pages;
 
 /// About how large a page may be, with what is around the bodies.
@@ -79,5 +80,27 @@ both_databases! {
             assert_eq!((texts(&page, "title").len(), &page["next_cursor"]), (7, &Value::Null), "{path}");
             assert!(bytes < 10_000, "{path}: {bytes}");
         }
+    }
+
+    /// Who asks for a hundred pays for those that fit.
+    async fn texts_behind_a_full_page_are_not_read(db) {
+        let shop = Shop::open(db.url()).await;
+        for n in 0..4 {
+            large(&shop, &n.to_string(), 900_000).await;
+        }
+        let reads = async || {
+            let seen = metrics(&shop).await;
+            let labels = [
+                ("db_system_name", if db.is_postgres() { "postgresql" } else { "sqlite" }),
+                ("db_operation_name", "SELECT"),
+                ("db_collection_name", "node_revisions"),
+            ];
+            seen.value("rustok_database_operations_total", &labels)
+        };
+        let path = "/api/store/v1/nodes?limit=100&include=body";
+        let (_, first) = list(&shop, path, None).await;
+        let once = reads().await;
+        let (_, again) = list(&shop, path, None).await;
+        assert_eq!((first, reads().await), (again, once));
     }
 }
