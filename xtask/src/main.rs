@@ -1,7 +1,7 @@
 //! `cargo run -p xtask -- tidy`: checks the workspace against its own rules (ARCHITECTURE.md, CONTRIBUTING.md).
-//! `cargo run -p xtask -- ops`: makes rules, cases and dashboards under ops/; `ops --check` compares them.
+//! `cargo run -p xtask -- ops`: generates rules, cases and dashboards under ops/; `ops --check` compares them.
 //!
-//! Must never change a file but those that it generates: below ops/, or in a folder that it is given.
+//! Must never change a file except those it generates: under ops/, or in a folder given as an argument.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -36,6 +36,6 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let _ = told; // a closed pipe changes nothing about the verdict
+    let _ = told; // a closed pipe does not change the result
     ExitCode::FAILURE
 }

@@ -1,5 +1,6 @@
-//! Is it alive, is it ready, which version is it. Health needs no tenant, and must never ask the database: a probe that
-//! does takes every server of a shared database out of service at once, and out of reach of its own answers.
+//! Liveness, readiness and version. Health checks need no tenant and must never query the database: probes that do
+//! take all servers of a shared database out of service at once, so that clients no longer get even an error
+//! response.
 
 use crate::metrics;
 use crate::state::AppState;
@@ -14,13 +15,13 @@ use serde_json::json;
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
 
-/// Whether this is a path of the routes that both listeners have; no limit may keep a probe from its answer.
+/// Whether `path` is a health check, which both listeners serve. No limit may keep a probe from its response.
 #[must_use]
 pub fn is_health(path: &str) -> bool {
     matches!(path, LIVEZ | READYZ)
 }
 
-/// What both listeners have.
+/// The routes that both listeners serve.
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route(LIVEZ, routing::get(livez))
@@ -28,7 +29,7 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// What the management listener has.
+/// The routes of the management listener.
 pub fn management(state: AppState) -> Router {
     let own = Router::new()
         .route("/version", routing::get(version))
@@ -41,10 +42,10 @@ async fn livez() -> Json<serde_json::Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// Ready until it shuts down. While the database is away this server still answers, fast and with `Retry-After`, and is
-/// back as soon as the database is; `database` tells what is known without asking it. A database that takes no writes
-/// leaves the server in service for reads, with the status `degraded`. A file that is this server's own and that it
-/// cannot work on takes it out of service: no other server is hit by that.
+/// Ready until shutdown begins. While the database is unavailable the server stays ready: it responds fast, with
+/// `Retry-After`, and recovers as soon as the database does; `database` reports the last known state without a query.
+/// If the database accepts no writes, the server stays ready for reads, with the status `degraded`. If the server's
+/// own database file is unusable, it is not ready: no other server is affected.
 async fn readyz(State(state): State<AppState>) -> Response {
     let (database, fit) = database(&state);
     let unavailable = |reason: &str| {
@@ -61,7 +62,7 @@ async fn readyz(State(state): State<AppState>) -> Response {
     Json(json!({ "status": status, "database": database })).into_response()
 }
 
-/// What is known of the database, and whether this server is of any use with it.
+/// The last known state of the database, and whether this server can work with it.
 fn database(state: &AppState) -> (&'static str, bool) {
     let store = &state.services().store;
     match store.breaker().map(|breaker| breaker.state()) {

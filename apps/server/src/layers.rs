@@ -1,7 +1,7 @@
-//! What every request passes: trace id and log → marks for browsers and caches → CORS marks → coding → problem form → panic
-//! → limits → deadline → routes.
+//! The layers around every request, outermost first: trace id and log → security and cache headers → CORS headers →
+//! content coding → problem body → panics → limits → deadline → routes.
 //!
-//! One layer does all of it, since each layer of its own would cost every request a copy of the router's service.
+//! One layer does all of it: each separate layer would clone the router's service for every request.
 
 mod coding;
 mod guarded;
@@ -88,7 +88,7 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
     response
 }
 
-/// Refuses what is over a limit, from what costs least to see to what costs most.
+/// Refuses requests over a limit, with the cheapest checks first.
 async fn within_limits(state: &AppState, request: Request, next: Next) -> Response {
     if let Some(refused) = head::refusal(&request, state.config()) {
         return refused.into_response();
@@ -110,11 +110,11 @@ async fn within_limits(state: &AppState, request: Request, next: Next) -> Respon
 async fn admitted(state: &AppState, mut request: Request, next: Next) -> Response {
     let mut limit = state.config().request_timeout();
     if imports::is_upload(&request) {
-        // A large file may come slowly. That it comes at all is looked at where it is received.
+        // A large upload may be slow. The code that receives it checks that data keeps arriving.
         limit += state.config().import_upload_timeout();
     }
     let deadline = Deadline::after(limit);
-    // Whoever watches the server must get an answer most of all when it is busy.
+    // Health checks skip the limits: they matter most under overload.
     if health::is_health(request.uri().path()) {
         return within_deadline(deadline, request, next).await;
     }
@@ -128,12 +128,12 @@ async fn admitted(state: &AppState, mut request: Request, next: Next) -> Respons
         return unread("Nothing was changed.").into_response();
     }
     let is_read = request.method().is_safe();
-    // Before it has a place, which it gets below: who sends slowly keeps nobody out.
+    // The body is received before the request takes a permit (below), so that slow senders block no other client.
     let mut response = match receive::receive(state.config(), shares.as_ref(), request).await {
         Ok((request, _held)) => within_deadline(deadline, request, next).await,
         Err(refused) => refused.into_response(),
     };
-    // What was changed is told in any case.
+    // The response to a write is sent in any case: the change is made.
     if let Some(shares) = shares.filter(|_| is_read)
         && !has_room(&shares, &response)
     {
@@ -148,10 +148,10 @@ fn unread(public: &'static str) -> RichError {
     overloaded("too many answers that are not read", public)
 }
 
-/// An answer as small as this finds room on any connection; problems are.
+/// A response of at most this many bytes is sent on any connection; problems are this small.
 const SMALL_ANSWER: u64 = 1_024;
 
-/// Whether the answer can be kept until its client takes it.
+/// Whether the response can be held in memory until its client reads it.
 fn has_room(shares: &Shares, response: &Response) -> bool {
     let bytes = response.body().size_hint().lower();
     bytes <= SMALL_ANSWER
@@ -160,8 +160,8 @@ fn has_room(shares: &Shares, response: &Response) -> bool {
             .has_room(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
-/// The deadline is the current one of all that runs in the request, and travels in the request besides, for what the
-/// request starts elsewhere.
+/// Makes `deadline` current for all code that runs in the request, and adds it to the request's extensions for work
+/// that the request starts elsewhere.
 async fn within_deadline(deadline: Deadline, mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(deadline);
     let answer = with_deadline(deadline, || next.run(request)).await;
@@ -173,8 +173,8 @@ async fn within_deadline(deadline: Deadline, mut request: Request, next: Next) -
     })
 }
 
-/// The limits of each tenant and each token, and a place to be worked on, for routes below tenant resolution and for
-/// those of the platform.
+/// Applies the rate limits of tenant and token, then takes a permit from the gate. Used on the routes below tenant
+/// resolution and on the platform routes.
 pub async fn limit_tenant_and_token(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let limits = state.limits();
     let tenant = request.extensions().get::<Arc<Tenant>>();

@@ -1,4 +1,4 @@
-//! The only room that knows HTTP: the server, its workers, and the command line beside it.
+//! The only crate that knows HTTP: the server, its background workers, and the command line.
 
 pub mod api;
 pub mod cli;

@@ -1,7 +1,7 @@
-//! How much is taken on: of everybody together ([`Gate`]) and of each client, token and tenant ([`Rate`]).
+//! Admission limits: for all clients together ([`Gate`]), and for each client, token and tenant ([`Rate`]).
 //!
-//! Whatever a stranger does, the memory that is spent here has a bound, a refusal costs less than an answer, and no
-//! refusal is a line of the log of its own.
+//! Whatever an untrusted client does, memory use here is bounded, a refusal costs less than a response, and no
+//! refusal gets its own log line.
 
 mod buckets;
 pub mod bytes;
@@ -38,29 +38,29 @@ pub struct Limits {
     requests: Gate,
     uploads: Gate,
     imports: Gate,
-    /// Answers that their clients have not taken yet.
+    /// Responses that their clients have not read yet.
     pub answers: Arc<Budget>,
-    /// Bodies that are received, until their requests are answered.
+    /// Request bodies, until their requests are answered.
     pub bodies: Arc<Budget>,
     connections: Arc<Connections>,
-    /// Whether a proxy that is not trusted was seen.
+    /// Whether an untrusted proxy was seen.
     untrusted_proxy: AtomicBool,
 }
 
-/// What one connection holds of the budgets; every request that comes over it has this.
+/// One connection's shares of the budgets; an extension of every request on the connection.
 #[derive(Debug, Clone)]
 pub struct Shares {
-    /// Of answers.
+    /// Share of [`Limits::answers`].
     pub answers: Arc<Share>,
-    /// Of bodies.
+    /// Share of [`Limits::bodies`].
     pub bodies: Arc<Share>,
 }
 
-/// The part of all connections that one address may have at most, whatever is set.
+/// One address may have at most `max_connections` divided by this, whatever `max_connections_per_address` is.
 const ADDRESS_PART: usize = 4;
 
 impl Limits {
-    /// The limits as they are set.
+    /// The limits of the configuration.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let waiting = config.max_requests_waiting;
@@ -92,8 +92,8 @@ impl Limits {
         }
     }
 
-    /// Counts a connection for the address it comes from. Neither the loopback address nor proxies are limited: behind
-    /// each of them may be many clients.
+    /// Counts a connection for the address of its peer; `None` when it has too many. Neither the loopback address nor
+    /// proxies are limited: many clients may be behind each of them.
     #[must_use]
     pub fn admit_connection(&self, config: &Config, peer: IpAddr) -> Option<Counted> {
         if peer.to_canonical().is_loopback() || client::contains(&config.trusted_proxies, peer) {
@@ -102,8 +102,8 @@ impl Limits {
         self.connections.admit(peer)
     }
 
-    /// Counts a request for the address it comes from. The loopback address is not limited: there is the operator, or a
-    /// proxy that says nothing of its clients.
+    /// Counts a request for the address of its client. The loopback address is not limited: it is the operator's, or
+    /// that of a proxy that does not report its clients.
     ///
     /// # Errors
     /// `rate_limited`.
@@ -118,7 +118,7 @@ impl Limits {
         }
     }
 
-    /// Tells once when somebody on this machine passes on the requests of others and is not trusted to say whose.
+    /// Warns once when a proxy on this machine forwards requests but is not trusted to report their clients.
     fn look_for_proxy(&self, request: &Request) {
         let names = [client::X_FORWARDED_FOR, FORWARDED];
         if names.iter().any(|name| request.headers().contains_key(name))
@@ -131,7 +131,7 @@ impl Limits {
         }
     }
 
-    /// Counts a request for the token it brings, whether or not it is a good one.
+    /// Counts a request for its token, whether or not the token is valid.
     ///
     /// # Errors
     /// `rate_limited`.
@@ -142,7 +142,7 @@ impl Limits {
         }
     }
 
-    /// Counts a request for the tenant it is for.
+    /// Counts a request for its tenant.
     ///
     /// # Errors
     /// `rate_limited`.
@@ -150,7 +150,7 @@ impl Limits {
         self.tenant.admit(tenant.id)
     }
 
-    /// The gates as they are now.
+    /// The current numbers of all gates.
     #[must_use]
     pub fn gates(&self) -> [GateNumbers; 3] {
         [&self.requests, &self.uploads, &self.imports].map(Gate::numbers)
@@ -173,8 +173,8 @@ impl Limits {
         ]
     }
 
-    /// Where a request has to find a place. Requests with a body have places of their own, so that many writes, which
-    /// wait for each other, do not keep out who only wants to read; and so have files to import, which may take an hour.
+    /// The gate that a request has to enter. Requests with a body have a gate of their own, so that many writes,
+    /// which wait for each other, do not block reads; so have import uploads, which may take an hour.
     #[must_use]
     pub fn gate(&self, request: &Request) -> &Gate {
         if request.body().is_end_stream() {

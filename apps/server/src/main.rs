@@ -1,4 +1,4 @@
-//! The `rustok` binary: everything is in the library, this only starts it.
+//! The `rustok` binary: it only calls the library.
 
 use mimalloc::MiMalloc;
 use std::process::ExitCode;

@@ -1,8 +1,8 @@
-//! The OpenAPI document: generated from the routes, with what no single route knows.
+//! The OpenAPI document, generated from the routes and completed here.
 //!
-//! A route names the problems that only it can answer, in `x-problems`. What follows from the sort of an operation (it
-//! takes a token, a body, `If-Match`, ...) is added here by rule, with its headers. The document is also the checked-in
-//! file `docs/openapi.json`; the test that compares them tells how to renew it.
+//! A route declares its own problems in `x-problems`. What follows from the features of an operation (it takes a
+//! token, a body, `If-Match`, ...) is added here by rule, with its headers. The document is also checked in as
+//! `docs/openapi.json`; the test that compares the two says how to update it.
 
 mod operation;
 mod patch;
@@ -15,7 +15,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, RefOr, ServerBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
-/// Completes what the routes say of themselves.
+/// Completes the document generated from the routes.
 #[must_use]
 pub fn complete(mut document: OpenApi) -> OpenApi {
     document.info = InfoBuilder::new()
@@ -40,7 +40,7 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// The operations of one path, with their methods.
+/// The operations of one path item, with their methods.
 pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem {
         get,
@@ -62,7 +62,7 @@ pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static 
 }
 
 fn add_components(components: &mut Components) {
-    // Responses name the schema of a problem, but do not bring what that one names.
+    // Responses refer to the schema of a problem, which does not pull in the schemas that it refers to.
     for (name, schema) in [
         (Problem::name(), Problem::schema()),
         (Violation::name(), Violation::schema()),

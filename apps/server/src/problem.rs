@@ -1,4 +1,4 @@
-//! Problems that the router itself answers, and the schema of all of them for the OpenAPI document.
+//! Problems that the router itself returns, and the schema of all problems for the OpenAPI document.
 
 pub mod types;
 
@@ -63,14 +63,14 @@ pub struct Violation {
     pub detail: String,
 }
 
-/// The answer to an address that is none. What the address was stays untold: people paste anything into one.
+/// The 404 for an unknown path. The path is not repeated: it may be anything that a user pasted.
 pub async fn route_not_found() -> RichError {
     RichError::new(ErrorKind::NotFound, "no route")
         .with_code("route_not_found")
         .with_public("There is nothing under this address. The documentation of the API lists what there is.")
 }
 
-/// The answer to a method that an address does not have; the router adds `Allow`, which is all that OPTIONS asks for.
+/// The 405 for a method that a path does not have; the router adds `Allow`, which is also the answer to OPTIONS.
 pub async fn method_not_allowed(method: Method) -> Response {
     if method == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();

@@ -1,4 +1,4 @@
-//! From a view to an answer: JSON, `ETag`, `Location`, 304.
+//! Builds responses from views: JSON, `ETag`, `Location`, 304.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -11,25 +11,25 @@ use std::hash::{DefaultHasher, Hasher};
 
 const JSON: &str = "application/json";
 
-/// A strong entity tag over what is shown (RFC 9110, 8.8.3): the version, and a digest of the bytes.
+/// A strong entity tag of the representation (RFC 9110, 8.8.3): the version, and a digest of the bytes.
 pub(crate) fn etag(version: i64, body: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     hasher.write(body);
     format!("\"{version}.{:016x}\"", hasher.finish())
 }
 
-/// The tag of a view.
+/// The entity tag of a view.
 pub(crate) fn tag_of<T: Serialize>(version: i64, view: &T) -> String {
     etag(version, &json(view))
 }
 
 /// A view as JSON.
 pub(crate) fn json<T: Serialize>(view: &T) -> Vec<u8> {
-    // Views are strings, numbers and lists under string keys: there is nothing serde_json could refuse.
+    // Views are strings, numbers and lists under string keys, which serde_json never refuses.
     serde_json::to_vec(view).unwrap_or_default()
 }
 
-/// The answer of a write: the resource as it is now.
+/// The reply to a write: the resource in its new state.
 #[must_use]
 pub fn stored<T: Serialize>(
     status: StatusCode,
@@ -40,8 +40,8 @@ pub fn stored<T: Serialize>(
     stored_with_more(status, view, None::<&()>, version, location)
 }
 
-/// The answer of a write that may say more than the resource as it is now: `answer` is sent, if there is one, and tagged
-/// as `view`, which is what a read shows.
+/// The reply to a write that may return more than the resource in its new state: the body is `answer`, if given, and
+/// the tag is that of `view`, which is what a read returns.
 #[must_use]
 pub fn stored_with_more<T: Serialize, A: Serialize>(
     status: StatusCode,
@@ -63,7 +63,7 @@ pub fn stored_with_more<T: Serialize, A: Serialize>(
     }
 }
 
-/// The answer of a write that leaves nothing to show.
+/// The reply to a write that has nothing to return.
 #[must_use]
 pub fn no_content() -> StoredReply {
     StoredReply {
@@ -73,7 +73,7 @@ pub fn no_content() -> StoredReply {
     }
 }
 
-/// The answer to work that is taken on and done later; `location` is where to see how far it is.
+/// The response to work that is accepted and done later; `location` is where to read its progress.
 #[must_use]
 pub fn accepted<T: Serialize>(view: &T, location: &str) -> Response {
     let mut response = list(view);
@@ -84,7 +84,7 @@ pub fn accepted<T: Serialize>(view: &T, location: &str) -> Response {
     response
 }
 
-/// Sends the answer of a write, or its repetition.
+/// Sends the reply to a write, or its repetition.
 #[must_use]
 pub fn send(reply: Reply) -> Response {
     let mut response = Response::new(Body::from(reply.stored.body));
@@ -102,7 +102,7 @@ pub fn send(reply: Reply) -> Response {
     response
 }
 
-/// One resource, or 304 when the client has it already.
+/// One resource, or 304 if the client has it already.
 #[must_use]
 pub fn resource<T: Serialize>(request: &HeaderMap, view: &T, version: i64) -> Response {
     let body = json(view);
@@ -110,7 +110,7 @@ pub fn resource<T: Serialize>(request: &HeaderMap, view: &T, version: i64) -> Re
     tagged(request, body, tag)
 }
 
-/// One resource that is JSON already, or 304 when the client has what the tag names.
+/// One resource that is JSON already, or 304 if the client has the tagged version.
 #[must_use]
 pub fn tagged(request: &HeaderMap, body: Vec<u8>, tag: String) -> Response {
     let fresh = matches_tag(request, &tag);
@@ -142,7 +142,7 @@ fn matches_tag(request: &HeaderMap, tag: &str) -> bool {
         })
 }
 
-/// A list.
+/// A list as JSON.
 #[must_use]
 pub fn list<T: Serialize>(view: &T) -> Response {
     json_bytes(json(view).into())

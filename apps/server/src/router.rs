@@ -1,4 +1,4 @@
-//! Every route of the server, on one page.
+//! All routes of the server.
 
 use crate::api;
 use crate::extract::query::{WithoutQuery, refuse_query};
@@ -14,17 +14,17 @@ use axum::{Router, routing};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-/// Where the document is served.
+/// The path of the OpenAPI document.
 pub const OPENAPI_PATH: &str = "/api/openapi.json";
 
-/// The routes of one tenant: its storefront and its administration.
+/// The routes of a tenant: its storefront and its administration.
 fn tenant_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .nest("/api/store/v1", api::store::v1::routes())
         .nest("/api/admin/v1", api::admin::v1::routes())
 }
 
-/// The routes that are for no tenant.
+/// The routes without a tenant.
 fn platform_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().nest("/api/platform/v1", api::platform::v1::routes())
 }
@@ -35,7 +35,8 @@ pub fn document() -> OpenApi {
     openapi::complete(bare_document())
 }
 
-/// The same without what all operations have in common, such as their problems: what starting needs of it.
+/// The OpenAPI document without the parts that all operations have in common, such as their problems: all that is
+/// needed at startup.
 pub(crate) fn bare_document() -> OpenApi {
     tenant_routes().merge(platform_routes()).into_openapi()
 }
@@ -62,16 +63,16 @@ pub fn public(state: &AppState) -> Router {
     layers::wrap(router, state)
 }
 
-/// Routes with the layers that find the tenant and what it allows.
+/// Routes with the layers that resolve the tenant and apply its limits.
 pub(crate) fn of_a_tenant(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
     routes
-        // Before the layers: a preflight is answered by the tenant's settings.
+        // Before the layers, so that they wrap it: the tenant's settings answer a preflight.
         .method_not_allowed_fallback(problem::method_not_allowed)
         .route_layer(from_fn_with_state(state.clone(), layers::limit_tenant_and_token))
         .route_layer(from_fn_with_state(state.clone(), resolve_tenant))
 }
 
-/// The management router: health, version, metrics. Keep its listener off the internet.
+/// The management router: health, version, metrics. Do not expose its listener to the internet.
 pub fn management(state: &AppState) -> Router {
     health::management(state.clone()).layer(map_response(layers::of_management))
 }

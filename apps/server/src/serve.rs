@@ -1,9 +1,9 @@
-//! The listeners: accepting, limits of the HTTP heads, and a shutdown that cuts nobody off.
+//! The listeners: accepting connections, limits on HTTP heads, and a graceful shutdown that never cuts off a request.
 //!
-//! A shutdown has two moments. While it is *draining* the server goes on as before, but every answer over HTTP/1 asks its
-//! client to close the connection. When it is *closing*, whoever has connected by then is still accepted, then nobody
-//! else. A connection on which nothing comes any more ends a moment later. A client that does as it is asked so never
-//! has a connection closed under its request.
+//! A shutdown has two phases. While the server is *draining*, it works as before, but every HTTP/1 response asks its
+//! client to close the connection. When it is *closing*, it accepts the connections in the backlog and then no more;
+//! a connection without further requests ends a moment later. So a client that complies never has a connection closed
+//! during a request.
 
 mod answer;
 mod apart;
@@ -37,32 +37,32 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-/// How long a client may take to send the head of its first request; that of a later one may take as long as the
-/// connection could be idle.
+/// How long a client may take to send the head of its first request. A later head may take as long as the connection
+/// may be idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to pause when the system has no more file descriptors.
+/// Pause after a failed accept, such as when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How long a connection may be silent once the server is closing: a request may just be on its way.
+/// How long a connection may be silent once the server is closing: a request may be in transit.
 const LAST_SILENCE: Duration = Duration::from_millis(500);
-/// How long a connection that is asked to end for its idleness may take.
+/// How long an idle connection may take to close after it was asked to.
 const LAST_WORD: Duration = Duration::from_secs(5);
-/// Requests at once on one connection of HTTP/2.
+/// Concurrent requests on one HTTP/2 connection.
 const STREAMS: u32 = 32;
-/// How often a connection of HTTP/2 is asked whether anybody is there still, and how long an answer may take.
+/// Interval of HTTP/2 pings to the client, and how long its answer may take.
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
 
-/// The two moments of a shutdown.
+/// The two phases of a shutdown.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
-    /// From here on clients are asked to close their connections.
+    /// Once cancelled, clients are asked to close their connections.
     pub draining: CancellationToken,
-    /// From here on nobody is accepted any more.
+    /// Once cancelled, no more connections are accepted.
     pub closing: CancellationToken,
 }
 
-/// Serves `router` on `listener`, for at most `most` connections at once, until the server is closing; then finishes
-/// what is in flight within the configured time. Answers whether everything could be finished.
+/// Serves `router` on `listener`, with at most `most` concurrent connections, until the server is closing; then
+/// finishes what is in flight within the configured time. Returns whether everything could be finished.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -82,10 +82,10 @@ pub async fn serve(
     tokio::time::timeout(longest, ended).await.is_ok()
 }
 
-/// As many as can be waited for at once.
+/// Maximum number of permits: shutdown acquires all of them in one call.
 const MOST_CONNECTIONS: usize = 1 << 20;
 
-/// Accepts for ever, as long as there is a place.
+/// Accepts connections for ever, whenever a permit is free.
 async fn accept(listener: &TcpListener, server: &Server) {
     while let Ok(place) = Arc::clone(&server.places.free).acquire_owned().await {
         match listener.accept().await {
@@ -98,7 +98,7 @@ async fn accept(listener: &TcpListener, server: &Server) {
     }
 }
 
-/// Accepts who has connected already: the system would reset them when the listener goes.
+/// Accepts the backlog: closing the listener would reset those connections.
 fn accept_waiting(listener: TcpListener, server: &Server) {
     let Ok(listener) = listener.into_std() else { return };
     while let Ok(place) = Arc::clone(&server.places.free).try_acquire_owned()
@@ -113,7 +113,7 @@ fn accept_waiting(listener: TcpListener, server: &Server) {
     }
 }
 
-/// What every connection is served with.
+/// What a connection needs to be served.
 #[derive(Clone)]
 struct Server {
     http: Builder<TokioExecutor>,
@@ -141,7 +141,7 @@ impl Server {
         }
     }
 
-    /// Serves a connection, or closes it unheard when there are too many from its address.
+    /// Serves a connection, or closes it unserved when its address has too many.
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         let limits = self.state.limits();
         let Some(counted) = limits.admit_connection(self.state.config(), peer.ip()) else {
@@ -150,7 +150,7 @@ impl Server {
         let shares = limits.shares();
         let server = self.clone();
         tokio::spawn(async move {
-            // Small answers must not wait for an acknowledgement; without it they are only slower.
+            // Small responses must not wait for an acknowledgement. If this fails they are only slower.
             let _ = stream.set_nodelay(true);
             server.connection(stream, peer, shares).await;
             drop((place, counted));
@@ -208,7 +208,7 @@ async fn answer(
     draining: CancellationToken,
 ) -> Result<Response<Answer>, Infallible> {
     let in_hand = activity.in_hand.begin();
-    // HTTP/2 has a way of its own to say it.
+    // HTTP/2 has its own signal for this.
     let http1 = request.version() < Version::HTTP_2;
     let mut response = router.oneshot(request.map(Body::new)).await?;
     if http1 && draining.is_cancelled() {
@@ -226,12 +226,12 @@ fn told<E: std::fmt::Display>(peer: SocketAddr, ended: Result<(), E>) {
 
 fn http_server(config: &Config) -> Builder<TokioExecutor> {
     let mut server = Builder::new(TokioExecutor::new());
-    // What is too large by less than twice is read, so that it can be refused with a problem.
+    // A head of less than twice the limit is read, so that it can be refused with a problem.
     let header_bytes = config.max_header_bytes.saturating_mul(2).max(8 << 10);
     server
         .http1()
         .timer(TokioTimer::new())
-        // It runs from the end of the answer before, so it would end idle connections too.
+        // The timer runs from the end of the previous response, so a shorter one would end idle connections too.
         .header_read_timeout(HEADER_TIMEOUT.max(config.keep_alive() + LAST_WORD))
         .max_buf_size(header_bytes);
     let http2_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! What every handler can reach.
+//! The state that all handlers share.
 
 use crate::api::node::texts::RenderedTexts;
 use crate::api::product::rendered::RenderedProducts;
@@ -13,7 +13,7 @@ use rustok_telemetry::Tracer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The part of the memory for what is rendered that products get; the others are for texts.
+/// Products get the memory for rendered JSON divided by this; texts get the rest.
 const PRODUCTS_PART: u64 = 3;
 
 /// The state of the running server. Cheap to clone.
@@ -36,13 +36,13 @@ struct Inner {
 }
 
 impl AppState {
-    /// Puts the parts together, without traces.
+    /// Builds the state, without tracing.
     #[must_use]
     pub fn new(config: Config, services: Arc<Services>) -> Self {
         Self::with_tracer(config, services, Tracer::off())
     }
 
-    /// Puts the parts together.
+    /// Builds the state.
     #[must_use]
     pub fn with_tracer(config: Config, services: Arc<Services>, tracer: Tracer) -> Self {
         let tenants = TenantCacheV3::with_settings(services.store.clone(), config.tenant_cache());
@@ -68,73 +68,73 @@ impl AppState {
         }))
     }
 
-    /// The settings.
+    /// The configuration.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
     }
 
-    /// What use cases share.
+    /// The services that use cases share.
     #[must_use]
     pub fn services(&self) -> &Arc<Services> {
         &self.0.services
     }
 
-    /// Tenants by their identifiers.
+    /// The tenants by identifier.
     #[must_use]
     pub fn tenants(&self) -> &TenantCacheV3 {
         &self.0.tenants
     }
 
-    /// Texts of nodes that are JSON already.
+    /// Texts of nodes, rendered as JSON.
     #[must_use]
     pub fn texts(&self) -> &RenderedTexts {
         &self.0.texts
     }
 
-    /// Products of the store that are JSON already.
+    /// Products of the store, rendered as JSON.
     #[must_use]
     pub fn products(&self) -> &RenderedProducts {
         &self.0.products
     }
 
-    /// How much is taken on, of everybody and of each.
+    /// Admission limits: for all clients together, and for each.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    /// Files that were sent to be imported.
+    /// Files uploaded for import.
     #[must_use]
     pub fn imports(&self) -> &Imports {
         &self.0.imports
     }
 
-    /// What the server counts itself.
+    /// The server's own counters.
     #[must_use]
     pub fn metrics(&self) -> &ServerMetrics {
         &self.0.metrics
     }
 
-    /// Who decides which requests are recorded, and takes their spans.
+    /// Decides which requests are recorded, and takes their spans.
     #[must_use]
     pub fn tracer(&self) -> &Tracer {
         &self.0.tracer
     }
 
-    /// What the log tells of requests that are turned away.
+    /// The rate limit of log lines for 503 responses.
     #[must_use]
     pub fn outage(&self) -> &Outage {
         &self.0.outage
     }
 
-    /// Places for answers that are being coded.
+    /// Permits for coding a response.
     #[must_use]
     pub fn coding(&self) -> &CodingPlaces {
         &self.0.coding
     }
 
-    /// From now on `/readyz` says no.
+    /// From now on `/readyz` reports that the server is shutting down.
     pub fn start_draining(&self) {
         self.0.draining.store(true, Ordering::Release);
     }

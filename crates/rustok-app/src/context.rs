@@ -1,6 +1,6 @@
-//! Who does this, for which tenant, until when: the first argument of every use case.
+//! The context of a use case: actor, tenant and deadline. It is the first argument of every use case.
 //!
-//! Requests, workers, commands and tests all build a [`Ctx`]; there is no other way to a tenant's data.
+//! Requests, workers, commands and tests all build a [`Ctx`]; there is no other access to a tenant's data.
 
 use crate::counts::Counts;
 use crate::idempotency::Idempotency;
@@ -24,13 +24,13 @@ use uuid::Uuid;
 pub struct Services {
     /// The database.
     pub store: Store,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// New ids.
+    /// The id generator.
     pub ids: Ids,
-    /// Canonical tenant names.
+    /// Validates and canonicalises tenant names.
     pub validator: TenantIdentifierValidator,
-    /// What use cases did, for whoever watches.
+    /// Metrics counters.
     pub counts: Counts,
     pub(crate) in_flight: InFlight,
     rng: Mutex<StdRng>,
@@ -51,14 +51,13 @@ impl Services {
         }
     }
 
-    /// Runs `make` with the generator that secrets come from.
+    /// Calls `make` with the random generator for secrets.
     pub(crate) fn with_rng<T>(&self, make: impl FnOnce(&mut StdRng) -> T) -> T {
         make(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// The span of a use case in the trace of its request: from its first question to the policy, which names it, to the end
-/// of its context.
+/// The tracing span of a use case: from its first authorization, which names it, until its context is dropped.
 #[derive(Debug, Clone, Default)]
 pub struct UseCase(OnceLock<Span>);
 
@@ -75,27 +74,28 @@ impl UseCase {
 pub struct Ctx {
     /// What all use cases share.
     pub services: Arc<Services>,
-    /// Whose data; resolved from the request's host, never from its body.
+    /// The tenant; resolved from the request's host, never from its body.
     pub tenant: Arc<Tenant>,
-    /// Who does it.
+    /// The actor.
     pub actor: Actor,
-    /// When the answer is of no use any more.
+    /// The deadline of the request.
     pub deadline: Deadline,
-    /// The W3C trace context of the request, carried on into events.
+    /// The W3C trace context of the request; copied into events.
     pub traceparent: Option<String>,
     /// Set when the request carries an `Idempotency-Key`.
     pub idempotency: Option<Idempotency>,
-    /// The network that the request came from, if it is known and not the machine's own: an IPv6 address, to which an
-    /// IPv4 address is mapped (RFC 4291, 2.5.5.2).
+    /// The network of the client, if it is known and not a loopback address: an IPv6 address, or an IPv4-mapped one
+    /// (RFC 4291, 2.5.5.2).
     pub network: Option<[u8; 16]>,
-    /// Its span.
+    /// The tracing span.
     pub use_case: UseCase,
-    /// Whose token this process works for, when the actor is the process itself: that of who sent a file, say.
+    /// The token on whose behalf this process works if the actor is the process itself, such as the token that
+    /// uploaded a file.
     pub sender: Option<TokenId>,
 }
 
 impl Ctx {
-    /// A context of this process itself: a worker, a command.
+    /// A context for this process itself: a worker or a command.
     #[must_use]
     pub fn system(
         services: Arc<Services>,
@@ -116,7 +116,7 @@ impl Ctx {
         }
     }
 
-    /// Refuses what the policy does not allow to this actor.
+    /// Checks that the policy allows this action to the actor.
     ///
     /// # Errors
     /// `unauthenticated` or `forbidden`.
@@ -125,7 +125,7 @@ impl Ctx {
         Ok(authorize(&self.actor, action)?)
     }
 
-    /// The time now.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.services.clock.now()
@@ -137,10 +137,10 @@ impl Ctx {
         self.services.ids.next()
     }
 
-    /// A read-only transaction on the tenant's data.
+    /// Starts a read-only transaction on the tenant's data.
     ///
     /// # Errors
-    /// When the database is away.
+    /// If the database is unavailable.
     pub async fn read(&self) -> Result<TenantTx, RichError> {
         Ok(self
             .services
@@ -149,18 +149,18 @@ impl Ctx {
             .await?)
     }
 
-    /// A transaction that may change the tenant's data, outside any `Idempotency-Key`. Requests use
+    /// Starts a read-write transaction on the tenant's data, without an `Idempotency-Key`. Requests use
     /// [`Ctx::begin`](crate::work).
     ///
     /// # Errors
-    /// When the database is away. Its commit is refused when the token or the tenant may not write any more.
+    /// If the database is unavailable. Its commit is refused if the token or the tenant may not write any more.
     pub async fn write(&self) -> Result<TenantTx, RichError> {
         let tx = self.services.store.write(self.tenant.handle(), self.deadline);
         let writer = self.sender.map_or_else(|| writer(&self.actor), Writer::Token);
         Ok(tx.await?.on_behalf_of(writer))
     }
 
-    /// The event that tells of a change made now by this actor.
+    /// The event of a change made now by this actor.
     #[must_use]
     pub fn event(&self, topic: Topic, subject_id: Uuid, payload: serde_json::Value) -> Event {
         Event {
@@ -180,18 +180,18 @@ impl Ctx {
 pub struct PlatformCtx {
     /// What all use cases share.
     pub services: Arc<Services>,
-    /// Who does it.
+    /// The actor.
     pub actor: Actor,
-    /// When the answer is of no use any more.
+    /// The deadline of the request.
     pub deadline: Deadline,
     /// Set when the request carries an `Idempotency-Key`.
     pub idempotency: Option<Idempotency>,
-    /// Its span.
+    /// The tracing span.
     pub use_case: UseCase,
 }
 
 impl PlatformCtx {
-    /// A context of this process itself.
+    /// A context for this process itself.
     #[must_use]
     pub fn system(services: Arc<Services>, name: &'static str, deadline: Deadline) -> Self {
         Self {
@@ -218,8 +218,8 @@ impl PlatformCtx {
     }
 }
 
-/// On behalf of whom an actor writes. A platform token has no business in a tenant; what it is asked about is where it
-/// works, the directory.
+/// The writer to check at the commit. A platform token must not write in a tenant; its standing is checked where it
+/// may write, in the directory.
 const fn writer(actor: &Actor) -> Writer {
     match actor {
         Actor::Anonymous => Writer::Anyone,

@@ -1,10 +1,10 @@
-//! How often use cases did what they are for, for whoever watches the server. Counted after the commit; it must never be
-//! part of a decision, and nothing of a request is kept.
+//! Metrics counters of use cases. Incremented after the commit; never use them for a decision. They store nothing
+//! about a request.
 
 use rustok_core::error::RichError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts by name; the names are fixed.
+/// Counters with a fixed set of names.
 #[derive(Debug)]
 pub struct Tally<const N: usize> {
     names: [&'static str; N],
@@ -12,7 +12,7 @@ pub struct Tally<const N: usize> {
 }
 
 impl<const N: usize> Tally<N> {
-    /// Zero of each.
+    /// A counter of zero for each name.
     #[must_use]
     pub fn new(names: [&'static str; N]) -> Self {
         Self {
@@ -21,7 +21,7 @@ impl<const N: usize> Tally<N> {
         }
     }
 
-    /// One more of `name`; of another name than the tally's own, none.
+    /// Increments the counter of `name`; ignores an unknown name.
     pub fn count(&self, name: &str) {
         let place = self.names.iter().position(|known| *known == name);
         if let Some(count) = place.and_then(|place| self.counts.get(place)) {
@@ -29,23 +29,23 @@ impl<const N: usize> Tally<N> {
         }
     }
 
-    /// All names with their counts.
+    /// All names with their values.
     pub fn read(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
         self.names.into_iter().zip(counts)
     }
 }
 
-/// What use cases count. One per process.
+/// The counters of all use cases. One per process.
 #[derive(Debug)]
 pub struct Counts {
-    /// Orders by transition; `expire` is a cancellation by the worker.
+    /// Orders by transition; `expire` is a cancellation by the expiry worker.
     pub order_transitions: Tally<7>,
-    /// Attempts to place an order by how they ended.
+    /// Attempts to place an order, by outcome.
     pub order_placements: Tally<5>,
-    /// Orders refused because there was not enough.
+    /// Orders refused for insufficient stock.
     pub oversell_refusals: Tally<1>,
-    /// Orders tried once more, since their stock changed meanwhile.
+    /// Retries of orders because their stock changed concurrently.
     pub order_retries: Tally<1>,
     /// Nodes by transition.
     pub node_transitions: Tally<8>,
@@ -77,17 +77,17 @@ const REPLAYED: &str = "replayed";
 const REFUSED: &str = "refused";
 const FAILED: &str = "failed";
 const ABANDONED: &str = "abandoned";
-/// The code of the refusal.
+/// The error code of the refusal.
 const OVERSELL: &str = "insufficient_stock";
 const RETRY: &str = "place_order";
 
 impl Counts {
-    /// An order is tried once more.
+    /// Counts a retry of an order.
     pub(crate) fn retry_order(&self) {
         self.order_retries.count(RETRY);
     }
 
-    /// An attempt to place an order begins. Dropped without an end it was cut off.
+    /// Starts an attempt to place an order. Dropped without [`Placement::end`], it counts as abandoned.
     pub(crate) fn begin_placement(&self) -> Placement<'_> {
         Placement {
             counts: self,
@@ -96,14 +96,14 @@ impl Counts {
     }
 }
 
-/// An attempt to place an order.
+/// A running attempt to place an order.
 pub(crate) struct Placement<'a> {
     counts: &'a Counts,
     outcome: &'static str,
 }
 
 impl Placement<'_> {
-    /// It was answered; `Ok` tells whether as an earlier one was.
+    /// Ends the attempt; `Ok` says whether the response is a replay.
     pub(crate) fn end(mut self, replayed: Result<bool, &RichError>) {
         self.outcome = match replayed {
             Ok(false) => PLACED,

@@ -1,19 +1,18 @@
-//! Work that takes the processor for more than a moment. It must not keep an async worker from other requests, nor take
-//! all processors at once.
+//! CPU-bound work. It must not block an async worker that other requests need, nor occupy all processors at once.
 
 use std::sync::{Condvar, LazyLock, Mutex, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// What is shorter than this many bytes is no heavy work: a millisecond or so.
+/// Work on fewer bytes takes a millisecond or so and runs in place.
 const LIGHT_BYTES: usize = 16 << 10;
 
-/// Half of the processors, one at least; the others are for requests that want little.
+/// Permits for half of the processors, at least one; the others are left to light requests.
 static TURNS: LazyLock<Turns> = LazyLock::new(|| {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     Turns::new((processors / 2).max(1))
 });
 
-/// Does work whose cost grows with `bytes`: here, if they are few, else where it holds up nobody.
+/// Runs work whose cost grows with `bytes`: directly if it is small, else with `block_in_place` and a permit.
 pub(crate) fn heavy<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     let flavour = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     if bytes < LIGHT_BYTES || !matches!(flavour, Ok(RuntimeFlavor::MultiThread)) {
@@ -25,7 +24,7 @@ pub(crate) fn heavy<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     })
 }
 
-/// So many may work at once.
+/// A semaphore that limits concurrent heavy work.
 struct Turns {
     free: Mutex<usize>,
     freed: Condvar,
@@ -83,7 +82,7 @@ mod tests {
         assert_eq!(*turns.free.lock().unwrap(), 2);
     }
 
-    /// More heavy work than there are workers, and a task that wants little beside it.
+    /// More heavy tasks than workers, and a light task beside them.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn heavy_work_holds_up_no_worker() {
         let begun = Instant::now();

@@ -1,8 +1,8 @@
-//! What a request with an `Idempotency-Key` is known by, and the seal of its answer.
+//! The identity of a request with an `Idempotency-Key`, and the encryption of its stored response.
 //!
-//! The client's key never rests anywhere: the database gets a hash of it to find the answer by, and the answer sealed
-//! with another one. So neither a dump nor a backup tells what an answer said, such as the secret of an order; only who
-//! sends the key again gets it. See docs/adr/0011.
+//! The client's key is never stored: the database gets a hash of it, to find the response, and the response encrypted
+//! with a key derived from it. Neither a dump nor a backup thus reveals a response, such as the secret of an order;
+//! only a client that repeats the key gets it. See docs/adr/0011.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
@@ -12,17 +12,17 @@ use rustok_storage::idempotency::{IdempotencyRecord, IdempotencyScope, SealedRep
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// In bytes. Random nonces of this length do not meet (draft-irtf-cfrg-xchacha-03, 2.1).
+/// In bytes. Random nonces of this length do not collide in practice (draft-irtf-cfrg-xchacha-03, 2.1).
 const NONCE_BYTES: usize = 24;
 
-/// A request that asked to be repeatable, by its `Idempotency-Key`.
+/// A request with an `Idempotency-Key`.
 #[derive(Clone)]
 pub struct Idempotency {
     /// Actor, route and a hash of the key.
     pub(crate) scope: IdempotencyScope,
-    /// SHA-256 of the body, so that one key cannot stand for two requests.
+    /// SHA-256 of the body, to detect that a key is reused for another request.
     body_hash: [u8; 32],
-    /// What the answer is sealed with.
+    /// The encryption key of the response.
     seal_key: [u8; 32],
 }
 
@@ -50,7 +50,7 @@ impl Idempotency {
         i64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
-    /// An answer as it may rest. The nonce must never have been used before.
+    /// Encrypts a response for storage. Never use a nonce twice.
     pub(crate) fn seal(
         &self,
         reply: &StoredReply,
@@ -72,10 +72,10 @@ impl Idempotency {
         })
     }
 
-    /// The answer as it was sealed.
+    /// Decrypts a stored response.
     ///
     /// # Errors
-    /// `idempotency_key_reused` when it answered another body.
+    /// `idempotency_key_reused` if it belongs to a request with another body.
     pub(crate) fn open(&self, record: IdempotencyRecord) -> Result<StoredReply, RichError> {
         if record.body_hash != self.body_hash {
             return Err(
@@ -110,7 +110,7 @@ impl Idempotency {
         XChaCha20Poly1305::new(&self.seal_key.into())
     }
 
-    /// An answer belongs to its request's body.
+    /// Authenticates the hash of the request's body together with the response.
     fn payload<'a>(&'a self, body: &'a [u8]) -> Payload<'a, 'a> {
         Payload {
             msg: body,
@@ -127,7 +127,7 @@ impl fmt::Debug for Idempotency {
     }
 }
 
-/// SHA-256 over parts that cannot be mistaken for other parts.
+/// SHA-256 over the parts, encoded unambiguously.
 fn digest(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
@@ -189,7 +189,7 @@ mod tests {
         ] {
             assert_eq!(other.open(record.clone()).unwrap_err().code(), "internal");
         }
-        // Sealed twice it does not look the same.
+        // The ciphertext depends on the nonce.
         assert_ne!(first.seal(&reply(), [2; 24]).unwrap(), record);
     }
 
@@ -202,7 +202,7 @@ mod tests {
             another.open(record.clone()).unwrap_err().code(),
             "idempotency_key_reused"
         );
-        // Not by a record that lies about its body either.
+        // A forged body hash in the record does not help either.
         let mut lying = record.clone();
         lying.body_hash = another.body_hash;
         assert_eq!(another.open(lying).unwrap_err().code(), "internal");

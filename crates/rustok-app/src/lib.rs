@@ -1,6 +1,7 @@
-//! Use cases: authorise, open a transaction, apply the domain, keep the answer, commit.
+//! Use cases: authorise, open a transaction, apply the domain logic, store the response, commit.
 //!
-//! Every function takes a [`Ctx`] (or a [`PlatformCtx`] for the tenant directory) first. It knows neither SQL nor HTTP.
+//! Every function takes a [`Ctx`] (or a [`PlatformCtx`] for the tenant directory) first. This crate contains neither
+//! SQL nor HTTP.
 
 pub mod catalog;
 pub mod content;

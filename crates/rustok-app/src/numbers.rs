@@ -1,15 +1,15 @@
-//! Addresses that were made up: which ones are tried, where another thing has the first.
+//! Numbered candidates for generated slugs and handles that may be taken.
 //!
-//! Whether one is free is the caller's to find out, for a whole batch in one statement.
+//! The caller checks which candidates are free, one batch per statement.
 
 use std::iter::once;
 
-/// Addresses that are looked at in one statement.
+/// Candidates per batch.
 const BATCH: u32 = 32;
-/// The last number that is tried: a thousand things of one name should have been given addresses by hand.
+/// The last number to try: with a thousand objects of one name, give them slugs by hand.
 const LAST: u32 = 1_024;
 
-/// `base` alone, then those with the numbers from 2 on, in batches.
+/// `base` itself, then `base` with the numbers from 2 on, in batches.
 pub(crate) fn batches<T: Clone>(base: &T, numbered: impl Fn(&T, u32) -> T) -> impl Iterator<Item = Vec<T>> {
     let batch = move |from: u32| {
         (from..=(from + BATCH - 1).min(LAST))

@@ -1,4 +1,4 @@
-//! A unit of work: one transaction, and with an `Idempotency-Key` the answer kept in it.
+//! A unit of work: one transaction, which also stores the response if the request has an `Idempotency-Key`.
 //!
 //! ```text
 //! let mut work = match ctx.begin().await? { Begun::Fresh(work) => work, Begun::Replay(reply) => return Ok(reply) };
@@ -19,39 +19,39 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long an answer is kept.
+/// How long a response is stored.
 pub const REPLY_KEPT: Duration = Duration::from_secs(24 * 3_600);
 
-/// How often a scope's lock is asked for that no request of this process has, and how long is waited in between. A
-/// request that failed lets PostgreSQL roll its transaction back while its answer is on its way already, so a client that
-/// tries again at once may find the lock still taken for a moment.
+/// How often, and at which interval, to ask for a scope's lock that no request of this process holds. PostgreSQL
+/// rolls a failed request's transaction back while its response is already on the way, so a client that retries at
+/// once may find the lock still held for a moment.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// What a use case answers: made now, or repeated from the first time.
+/// The response of a use case: new, or replayed from an earlier request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// The answer.
+    /// The response.
     pub stored: StoredReply,
-    /// Whether it is a repetition.
+    /// Whether it is a replay.
     pub replayed: bool,
 }
 
-/// How a unit of work starts.
+/// The start of a unit of work.
 #[expect(
     clippy::large_enum_variant,
     reason = "it is matched where it is made; a box would only be an allocation"
 )]
 pub enum Begun<T = TenantTx> {
-    /// It has to be done.
+    /// A new request.
     Fresh(Work<T>),
-    /// It was done before; this was the answer.
+    /// A repeated request, with the stored response.
     Replay(Reply),
 }
 
-/// A transaction that answers are kept in: a tenant's, or the platform's.
+/// A transaction that can store responses: a tenant's, or the platform's.
 pub trait KeepsReplies: Sized + Send {
-    /// Whose; `None` is the platform.
+    /// The tenant; `None` for the platform.
     fn owner(&self) -> Option<TenantId>;
 
     /// As [`idempotency::claim`].
@@ -130,14 +130,14 @@ impl KeepsReplies for PlatformTx {
     }
 }
 
-/// Whose request, and which.
+/// A tenant (`None` for the platform) and a scope.
 type InFlightScope = (Option<TenantId>, IdempotencyScope);
 
-/// The scopes whose first request is still running in this process.
+/// The scopes with a first request that is still running in this process.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight(Arc<Mutex<HashSet<InFlightScope>>>);
 
-/// Frees its scope when the request is over, however it ended.
+/// Releases its scope on drop.
 struct Claim {
     set: Arc<Mutex<HashSet<InFlightScope>>>,
     scope: InFlightScope,
@@ -178,7 +178,7 @@ fn still_running() -> RichError {
         .with_retry_after(Duration::from_secs(1))
 }
 
-/// A transaction that is under way.
+/// A running transaction with its idempotency state.
 pub struct Work<T = TenantTx> {
     /// The transaction.
     pub tx: T,
@@ -186,7 +186,7 @@ pub struct Work<T = TenantTx> {
     now: Timestamp,
 }
 
-/// Where the answer is to be kept.
+/// Where to store the response.
 struct Kept {
     request: Idempotency,
     _claim: Claim,
@@ -194,11 +194,11 @@ struct Kept {
 }
 
 impl Ctx {
-    /// Starts a unit of work, or finds the answer that an earlier request with the same `Idempotency-Key` got.
+    /// Starts a unit of work, or returns the response of an earlier request with the same `Idempotency-Key`.
     ///
     /// # Errors
-    /// `idempotency_in_flight` while the first request runs, `idempotency_key_reused` for another body, and those of
-    /// the database.
+    /// `idempotency_in_flight` while the first request runs, `idempotency_key_reused` for another body, and database
+    /// errors.
     pub async fn begin(&self) -> Result<Begun, RichError> {
         let owner = Some(self.tenant.id);
         let claim = claimed(&self.services, owner, self.idempotency.as_ref())?;
@@ -207,7 +207,7 @@ impl Ctx {
 }
 
 impl PlatformCtx {
-    /// As [`Ctx::begin`], on the tenant directory.
+    /// As [`Ctx::begin`], for the tenant directory.
     ///
     /// # Errors
     /// Those of [`Ctx::begin`].
@@ -217,7 +217,7 @@ impl PlatformCtx {
     }
 }
 
-/// Within this process a request with a key is the only one, before it waits for the database.
+/// Claims the scope within this process, before the request waits for the database.
 fn claimed<'a>(
     services: &Services,
     owner: Option<TenantId>,
@@ -254,8 +254,8 @@ async fn begun<T: KeepsReplies>(
             now,
         }));
     };
-    // Told only when the first one's commit is sure (on SQLite this commit waits for it), and when the scope's lock is
-    // free again: the client's next request with this key must not meet it.
+    // The replay is returned only after this commit: on SQLite it waits until the first request's commit is durable,
+    // and it frees the scope's lock, which the client's next request with this key would meet otherwise.
     tx.commit().await?;
     Ok(Begun::Replay(Reply {
         stored: request.open(record)?,
@@ -263,7 +263,7 @@ async fn begun<T: KeepsReplies>(
     }))
 }
 
-/// The answer that is kept for a scope, read under the scope's lock.
+/// The stored response of a scope, read under the scope's lock.
 async fn locked<T: KeepsReplies>(
     tx: &mut T,
     request: &Idempotency,
@@ -281,10 +281,10 @@ async fn locked<T: KeepsReplies>(
 }
 
 impl<T: KeepsReplies> Work<T> {
-    /// Keeps the answer if it may be asked for again, commits, and only then hands the answer out.
+    /// Stores the response if the request has an `Idempotency-Key`, commits, and only then returns the response.
     ///
     /// # Errors
-    /// Those of the database; nothing was changed then (after a time-out that is not known).
+    /// Database errors; nothing was changed then (after a timeout this is unknown).
     pub async fn finish(mut self, reply: StoredReply) -> Result<Reply, RichError> {
         if let Some(Kept { request, nonce, .. }) = &self.idempotency {
             let record = request.seal(&reply, *nonce)?;
@@ -297,16 +297,16 @@ impl<T: KeepsReplies> Work<T> {
         })
     }
 
-    /// Ends a unit of work that was refused before it changed anything, and hands the refusal on.
+    /// Ends a unit of work that was refused before it changed anything, and returns the refusal.
     ///
-    /// On SQLite what was read may be the work of others whose common commit is still to come; it may not be told to
-    /// the outside before. The commit of a transaction that changed nothing waits for theirs.
+    /// On SQLite the data that it read may belong to other transactions whose group commit is still pending and must
+    /// not become visible outside before that. Committing a transaction without changes waits for it.
     pub(crate) async fn refuse(self, refusal: RichError) -> RichError {
         match refusal.kind() {
             ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::BusinessRule | ErrorKind::Conflict => {
                 self.tx.commit().await.map_or_else(RichError::from, |()| refusal)
             }
-            // The database failed: there is nothing that was read.
+            // After a database error no data was read.
             _ => refusal,
         }
     }

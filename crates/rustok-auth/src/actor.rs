@@ -1,36 +1,36 @@
-//! Who does something. Every use case, history row and event names one.
+//! The actor of an operation. Every use case, history row and event has one.
 //!
-//! An actor is made after a credential was looked up, or by the process for its own work; never from something that
-//! a request merely says.
+//! An actor is created after the lookup of a credential, or by the process for its own work; never from an unverified
+//! claim in a request.
 
 use crate::role::Role;
 use rustok_core::ids::TokenId;
 use std::fmt;
 
-/// Who acts.
+/// The actor of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Actor {
-    /// A visitor of the storefront, or a caller without a credential.
+    /// A storefront request, or a caller without a credential.
     Anonymous,
-    /// A token of the tenant that the request is for.
+    /// A token of the request's tenant.
     Token {
         /// The token's id, never its secret.
         id: TokenId,
-        /// What it may do.
+        /// Its role.
         role: Role,
     },
-    /// A platform token: works on the tenant directory, never inside a tenant.
+    /// A platform token: access to the tenant directory, never to a tenant's data.
     Platform {
         /// The token's id, never its secret.
         id: TokenId,
     },
     /// The process itself: a worker, the command line, the sample data. The name is a short kebab-case word, such as
-    /// `order-expiry`. No request can become this actor.
+    /// `order-expiry`. No request can have this actor.
     System(&'static str),
 }
 
 impl Actor {
-    /// The id in the stable text of an actor that has a tenant's token.
+    /// Parses the token id from the stable text of an actor with a tenant's token.
     #[must_use]
     pub fn token_of(text: &str) -> Option<TokenId> {
         text.strip_prefix("token:")?.parse().ok()
@@ -39,7 +39,7 @@ impl Actor {
 
 impl fmt::Display for Actor {
     /// The stable text in history, events and logs: `anonymous`, `token:<uuid>`, `platform:<uuid>` or
-    /// `system:<name>`. It is stored, so it never changes.
+    /// `system:<name>`. It is stored, so the format never changes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anonymous => f.write_str("anonymous"),

@@ -1,28 +1,29 @@
-//! Why somebody may not pass, with the one place that maps it to a kind, a code and a public sentence.
+//! Why access is refused, and how each case maps to kind, code and public text.
 //!
-//! An unknown, a revoked and a malformed token, and one of another tenant, MUST look alike from outside.
+//! An unknown, a revoked and a malformed token, and a token of another tenant, MUST be indistinguishable to the
+//! client.
 
 use crate::permission::Action;
 use crate::token::TokenParseError;
 use rustok_core::error::{ErrorKind, RichError};
 use thiserror::Error;
 
-/// Why an actor was refused.
+/// Why an actor is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum AuthError {
-    /// No credential was sent where one is needed.
+    /// No credential was sent where one is required.
     #[error("no credential")]
     Unauthenticated,
-    /// A credential was sent that is no token at all.
+    /// The credential is not a token.
     #[error("malformed credential: {0}")]
     Malformed(#[from] TokenParseError),
-    /// A credential was sent that nobody here has: unknown, revoked, or of another tenant.
+    /// The token is unknown, revoked, or belongs to another tenant.
     #[error("unknown token")]
     UnknownToken,
-    /// The actor is known and may not do this.
+    /// The actor is authenticated but lacks permission.
     #[error("not allowed to {action}")]
     Forbidden {
-        /// What was refused.
+        /// The refused action.
         action: Action,
     },
 }
@@ -30,7 +31,7 @@ pub enum AuthError {
 impl From<AuthError> for RichError {
     #[track_caller]
     fn from(error: AuthError) -> Self {
-        // The codes are the kinds' own: `unauthenticated` and `forbidden`.
+        // The codes are the defaults of the kinds: `unauthenticated` and `forbidden`.
         let (kind, public) = match error {
             AuthError::Unauthenticated => (ErrorKind::Unauthenticated, "This needs a bearer token."),
             AuthError::Malformed(_) | AuthError::UnknownToken => {

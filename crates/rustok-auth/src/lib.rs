@@ -1,6 +1,6 @@
-//! Who acts, and what they may do: actors, roles, bearer tokens and the one policy table.
+//! Authentication and authorisation: actors, roles, bearer tokens and the policy table.
 //!
-//! Pure rules only: nothing here looks a token up, reads a clock or knows HTTP; randomness comes as a parameter.
+//! This crate is pure: no token lookup, no clock, no HTTP; randomness is a parameter.
 
 pub mod actor;
 pub mod error;

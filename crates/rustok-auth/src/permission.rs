@@ -1,10 +1,10 @@
-//! What can be done: one [`Action`] per use case. Who may do it stands in [`crate::policy`].
+//! The permissions: one [`Action`] per use case. [`crate::policy`] defines which actors have them.
 
 use std::fmt;
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
-        /// Something that a use case does. Each use case asks for exactly one before it opens the store.
+        /// The action of a use case. Each use case requests exactly one before it opens the store.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Action {
             $($(#[$doc])* $name),+
@@ -14,7 +14,7 @@ macro_rules! actions {
             /// Every action, in the order of the policy table.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// The snake_case name, for logs and for the inside message of a refusal.
+            /// The snake_case name, for logs and for the internal message of a refusal.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -51,7 +51,7 @@ actions! {
     UndeleteProduct = "undelete_product",
     /// Admin: set the stock of a variant.
     SetStock = "set_stock",
-    /// Admin: change the stock of a variant by a number of pieces.
+    /// Admin: change the stock of a variant by a relative amount.
     AdjustStock = "adjust_stock",
 
     /// Admin: list and read nodes in every status.
@@ -66,11 +66,11 @@ actions! {
     UndeleteNode = "undelete_node",
     /// Admin: publish a node.
     PublishNode = "publish_node",
-    /// Admin: take a published node back to draft.
+    /// Admin: return a published node to draft.
     UnpublishNode = "unpublish_node",
     /// Admin: archive a published node.
     ArchiveNode = "archive_node",
-    /// Admin: bring an archived node back to draft.
+    /// Admin: restore an archived node as a draft.
     RestoreNode = "restore_node",
 
     /// Admin: list and read orders, with the customers' addresses.
@@ -85,10 +85,10 @@ actions! {
     DeliverOrder = "deliver_order",
     /// Admin: cancel an order, with a refund if it was paid.
     CancelOrder = "cancel_order",
-    /// Worker: cancel an order that nobody confirmed, or nobody paid, in time.
+    /// Worker: cancel an order that was not confirmed, or not paid, in time.
     ExpireOrder = "expire_order",
 
-    /// Admin: read who did what to an order or a node.
+    /// Admin: read the history of an order or a node.
     ReadHistory = "read_history",
     /// Admin: import products or content from a file.
     ImportData = "import_data",

@@ -1,13 +1,13 @@
-//! Who may do what: one table, and nothing else decides it.
+//! The authorisation policy: one table, the only place that decides.
 //!
-//! A use case asks [`authorize`] before it does anything. An action without a row is refused to everybody.
+//! A use case calls [`authorize`] before it does anything else. An action without a row is refused to every actor.
 
 use crate::actor::Actor;
 use crate::error::AuthError;
 use crate::permission::Action;
 use crate::role::Role;
 
-/// One line of the table: an action and the answer for each sort of actor.
+/// One row of the table: an action and the decision for each kind of actor.
 struct Row {
     action: Action,
     anonymous: bool,
@@ -34,9 +34,9 @@ const fn row(action: Action, may: [bool; 6]) -> Row {
     }
 }
 
-/// The policy. The storefront is open to all but the platform; a viewer reads; an editor also writes content and
-/// catalogue; an admin does everything inside the tenant; a platform token works on the directory and **never**
-/// inside a tenant; the process itself (workers, command line) may do everything.
+/// The policy. Store actions are open to all actors except the platform; a viewer reads; an editor also writes
+/// content and catalogue; an admin has full access within the tenant; a platform token has access to the directory
+/// and **never** to a tenant's data; the process itself (workers, command line) may do everything.
 #[rustfmt::skip]
 const TABLE: [Row; 34] = [
     //                                  anonymous viewer editor admin platform system
@@ -103,11 +103,11 @@ pub fn allows(actor: &Actor, action: Action) -> bool {
         })
 }
 
-/// Lets `actor` pass, or says why not.
+/// Returns an error unless `actor` may do `action`.
 ///
 /// # Errors
-/// [`AuthError::Unauthenticated`] for an anonymous actor (a credential could help), [`AuthError::Forbidden`] for every
-/// other one (it could not).
+/// [`AuthError::Unauthenticated`] for an anonymous actor (a credential could help), [`AuthError::Forbidden`] for
+/// every other one (it could not).
 pub fn authorize(actor: &Actor, action: Action) -> Result<(), AuthError> {
     if allows(actor, action) {
         return Ok(());
@@ -146,7 +146,7 @@ mod tests {
         ]
     }
 
-    /// The expectation, typed by hand and apart from the table: who may, one letter each.
+    /// The expected policy, written by hand and independent of the table: one letter for each allowed actor.
     /// a(nonymous) v(iewer) e(ditor) A(dmin) p(latform) s(ystem)
     const EXPECTED: [(&str, &str); 34] = [
         ("list_products", "aveA-s"),

@@ -1,19 +1,19 @@
-//! The roles that a token of a tenant can have. What each may do stands in [`crate::policy`] and nowhere else.
+//! The roles of a tenant's tokens. Their permissions are defined only in [`crate::policy`].
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// What a tenant's token was made for.
+/// The role of a tenant's token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Everything inside the tenant.
+    /// Full access within the tenant.
     Admin,
-    /// Writes content and catalogue, reads the rest.
+    /// Writes content and catalogue, reads everything else.
     Editor,
-    /// Reads.
+    /// Read-only.
     Viewer,
 }
 

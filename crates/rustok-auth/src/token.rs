@@ -1,7 +1,7 @@
-//! Bearer secrets: 256 random bits, shown once, kept only as a SHA-256.
+//! Bearer secrets: 256 random bits, shown once, stored only as a SHA-256 hash.
 //!
-//! A secret must never reach a log, a database or an error text: it has no `Display`, its `Debug` shows the kind only,
-//! and no error here repeats what was sent.
+//! A secret must never reach a log, a database or an error text: it has no `Display`, its `Debug` shows only the
+//! kind, and no error here repeats the input.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,16 +11,16 @@ use std::fmt;
 use subtle::{Choice, ConstantTimeEq};
 use thiserror::Error;
 
-/// Length of every secret's text: a prefix of 4, then 43 characters for 32 bytes.
+/// The length of every secret's text, in bytes: a prefix of 4, then 43 characters for 32 bytes.
 pub const SECRET_TEXT_BYTES: usize = 47;
 
 const PREFIX_BYTES: usize = 4;
 
-/// The longest `Authorization` value that is looked at: the scheme, the secret, and some spaces between them.
+/// The maximum length of an `Authorization` value, in bytes: the scheme, the secret, and some spaces between them.
 pub const MAX_BEARER_BYTES: usize = 128;
 
-/// What a secret opens. The kind is part of the text and of the hash, so a secret of one kind is never taken for
-/// another.
+/// What a secret gives access to. The kind is part of the text and of the hash, so a secret of one kind is never
+/// accepted as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SecretKind {
     /// `rtk_`: a token of a tenant.
@@ -34,7 +34,7 @@ pub enum SecretKind {
 impl SecretKind {
     const ALL: [Self; 3] = [Self::Tenant, Self::Platform, Self::Order];
 
-    /// The first four characters of the text, also what a secret scanner looks for.
+    /// The first four characters of the text; secret scanners also search for them.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match self {
@@ -45,21 +45,21 @@ impl SecretKind {
     }
 }
 
-/// Why a text is no secret.
+/// Why a text is not a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TokenParseError {
-    /// The `Authorization` value is longer than any that could be right.
+    /// The `Authorization` value is longer than any valid one.
     #[error("the authorization value is too long")]
     TooLong,
     /// The scheme is not `Bearer`, or nothing follows it.
     #[error("the authorization scheme is not Bearer")]
     NotBearer,
-    /// Not a secret of this server.
+    /// Not a secret in the format of this server.
     #[error("the token is malformed")]
     Malformed,
 }
 
-/// A secret in the clear. It lives as long as it takes to show or to hash it.
+/// A secret in clear text. It exists only until it is shown or hashed.
 #[derive(Clone)]
 pub struct TokenSecret {
     kind: SecretKind,
@@ -67,7 +67,7 @@ pub struct TokenSecret {
 }
 
 impl TokenSecret {
-    /// A new secret. `rng` must be seeded by the operating system outside tests.
+    /// Generates a secret. Outside tests, `rng` must be seeded by the operating system.
     #[must_use]
     pub fn generate(kind: SecretKind, rng: &mut impl CryptoRng) -> Self {
         let mut bytes = [0; 32];
@@ -75,13 +75,13 @@ impl TokenSecret {
         Self { kind, bytes }
     }
 
-    /// A secret of 256 bits that are already random.
+    /// A secret from 256 bits that are already random.
     #[must_use]
     pub const fn from_random_bytes(kind: SecretKind, bytes: [u8; 32]) -> Self {
         Self { kind, bytes }
     }
 
-    /// Reads a secret's text. There is exactly one text for each secret: no padding, no spare bits, no spaces.
+    /// Parses a secret's text. Each secret has exactly one text: no padding, no spare bits, no spaces.
     ///
     /// # Errors
     /// [`TokenParseError::Malformed`].
@@ -101,11 +101,11 @@ impl TokenSecret {
         }
     }
 
-    /// Reads the value of an `Authorization` header (RFC 6750, 2.1): `Bearer`, in any case, one or more spaces, and a
-    /// tenant's or the platform's token. An order's secret is no bearer token.
+    /// Parses the value of an `Authorization` header (RFC 6750, 2.1): `Bearer`, case-insensitive, one or more spaces,
+    /// and a tenant's or the platform's token. An order's secret is not a bearer token.
     ///
     /// # Errors
-    /// What is wrong with the value.
+    /// The [`TokenParseError`] for the value.
     pub fn from_bearer(value: impl AsRef<[u8]>) -> Result<Self, TokenParseError> {
         let value = value.as_ref();
         if value.len() > MAX_BEARER_BYTES {
@@ -130,13 +130,13 @@ impl TokenSecret {
         }
     }
 
-    /// What it opens.
+    /// The kind of access that it gives.
     #[must_use]
     pub const fn kind(&self) -> SecretKind {
         self.kind
     }
 
-    /// The text in the clear, to be shown once to whom it was made for.
+    /// The text in clear, to be shown once to its owner.
     #[must_use]
     pub fn expose(&self) -> String {
         let mut text = String::with_capacity(SECRET_TEXT_BYTES);
@@ -145,8 +145,8 @@ impl TokenSecret {
         text
     }
 
-    /// What is stored and looked up in its place. A plain hash is enough: 256 random bits cannot be guessed, so there
-    /// is nothing that salt or a slow hash would protect.
+    /// The hash to store and look up. A plain hash is enough: 256 random bits cannot be guessed, so a salt or a slow
+    /// hash would add no protection.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         TokenHash(
@@ -165,12 +165,12 @@ impl fmt::Debug for TokenSecret {
     }
 }
 
-/// SHA-256 over prefix and bytes of a secret: all that the database knows of it. Compared in constant time.
+/// SHA-256 over the prefix and bytes of a secret, the only part that is stored. Compared in constant time.
 #[derive(Clone, Copy, Eq)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
-    /// A hash that was stored.
+    /// A hash that was read from the database.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -297,7 +297,7 @@ mod tests {
             text.replacen("rtk_", "RTK_", 1),
             text.replacen("rtk_", "rtx_", 1),
             format!("rtk_{}+", &text[4..46]),
-            // The last character carries two spare bits: `B` would be a second text for 32 zero bytes.
+            // The last character has two spare bits: `B` would be a second text for 32 zero bytes.
             format!("rtk_{}B", "A".repeat(42)),
             format!("rtk_{}", "é".repeat(43)),
         ] {

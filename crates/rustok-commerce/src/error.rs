@@ -1,58 +1,58 @@
-//! What can go wrong in commerce, and which kind of failure each case is.
+//! The errors of commerce, and the kind of each.
 //!
-//! The public text of an error never carries text from a payment provider or from a row.
+//! The public text of an error never contains text from a payment provider or from a row.
 
 use rustok_core::error::{ErrorContext, ErrorKind, FieldViolation, RichError};
 use rustok_core::state_machine::{GuardRefusal, IllegalTransition};
 use thiserror::Error;
 use uuid::Uuid;
 
-/// The failures of commerce.
+/// An error of commerce.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CommerceError {
-    /// There is no such product in this tenant.
+    /// The tenant has no such product.
     #[error("product {0} not found")]
     ProductNotFound(Uuid),
-    /// There is no such variant in this tenant, or it is not for sale. Carries the id or SKU that was asked for.
+    /// The tenant has no such variant, or it is not for sale. Contains the requested id or SKU.
     #[error("variant {0:?} not found")]
     VariantNotFound(String),
-    /// There is no such order in this tenant, or its secret is another one.
+    /// The tenant has no such order, or the order's secret does not match.
     #[error("order {0} not found")]
     OrderNotFound(Uuid),
-    /// Fields of the input break their rules: all of them at once.
+    /// Fields of the input are invalid; contains all violations.
     #[error("validation failed: {}", pointers(.0))]
     ValidationFailed(Vec<FieldViolation>),
-    /// Fewer pieces are left than were asked for.
+    /// Fewer pieces are left than requested.
     #[error("insufficient stock of product {product_id}: {requested} requested, {available} available")]
     InsufficientStock {
-        /// The product whose variant is short.
+        /// The product of the variant.
         product_id: Uuid,
         /// Pieces left.
         available: i64,
-        /// Pieces asked for.
+        /// Pieces requested.
         requested: i64,
     },
-    /// A level that is to be changed by a number of pieces, of a variant whose pieces are not counted.
+    /// A relative change of stock, for a variant whose stock is not tracked.
     #[error("stock is not tracked")]
     StockNotTracked,
-    /// A list of variants leaves out these, whose stock is counted, without saying that they are to be deleted.
+    /// A list of variants omits these, which have tracked stock, without marking them as deleted.
     #[error("{} tracked variants are left out", .0.len())]
     VariantInUse(Vec<Uuid>),
-    /// A payment was refused; the text is the provider's and stays inside.
+    /// A payment was refused; the text is the provider's and internal.
     ///
-    /// Reserved: payments are recorded, not made, until a payment provider is connected. A provider that is down is
+    /// Reserved: payments are recorded, not made, until a payment provider is connected. An outage of the provider is
     /// not this error but an `ExternalService` or `Timeout` of its adapter.
     #[error("payment failed: {0}")]
     PaymentFailed(String),
     /// The order's state does not have this transition.
     #[error(transparent)]
     IllegalTransition(#[from] IllegalTransition),
-    /// The order's state has this transition, but the order itself does not allow it.
+    /// The order's state has this transition, but its guard refused it.
     #[error("transition `{transition}` refused: {}", .refusal.reason())]
     TransitionRefused {
         /// The transition's name.
         transition: &'static str,
-        /// Why.
+        /// The guard's reason.
         refusal: GuardRefusal,
     },
     /// A stored row that no order can have produced.
@@ -62,7 +62,7 @@ pub enum CommerceError {
         table: &'static str,
         /// The row's id.
         id: Uuid,
-        /// Which rule it breaks.
+        /// The rule that it violates.
         reason: &'static str,
     },
     /// Another product or variant of the tenant already has this value.
@@ -73,21 +73,21 @@ pub enum CommerceError {
         /// The value.
         value: String,
     },
-    /// Another order of the tenant has this payment or refund already.
+    /// Another order of the tenant already has this payment or refund.
     #[error("{field} was used for another order")]
     UsedForAnotherOrder {
         /// The field: `payment_id`, `refund_id`.
         field: &'static str,
     },
-    /// Somebody else changed it since it was read.
+    /// The resource was changed since the caller read it.
     #[error("version conflict: the current version is {current_version}")]
     VersionConflict {
-        /// The version that is stored now.
+        /// The stored version.
         current_version: i64,
     },
 }
 
-/// Only the pointers and codes: a detail may repeat what the caller sent.
+/// Only pointers and codes: a detail may repeat the caller's input.
 fn pointers(violations: &[FieldViolation]) -> String {
     let all: Vec<String> = violations
         .iter()
@@ -97,7 +97,7 @@ fn pointers(violations: &[FieldViolation]) -> String {
 }
 
 impl CommerceError {
-    /// The kind of each failure: the one place that decides it.
+    /// The kind of each error, decided only here.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
@@ -118,7 +118,7 @@ impl CommerceError {
         }
     }
 
-    /// One broken field.
+    /// A violation of one field.
     pub(crate) fn invalid(field: &str, code: &'static str, detail: impl Into<String>) -> Self {
         Self::ValidationFailed(vec![FieldViolation::new(field, code, detail.into())])
     }
@@ -204,7 +204,7 @@ mod tests {
 
     type Row = (CommerceError, ErrorKind, u16, &'static str, &'static str);
 
-    /// Every variant with what it must become, typed by hand: kind, status, code, public text.
+    /// Every variant with its expected kind, status, code and public text, written by hand.
     fn expected() -> [Row; 14] {
         use CommerceError as E;
         use ErrorKind as K;
@@ -344,7 +344,7 @@ mod tests {
         assert!((line!() - 5..line!()).contains(&raised), "{raised}");
     }
 
-    /// Stops compiling when a variant is added, so that the table above grows with the enum.
+    /// Fails to compile when a variant is added, so that the table above is kept complete.
     fn place(error: &CommerceError) -> usize {
         match error {
             CommerceError::ProductNotFound(_) => 0,

@@ -1,7 +1,7 @@
-//! Stock: whether it is tracked, what may be taken, and how much an order moves.
+//! Stock rules: whether stock is tracked, how much may be taken, and how much an order moves.
 //!
-//! The answer here is advice for a good message. What counts is the conditional update (`available >= n`) in the
-//! transaction that saves the order; isolation alone is never trusted with the last piece.
+//! The checks here only give a good error message. Overselling is prevented by the conditional update
+//! (`available >= n`) in the transaction that saves the order; the isolation level alone is not relied on.
 
 use crate::error::CommerceError;
 use crate::order::OrderLine;
@@ -10,23 +10,23 @@ use rustok_core::error::FieldViolation;
 use rustok_core::ids::{ProductId, VariantId};
 use std::collections::BTreeMap;
 
-/// Most pieces of one variant that can be entered, in stock or short of it.
+/// The maximum stock or backlog of one variant, in pieces.
 pub const MAX_STOCK: i64 = 1_000_000_000;
-/// Most characters of the reason for an adjustment.
+/// The maximum length of the reason for an adjustment, in characters.
 const MAX_REASON_CHARS: usize = 255;
 
 /// The stock of one variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stock {
-    /// Pieces left; `None` is "not tracked". Below zero only with backorders.
+    /// Pieces left; `None` means not tracked. Negative only with backorders.
     pub available: Option<i64>,
-    /// Whether it is sold beyond zero.
+    /// Whether it can be ordered below zero stock.
     pub allow_backorder: bool,
 }
 
 impl Stock {
-    /// Whether `requested` pieces can be taken; true means that they are counted (`OrderLine::stock_taken`), false
-    /// that stock is not tracked.
+    /// Whether `requested` pieces can be taken. `true` means that the stock is tracked (`OrderLine::stock_taken`),
+    /// `false` that it is not.
     ///
     /// # Errors
     /// [`CommerceError::InsufficientStock`].
@@ -42,8 +42,7 @@ impl Stock {
         }
     }
 
-    /// How many pieces there are after `adjustment`. Below zero only with backorders, and never more than
-    /// [`MAX_STOCK`] in stock or short of it.
+    /// The stock after `adjustment`. Negative only with backorders; its absolute value is at most [`MAX_STOCK`].
     ///
     /// # Errors
     /// [`CommerceError::StockNotTracked`], [`CommerceError::InsufficientStock`], or
@@ -67,7 +66,7 @@ impl Stock {
     }
 }
 
-/// A change of a level by a number of pieces, with its reason. Made by [`Adjustment::checked`] only.
+/// A relative change of stock with its reason. Created only by [`Adjustment::checked`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adjustment {
     delta: i64,
@@ -75,11 +74,11 @@ pub struct Adjustment {
 }
 
 impl Adjustment {
-    /// Checks an adjustment as `POST /variants/{id}/stock/adjust` gives it.
+    /// Validates an adjustment as sent to `POST /variants/{id}/stock/adjust`.
     ///
     /// # Errors
-    /// [`CommerceError::ValidationFailed`] with all that is wrong: a delta of 0 or beyond [`MAX_STOCK`] either way; a
-    /// reason that is not one line of 1 to 255 characters.
+    /// [`CommerceError::ValidationFailed`] with all violations: a delta of 0 or beyond ±[`MAX_STOCK`]; a reason that
+    /// is not a single line of 1 to 255 characters.
     pub fn checked(delta: i64, reason: &str) -> Result<Self, CommerceError> {
         let mut found = Vec::new();
         if delta == 0 || !(-MAX_STOCK..=MAX_STOCK).contains(&delta) {
@@ -99,20 +98,20 @@ impl Adjustment {
         }
     }
 
-    /// By how many pieces; below zero when some went. Never 0.
+    /// The change in pieces, negative for a decrease. Never 0.
     #[must_use]
     pub const fn delta(&self) -> i64 {
         self.delta
     }
 
-    /// Why, in words.
+    /// The reason, as text.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }
 }
 
-/// Checks a counted quantity as `PUT /variants/{id}/stock` gives it: 0 to [`MAX_STOCK`] pieces.
+/// Validates a counted quantity as sent to `PUT /variants/{id}/stock`: 0 to [`MAX_STOCK`] pieces.
 ///
 /// # Errors
 /// [`CommerceError::ValidationFailed`] at `#/quantity`.
@@ -127,7 +126,7 @@ pub fn counted_quantity(quantity: i64) -> Result<i64, CommerceError> {
     ))
 }
 
-/// How many pieces of one variant an order moves.
+/// The number of pieces of one variant that an order moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StockMove {
     /// The variant.
@@ -138,9 +137,9 @@ pub struct StockMove {
     pub quantity: i64,
 }
 
-/// What `lines` take from the shelves when the order is placed and what goes back, once, when it is cancelled: one
-/// entry per variant whose stock is counted, sorted by variant id (two orders that lock rows in another sequence
-/// would deadlock).
+/// The stock that `lines` take when the order is placed and give back, once, when it is cancelled: one entry per
+/// variant with tracked stock, sorted by variant id (two orders that lock rows in different sequences would
+/// deadlock).
 #[must_use]
 pub fn stock_moves(lines: &[OrderLine]) -> Vec<StockMove> {
     let mut moves = BTreeMap::new();

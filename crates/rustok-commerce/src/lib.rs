@@ -1,8 +1,8 @@
-//! Commerce: the typed life of an [`Order`], products, variants, prices and stock.
+//! Commerce: the typed life cycle of an [`Order`], products, variants, prices and stock.
 //!
-//! This crate is pure: it has no clock, no randomness, no I/O, no SQL and no HTTP. Time and ids come as parameters;
-//! the only exception are the short names of the order's transitions (`confirm()`), which wrap `confirm_at(now)` over
-//! the system's clock and which the server never calls.
+//! This crate is pure: no clock, no randomness, no I/O, no SQL and no HTTP. Time and ids are parameters; the only
+//! exception is the short names of the order's transitions (`confirm()`), which call `confirm_at(now)` with the
+//! system clock and which the server never calls.
 
 pub mod error;
 pub mod inventory;

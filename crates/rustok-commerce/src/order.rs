@@ -1,7 +1,7 @@
-//! What an order is made of: the command that places it and its lines.
+//! The parts of an order: the command that places it, and its lines.
 //!
-//! Prices and stock never come from the request: a line input names a variant and a quantity, nothing else. What an
-//! order may do next is in [`crate::state_machine`].
+//! Prices and stock never come from the request: an input line has a variant and a quantity, nothing else. The
+//! transitions are in [`crate::state_machine`].
 
 use crate::error::CommerceError;
 use crate::price::MoneyInput;
@@ -16,30 +16,30 @@ use rustok_text::plain::clean_name;
 use std::fmt;
 use std::str::FromStr;
 
-/// Most lines of one order.
+/// The maximum number of lines in one order.
 pub const MAX_LINES: usize = 100;
-/// Most pieces of one line.
+/// The maximum quantity of one line, in pieces.
 pub const MAX_QUANTITY: i64 = 10_000;
 
-/// The state of an order, as a value: for filters and rows.
+/// The state of an order as a plain value, for filters and rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderStatus {
-    /// Placed; stock is taken.
+    /// Placed; its stock is taken.
     Pending,
     /// Accepted by the shop.
     Confirmed,
     /// The payment is recorded.
     Paid,
-    /// On its way.
+    /// Handed to a carrier.
     Shipped,
     /// Arrived.
     Delivered,
-    /// Called off; stock is back.
+    /// Cancelled; its stock has been given back.
     Cancelled,
 }
 
 impl OrderStatus {
-    /// All, in the order of an order's life.
+    /// All statuses, in the sequence of an order's life cycle.
     pub const ALL: [Self; 6] = [
         Self::Pending,
         Self::Confirmed,
@@ -49,7 +49,7 @@ impl OrderStatus {
         Self::Cancelled,
     ];
 
-    /// The text in rows and in the API.
+    /// The text in the database and in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -69,7 +69,7 @@ impl fmt::Display for OrderStatus {
     }
 }
 
-/// The text is none of the statuses.
+/// The text is not a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a known status")]
 pub struct UnknownStatus;
@@ -85,7 +85,7 @@ impl FromStr for OrderStatus {
     }
 }
 
-/// One line of an order: a copy of what was sold, at the price of that moment.
+/// One line of an order: a copy of the variant at the time of ordering, with its price then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderLine {
     /// The variant.
@@ -100,21 +100,21 @@ pub struct OrderLine {
     pub sku: Option<String>,
     /// Pieces, 1 to [`MAX_QUANTITY`].
     pub quantity: i64,
-    /// The price of one piece, in minor units of the order's currency; not negative.
+    /// The unit price, in minor units of the order's currency; not negative.
     pub unit_price_minor: i64,
-    /// Whether the pieces were taken from counted stock, so that they go back when the order is cancelled.
+    /// Whether the pieces were taken from tracked stock, so that cancelling gives them back.
     pub stock_taken: bool,
 }
 
 impl OrderLine {
-    /// Price times quantity, in minor units; `None` beyond 64 bits.
+    /// Unit price times quantity, in minor units; `None` on overflow of 64 bits.
     #[must_use]
     pub fn total_minor(&self) -> Option<i64> {
         self.unit_price_minor.checked_mul(self.quantity)
     }
 }
 
-/// The sum of `lines`, in minor units; `None` beyond 64 bits.
+/// The sum of `lines`, in minor units; `None` on overflow of 64 bits.
 #[must_use]
 pub fn lines_total_minor(lines: &[OrderLine]) -> Option<i64> {
     lines
@@ -122,7 +122,7 @@ pub fn lines_total_minor(lines: &[OrderLine]) -> Option<i64> {
         .try_fold(0_i64, |sum, line| sum.checked_add(line.total_minor()?))
 }
 
-/// Everything that a new order is made of; [`crate::Order::place`] checks it.
+/// The data of a new order; [`crate::Order::place`] validates it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
     /// The new order's id.
@@ -131,18 +131,18 @@ pub struct Placement {
     pub tenant_id: TenantId,
     /// The buyer.
     pub customer_id: CustomerId,
-    /// Where to write to the buyer.
+    /// The buyer's e-mail address.
     pub email: CanonicalEmail,
     /// The currency of all prices.
     pub currency: Currency,
-    /// What is bought.
+    /// The lines.
     pub lines: Vec<OrderLine>,
-    /// When the order is called off unless it is confirmed before.
+    /// When the order is cancelled automatically unless it is confirmed before.
     pub expires_at: Timestamp,
 }
 
 impl Placement {
-    /// The total in minor units, if every line keeps the rules.
+    /// The total in minor units, if every line is valid.
     pub(crate) fn checked_total_minor(&self) -> Result<i64, CommerceError> {
         let mut violations = Vec::new();
         count_lines(self.lines.len(), &mut violations);
@@ -194,20 +194,20 @@ fn check_quantity(at: usize, quantity: i64, violations: &mut Vec<FieldViolation>
     }
 }
 
-/// What a buyer sends.
+/// An order as a buyer sends it, not yet validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderInput {
     /// An e-mail address.
     pub email: String,
     /// An ISO 4217 code.
     pub currency: String,
-    /// What is wanted.
+    /// The wanted lines.
     pub lines: Vec<LineInput>,
-    /// The total that the buyer saw, if it is to be held to.
+    /// The total that the buyer saw; if present, the order is refused for any other total.
     pub expected_total: Option<MoneyInput>,
 }
 
-/// One wanted line: exactly one of `variant_id` and `sku`.
+/// One wanted line, with exactly one of `variant_id` and `sku`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LineInput {
     /// The variant's UUID.
@@ -218,7 +218,7 @@ pub struct LineInput {
     pub quantity: i64,
 }
 
-/// What names a variant in an order.
+/// How an order refers to a variant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum VariantRef {
     /// By id.
@@ -227,35 +227,35 @@ pub enum VariantRef {
     Sku(String),
 }
 
-/// A checked line of an [`OrderRequest`].
+/// A validated line of an [`OrderRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LineRequest {
-    /// Which variant.
+    /// The variant.
     pub variant: VariantRef,
     /// Pieces, 1 to [`MAX_QUANTITY`].
     pub quantity: i64,
 }
 
-/// A checked order, not yet priced. Made by [`OrderInput::validate`] only.
+/// A validated order, not yet priced. Created only by [`OrderInput::validate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderRequest {
-    /// Where to write to the buyer.
+    /// The buyer's e-mail address.
     pub email: CanonicalEmail,
-    /// The currency to pay in.
+    /// The currency of payment.
     pub currency: Currency,
-    /// 1 to [`MAX_LINES`] lines; two may name the same variant.
+    /// 1 to [`MAX_LINES`] lines; several may refer to the same variant.
     pub lines: Vec<LineRequest>,
-    /// The total that the buyer saw: another one is not agreed to.
+    /// The total that the buyer saw: the order is refused for any other total.
     pub expected_total: Option<Money>,
 }
 
 impl OrderInput {
-    /// Checks all fields.
+    /// Validates all fields.
     ///
     /// # Errors
-    /// Everything that is wrong, at once.
+    /// All violations at once.
     pub fn validate(self) -> Result<OrderRequest, Vec<FieldViolation>> {
         let mut violations = Vec::new();
         let email = CanonicalEmail::parse(&self.email);
@@ -286,7 +286,7 @@ impl OrderInput {
             ));
         }
         count_lines(self.lines.len(), &mut violations);
-        // No more than the limit is looked at, so that a long list gives a short answer.
+        // Reads no more lines than the limit, so that a long list gives a short error.
         let lines: Vec<LineRequest> = self
             .lines
             .into_iter()

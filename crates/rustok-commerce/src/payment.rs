@@ -1,42 +1,42 @@
-//! What is known of a payment and of its refund.
+//! Payments and refunds, as recorded.
 //!
-//! Never a card number, never a secret of a payment provider: `payment_id` and `refund_id` are the provider's names
-//! for what it did.
+//! Never contains a card number or a secret of a payment provider: `payment_id` and `refund_id` are the provider's
+//! ids of the payment and the refund.
 
 use rustok_core::clock::Timestamp;
 
-/// A payment that was received.
+/// A received payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
     /// The provider's id: not blank, at most 255 bytes.
     pub payment_id: String,
-    /// How it was paid, for example `card`: not blank, at most 255 bytes.
+    /// The payment method, for example `card`: not blank, at most 255 bytes.
     pub method: String,
     /// When it was recorded.
     pub paid_at: Timestamp,
 }
 
 impl Payment {
-    /// What no other order of the tenant may have been paid with: the method, in whatever case it is written, and the
+    /// The key that makes a payment unique among the tenant's orders: the method, case-insensitive, and the
     /// provider's id.
     #[must_use]
     pub fn reference(&self) -> String {
         self.named(&self.payment_id)
     }
 
-    /// What no other order of the tenant may have been refunded with. A refund goes back the way the payment came.
+    /// The key that makes a refund unique among the tenant's orders. A refund uses the method of its payment.
     #[must_use]
     pub fn reference_of(&self, refund: &Refund) -> String {
         self.named(&refund.refund_id)
     }
 
-    /// Neither text has line breaks.
+    /// Joins method and id by a line break, which neither contains.
     fn named(&self, id: &str) -> String {
         format!("{}\n{}", self.method.trim().to_ascii_lowercase(), id.trim())
     }
 }
 
-/// A payment that was given back, in full.
+/// A refund of the full payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
     /// The provider's id: not blank, at most 255 bytes.

@@ -1,6 +1,6 @@
-//! What a variant costs, per currency.
+//! The prices of a variant, one per currency.
 //!
-//! No exchange rates: a currency without a price of its own is not for sale.
+//! There are no exchange rates: a variant cannot be bought in a currency that it has no price in.
 
 use rustok_core::error::FieldViolation;
 use rustok_core::money::{Currency, Money, MoneyError};
@@ -8,19 +8,19 @@ use rustok_core::money::{Currency, Money, MoneyError};
 /// The price of one piece in one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
-    /// What is paid; never negative.
+    /// The price to pay; never negative.
     pub amount: Money,
-    /// The price that is shown struck through, in the same currency; never negative.
+    /// The reference price shown struck through, in the same currency; never negative.
     pub compare_at: Option<Money>,
 }
 
-/// The prices of one variant: at most one per currency, sorted by the currency's code. It may be empty: such a variant
-/// is shown and cannot be ordered.
+/// The prices of one variant: at most one per currency, sorted by currency code. A variant with an empty list is
+/// shown but cannot be ordered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PriceList(Vec<Price>);
 
 impl PriceList {
-    /// Sets the price in the currency of `price`, instead of an earlier one.
+    /// Sets the price in the currency of `price`, replacing an earlier one.
     pub fn set(&mut self, price: Price) {
         let code = price.amount.currency().code();
         match self
@@ -56,7 +56,7 @@ impl FromIterator<Price> for PriceList {
     }
 }
 
-/// An amount as it came in: plain decimal text and a currency code.
+/// An amount as sent: plain decimal text and a currency code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MoneyInput {
     /// For example `19.99`.
@@ -75,7 +75,7 @@ impl From<Money> for MoneyInput {
 }
 
 impl MoneyInput {
-    /// Reads an amount that is not negative; what is wrong with it goes to `violations`, at `pointer` and below.
+    /// Parses a non-negative amount; adds violations at `pointer` and below.
     pub(crate) fn validate(&self, pointer: &str, violations: &mut Vec<FieldViolation>) -> Option<Money> {
         let read = Currency::parse(&self.currency).and_then(|currency| Money::parse(&self.amount, currency));
         let (member, code, detail) = match read {
@@ -91,7 +91,7 @@ impl MoneyInput {
     }
 }
 
-/// The violation code of an amount that cannot be read.
+/// The violation code of an amount that cannot be parsed.
 pub(crate) const fn money_code(error: &MoneyError) -> &'static str {
     match error {
         MoneyError::UnknownCurrency(_) => "unknown_currency",

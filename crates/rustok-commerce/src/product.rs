@@ -1,7 +1,6 @@
-//! Products: as they are stored, as they come in, and the check between the two, which tells all that is wrong at
-//! once.
+//! Products: stored, as input, and the validation between the two, which reports all violations at once.
 //!
-//! HTML is sanitised by the caller before it comes here; this file checks its size only and never parses it.
+//! The caller sanitises HTML beforehand; this module only checks its size and never parses it.
 
 mod handle;
 mod matching;
@@ -21,40 +20,40 @@ use std::str::FromStr;
 
 pub use crate::order::UnknownStatus;
 
-/// Most variants of one product.
+/// The maximum number of variants of one product.
 pub const MAX_VARIANTS: usize = 100;
-/// Most variants that are looked at in one list: those that stay and those that are to be deleted.
+/// The maximum number of variants read from one list: those to keep and those to delete.
 pub const MAX_LISTED_VARIANTS: usize = 2 * MAX_VARIANTS;
-/// Most options of one product.
+/// The maximum number of options of one product.
 pub const MAX_OPTIONS: usize = 3;
-/// Most tags of one product.
+/// The maximum number of tags of one product.
 pub const MAX_TAGS: usize = 250;
-/// Most images of one product.
+/// The maximum number of images of one product.
 pub const MAX_IMAGES: usize = 250;
-/// Most bytes of an image's URL.
+/// The maximum length of an image's URL, in bytes.
 const MAX_URL_BYTES: usize = 2_048;
-/// Most characters of an image's text.
+/// The maximum length of an image's alternative text, in characters.
 const MAX_ALT_CHARS: usize = 512;
-/// Most bytes of a description: 512 KiB.
+/// The maximum size of a description, in bytes: 512 KiB.
 const MAX_DESCRIPTION_BYTES: usize = 512 * 1_024;
 
-/// Whether a product is shown.
+/// The publication status of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ProductStatus {
-    /// Being worked on; not shown.
+    /// In preparation; not visible in the store.
     #[default]
     Draft,
-    /// Shown in the store.
+    /// Visible in the store.
     Active,
-    /// No longer shown.
+    /// No longer visible in the store.
     Archived,
 }
 
 impl ProductStatus {
-    /// All of them.
+    /// All statuses.
     pub const ALL: [Self; 3] = [Self::Draft, Self::Active, Self::Archived];
 
-    /// The text in rows and in the API.
+    /// The text in the database and in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -82,16 +81,16 @@ impl FromStr for ProductStatus {
     }
 }
 
-/// A picture of a product; the file itself lives elsewhere.
+/// An image of a product; the file itself is hosted elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// The image's id.
     pub id: ImageId,
     /// An absolute `http` or `https` URL.
     pub url: String,
-    /// What it shows, for those who cannot see it.
+    /// The alternative text.
     pub alt: Option<String>,
-    /// Its place, from 0.
+    /// Its position, from 0.
     pub position: i64,
 }
 
@@ -100,45 +99,45 @@ pub struct Image {
 pub struct Product {
     /// The product's id.
     pub id: ProductId,
-    /// Its name in addresses; unique in the tenant.
+    /// Its name in URLs; unique in the tenant.
     pub handle: Handle,
-    /// Whether it is shown.
+    /// The publication status.
     pub status: ProductStatus,
-    /// Its name.
+    /// The title.
     pub title: String,
     /// Sanitised HTML; may be empty.
     pub description_html: String,
-    /// Who makes it.
+    /// The manufacturer or brand.
     pub vendor: Option<String>,
-    /// What it is.
+    /// The type of product.
     pub product_type: Option<String>,
-    /// Words to find it by.
+    /// Tags for filtering and search.
     pub tags: Vec<String>,
     /// The names of its options; the values are in the variants.
     pub options: Vec<String>,
-    /// Its pictures, by position.
+    /// Its images, by position.
     pub images: Vec<Image>,
     /// 1 to [`MAX_VARIANTS`] variants, by position.
     pub variants: Vec<Variant>,
-    /// For `If-Match`: one more after each change.
+    /// The version for `If-Match`; incremented by each change.
     pub version: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it was changed last.
+    /// When it was last changed.
     pub updated_at: Timestamp,
-    /// When it was deleted, softly.
+    /// When it was soft-deleted.
     pub deleted_at: Option<Timestamp>,
 }
 
 impl Product {
-    /// The values of the option at `index`, each once, in the sequence of the variants.
+    /// The distinct values of the option at `index`, in the sequence of the variants.
     #[must_use]
     pub fn option_values(&self, index: usize) -> Vec<&str> {
         option_values(self.variants.iter().map(|variant| &variant.options[..]), index)
     }
 }
 
-/// The values of the option at `index` of variants with these options, each once, in the sequence of the variants.
+/// The distinct values of the option at `index`, given the option values of each variant, in their sequence.
 pub fn option_values<'a>(variants: impl Iterator<Item = &'a [String]>, index: usize) -> Vec<&'a str> {
     let mut values: Vec<&str> = Vec::new();
     for value in variants.filter_map(|options| options.get(index)) {
@@ -149,22 +148,22 @@ pub fn option_values<'a>(variants: impl Iterator<Item = &'a [String]>, index: us
     values
 }
 
-/// An image as it comes in.
+/// An image as sent, not yet validated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageInput {
-    /// The image that it changes; `None` for a new one.
+    /// The image to update; `None` for a new one.
     pub id: Option<ImageId>,
     /// An absolute `http` or `https` URL of at most 2,048 bytes.
     pub url: String,
-    /// What it shows; blank is none.
+    /// The alternative text; blank means none.
     pub alt: Option<String>,
 }
 
-/// A checked image.
+/// A validated image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImageDraft {
-    /// The image that it changes; `None` for a new one.
+    /// The image to update; `None` for a new one.
     pub id: Option<ImageId>,
     /// See [`Image::url`].
     pub url: String,
@@ -174,32 +173,32 @@ pub struct ImageDraft {
     pub position: i64,
 }
 
-/// A product as it comes in. The sequence of images and variants is their position.
+/// A product as sent, not yet validated. Positions of images and variants are those in the lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProductInput {
     /// 1 to 255 characters.
     pub title: String,
-    /// Made from the title if missing.
+    /// Derived from the title if missing.
     pub handle: Option<String>,
     /// `draft` if missing.
     pub status: Option<String>,
     /// Sanitised HTML.
     pub description_html: String,
-    /// Blank is none.
+    /// Blank means none.
     pub vendor: Option<String>,
-    /// Blank is none.
+    /// Blank means none.
     pub product_type: Option<String>,
-    /// Doubles are left out.
+    /// Duplicates are dropped.
     pub tags: Vec<String>,
     /// The names of the options.
     pub options: Vec<String>,
-    /// Pictures.
+    /// The images.
     pub images: Vec<ImageInput>,
-    /// Without any, and without options, the product gets one titled `Default Title`.
+    /// If there are neither variants nor options, the product gets one variant titled `Default Title`.
     pub variants: Vec<VariantInput>,
 }
 
-/// A checked product. Made by [`ProductInput::validate`] only.
+/// A validated product. Created only by [`ProductInput::validate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProductDraft {
@@ -225,7 +224,7 @@ pub struct ProductDraft {
     pub variants: Vec<VariantDraft>,
 }
 
-/// Collects what is wrong.
+/// Collects violations.
 struct Findings(Vec<FieldViolation>);
 
 impl Findings {
@@ -257,11 +256,10 @@ impl Findings {
 }
 
 impl ProductInput {
-    /// Checks all fields.
+    /// Validates all fields.
     ///
     /// # Errors
-    /// Everything that is wrong, at once, with pointers such as `#/variants/0/price`. Lists are looked at up to their
-    /// limits.
+    /// All violations at once, with pointers such as `#/variants/0/price`. Lists are read only up to their limits.
     pub fn validate(self) -> Result<ProductDraft, Vec<FieldViolation>> {
         let mut found = Findings(Vec::new());
         let title = clean_name(&self.title);
@@ -312,8 +310,7 @@ impl ProductInput {
         })
     }
 
-    /// The input that would leave `product` as it is; what a merge patch is merged into. Prices are those in
-    /// `currency`.
+    /// The input that would leave `product` unchanged, with prices in `currency`: the target of a merge patch.
     #[must_use]
     pub fn from_product(product: &Product, currency: Currency) -> Self {
         let image = |image: &Image| ImageInput {
@@ -350,7 +347,7 @@ fn validate_handle(handle: Option<String>, title: &str, found: &mut Findings) ->
             }
             handle
         }
-        // An unfit title is told once, as the title's fault.
+        // An invalid title is reported once, for the title.
         None if found.0.is_empty() => {
             let handle = Handle::from_title(title);
             if handle.is_none() {
@@ -399,7 +396,8 @@ fn validate_options(options: Vec<String>, found: &mut Findings) -> Vec<String> {
     kept
 }
 
-/// Whether `url` is an absolute `http` or `https` URL with a host. It is shown, never fetched, so that is all.
+/// Whether `url` is an absolute `http` or `https` URL with a host. The server never fetches it, so no further checks
+/// are needed.
 fn is_web_url(url: &str) -> bool {
     let scheme_end = url.find("://").unwrap_or(0);
     let (scheme, rest) = url.split_at(scheme_end);

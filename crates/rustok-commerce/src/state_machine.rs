@@ -1,15 +1,17 @@
-//! The life of an order as types: what must not happen does not compile.
+//! The life cycle of an order as types: an illegal transition does not compile.
 //!
 //! ```text
 //! Pending → Confirmed → Paid → Shipped → Delivered
 //!    └───────────┴────────┴──→ Cancelled (a paid one with its refund)
 //! ```
 //!
-//! Each transition takes the order and gives the next one. It exists as `confirm_at(now)` and as the short `confirm()`
-//! over the system's clock, which the server never calls. Data of a state can be read only in the states that have it.
-//! Where the state is known only at run time (a row, a request) there is [`AnyOrder`]; rows are [`OrderRow`].
+//! Each transition consumes the order and returns it in the next state. It exists as `confirm_at(now)` and as the
+//! short `confirm()`, which reads the system clock and which the server never calls. The data of a state can be read
+//! only in the states that have it. Where the state is known only at run time (a row, a request), use [`AnyOrder`];
+//! rows are [`OrderRow`].
 //!
-//! Nothing here saves, charges or moves stock: the caller does, in one transaction, comparing status and version.
+//! Nothing here saves, charges or moves stock: the caller does that, in one transaction with a compare-and-swap on
+//! status and version.
 
 mod any;
 mod guards;
@@ -33,7 +35,7 @@ use rustok_core::state_machine::{StateMachineBuilder, TransitionGuard, Transitio
 use rustok_text::CanonicalEmail;
 use states::{Before, Shipment};
 
-/// What every order has, whatever its state.
+/// The data that an order has in every state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Head {
     id: OrderId,
@@ -82,8 +84,8 @@ pub struct Order<S: OrderState> {
 }
 
 impl Order<Pending> {
-    /// An order over an amount, without lines. The amount is checked when it is confirmed. A shop's order comes from
-    /// [`Order::place`].
+    /// Creates an order over an amount, without lines. The amount is validated on confirmation. The server creates
+    /// orders with [`Order::place`].
     #[must_use]
     pub fn new_pending(
         id: impl Into<OrderId>,
@@ -151,7 +153,7 @@ impl Order<Pending> {
         })
     }
 
-    /// [`Order::confirm_at`] now.
+    /// Calls [`Order::confirm_at`] with the current time.
     ///
     /// # Errors
     /// See [`Order::confirm_at`].
@@ -159,7 +161,7 @@ impl Order<Pending> {
         self.confirm_at(SystemClock.now())
     }
 
-    /// Accepts the order and waits for its payment without end.
+    /// Accepts the order, without a payment deadline.
     ///
     /// # Errors
     /// See [`Order::confirm_until_at`].
@@ -167,7 +169,8 @@ impl Order<Pending> {
         self.confirm_until_at(None, now)
     }
 
-    /// Accepts the order; it is called off at `expires_at` unless it is paid before. `None` waits without end.
+    /// Accepts the order; it is cancelled automatically at `expires_at` unless it is paid before. `None` means no
+    /// deadline.
     ///
     /// # Errors
     /// [`CommerceError::TransitionRefused`] if the amount is negative or too large, the currency unknown, or the
@@ -188,7 +191,7 @@ impl Order<Pending> {
         })
     }
 
-    /// [`Order::cancel_at`](Order::<Pending>::cancel_at) now.
+    /// Calls [`Order::cancel_at`](Order::<Pending>::cancel_at) with the current time.
     ///
     /// # Errors
     /// See there.
@@ -196,7 +199,7 @@ impl Order<Pending> {
         self.cancel_at(reason, SystemClock.now())
     }
 
-    /// Calls it off. The caller puts back [`crate::inventory::stock_moves`], in the same transaction.
+    /// Cancels the order. The caller gives back [`crate::inventory::stock_moves`] in the same transaction.
     ///
     /// # Errors
     /// [`CommerceError::ValidationFailed`] if the reason is blank or longer than 1,000 bytes.
@@ -206,7 +209,7 @@ impl Order<Pending> {
 }
 
 impl Order<Confirmed> {
-    /// [`Order::pay_at`] now.
+    /// Calls [`Order::pay_at`] with the current time.
     ///
     /// # Errors
     /// See [`Order::pay_at`].
@@ -217,7 +220,7 @@ impl Order<Confirmed> {
     /// Records the payment.
     ///
     /// # Errors
-    /// [`CommerceError::ValidationFailed`] if one of the texts is blank, longer than 255 bytes or has control
+    /// [`CommerceError::ValidationFailed`] if one of the texts is blank, longer than 255 bytes or contains control
     /// characters.
     pub fn pay_at(
         self,
@@ -244,7 +247,7 @@ impl Order<Confirmed> {
         })
     }
 
-    /// [`Order::cancel_at`](Order::<Confirmed>::cancel_at) now.
+    /// Calls [`Order::cancel_at`](Order::<Confirmed>::cancel_at) with the current time.
     ///
     /// # Errors
     /// See there.
@@ -252,7 +255,7 @@ impl Order<Confirmed> {
         self.cancel_at(reason, SystemClock.now())
     }
 
-    /// Calls it off. The caller puts back [`crate::inventory::stock_moves`], in the same transaction.
+    /// Cancels the order. The caller gives back [`crate::inventory::stock_moves`] in the same transaction.
     ///
     /// # Errors
     /// [`CommerceError::ValidationFailed`] if the reason is blank or longer than 1,000 bytes.
@@ -268,7 +271,7 @@ impl Order<Confirmed> {
 }
 
 impl Order<Paid> {
-    /// [`Order::ship_at`] now.
+    /// Calls [`Order::ship_at`] with the current time.
     ///
     /// # Errors
     /// See [`Order::ship_at`].
@@ -276,10 +279,10 @@ impl Order<Paid> {
         self.ship_at(tracking, carrier, SystemClock.now())
     }
 
-    /// Sends it off.
+    /// Records the shipment.
     ///
     /// # Errors
-    /// [`CommerceError::ValidationFailed`] if one of the texts is blank, longer than 255 bytes or has control
+    /// [`CommerceError::ValidationFailed`] if one of the texts is blank, longer than 255 bytes or contains control
     /// characters.
     pub fn ship_at(
         self,
@@ -306,7 +309,7 @@ impl Order<Paid> {
         })
     }
 
-    /// [`Order::cancel_with_refund_at`] now.
+    /// Calls [`Order::cancel_with_refund_at`] with the current time.
     ///
     /// # Errors
     /// See [`Order::cancel_with_refund_at`].
@@ -318,7 +321,7 @@ impl Order<Paid> {
         self.cancel_with_refund_at(reason, refund_id, SystemClock.now())
     }
 
-    /// Calls it off and records the refund. The caller puts back [`crate::inventory::stock_moves`], in the same
+    /// Cancels the order and records the refund. The caller gives back [`crate::inventory::stock_moves`] in the same
     /// transaction.
     ///
     /// # Errors
@@ -342,13 +345,13 @@ impl Order<Paid> {
 }
 
 impl Order<Shipped> {
-    /// [`Order::deliver_at`] now.
+    /// Calls [`Order::deliver_at`] with the current time.
     #[must_use]
     pub fn deliver(self, signature: Option<String>) -> Order<Delivered> {
         self.deliver_at(signature, SystemClock.now())
     }
 
-    /// It arrived; `signature` is the name of who took it.
+    /// Records the delivery; `signature` is the name of the recipient.
     #[must_use]
     pub fn deliver_at(self, signature: Option<String>, now: Timestamp) -> Order<Delivered> {
         let state = Delivered {
@@ -400,7 +403,7 @@ static ORDER: TransitionTable = match StateMachineBuilder::new::<Pending>("order
     Err(fault) => panic!("{}", fault.message()),
 };
 
-/// The table of an order's transitions. The names are those of the API's `POST`s: `cancel` of a paid order is
+/// The table of an order's transitions. The names are those of the API's `POST` routes: `cancel` of a paid order is
 /// [`Order::cancel_with_refund`].
 #[must_use]
 pub const fn order_machine() -> &'static TransitionTable {

@@ -1,6 +1,6 @@
-//! One sellable variant of a product: as it is stored, as it comes in, and the check between the two.
+//! One sellable variant of a product: stored, as input, and the validation between the two.
 //!
-//! What concerns several variants at once (their number, unique combinations of options) is in [`crate::product`].
+//! Rules over several variants (their number, unique combinations of options) are in [`crate::product`].
 
 use crate::inventory::{MAX_STOCK, Stock};
 use crate::price::{MoneyInput, Price, PriceList};
@@ -11,15 +11,15 @@ use rustok_text::plain::{clean_name, has_control};
 
 /// The title of the only variant of a product without options.
 pub const DEFAULT_TITLE: &str = "Default Title";
-/// Most characters of a SKU, a barcode and an option's name or value.
+/// The maximum length of a SKU, a barcode and an option's name or value, in characters.
 pub(crate) const MAX_NAME_CHARS: usize = 255;
-/// What a SKU must be, for people.
+/// The rule for a SKU, as an error message.
 pub(crate) const SKU_RULE: &str =
     "must be 1 to 255 characters without control characters or spaces at its ends";
-/// Heaviest variant, in grams: a thousand tonnes.
+/// The maximum weight, in grams: a thousand tonnes.
 const MAX_WEIGHT_GRAMS: i64 = 1_000_000_000;
 
-/// Whether `sku` can be one.
+/// Whether `sku` is valid.
 pub(crate) fn is_sku(sku: &str) -> bool {
     !sku.is_empty()
         && sku.chars().take(MAX_NAME_CHARS + 1).count() <= MAX_NAME_CHARS
@@ -32,23 +32,23 @@ pub(crate) fn is_sku(sku: &str) -> bool {
 pub struct Variant {
     /// The variant's id.
     pub id: VariantId,
-    /// The merchant's own number.
+    /// The merchant's own article number.
     pub sku: Option<String>,
-    /// The values of its options joined by ` / `, or [`DEFAULT_TITLE`].
+    /// Its option values joined by ` / `, or [`DEFAULT_TITLE`].
     pub title: String,
-    /// The value of each option of the product, in the product's sequence.
+    /// One value for each option of the product, in the product's sequence.
     pub options: Vec<String>,
-    /// What it costs, per currency.
+    /// The prices, one per currency.
     pub prices: PriceList,
-    /// GTIN, EAN, UPC, ISBN, ...; not checked.
+    /// GTIN, EAN, UPC, ISBN, ...; not validated.
     pub barcode: Option<String>,
     /// Weight in grams.
     pub weight_grams: Option<i64>,
-    /// Pieces left; `None` is "not tracked".
+    /// Pieces left; `None` means not tracked.
     pub available: Option<i64>,
-    /// Whether it is sold beyond zero.
+    /// Whether it can be ordered below zero stock.
     pub allow_backorder: bool,
-    /// Its place in the product, from 0.
+    /// Its position in the product, from 0.
     pub position: i64,
 }
 
@@ -69,36 +69,36 @@ impl Variant {
     }
 }
 
-/// A variant as it comes in.
+/// A variant as sent, not yet validated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VariantInput {
-    /// The variant that it changes; `None` for a new one.
+    /// The variant to update; `None` for a new one.
     pub id: Option<VariantId>,
-    /// The merchant's own number; blank is none.
+    /// The merchant's own article number; blank means none.
     pub sku: Option<String>,
-    /// The value of each option of the product.
+    /// One value for each option of the product.
     pub options: Vec<String>,
-    /// The price; required for a new variant. An existing one without it cannot be ordered.
+    /// The price; required for a new variant. An existing one without a price cannot be ordered.
     pub price: Option<MoneyInput>,
-    /// The price that is shown struck through, in the same currency.
+    /// The reference price shown struck through, in the same currency.
     pub compare_at_price: Option<MoneyInput>,
-    /// GTIN, EAN, UPC, ISBN, ...; blank is none.
+    /// GTIN, EAN, UPC, ISBN, ...; blank means none.
     pub barcode: Option<String>,
     /// Weight in grams.
     pub weight_grams: Option<i64>,
-    /// Pieces left; `None` is "not tracked".
+    /// Pieces left; `None` means not tracked.
     pub available: Option<i64>,
-    /// Whether it is sold beyond zero.
+    /// Whether it can be ordered below zero stock.
     pub allow_backorder: bool,
-    /// Whether the variant with this id is to be deleted; nothing else of it counts then.
+    /// Whether to delete the variant with this id; the other fields are then ignored.
     pub deleted: bool,
 }
 
-/// A checked variant. Made by [`crate::product::ProductInput::validate`] only.
+/// A validated variant. Created only by [`crate::product::ProductInput::validate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VariantDraft {
-    /// The variant that it changes; `None` for a new one.
+    /// The variant to update; `None` for a new one.
     pub id: Option<VariantId>,
     /// See [`Variant::sku`].
     pub sku: Option<String>,
@@ -106,7 +106,7 @@ pub struct VariantDraft {
     pub title: String,
     /// See [`Variant::options`].
     pub options: Vec<String>,
-    /// Its price in the currency of the input; empty for a variant that was given none.
+    /// Its price in the currency of the input; empty if the input has none.
     pub prices: PriceList,
     /// See [`Variant::barcode`].
     pub barcode: Option<String>,
@@ -121,7 +121,7 @@ pub struct VariantDraft {
 }
 
 impl VariantDraft {
-    /// The only variant of a product that came without any.
+    /// The default variant of a product that was sent without variants.
     pub(crate) fn only() -> Self {
         Self {
             id: None,
@@ -148,18 +148,18 @@ pub fn title_of(options: &[String]) -> String {
     }
 }
 
-/// As a name is stored; blank is none.
+/// A name in its stored form; `None` if blank.
 pub(crate) fn present(text: Option<String>) -> Option<String> {
     text.map(|text| clean_name(&text)).filter(|text| !text.is_empty())
 }
 
-/// Whether `text` is one line of 1 to `max` characters.
+/// Whether `text` is a single line of 1 to `max` characters.
 pub(crate) fn is_line(text: &str, max: usize) -> bool {
     !text.is_empty() && text.chars().take(max + 1).count() <= max && !has_control(text)
 }
 
 impl VariantInput {
-    /// The variant at `position`; what is wrong goes to `violations`.
+    /// Validates the variant at `position`; adds to `violations`.
     pub(crate) fn validate(
         self,
         position: usize,
@@ -268,7 +268,7 @@ impl VariantInput {
 }
 
 impl VariantInput {
-    /// The input that would leave `variant` as it is, in `currency`; what a merge patch is merged into.
+    /// The input that would leave `variant` unchanged, with prices in `currency`: the target of a merge patch.
     #[must_use]
     pub fn from_variant(variant: &Variant, currency: Currency) -> Self {
         let price = variant.find_price(currency);

@@ -1,6 +1,6 @@
-//! What can go wrong with content, and what each of it is for the rest of the program.
+//! The errors of content, and how each maps to kind, code and public text.
 //!
-//! Text that came from outside must never get into a public message here, but for names that were asked for.
+//! A public message never contains external text, except for names that the caller asked for.
 
 use crate::node::NodeStatus;
 use crate::state_machine::InvalidNodeRow;
@@ -11,33 +11,33 @@ use rustok_text::Locale;
 use rustok_text::Slug;
 use thiserror::Error;
 
-/// What can go wrong with content.
+/// An error of content.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ContentError {
-    /// There is no such node for whoever asked. The text is an id or a slug and stays inside.
+    /// No such node is visible to the caller. The text is an id or a slug and internal.
     #[error("no node `{0}`")]
     NotFound(String),
-    /// What was sent breaks rules; all of them are listed.
+    /// The input is invalid; contains all violations.
     #[error("{} field(s) break a rule", .0.len())]
     ValidationFailed(Vec<FieldError>),
-    /// Whoever asked may not do this.
+    /// The caller lacks permission.
     #[error("the actor may not do this with content")]
     Unauthorized,
-    /// The node has no such transition now.
+    /// The node does not have this transition now.
     #[error("{refused}{}", .reason.map(|reason| format!(" ({})", reason.reason())).unwrap_or_default())]
     IllegalTransition {
-        /// What was tried, from where, and what can be tried instead.
+        /// The attempted transition, the current state, and the allowed transitions.
         refused: IllegalTransition,
-        /// What the transition's guard said, if the state has the transition.
+        /// The guard's reason, if the state has the transition.
         reason: Option<GuardRefusal>,
     },
-    /// Somebody else changed the node meanwhile.
+    /// The node was changed since the caller read it.
     #[error("the node has version {current_version} by now")]
     VersionConflict {
-        /// The version that is stored.
+        /// The stored version.
         current_version: i64,
     },
-    /// Another node has the slug that was asked for.
+    /// Another node already has the requested slug.
     #[error("slug `{slug}` is taken in {locale}")]
     SlugTaken {
         /// The slug.
@@ -48,44 +48,44 @@ pub enum ContentError {
     /// The text of a node in this status cannot be edited.
     #[error("a node that is {status} cannot be edited")]
     NotEditable {
-        /// The status it is in.
+        /// The current status.
         status: NodeStatus,
-        /// What can be done instead.
+        /// The transitions that are allowed.
         allowed_transitions: Vec<&'static str>,
     },
     /// A published node cannot be deleted.
     #[error("a published node cannot be deleted")]
     StillPublished {
-        /// What can be done instead.
+        /// The transitions that are allowed.
         allowed_transitions: Vec<&'static str>,
     },
-    /// The node says nothing in that locale.
+    /// The node has no translation in that locale.
     #[error("no translation in {locale}")]
     TranslationNotFound {
         /// The locale.
         locale: Locale,
     },
-    /// A category, tag or author that something refers to does not exist. The text is an id or a slug and stays inside.
+    /// The category, tag or author of a reference does not exist. The text is an id or a slug and internal.
     #[error("no term or author `{name}`")]
     ReferenceNotFound {
-        /// The field of the request that has the reference: `terms`, `author`.
+        /// The field of the request with the reference: `terms`, `author`.
         field: &'static str,
-        /// What was referred to.
+        /// The reference.
         name: String,
     },
-    /// A stored row that no node could have written.
+    /// A stored row that no node can have produced.
     #[error(transparent)]
     InconsistentRow(#[from] InvalidNodeRow),
 }
 
 impl ContentError {
-    /// The kind: the one place where it is decided.
+    /// The kind of each error, decided only here.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound(_) | Self::TranslationNotFound { .. } => ErrorKind::NotFound,
             Self::ValidationFailed(_) | Self::ReferenceNotFound { .. } => ErrorKind::Validation,
-            // Who somebody is was decided before any content is touched, so this is about what they may do: 403.
+            // The caller has been authenticated before any content is touched, so this is about permissions: 403.
             Self::Unauthorized => ErrorKind::Forbidden,
             Self::IllegalTransition { .. } | Self::NotEditable { .. } | Self::StillPublished { .. } => {
                 ErrorKind::BusinessRule
@@ -187,7 +187,7 @@ mod tests {
 
     type Row = (ContentError, ErrorKind, u16, &'static str, &'static str);
 
-    /// Every variant with what it must become, typed by hand: kind, status, code, public text.
+    /// Every variant with its expected kind, status, code and public text, written by hand.
     fn expected() -> [Row; 11] {
         use ContentError as E;
         use ErrorKind as K;
@@ -269,7 +269,7 @@ mod tests {
         ]
     }
 
-    /// Stops compiling when a variant is added, so that the table above grows with the enum.
+    /// Fails to compile when a variant is added, so that the table above is kept complete.
     fn place(error: &ContentError) -> usize {
         match error {
             ContentError::NotFound(_) => 0,

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 //!
-//! This crate must never read a clock (but for the short names of the machine), make an id, or do I/O.
+//! This crate is pure: no clock (except for the short names of the transitions), no id generation, no I/O.
 
 pub mod error;
 pub mod node;

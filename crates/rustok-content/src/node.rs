@@ -1,6 +1,6 @@
-//! The things around a node: its kind, its status, the terms it is filed under, its author, the order to make one.
+//! The data around a node: its kind, status, terms and author, and the command that creates it.
 //!
-//! What a node may do next is [`crate::state_machine`]'s alone; nothing here changes a status.
+//! Transitions are in [`crate::state_machine`]; nothing here changes a status.
 
 use crate::error::{ContentError, FieldError};
 use crate::translation::{Source, TranslationDraft, slug_violation};
@@ -12,17 +12,16 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What sort of content a node is: `post`, `page`, `article`, ... 1 to 64 of `[a-z0-9_-]`, a letter or digit at both
-/// ends.
+/// The kind of content: `post`, `page`, `article`, ... 1 to 64 of `[a-z0-9_-]`, with a letter or digit at both ends.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NodeKind(Box<str>);
 
 impl NodeKind {
-    /// The longest kind, in characters.
+    /// The maximum length, in characters.
     pub const MAX_LEN: usize = 64;
 
-    /// Reads a kind.
+    /// Parses a kind.
     ///
     /// # Errors
     /// [`ContentError::ValidationFailed`] at `#/kind`.
@@ -45,7 +44,7 @@ impl NodeKind {
         )]))
     }
 
-    /// The nearest kind to any text, `node` if there is none: for callers that cannot fail.
+    /// The nearest valid kind to any text, `node` if there is none: for infallible callers.
     #[must_use]
     pub fn from_lossy(text: &str) -> Self {
         if let Ok(kind) = Self::parse(text) {
@@ -77,7 +76,7 @@ impl NodeKind {
         &self.0
     }
 
-    /// The kind as a slug, for a node whose title has no usable character.
+    /// The kind as a slug: the fallback for a node whose title has no usable character.
     #[must_use]
     pub fn as_slug(&self) -> Slug {
         Slug::of_kind(&self.0)
@@ -112,23 +111,23 @@ impl From<NodeKind> for String {
     }
 }
 
-/// Where a node is in its life, without the data that belongs to it.
+/// The state of a node as a plain value, without its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeStatus {
-    /// Being written; the public cannot see it.
+    /// Being written; not public.
     Draft,
     /// Its published revision is public from `published_at` on.
     Published,
-    /// Taken out of sight, with a reason.
+    /// Withdrawn from the public, with a reason.
     Archived,
 }
 
 impl NodeStatus {
-    /// All of them, in the order of a node's life.
+    /// All statuses, in the sequence of a node's life cycle.
     pub const ALL: [Self; 3] = [Self::Draft, Self::Published, Self::Archived];
 
-    /// The name in rows and in the API.
+    /// The name in the database and in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -138,7 +137,7 @@ impl NodeStatus {
         }
     }
 
-    /// The status of that name.
+    /// The status with this name.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
@@ -151,28 +150,28 @@ impl fmt::Display for NodeStatus {
     }
 }
 
-/// The order to make a node, with everything in it checked.
+/// The validated command to create a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNode {
-    /// The id it will have.
+    /// The id of the new node.
     pub id: NodeId,
-    /// What sort of content it is.
+    /// The kind of content.
     pub kind: NodeKind,
-    /// Who wrote it.
+    /// The author.
     pub author_id: AuthorId,
     /// The locale of its first translation.
     pub locale: Locale,
     /// Its first translation.
     pub translation: TranslationDraft,
-    /// What it is filed under, at most [`NewNode::MAX_TERMS`].
+    /// Its terms, at most [`NewNode::MAX_TERMS`].
     pub terms: Vec<TermId>,
 }
 
 impl NewNode {
-    /// The most terms of a node.
+    /// The maximum number of terms of a node.
     pub const MAX_TERMS: usize = 200;
 
-    /// Checks that a node has not too many terms, and drops those that stand there twice.
+    /// Checks the number of terms and drops duplicates.
     ///
     /// # Errors
     /// [`ContentError::ValidationFailed`] at `#/terms`.
@@ -189,18 +188,18 @@ impl NewNode {
     }
 }
 
-/// A way to file nodes.
+/// A classification of nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Taxonomy {
-    /// Categories, which may stand below one another.
+    /// Categories, which can be nested.
     Category,
-    /// Tags, which may not.
+    /// Tags, which cannot be nested.
     Tag,
 }
 
 impl Taxonomy {
-    /// The name in rows and in the API.
+    /// The name in the database and in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -209,7 +208,7 @@ impl Taxonomy {
         }
     }
 
-    /// The taxonomy of that name.
+    /// The taxonomy with this name.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
         [Self::Category, Self::Tag]
@@ -225,23 +224,24 @@ pub struct Term {
     pub id: TermId,
     /// Category or tag.
     pub taxonomy: Taxonomy,
-    /// Its address, unique in the tenant for its taxonomy.
+    /// Its name in URLs, unique in the tenant for its taxonomy.
     pub slug: Slug,
-    /// Its name, plain text of one line.
+    /// Its name, plain text in a single line.
     pub name: String,
-    /// The category above it; tags have none.
+    /// The parent category; tags have none.
     pub parent_id: Option<TermId>,
 }
 
 impl Term {
-    /// The longest name, in characters.
+    /// The maximum length of the name, in characters.
     pub const MAX_NAME_CHARS: usize = 200;
 
-    /// A checked term. Markup in the name is reduced to its text; a slug that is missing or breaks the rules is made
-    /// from what there is, in the end from the taxonomy.
+    /// Validates a term. Markup in the name is reduced to its text. A missing or invalid slug is derived from the
+    /// other fields, in the last resort from the taxonomy.
     ///
     /// # Errors
-    /// [`ContentError::ValidationFailed`]: a blank or too long name, a tag with a parent, a term above itself.
+    /// [`ContentError::ValidationFailed`]: a blank or too long name, a tag with a parent, a term that is its own
+    /// parent.
     pub fn new(
         id: impl Into<TermId>,
         taxonomy: Taxonomy,
@@ -290,11 +290,11 @@ impl Term {
         }
     }
 
-    /// The same for a person, who is told about a wrong slug instead of getting another one, and whose name is text as it
-    /// stands.
+    /// As [`Term::new`], for input by an editor: an invalid slug is an error and is not replaced, and the name is
+    /// taken as plain text.
     ///
     /// # Errors
-    /// As [`Term::new`], and a wrong slug at `#/slug`.
+    /// As [`Term::new`], and an invalid slug at `#/slug`.
     pub fn new_strict(
         id: impl Into<TermId>,
         taxonomy: Taxonomy,
@@ -311,22 +311,22 @@ impl Term {
     }
 }
 
-/// Somebody who writes nodes. Not an account: what may be done is decided by the token that does it.
+/// An author of nodes. Not an account: permissions come from the token of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
     /// Its id.
     pub id: AuthorId,
     /// The short name, unique in the tenant.
     pub login: String,
-    /// The name that readers see.
+    /// The name shown to readers.
     pub display_name: String,
 }
 
 impl Author {
-    /// The longest login and the longest display name, in characters.
+    /// The maximum length of the login and of the display name, in characters.
     pub const MAX_NAME_CHARS: usize = 200;
 
-    /// A checked author; a blank display name becomes the login.
+    /// Validates an author; a blank display name is replaced by the login.
     ///
     /// # Errors
     /// [`ContentError::ValidationFailed`]: a blank login, a name that is too long.
@@ -341,7 +341,7 @@ impl Author {
         let login = check("login", source.line(login));
         let shown = Some(source.line(display_name)).filter(|name| !name.is_empty());
         let display_name = match shown.unwrap_or_else(|| login.clone()) {
-            // A blank login is told once.
+            // A blank login is reported once.
             nothing if nothing.is_empty() => nothing,
             shown => check("display_name", shown),
         };
@@ -357,7 +357,7 @@ impl Author {
     }
 }
 
-/// A name, after noting whether it is blank or too long.
+/// The name; adds an error if it is blank or too long.
 fn checked_name(field: &str, name: String, max: usize, errors: &mut Vec<FieldError>) -> String {
     if name.is_empty() {
         errors.push(FieldError::new(field, "required", "is required"));

@@ -1,8 +1,8 @@
-//! Revisions: every save of a node's text, kept as it was.
+//! Revisions: every saved text of a node, immutable.
 //!
-//! A revision must never be changed or removed while its node exists. A node counts its saves over all locales: revision
-//! 7 may be a save of the Russian text. What the node said in a locale at revision n is that locale's newest save with
-//! a number of at most n.
+//! A revision is never changed or removed while its node exists. A node numbers its revisions across all locales:
+//! revision 7 may be a save of the Russian text. The text in a locale at revision n is that locale's latest revision
+//! with a number of at most n.
 
 use crate::state_machine::AnyContentNode;
 use crate::translation::{Translation, TranslationDraft};
@@ -10,7 +10,7 @@ use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TenantId};
 use rustok_text::Locale;
 
-/// One save of a node's text in one locale.
+/// One saved text of a node in one locale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision {
     /// The tenant.
@@ -19,19 +19,18 @@ pub struct Revision {
     pub node_id: NodeId,
     /// The node's working revision after this save, from 1.
     pub revision: i64,
-    /// The locale that was saved.
+    /// The saved locale.
     pub locale: Locale,
-    /// Who saved it, as the log and the history write it.
+    /// Who saved it, in the actor's stable text form.
     pub actor: String,
     /// When it was saved.
     pub created_at: Timestamp,
-    /// What was saved.
+    /// The saved text.
     pub translation: Translation,
 }
 
 impl Revision {
-    /// The save that made `node` what it is now: call it with the node as it came out of `new_draft_at` or
-    /// `revise_at`.
+    /// The revision that led to the current `node`: call it with the result of `new_draft_at` or `revise_at`.
     #[must_use]
     pub fn of(node: &AnyContentNode, locale: Locale, draft: TranslationDraft, actor: String) -> Self {
         Self {

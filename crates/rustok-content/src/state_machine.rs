@@ -1,8 +1,9 @@
-//! The life of a node as types: what must not happen does not compile.
+//! The life cycle of a node as types: an illegal transition does not compile.
 //!
-//! [`ContentNode`] is the rule; [`AnyContentNode`] is its face at run time, for a request or a row that decides only then
-//! what is tried; [`transitions`] repeats the rule as a table for the API and the diagram. No method here may read a
-//! clock but for the short names, which are one-line wrappers over [`SystemClock`] and which our server never calls.
+//! [`ContentNode`] defines the rules; [`AnyContentNode`] wraps it for run time, when a request or a row determines
+//! the state and the transition; [`transitions`] repeats the rules as a table for the API and the diagram. Methods
+//! take the time as a parameter, except for the short names: one-line wrappers that read [`SystemClock`] and that the
+//! server never calls.
 
 mod any;
 mod row;
@@ -17,27 +18,27 @@ use rustok_core::state_machine::{
     Condition, GuardRefusal, State, StateMachineBuilder, TransitionGuard, TransitionTable,
 };
 
-/// Being written. The public cannot see it.
+/// Being written. Not public.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
     published_at: Option<Timestamp>,
 }
 
-/// One revision is public from its publication date on, which may lie in the future.
+/// One revision is public from the publication date on, which may be in the future.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
     published_at: Timestamp,
-    /// Whether the date lay ahead when it was given: only such a date is waited for. What was published at once is
-    /// visible at once, whatever a clock says later.
+    /// Whether the date was in the future when it was set: only then is visibility checked against the clock. What
+    /// was published at once is visible at once, whatever the clock says later.
     scheduled: bool,
     revision: i64,
 }
 
-/// Taken out of sight for a reason. It must be restored before it can be edited.
+/// Withdrawn from the public, with a reason. It must be restored before it can be edited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archived {
     published_at: Timestamp,
-    /// Whether it was archived before its publication date was reached.
+    /// Whether it was archived before its publication date.
     scheduled: bool,
     archived_at: Timestamp,
     reason: String,
@@ -55,7 +56,7 @@ impl State for Archived {
     const NAME: &'static str = NodeStatus::Archived.as_str();
 }
 
-/// A node in the state `S`. A transition takes it and gives it back in its next state; nothing is copied.
+/// A node in the state `S`. A transition consumes the node and returns it in the next state, without copying.
 ///
 /// ```
 /// use rustok_content::{ContentNode, Published};
@@ -72,7 +73,7 @@ pub struct ContentNode<S: State> {
     state: S,
 }
 
-/// What a node has in every state.
+/// The data that a node has in every state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct NodeCore {
     id: NodeId,
@@ -98,43 +99,43 @@ impl<S: State> ContentNode<S> {
         self.core.tenant_id
     }
 
-    /// Who wrote it.
+    /// The author.
     #[must_use]
     pub const fn author_id(&self) -> AuthorId {
         self.core.author_id
     }
 
-    /// What sort of content it is.
+    /// The kind of content.
     #[must_use]
     pub const fn kind(&self) -> &NodeKind {
         &self.core.kind
     }
 
-    /// When it was made; no transition changes it.
+    /// When it was created; no transition changes it.
     #[must_use]
     pub const fn created_at(&self) -> Timestamp {
         self.core.created_at
     }
 
-    /// When it last changed.
+    /// When it was last changed.
     #[must_use]
     pub const fn updated_at(&self) -> Timestamp {
         self.core.updated_at
     }
 
-    /// The number of its newest save, from 1.
+    /// The number of its latest revision, from 1.
     #[must_use]
     pub const fn working_revision(&self) -> i64 {
         self.core.working_revision
     }
 
-    /// How often it changed, from 1: what a save compares before it swaps.
+    /// The number of changes, from 1: the version for compare-and-swap.
     #[must_use]
     pub const fn version(&self) -> i64 {
         self.core.version
     }
 
-    /// The next state; every change counts.
+    /// Moves to the next state and increments the version.
     fn step<T: State>(mut self, now: Timestamp, next: impl FnOnce(S) -> T) -> ContentNode<T> {
         self.core.version = self.core.version.saturating_add(1);
         self.core.updated_at = now;
@@ -144,7 +145,7 @@ impl<S: State> ContentNode<S> {
         }
     }
 
-    /// The same state with one more save.
+    /// Keeps the state and adds one revision.
     fn revise_in_place(mut self, now: Timestamp) -> Self {
         self.core.working_revision = self.core.working_revision.saturating_add(1);
         self.step(now, |state| state)
@@ -152,7 +153,8 @@ impl<S: State> ContentNode<S> {
 }
 
 impl ContentNode<Draft> {
-    /// A new draft at revision 1. A kind that breaks the rules of [`NodeKind`] becomes the nearest one that does not.
+    /// Creates a draft at revision 1. A kind that violates the rules of [`NodeKind`] is replaced by the nearest valid
+    /// one.
     #[must_use]
     pub fn new_draft(
         id: impl Into<NodeId>,
@@ -169,7 +171,7 @@ impl ContentNode<Draft> {
         )
     }
 
-    /// A new draft at revision 1, made at `now`; an import gives the date of its source.
+    /// Creates a draft at revision 1, created at `now`; an import passes the date of its source.
     #[must_use]
     pub fn new_draft_at(
         id: impl Into<NodeId>,
@@ -194,23 +196,23 @@ impl ContentNode<Draft> {
         }
     }
 
-    /// [`ContentNode::publish_at`], now.
+    /// Calls [`ContentNode::publish_at`] with the current time.
     #[must_use]
     pub fn publish(self) -> ContentNode<Published> {
         self.publish_at(SystemClock.now())
     }
 
-    /// Makes the working revision public. The publication date is `now`, unless there was one before.
+    /// Makes the working revision public. The publication date is `now`, unless it already has one.
     #[must_use]
     pub fn publish_at(self, now: Timestamp) -> ContentNode<Published> {
         let published_at = self.state.published_at.unwrap_or(now);
         self.publish_from(published_at, false, now)
     }
 
-    /// Publishes with a date of its own: one in the future hides the node until then, one in the past is an import's.
+    /// Publishes with a given date: a future one hides the node until then, a past one comes from an import.
     ///
     /// # Errors
-    /// A refusal with the reason `published_at_fixed`: the node was public before, since another date.
+    /// A refusal with the reason `published_at_fixed`: the node was public before, with another date.
     pub fn schedule_at(
         self,
         published_at: Timestamp,
@@ -234,25 +236,25 @@ impl ContentNode<Draft> {
         })
     }
 
-    /// [`ContentNode::revise_at`], now.
+    /// Calls [`ContentNode::revise_at`] with the current time.
     #[must_use]
     pub fn revise(self) -> Self {
         self.revise_at(SystemClock.now())
     }
 
-    /// One more save of its text.
+    /// Adds a revision.
     #[must_use]
     pub fn revise_at(self, now: Timestamp) -> Self {
         self.revise_in_place(now)
     }
 
-    /// Throws the draft away; it can be brought back for a while.
+    /// Soft-deletes the draft; it can be undeleted for a limited time.
     #[must_use]
     pub fn delete_at(self, now: Timestamp) -> DeletedNode {
         DeletedNode::new(self.step(now, |state| state).into(), now)
     }
 
-    /// When it was first public, if it ever was.
+    /// When it was first public, if ever.
     #[must_use]
     pub const fn first_published_at(&self) -> Option<Timestamp> {
         self.state.published_at
@@ -260,7 +262,7 @@ impl ContentNode<Draft> {
 }
 
 impl ContentNode<Published> {
-    /// [`ContentNode::publish_at`], now.
+    /// Calls [`ContentNode::publish_at`] with the current time.
     ///
     /// # Errors
     /// A refusal with the reason `no_newer_revision`.
@@ -268,7 +270,7 @@ impl ContentNode<Published> {
         self.publish_at(SystemClock.now())
     }
 
-    /// Makes the newer working revision public; the publication date stays.
+    /// Makes the newer working revision public; the publication date does not change.
     ///
     /// # Errors
     /// A refusal with the reason `no_newer_revision`.
@@ -278,13 +280,13 @@ impl ContentNode<Published> {
         Ok(self.step(now, |state| Published { revision, ..state }))
     }
 
-    /// [`ContentNode::archive_at`], now.
+    /// Calls [`ContentNode::archive_at`] with the current time.
     #[must_use]
     pub fn archive(self, reason: String) -> ContentNode<Archived> {
         self.archive_at(reason, SystemClock.now())
     }
 
-    /// Takes it out of sight and keeps why and when.
+    /// Withdraws it from the public and records reason and time.
     #[must_use]
     pub fn archive_at(self, reason: String, now: Timestamp) -> ContentNode<Archived> {
         self.step(now, |state| Archived {
@@ -295,14 +297,14 @@ impl ContentNode<Published> {
         })
     }
 
-    /// [`ContentNode::unpublish_at`], now.
+    /// Calls [`ContentNode::unpublish_at`] with the current time.
     #[must_use]
     pub fn unpublish(self) -> ContentNode<Draft> {
         self.unpublish_at(SystemClock.now())
     }
 
-    /// Back to a draft. The first publication date stays, unless it was never reached: a node that was scheduled and
-    /// taken back was not published.
+    /// Returns to a draft. Keeps the first publication date unless it was scheduled and is still in the future: such
+    /// a node was never public.
     #[must_use]
     pub fn unpublish_at(self, now: Timestamp) -> ContentNode<Draft> {
         self.step(now, |state| Draft {
@@ -310,31 +312,31 @@ impl ContentNode<Published> {
         })
     }
 
-    /// [`ContentNode::revise_at`], now.
+    /// Calls [`ContentNode::revise_at`] with the current time.
     #[must_use]
     pub fn revise(self) -> Self {
         self.revise_at(SystemClock.now())
     }
 
-    /// One more save of its text. What is public stays as it is until the next publish.
+    /// Adds a revision. The public revision does not change until the next publish.
     #[must_use]
     pub fn revise_at(self, now: Timestamp) -> Self {
         self.revise_in_place(now)
     }
 
-    /// From when on it is public. It may lie in the future.
+    /// The publication date, which may be in the future.
     #[must_use]
     pub const fn published_at(&self) -> Timestamp {
         self.state.published_at
     }
 
-    /// Whether readers see it at `now`.
+    /// Whether it is visible to readers at `now`.
     #[must_use]
     pub fn is_public_at(&self, now: Timestamp) -> bool {
         self.state.is_reached_at(now)
     }
 
-    /// The number of the save that is public.
+    /// The number of the public revision.
     #[must_use]
     pub const fn published_revision(&self) -> i64 {
         self.state.revision
@@ -342,13 +344,13 @@ impl ContentNode<Published> {
 }
 
 impl ContentNode<Archived> {
-    /// [`ContentNode::restore_at`], now.
+    /// Calls [`ContentNode::restore_at`] with the current time.
     #[must_use]
     pub fn restore(self) -> ContentNode<Draft> {
         self.restore_at(SystemClock.now())
     }
 
-    /// Back to a draft. Its first publication date stays, unless it was archived before it was reached.
+    /// Returns to a draft. Keeps the first publication date unless it was archived before that date.
     #[must_use]
     pub fn restore_at(self, now: Timestamp) -> ContentNode<Draft> {
         self.step(now, |state| Draft {
@@ -356,7 +358,7 @@ impl ContentNode<Archived> {
         })
     }
 
-    /// Throws it away; it can be brought back for a while.
+    /// Soft-deletes it; it can be undeleted for a limited time.
     #[must_use]
     pub fn delete_at(self, now: Timestamp) -> DeletedNode {
         DeletedNode::new(self.step(now, |state| state).into(), now)
@@ -374,7 +376,7 @@ impl ContentNode<Archived> {
         self.state.archived_at
     }
 
-    /// From when on it was to be public.
+    /// The publication date that it had.
     #[must_use]
     pub const fn published_at(&self) -> Timestamp {
         self.state.published_at
@@ -382,13 +384,13 @@ impl ContentNode<Archived> {
 }
 
 impl Published {
-    /// Whether readers see it at `now`.
+    /// Whether it is visible to readers at `now`.
     fn is_reached_at(&self, now: Timestamp) -> bool {
         !self.scheduled || self.published_at <= now
     }
 }
 
-/// What publishing with a date needs: that there is no other one.
+/// The guard for publishing with a date: the node has no other one.
 fn no_other_date(published_at: Timestamp) -> impl TransitionGuard<ContentNode<Draft>> {
     Condition::new(
         "no other publication date",
@@ -397,7 +399,7 @@ fn no_other_date(published_at: Timestamp) -> impl TransitionGuard<ContentNode<Dr
     )
 }
 
-/// What publishing a published node needs.
+/// The guard for publishing a published node: a newer revision exists.
 fn newer_revision() -> impl TransitionGuard<ContentNode<Published>> {
     Condition::new(
         "newer working revision",
@@ -418,7 +420,7 @@ static NODE: TransitionTable = match StateMachineBuilder::new::<Draft>("node")
     Err(fault) => panic!("{}", fault.message()),
 };
 
-/// All transitions of a node, in the order in which the API names them.
+/// All transitions of a node, in the API's sequence.
 #[must_use]
 pub const fn transitions() -> &'static TransitionTable {
     &NODE

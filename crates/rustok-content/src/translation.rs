@@ -1,7 +1,7 @@
-//! Translations: what a node says in one locale, from the request or the export to what is stored.
+//! Translations: the text of a node in one locale, from the request or the import to its stored form.
 //!
-//! [`TranslationInput::validate`] is the only way to a [`TranslationDraft`], and only a draft can become a revision: no
-//! text reaches the store unchecked, no body without its sanitised HTML.
+//! [`TranslationInput::validate`] is the only way to a [`TranslationDraft`], and only a draft can become a revision:
+//! no text is stored unchecked, and no body without its sanitised HTML.
 
 use crate::error::{ContentError, FieldError};
 use crate::node::NodeKind;
@@ -9,19 +9,19 @@ use rustok_text::body::{BodyFormat, Removed, Sanitised, render_html};
 use rustok_text::plain::{clean_name, has_forbidden_control, is_longer_than, one_line, plain_text};
 use rustok_text::slug::{Slug, SlugError};
 
-/// Who the text comes from, which decides how strict the rules are.
+/// The source of the text, which determines how strict the rules are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// A person who can be asked to correct it. A title is needed, a wrong slug is an error.
+    /// A person, who can correct the input. A title is required, an invalid slug is an error.
     Editor,
-    /// An export of another system, which must come in if there is any way: an empty title is taken, markup in title
-    /// and excerpt is reduced to its text, a slug that breaks our rules is replaced by the nearest one that does not,
-    /// control characters go.
+    /// An export of another system, which is accepted whenever possible: an empty title is allowed, markup in title
+    /// and excerpt is reduced to its text, an invalid slug is replaced by the nearest valid one, control characters
+    /// are removed.
     Import,
 }
 
 impl Source {
-    /// The text as one line. What a person wrote is text already; other systems keep markup in names and titles.
+    /// The text as a single line. An editor's text is plain already; other systems keep markup in names and titles.
     pub(crate) fn line(self, text: &str) -> String {
         match self {
             Self::Editor => one_line(&clean_name(text)),
@@ -30,32 +30,33 @@ impl Source {
     }
 }
 
-/// What somebody wants a node to say in one locale. Nothing in it is checked yet.
+/// The text of a node in one locale as sent, not yet validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TranslationInput {
-    /// Plain text of one line, 1 to [`TranslationInput::MAX_TITLE_CHARS`] characters.
+    /// Plain text in a single line, 1 to [`TranslationInput::MAX_TITLE_CHARS`] characters.
     pub title: String,
-    /// The wanted slug; none or a blank one is made from the title.
+    /// The requested slug; if missing or blank, it is derived from the title.
     pub slug: Option<String>,
     /// Plain text, at most [`TranslationInput::MAX_EXCERPT_CHARS`] characters; may be empty.
     pub excerpt: String,
-    /// The body as it is written, at most [`rustok_text::body::MAX_BODY_BYTES`]; may be empty.
+    /// The source of the body, at most [`rustok_text::body::MAX_BODY_BYTES`]; may be empty.
     pub body: String,
-    /// How the body is written.
+    /// The format of the body.
     pub format: BodyFormat,
 }
 
 impl TranslationInput {
-    /// The longest title. WordPress has no limit; its longest titles in the wild have a few hundred characters.
+    /// The maximum length of a title, in characters. WordPress has no limit; its longest real titles have a few
+    /// hundred characters.
     pub const MAX_TITLE_CHARS: usize = 1_000;
-    /// The longest excerpt.
+    /// The maximum length of an excerpt, in characters.
     pub const MAX_EXCERPT_CHARS: usize = 10_000;
 
-    /// Checks everything and renders the body. `kind` gives the slug when neither slug nor title has a usable
-    /// character.
+    /// Validates all fields and renders the body. The slug is derived from `kind` if neither slug nor title has a
+    /// usable character.
     ///
     /// # Errors
-    /// [`ContentError::ValidationFailed`] with all broken rules at once, in the order title, slug, excerpt, body; the
+    /// [`ContentError::ValidationFailed`] with all violations at once, in the order title, slug, excerpt, body; the
     /// pointers are `#/title` and so on.
     pub fn validate(self, kind: &NodeKind, source: Source) -> Result<TranslationDraft, ContentError> {
         let mut errors = Vec::new();
@@ -140,7 +141,7 @@ fn without_forbidden_control(text: &str) -> String {
         .collect()
 }
 
-/// The slug and whether it was asked for.
+/// The slug, and whether it was requested.
 fn slug(
     given: Option<&str>,
     title: &str,
@@ -165,29 +166,29 @@ fn slug(
     }
 }
 
-/// The violation that a wrong slug in `field` is.
+/// The violation for an invalid slug in `field`.
 pub(crate) fn slug_violation(field: &str, error: SlugError) -> FieldError {
     FieldError::new(field, error.code(), error.to_string())
 }
 
-/// What a node says in one locale, as it is stored.
+/// The text of a node in one locale, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Translation {
-    /// Plain text: whoever shows it in a page escapes it. Empty only where an import had none.
+    /// Plain text: templates must escape it. Empty only if an import had none.
     pub title: String,
-    /// The address, unique in the tenant for its locale.
+    /// The slug, unique in the tenant for its locale.
     pub slug: Slug,
     /// Plain text, may be empty.
     pub excerpt: String,
-    /// The body as it was written.
+    /// The source of the body.
     pub body: String,
-    /// How it was written.
+    /// The format of the body.
     pub format: BodyFormat,
-    /// The body as safe HTML.
+    /// The rendered and sanitised HTML of the body.
     pub body_html: String,
 }
 
-/// A checked translation on its way to the store.
+/// A validated translation, ready to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TranslationDraft {
     translation: Translation,
@@ -196,32 +197,32 @@ pub struct TranslationDraft {
 }
 
 impl TranslationDraft {
-    /// The text.
+    /// The translation.
     #[must_use]
     pub const fn translation(&self) -> &Translation {
         &self.translation
     }
 
-    /// The text.
+    /// The translation, owned.
     #[must_use]
     pub fn into_translation(self) -> Translation {
         self.translation
     }
 
-    /// What was taken out of the body, so that it could be shown.
+    /// What the sanitiser removed from the body.
     #[must_use]
     pub const fn removed(&self) -> &Removed {
         &self.removed
     }
 
-    /// Whether somebody asked for this slug. If it is taken, that is a conflict; a slug that was made from the title is
-    /// numbered instead.
+    /// Whether the slug was requested explicitly. A requested slug that is taken is a conflict; a derived one gets a
+    /// number appended instead.
     #[must_use]
     pub const fn slug_is_given(&self) -> bool {
         self.slug_is_given
     }
 
-    /// The same text at another address: the numbered one, or the one that the node already has.
+    /// The same text with another slug: a numbered one, or the one that the node already has.
     #[must_use]
     pub fn with_slug(mut self, slug: Slug) -> Self {
         self.translation.slug = slug;

@@ -41,7 +41,8 @@ fn consecutive() -> CircuitBreaker {
         success_threshold: 2,
         timeout: HOUR,
     };
-    // As in a server: this program is built with tokio's `test-util`, where a breaker would follow tokio's clock.
+    // As in production: this binary is built with tokio's `test-util`, which would make the breaker use tokio's
+    // clock.
     CircuitBreaker::builder("consecutive")
         .config(config)
         .kernel_clock()
@@ -58,7 +59,7 @@ fn windowed() -> CircuitBreaker {
         .expect("valid settings")
 }
 
-/// Half-open for ever: its one place is taken by a probe that never ends.
+/// Half-open forever: a probe that never ends occupies the only slot.
 fn half_open() -> CircuitBreaker {
     let breaker = CircuitBreaker::builder("half_open")
         .probe_lease(HOUR)
@@ -88,7 +89,7 @@ fn recloser() -> recloser::AsyncRecloser {
     )
 }
 
-/// A subscriber that takes every event, as a server's does.
+/// Installs a subscriber that takes every event, as the server's does.
 fn listen() {
     let subscriber = Quiet;
     let _ = tracing::subscriber::set_global_default(subscriber);
@@ -132,7 +133,7 @@ pub(crate) fn run() {
         }
     });
     let probing = half_open();
-    // What is measured on one thread and on two.
+    // The subjects that are measured both on one thread and on two.
     let theirs_closed = calls!([theirs] theirs.call(succeed()));
     let other_closed = calls!([other] other.call(succeed()));
     let closed = calls!([ours] ours.call(succeed));

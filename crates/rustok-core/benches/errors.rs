@@ -1,7 +1,8 @@
-//! What an error costs: made, given context, made into a response, printed; and what the path without one pays.
+//! Cost of errors: creation, context, conversion to a response, formatting; and the cost of the path without an
+//! error.
 //!
-//! The allocations of the same calls are counted by `error::cost_tests`, since a counting allocator would slow down what
-//! is measured here.
+//! `error::cost_tests` counts the allocations of the same calls, because a counting allocator would distort the
+//! timings here.
 
 use crate::measure::{Calls, Subject, table};
 use rustok_core::error::{ErrorContext, ErrorKind, RichError};
@@ -10,10 +11,10 @@ use std::io;
 
 const CALLS: u64 = 200_000;
 
-/// The most that creation with two layers of context may cost, in nanoseconds.
+/// Upper limit for creation with two layers of context, in nanoseconds.
 const BAR_NS: f64 = 1000.0;
 
-/// Measures and prints.
+/// Runs the measurements and prints the table.
 pub(crate) fn run() {
     let subjects = [
         subject("new", not_found),
@@ -52,7 +53,7 @@ pub(crate) fn run() {
     );
 }
 
-/// A row of calls that each make something and drop it.
+/// A table row: calls that each create one value and drop it.
 fn subject<T: 'static>(name: &'static str, make: fn() -> T) -> Subject<'static> {
     Subject::new(name, 1, CALLS, move || -> Calls {
         Box::new(move |calls| {

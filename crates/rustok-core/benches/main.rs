@@ -1,7 +1,7 @@
-//! What the parts of `rustok-core` cost: `cargo bench -p rustok-core [-- breaker|errors]`.
+//! Benchmarks of `rustok-core`: `cargo bench -p rustok-core [-- breaker|errors]`.
 //!
-//! It prints tables of CPU time per call, with the crates failsafe and recloser measured beside ours in the same run,
-//! and the ratios that the guides name.
+//! They print tables of CPU time per call, with the crates failsafe and recloser measured beside our breaker in the
+//! same run, and the ratios that the guides quote.
 #![expect(
     clippy::float_arithmetic,
     clippy::expect_used,
@@ -18,7 +18,7 @@ type Section = (&'static str, fn());
 const SECTIONS: [Section; 2] = [("breaker", breaker::run), ("errors", errors::run)];
 
 fn main() {
-    // Cargo passes `--bench`; what remains are the sections to run, all of them if none is named.
+    // Cargo passes `--bench`; the remaining arguments name the sections to run. Without any, all run.
     let wanted: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))

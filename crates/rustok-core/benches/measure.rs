@@ -1,7 +1,7 @@
-//! How a call is measured: nanoseconds of CPU time of the calling thread per call, minimum and median of nine rounds.
+//! The measurement: nanoseconds of CPU time of the calling thread per call, minimum and median of nine rounds.
 //!
-//! CPU time, because wall time tells more about the neighbours of a shared machine than about the code. The subjects of
-//! one table are measured round by round in turn, so that a slow minute hits all of them.
+//! CPU time, because on a shared machine wall time depends on other load more than on the code. Rounds of the
+//! subjects of one table are interleaved, so that a slow minute affects all of them.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::Barrier;
@@ -9,8 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 
 const ROUNDS: usize = 9;
 
-/// One row of a table: what is measured, on how many threads at once, how many calls a round makes, and how to make
-/// the function that makes so many calls (once per thread and round).
+/// One row of a table: its name, the number of threads, the calls per round, and a factory for the function that
+/// makes the calls (invoked once per thread and round).
 pub(crate) struct Subject<'a> {
     name: &'static str,
     threads: usize,
@@ -18,10 +18,10 @@ pub(crate) struct Subject<'a> {
     make: Box<dyn Fn() -> Calls + Sync + 'a>,
 }
 
-/// Makes that many calls.
+/// Makes the given number of calls.
 pub(crate) type Calls = Box<dyn FnMut(u64)>;
 
-/// Minimum and median, nanoseconds per call.
+/// Minimum and median, in nanoseconds per call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) minimum: f64,
@@ -43,7 +43,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// One round; the slowest thread counts.
+    /// Runs one round; the slowest thread counts.
     fn round(&self) -> f64 {
         let barrier = Barrier::new(self.threads);
         std::thread::scope(|scope| {
@@ -67,7 +67,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Measures all of them, prints a table, and returns the costs in the same order.
+/// Measures all subjects, prints a table, and returns the costs in the same order.
 pub(crate) fn table(title: &str, subjects: &[Subject<'_>]) -> Vec<Cost> {
     let mut times = vec![Vec::with_capacity(ROUNDS); subjects.len()];
     for _ in 0..ROUNDS {
@@ -93,7 +93,7 @@ pub(crate) fn table(title: &str, subjects: &[Subject<'_>]) -> Vec<Cost> {
     costs
 }
 
-/// What drives the futures of one measured thread.
+/// The runtime that drives the futures of one measured thread.
 pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread()
         .enable_time()
@@ -101,7 +101,7 @@ pub(crate) fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-/// Prints how one cost relates to another, beside its bar.
+/// Prints the ratio of two costs beside its limit.
 pub(crate) fn ratio(what: &str, ours: Cost, theirs: Cost, bar: f64) {
     println!(
         "{what}: {:.2} x (minimum), {:.2} x (median); bar {bar:.2} x",

@@ -1,7 +1,7 @@
-//! The one place where time comes from.
+//! The single source of time.
 //!
-//! Everything that stamps a time takes a [`Clock`], so that tests move time instead of sleeping. Nothing else in the
-//! workspace may read the ambient clock (`clippy.toml` bans it).
+//! Code that needs the current time takes a [`Clock`], so that tests advance time instead of sleeping. No other code
+//! in the workspace may read the system clock (`clippy.toml` bans it).
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,13 +9,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use jiff::Timestamp;
 
-/// A source of wall-clock time in UTC, cut to whole microseconds, which is what both databases keep.
+/// A source of wall-clock time in UTC, truncated to whole microseconds, the precision of both databases.
 pub trait Clock: Send + Sync + Debug {
-    /// The time now, in whole microseconds.
+    /// The current time, in whole microseconds.
     fn now(&self) -> Timestamp;
 
-    /// The database showed `theirs`, `asked` being the moment at which it was asked. Answers how far this machine's own
-    /// clock is ahead of it, in microseconds. A clock that follows the database's goes by it from now on.
+    /// Compares this clock with the database time `theirs`, which was requested at the moment `asked`. Returns how
+    /// far this machine's clock is ahead of the database, in microseconds. A clock that follows the database adjusts
+    /// to it.
     fn compare(&self, theirs: Timestamp, asked: Instant) -> i64 {
         let _ = asked;
         micros_between(self.now(), theirs)
@@ -37,7 +38,7 @@ impl Clock for SystemClock {
             reason = "this is the one place that may read the ambient clock"
         )]
         let now = SystemTime::now();
-        // A clock may show a year that no timestamp has.
+        // The system clock may show a year that a timestamp cannot represent.
         let micros = match now.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
             Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros),
@@ -46,19 +47,18 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that shows the time of the database that several servers share, whatever this machine's clock shows: what
-/// falls due does so for all of them at once. Between two comparisons it runs by the machine's steady clock, which nobody
-/// sets.
+/// A clock that follows the database that several servers share, whatever this machine's clock shows, so that due
+/// times are reached on all servers at once. Between two comparisons it advances by the machine's monotonic clock.
 #[derive(Debug)]
 pub struct SharedClock {
     machine: SystemClock,
     begun: Instant,
-    /// What it shows at `begun`.
+    /// The time that it shows at `begun`.
     micros: AtomicI64,
 }
 
 impl SharedClock {
-    /// A clock for a database that showed `theirs` when it was asked at the moment `asked`.
+    /// A clock for a database that returned the time `theirs` when it was queried at the moment `asked`.
     #[must_use]
     pub fn new(theirs: Timestamp, asked: Instant) -> Self {
         let clock = Self {
@@ -85,7 +85,8 @@ impl Clock for SharedClock {
         from_micros(self.micros_at(Instant::now()))
     }
 
-    /// The answer was given at some moment between the question and now. What that leaves open is no difference.
+    /// The database read its clock at some moment between the query and now. An offset inside this interval counts as
+    /// zero.
     fn compare(&self, theirs: Timestamp, asked: Instant) -> i64 {
         let open = asked.elapsed() / 2;
         let middle = asked.checked_add(open).unwrap_or(asked);
@@ -102,7 +103,7 @@ impl Clock for SharedClock {
     }
 }
 
-/// A clock that stands still until it is told to move.
+/// A clock that stands still until it is advanced.
 ///
 /// ```
 /// use rustok_core::clock::{Clock, ManualClock, Timestamp};
@@ -118,7 +119,7 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that shows `start`, cut to whole microseconds.
+    /// A clock that shows `start`, truncated to whole microseconds.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
         Self {
@@ -126,7 +127,7 @@ impl ManualClock {
         }
     }
 
-    /// Moves the clock forward; stops at the largest time there is.
+    /// Moves the clock forward; it saturates at the largest timestamp.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         let _ = self
@@ -136,7 +137,7 @@ impl ManualClock {
             });
     }
 
-    /// Sets the clock, also backwards.
+    /// Sets the clock, also to an earlier time.
     pub fn set(&self, to: Timestamp) {
         self.micros.store(to.as_microsecond(), Ordering::Relaxed);
     }
@@ -156,8 +157,8 @@ fn from_micros(micros: i64) -> Timestamp {
     })
 }
 
-/// The time that a text from outside names (RFC 3339), cut to whole microseconds: what is answered is then what is stored.
-/// `None` for text of another form, and for a year that one of the two databases cannot keep.
+/// Parses an RFC 3339 time from external input, truncated to whole microseconds, so that the API returns exactly what
+/// is stored. `None` for text in another format, and for a year that one of the two databases cannot store.
 ///
 /// ```
 /// let at = rustok_core::clock::parse_time("2030-01-31T12:00:00.123456789Z").unwrap();
@@ -171,7 +172,7 @@ pub fn parse_time(text: &str) -> Option<Timestamp> {
         .then_some(at)
 }
 
-/// Cut to whole microseconds, towards the past.
+/// Truncates to whole microseconds, towards the past.
 #[must_use]
 pub fn whole_micros(at: Timestamp) -> Timestamp {
     from_micros(i64::try_from(at.as_nanosecond().div_euclid(1_000)).unwrap_or(at.as_microsecond()))
@@ -179,7 +180,7 @@ pub fn whole_micros(at: Timestamp) -> Timestamp {
 
 /// 0001-01-01T00:00:00Z.
 const FIRST_SECOND: i64 = -62_135_596_800;
-/// 9999-12-30T22:00:00Z, near the last moment that a [`Timestamp`] has.
+/// 9999-12-30T22:00:00Z, near the maximum of [`Timestamp`].
 const LAST_SECOND: i64 = 253_402_207_200;
 
 #[cfg(test)]
@@ -219,12 +220,12 @@ mod tests {
         let clock = SharedClock::new(theirs, Instant::now());
         let near = |shown: Timestamp, wanted: Timestamp| micros_between(shown, wanted).abs() < 5_000_000;
         assert!(near(clock.now(), theirs), "{}", clock.now());
-        // The other server that took over is two hours behind.
+        // The server that took over is two hours behind.
         let later: Timestamp = "2030-01-31T10:00:00Z".parse().unwrap();
         let ahead = clock.compare(later, Instant::now());
         assert!(near(clock.now(), later), "{}", clock.now());
         assert!((ahead - micros_between(SystemClock.now(), later)).abs() < 5_000_000);
-        // An answer that took long says little: what it leaves open changes nothing.
+        // After a slow reply the uncertainty is large: an offset inside it changes nothing.
         let asked = Instant::now().checked_sub(Duration::from_secs(20)).unwrap();
         let before = clock.now();
         clock.compare(from_micros(before.as_microsecond() - 15_000_000), asked);

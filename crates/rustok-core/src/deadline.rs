@@ -1,8 +1,8 @@
-//! The moment after which an answer is of no use to anybody. It travels with a request through every layer.
+//! The deadline: the moment after which a result is useless. It travels with a request through every layer.
 //!
-//! It travels as a value, and besides as the current deadline of whatever runs inside a timeout: code far below a
-//! [`with_timeout`](crate::resilience::with_timeout) sees it without being given it. That must hold while a future is
-//! being dropped too, since this is how a call that was cut off is told from a caller who went away.
+//! It is passed as a value, and is also available as the current deadline of the code inside a timeout: code below a
+//! [`with_timeout`](crate::resilience::with_timeout) can read it without a parameter. It must also be readable while
+//! a future is being dropped: this is how a timed-out call is told apart from one that its caller cancelled.
 
 use std::cell::Cell;
 use std::pin::{Pin, pin};
@@ -11,18 +11,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 thread_local! {
-    /// Never lazily made and never destroyed: reading it cannot fail, not even while a thread ends.
+    /// Const-initialised and never destroyed: reading it cannot fail, not even while the thread exits.
     static CURRENT: Cell<Deadline> = const { Cell::new(Deadline::never()) };
 }
 
 /// A point in monotonic time, or none.
 ///
-/// It is built on tokio's clock, so a paused test clock moves it.
+/// It uses tokio's clock, so a paused test clock controls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// `within` from now; a duration too long for the clock means no deadline.
+    /// The deadline `within` from now; a duration too long for the clock means no deadline.
     #[must_use]
     pub fn after(within: Duration) -> Self {
         Self(Instant::now().checked_add(within))
@@ -34,15 +34,15 @@ impl Deadline {
         Self(None)
     }
 
-    /// The deadline of the code that is running: the earliest of all enclosing
+    /// The deadline of the running code: the earliest of all enclosing
     /// [`with_timeout`](crate::resilience::with_timeout), [`with_deadline`](crate::resilience::with_deadline) and
     /// [`RetryPolicy::run`](crate::resilience::RetryPolicy::run); [`Deadline::never`] outside of them.
     ///
-    /// It holds while their future is polled and while it is dropped. So a value that is dropped unfinished can tell
-    /// why: if the current deadline has passed, the timeout cut it off; if not, somebody lost interest.
+    /// It is set while their future is polled and while it is dropped. So a value that is dropped unfinished can find
+    /// the reason: if the current deadline has passed, the timeout dropped it; if not, the caller cancelled.
     ///
-    /// A spawned task inherits nothing (it may outlive the timeout), nor does a thread: give them the value. Nor does
-    /// `tokio::time::timeout` set it.
+    /// Spawned tasks and threads do not inherit it (they may outlive the timeout): pass them the value.
+    /// `tokio::time::timeout` does not set it.
     ///
     /// ```
     /// use rustok_core::deadline::Deadline;
@@ -63,8 +63,8 @@ impl Deadline {
         CURRENT.get()
     }
 
-    /// Runs `call` with this as its current deadline, if none outside is earlier. It only tells, it stops nothing: what
-    /// enforces the deadline has to stand around it.
+    /// Runs `call` with this as its current deadline, unless an enclosing one is earlier. It is information only and
+    /// stops nothing: the caller must enforce the deadline around it.
     pub(crate) async fn scope<T, F, Fut>(self, call: F) -> T
     where
         F: FnOnce() -> Fut,
@@ -81,7 +81,7 @@ impl Deadline {
         std::future::poll_fn(|cx| scoped.poll(cx)).await
     }
 
-    /// The time left, zero once it has passed; `None` when there is no deadline.
+    /// The time left, zero once it has passed; `None` without a deadline.
     #[must_use]
     pub fn remaining(self) -> Option<Duration> {
         self.0.map(|at| at.saturating_duration_since(Instant::now()))
@@ -102,14 +102,14 @@ impl Deadline {
         }
     }
 
-    /// The instant itself, for `tokio::time::timeout_at`.
+    /// The instant, for `tokio::time::timeout_at`.
     #[must_use]
     pub const fn instant(self) -> Option<Instant> {
         self.0
     }
 }
 
-/// Makes a deadline the current one of this thread until it is dropped, by a panic too.
+/// Guard that makes a deadline the current one of this thread until it is dropped, also by a panic.
 struct Entered {
     outer: Deadline,
 }
@@ -128,7 +128,7 @@ impl Drop for Entered {
     }
 }
 
-/// A future that is polled and dropped under a deadline. The `Option` is there to be emptied in place.
+/// A future that is polled and dropped under a deadline. The `Option` allows dropping the future in place.
 struct Scoped<'a, F> {
     deadline: Deadline,
     future: Pin<&'a mut Option<F>>,
@@ -137,7 +137,7 @@ struct Scoped<'a, F> {
 impl<F: Future> Scoped<'_, F> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
         let _entered = Entered::new(self.deadline);
-        // It is emptied by drop alone, and nobody polls after that.
+        // Only drop empties it, and a dropped future is not polled again.
         self.future
             .as_mut()
             .as_pin_mut()

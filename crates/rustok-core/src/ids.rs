@@ -1,6 +1,7 @@
-//! Identifiers: one newtype per thing, all UUIDv7 (RFC 9562, 5.7), made from a given clock and rng.
+//! Identifiers: one newtype per entity, all UUIDv7 (RFC 9562, 5.7), generated from an injected clock and rng.
 //!
-//! Below the HTTP layer an id is never a bare `Uuid` or `String`, so that an order's id cannot be passed for a node's.
+//! Below the HTTP layer an id is never a bare `Uuid` or `String`, so an order id cannot be passed where a node id is
+//! expected.
 
 use crate::clock::Clock;
 use rand::rngs::StdRng;
@@ -65,11 +66,11 @@ ids! {
     TenantId,
     /// A piece of content.
     NodeId,
-    /// One immutable save of a node.
+    /// One immutable version of a node.
     RevisionId,
     /// A category or tag.
     TermId,
-    /// Who wrote a node.
+    /// The author of a node.
     AuthorId,
     /// A product.
     ProductId,
@@ -87,19 +88,19 @@ ids! {
     FulfilmentId,
     /// A bearer token.
     TokenId,
-    /// A committed fact in the outbox.
+    /// An event in the outbox.
     EventId,
     /// A stock movement.
     MovementId,
-    /// A piece of due work.
+    /// A queued job.
     JobId,
-    /// A file that was sent to be imported.
+    /// A file uploaded for import.
     ImportId,
 }
 
-/// Makes UUIDv7 ids from a clock and a random generator.
+/// Generates UUIDv7 ids from a clock and a random generator.
 ///
-/// Ids of one `Ids` are ordered by the clock's milliseconds; inside a millisecond they are random.
+/// The ids of one `Ids` are ordered by the clock's milliseconds; within a millisecond the order is random.
 #[derive(Debug)]
 pub struct Ids {
     clock: Arc<dyn Clock>,
@@ -116,7 +117,7 @@ impl Ids {
         }
     }
 
-    /// Ids from `clock` and a generator with a fixed seed: for tests only, the ids can be guessed.
+    /// Ids from `clock` and a generator with a fixed seed: for tests only, the ids are predictable.
     #[must_use]
     pub fn seeded(clock: Arc<dyn Clock>, seed: u64) -> Self {
         Self {

@@ -1,7 +1,8 @@
-//! What every other crate of RusToK stands on: [`error`], [`resilience`], [`state_machine`], [`ids`], [`clock`],
+//! The foundation of all other RusToK crates: [`error`], [`resilience`], [`state_machine`], [`ids`], [`clock`],
 //! [`money`], [`page`] and [`deadline`].
 //!
-//! It depends on no other crate of the workspace and knows neither HTTP (but for the optional feature `axum`) nor SQL.
+//! It depends on no other crate of the workspace and contains neither HTTP (except the optional feature `axum`) nor
+//! SQL.
 
 pub mod clock;
 pub mod deadline;

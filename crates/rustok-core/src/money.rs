@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// What can be wrong with an amount.
+/// Why an amount was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MoneyError {
     /// Not an ISO 4217 code of a currency with minor units.
@@ -32,7 +32,7 @@ pub enum MoneyError {
     CurrencyMismatch(&'static str, &'static str),
 }
 
-/// An ISO 4217 currency that has minor units (metals and testing codes have none and are refused).
+/// An ISO 4217 currency that has minor units (metals and testing codes have none and are rejected).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency {
     iso: iso_currency::Currency,
@@ -40,7 +40,7 @@ pub struct Currency {
 }
 
 impl Currency {
-    /// Reads an upper-case ISO 4217 alphabetic code.
+    /// Parses an upper-case ISO 4217 alphabetic code.
     ///
     /// # Errors
     /// [`MoneyError::UnknownCurrency`].

@@ -1,4 +1,4 @@
-//! Lists: how many, from where, and what comes next.
+//! Cursor pagination of lists.
 
 use crate::clock::Timestamp;
 use base64::Engine as _;
@@ -6,10 +6,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// About how many bytes a page may have: it ends before the item that would be beyond, however many were asked for.
+/// Approximate size limit of a page, in bytes: a page ends before the item that would exceed it, whatever the
+/// requested limit.
 pub const MAX_PAGE_BYTES: usize = 2 << 20;
 
-/// How many items of these sizes make a page: at least one, if there is one.
+/// How many items of these sizes fit into a page: at least one, if there are any.
 #[must_use]
 pub fn fitting(sizes: impl IntoIterator<Item = usize>) -> usize {
     let mut bytes = 0_usize;
@@ -24,7 +25,7 @@ pub fn fitting(sizes: impl IntoIterator<Item = usize>) -> usize {
     count
 }
 
-/// How many items a page has: 1 to 100, 20 unless said otherwise.
+/// The page size: 1 to 100, default 20.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(u8);
 
@@ -48,7 +49,7 @@ impl Limit {
         self.0 as usize
     }
 
-    /// One more than the page, which tells whether there is a next one.
+    /// The page size plus one: the extra row shows whether there is a next page.
     #[must_use]
     pub fn plus_one(self) -> i64 {
         i64::from(self.0) + 1
@@ -61,25 +62,26 @@ impl Default for Limit {
     }
 }
 
-/// What a list request may get wrong.
+/// Why a list request was rejected.
 #[derive(Debug, Error, PartialEq, Eq, Clone, Copy)]
 pub enum PageError {
     /// A limit outside 1 to 100.
     #[error("must be a number from 1 to 100")]
     Limit,
-    /// A cursor that this server did not hand out.
+    /// A cursor that this server did not issue.
     #[error("is not a cursor of this list; take `next_cursor` of the page before")]
     Cursor,
 }
 
-/// Where a page starts: the sort key of the last item of the page before, opaque to the caller.
+/// The start of a page: the sort key of the last item of the previous page, opaque to clients.
 ///
-/// On the wire it is URL-safe base64 (RFC 4648, 5) of a JSON value. Whoever forges one moves only along their own list.
+/// On the wire it is URL-safe base64 (RFC 4648, 5) of a JSON value. A forged cursor only moves the client within its
+/// own list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// The longest cursor that is read.
+    /// Maximum length of a cursor.
     pub const MAX_LEN: usize = 512;
 
     /// Encodes a sort key.
@@ -89,10 +91,10 @@ impl Cursor {
         Self(URL_SAFE_NO_PAD.encode(json))
     }
 
-    /// Decodes what a client sent as `after`.
+    /// Decodes the `after` parameter of a request.
     ///
     /// # Errors
-    /// [`PageError::Cursor`] when it is longer than [`Cursor::MAX_LEN`] or no key of this list.
+    /// [`PageError::Cursor`] when it is longer than [`Cursor::MAX_LEN`] or not a key of this list.
     pub fn decode<K: for<'de> Deserialize<'de>>(text: &str) -> Result<K, PageError> {
         if text.len() > Self::MAX_LEN {
             return Err(PageError::Cursor);
@@ -108,25 +110,25 @@ impl Cursor {
     }
 }
 
-/// The place of an item in a list that has two orders.
+/// The sort key of an item in a list that has two orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ListKey<Id> {
-    /// In the order of ids: the newest first.
+    /// Ordered by id, newest first.
     Id(Id),
-    /// In the order of a time, such as that of the last change; equal times in the order of ids.
+    /// Ordered by a time, such as that of the last change; ties ordered by id.
     Timed(Timestamp, Id),
 }
 
 impl<Id> ListKey<Id> {
-    /// The item.
+    /// The id of the item.
     pub fn id(self) -> Id {
         match self {
             Self::Id(id) | Self::Timed(_, id) => id,
         }
     }
 
-    /// The id, if the list is in the order of ids.
+    /// The id, if the list is ordered by id.
     pub fn only_id(self) -> Option<Id> {
         match self {
             Self::Id(id) => Some(id),
@@ -145,7 +147,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Cuts `rows` (up to limit + 1 of them) to a page; `key` gives the sort key of an item.
+    /// Cuts `rows` (at most limit + 1) to a page; `key` returns the sort key of an item.
     #[must_use]
     pub fn cut<K: Serialize>(mut rows: Vec<T>, limit: Limit, key: impl FnOnce(&T) -> K) -> Self {
         let more = rows.len() > limit.get();
@@ -160,7 +162,7 @@ impl<T> Page<T> {
         }
     }
 
-    /// Ends the page after `count` items, if it has more; `key` gives the sort key of an item.
+    /// Cuts the page to `count` items, if it has more; `key` returns the sort key of an item.
     pub fn shorten<K: Serialize>(&mut self, count: usize, key: impl FnOnce(&T) -> K) {
         if count >= self.items.len() {
             return;
@@ -172,7 +174,7 @@ impl<T> Page<T> {
             .map(|last| Cursor::encode(&key(last)).into_string());
     }
 
-    /// The same page with every item turned into something else.
+    /// The same page with each item converted.
     #[must_use]
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page {

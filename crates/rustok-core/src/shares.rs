@@ -1,7 +1,7 @@
-//! Places that several owners want, such as tenants: nobody may have all of them.
+//! Fair shares of a limited number of slots among owners such as tenants: no owner may take all of them.
 //!
-//! One owner may have three quarters of the places at once. What else he wants waits for his own to become free, and is
-//! in nobody else's way. Nothing is kept of an owner who wants nothing.
+//! One owner may hold three quarters of the slots at once. Further requests of this owner wait for its own slots and
+//! delay no other owner. An owner without requests uses no memory.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-/// What each owner may have of so many places.
+/// Limits how many of the slots each owner may hold.
 #[derive(Debug)]
 pub struct Shares<K: Hash + Eq + Copy> {
     most: usize,
@@ -20,11 +20,11 @@ pub struct Shares<K: Hash + Eq + Copy> {
 #[derive(Debug)]
 struct Owner {
     places: Arc<Semaphore>,
-    /// How many have a place or wait for one.
+    /// How many owners hold or wait for a slot.
     users: usize,
 }
 
-/// One place of an owner's share; free again when this is dropped.
+/// One slot of an owner's share; released on drop.
 #[derive(Debug)]
 #[must_use]
 pub struct Share<K: Hash + Eq + Copy> {
@@ -39,7 +39,7 @@ struct Entered<K: Hash + Eq + Copy> {
 }
 
 impl<K: Hash + Eq + Copy> Shares<K> {
-    /// Shares of `places`; so many more of one owner may wait.
+    /// Shares of `places` slots; of each owner, `waiting` more requests may wait.
     #[must_use]
     pub fn of(places: usize, waiting: usize) -> Arc<Self> {
         Arc::new(Self {
@@ -49,7 +49,8 @@ impl<K: Hash + Eq + Copy> Shares<K> {
         })
     }
 
-    /// A place of `owner`'s share; `None` when too many of his wait already, or none became free until `latest`.
+    /// Acquires a slot of `owner`'s share; `None` when too many of its requests wait already, or no slot was released
+    /// until `latest`.
     pub async fn enter(self: &Arc<Self>, owner: K, latest: Instant) -> Option<Share<K>> {
         let (entered, places) = self.count(owner)?;
         let place = match Arc::clone(&places).try_acquire_owned() {
@@ -119,7 +120,7 @@ mod tests {
         let _neighbour = now(pin!(shares.enter(2, latest))).unwrap().unwrap();
         held.pop();
         let seventh = now(next).unwrap().unwrap();
-        // Two may wait, a third is one too many.
+        // Two may wait; the third is rejected.
         let (mut one, mut two) = (pin!(shares.enter(1, latest)), pin!(shares.enter(1, latest)));
         assert!(now(one.as_mut()).is_none() && now(two.as_mut()).is_none());
         assert!(now(pin!(shares.enter(1, latest))).unwrap().is_none());

@@ -1,7 +1,7 @@
-//! The event as it stands in the outbox and goes to subscribers.
+//! The event as stored in the outbox and delivered to subscribers.
 //!
-//! It must never be told to anybody before the transaction that wrote it is committed, and never be dropped before it
-//! was delivered: it is delivered at least once, so subscribers tell repeats by its id.
+//! An event must never be published before its transaction is committed, and never be dropped before it is delivered.
+//! Delivery is at least once: subscribers detect duplicates by the event's id.
 
 use crate::topic::Topic;
 use rustok_core::clock::Timestamp;
@@ -9,28 +9,28 @@ use rustok_core::ids::{EventId, TenantId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A fact that was committed.
+/// A committed fact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Its id, the same in every delivery.
     pub id: EventId,
     /// The tenant it belongs to.
     pub tenant_id: TenantId,
-    /// What happened.
+    /// The kind of event.
     pub topic: Topic,
-    /// What it happened to: the id of the order, node, product or variant.
+    /// The id of the order, node, product or variant that it is about.
     pub subject_id: Uuid,
-    /// What a subscriber needs to know about it; a JSON object whose members depend on the topic.
+    /// The data for subscribers; a JSON object whose members depend on the topic.
     pub payload: serde_json::Value,
     /// When it happened.
     pub occurred_at: Timestamp,
-    /// The `traceparent` (W3C Trace Context) of the request that made it, so that the delivery joins its trace.
+    /// The `traceparent` (W3C Trace Context) of the request that caused it, so that the delivery joins its trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
 impl Event {
-    /// A fact without payload and trace.
+    /// An event without payload and trace.
     #[must_use]
     pub fn new(
         id: EventId,
@@ -50,15 +50,15 @@ impl Event {
         }
     }
 
-    /// The same fact with what a subscriber needs to know.
+    /// Sets the payload.
     #[must_use]
     pub fn with_payload(mut self, payload: serde_json::Value) -> Self {
         self.payload = payload;
         self
     }
 
-    /// The same fact as a part of a trace. What is no `traceparent` of version 00 is left out: subscribers get no
-    /// text that a client made up.
+    /// Sets the trace context. Anything other than a `traceparent` of version 00 is dropped: subscribers never
+    /// receive arbitrary text from a client.
     #[must_use]
     pub fn with_traceparent(mut self, traceparent: Option<String>) -> Self {
         self.traceparent = traceparent.filter(|text| is_traceparent(text));

@@ -1,7 +1,7 @@
-//! Due work: what a worker must do at a time that was set when something else was committed.
+//! Jobs: work for a worker, due at a time that was set in an earlier transaction.
 //!
-//! A job must be harmless when it is done twice or when its subject has moved on meanwhile: it is claimed, done and
-//! removed, and a worker may die in between.
+//! A job must be idempotent, and harmless if its subject has changed meanwhile: it is claimed, executed and removed,
+//! and the worker may crash in between.
 
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{JobId, TenantId};
@@ -11,26 +11,26 @@ use std::str::FromStr;
 use thiserror::Error;
 use uuid::Uuid;
 
-/// Not the name of a kind of work.
+/// The text is not the name of a job kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("is not the name of a kind of work")]
 pub struct UnknownJobKind;
 
-/// What is to be done.
+/// The work to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
     /// Cancel an order that is still pending and give its stock back. The subject is the order.
     ExpireOrder,
-    /// Mark an import as failed whose server was not heard of for a while. The subject is the import.
+    /// Mark an import as failed if its server has stopped reporting for a while. The subject is the import.
     FailImport,
 }
 
 impl JobKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: &[Self] = &[Self::ExpireOrder, Self::FailImport];
 
-    /// The stable name in rows.
+    /// The stable name in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -58,23 +58,23 @@ impl FromStr for JobKind {
     }
 }
 
-/// A piece of due work.
+/// A job that is due at a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its id.
     pub id: JobId,
-    /// The tenant it is done for.
+    /// The tenant that it belongs to.
     pub tenant_id: TenantId,
-    /// What is to be done. There is at most one job of a kind for one subject.
+    /// The work to do. There is at most one job of each kind per subject.
     pub kind: JobKind,
-    /// What it is done to.
+    /// The id of its subject.
     pub subject_id: Uuid,
-    /// From when on it is to be done.
+    /// When it becomes due.
     pub due_at: Timestamp,
 }
 
 impl Job {
-    /// Whether it is to be done at `now`.
+    /// Whether it is due at `now`.
     #[must_use]
     pub fn is_due_at(&self, now: Timestamp) -> bool {
         self.due_at <= now

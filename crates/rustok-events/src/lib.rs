@@ -1,6 +1,6 @@
-//! Facts that were committed and work that is due: [`Event`] with its [`Topic`], and [`Job`].
+//! Committed facts and due work: [`Event`] with its [`Topic`], and [`Job`].
 //!
-//! This crate is data only: it must never deliver, store or time anything.
+//! This crate only defines data; delivery, storage and scheduling are elsewhere.
 
 pub mod envelope;
 pub mod job;

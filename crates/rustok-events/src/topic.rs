@@ -1,18 +1,18 @@
-//! What an event is about.
+//! The topics of events.
 //!
-//! A topic's name is in stored rows and in the hands of subscribers: it must never change, and never mean another thing.
+//! A topic's name is stored in rows and used by subscribers: neither the name nor its meaning may ever change.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Not the name of a topic.
+/// The text is not the name of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("is not the name of a topic")]
 pub struct UnknownTopic;
 
-/// Declares the topics, so that a name can be forgotten neither in [`Topic::as_str`] nor in [`Topic::ALL`].
+/// Declares the topics, so that [`Topic::as_str`] and [`Topic::ALL`] are always complete.
 macro_rules! topics {
     ($($(#[$doc:meta])+ $topic:ident = $name:literal),+ $(,)?) => {
         /// What happened, as `subject.past_participle`.
@@ -30,7 +30,7 @@ macro_rules! topics {
         }
 
         impl Topic {
-            /// All of them.
+            /// All topics.
             pub const ALL: &[Self] = &[$(Self::$topic),+];
 
             /// The stable name.
@@ -53,35 +53,35 @@ topics! {
     OrderPaid = "order.paid",
     /// An order was handed to a carrier.
     OrderShipped = "order.shipped",
-    /// An order arrived.
+    /// An order was delivered.
     OrderDelivered = "order.delivered",
     /// An order was cancelled and its stock given back.
     OrderCancelled = "order.cancelled",
-    /// A node was made.
+    /// A node was created.
     NodeCreated = "node.created",
-    /// A node's text was saved.
+    /// A node's text was revised.
     NodeRevised = "node.revised",
-    /// A node's working revision became public, now or from a date in the future on.
+    /// A node's working revision was published, now or with a future publication date.
     NodePublished = "node.published",
-    /// A node went back to a draft.
+    /// A node was returned to a draft.
     NodeUnpublished = "node.unpublished",
     /// A node was archived.
     NodeArchived = "node.archived",
-    /// A node came back from the archive, as a draft.
+    /// An archived node was restored as a draft.
     NodeRestored = "node.restored",
-    /// A node was thrown away; it may come back.
+    /// A node was soft-deleted; it can be undeleted.
     NodeDeleted = "node.deleted",
-    /// A node that was thrown away came back.
+    /// A soft-deleted node was undeleted.
     NodeUndeleted = "node.undeleted",
-    /// A product was made.
+    /// A product was created.
     ProductCreated = "product.created",
     /// A product or one of its variants changed.
     ProductUpdated = "product.updated",
-    /// A product was taken away.
+    /// A product was soft-deleted.
     ProductDeleted = "product.deleted",
-    /// A product that was taken away came back.
+    /// A soft-deleted product was undeleted.
     ProductUndeleted = "product.undeleted",
-    /// The stock of a variant was set, or began to be tracked. Orders move stock without this event.
+    /// The stock of a variant was set, or tracking began. Stock movements of orders have no such event.
     StockChanged = "stock.changed",
 }
 
@@ -121,7 +121,7 @@ impl From<Topic> for &'static str {
 mod tests {
     use super::*;
 
-    /// Typed by hand: rows and subscribers rely on these names.
+    /// Written by hand: rows and subscribers depend on these names.
     const NAMES: [&str; 19] = [
         "order.placed",
         "order.confirmed",

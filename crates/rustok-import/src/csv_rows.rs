@@ -1,42 +1,42 @@
-//! CSV rows with the place of every cell, on top of `csv-core`. Only the wanted cells are kept and each has a limit, so
-//! that neither a huge cell nor a quote that is never closed can grow memory.
+//! CSV rows with the position of every cell, on top of `csv-core`. Only wanted cells are kept and each has a size
+//! limit, so neither a huge cell nor an unclosed quote can grow memory without bound.
 
 use crate::error::Fault;
 use crate::source::{Controls, Position, Source};
 use csv_core::ReadFieldResult;
 use std::io::{self, Read};
 
-/// Cells are copied through a buffer of this size.
+/// Size of the buffer through which cells are copied.
 const SCRATCH_BYTES: usize = 8 * 1024;
-/// All wanted cells of a row together.
+/// Maximum size of all wanted cells of a row together.
 pub(crate) const MAX_ROW_BYTES: usize = 4 * 1024 * 1024;
 
-/// One cell: its text and where it starts.
+/// One cell: its text and its start position.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     pub(crate) text: String,
     pub(crate) at: Position,
 }
 
-/// Where a column's cells are kept and how large they may be.
+/// Where a column's cells are stored and their maximum size.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slot {
     pub(crate) index: usize,
     pub(crate) max_bytes: usize,
 }
 
-/// One row. Reused for the next one, so that reading does not allocate per cell.
+/// One row. Its buffers are reused for the next row, so that reading does not allocate per cell.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) at: Position,
     pub(crate) cells: Vec<Cell>,
-    /// How many cells the row has in the file, wanted or not.
+    /// The number of cells of the row in the file, wanted or not.
     pub(crate) columns: usize,
-    /// The first cell without a slot beyond the header that is not blank.
+    /// The first non-blank cell beyond the header's columns.
     pub(crate) surplus: Option<Position>,
-    /// No cell, wanted or not, holds anything but spaces.
+    /// All cells, wanted or not, contain only spaces.
     pub(crate) blank: bool,
-    /// Why this row cannot be trusted. Its place is the first one in the row.
+    /// Why this row is invalid. The position is that of the first fault in the row.
     pub(crate) fault: Option<Fault>,
     bytes: usize,
 }
@@ -87,7 +87,7 @@ impl Row {
 enum CellEnd {
     Cell,
     Row,
-    /// The file ended first, and whether that was inside quotes.
+    /// The file ended first; and whether that was inside quotes.
     File {
         quoted: bool,
     },
@@ -114,7 +114,7 @@ impl<R: Read> CsvRows<R> {
         self.source.bytes_read()
     }
 
-    /// Checks that the file is text at all.
+    /// Checks that the file is text.
     ///
     /// # Errors
     /// A fault at the start of the file.
@@ -128,10 +128,11 @@ impl<R: Read> CsvRows<R> {
 
     /// Reads the next row that is not an empty line; `false` at the end of the file.
     ///
-    /// `slot_of` says where a column goes; `expected` is the number of columns in the header, 0 for the header itself.
+    /// `slot_of` maps a column to its slot; `expected` is the number of columns in the header, 0 for the header
+    /// itself.
     ///
     /// # Errors
-    /// Only when reading fails. What is wrong with the row itself is in [`Row::fault`].
+    /// Only when reading fails. A fault of the row itself is in [`Row::fault`].
     pub(crate) fn read(
         &mut self,
         row: &mut Row,
@@ -172,7 +173,7 @@ impl<R: Read> CsvRows<R> {
         }
     }
 
-    /// Passes over line ends before a row, so that the row starts where its first cell does; `true` at the end.
+    /// Skips line ends before a row, so that the row starts at its first cell; `true` at the end of the file.
     fn skip_line_ends(&mut self) -> io::Result<bool> {
         loop {
             let bytes = self.source.fill()?;
@@ -238,7 +239,7 @@ impl<R: Read> CsvRows<R> {
                     format!("the cell or its row is too large (limit {limit} KiB a cell)"),
                 );
             }
-            // The source hands out valid UTF-8 and the parser only takes ASCII quotes out of it.
+            // The source yields valid UTF-8 and the parser only removes ASCII quotes from it.
             let cell = &mut row.cells[slot.index];
             cell.text = String::from_utf8(text).unwrap_or_default();
             cell.at = at;
@@ -246,8 +247,8 @@ impl<R: Read> CsvRows<R> {
         Ok(end)
     }
 
-    /// The file ended in this cell. Only inside quotes is a line end part of the text, so the parser is given one and
-    /// shows where it stands. (Asking a copy of it does not work: `csv_core::Reader::clone` forgets its tables.)
+    /// The file ended in this cell. A line end is part of the text only inside quotes, so the parser is fed one to
+    /// reveal its state. (A copy of the parser does not work: `csv_core::Reader::clone` loses its tables.)
     fn end_of_file(&mut self) -> CellEnd {
         let (result, _, given) = self.parser.read_field(b"\n", &mut self.scratch);
         CellEnd::File {
@@ -267,7 +268,7 @@ impl<R: Read> CsvRows<R> {
 mod tests {
     use super::*;
 
-    /// The texts of a row, where they start, and what is wrong with it.
+    /// The texts of a row, their positions, and its fault.
     type Got = (Vec<String>, Vec<(u64, u64)>, Option<Fault>);
 
     fn rows(text: &[u8], expected: usize) -> Vec<Got> {

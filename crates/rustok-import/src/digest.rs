@@ -1,5 +1,5 @@
-//! The source hash: SHA-256 over the meaning of a product or item, so that a second run of the same file is seen to
-//! change nothing. Must stay stable: a change of order or of a tag makes every product of every shop look changed.
+//! The source hash: SHA-256 over the meaning of a product or item, so that a second import of the same file is
+//! detected as unchanged. Must stay stable: a different order or tag makes every product of every shop look changed.
 
 use sha2::{Digest as _, Sha256};
 
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) struct Digest(Sha256);
 
 impl Digest {
-    /// `scheme` names what is hashed and in which version.
+    /// `scheme` names the hashed type and its version.
     pub(crate) fn new(scheme: &str) -> Self {
         let mut digest = Self(Sha256::new());
         digest.text(scheme);
@@ -20,7 +20,7 @@ impl Digest {
         self.0.update(text.as_bytes());
     }
 
-    /// An absent text differs from an empty one.
+    /// An absent text hashes differently from an empty one.
     pub(crate) fn optional(&mut self, text: Option<&str>) {
         self.flag(text.is_some());
         if let Some(text) = text {
@@ -40,7 +40,7 @@ impl Digest {
         self.0.update([u8::from(flag)]);
     }
 
-    /// Starts a list: its length keeps two neighbouring lists apart.
+    /// Starts a list: its length separates adjacent lists.
     pub(crate) fn list(&mut self, length: usize) {
         self.number(u64::try_from(length).unwrap_or(u64::MAX));
     }

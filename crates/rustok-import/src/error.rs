@@ -1,16 +1,16 @@
-//! What can be wrong with a row or an item, always with the place in the file where a person finds it. Must never
-//! carry a whole cell or body: reasons quote at most a few dozen characters.
+//! Errors of a row or an item, always with the position in the file where a person can find it. Must never carry a
+//! whole cell or body: reasons quote at most a few dozen characters.
 
 use crate::source::Position;
 use serde::Serialize;
 use thiserror::Error;
 
-/// Longest reason, in characters; a hostile element name must not make a huge report.
+/// Maximum length of a reason, in characters: a hostile element name must not make a huge report.
 const MAX_REASON_CHARS: usize = 300;
-/// Longest piece of the file quoted in a reason, in characters.
+/// Maximum length of a quote from the file in a reason, in characters.
 const MAX_QUOTED_CHARS: usize = 40;
 
-/// One thing that could not be imported, and where it stands.
+/// Something that could not be imported, and its position.
 ///
 /// Serialised as it appears in the `errors` list of `rustok import --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
@@ -22,11 +22,11 @@ pub struct RowError {
     pub line: u64,
     /// Column in that line in characters, from 1.
     pub column: u64,
-    /// What is wrong and, where it helps, what was expected. For people; not a stable code.
+    /// What is wrong and, where it helps, what was expected. Human-readable; not a stable code.
     pub reason: String,
 }
 
-/// A [`RowError`] that does not know its file yet.
+/// A [`RowError`] without its file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) at: Position,
@@ -53,7 +53,7 @@ impl Fault {
     }
 }
 
-/// A piece of the file made fit for a reason: quoted, escaped and cut.
+/// Text from the file prepared for a reason: quoted, escaped and shortened.
 pub(crate) fn quoted(text: &str) -> String {
     match text.char_indices().nth(MAX_QUOTED_CHARS) {
         Some((cut, _)) => format!("{:?}…", &text[..cut]),

@@ -1,11 +1,11 @@
-//! What the readers yield: plain data, already parsed and bounded, with the place it came from. Must never hold ids,
-//! tenants or currencies: those belong to whoever stores it.
+//! The output of the readers: plain data, parsed and size-limited, with its position in the file. Must never hold
+//! ids, tenants or currencies: those are assigned when it is stored.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-/// SHA-256 over the meaning of an item. Equal hashes mean that the source did not change; column order, line numbers
-/// and the spelling of a number (`50` or `50.00`) do not count.
+/// SHA-256 over the meaning of an item. Equal hashes mean an unchanged source; column order, line numbers and the
+/// notation of a number (`50` or `50.00`) do not count.
 pub type SourceHash = [u8; 32];
 
 /// Whether a product is sold, from Shopify's `Status` and `Published` columns.
@@ -13,7 +13,7 @@ pub type SourceHash = [u8; 32];
 pub enum ProductStatus {
     /// `draft`, `unlisted`, or not published on the online store.
     Draft,
-    /// `active` (also when neither column says anything) and not unpublished.
+    /// `active` (also when both columns are blank) and not unpublished.
     Active,
     /// `archived`.
     Archived,
@@ -22,15 +22,15 @@ pub enum ProductStatus {
 /// One product with all its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductItem {
-    /// Names the product over all runs: the handle.
+    /// Identifies the product across imports: the handle.
     pub external_id: String,
-    /// Over everything below except places.
+    /// Covers all fields below except positions.
     pub source_hash: SourceHash,
     /// Line of the product's first row, from 1.
     pub line: u64,
     /// Column of its handle, from 1, in characters.
     pub column: u64,
-    /// The handle, trimmed and in lower case as Shopify does it; not empty, otherwise unchecked.
+    /// The handle, trimmed and lower-cased as in Shopify; not empty, otherwise not validated.
     pub handle: String,
     /// Plain text, trimmed, not empty.
     pub title: String,
@@ -40,21 +40,21 @@ pub struct ProductItem {
     pub vendor: String,
     /// Empty when not given.
     pub product_type: String,
-    /// In the order of the file, trimmed, each once (without regard to case).
+    /// In file order, trimmed, without duplicates (ignoring case).
     pub tags: Vec<String>,
     /// See [`ProductStatus`].
     pub status: ProductStatus,
     /// Whether Shopify marks it as a gift card.
     pub gift_card: bool,
-    /// Names of the options, at most three. Empty for a product with one variant and no choice (Shopify writes
+    /// Names of the options, at most three. Empty for a product with a single variant and no options (Shopify writes
     /// `Title` / `Default Title` for that).
     pub options: Vec<String>,
-    /// At least one, in the order of the file.
+    /// At least one, in file order.
     pub variants: Vec<VariantItem>,
-    /// By position, each URL once, at most 250.
+    /// By position, without duplicate URLs, at most 250.
     pub images: Vec<ImageItem>,
-    /// Some row of this product was refused (its [`crate::RowError`] came before): what is missing here may exist, so
-    /// nothing should be deleted because of it.
+    /// Some row of this product was rejected (its [`crate::RowError`] came before): data missing here may exist in
+    /// the source, so nothing should be deleted because of its absence.
     pub incomplete: bool,
 }
 
@@ -63,22 +63,22 @@ pub struct ProductItem {
 pub struct VariantItem {
     /// Line of its row, from 1.
     pub line: u64,
-    /// Column of its price, from 1 (of the row when there is none).
+    /// Column of its price, from 1 (of the row without a price).
     pub column: u64,
     /// `None` when blank.
     pub sku: Option<String>,
-    /// One value for each of [`ProductItem::options`]; unique within the product.
+    /// One value per entry of [`ProductItem::options`]; the combination is unique within the product.
     pub option_values: Vec<String>,
-    /// In major units, not negative, no more decimals than the reader was told, below 10^12. `None` when blank.
+    /// In major units, not negative, with no more decimals than the reader allows, below 10^12. `None` when blank.
     pub price: Option<Decimal>,
     /// As [`Self::price`].
     pub compare_at: Option<Decimal>,
     /// Whether an inventory tracker is named. Without one stock is not tracked.
     pub tracked: bool,
-    /// `None` when not tracked, whatever the column says, and when tracked without a number. May be negative: Shopify
-    /// counts oversold pieces.
+    /// `None` when not tracked, whatever the column contains, and when tracked without a number. May be negative:
+    /// Shopify counts oversold units.
     pub quantity: Option<i64>,
-    /// Whether it may be sold when there is none left (policy `continue`).
+    /// Whether it may be sold when out of stock (policy `continue`).
     pub allow_backorder: bool,
     /// Weight in whole grams.
     pub grams: Option<i64>,
@@ -88,21 +88,21 @@ pub struct VariantItem {
     pub image_url: Option<String>,
 }
 
-/// One picture of a product.
+/// One image of a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageItem {
     /// An absolute http or https URL, at most 2,048 bytes.
     pub url: String,
-    /// Text for those who cannot see it; `None` when blank.
+    /// Alternative text for accessibility; `None` when blank.
     pub alt: Option<String>,
     /// From 1, without gaps, in the order of the file's positions.
     pub position: u32,
 }
 
-/// What a WordPress export yields, in the order of the file: authors and terms stand before the items.
+/// The output of the WordPress reader, in file order: authors and terms precede the items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WordpressItem {
-    /// A person who writes.
+    /// An author.
     Author(AuthorItem),
     /// A category; its parent may come later in the file.
     Category(TermItem),
@@ -115,13 +115,13 @@ pub enum WordpressItem {
 /// One author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorItem {
-    /// Over everything below except places.
+    /// Covers all fields below except positions.
     pub source_hash: SourceHash,
     /// Line of its element, from 1.
     pub line: u64,
     /// Column of its element, from 1, in characters.
     pub column: u64,
-    /// Names the author over all runs and in [`NodeItem::author_login`]; not empty.
+    /// Identifies the author across imports and in [`NodeItem::author_login`]; not empty.
     pub login: String,
     /// `None` when blank.
     pub email: Option<String>,
@@ -132,13 +132,13 @@ pub struct AuthorItem {
 /// One category or tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TermItem {
-    /// Over everything below except places.
+    /// Covers all fields below except positions.
     pub source_hash: SourceHash,
     /// Line of its element, from 1.
     pub line: u64,
     /// Column of its element, from 1, in characters.
     pub column: u64,
-    /// Names the term over all runs, within its taxonomy: percent-decoded, NFC, not empty.
+    /// Identifies the term across imports, within its taxonomy: percent-decoded, NFC, not empty.
     pub slug: String,
     /// Plain text; the slug when blank.
     pub name: String,
@@ -148,18 +148,18 @@ pub struct TermItem {
     pub description: Option<String>,
 }
 
-/// Which list a term belongs to.
+/// The taxonomy of a term.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Taxonomy {
     /// `category`.
     Category,
     /// `post_tag` (`tag` in WXR 1.0).
     Tag,
-    /// Any other by its name, for example `post_format`.
+    /// Any other, with its name, for example `post_format`.
     Other(String),
 }
 
-/// A term that a node carries. It need not be declared anywhere else in the file.
+/// A term assigned to a node. It need not be declared anywhere else in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TermRef {
     /// See [`Taxonomy`].
@@ -170,7 +170,7 @@ pub struct TermRef {
     pub name: String,
 }
 
-/// Posts and pages become nodes; every other post type is skipped and counted under its name.
+/// Posts and pages become nodes; every other post type is skipped and counted by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeKind {
     /// `post`.
@@ -179,22 +179,23 @@ pub enum NodeKind {
     Page,
 }
 
-/// Whether the public may see it.
+/// Whether it is publicly visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeStatus {
-    /// Everything that is not certainly public: draft, pending, auto-draft, private, with a password, a status of
-    /// some plug-in, or scheduled without a date.
+    /// Everything that is not certainly public: draft, pending, auto-draft, private, password-protected, a status of
+    /// a plug-in, or scheduled without a date.
     Draft,
-    /// `publish`, or `future` with its date. **Visible from [`NodeItem::published_at`] on**, which may lie ahead.
+    /// `publish`, or `future` with its date. **Visible from [`NodeItem::published_at`] on**, which may be in the
+    /// future.
     Published,
 }
 
 /// One post or page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeItem {
-    /// Names the node over all runs: the post id, else the guid.
+    /// Identifies the node across imports: the post id, else the guid.
     pub external_id: String,
-    /// Over everything below except places.
+    /// Covers all fields below except positions.
     pub source_hash: SourceHash,
     /// Line of its `<item>`, from 1.
     pub line: u64,
@@ -202,9 +203,9 @@ pub struct NodeItem {
     pub column: u64,
     /// See [`NodeKind`].
     pub kind: NodeKind,
-    /// Plain text (tags taken out, HTML entities decoded), trimmed; may be empty.
+    /// Plain text (tags removed, HTML entities decoded), trimmed; may be empty.
     pub title: String,
-    /// Percent-decoded, NFC. `None` when empty: make one from the title.
+    /// Percent-decoded, NFC. `None` when empty: derive one from the title.
     pub slug: Option<String>,
     /// Raw HTML, **not sanitised**, at most 1 MiB; may be empty.
     pub excerpt: String,
@@ -214,20 +215,20 @@ pub struct NodeItem {
     pub author_login: Option<String>,
     /// See [`NodeStatus`].
     pub status: NodeStatus,
-    /// WordPress' own word, for a report: `publish`, `private`, ...
+    /// The original WordPress status, for reports: `publish`, `private`, ...
     pub source_status: String,
     /// A password was set. The password itself is not kept.
     pub password_protected: bool,
     /// When it is or was published, for [`NodeStatus::Published`] only; `None` when the file has no usable date.
     pub published_at: Option<Timestamp>,
-    /// The post's date, except for a scheduled post, whose date lies ahead.
+    /// The post's date, except for a scheduled post, whose date is in the future.
     pub created_at: Option<Timestamp>,
     /// Pinned to the top.
     pub sticky: bool,
     /// External id of the parent page.
     pub parent_external_id: Option<String>,
-    /// Place among its siblings.
+    /// Sort order among its siblings.
     pub menu_order: i64,
-    /// Each once, in the order of the file.
+    /// Without duplicates, in file order.
     pub terms: Vec<TermRef>,
 }

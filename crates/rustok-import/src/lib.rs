@@ -1,12 +1,13 @@
-//! Streaming readers of the files that people bring from elsewhere: Shopify's product CSV and WordPress' WXR.
+//! Streaming readers of export files of other systems: Shopify's product CSV and WordPress' WXR.
 //!
 //! Both readers are iterators over any [`std::io::Read`]. They hold one product or one item at a time (plus 8 bytes
-//! of hash and 8 of line number for every identifier seen), so memory does not grow with the file. A bad row or item
-//! is an [`RowError`] with file, line, column and reason, and reading goes on; only what cannot be read past (an
-//! unreadable file, broken XML, a missing header) ends the iteration, after everything valid before it was yielded.
+//! of hash and 8 of line number per identifier), so apart from that memory does not grow with the file. A bad row or
+//! item yields a [`RowError`] with file, line, column and reason, and reading continues; only a fault that prevents
+//! further reading (an unreadable file, broken XML, a missing header) ends the iteration, after all valid items
+//! before it.
 //!
-//! This crate must never touch a database, a clock or the network, resolve an external entity, sanitise HTML (who
-//! stores it does that) or decide whether something is created or updated: it only says what the file says.
+//! This crate must never touch a database, a clock or the network, resolve an external entity, sanitise HTML (that
+//! happens when it is stored) or decide whether something is created or updated: it only reports the file's content.
 //!
 //! ```
 //! use rustok_import::ShopifyReader;

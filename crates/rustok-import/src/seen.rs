@@ -1,14 +1,15 @@
-//! Which identifiers a file has used already, and on which line. Sixteen bytes each, whatever their length; must never
+//! The identifiers already used in a file, and their lines. Sixteen bytes each, whatever their length; must never
 //! keep the identifiers themselves.
 
 use crate::digest::Digest;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-/// More products or nodes than this in one file are refused, so that the table itself stays bounded (about 80 MB).
+/// Maximum number of products or nodes in one file; further ones are rejected, so that the table stays bounded (about
+/// 80 MB).
 pub(crate) const MAX_IDENTIFIERS: usize = 2_000_000;
 
-/// What [`Seen::insert`] found.
+/// The result of [`Seen::insert`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sighting {
     First,

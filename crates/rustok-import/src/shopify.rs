@@ -22,22 +22,23 @@ const MAX_HANDLE_CHARS: usize = 255;
 enum Current {
     None,
     Open(Box<Assembly>),
-    /// Its first row was refused, or its handle was used before: its further rows are left out without an error each.
+    /// Its first row was rejected, or its handle was used before: its further rows are skipped without one error
+    /// each.
     Refused(String),
 }
 
 /// Streams products out of a Shopify product CSV.
 ///
-/// Yields every product once all its rows were seen, and an error for every row that was refused, before the product
-/// it belongs to:
-/// - A refused first row refuses the product (one error; its further rows are counted under `row of a refused
-///   product`).
-/// - A refused further row only takes that variant or image out and sets [`ProductItem::incomplete`].
-/// - Rows of one product must stand together; a handle that comes back later is an error naming the earlier line.
-/// - A file that ends inside a row is told with the place; an unreadable file or an unusable header ends the iteration.
+/// Yields every product after its last row, and an error for every rejected row, before the product it belongs to:
+/// - A rejected first row rejects the product (one error; its further rows are counted under
+///   `row of a refused product`).
+/// - A rejected further row drops only that variant or image and sets [`ProductItem::incomplete`].
+/// - Rows of one product must be adjacent; a handle that reappears later is an error that names the earlier line.
+/// - A file that ends inside a row yields an error with the position; an unreadable file or an unusable header ends
+///   the iteration.
 ///
-/// Only UTF-8 is read (a byte order mark is fine). Limits: cell 1 MiB, description 2 MiB, row 4 MiB, short texts 4 KiB;
-/// per product 2,048 variants, 250 images, 250 tags, 16 MiB; 2 million products.
+/// Only UTF-8 is read (a byte order mark is accepted). Limits: cell 1 MiB, description 2 MiB, row 4 MiB, short texts
+/// 4 KiB; per product 2,048 variants, 250 images, 250 tags, 16 MiB; 2 million products.
 #[derive(Debug)]
 pub struct ShopifyReader<R> {
     rows: CsvRows<R>,
@@ -48,15 +49,15 @@ pub struct ShopifyReader<R> {
     current: Current,
     seen: Seen,
     skipped: Skipped,
-    /// At most the product that ended and the error of the row that ended it.
+    /// At most the finished product and the error of the row that ended it.
     ready: VecDeque<Result<ProductItem, RowError>>,
     done: bool,
     stopped_early: bool,
 }
 
 impl<R: Read> ShopifyReader<R> {
-    /// Reads from `reader`; buffering is done inside. `file_name` appears in errors. `price_decimals` is the number of
-    /// decimals of the currency that the prices are in (the file does not say which): a price with more is refused.
+    /// Reads from `reader`, with internal buffering. `file_name` appears in errors. `price_decimals` is the number of
+    /// decimals of the prices' currency (the file does not name it): a price with more decimals is rejected.
     #[must_use]
     pub fn new(reader: R, file_name: impl Into<String>, price_decimals: u32) -> Self {
         Self {
@@ -74,25 +75,25 @@ impl<R: Read> ShopifyReader<R> {
         }
     }
 
-    /// Bytes of the file used so far, for a progress bar.
+    /// Bytes read so far, for a progress bar.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.rows.bytes_read()
     }
 
-    /// What was left out on purpose: `blank row`, `row without variant or image`, `row of a refused product`.
+    /// Rows skipped on purpose: `blank row`, `row without variant or image`, `row of a refused product`.
     #[must_use]
     pub fn skipped(&self) -> &Skipped {
         &self.skipped
     }
 
-    /// Whether the iteration ended before the end of the file, because the rest cannot be read.
+    /// Whether the iteration ended before the end of the file, because the rest is unreadable.
     #[must_use]
     pub fn stopped_early(&self) -> bool {
         self.stopped_early
     }
 
-    /// An error at a place in this file, for a caller that refuses an item for a reason of its own.
+    /// An error at a position in this file, for a caller that rejects an item for its own reason.
     #[must_use]
     pub fn error_at(&self, line: u64, column: u64, reason: impl Into<String>) -> RowError {
         RowError {
@@ -103,7 +104,7 @@ impl<R: Read> ShopifyReader<R> {
         }
     }
 
-    /// Reads one row and puts what comes of it into `ready`.
+    /// Reads one row and pushes its results to `ready`.
     fn step(&mut self) {
         match self.read_row() {
             Ok(true) => {
@@ -148,7 +149,7 @@ impl<R: Read> ShopifyReader<R> {
         Header::parse(&row)
     }
 
-    /// Sorts a row to its product.
+    /// Assigns a row to its product.
     fn take_row(&mut self) -> Result<(), Fault> {
         if self.row.blank && self.row.fault.is_none() {
             self.skipped.add("blank row");
@@ -156,7 +157,7 @@ impl<R: Read> ShopifyReader<R> {
         }
         let handle = self.row.text(Column::Handle).to_lowercase();
         if handle.is_empty() || handle.chars().count() > MAX_HANDLE_CHARS {
-            // Without a title it can only have been a further row of the current product.
+            // Without a title it can only be a further row of the current product.
             if let Current::Open(assembly) = &mut self.current
                 && self.row.text(Column::Title).is_empty()
             {
@@ -236,7 +237,7 @@ impl<R: Read> ShopifyReader<R> {
     }
 }
 
-/// What is wrong with the row as a row: damaged text, or cells that must have shifted.
+/// A fault of the whole row: damaged text, or cells that must have shifted.
 fn row_fault(row: &Row, header: Option<&Header>) -> Option<Fault> {
     let expected = header.map_or(0, Header::columns);
     row.fault.clone().or_else(|| {

@@ -1,4 +1,4 @@
-//! Counts of what was read and left out on purpose, by reason. Must stay small whatever names a file invents.
+//! Counts of input that was skipped on purpose, by reason. Must stay small, whatever names a file contains.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,20 @@ const MAX_REASONS: usize = 64;
 const MAX_REASON_BYTES: usize = 64;
 const OTHER: &str = "other";
 
-/// How often something was left out on purpose, by reason (`attachment`, `comment`, `blank row`, ...).
+/// How often input was skipped on purpose, by reason (`attachment`, `comment`, `blank row`, ...).
 ///
-/// At most 64 reasons are kept apart; the rest is counted as `other`.
+/// At most 64 reasons are counted separately; the rest is counted as `other`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skipped(BTreeMap<String, u64>);
 
 impl Skipped {
-    /// How often for this reason; 0 when never.
+    /// The count of this reason; 0 if it never occurred.
     #[must_use]
     pub fn count(&self, reason: &str) -> u64 {
         self.0.get(reason).copied().unwrap_or(0)
     }
 
-    /// All reasons with their counts, by name.
+    /// All reasons with their counts, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().map(|(reason, count)| (reason.as_str(), *count))
     }

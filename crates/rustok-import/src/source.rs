@@ -1,16 +1,16 @@
-//! A buffered byte source that knows the line and column of every byte it hands out, and hands out valid UTF-8 only.
+//! A buffered byte source that tracks the line and column of every byte, and yields valid UTF-8 only.
 //!
-//! Invalid bytes are replaced by `?` of the same length and remembered with their exact place, so that the one row
-//! they stand in can be refused and the rest still be read. It must never hold more than its fixed buffer.
+//! Invalid bytes are replaced by the same number of `?` and recorded with their exact position, so that only the
+//! affected row is rejected. It must never hold more than its fixed buffer.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
 const BUFFER_BYTES: usize = 64 * 1024;
-/// An incomplete UTF-8 sequence at the end of the buffer is at most this long.
+/// Maximum length of an incomplete UTF-8 sequence at the end of the buffer.
 const MAX_TAIL_BYTES: usize = 3;
 const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// A place in the file: line and column from 1, column in characters.
+/// A position in the file: line and column from 1, column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) line: u64,
@@ -23,7 +23,7 @@ impl Position {
     }
 }
 
-/// Why a stretch of bytes is not text that can be stored.
+/// Why bytes are not storable text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BadText {
     NotUtf8,
@@ -39,12 +39,12 @@ impl BadText {
     }
 }
 
-/// What to do with control characters that are neither white space nor NUL.
+/// How to treat control characters that are neither white space nor NUL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Controls {
-    /// CSV has no rule against them.
+    /// Kept: CSV allows them.
     Keep,
-    /// XML forbids them, yet exports carry them inside CDATA: they become spaces.
+    /// Replaced by spaces: XML forbids them, yet exports contain them inside CDATA.
     Blank,
 }
 
@@ -54,20 +54,20 @@ pub(crate) struct Source<R> {
     inner: R,
     controls: Controls,
     buffer: Box<[u8]>,
-    /// `start..ready` is checked text, `ready..filled` an incomplete sequence that waits for its rest.
+    /// `start..ready` is checked text, `ready..filled` an incomplete sequence that awaits its remaining bytes.
     start: usize,
     ready: usize,
     filled: usize,
     opened: bool,
     eof: bool,
-    /// Places in `buffer[..ready]` that were replaced, ascending, and how many of them were passed.
+    /// Positions in `buffer[..ready]` that were replaced, ascending, and how many of them have been consumed.
     bad: Vec<(usize, BadText)>,
     passed_bad: usize,
     first_bad: Option<(Position, BadText)>,
     position: Position,
     after_cr: bool,
     consumed: u64,
-    /// The offset that [`BufRead`] must not read beyond, so that no parser above can collect without bound.
+    /// The offset that [`BufRead`] must not read beyond, so that a parser on top cannot buffer without bound.
     window_end: Option<u64>,
     window_exceeded: bool,
 }
@@ -94,12 +94,12 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Where the next byte stands.
+    /// The position of the next byte.
     pub(crate) fn position(&self) -> Position {
         self.position
     }
 
-    /// Bytes handed out so far, a byte order mark included.
+    /// Bytes consumed so far, including a byte order mark.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.consumed
     }
@@ -109,7 +109,7 @@ impl<R: Read> Source<R> {
         self.first_bad.take()
     }
 
-    /// From now on at most `max_bytes` may be read through [`BufRead`] (checked per buffer, so up to one more).
+    /// Limits reads through [`BufRead`] to `max_bytes` from now on (checked per buffer, so up to one buffer more).
     pub(crate) fn open_window(&mut self, max_bytes: u64) {
         self.window_end = Some(self.consumed.saturating_add(max_bytes));
     }
@@ -118,10 +118,10 @@ impl<R: Read> Source<R> {
         self.window_exceeded
     }
 
-    /// Looks at the first bytes: drops a byte order mark and names the file types that are certainly not text.
+    /// Inspects the first bytes: skips a byte order mark and detects common file types that are not text.
     ///
     /// # Errors
-    /// The outer one when reading fails, the inner one with a sentence when this is no UTF-8 text file.
+    /// The outer one when reading fails, the inner one with a message when this is not a UTF-8 text file.
     pub(crate) fn sniff(&mut self) -> io::Result<Result<(), &'static str>> {
         while self.filled < 4 && !self.eof {
             self.read_some()?;
@@ -153,7 +153,7 @@ impl<R: Read> Source<R> {
     /// The next bytes, empty only at the end of the file.
     pub(crate) fn fill(&mut self) -> io::Result<&[u8]> {
         if !self.opened {
-            // Only for a caller that did not sniff: a wrong file then shows as bad text.
+            // Only if the caller did not sniff: a file of the wrong type then shows up as bad text.
             self.sniff()?.ok();
         }
         while self.start >= self.ready && !(self.eof && self.ready == self.filled) {
@@ -169,7 +169,7 @@ impl<R: Read> Source<R> {
         Ok(&self.buffer[self.start..self.ready])
     }
 
-    /// Passes over bytes that [`Self::fill`] returned.
+    /// Consumes bytes that [`Self::fill`] returned.
     pub(crate) fn pass(&mut self, amount: usize) {
         let end = self.start.saturating_add(amount).min(self.ready);
         while self.start < end {
@@ -193,7 +193,7 @@ impl<R: Read> Source<R> {
                 self.position.line += 1;
                 self.position.column = 1;
             }
-            // A continuation byte belongs to the character that its first byte counted.
+            // A continuation byte is part of the character that its first byte counted.
             0x80..=0xBF => {}
             _ => self.position.column += 1,
         }
@@ -211,7 +211,7 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Decides how much of a freshly filled buffer is text, and replaces what is not.
+    /// Validates a freshly filled buffer as text, and replaces invalid bytes.
     fn check(&mut self) {
         self.bad.clear();
         self.passed_bad = 0;
@@ -287,7 +287,7 @@ impl<R: Read> BufRead for Source<R> {
 mod tests {
     use super::*;
 
-    /// Hands out one byte per call, and an interruption before each.
+    /// Yields one byte per call, and an interruption before each.
     struct Drip<'a>(&'a [u8], bool);
 
     impl Read for Drip<'_> {

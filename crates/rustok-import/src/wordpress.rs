@@ -1,5 +1,5 @@
-//! Reads WordPress' export format WXR, versions 1.0 to 1.2. Elements are known by local name and by what their namespace
-//! is about, since the namespace addresses differ between versions and exporters. Must never hold more than one item.
+//! Reads WordPress' export format WXR, versions 1.0 to 1.2. Elements are identified by local name and namespace
+//! family, since the namespace URIs differ between versions and exporters. Must never hold more than one item.
 
 mod convert;
 mod date;
@@ -28,15 +28,16 @@ enum Place {
 
 /// Streams authors, terms, posts and pages out of a WordPress export.
 ///
-/// An item that cannot be used is an error with its place, and the next one is read. Broken XML, a document type, a
-/// missing or unknown `wp:wxr_version` and a truncated file end the iteration with one last error, after everything
-/// before it was yielded.
+/// An unusable item yields an error with its position, and reading continues. Broken XML, a document type, a missing
+/// or unknown `wp:wxr_version` and a truncated file end the iteration with a final error, after everything before it
+/// was yielded.
 ///
-/// Attachments, menu entries, revisions and all other post types are skipped and counted under their type, comments
-/// under `comment`, terms of other taxonomies under `<taxonomy> term`, items in the bin under `status trash`.
+/// Attachments, menu entries, revisions and all other post types are skipped and counted by type, comments under
+/// `comment`, terms of other taxonomies under `<taxonomy> term`, items in the trash under `status trash`.
 ///
-/// Only UTF-8 is read. Limits: body 2 MiB, excerpt 1 MiB, other texts 4 KiB, 1,000 terms per item (beyond: an error for
-/// that item); a single text or tag 8 MiB, a start tag 64 KiB, depth 64, 2 million nodes (beyond: the end).
+/// Only UTF-8 is read. Limits: body 2 MiB, excerpt 1 MiB, other texts 4 KiB, 1,000 terms per item (exceeding one: an
+/// error for that item); a single text or tag 8 MiB, a start tag 64 KiB, depth 64, 2 million nodes (exceeding one
+/// ends the iteration).
 #[derive(Debug)]
 pub struct WordpressReader<R> {
     xml: Xml<R>,
@@ -49,7 +50,7 @@ pub struct WordpressReader<R> {
 }
 
 impl<R: Read> WordpressReader<R> {
-    /// Reads from `reader`; buffering is done inside. `file_name` appears in errors.
+    /// Reads from `reader`, with internal buffering. `file_name` appears in errors.
     #[must_use]
     pub fn new(reader: R, file_name: impl Into<String>) -> Self {
         Self {
@@ -63,25 +64,25 @@ impl<R: Read> WordpressReader<R> {
         }
     }
 
-    /// Bytes of the file used so far, for a progress bar.
+    /// Bytes read so far, for a progress bar.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.xml.bytes_read()
     }
 
-    /// What was left out on purpose.
+    /// Input skipped on purpose.
     #[must_use]
     pub fn skipped(&self) -> &Skipped {
         &self.skipped
     }
 
-    /// Whether the iteration ended before the end of the file, because the rest cannot be read.
+    /// Whether the iteration ended before the end of the file, because the rest is unreadable.
     #[must_use]
     pub fn stopped_early(&self) -> bool {
         self.stopped_early
     }
 
-    /// An error at a place in this file, for a caller that refuses an item for a reason of its own.
+    /// An error at a position in this file, for a caller that rejects an item for its own reason.
     #[must_use]
     pub fn error_at(&self, line: u64, column: u64, reason: impl Into<String>) -> RowError {
         RowError {
@@ -92,9 +93,9 @@ impl<R: Read> WordpressReader<R> {
         }
     }
 
-    /// Reads on until there is something to yield; `None` at the end of the file.
+    /// Reads until there is something to yield; `None` at the end of the file.
     ///
-    /// The outer error ends the iteration, the inner one belongs to one item.
+    /// The outer error ends the iteration, the inner one concerns one item.
     fn advance(&mut self) -> Result<Option<Result<WordpressItem, Fault>>, Fault> {
         loop {
             match self.place {
@@ -238,7 +239,7 @@ impl<R: Read> WordpressReader<R> {
         ))
     }
 
-    /// Reads what follows the channel, so that a truncated or doubled document is told.
+    /// Reads the input after the channel, so that a truncated or doubled document is reported.
     fn leave(&mut self) -> Result<(), Fault> {
         let at = self.xml.position();
         match self.xml.next()? {

@@ -1,5 +1,5 @@
-//! XML pieces with their place and namespace family, on top of quick-xml. Everything a piece can be is bounded: its
-//! size, the depth, the start tag. Document types are refused whole, so there is no entity to expand and none to fetch.
+//! XML pieces with their position and namespace family, on top of quick-xml. The size of a piece, of a start tag and
+//! the depth are limited. Document types are rejected, so there is no entity to expand and none to fetch.
 
 use crate::error::{Fault, quoted};
 use crate::source::{Controls, Position, Source};
@@ -10,15 +10,15 @@ use quick_xml::name::ResolveResult;
 use quick_xml::reader::NsReader;
 use std::io::Read;
 
-/// One text, CDATA section, comment or tag. Above the largest field that is kept, so that an item with a field that is
-/// too large is refused alone; something larger still ends the file.
+/// Maximum size of a text, CDATA section, comment or tag. Larger than the largest field that is kept, so that a field
+/// above its own limit rejects only its item; a piece above this limit ends the file.
 const MAX_PIECE_BYTES: u64 = 8 * 1024 * 1024;
 const MAX_START_TAG_BYTES: usize = 64 * 1024;
 pub(crate) const MAX_DEPTH: usize = 64;
-/// The piece buffer is given back when a large piece has blown it up.
+/// A piece buffer that grew beyond this is freed.
 const KEPT_BUFFER_BYTES: usize = 256 * 1024;
 
-/// What a namespace is about, whatever its version and spelling.
+/// The purpose of a namespace, independent of its version and spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
     /// No prefix: the elements of RSS itself.
@@ -57,7 +57,7 @@ impl Family {
         }
     }
 
-    /// For a prefix that the file uses without declaring it.
+    /// For an undeclared prefix.
     fn of_prefix(prefix: &str) -> Self {
         match prefix {
             "wp" => Self::Wp,
@@ -75,7 +75,7 @@ pub(crate) struct Element {
     pub(crate) at: Position,
     pub(crate) family: Family,
     pub(crate) local: String,
-    /// The attributes without a prefix that WXR uses; `Err` when they cannot be read.
+    /// The unprefixed attributes that WXR uses; `Err` when they are malformed.
     pub(crate) term: Result<TermAttributes, Fault>,
 }
 
@@ -98,9 +98,9 @@ pub(crate) enum Piece {
     Start(Element),
     Text(String),
     End,
-    /// Text that cannot be used (broken encoding, an entity that nobody declared); reading can go on.
+    /// Unusable text (broken encoding, an undeclared entity); reading can continue.
     Bad(Fault),
-    /// The document is complete.
+    /// The end of a complete document.
     Eof,
 }
 
@@ -109,9 +109,9 @@ pub(crate) enum Piece {
 pub(crate) struct Xml<R> {
     reader: NsReader<Source<R>>,
     buffer: Vec<u8>,
-    /// Names and places of the elements that are open.
+    /// Names and positions of the open elements.
     open: Vec<(String, Position)>,
-    /// A piece that waits behind a [`Piece::Bad`].
+    /// A piece that follows a [`Piece::Bad`].
     waiting: Option<Piece>,
     seen_root: bool,
 }
@@ -137,7 +137,7 @@ impl<R: Read> Xml<R> {
         self.reader.get_ref().position()
     }
 
-    /// Checks that the file is text at all.
+    /// Checks that the file is text.
     ///
     /// # Errors
     /// A fault at the start of the file.
@@ -152,10 +152,10 @@ impl<R: Read> Xml<R> {
         }
     }
 
-    /// The next piece; comments and processing instructions are passed over.
+    /// The next piece; comments and processing instructions are skipped.
     ///
     /// # Errors
-    /// What cannot be read past: broken XML, a document type, a limit, an unreadable or truncated file.
+    /// Faults that prevent further reading: broken XML, a document type, a limit, an unreadable or truncated file.
     pub(crate) fn next(&mut self) -> Result<Piece, Fault> {
         if let Some(piece) = self.waiting.take() {
             return Ok(piece);
@@ -214,7 +214,7 @@ impl<R: Read> Xml<R> {
         }
     }
 
-    /// The file is over: only right when no element is open.
+    /// The end of the file: valid only when no element is open.
     fn end(&self) -> Result<Piece, Fault> {
         let Some((name, start)) = self.open.last() else {
             return Ok(Piece::Eof);
@@ -228,7 +228,7 @@ impl<R: Read> Xml<R> {
         Err(Fault::new(self.position(), reason))
     }
 
-    /// Text outside the document can only be white space.
+    /// Text outside the document may only be white space.
     fn text(&self, at: Position, text: String) -> Result<Option<Piece>, Fault> {
         if !self.open.is_empty() {
             return Ok(Some(Piece::Text(text)));
@@ -258,7 +258,7 @@ impl<R: Read> Xml<R> {
                 source.position(),
                 format!("the file cannot be read: {error}"),
             )),
-            // A lone `&`: quick-xml stands behind it and can go on.
+            // A lone `&`: quick-xml has already moved past it and can continue.
             Error::IllFormed(IllFormedError::UnclosedReference) if !self.open.is_empty() => Ok(Piece::Bad(
                 Fault::new(at, "`&` starts an entity that does not end; write `&amp;`"),
             )),
@@ -327,7 +327,8 @@ fn term_attributes(at: Position, tag: &BytesStart<'_>) -> Result<TermAttributes,
     Ok(found)
 }
 
-/// The five entities of XML and character references; there are no others without a document type.
+/// Resolves the five predefined entities of XML and character references; without a document type there are no
+/// others.
 fn resolve(reference: &BytesRef<'_>) -> Result<char, String> {
     let name: &str = reference;
     match name {

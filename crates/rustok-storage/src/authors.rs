@@ -1,4 +1,4 @@
-//! Authors: the names under which nodes are written. They are no accounts.
+//! Authors: the names under which nodes are published. They are not accounts.
 
 use crate::error::StoreError;
 use crate::row::Row;
@@ -31,7 +31,7 @@ pub async fn find_author(tx: &mut TenantTx, login: &str) -> Result<Option<Author
         .await
 }
 
-/// Adds an author, unless somebody has the login already; whether it was added.
+/// Adds an author, unless the login exists; true if it was added.
 ///
 /// # Errors
 /// Those of the database.
@@ -42,7 +42,7 @@ pub async fn insert_author(tx: &mut TenantTx, author: &Author, now: Timestamp) -
     Ok(tx.db.execute(TABLE, sql, values).await? == 1)
 }
 
-/// Gives an author another name to show.
+/// Changes an author's display name.
 ///
 /// # Errors
 /// [`StoreError::Stale`] when there is no such author.

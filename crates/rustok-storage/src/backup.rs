@@ -1,8 +1,8 @@
-//! A copy of a database that servers and commands go on using meanwhile, and the way back.
+//! Online backup and restore.
 //!
-//! Of SQLite it is a database like the one it was made of, of PostgreSQL a file of our own ([`format`]): one snapshot in
-//! either case. A target that exists is never touched, and one that is not whole never has the name that was asked for.
-//! What is restored is restored as a whole, where there is nothing that it could replace.
+//! A backup of SQLite is again a SQLite database; a backup of PostgreSQL is a file of our own [`format`]. Either is
+//! one consistent snapshot. An existing target is never overwritten, and an incomplete file never gets the requested
+//! name. A restore is all or nothing, and only goes where there is nothing to replace.
 
 mod dump;
 mod format;
@@ -22,12 +22,12 @@ use tokio::io::{BufReader, BufWriter};
 use tokio_postgres::Client;
 
 impl Store {
-    /// Copies the database into the new file `target`, checks the copy and answers its size in bytes. `progress` is told
-    /// how many pages, or on PostgreSQL tables, of how many are done.
+    /// Backs the database up into the new file `target`, verifies the copy and returns its size in bytes. `progress`
+    /// gets the number of finished pages (PostgreSQL: tables) and their total.
     ///
     /// # Errors
-    /// [`StoreError::Setup`] when `target` exists or cannot be written, when not all could be read, and when the copy does
-    /// not pass its check; those of the database. Then there is no `target`.
+    /// [`StoreError::Setup`] if `target` exists or cannot be written, if not everything could be read, or if the copy
+    /// fails its verification; database errors. Then there is no `target`.
     pub async fn backup(
         &self,
         target: &Path,
@@ -57,19 +57,19 @@ async fn write_out(
     };
     let to = tokio::fs::File::from_std(partial.file.try_clone().map_err(cannot)?);
     dump::dump(client, BufWriter::with_capacity(2 * BLOCK, to), progress).await?;
-    // As a stranger would read it.
+    // Reopens the file: the verification must not depend on the writer's state.
     let copy = tokio::fs::File::open(&partial.path).await.map_err(cannot)?;
     let (reader, _) = Reader::begin(BufReader::with_capacity(BLOCK, copy), &partial.path).await?;
     reader.check().await?;
     partial.finish(target)
 }
 
-/// Brings a backup back: to where no SQLite file is, or into a PostgreSQL database without rows. One of an older schema
-/// is brought up to date. Answers the size of `file` in bytes; `progress` is told how much of how much is read.
+/// Restores a backup to a path without a SQLite file, or into a PostgreSQL database without rows. A backup with an
+/// older schema is migrated. Returns the size of `file` in bytes; `progress` gets the amount read and the total.
 ///
 /// # Errors
-/// [`StoreError::Setup`] when there is something already, and when `file` is not whole, not of this kind of database or
-/// newer than this binary; those of the database. Then nothing was changed.
+/// [`StoreError::Setup`] if there is a database or rows already, or if `file` is incomplete, of another kind of
+/// database or newer than this binary; database errors. Then nothing was changed.
 pub async fn restore(
     url: &DatabaseUrl,
     file: &Path,
@@ -108,21 +108,21 @@ fn exists(target: &Path) -> StoreError {
     ))
 }
 
-/// The copy while it is not whole. Dropped, it is deleted.
+/// The incomplete copy; deleted on drop.
 struct Partial {
     path: PathBuf,
     file: File,
 }
 
 impl Partial {
-    /// Readable by its owner only: it holds everything.
+    /// Readable by its owner only: it contains all data.
     fn create(target: &Path) -> Result<Self, StoreError> {
         let path = beside(target, ".partial");
         let create = || {
-            // SQLite follows no link either, and so wants the real names of folders.
+            // The real path of the folder: SQLite does not follow links either.
             let folder = files::folder_of(&path).canonicalize()?;
             let path = folder.join(path.file_name().unwrap_or_default());
-            // O_EXCL: what is there is another backup's, or somebody put it there for this one to fill.
+            // O_EXCL: an existing file belongs to another backup, or was planted to receive this one.
             OpenOptions::new()
                 .create_new(true)
                 .write(true)
@@ -140,12 +140,12 @@ impl Partial {
         })
     }
 
-    /// Gives it its name, unless somebody else took it meanwhile, and makes both durable.
+    /// Gives the copy its final name, unless that exists by now, and syncs file and folder.
     fn finish(self, target: &Path) -> Result<u64, StoreError> {
         let finish = || {
             let copy = File::open(&self.path)?;
             copy.sync_all()?;
-            // A rename would replace a file that has come meanwhile; a second name cannot.
+            // A hard link fails if the target exists by now; a rename would replace it.
             std::fs::hard_link(&self.path, target)?;
             let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty());
             File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
@@ -161,7 +161,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         for suffix in ["", "-journal"] {
-            // Gone already, or nobody can do anything about it.
+            // Gone already, or it cannot be helped.
             let _ = std::fs::remove_file(beside(&self.path, suffix));
         }
     }

@@ -1,6 +1,6 @@
 //! Customers of a tenant, one per canonical e-mail address.
 //!
-//! Must never look at another form of an address: who calls has made it canonical.
+//! This module must never look at another form of an address: the caller canonicalizes it.
 
 use crate::error::StoreError;
 use crate::tx::TenantTx;
@@ -11,7 +11,7 @@ use rustok_text::CanonicalEmail;
 
 const CUSTOMERS: &str = "customers";
 
-/// The customer with this address, made under `id` if there is none yet. Answers the id that the address has.
+/// Finds the customer with this address, or creates one with `id`. Returns the id of the address.
 ///
 /// # Errors
 /// Those of the database.
@@ -21,7 +21,7 @@ pub async fn upsert_customer(
     email: &CanonicalEmail,
     now: Timestamp,
 ) -> Result<CustomerId, StoreError> {
-    // The update changes nothing: without it the row of somebody who was first would not be answered.
+    // The update changes nothing: without it an existing row would not be returned.
     let sql = "INSERT INTO customers (tenant_id, id, email, created_at) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (tenant_id, email) DO UPDATE SET email = excluded.email RETURNING id";
     let found = tx

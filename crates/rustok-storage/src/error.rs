@@ -1,4 +1,4 @@
-//! What can go wrong below the SQL line, told apart by what the caller can do about it.
+//! Errors of the storage layer, distinguished by what the caller can do about them.
 //!
 //! No text of a driver, no SQL and no connection string may reach a public message from here.
 
@@ -10,45 +10,46 @@ use rustok_tenancy::TenantError;
 use std::time::Duration;
 use thiserror::Error;
 
-/// An error of the storage room.
+/// An error of the storage layer.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The database cannot be reached, does not let us in or shuts down; a later try may work. Nothing was committed.
+    /// The database cannot be reached, refuses the connection or is shutting down; a retry may work. Nothing was
+    /// committed.
     #[error("database unavailable: {0}")]
     Unavailable(String),
-    /// The database answers, but cannot do this: its disk is full, its memory is short, it has a fault inside.
+    /// The database answers but cannot do this: disk full, out of memory, an internal error.
     #[error("database is in trouble: {0}")]
     Trouble(String),
-    /// The file of the database is damaged, or cannot be read.
+    /// The database file is damaged or unreadable.
     #[error("database is damaged: {0}")]
     Damaged(String),
-    /// The server takes no writes: a standby, or one that was made read-only. Another one may, or this one later.
-    /// Nothing was committed.
+    /// The server takes no writes: a standby, or one that was made read-only. Another server, or a later retry, may
+    /// work. Nothing was committed.
     #[error("database takes no writes: {0}")]
     ReadOnly(String),
-    /// The session is not what was prepared: somebody in between exchanged it, or the schema changed under it. On another
-    /// connection the same may work. Nothing was committed.
+    /// The session is not the one that was prepared: a pooler exchanged it, or the schema changed under it. A retry
+    /// on another connection may work. Nothing was committed.
     #[error("database session is of no use: {0}")]
     Unfit(String),
     /// The deadline passed before the database answered. Nothing was committed.
     #[error("database deadline passed while {0}")]
     Timeout(&'static str),
-    /// A commit was under way and no answer came: whether it happened is not known.
+    /// No answer to a commit arrived: whether it happened is unknown.
     #[error("whether it was committed is not known: {0}")]
     InDoubt(String),
-    /// The database did not answer others before: it was not asked.
+    /// The circuit breaker is open after earlier failures: the database was not asked.
     #[error("database circuit breaker is open, retry after {retry_after:?}")]
     Rejected {
-        /// When to come back.
+        /// When to retry.
         retry_after: Duration,
     },
-    /// Too many wait for a connection already: the database was not asked.
+    /// Too many transactions already wait for a connection: the database was not asked.
     #[error("too many wait for a database connection")]
     Overloaded,
-    /// The token that a transaction writes for was revoked meanwhile. Nothing was committed.
+    /// The token that the transaction writes for was revoked meanwhile. Nothing was committed.
     #[error("the token was revoked meanwhile")]
     TokenRevoked,
-    /// The tenant that a transaction writes for was suspended meanwhile. Nothing was committed.
+    /// The tenant that the transaction writes for was suspended meanwhile. Nothing was committed.
     #[error("the tenant was suspended meanwhile")]
     TenantSuspended,
     /// A unique key is taken; `key` is `table(column,...)` without the tenant.
@@ -57,7 +58,7 @@ pub enum StoreError {
         /// The key, for example `products(handle)`.
         key: String,
     },
-    /// A compare-and-swap found another version or no row.
+    /// A compare-and-swap found another version, or no row.
     #[error("{table}: expected {expected} rows to change, but {changed} did")]
     Stale {
         /// The table.
@@ -67,23 +68,23 @@ pub enum StoreError {
         /// How many did.
         changed: u64,
     },
-    /// A transaction lost against another one and can be tried again.
+    /// The transaction conflicted with another one and can be retried.
     #[error("transaction conflict: {0}")]
     Serialization(String),
-    /// Somebody else held what this transaction wanted for too long. Nothing was committed; a later try may work.
+    /// Another transaction or process held a lock for too long. Nothing was committed; a later retry may work.
     #[error("held by another transaction: {0}")]
     Locked(String),
-    /// A row that cannot be: refused when it was read.
+    /// A stored row breaks the rules of its type: refused when it was read.
     #[error("inconsistent row in {table}, column {column}: {reason}")]
     InconsistentRow {
         /// The table.
         table: &'static str,
-        /// The column, or the rule.
+        /// The column, or the rule it breaks.
         column: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// A CHECK or foreign key refused a write, or a statement is wrong: a defect of ours.
+    /// A CHECK or foreign key refused a write, or a statement is invalid: a defect in this program.
     #[error("database refused a statement on {table}: {reason}")]
     Refused {
         /// The table.
@@ -91,12 +92,12 @@ pub enum StoreError {
         /// The driver's words.
         reason: String,
     },
-    /// The database cannot be opened as it was configured.
+    /// The database cannot be opened as configured.
     #[error("{0}")]
     Setup(String),
 }
 
-/// How long a caller should wait before the next try when the database is away.
+/// How long a caller should wait before a retry when the database is unavailable.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl StoreError {
@@ -114,7 +115,7 @@ impl StoreError {
         matches!(self, Self::Taken { key } if key == wanted)
     }
 
-    /// Whether the database gave no answer that is worth anything, whoever is to blame; a later try may work.
+    /// Whether the database gave no usable answer, whatever the cause; a later retry may work.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         matches!(
@@ -132,8 +133,8 @@ impl StoreError {
         )
     }
 
-    /// What a breaker before the database makes of it: only connections that fail and answers that do not come are
-    /// failures. Whatever the database answers shows that it is there, and what we refuse ourselves shows nothing.
+    /// The outcome for a circuit breaker: only failed connections and missing answers count as failures. Any answer
+    /// of the database shows that it is up, and what this program refuses itself shows nothing.
     #[must_use]
     pub fn breaker_outcome(&self) -> BreakerOutcome {
         match self {
@@ -155,7 +156,7 @@ impl StoreError {
         }
     }
 
-    /// What a failed COMMIT says: without a word of the database itself it may have happened all the same.
+    /// Maps the error of a failed COMMIT: unless the database itself answered, the commit may have happened.
     pub(crate) fn of_commit(self) -> Self {
         match self {
             Self::Unavailable(reason) => Self::InDoubt(reason),
@@ -194,7 +195,7 @@ impl StoreError {
         }
     }
 
-    /// The driver's words and those of what lies below.
+    /// The driver's message and that of its source.
     pub(crate) fn driver_text(error: &tokio_postgres::Error) -> String {
         std::error::Error::source(error)
             .map_or_else(|| error.to_string(), |below| format!("{error}: {below}"))
@@ -213,20 +214,22 @@ impl StoreError {
         span::refused(db.code().code());
         let text = db.message().to_owned();
         match db.code().code() {
-            // Every unique key is named after its columns: where row security is on, nothing else is told about it.
+            // Each unique constraint is named after its columns: under row security the server reports nothing else
+            // about it.
             "23505" => Self::Taken {
                 key: db.constraint().unwrap_or(table).to_owned(),
             },
             "40001" | "40P01" => Self::Serialization(text),
-            // The server ended a transaction in which we said nothing: whoever was stopped is told so, and begins anew.
+            // The server ended a transaction that was idle for too long, for example in a stopped process: it can be
+            // retried.
             "25P03" => Self::Serialization(text),
             "55P03" => Self::Locked(text),
             "25006" => Self::ReadOnly(text),
-            // A statement that this session does not know or cannot run any more, a role that it has lost, a transaction
-            // that it does not have.
+            // This session does not know a statement or cannot run it any more, has lost its role, or is not in the
+            // expected transaction.
             "0A000" | "25P01" | "25P02" | "26000" | "42P05" | "08P01" => Self::Unfit(text),
             "57014" => Self::Timeout("a statement ran"),
-            // No connection is left: the server is well, and others have all it may give.
+            // All connections of the server are in use: the server itself is healthy.
             "53300" => Self::Overloaded,
             code if matches!(code.get(..2), Some("08" | "57")) => Self::Unavailable(text),
             code if matches!(code.get(..2), Some("53" | "58" | "XX")) => Self::Trouble(text),
@@ -238,7 +241,7 @@ impl StoreError {
     }
 }
 
-/// Whether a page of the file could not be read; what cannot be written may only want another disk.
+/// Whether a page of the file could not be read. A failed write is not damage: another disk may be all it needs.
 fn is_unreadable(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi;
     error.sqlite_error().is_some_and(|failure| {
@@ -275,7 +278,7 @@ impl From<StoreError> for RichError {
     #[track_caller]
     fn from(error: StoreError) -> Self {
         let (kind, message) = match &error {
-            // As at the door: from outside it looks like any token that is not known.
+            // As in authentication: to the client it is a token that is not known.
             StoreError::TokenRevoked => return Self::from(AuthError::UnknownToken).with_source(error),
             StoreError::TenantSuspended => return Self::from(TenantError::Suspended).with_source(error),
             StoreError::Unavailable(_)

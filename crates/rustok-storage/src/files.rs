@@ -1,7 +1,7 @@
-//! Whose the files of a SQLite database are: the server's own. They hold everything, so nobody else may read them.
+//! Access rights of a SQLite database's files: owner only, since they hold all data.
 //!
-//! SQLite gives its log and its index the mode of the database, so it is enough that this one is made here. What was made
-//! wider before stays so, since somebody may have meant it; the server says it at its start.
+//! SQLite gives its log and its index the mode of the database file, so creating that file with the right mode is
+//! enough. Wider modes of existing files are kept, since they may be intended; the server warns at its start.
 
 use crate::error::StoreError;
 use crate::migrate::beside;
@@ -14,21 +14,21 @@ use std::path::{Path, PathBuf};
 /// Readable and writable by its owner only.
 pub(crate) const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
-/// What a database has beside it.
+/// File name suffixes of a database and of the files beside it.
 const SUFFIXES: [&str; 5] = ["", "-wal", "-shm", ".lock", ".migrate.lock"];
 
-/// What keeps an open from following a link that somebody put there.
+/// The open flag that refuses a symbolic link placed at the path.
 pub(crate) fn no_follow() -> i32 {
     i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0)
 }
 
-/// The folder that `path` lies in; `.` when it names none.
+/// The parent folder of `path`; `.` if the path names none.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new("."))
 }
 
-/// Makes the folders that are missing, for their owner only.
+/// Creates missing folders, accessible by their owner only.
 fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
@@ -36,7 +36,7 @@ fn make_folder(path: &Path) -> io::Result<()> {
         .create(folder_of(path))
 }
 
-/// Makes the database's file where there is none, before SQLite does so for everybody.
+/// Creates the database file if it is missing, before SQLite would create it readable by all.
 pub(crate) fn make_database(path: &Path) -> Result<(), StoreError> {
     let make = || {
         make_folder(path)?;
@@ -53,7 +53,7 @@ pub(crate) fn make_database(path: &Path) -> Result<(), StoreError> {
     make().map_err(|error| cannot_open(path, &error))
 }
 
-/// Opens a lock file, which is made where there is none.
+/// Opens a lock file; creates it if it is missing.
 pub(crate) fn open_lock(path: &Path) -> Result<File, StoreError> {
     let open = || {
         make_folder(path)?;
@@ -72,7 +72,7 @@ fn cannot_open(path: &Path, error: &io::Error) -> StoreError {
     StoreError::Setup(format!("cannot open {}: {error}", path.display()))
 }
 
-/// What of a database others may read or change: its files, and its folder if others may write there.
+/// Files of a database that other users may read or change, and its folder if others may write there.
 #[must_use]
 pub fn open_to_others(database: &Path) -> Vec<PathBuf> {
     let mode = |path: &Path| std::fs::metadata(path).map(|found| found.permissions().mode());
@@ -81,7 +81,7 @@ pub fn open_to_others(database: &Path) -> Vec<PathBuf> {
         .filter(|file| mode(file).is_ok_and(|mode| mode & 0o077 != 0))
         .collect();
     let folder = folder_of(database);
-    // Whoever may write there exchanges files, unless the folder keeps each for its owner (the sticky bit).
+    // Write access to the folder lets others replace files, unless the sticky bit keeps each file for its owner.
     if mode(folder).is_ok_and(|mode| mode & 0o022 != 0 && mode & 0o1000 == 0) {
         open.push(folder.to_owned());
     }

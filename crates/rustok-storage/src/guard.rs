@@ -1,8 +1,8 @@
-//! The guard before PostgreSQL: circuit breaker, time-out and deadline of every transaction, in this one place.
+//! The guard in front of PostgreSQL: circuit breaker, time-out and deadline of every transaction, in this one place.
 //!
-//! A transaction takes one place behind the breaker when it begins and reports once: a failure as soon as a wait for
-//! the database ends badly, else at its end. It must never count what the database is not to blame for: an answer that
-//! somebody dislikes, a caller who went away, a caller who came with no time left.
+//! A transaction takes one breaker permit when it begins and reports once: a failure as soon as a wait for the
+//! database ends badly, otherwise at its end. It must never count what the database is not to blame for: an error in
+//! an answer, a caller that cancels, a caller that arrives with no time left.
 
 use crate::error::StoreError;
 use rustok_core::deadline::Deadline;
@@ -15,28 +15,28 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// So many failures in a row open the breaker.
+/// Consecutive failures that open the breaker.
 const FAILURES: u32 = 5;
-/// So many transactions are let through to find out whether the database is back, and as many must succeed.
+/// Probes let through while half-open; all must succeed to close the breaker.
 const PROBES: u32 = 2;
-/// How long the breaker stays open. Short, since a rejected request is a lost one; growing, since a database that
-/// starts is not helped by callers; by chance, since many processes wait for the same database.
+/// How long the breaker stays open. Short, since each rejected request is lost; growing, since load does not help a
+/// database that starts; randomized, since many processes wait for the same database.
 const OPEN_TIME: OpenTime = OpenTime::Exponential {
     initial: Duration::from_secs(1),
     factor: 2,
     cap: Duration::from_secs(4),
     jitter_percent: 20,
 };
-/// After how long a probe that has not ended gives its place to another one.
+/// A probe that has not ended after this long yields its permit to another one.
 const PROBE_LEASE: Duration = Duration::from_secs(10);
-/// Who gave the database less time than this in all has learned nothing about it: he came too late. Else somebody who
-/// sends his requests so that they end at their deadline could close the shop for everybody.
+/// A timeout after less total waiting than this is not counted: the caller came too late to learn anything about the
+/// database. Otherwise a client whose requests arrive close to their deadline could open the breaker for everyone.
 const FAIR_WAIT: Duration = Duration::from_millis(100);
 
-/// What all transactions of one store share.
+/// State shared by all transactions of one store.
 pub(crate) struct Guard {
     breaker: CircuitBreaker,
-    /// Told when the breaker opens.
+    /// Notified when the breaker opens.
     opened: Arc<Notify>,
     answer_timeout: Duration,
     waiting: AtomicUsize,
@@ -44,8 +44,8 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// `answer_timeout` bounds each single wait for the database; `max_waiting` how many may wait for a connection;
-    /// `on_open` is called when the breaker opens.
+    /// `answer_timeout` bounds each single wait for the database; `max_waiting` bounds how many transactions may wait
+    /// for a connection; `on_open` is called when the breaker opens.
     pub(crate) fn new(
         answer_timeout: Duration,
         max_waiting: usize,
@@ -79,17 +79,17 @@ impl Guard {
         &self.breaker
     }
 
-    /// Takes a transaction's place and waits for its connection. `connect` is not begun when the breaker rejects it or
-    /// too many wait already, and is given up when the breaker opens meanwhile.
+    /// Takes a breaker permit and waits for a connection. `connect` is not started when the breaker rejects the
+    /// transaction or too many already wait, and is cancelled when the breaker opens meanwhile.
     ///
-    /// Without `guarded` the caller stands behind the breaker already, and reports to it what comes of this.
+    /// Without `guarded` the caller holds a permit of its own and reports the outcome itself.
     pub(crate) async fn begin<T>(
         &self,
         deadline: Deadline,
         guarded: bool,
         connect: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<(Watch, T), StoreError> {
-        // Before the place is taken: from now on no opening is missed.
+        // Subscribes before taking the permit, so that no opening is missed.
         let opened = Arc::clone(&self.opened).notified_owned();
         let mut watch = Watch {
             permit: guarded.then(|| self.breaker.acquire_owned()).transpose()?,
@@ -118,18 +118,18 @@ impl Guard {
         }
     }
 
-    /// What somebody is told who was let through before the breaker opened.
+    /// The error for a transaction that was admitted before the breaker opened.
     fn rejected(&self) -> StoreError {
         match self.breaker.acquire() {
             Err(rejection) => rejection.into(),
-            // Half-open again in this moment; the place goes back unused.
+            // The breaker became half-open just now; the permit goes back unused.
             Ok(_) => StoreError::Rejected {
                 retry_after: Duration::from_secs(1),
             },
         }
     }
 
-    /// How long one wait may take for somebody with this deadline.
+    /// The limit of one wait under this deadline.
     pub(crate) fn until(&self, deadline: Deadline) -> Deadline {
         Deadline::after(self.answer_timeout).min(deadline)
     }
@@ -144,7 +144,7 @@ impl Guard {
     }
 }
 
-/// A place among those who wait for a connection.
+/// A place in the queue for a connection.
 struct Queued<'a>(&'a AtomicUsize);
 
 impl Drop for Queued<'_> {
@@ -153,24 +153,24 @@ impl Drop for Queued<'_> {
     }
 }
 
-/// What one transaction has met with so far.
+/// State of one transaction for the breaker.
 pub(crate) struct Watch {
-    /// `None` once reported, and when the caller stands behind the breaker himself.
+    /// `None` once reported, and when the caller holds its own permit.
     permit: Option<OwnedPermit>,
     deadline: Deadline,
     answer_timeout: Duration,
-    /// Somebody waits for the database, since then.
+    /// Start of the current wait for the database, if one is in progress.
     since: Option<Instant>,
-    /// How long somebody waited in all, without the wait that goes on.
+    /// Total time waited, without the current wait.
     waited: Duration,
-    /// The database answered a statement.
+    /// The database has answered a statement.
     answered: bool,
     left_in_time: bool,
 }
 
 impl Watch {
-    /// Waits for the answer to a statement: until the deadline, and never longer than one answer may take. The work is
-    /// large; it lies where the caller has it, since each function that took it would keep a place for it besides.
+    /// Waits for the answer to a statement, until the deadline and never longer than the answer time-out. `work` is
+    /// large; it is passed pinned, since taking it by value would reserve space for it in every enclosing future.
     pub(crate) async fn answer<T>(
         &mut self,
         work: Pin<&mut impl Future<Output = Result<T, StoreError>>>,
@@ -208,8 +208,7 @@ impl Watch {
         self.until().remaining()
     }
 
-    /// Whether somebody left in the middle of a wait that had time left: he lost interest, and the database may be about
-    /// to answer.
+    /// Whether a wait was dropped with time left: the caller cancelled, and the database may be about to answer.
     pub(crate) const fn was_left_in_time(&self) -> bool {
         self.left_in_time
     }
@@ -243,8 +242,8 @@ impl Watch {
 }
 
 impl Drop for Watch {
-    /// The end. A panic around a transaction is not the database's, so the permit is never left to draw its own
-    /// conclusions.
+    /// Reports the end. A panic during a transaction is not the database's fault, so the permit's own drop must not
+    /// decide.
     fn drop(&mut self) {
         self.report(if self.answered {
             BreakerOutcome::Success
@@ -254,8 +253,8 @@ impl Drop for Watch {
     }
 }
 
-/// Somebody waits. Dropped before the answer it tells why: at the deadline, the transaction's or that of a timeout
-/// around the wait, the database was too slow, and before it nobody knows.
+/// A wait in progress. Dropped before the answer it reports a failure if the deadline, the transaction's or that of
+/// an enclosing timeout, has passed, since the database was too slow; before the deadline the outcome is unknown.
 struct Waiting<'a>(&'a mut Watch);
 
 impl Drop for Waiting<'_> {

@@ -1,7 +1,7 @@
-//! Answers that were given to a request with an `Idempotency-Key`, kept beside the effect they belong to: a tenant's in
-//! the tenant's table, the platform's in its own.
+//! Stored responses to requests with an `Idempotency-Key`, written in the transaction of the request's effect: a
+//! tenant's in the tenant's table, those of the platform in their own.
 //!
-//! Neither a key nor an answer is ever kept in clear: both come here hashed and sealed (docs/adr/0011).
+//! Neither a key nor a response is ever stored in clear: they arrive here hashed and sealed (docs/adr/0011).
 
 use crate::error::StoreError;
 use crate::row::{Json, Row};
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 const TABLE: &str = "idempotency_records";
 const PLATFORM_TABLE: &str = "platform_idempotency_records";
 
-/// What makes two requests the same one: who sent them, where to, and the key they chose.
+/// Identifies a request for its repetition: sender, route and the key that the client chose.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyScope {
     /// The actor's stable text form.
@@ -23,7 +23,7 @@ pub struct IdempotencyScope {
     pub key_hash: [u8; 32],
 }
 
-/// An answer, byte for byte as it was sent.
+/// A response, byte for byte as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReply {
     /// The HTTP status.
@@ -34,7 +34,7 @@ pub struct StoredReply {
     pub body: Vec<u8>,
 }
 
-/// An answer as it rests here: what it says can be read only with the client's key.
+/// A response as it is stored: its body can be read only with the client's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedReply {
     /// The HTTP status.
@@ -45,19 +45,19 @@ pub struct SealedReply {
     pub sealed_body: Vec<u8>,
 }
 
-/// A kept answer and the hash of the request body that it answers.
+/// A stored response and the hash of the request body that it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRecord {
     /// SHA-256 of the request body.
     pub body_hash: [u8; 32],
-    /// The answer.
+    /// The response.
     pub reply: SealedReply,
 }
 
-/// The answer kept for a scope, unless it is older than `not_before`.
+/// The response stored for a scope, unless it is older than `not_before`.
 ///
-/// On PostgreSQL this also takes the scope's lock for the transaction; `None` of the outer option means that somebody
-/// else has it: the first request is still running.
+/// On PostgreSQL this also takes the scope's lock for the transaction; an outer `None` means that another transaction
+/// holds it: the first request is still running.
 ///
 /// # Errors
 /// Those of the database.
@@ -98,7 +98,7 @@ pub async fn claim_platform(
         .map(Some)
 }
 
-/// Whether nobody else has the lock. SQLite has one writer: whoever asks has it.
+/// Tries to take the lock. SQLite has a single writer, which holds it implicitly.
 async fn try_lock(db: &mut Db, table: &'static str, lock_key: i64) -> Result<bool, StoreError> {
     if !db.is_postgres() {
         return Ok(true);
@@ -123,7 +123,7 @@ fn decode(row: &Row<'_>) -> Result<IdempotencyRecord, StoreError> {
     })
 }
 
-/// Keeps an answer, in the transaction of its effect.
+/// Stores a response, in the transaction of its effect.
 ///
 /// # Errors
 /// Those of the database.
@@ -179,7 +179,7 @@ pub async fn insert_platform_record(
     tx.db.execute_one(PLATFORM_TABLE, sql, &values).await
 }
 
-/// Whether there are answers older than `before`.
+/// Whether there are responses older than `before`.
 ///
 /// # Errors
 /// Those of the database.
@@ -194,7 +194,7 @@ pub(crate) const DELETE_OLD: &str = "DELETE FROM idempotency_records WHERE tenan
      SELECT d.actor, d.route, d.key_hash FROM idempotency_records d \
      WHERE d.tenant_id = $1 AND d.created_at < $2 ORDER BY d.created_at LIMIT $3)";
 
-/// Forgets answers older than `before`, the oldest first and at most `most` of them; how many it were.
+/// Deletes responses older than `before`, the oldest first and at most `most` of them; returns how many.
 ///
 /// # Errors
 /// Those of the database.
@@ -208,7 +208,7 @@ pub async fn delete_records_before(
         .await
 }
 
-/// As [`delete_records_before`], for the answers to requests to the platform.
+/// As [`delete_records_before`], for responses to platform requests.
 ///
 /// # Errors
 /// Those of the database.

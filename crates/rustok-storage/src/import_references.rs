@@ -1,6 +1,6 @@
-//! What came from where: which product or node an imported item became, and the hash that its source had then.
+//! Import references: which product or node an imported item became, and the hash of its source at that time.
 //!
-//! An equal hash means that the source did not change, whatever happened to the product or node here since.
+//! An equal hash means that the source has not changed, whatever happened to the product or node since.
 
 use crate::error::StoreError;
 use crate::tx::{Statement, TenantTx};
@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 const TABLE: &str = "import_references";
 
-/// The most external ids of one [`list_references`], else the statement grows long.
+/// Maximum number of external ids per [`list_references`] call; bounds the length of the statement.
 pub const MAX_LISTED: usize = 256;
 
-/// What is imported, and from where.
+/// Kind and source of an imported item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Imported {
     /// Products of Shopify's CSV, by handle.
@@ -38,27 +38,27 @@ impl Imported {
     }
 }
 
-/// What an item became.
+/// The result of importing an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportReference {
-    /// The item's name in its source.
+    /// The item's identifier in its source.
     pub external_id: String,
     /// The product or node.
     pub subject_id: Uuid,
-    /// SHA-256 over the item as it was imported last.
+    /// SHA-256 of the item as last imported.
     pub hash: [u8; 32],
 }
 
-/// A reference that is to be kept, and the hash that it had when it was looked up.
+/// A reference to store, with the hash found when it was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferenceChange {
-    /// The reference from now on.
+    /// The new reference.
     pub reference: ImportReference,
-    /// The hash that is replaced; `None` for an item that was never imported.
+    /// The hash to replace; `None` for an item that was never imported.
     pub before: Option<[u8; 32]>,
 }
 
-/// The references that there are for these external ids, at most [`MAX_LISTED`], in no particular order.
+/// The existing references for these external ids, at most [`MAX_LISTED`], in no particular order.
 ///
 /// # Errors
 /// Those of the database.
@@ -90,11 +90,11 @@ pub async fn list_references(
         .await
 }
 
-/// Keeps references, in the transaction that stores what they point to.
+/// Stores references, in the transaction that stores what they point to.
 ///
 /// # Errors
-/// [`StoreError::Taken`] or [`StoreError::Stale`] when another import of the same source was faster: nothing of this
-/// transaction may be committed then.
+/// [`StoreError::Taken`] or [`StoreError::Stale`] when a concurrent import of the same source was faster: this
+/// transaction must not be committed then.
 pub async fn save_references(
     tx: &mut TenantTx,
     imported: Imported,

@@ -1,7 +1,7 @@
-//! Files that were sent to be imported: one row each, from the moment its file is here until its report is forgotten.
+//! Import jobs: one row each, from the arrival of the file until the report is deleted.
 //!
-//! The server that has the file holds the row by putting off the due work that would fail it. Whoever writes here must
-//! know that the row may have been failed meanwhile: each write says whether it was still theirs.
+//! The server that has the file holds the row as by a lease: it keeps postponing the due work that would fail the
+//! import. A writer must expect that the row was failed meanwhile: each write returns whether it still applied.
 
 use crate::error::StoreError;
 use crate::outbox;
@@ -22,7 +22,7 @@ const TABLE: &str = "imports";
 const COLUMNS: &str = "id, source, setting, dry_run, file, actor, status, bytes_read, bytes_total, report, failure, \
                        created_at, started_at, finished_at";
 
-/// Where a file comes from, and what it does not tell itself.
+/// The source system of a file, and what the file itself does not state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportSource {
     /// Shopify's product CSV, with prices in this currency.
@@ -32,7 +32,7 @@ pub enum ImportSource {
 }
 
 impl ImportSource {
-    /// Its stable name.
+    /// The stable name.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -59,23 +59,23 @@ impl ImportSource {
     }
 }
 
-/// How far an import is.
+/// State of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportStatus {
-    /// Its file is here and waits.
+    /// The file has arrived and waits.
     Queued,
-    /// Its file is being read.
+    /// The file is being read.
     Running,
-    /// Its file was read to the end.
+    /// The file was read to its end.
     Succeeded,
-    /// It ended without that.
+    /// It ended before that.
     Failed,
 }
 
 impl ImportStatus {
     const ALL: [Self; 4] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed];
 
-    /// Its stable name.
+    /// The stable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -86,99 +86,99 @@ impl ImportStatus {
         }
     }
 
-    /// Whether nothing more happens to it.
+    /// Whether the import has ended.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed)
     }
 }
 
-/// What an import did, in products or nodes.
+/// Result of an import, in products or nodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportCounts {
-    /// Those that were not there.
+    /// Newly created.
     pub created: u64,
-    /// Those whose source changed.
+    /// Updated because their source had changed.
     pub updated: u64,
-    /// Those that are as their source is.
+    /// Left as they are because their source had not changed.
     pub unchanged: u64,
-    /// What is none of them and was left out on purpose.
+    /// Items of the file that were skipped on purpose.
     pub skipped: u64,
-    /// All that was left out on purpose, by reason.
+    /// Everything skipped on purpose, items and all else, by reason.
     pub skipped_by_reason: BTreeMap<String, u64>,
-    /// How many errors there were; not all of them need be kept.
+    /// Number of errors; not all of them need be stored.
     pub error_count: u64,
 }
 
-/// What could not be imported, and where it stands in the file.
+/// An item that could not be imported, and its position in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportError {
-    /// From 1.
+    /// Line, from 1.
     pub line: u64,
-    /// In characters, from 1.
+    /// Column in characters, from 1.
     pub column: u64,
-    /// For people.
+    /// The reason, for people.
     pub reason: String,
 }
 
-/// An import that is not stored yet.
+/// An import that is not yet stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewImport {
     /// Its id.
     pub id: ImportId,
     /// The source.
     pub source: ImportSource,
-    /// Whether nothing shall be kept.
+    /// Whether to run without storing the result.
     pub dry_run: bool,
-    /// The file's name, as its sender told it.
+    /// The file's name, as given by the sender.
     pub file: String,
-    /// Who sent it.
+    /// The actor who sent it.
     pub actor: String,
     /// The length of the file.
     pub bytes_total: u64,
 }
 
-/// An import as it is now.
+/// A stored import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
     /// Its id.
     pub id: ImportId,
     /// The source.
     pub source: ImportSource,
-    /// Whether nothing is kept.
+    /// Whether it runs without storing the result.
     pub dry_run: bool,
-    /// The file's name, as its sender told it.
+    /// The file's name, as given by the sender.
     pub file: String,
-    /// Who sent it.
+    /// The actor who sent it.
     pub actor: String,
-    /// How far it is.
+    /// Its state.
     pub status: ImportStatus,
-    /// How much of the file was read.
+    /// Bytes of the file read so far.
     pub bytes_read: u64,
     /// The length of the file.
     pub bytes_total: u64,
-    /// What it did; there once it has ended by itself.
+    /// Its result; present once it has ended by itself.
     pub counts: Option<ImportCounts>,
-    /// What could not be imported; empty in lists.
+    /// Items that could not be imported; empty in lists.
     pub errors: Vec<ImportError>,
     /// Why it failed.
     pub failure: Option<String>,
-    /// When its file had arrived.
+    /// When its file had fully arrived.
     pub created_at: Timestamp,
-    /// When reading began, for the last time.
+    /// When reading last began.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
 }
 
-/// How an import ended.
+/// The end of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportEnd {
-    /// How much of the file was read.
+    /// Bytes of the file that were read.
     pub bytes_read: u64,
-    /// What it did.
+    /// The result.
     pub counts: ImportCounts,
-    /// What could not be imported, as much of it as is to be kept.
+    /// Items that could not be imported, as many as are to be stored.
     pub errors: Vec<ImportError>,
     /// Why it failed, if it did.
     pub failure: Option<String>,
@@ -215,7 +215,7 @@ fn number(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// How many imports of the tenant wait or run.
+/// Number of the tenant's imports that are queued or running.
 ///
 /// # Errors
 /// Those of the database.
@@ -228,7 +228,7 @@ pub async fn count_open(tx: &mut TenantTx) -> Result<u64, StoreError> {
     Ok(open.and_then(|open| u64::try_from(open).ok()).unwrap_or(0))
 }
 
-/// Adds an import that waits. It fails at `lease_until` unless that is put off.
+/// Adds a queued import. It fails at `lease_until` unless the lease is renewed.
 ///
 /// # Errors
 /// Those of the database.
@@ -305,7 +305,7 @@ pub async fn list_imports(
     Ok(Page::cut(found, limit, |import| import.id))
 }
 
-/// The file is read from its start on now. Whether the import is still to be done.
+/// Marks an import as running, from the start of its file; false if it has already ended.
 ///
 /// # Errors
 /// Those of the database.
@@ -315,7 +315,7 @@ pub async fn begin_import(tx: &mut TenantTx, id: ImportId, now: Timestamp) -> Re
     changed(tx, sql, params![tx.tenant, id.as_uuid(), now]).await
 }
 
-/// So much of the file was read. Whether the import still runs.
+/// Records how many bytes have been read; false if the import no longer runs.
 ///
 /// # Errors
 /// Those of the database.
@@ -324,7 +324,7 @@ pub async fn save_progress(tx: &mut TenantTx, id: ImportId, bytes_read: u64) -> 
     changed(tx, sql, params![tx.tenant, id.as_uuid(), number(bytes_read)]).await
 }
 
-/// An import that was stopped in the middle waits again.
+/// Queues an interrupted import again; false if it no longer runs.
 ///
 /// # Errors
 /// Those of the database.
@@ -333,7 +333,7 @@ pub async fn put_back(tx: &mut TenantTx, id: ImportId) -> Result<bool, StoreErro
     changed(tx, sql, params![tx.tenant, id.as_uuid()]).await
 }
 
-/// Ends an import that runs, with its report. Whether it still ran.
+/// Ends a running import and stores its report; false if it no longer runs.
 ///
 /// # Errors
 /// Those of the database.
@@ -365,7 +365,7 @@ pub async fn finish_import(
     Ok(ended)
 }
 
-/// Fails an import that has not ended, without a report. Whether there was one.
+/// Fails an import that has not ended, without a report; false if there was none.
 ///
 /// # Errors
 /// Those of the database.
@@ -382,7 +382,7 @@ pub async fn fail_import(
     Ok(failed)
 }
 
-/// Forgets imports that ended before `before`, at most 100 of them.
+/// Deletes imports that ended before `before`, at most 100 of them.
 ///
 /// # Errors
 /// Those of the database.

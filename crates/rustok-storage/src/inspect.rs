@@ -1,6 +1,7 @@
-//! A look at a database from the outside: is it there, is its schema ours, do its walls stand, is its clock right.
+//! Inspects a database from the outside: whether it exists, which schema it has, whether tenants are isolated, and
+//! whether its clock is right.
 //!
-//! Nothing here changes anything: a database that is missing is not made, an old one not brought up to date.
+//! Nothing here makes changes: a missing database is not created, an old one not migrated.
 
 use crate::error::StoreError;
 use crate::migrate;
@@ -13,18 +14,18 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use rustok_core::deadline::Deadline;
 use rustok_tenancy::TenantHandle;
 
-/// What is found where a database should be.
+/// The schema found at a database URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
-    /// There is no such file.
+    /// The file does not exist.
     Missing,
-    /// It can be reached and is empty.
+    /// The database can be reached and is empty.
     Empty,
-    /// It has the schema of this number.
+    /// The schema has this number.
     Number(i64),
 }
 
-/// Which schema the database has.
+/// Finds the schema number of a database.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] and [`StoreError::Setup`] when it cannot be reached or is not a database.
@@ -56,7 +57,7 @@ pub async fn find_schema(url: &DatabaseUrl) -> Result<Schema, StoreError> {
 }
 
 impl Store {
-    /// What the database's clock says.
+    /// The current time of the database's clock.
     ///
     /// # Errors
     /// Those of the database.
@@ -65,7 +66,7 @@ impl Store {
         let sql = if tx.db.is_postgres() {
             "SELECT clock_timestamp() AS now"
         } else {
-            // In microseconds, as all times are kept.
+            // In microseconds, the unit in which all times are stored.
             "SELECT CAST(unixepoch('subsec') * 1000000 AS integer) AS now"
         };
         let now = tx
@@ -75,8 +76,8 @@ impl Store {
         now.ok_or_else(|| StoreError::inconsistent("clock", "now", "no answer"))
     }
 
-    /// What is wrong with the walls between tenants; empty when they stand. `nobody` is a tenant that does not exist:
-    /// it must see nothing.
+    /// Faults in the isolation of tenants; empty if there are none. `nobody` is the handle of a tenant that does not
+    /// exist: it must see no row.
     ///
     /// # Errors
     /// Those of the database.
@@ -97,7 +98,8 @@ impl Store {
         Ok(faults)
     }
 
-    /// What SQLite finds damaged in its file, at most ten things; always empty on PostgreSQL, which checks as it reads.
+    /// Damage that SQLite finds in its file, at most ten items; always empty on PostgreSQL, which verifies pages as
+    /// it reads.
     ///
     /// # Errors
     /// Those of the database.
@@ -125,7 +127,7 @@ impl Store {
     }
 }
 
-/// What the three roles may do that they must not.
+/// Privileges of the three roles that they must not have.
 async fn role_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
     let mut faults = Vec::new();
     let current = "SELECT current_user::text AS role";
@@ -171,11 +173,12 @@ async fn role_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
     Ok(faults)
 }
 
-/// Tables that the application may touch and that row security does not guard, and rows that nobody can see. What an
-/// extension brought is not ours: who made it looks after its rights, and no tenant's data is in it.
+/// Tables that the application may access and that row security does not protect, and rows that a tenant that does
+/// not exist can see. Objects of extensions are left out: their rights are the extension's concern, and they hold no
+/// tenant data.
 async fn table_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
-    // A view is guarded when it reads with the rights of who asks. `own_tenant` is by its definition, and like the others
-    // it is read as a tenant that does not exist.
+    // A view is protected when it reads with the rights of the caller. `own_tenant` is protected by its definition;
+    // like the others it is read as a tenant that does not exist.
     let sql = "SELECT quote_ident(c.relname) AS name, has_table_privilege(c.oid, 'SELECT') AS readable, \
                c.relrowsecurity OR coalesce(c.reloptions @> ARRAY['security_invoker=true'], false) \
                OR (c.relname = 'own_tenant' AND c.relkind = 'v') AS enabled, \

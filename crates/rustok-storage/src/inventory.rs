@@ -1,9 +1,10 @@
-//! Stock levels and their ledger: every change of a level has a movement beside it, in the same transaction.
+//! Stock levels and their ledger: every change of a level has a movement in the same transaction.
 //!
-//! A level is changed here from outside: set (a count, an import) or adjusted by a number of pieces. What orders take
-//! and give back is written by the orders' own statements; nothing here may decide whether an order can have a piece.
+//! Callers change a level here: they set it (a count, an import) or adjust it by a number of pieces. Stock that
+//! orders take and give back is written by the orders' own statements; nothing here may decide whether an order gets
+//! a piece.
 //!
-//! Locks are taken in one sequence everywhere: the product's row, then levels by the ids of their variants.
+//! Locks are always taken in the same order: the product's row, then levels by the ids of their variants.
 
 use crate::error::StoreError;
 use crate::tx::{Statement, TenantTx};
@@ -16,14 +17,14 @@ use std::ops::RangeInclusive;
 const LEVELS: &str = "stock_levels";
 const MOVEMENTS: &str = "stock_movements";
 
-/// Why a level was set. The names are stored: they never change.
+/// Why a level was changed. The names are stored: they never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MovementReason {
-    /// Somebody counted.
+    /// A count by hand.
     Set,
-    /// A file said so.
+    /// An import.
     Imported,
-    /// Pieces came or went; the line's note says why.
+    /// Pieces came or went; the ledger line's note says why.
     Adjusted,
 }
 
@@ -39,44 +40,45 @@ impl MovementReason {
     }
 }
 
-/// One line of the ledger that no order wrote. Lines are never changed; the level is the sum of all its lines.
+/// A ledger line that no order wrote. Lines are never changed; a level is the sum of all its lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Movement {
     /// Its id.
     pub id: MovementId,
-    /// Whose level.
+    /// The variant whose level changed.
     pub variant_id: VariantId,
-    /// By how many pieces; below zero when there are fewer now.
+    /// Change in pieces; negative when there are fewer now.
     pub delta: i64,
-    /// Why.
+    /// The kind of change.
     pub reason: MovementReason,
-    /// The reason in words: one line of 1 to 255 characters of an adjustment, nothing otherwise.
+    /// The reason in words: one line of 1 to 255 characters for an adjustment, otherwise `None`.
     pub note: Option<String>,
-    /// Who, as the actor's stable text.
+    /// The actor, as its stable text.
     pub actor: String,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
 }
 
-/// The stock of one variant whose pieces are counted.
+/// The stock of a variant that is tracked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StockLevel {
     /// Pieces left; below zero only with backorders.
     pub available: i64,
-    /// Whether it is sold beyond zero.
+    /// Whether it may be sold below zero.
     pub allow_backorder: bool,
 }
 
-/// A level as it is to be from now on.
+/// The new values of a level.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLevel {
     /// Pieces left.
     pub available: i64,
-    /// Whether it is sold beyond zero; `None` leaves that as it is, which is "no" where nothing was counted before.
+    /// Whether it may be sold below zero; `None` keeps the current setting, which is "no" for a variant that was not
+    /// tracked.
     pub allow_backorder: Option<bool>,
 }
 
-/// The write of one line of the ledger.
+/// The write of one ledger line.
 pub(crate) fn insert_movement<'a>(tenant: TenantId, movement: &'a Movement) -> Statement<'a> {
     Statement::one(
         MOVEMENTS,
@@ -95,7 +97,7 @@ pub(crate) fn insert_movement<'a>(tenant: TenantId, movement: &'a Movement) -> S
     )
 }
 
-/// The write that starts to count a new variant; its ledger line is the caller's to write.
+/// The write that starts tracking a new variant; the caller writes its ledger line.
 pub(crate) fn insert_level(
     tenant: TenantId,
     variant: VariantId,
@@ -110,7 +112,7 @@ pub(crate) fn insert_level(
     )
 }
 
-/// The write that allows or ends selling beyond zero. Ending it fails while pieces are owed.
+/// The write that allows or forbids selling below zero. Forbidding fails while the level is below zero.
 pub(crate) fn update_backorder(
     tenant: TenantId,
     variant: VariantId,
@@ -125,13 +127,13 @@ pub(crate) fn update_backorder(
     )
 }
 
-/// The level of a variant, held until the transaction ends, so that no order moves it meanwhile. `None` is "not
-/// tracked".
+/// The level of a variant, locked until the transaction ends, so that no order changes it meanwhile. `None` means
+/// "not tracked".
 ///
 /// # Errors
 /// Those of the database.
 pub async fn lock_level(tx: &mut TenantTx, variant: VariantId) -> Result<Option<StockLevel>, StoreError> {
-    // SQLite has one writer at a time: there is nothing to lock.
+    // SQLite has a single writer: no lock is needed.
     let lock = if tx.db.is_postgres() { "FOR UPDATE" } else { "" };
     let sql = format!(
         "SELECT available, allow_backorder FROM stock_levels WHERE tenant_id = $1 AND variant_id = $2 {lock}"
@@ -146,13 +148,13 @@ pub async fn lock_level(tx: &mut TenantTx, variant: VariantId) -> Result<Option<
         .await
 }
 
-/// Sets a level, and starts to count a variant that was not tracked. `before` is what [`lock_level`] answered in this
-/// transaction. `movement` is its ledger line but for the delta, which is found here; `event` gets the delta's facts
-/// from its caller. Answers what the level is now; one that is so already is left alone.
+/// Sets a level; a variant that was not tracked becomes tracked. `before` is the result of [`lock_level`] in this
+/// transaction. `movement` is the ledger line without its delta, which is computed here; `event` is stored as given:
+/// the caller puts the delta into it. Returns the new level; an unchanged one is not written.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when somebody else started to count in this very moment, which holding the product rules out;
-/// [`StoreError::Refused`] when there is no such variant; those of the database.
+/// [`StoreError::Stale`] when another transaction started tracking at the same moment, which a lock on the product
+/// rules out; [`StoreError::Refused`] when there is no such variant; those of the database.
 pub async fn set_level(
     tx: &mut TenantTx,
     before: Option<StockLevel>,
@@ -200,10 +202,12 @@ pub async fn set_level(
     Ok(after)
 }
 
-/// Changes a level by the movement's delta, within `range`, and below zero only where backorders are allowed.
+/// Changes a level by the movement's delta; the result must lie within `range`, and below zero only where backorders
+/// are allowed.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when the variant is not tracked, or its level would leave the range: nothing is changed then.
+/// [`StoreError::Stale`] when the variant is not tracked, or its level would leave the range: then nothing is
+/// changed.
 pub async fn adjust_level(
     tx: &mut TenantTx,
     movement: &Movement,

@@ -1,7 +1,7 @@
-//! The only room that knows SQL: one seam over SQLite and PostgreSQL, one function per query.
+//! The only crate that knows SQL: one interface over SQLite and PostgreSQL, one function per query.
 //!
-//! Tenant data is reached through a [`TenantTx`], which is made only from a `TenantHandle`; the tenant directory and
-//! what workers claim across tenants through a [`PlatformTx`]. There is no other door.
+//! Tenant data is accessed through a [`TenantTx`], which is made only from a `TenantHandle`; the tenant directory and
+//! the tables that workers claim from across tenants through a [`PlatformTx`]. There is no other access.
 
 pub mod authors;
 mod backup;

@@ -1,5 +1,5 @@
-//! Brings a schema up to date: forward only, the same numbers for both databases, under a lock, each migration and its
-//! history row in one transaction. A newer schema is refused.
+//! Schema migrations: forward only, with the same numbers on both databases, under a lock. Each migration and its
+//! history row are one transaction. A newer schema is refused.
 
 mod pooler;
 mod server;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
-/// One step of the schema, in both dialects.
+/// One migration, in both SQL dialects.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Migration {
     pub(crate) name: &'static str,
@@ -34,7 +34,7 @@ macro_rules! migrations {
     };
 }
 
-/// In order; the number of a migration is its place, from 1.
+/// In order; the number of a migration is its position, from 1.
 pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "0001_initial",
     "0002_outbox_delivered",
@@ -53,14 +53,14 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
                        (number bigint NOT NULL PRIMARY KEY, name text NOT NULL)";
 
-/// How long somebody else may be at the schema before whoever waits for him gives up.
+/// How long to wait for the migration lock while another process holds it.
 const LOCK_WAIT: Duration = Duration::from_secs(if cfg!(test) { 6 } else { 120 });
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// Any number will do, as long as every RusToK takes the same one.
+/// An arbitrary number, the same in every RusToK process.
 pub(crate) const LOCK_KEY: i64 = 0x0072_7573_746f_6b01;
 
-/// The number of the newest migration this binary knows.
+/// The number of the newest migration of this binary.
 #[must_use]
 pub fn latest_schema() -> i64 {
     latest(MIGRATIONS)
@@ -70,7 +70,7 @@ fn latest(migrations: &[Migration]) -> i64 {
     i64::try_from(migrations.len()).unwrap_or(i64::MAX)
 }
 
-/// What is still to be applied to a schema that has `current`.
+/// The migrations to apply to a schema with the number `current`.
 fn pending(migrations: &[Migration], current: i64, opener: Opener) -> Result<&[Migration], StoreError> {
     let latest = latest(migrations);
     if current > latest {
@@ -87,7 +87,7 @@ fn pending(migrations: &[Migration], current: i64, opener: Opener) -> Result<&[M
     Ok(migrations.get(applied..).unwrap_or_default())
 }
 
-/// `path` with `suffix` added to its file name.
+/// Appends `suffix` to the file name of `path`.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -103,7 +103,7 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
     files::make_database(path)?;
     let conn = open_writer(path)?;
     conn.busy_timeout(Duration::from_secs(30)).map_err(setup)?;
-    // A table rebuild with foreign keys on would delete child rows; they are checked before the commit instead.
+    // With foreign keys on, a table rebuild would delete child rows; they are checked before the commit instead.
     conn.pragma_update(None, "foreign_keys", false).map_err(setup)?;
     conn.execute_batch(HISTORY).map_err(setup)?;
     let current = conn
@@ -135,7 +135,7 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
     marker.set()
 }
 
-/// Waits for the lock as long as another process may take for a migration: one that was stopped would keep it for ever.
+/// Waits for the lock up to [`LOCK_WAIT`]: a suspended process would hold it forever.
 pub(crate) fn take(lock: &File, database: &Path) -> Result<(), StoreError> {
     let begun = Instant::now();
     loop {
@@ -158,26 +158,26 @@ pub(crate) fn take(lock: &File, database: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// What the lock beside a SQLite file says once there was a database.
+/// The content of the lock file beside a SQLite database, once that exists.
 const THERE_WAS_ONE: &[u8] =
     b"There is a database beside this file. Where it is gone, none is made anew while this stays.\n";
 
-/// The note beside a SQLite file that keeps a database that was lost from being taken for one that never was.
+/// The marker beside a SQLite file: prevents a lost database from being replaced by a new, empty one.
 struct Marker {
-    /// Locked, so that nobody else reads or writes it meanwhile.
+    /// Locked: no other process reads or writes it meanwhile.
     file: File,
     is_set: bool,
 }
 
 impl Marker {
-    /// Refuses to begin a new database where there was one.
+    /// Fails if there was a database before and it is gone.
     fn of(file: File, database: &Path) -> Result<Self, StoreError> {
         let failed = |error: std::io::Error| {
             StoreError::Setup(format!("cannot look beside {}: {error}", database.display()))
         };
         let is_set = file.metadata().map_err(failed)?.len() > 0;
         let has_bytes = |path: &Path| path.metadata().is_ok_and(|found| found.len() > 0);
-        // A log without its database holds what was written last. SQLite would delete it.
+        // A WAL without its database contains the last writes. SQLite would delete it.
         let log = beside(database, "-wal");
         if (is_set || has_bytes(&log)) && !has_bytes(database) {
             let left = if is_set {
@@ -214,7 +214,7 @@ pub(crate) async fn postgres(
     if has_history && pending(migrations, current_postgres(&client).await?, opener)?.is_empty() {
         return Ok(());
     }
-    // Whoever is stopped in the middle of this does not keep the lock for ever.
+    // The timeouts free the lock if this process is suspended while it holds it.
     let lock = format!(
         "SET row_security = off; SET idle_session_timeout = '60s'; \
          SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '{}s'; SELECT pg_advisory_lock({LOCK_KEY}); {HISTORY}",
@@ -239,7 +239,7 @@ pub(crate) async fn postgres(
         .map_err(|error| setup_postgres(&error))
 }
 
-/// A migration with its row in the history.
+/// The SQL of a migration and its history row.
 fn step(migration: &Migration, number: i64) -> String {
     format!(
         "GRANT USAGE ON SCHEMA public TO rustok_app, rustok_platform, rustok_backup; {} \
@@ -258,7 +258,7 @@ impl PostgresSchema {
     pub(crate) async fn of(url: &PostgresUrl) -> Result<Self, StoreError> {
         let client = connect(url).await?;
         let server = Server::look(url, &client).await?;
-        // Roles are not part of a dump: a database that was brought from another cluster has none of them yet.
+        // A dump contains no roles: a database that was moved from another cluster lacks them.
         if !server.has_roles {
             server::create_roles(url, &client).await?;
         }
@@ -272,7 +272,7 @@ impl PostgresSchema {
         &self.client
     }
 
-    /// In a transaction: keeps others from the schema until it ends; answers how many migrations were applied.
+    /// Inside a transaction: takes the migration lock until its end; returns the number of applied migrations.
     pub(crate) async fn enter(&self) -> Result<usize, StoreError> {
         let lock = format!(
             "SET LOCAL lock_timeout = '{}s'; SELECT pg_advisory_xact_lock({LOCK_KEY}); {HISTORY}",
@@ -284,7 +284,7 @@ impl PostgresSchema {
         Ok(usize::try_from(current).unwrap_or(usize::MAX))
     }
 
-    /// In a transaction: applies migrations to a schema that has so many.
+    /// Inside a transaction: applies `migrations` to a schema with the number `current`.
     pub(crate) async fn apply(&self, migrations: &[Migration], current: usize) -> Result<(), StoreError> {
         let current = i64::try_from(current).unwrap_or(i64::MAX);
         for (migration, number) in migrations.iter().zip(current.saturating_add(1)..) {
@@ -295,7 +295,7 @@ impl PostgresSchema {
     }
 }
 
-/// The schema's number, if there is a history of one and the server is one that can be used. Changes nothing.
+/// The number of the schema; `None` without a migration history. Fails for an unsuitable server. Changes nothing.
 pub(crate) async fn find_postgres_schema(config: &PostgresUrl) -> Result<Option<i64>, StoreError> {
     let client = connect(config).await?;
     if Server::look(config, &client).await?.has_history {
@@ -311,7 +311,7 @@ async fn current_postgres(client: &Client) -> Result<i64, StoreError> {
     row.map(|row| row.get(0)).map_err(|error| setup_postgres(&error))
 }
 
-/// Whether a connection is encrypted.
+/// Whether connections to the server are encrypted.
 pub(crate) async fn is_encrypted(config: &PostgresUrl) -> Result<bool, StoreError> {
     let client = connect(config).await?;
     let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";

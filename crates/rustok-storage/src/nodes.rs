@@ -1,7 +1,7 @@
-//! Nodes: their rows, revisions, addresses, terms and history.
+//! Nodes: rows, revisions, slugs, terms and history.
 //!
-//! [`details`] reads any node for the administration, [`public`] what readers may see, [`save`] is the only way to change
-//! one. No function here decides what a node may do next: rows become `rustok-content`'s types, or are refused.
+//! [`details`] reads any node for the administration, [`public`] only published ones; [`save`] is the only way to
+//! change a node. The state machine is in `rustok-content`: a row is converted to its types, or refused.
 
 pub mod details;
 mod filed;
@@ -26,17 +26,17 @@ const TRANSLATIONS: &str = "node_translations";
 const NODE_TERMS: &str = "node_terms";
 const HISTORY: &str = "node_history";
 
-/// A node as it is stored: in use, or thrown away.
+/// A stored node: in use or soft-deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredNode {
     /// In use.
     InUse(AnyContentNode),
-    /// Deleted softly.
+    /// Soft-deleted.
     Deleted(DeletedNode),
 }
 
 impl StoredNode {
-    /// The node; of a deleted one, what it was.
+    /// The node; if it is deleted, its state before the deletion.
     #[must_use]
     pub const fn any(&self) -> &AnyContentNode {
         match self {
@@ -54,7 +54,7 @@ impl StoredNode {
         }
     }
 
-    /// Its columns.
+    /// The database columns of the node.
     #[must_use]
     pub fn to_row(&self) -> NodeRow {
         match self {
@@ -75,51 +75,52 @@ impl TryFrom<NodeRow> for StoredNode {
     }
 }
 
-/// Which saves of a node are worked on and live in one locale, and at which addresses.
+/// The state of a node in one locale: working revision, published revision and their slugs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TranslationState {
     /// The locale.
     pub locale: Locale,
-    /// The address of the working revision; none while the node is deleted.
+    /// The slug of the working revision; `None` while the node is deleted.
     pub slug: Option<Slug>,
-    /// The save that is worked on.
+    /// The number of the working revision.
     pub working_revision: i64,
-    /// The address of the live revision.
+    /// The slug of the published revision.
     pub published_slug: Option<Slug>,
-    /// The save that is live.
+    /// The number of the published revision.
     pub published_revision: Option<i64>,
-    /// Whether the node was written in this locale first.
+    /// Whether this is the node's original locale.
     pub is_original: bool,
-    /// Whether the text is taken away with the next publish. It is only live then: nobody works on it.
+    /// Whether the next publish removes this translation. Until then it has a published revision only, no working
+    /// one.
     pub is_removed: bool,
 }
 
-/// A term that a node is filed under.
+/// A term assigned to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FiledTerm {
     /// The term.
     pub term: Term,
-    /// The slug of the category above it.
+    /// The slug of the parent category.
     pub parent_slug: Option<Slug>,
 }
 
-/// All that the administration shows of a node, in one locale; `T` is what it shows of the text.
+/// Everything that the administration shows of a node in one locale. `T` is the type of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeDetail<T = Revision> {
     /// The node.
     pub node: StoredNode,
-    /// Who wrote it.
+    /// The author.
     pub author: Author,
-    /// Its locales, in their order.
+    /// All locales of the node, sorted.
     pub translations: Vec<TranslationState>,
-    /// The working revision of the locale that is shown.
+    /// The working revision in the shown locale.
     pub shown: T,
-    /// What it is filed under: categories before tags, by slug.
+    /// The assigned terms: categories before tags, sorted by slug.
     pub terms: Vec<FiledTerm>,
 }
 
 impl<T> NodeDetail<T> {
-    /// The state of one locale in which it has a text that is worked on.
+    /// The state of `locale`; `None` if the node has no working revision there.
     #[must_use]
     pub fn translation(&self, locale: Locale) -> Option<&TranslationState> {
         self.translations
@@ -127,7 +128,7 @@ impl<T> NodeDetail<T> {
             .find(|translation| translation.locale == locale && !translation.is_removed)
     }
 
-    /// The address in the locale that is shown; while the node is deleted that of the `saved` text.
+    /// The slug in the shown locale; for a deleted node, the slug in `saved`.
     fn address<'a>(&'a self, locale: Locale, saved: &'a Slug) -> &'a Slug {
         let address = self
             .translation(locale)
@@ -136,23 +137,23 @@ impl<T> NodeDetail<T> {
     }
 }
 
-/// The text of a working revision, as far as a list shows it.
+/// The part of a working revision that a list shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedText {
     /// The locale.
     pub locale: Locale,
-    /// Plain text of one line.
+    /// Plain text, one line.
     pub title: String,
-    /// The address that it was saved with.
+    /// The slug at the time of the save.
     pub slug: Slug,
     /// Plain text.
     pub excerpt: String,
-    /// The body, if it was asked for.
+    /// The body, if it was requested.
     pub body: Option<TextBody>,
 }
 
 impl NodeDetail<ListedText> {
-    /// The address of what is shown: the saved one while the node is deleted.
+    /// The slug of the shown locale; for a deleted node, the one it was saved with.
     #[must_use]
     pub fn slug(&self) -> &Slug {
         self.address(self.shown.locale, &self.shown.slug)
@@ -160,14 +161,14 @@ impl NodeDetail<ListedText> {
 }
 
 impl NodeDetail {
-    /// The address of what is shown: the saved one while the node is deleted.
+    /// The slug of the shown locale; for a deleted node, the one it was saved with.
     #[must_use]
     pub fn slug(&self) -> &Slug {
         self.address(self.shown.locale, &self.shown.translation.slug)
     }
 }
 
-/// The columns of a node, as `n`.
+/// The columns of a node, with the table alias `n`.
 const NODE_COLUMNS: &str = "n.id, n.tenant_id, n.author_id, n.kind, n.status, n.created_at, n.updated_at, \
      n.published_at, n.scheduled, n.archived_at, n.archive_reason, n.deleted_at, n.working_revision, n.published_revision, n.version";
 
@@ -194,14 +195,14 @@ fn node_row(row: &Row<'_>) -> Result<StoredNode, StoreError> {
         .map_err(|error: InvalidNodeRow| row.inconsistent(error.column, &error.to_string()))
 }
 
-/// A column that holds text of a known form.
+/// Reads and parses a text column.
 fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: &'static str) -> Result<T, StoreError> {
     let text: String = row.get(column)?;
     text.parse()
         .map_err(|_| row.inconsistent(column, "the text breaks the rules of its type"))
 }
 
-/// The same for a column that may be NULL.
+/// Like [`parsed`], for a nullable column.
 fn parsed_optional<T: std::str::FromStr>(
     row: &Row<'_>,
     column: &'static str,

@@ -1,7 +1,7 @@
 //! Orders with their lines, payments, refunds, fulfilments and history.
 //!
-//! A row leaves this room as an `OrderRow`, which only `AnyOrder`'s fallible conversion makes an order of. Every
-//! save is one flight of writes: the order by compare-and-swap, its history, its event, its stock, its due work.
+//! This module returns an `OrderRow`; only `AnyOrder`'s fallible conversion turns it into an order. Each save is one
+//! pipelined batch of writes: the order by compare-and-swap, its history, event, stock and due job.
 
 mod change;
 mod expiry;
@@ -24,10 +24,10 @@ use rustok_core::ids::OrderId;
 
 pub(crate) const ORDERS: &str = "orders";
 
-/// The order with this id and all that belongs to it: one statement.
+/// Reads an order with everything that belongs to it, in one statement.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<StoredOrder>, StoreError> {
     let sql = format!(
         "SELECT {}, {} FROM orders o {} \
@@ -40,7 +40,7 @@ pub async fn find_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<StoredO
     let params = params![tx.tenant, id];
     let rows = tx.db.fetch(ORDERS, &sql, params, |row| {
         let line = row::line(row)?;
-        // The head stands in every row and is read from the first one.
+        // Each row repeats the head; it is read from the first one only.
         let head = if line.as_ref().is_none_or(|(position, _)| *position == 0) {
             Some(row::head(row)?)
         } else {

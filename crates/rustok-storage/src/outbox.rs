@@ -1,4 +1,4 @@
-//! Facts that were committed and wait to be delivered, and work that falls due later.
+//! The outbox of committed events that await delivery, and work that falls due later.
 
 use crate::error::StoreError;
 use crate::row::Json;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 const OUTBOX: &str = "outbox";
 const DUE_WORK: &str = "due_work";
 
-/// The write that puts an event into the outbox, in the transaction of the fact.
+/// The write that adds an event to the outbox, in the transaction that the event reports.
 pub(crate) fn insert_event(tenant: TenantId, event: &Event) -> Statement<'static> {
     Statement::one(
         OUTBOX,
@@ -30,7 +30,7 @@ pub(crate) fn insert_event(tenant: TenantId, event: &Event) -> Statement<'static
     )
 }
 
-/// Events that wait, oldest first. On PostgreSQL those that another worker holds are passed over.
+/// Pending events, oldest first. On PostgreSQL those locked by another worker are skipped.
 ///
 /// # Errors
 /// Those of the database.
@@ -60,29 +60,29 @@ pub async fn claim_events(tx: &mut PlatformTx, limit: i64) -> Result<Vec<Event>,
         .await
 }
 
-/// Marks events as delivered, without waiting for each.
+/// Marks events as delivered, all in one flight.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when one of them is not there any more.
+/// [`StoreError::Stale`] when one of them no longer exists.
 pub async fn mark_delivered(tx: &mut PlatformTx, events: &[Event], now: Timestamp) -> Result<(), StoreError> {
-    // By the key alone: who claimed them holds them, and a condition on what waits would lead a planner to the index of
-    // all that waits.
+    // By key alone: the worker holds the lock since its claim, and a condition on `delivered_at` would lead a planner
+    // to the index of all pending events.
     let sql = "UPDATE outbox SET delivered_at = $3 WHERE tenant_id = $1 AND id = $2";
     let mark = |event: &Event| Statement::one(OUTBOX, sql, params![event.tenant_id, event.id, now]);
     let marks: Vec<_> = events.iter().map(mark).collect();
     tx.db.execute_all(&marks).await
 }
 
-/// What waits in the outbox.
+/// The backlog of the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
-    /// Events that wait, none counted beyond the limit of the question.
+    /// Pending events, counted up to the caller's limit.
     pub depth: u64,
-    /// When the oldest of them happened.
+    /// When the oldest of them occurred.
     pub oldest: Option<Timestamp>,
 }
 
-/// How many events wait, counted up to `limit`, and how old the oldest is.
+/// Counts pending events, up to `limit`, and finds the time of the oldest.
 ///
 /// # Errors
 /// Those of the database.
@@ -104,7 +104,7 @@ pub async fn backlog(tx: &mut PlatformTx, limit: i64) -> Result<Backlog, StoreEr
     }))
 }
 
-/// Forgets events that were delivered before `before`, the oldest first and at most `most` of them; how many it were.
+/// Deletes events that were delivered before `before`, the oldest first and at most `most` of them; returns how many.
 ///
 /// # Errors
 /// Those of the database.
@@ -118,7 +118,7 @@ pub async fn delete_delivered_before(
     tx.db.execute(OUTBOX, sql, params![before, most]).await
 }
 
-/// The write that plans work, in the transaction that makes it necessary.
+/// The write that schedules work, in the transaction that makes it necessary.
 pub(crate) fn insert_job(tenant: TenantId, job: &Job) -> Statement<'static> {
     Statement::one(
         DUE_WORK,
@@ -133,7 +133,7 @@ pub(crate) fn insert_job(tenant: TenantId, job: &Job) -> Statement<'static> {
     )
 }
 
-/// Work of a kind that fell due, oldest first.
+/// Due work of one kind, oldest first.
 ///
 /// # Errors
 /// Those of the database.
@@ -158,7 +158,7 @@ pub async fn list_due(
         .await
 }
 
-/// Takes planned work back: it was done or is not needed any more. Whether there was any.
+/// Deletes scheduled work that is done or no longer needed; true if there was any.
 ///
 /// # Errors
 /// Those of the database.
@@ -171,7 +171,7 @@ pub async fn delete_job(tx: &mut TenantTx, kind: JobKind, subject: Uuid) -> Resu
     Ok(deleted > 0)
 }
 
-/// Puts planned work off. Whether there was any.
+/// Postpones scheduled work; true if there was any.
 ///
 /// # Errors
 /// Those of the database.
@@ -189,8 +189,8 @@ pub async fn postpone_job(
     Ok(postponed > 0)
 }
 
-/// Takes work that is due at `now`, for who does it in the same transaction. Whether it was: somebody may have done it,
-/// or put it off, since it was found to be due.
+/// Claims work that is due at `now` for the same transaction that does it; false if another worker has done or
+/// postponed it since it was listed.
 ///
 /// # Errors
 /// Those of the database.

@@ -1,7 +1,7 @@
-//! PostgreSQL: every transaction runs under a role of ours, with the tenant set for that transaction only.
+//! PostgreSQL: every transaction runs under one of our roles, with the tenant set for that transaction only.
 //!
-//! BEGIN, role and tenant travel together with the first statement. A transaction that is dropped half-way never
-//! gives its connection to the next user with a transaction open or a tenant set.
+//! BEGIN, role and tenant are sent together with the first statement. A transaction dropped half-way never returns
+//! its connection to the pool with a transaction open or a tenant set.
 
 mod connection;
 mod dial;
@@ -39,30 +39,30 @@ use tokio_postgres::{Client, Config, Row};
 type Pool = managed::Pool<Manager>;
 pub(crate) type Object = managed::Object<Manager>;
 
-/// How long an abandoned statement may take to end before its connection is given up.
+/// Time for an abandoned statement to end before its connection is closed.
 const DRAIN_LIMIT: Duration = Duration::from_millis(250);
 /// Statements sent in one flight; `join_all` keeps their order up to this many.
 pub(crate) const FLIGHT: usize = 30;
 
-/// What a URL says nothing about: after how long a connection is given up that cannot be made, whose other end does
-/// not acknowledge what was sent, or that is idle and dead.
+/// Defaults for what the URL leaves unset: time to connect, time until sent data is acknowledged, and TCP keepalive
+/// of an idle connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
 
-/// After how long PostgreSQL ends a transaction in which nobody says anything: a server that was stopped or cut off in
-/// the middle of one holds its locks no longer. Between two statements of ours lie microseconds.
+/// PostgreSQL ends a transaction that is idle for this long, so that a server that was stopped or cut off in the
+/// middle of one does not keep its locks. Our own statements follow each other within microseconds.
 const IDLE_LIMIT: Duration = Duration::from_secs(3);
-/// How long a statement waits for a lock at most. Shorter than any answer may take: who waits longer for somebody else
-/// is told so, and it does not look as if the database did not answer. A row that several want is waited for twice, for
-/// one's turn and for its holder, so it is less than half of a statement's time.
+/// Longest wait of a statement for a lock. Shorter than the time of any answer, so that contention is reported as
+/// such and not as a database that does not answer. A contended row is waited for twice, for the place in its queue
+/// and for its holder, so this is less than half of a statement's time.
 const LOCK_LIMIT: Duration = Duration::from_secs(2);
-/// So much earlier than all waiting ends whoever has got no connection: too many were before him.
+/// Waiting for a connection ends this long before the deadline, so that a full pool is reported as overload.
 const SLOT_MARGIN: Duration = Duration::from_millis(2);
 
-/// Sets what `url` leaves open, so that no connection waits for ever for a peer that is gone.
+/// Fills in what `url` leaves unset, so that no connection waits for ever for a dead peer.
 pub(crate) fn with_limits(mut url: Config) -> Config {
     let untouched = Config::new().get_keepalives_idle();
     if url.get_connect_timeout().is_none() {
@@ -83,7 +83,7 @@ pub(crate) fn with_limits(mut url: Config) -> Config {
     url
 }
 
-/// How many connections there are, how many may wait for one, and how long one answer may take.
+/// Number of connections, of transactions that may wait for one, and the time for one answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) connections: usize,
@@ -98,14 +98,14 @@ pub(crate) struct Postgres {
     writable: Arc<Writable>,
 }
 
-/// Under whose rights a transaction runs.
+/// The role that a transaction runs under.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Role {
-    /// `rustok_app`: one tenant's rows, by row security.
+    /// `rustok_app`: one tenant's rows, enforced by row security.
     App(TenantId),
-    /// `rustok_platform`: the directory and the few tables that workers claim.
+    /// `rustok_platform`: the tenant directory and the few tables that workers claim from.
     Platform,
-    /// Whom the database's URL names: for upkeep, never for rows.
+    /// The role that the URL names: for maintenance, never for rows.
     Owner,
 }
 
@@ -117,13 +117,13 @@ pub(crate) enum Mode {
 }
 
 impl Postgres {
-    /// `renewals` counts transactions that began anew on another connection.
+    /// `renewals` counts transactions that were restarted on another connection.
     pub(crate) fn open(
         url: &PostgresUrl,
         limits: Limits,
         renewals: Arc<AtomicU64>,
     ) -> Result<Self, StoreError> {
-        // The driver bounds only how long TCP may take: a server that accepts and says nothing is out of its sight.
+        // The driver's limit covers only the TCP connect, not a server that accepts and then sends nothing.
         let connect_timeout = url.config.get_connect_timeout().copied();
         let writable = Arc::new(Writable::default());
         let pool = Pool::builder(Manager::new(url, Arc::clone(&writable)))
@@ -132,8 +132,8 @@ impl Postgres {
             .create_timeout(connect_timeout)
             .build()
             .map_err(|error| StoreError::Setup(format!("no connection pool: {error}")))?;
-        // When the database is sick, so are the connections that lie in the pool. Else each of them would cost
-        // somebody a whole deadline once it is well again.
+        // When the breaker opens, idle pooled connections are dropped: they are likely dead too, and each would cost
+        // a request a whole deadline after the database recovers.
         let idle = pool.clone();
         let discard = move || drop(idle.retain(|_, _| false));
         let guard = Guard::new(limits.answer_timeout, limits.waiting, discard)
@@ -146,12 +146,12 @@ impl Postgres {
         })
     }
 
-    /// Whether no server is known that takes writes.
+    /// Whether no server that accepts writes is known.
     pub(crate) fn is_read_only(&self) -> bool {
         self.writable.is_read_only()
     }
 
-    /// One beside the pool, in the session of whom the URL names.
+    /// A connection outside the pool, in a session of the role that the URL names.
     pub(crate) async fn own_connection(&self) -> Result<Client, StoreError> {
         self.pool.manager().own_connection().await
     }
@@ -160,7 +160,7 @@ impl Postgres {
         self.guard.breaker()
     }
 
-    /// `share` is asked for the caller's share of the connections, until then.
+    /// `share` acquires the caller's share of the connections, until the given instant.
     pub(crate) async fn begin<T>(
         &self,
         role: Role,
@@ -209,21 +209,22 @@ impl Postgres {
     }
 }
 
-/// Who has no place in the pool when `waits` is over learned nothing about the database.
+/// Takes a connection from the pool. A timeout while the pool is full says nothing about the database: it is
+/// [`StoreError::Overloaded`].
 async fn connection(pool: &Pool, waits: Option<Duration>) -> Result<Object, StoreError> {
     let timeouts = Timeouts {
         wait: waits.map(|waits| waits.max(Duration::from_millis(1))),
         ..pool.timeouts()
     };
     pool.timeout_get(&timeouts).await.map_err(|error| match error {
-        // Whatever the server says to somebody who knocks: he is not let in.
+        // A refusal of the server while connecting, whatever its reason.
         PoolError::Backend(error) => error,
         PoolError::Timeout(TimeoutType::Wait) => StoreError::Overloaded,
         other => StoreError::Unavailable(other.to_string()),
     })
 }
 
-/// Nobody begins to write where the server said that it takes no writes.
+/// Refuses a write transaction on a server that reported itself read-only.
 fn check(client: &Object, mode: Mode) -> Result<(), StoreError> {
     if mode == Mode::Write && client.read_only().is_some() {
         return Err(StoreError::ReadOnly("the server takes no writes".to_owned()));
@@ -235,11 +236,11 @@ fn begin_text(role: Role, mode: Mode, statement_limit: Option<Duration>) -> Stri
     let mut begin = String::with_capacity(256);
     begin.push_str(match mode {
         Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;",
-        // Named, since a server's own default may be another. But one that was made read-only stays so, and BEGIN is
-        // not refused there: whoever asks first for a write is.
+        // Named, since the server's default may differ. A server that was made read-only does not refuse this BEGIN,
+        // only the first write.
         Mode::Write => "BEGIN ISOLATION LEVEL READ COMMITTED;",
     });
-    // SET LOCAL takes no parameters; what is formatted in is a UUID and a number.
+    // SET LOCAL takes no parameters; only a UUID and a number are formatted in.
     match role {
         Role::App(tenant) => {
             let _ = write!(
@@ -250,7 +251,7 @@ fn begin_text(role: Role, mode: Mode, statement_limit: Option<Duration>) -> Stri
         Role::Platform => begin.push_str("SET LOCAL ROLE rustok_platform"),
         Role::Owner => begin.push_str("SET LOCAL ROLE NONE"),
     }
-    // What is the same for all transactions is set for the session: each setting is a message more.
+    // Settings that are equal for all transactions are made once per session: each setting costs a message.
     if let Some(left) = statement_limit {
         let _ = write!(
             begin,
@@ -271,26 +272,26 @@ pub(crate) struct PgTx {
     watch: Watch,
 }
 
-/// The connection and what is to be cleaned up on it.
+/// The connection and its state for cleanup.
 struct Line {
     client: Option<Object>,
-    /// What opens the transaction, sent with the first statement; kept until that was answered.
+    /// The text that opens the transaction, sent with the first statement; kept until that is answered.
     begin: Option<String>,
-    /// Something was sent that the next user must not find.
+    /// Something was sent that must be undone before the connection is reused.
     open: bool,
-    /// A statement was sent and its answer not yet read.
+    /// A statement was sent and its answer has not been read.
     in_flight: bool,
-    /// The session is of no use to anybody.
+    /// The session is unusable and must be closed.
     unfit: bool,
     mode: Mode,
-    /// How long a new connection may take.
+    /// How long acquiring a replacement connection may take.
     waits: Option<Duration>,
     writable: Arc<Writable>,
     renewals: Arc<AtomicU64>,
 }
 
 impl PgTx {
-    /// The `last` query takes what ends the transaction along.
+    /// With `last`, a ROLLBACK that ends the transaction travels with the query.
     pub(crate) async fn query(
         &mut self,
         table: &'static str,
@@ -369,8 +370,9 @@ impl PgTx {
         Ok(())
     }
 
-    /// COMMIT answers Ok for a failed transaction too: whoever calls this knows that every statement succeeded. The
-    /// `questions` travel before it in the same flight; one that finds nothing fails, so that nothing is kept.
+    /// COMMIT answers Ok for a failed transaction too: the caller must know that every statement succeeded. The
+    /// `questions` travel ahead of it in the same flight; one that finds no row raises an error, so that nothing is
+    /// committed.
     pub(crate) async fn commit(mut self, questions: &[Statement<'_>]) -> Result<(), StoreError> {
         if self.line.open {
             let Self { line, watch } = &mut self;
@@ -394,7 +396,7 @@ impl Line {
         let Some(client) = &mut self.client else {
             return Err(StoreError::Unavailable("the transaction is over".to_owned()));
         };
-        // Marked before anything is sent: a drop from here on knows what to clean up.
+        // Set before anything is sent: a drop from here on knows what to clean up.
         self.open = true;
         self.in_flight = true;
         let begin = self.begin.as_deref();
@@ -408,12 +410,12 @@ impl Line {
         })
     }
 
-    /// What an answer means here. A session that cannot do what it is there for goes with this transaction, and those that
-    /// lie in the pool and were made like it go at once.
+    /// Maps an error. If the session cannot be used any more it is closed after this transaction, and the idle
+    /// connections made like it are dropped at once.
     fn told(&mut self, table: &'static str, error: &tokio_postgres::Error) -> StoreError {
         let error = StoreError::from_postgres(table, error);
         match error {
-            // We said so ourselves when it began.
+            // The transaction itself was opened read-only.
             StoreError::ReadOnly(reason) if self.mode == Mode::Read => {
                 return StoreError::Refused { table, reason };
             }
@@ -428,7 +430,7 @@ impl Line {
         error
     }
 
-    /// Nobody waits on the connection any more, though an answer is still to come.
+    /// Detaches the current waiter although an answer is still outstanding.
     fn leave(&mut self) {
         if let Some(client) = &mut self.client {
             client.leave();
@@ -441,7 +443,7 @@ impl Line {
             for question in questions {
                 match statements.prepared(client, &question.sql).await {
                     Ok(statement) => prepared.push((statement, references(&question.params))),
-                    // The COMMIT was not sent.
+                    // COMMIT was not sent.
                     Err(error) => return Ok(Err((question.table, error))),
                 }
             }
@@ -449,7 +451,7 @@ impl Line {
             let (answers, committed) = join(asked, client.batch_execute("COMMIT")).await;
             for (question, answer) in questions.iter().zip(answers) {
                 match answer {
-                    // The database answered no: the COMMIT behind it ended a failed transaction.
+                    // The question failed in the database, so the COMMIT behind it only ended a failed transaction.
                     Err(error) if error.as_db_error().is_some() => return Ok(Err((question.table, error))),
                     answer => drop(answer?),
                 }
@@ -482,9 +484,9 @@ impl Line {
         Ok(())
     }
 
-    /// After an exchange: a connection that died while it lay in the pool is nobody's failure. If that is what the
-    /// transaction's first exchange met, the line has a new connection and the exchange may be made again: what died
-    /// with the old one had no effect. The others that lay there go too.
+    /// Called after an exchange. A connection that died idle in the pool is not a failure: if the transaction's first
+    /// exchange met it, the connection is replaced and the exchange may be repeated, since nothing sent on the old
+    /// one had an effect. The other idle connections are dropped too.
     async fn is_renewed_after<T>(&mut self, result: &Result<T, StoreError>) -> Result<bool, StoreError> {
         let lost = matches!(
             result,
@@ -518,7 +520,7 @@ impl Line {
     }
 }
 
-/// Sends what opens the transaction in the same flight as `work`; its failure comes first.
+/// Sends the text that opens the transaction in the same flight as `work`; its error takes precedence.
 async fn opened<T>(
     client: &Client,
     begin: Option<&str>,
@@ -556,14 +558,15 @@ impl Drop for PgTx {
         }
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if self.watch.was_left_in_time() => drop(runtime.spawn(drain(client))),
-            // Nobody knows what still comes on it, and when.
+            // What is still outstanding on it, and for how long, is unknown.
             Ok(runtime) => drop(runtime.spawn(give_up(client))),
             Err(_) => drop(Object::take(client)),
         }
     }
 }
 
-/// Ends an abandoned statement's transaction before the connection goes back, or gives the connection up.
+/// Rolls back an abandoned statement's transaction before the connection returns to the pool, or closes the
+/// connection.
 async fn drain(mut client: Object) {
     let rollback = client.exchange(async |client, _| client.batch_execute("ROLLBACK").await);
     let rolled_back = tokio::time::timeout(DRAIN_LIMIT, rollback).await;
@@ -572,7 +575,7 @@ async fn drain(mut client: Object) {
     }
 }
 
-/// Closes the connection and asks the server to end what runs on it.
+/// Closes the connection and sends a cancel request for what runs on it.
 async fn give_up(client: Object) {
     let cancel = client.cancel();
     drop(Object::take(client));

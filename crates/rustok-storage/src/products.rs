@@ -1,7 +1,8 @@
-//! Products with their variants, prices and stock: a page of them in two statements, however many there are; more where they are large.
+//! Products with their variants, prices and stock. A page takes two statements regardless of its size, more if
+//! products are large.
 //!
-//! A product is read whole or not at all, and a row that no product can have produced is refused. Deleted ones are seen
-//! only by who asks for them.
+//! A product is read completely or not at all, and an inconsistent row is an error. Deleted products are returned
+//! only on request.
 
 mod page;
 pub mod shown;
@@ -29,28 +30,28 @@ use serde::{Deserialize, Serialize};
 
 const PRODUCTS: &str = "products";
 const VARIANTS: &str = "variants";
-/// All columns of a product but those that may be large.
+/// The columns of a product except those that may be large.
 const SMALL_COLUMNS: &str = "p.id, p.handle, p.status, p.title, p.vendor, p.product_type, p.options, p.created_at, \
                              p.updated_at, p.deleted_at, p.version";
 
-/// Which products to list; `None` is "all of them".
+/// The filter of a list of products; `None` means no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProductFilter {
-    /// Those in this status.
+    /// Products in this status.
     pub status: Option<ProductStatus>,
-    /// Those that have these words in title or vendor.
+    /// Products with these words in title or vendor.
     pub query: Option<Query>,
-    /// Those of exactly this vendor.
+    /// Products of exactly this vendor.
     pub vendor: Option<String>,
-    /// Those that were changed at this time or later.
+    /// Products changed at or after this time.
     pub updated_after: Option<Timestamp>,
-    /// Those that were changed before this time.
+    /// Products changed before this time.
     pub updated_before: Option<Timestamp>,
-    /// Those that were deleted, instead of those in use.
+    /// Deleted products instead of those in use.
     pub deleted: bool,
 }
 
-/// What takes the room of a product: its columns that may be large.
+/// The columns of a product that may be large.
 #[derive(Default)]
 struct Large {
     description_html: String,
@@ -58,7 +59,7 @@ struct Large {
     images: Vec<Image>,
 }
 
-/// An image as it stands in the JSON column.
+/// An image in the JSON column.
 #[derive(Serialize, Deserialize)]
 struct ImageRow {
     id: ImageId,
@@ -107,18 +108,18 @@ fn decode_with(row: &Row<'_>, large: Large) -> Result<Product, StoreError> {
     })
 }
 
-/// The product with this id.
+/// Finds a product by id.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_product(tx: &mut TenantTx, id: ProductId) -> Result<Option<Product>, StoreError> {
     find(tx, "p.id = $2", id.into(), Standing::InUse).await
 }
 
-/// The product that has this variant.
+/// Finds the product that has this variant.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_product_of_variant(
     tx: &mut TenantTx,
     id: VariantId,
@@ -128,16 +129,17 @@ pub async fn find_product_of_variant(
     find(tx, condition, id.into(), Standing::InUse).await
 }
 
-/// A product that was deleted, with the variants that it had then.
+/// Finds a deleted product, with the variants that it had when it was deleted.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_deleted_product(tx: &mut TenantTx, id: ProductId) -> Result<Option<Product>, StoreError> {
     find(tx, "p.id = $2", id.into(), Standing::Deleted).await
 }
 
 impl ProductFilter {
-    /// Whether the list has first what was changed last: that is how it is when times of changes are asked for and no words.
+    /// Whether the list is sorted by time of change, latest first: when it is filtered by that time and has no search
+    /// query.
     #[must_use]
     pub const fn by_change(&self) -> bool {
         self.query.is_none() && (self.updated_after.is_some() || self.updated_before.is_some())
@@ -152,7 +154,7 @@ impl ProductFilter {
     }
 }
 
-/// Which products are looked for.
+/// Whether to find products in use or deleted ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     InUse,
@@ -160,12 +162,12 @@ enum Standing {
 }
 
 impl Standing {
-    /// The condition on a product's row.
+    /// The condition on the row of the product.
     const fn of_rows(self) -> &'static str {
         standing(matches!(self, Self::Deleted))
     }
 
-    /// The condition on the variant `v`: a product is deleted together with the variants that it has then.
+    /// The condition on the variant `v`. A product and its current variants get the same deletion time.
     const fn of_variants(self) -> &'static str {
         match self {
             Self::InUse => "v.deleted_at IS NULL",
@@ -196,7 +198,7 @@ async fn find(
     Ok(found.pop())
 }
 
-/// One row per variant and currency, joined to its stock.
+/// One row per variant and currency, joined with its stock.
 struct VariantRow {
     product_id: ProductId,
     variant: Variant,
@@ -236,7 +238,8 @@ fn decode_price(row: &Row<'_>) -> Result<Option<Price>, StoreError> {
     }))
 }
 
-/// The variants of `count` products with stock and prices, in no sequence: sorting so few is dearer in the database.
+/// Selects the variants of `count` products with stock and prices, unsorted: sorting so few rows is cheaper here than
+/// in the database.
 fn variants_statement(count: usize, standing: Standing) -> String {
     format!(
         "SELECT v.product_id, v.id, v.position, v.sku, v.barcode, v.title, v.option_values, v.weight_grams, \
@@ -250,7 +253,7 @@ fn variants_statement(count: usize, standing: Standing) -> String {
     )
 }
 
-/// Gives each product its variants, in one statement for all of them; `last` says that nothing more is asked for.
+/// Reads the variants of all these products in one statement. `last` marks the last query of the transaction.
 async fn add_variants(
     tx: &mut TenantTx,
     products: &mut [Product],
@@ -273,7 +276,7 @@ async fn add_variants(
     rows.sort_by_key(|row| (row.product_id, row.variant.position, row.variant.id));
     let mut current = 0;
     for row in rows {
-        // Rows of one product stand together, so nearly always it is the one of the row before.
+        // Rows are sorted by product, so this is nearly always the product of the previous row.
         if products[current].id != row.product_id {
             let found = products.iter().position(|product| product.id == row.product_id);
             let Some(at) = found else { continue };

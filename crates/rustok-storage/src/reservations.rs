@@ -1,7 +1,7 @@
-//! What an order takes from the shelves and gives back: variants as a buyer finds them, stock, and its ledger.
+//! Stock that orders take and give back: lookup of sellable variants, stock levels and their ledger.
 //!
-//! Stock must never change here without its line in the ledger, nor by anything but a conditional update: what was
-//! read before is advice, the update decides.
+//! Stock must never change here without a ledger line, nor by anything but a conditional update: values read before
+//! are advisory, the update decides.
 
 use crate::error::StoreError;
 use crate::row::Row;
@@ -14,11 +14,11 @@ use rustok_core::money::Currency;
 use rustok_text::CanonicalEmail;
 
 const VARIANTS: &str = "variants";
-/// The table whose [`StoreError::Stale`] means that the pieces went to somebody else.
+/// The table whose [`StoreError::Stale`] means that another order took the pieces.
 pub const STOCK_LEVELS: &str = "stock_levels";
 const STOCK_MOVEMENTS: &str = "stock_movements";
 
-/// A variant that can be bought now: neither it nor its product is deleted, and the product is active.
+/// A variant that can be bought: neither it nor its product is deleted, and the product is active.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sellable {
     /// The variant.
@@ -31,34 +31,34 @@ pub struct Sellable {
     pub variant_title: String,
     /// The variant's SKU; several variants may have the same.
     pub sku: Option<String>,
-    /// The price of one piece in the wanted currency, in minor units; `None` if it has none in that currency.
+    /// The price of one piece in the requested currency, in minor units; `None` without a price in that currency.
     pub unit_price_minor: Option<i64>,
-    /// What is left.
+    /// Its stock.
     pub stock: Stock,
 }
 
-/// What an order needs to know before it can be placed.
+/// What has to be known before an order is placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shelf {
-    /// The wanted variants that can be bought.
+    /// The requested variants that can be bought.
     pub variants: Vec<Sellable>,
-    /// The buyer, if the address is known already. Not looked up when nothing wanted can be bought.
+    /// The customer with the buyer's address, if there is one. Not looked up when no requested variant can be bought.
     pub customer: Option<CustomerId>,
-    /// The pieces of counted stock that pending orders of this buyer, or of this network, hold: the more of both.
+    /// Pieces of tracked stock held by pending orders of this buyer, or of this network: the larger of both.
     pub pending: i64,
 }
 
-/// Who wants to buy.
+/// The buyer of an order.
 #[derive(Debug, Clone, Copy)]
 pub struct Buyer<'a> {
     /// The e-mail address.
     pub email: &'a CanonicalEmail,
-    /// The network that the order is sent from.
+    /// The network that the order was sent from.
     pub network: Option<&'a [u8; 16]>,
 }
 
-/// How many pieces of counted stock are held by pending orders `o` of the tenant that meet this condition. CROSS JOIN keeps
-/// SQLite from beginning at the lines.
+/// A subquery for the pieces of tracked stock held by pending orders `o` of the tenant that meet the condition. CROSS
+/// JOIN keeps SQLite from starting at the lines.
 fn pending_pieces(condition: &str) -> String {
     format!(
         "(SELECT COALESCE(CAST(sum(l.quantity) AS bigint), 0) FROM orders o \
@@ -67,8 +67,8 @@ fn pending_pieces(condition: &str) -> String {
     )
 }
 
-/// Finds wanted variants, by id or SKU, with their price in one currency and their stock, and the buyer: one statement,
-/// because placing an order may take four round trips in all.
+/// Finds variants by id or SKU, with their price in one currency and their stock, and the buyer: one statement,
+/// because placing an order may take at most four round trips.
 ///
 /// # Errors
 /// Those of the database.
@@ -136,7 +136,8 @@ pub async fn read_shelf(
     })
 }
 
-/// The one condition on a variant, or what finds the variants of both: with OR, SQLite goes through all of a tenant's.
+/// The single condition on a variant, or a subquery for the variants of both: with OR, SQLite scans all variants of a
+/// tenant.
 fn either(wanted: &[String]) -> String {
     if let [condition] = wanted {
         return condition.clone();
@@ -163,16 +164,16 @@ fn sellable(row: &Row<'_>) -> Result<Sellable, StoreError> {
     })
 }
 
-/// One variant's move in the ledger.
+/// A ledger line for one variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Movement {
     /// The ledger line's id.
     pub id: MovementId,
-    /// What moves.
+    /// The variant and quantity.
     pub stock: StockMove,
 }
 
-/// Who moves stock, for which order, when.
+/// The order, actor and time of a stock movement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mover<'a> {
     pub(crate) tenant: TenantId,
@@ -182,7 +183,7 @@ pub(crate) struct Mover<'a> {
 }
 
 impl<'a> Mover<'a> {
-    /// The ledger lines of what an order takes.
+    /// The ledger lines for the stock that an order takes.
     pub(crate) fn reserved(self, movements: &'a [Movement]) -> impl Iterator<Item = Statement<'a>> {
         movements.iter().map(move |movement| {
             Statement::one(
@@ -194,8 +195,8 @@ impl<'a> Mover<'a> {
         })
     }
 
-    /// Takes stock. Each write must change its row, or the order is not placed. Locks are taken in the sequence of
-    /// `movements`, which is sorted by variant: else two orders could wait for each other.
+    /// Takes stock. Each write must change its row, otherwise the order is not placed. Locks are taken in the order
+    /// of `movements`, which is sorted by variant: otherwise two orders could deadlock.
     pub(crate) fn take(self, movements: &'a [Movement]) -> impl Iterator<Item = Statement<'a>> {
         movements.iter().map(move |movement| {
             Statement::one(
@@ -207,8 +208,8 @@ impl<'a> Mover<'a> {
         })
     }
 
-    /// Gives stock back, with its ledger lines. A variant whose stock is not counted any more gets neither: the time
-    /// tells that the level is the one that was just written.
+    /// Gives stock back and writes its ledger lines. A variant that is not tracked any more gets neither: comparing
+    /// the time ensures that the ledger line belongs to the level just written.
     pub(crate) fn give_back(self, movements: &'a [Movement]) -> impl Iterator<Item = Statement<'a>> {
         let any = |table, sql: &'static str, params: Vec<Value<'a>>| Statement {
             table,

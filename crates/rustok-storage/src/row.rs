@@ -1,6 +1,6 @@
-//! What comes out of a statement: columns by name, decoded or refused.
+//! Result rows: columns are read by name and decoded, or refused.
 //!
-//! A name is looked for among the columns once for each query, not once for each row.
+//! A name is looked up among the columns once per query, not once per row.
 
 use crate::error::StoreError;
 use crate::value::POSTGRES_EPOCH_MICROS;
@@ -14,7 +14,7 @@ use std::error::Error;
 use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
-/// One column's value, still borrowed from the driver.
+/// A column's value, borrowed from the driver.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Column<'a> {
     Null,
@@ -26,10 +26,10 @@ pub(crate) enum Column<'a> {
     Time(Timestamp),
 }
 
-/// Where the columns stand that were read from a query's rows so far, in the sequence in which they were read.
+/// Column positions found so far for a query, in the order in which they were read.
 ///
-/// Rows of one query are read by the same code, so the k-th read of a row nearly always wants what the k-th read of the
-/// row before it wanted: the very same literal.
+/// The same code reads all rows of one query, so the k-th read of a row nearly always wants the column of the k-th
+/// read of the row before it: the very same literal.
 #[derive(Default)]
 pub(crate) struct Places(RefCell<Vec<(&'static str, usize)>>);
 
@@ -52,7 +52,7 @@ impl Places {
 pub(crate) struct Row<'a> {
     table: &'static str,
     places: &'a Places,
-    /// How many columns were read from it.
+    /// How many columns have been read from it.
     reads: Cell<usize>,
     inner: Inner<'a>,
 }
@@ -63,7 +63,7 @@ enum Inner<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// `places` are those of the query that the row comes from.
+    /// `places` belong to the query that returned the row.
     pub(crate) fn sqlite(table: &'static str, row: &'a rusqlite::Row<'a>, places: &'a Places) -> Self {
         Self::new(table, Inner::Sqlite(row), places)
     }
@@ -121,7 +121,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The error for a row that cannot be.
+    /// The error for a row that breaks the rules of its type.
     pub(crate) fn inconsistent(&self, column: &str, reason: &str) -> StoreError {
         StoreError::inconsistent(self.table, column, reason)
     }
@@ -168,7 +168,7 @@ impl<'a> FromSql<'a> for PostgresColumn<'a> {
     }
 }
 
-/// What a column can be decoded into; `None` when the value does not fit.
+/// A type that a column decodes into; `None` when the value does not fit.
 pub(crate) trait FromColumn: Sized {
     fn from_column(column: Column<'_>) -> Option<Self>;
 }
@@ -254,7 +254,7 @@ impl FromColumn for Currency {
     }
 }
 
-/// A JSON column, decoded.
+/// A decoded JSON column.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromColumn for Json<T> {

@@ -1,13 +1,15 @@
-//! Rows that are added to one table one after the other, as one statement: PostgreSQL reads, plans and answers it once.
+//! Merges consecutive one-row INSERTs into one table into a single statement: PostgreSQL parses, plans and answers it
+//! once.
 
 use crate::tx::{Expect, Statement};
 use crate::value::placeholders;
 use std::borrow::Cow;
 
-/// The most rows of one statement. Rows are put together by powers of two, so that few different statements are prepared.
+/// Maximum number of rows per statement. Rows are grouped by powers of two, so that few different statements are
+/// prepared.
 const MOST_ROWS: usize = 64;
 
-/// The same writes in the same sequence, in fewer statements where rows of one table follow each other.
+/// The same writes in the same order, in fewer statements where rows of one table follow each other.
 pub(crate) fn together<'s, 'a>(statements: &'s [Statement<'a>]) -> Vec<Cow<'s, Statement<'a>>> {
     let mut all = Vec::with_capacity(statements.len());
     for same in statements.chunk_by(|one, next| one.sql == next.sql && one.expect == next.expect) {
@@ -26,7 +28,7 @@ pub(crate) fn together<'s, 'a>(statements: &'s [Statement<'a>]) -> Vec<Cow<'s, S
     all
 }
 
-/// What stands before the values of an INSERT that adds exactly one row of nothing but parameters.
+/// The text before the values of an INSERT of exactly one row that consists only of parameters.
 fn insert_of_one_row<'s>(statement: &'s Statement<'_>) -> Option<&'s str> {
     let values = format!("({})", placeholders(1, statement.params.len()));
     let insert = statement.sql.strip_suffix(&values)?;

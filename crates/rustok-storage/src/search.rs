@@ -1,7 +1,8 @@
-//! The words by which nodes and products are found: one row for each word or beginning of a word of their titles.
+//! The word index that nodes and products are searched by: one row for each word, or beginning of a word, of their
+//! titles.
 //!
-//! They are searched by `=` and by ranges only. LIKE, `@@` and pg_trgm's operators are not leakproof, so PostgreSQL does not
-//! use an index for them behind row security.
+//! Queries use only `=` and ranges: LIKE, `@@` and the operators of pg_trgm are not leakproof, so PostgreSQL uses no
+//! index for them under row security.
 
 use crate::error::StoreError;
 use crate::row::{FromColumn, Row};
@@ -16,10 +17,10 @@ use uuid::Uuid;
 
 const TABLE: &str = "search_terms";
 const TERMS: &str = "SELECT DISTINCT subject_id FROM search_terms WHERE tenant_id = $1";
-/// Above every term that begins with what it is appended to.
+/// Sorts above every term that begins with the text it is appended to.
 const END: char = char::MAX;
 
-/// What is found.
+/// The kind of thing that a search finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Node,
@@ -34,7 +35,7 @@ impl Kind {
         }
     }
 
-    /// The folded text of the row `x`: its column, what is joined for it, and on what.
+    /// For the row `x`: the column of its folded text, the join that this needs, and the join's condition.
     const fn text(self) -> [&'static str; 3] {
         match self {
             Self::Node => [
@@ -47,19 +48,19 @@ impl Kind {
     }
 }
 
-/// Among which things a search looks further.
+/// The rows that a search examines further.
 enum Candidates<'a> {
-    /// Some word is nowhere, or there is none.
+    /// No row: some word of the query occurs nowhere, or it has no word.
     None,
     /// All that have the rarest word.
     Few(Lookup<'a>),
-    /// Those that have this term, as many as a page looks at.
+    /// The newest with this term, up to the limit of a page.
     Along(&'a str),
-    /// The newest, as many as a page looks at.
+    /// The newest of all, up to the limit of a page.
     All,
 }
 
-/// The places of a page of things that have the words, and belong to the list that `walk` goes through; newest first.
+/// The positions of a page of things that match the words and belong to the list of `walk`; newest first.
 pub(crate) async fn list_matching<I>(
     tx: &mut TenantTx,
     kind: Kind,
@@ -92,7 +93,7 @@ where
         })
     };
     let mut entries = tx.db.fetch_first(walk.table, &sql, &values, entry).await?;
-    // One for each text until here: a thing fits if one of its texts does.
+    // So far there is one entry per text: a thing matches if any of its texts does.
     entries.dedup_by(|next, kept| {
         let same = next.key == kept.key;
         kept.fits |= same && next.fits;
@@ -108,7 +109,7 @@ fn range(lookup: Lookup<'_>) -> [Value<'_>; 2] {
     }
 }
 
-/// Counts what each word of a query finds, none beyond what a page looks at, and chooses where to look.
+/// Counts the matches of each query word, up to the limit of a page, and chooses the candidates.
 async fn candidates<'a>(
     tx: &mut TenantTx,
     kind: Kind,
@@ -147,7 +148,7 @@ async fn candidates<'a>(
 }
 
 impl<'a> Candidates<'a> {
-    /// Their ids as `subject_id`, newest first, as many as a page looks at; `None` if there are none.
+    /// A query for their ids as `subject_id`, newest first, up to the limit of a page; `None` if there are none.
     fn sql(
         &self,
         kind: Kind,
@@ -197,7 +198,7 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// The writes that make the words of `before` those of `after`; both are folded.
+/// The writes that turn the indexed words of `before` into those of `after`; both texts are folded.
 pub(crate) fn write<'a>(
     tenant: TenantId,
     kind: Kind,

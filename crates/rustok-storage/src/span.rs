@@ -1,8 +1,8 @@
-//! What a call to the database looks like in a trace: names and numbers of the semantic conventions
+//! Trace spans of database calls, with the names and numbers of the semantic conventions
 //! (<https://opentelemetry.io/docs/specs/semconv/db/database-spans/>).
 //!
-//! Spans of this target exist only while the request is recorded; otherwise nothing here is even looked at. Neither the
-//! text of a statement nor a value may get into one.
+//! Spans of this target exist only while the request is recorded; otherwise nothing here is evaluated. Neither the
+//! text of a statement nor a value may get into a span.
 
 use crate::error::StoreError;
 use crate::tx::Statement;
@@ -11,7 +11,7 @@ use std::fmt::Display;
 use tracing::field::Empty;
 use tracing::{Level, Span};
 
-/// The longest summary, in bytes; the conventions ask for 255.
+/// Maximum length of a summary in bytes; the conventions ask for 255.
 const MAX_SUMMARY: usize = 255;
 
 macro_rules! db_span {
@@ -28,7 +28,7 @@ macro_rules! db_span {
     };
 }
 
-/// One statement on a table. With no table it is one that only moves the transaction.
+/// One statement on a table. With an empty table it only controls the transaction.
 pub(crate) fn statement(system: &'static str, table: &'static str, sql: &str) -> Span {
     db_span!(
         summary(&[(sql, table)]).as_str(),
@@ -40,7 +40,7 @@ pub(crate) fn statement(system: &'static str, table: &'static str, sql: &str) ->
     )
 }
 
-/// Several statements that travel together.
+/// Several statements sent together.
 pub(crate) fn batch(system: &'static str, statements: &[Cow<'_, Statement<'_>>]) -> Span {
     let summary = || {
         let parts = statements
@@ -63,7 +63,7 @@ pub(crate) fn acquire(system: &'static str) -> Span {
     db_span!("acquire connection", "internal", db.system.name = system)
 }
 
-/// After the answer. That others were faster is no failure of the database.
+/// Records the result. Losing a race against another writer is no failure of the database.
 pub(crate) fn ended<T>(span: &Span, answer: &Result<T, StoreError>) {
     let failure = match answer {
         Ok(_) | Err(StoreError::Stale { .. } | StoreError::TokenRevoked | StoreError::TenantSuspended) => {
@@ -88,7 +88,7 @@ pub(crate) fn ended<T>(span: &Span, answer: &Result<T, StoreError>) {
     span.record("error.type", failure);
 }
 
-/// The code with which the database refused what is being asked.
+/// Records the code with which the database refused the current request.
 pub(crate) fn refused(code: impl Display) {
     tracing::event!(target: "rustok.trace", Level::INFO, db.response.status_code = %code);
 }
@@ -104,7 +104,7 @@ fn operation(sql: &str) -> &str {
     }
 }
 
-/// `INSERT orders INSERT outbox`: of few different values, whatever the statements hold. Repeats are told once.
+/// `INSERT orders INSERT outbox`: few different values, whatever the statements hold. Repeats are listed once.
 fn summary(statements: &[(&str, &'static str)]) -> String {
     let mut summary = String::new();
     let mut last = None;

@@ -1,9 +1,9 @@
-//! SQLite: readers called in the thread, one writer with group commit.
+//! SQLite: reads run on the calling thread, one writer with group commit.
 //!
-//! Writers take turns at one connection behind a fair mutex. Each runs inside a SAVEPOINT, releases it, and then waits
-//! for the commit that a committer thread makes for all who queued meanwhile. Nothing is told to the outside before
-//! that commit. Nobody may await anything but the database while holding the connection. What the log holds is moved into
-//! the file by a third thread (`checkpoint`).
+//! All write transactions share one connection, guarded by a fair mutex. Each runs inside a SAVEPOINT, releases it
+//! and then waits for the COMMIT that the committer thread makes for the whole queued group. No result leaves the
+//! server before that COMMIT. While it holds the connection, a task must await nothing but the database. A third
+//! thread moves the log into the file (`checkpoint`).
 
 mod checkpoint;
 mod holder;
@@ -27,18 +27,18 @@ use tokio::time::Instant;
 pub use watch::DatabaseState;
 pub(crate) use watch::FileWatch;
 
-/// How long to wait before another try when a process beside this one holds the write lock.
+/// Pause between two attempts while another process holds the write lock.
 const BUSY_PAUSE: Duration = Duration::from_millis(2);
-/// After how long it is looked who holds the lock.
+/// Interval between two lookups of the lock's holder.
 const BUSY_LOOK: Duration = Duration::from_secs(1);
-/// How long to wait for a process beside this one at most. Its imports hold the lock for a tenth of that.
+/// Longest wait for another process. Its imports hold the lock for at most a tenth of that.
 const BUSY_LIMIT: Duration = Duration::from_secs(3);
-/// After how long nothing is known any more of a lock that nobody here wanted meanwhile.
+/// A recorded foreign lock expires after this long without an attempt to write.
 const FORGOTTEN: Duration = Duration::from_secs(1);
-/// How many steps of SQLite's virtual machine a reader goes between two looks at its deadline: some tenths of a
+/// Interval between two deadline checks of a reader, in steps of SQLite's virtual machine: some tenths of a
 /// millisecond.
 const STEPS_PER_LOOK: i32 = 10_000;
-/// Prepared statements kept per connection; more than the queries that there are.
+/// Prepared statements kept per connection: more than there are distinct queries.
 const CACHED_STATEMENTS: usize = 256;
 
 pub(crate) struct Sqlite {
@@ -51,24 +51,24 @@ pub(crate) struct Sqlite {
 
 struct Writer {
     conn: Connection,
-    /// Another process holds the write lock.
+    /// Set while another process holds the write lock.
     held: Option<Held>,
-    /// Who waits for the commit of the transaction that is open.
+    /// The members of the open group, which wait for its COMMIT.
     waiting: Vec<oneshot::Sender<Result<(), Lost>>>,
 }
 
-/// A process beside this one holds the write lock.
+/// Another process holds the write lock.
 #[derive(Debug, Clone, Copy)]
 struct Held {
     since: Instant,
-    /// When somebody here tried last.
+    /// When this process last tried to take the lock.
     seen: Instant,
-    /// When it was looked who it is, and what was found.
+    /// The last lookup of the holder: when, and its result.
     looked: Option<(Instant, Option<Holder>)>,
 }
 
 impl Held {
-    /// Looks who it is, not too often. Whoever is stopped is told to go on.
+    /// Looks up the holder, at most once per [`BUSY_LOOK`], and resumes it if it is stopped.
     fn look(&mut self, path: &Path) {
         if self.looked.is_some_and(|(at, _)| at.elapsed() < BUSY_LOOK) {
             return;
@@ -83,8 +83,8 @@ impl Held {
 }
 
 impl Writer {
-    /// Whether to try again: whoever waits longer than [`BUSY_LIMIT`] is told who holds the lock, and so is at once who
-    /// comes while it is still held.
+    /// Ok means: try again. Fails with the holder's name once the lock has been held for [`BUSY_LIMIT`]; later
+    /// callers fail at once while it is still held.
     fn wait_for_other_process(&mut self, path: &Path, deadline: Deadline) -> Result<(), StoreError> {
         let now = Instant::now();
         let held = match &mut self.held {
@@ -112,7 +112,7 @@ impl Writer {
     }
 }
 
-/// Why a group's transaction was not committed, or nobody knows.
+/// Why a group's transaction was not committed, or why its outcome is unknown.
 #[derive(Debug, Clone)]
 enum Lost {
     Trouble(String),
@@ -130,7 +130,7 @@ impl From<Lost> for StoreError {
     }
 }
 
-/// A connection that reads, and until when.
+/// A read connection and the deadline of its current use.
 struct Reader {
     conn: Connection,
     deadline: Arc<Mutex<Deadline>>,
@@ -146,7 +146,7 @@ struct Readers {
 }
 
 impl Sqlite {
-    /// Opens the writer and gets readers ready. The schema must be there.
+    /// Opens the writer and prepares the reader pool. The schema must exist.
     pub(crate) fn open(path: &Path, readers: usize, mmap_bytes: i64) -> Result<Self, StoreError> {
         let mut conn = open_writer(path)?;
         let watch = Arc::new(FileWatch::of(path)?);
@@ -190,12 +190,12 @@ impl Sqlite {
         &self.path
     }
 
-    /// What is known of the file.
+    /// The watch on the database file.
     pub(crate) const fn watch(&self) -> &Arc<FileWatch> {
         &self.watch
     }
 
-    /// The readers.
+    /// Usage of the reader pool.
     pub(crate) fn connections(&self) -> Connections {
         let Readers {
             idle, permits, max, ..
@@ -221,7 +221,7 @@ impl Sqlite {
             .pop();
         let reader = match idle {
             Some(reader) => reader,
-            // It must not be another file than the one that is written.
+            // A new reader must open the same file that the writer has.
             None => self
                 .watch
                 .check()
@@ -290,12 +290,12 @@ async fn within<F: Future>(
     }
 }
 
-/// Runs a statement that only moves the transaction.
+/// Runs a statement that only controls the transaction.
 fn control(conn: &Connection, sql: &'static str) -> rusqlite::Result<()> {
     conn.prepare_cached(sql)?.raw_execute().map(drop)
 }
 
-/// The committer: one COMMIT for all who released their savepoint since the last one.
+/// The committer: one COMMIT for every transaction that released its savepoint since the last one.
 fn commit_groups(writer: &FairMutex<Writer>, watch: &FileWatch, log: &Log, wake: &mpsc::Receiver<()>) {
     while wake.recv().is_ok() {
         let mut writer = writer.blocking_lock();
@@ -316,7 +316,7 @@ fn commit_groups(writer: &FairMutex<Writer>, watch: &FileWatch, log: &Log, wake:
     }
 }
 
-/// A commit counts only if the file is at its place afterwards too.
+/// A commit counts only if the file is still at its path afterwards.
 fn commit(conn: &Connection, watch: &FileWatch) -> Result<(), Lost> {
     watch
         .check()
@@ -329,7 +329,7 @@ fn commit(conn: &Connection, watch: &FileWatch) -> Result<(), Lost> {
     watch.check().map_err(|error| Lost::InDoubt(error.to_string()))
 }
 
-/// Remembers what an error says of the file.
+/// Records damage that an error reports.
 fn note(watch: &FileWatch, error: &StoreError) {
     if let StoreError::Damaged(why) = error {
         watch.damaged(why);
@@ -338,21 +338,21 @@ fn note(watch: &FileWatch, error: &StoreError) {
 
 fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-    // A plan must not depend on the values that are bound: else a cached statement is prepared anew for most of them,
+    // A query plan must not depend on bound values: otherwise a cached statement is prepared again for most of them,
     // which costs more than running it (https://sqlite.org/c3ref/c_dbconfig_defensive.html, "QPSG").
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // Statement journals and sorts stay in memory; what is durable never goes there.
+    // Statement journals and sorts stay in memory: none of them has to be durable.
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)
 }
 
-/// A connection that may write, with the settings that durability needs.
+/// A read-write connection with the settings that durability needs.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let setup =
         |error: rusqlite::Error| StoreError::Setup(format!("cannot open {}: {error}", path.display()));
     let conn = Connection::open(path).map_err(setup)?;
-    // Switching to WAL wants the file for itself for a moment; other processes may be opening it too.
+    // Switching to WAL needs the file exclusively for a moment, and other processes may be opening it.
     conn.busy_timeout(Duration::from_secs(5)).map_err(setup)?;
     let mode: String = conn
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
@@ -377,7 +377,7 @@ fn open_reader(path: &Path, mmap_bytes: i64) -> Result<Reader, StoreError> {
         configure(&conn)?;
         conn.pragma_update(None, "mmap_size", mmap_bytes)?;
         conn.busy_timeout(Duration::from_millis(50))?;
-        // Only readers are interrupted: in a writer that would end the transaction of the whole group.
+        // Only readers are interrupted: in the writer an interrupt would end the transaction of the whole group.
         let until = Arc::clone(&deadline);
         let passed = move || until.lock().unwrap_or_else(PoisonError::into_inner).is_expired();
         conn.progress_handler(STEPS_PER_LOOK, Some(passed))?;
@@ -398,7 +398,7 @@ pub(crate) struct ReadTx {
 }
 
 impl ReadTx {
-    /// Remembers what an error says of the file.
+    /// Records damage that an error reports.
     pub(crate) fn note(&self, error: &StoreError) {
         note(&self.readers.watch, error);
     }
@@ -427,7 +427,7 @@ impl Drop for ReadTx {
     }
 }
 
-/// A turn at the writer. Dropped without a commit it leaves no trace.
+/// A turn at the writer. Dropping it without a commit rolls it back.
 pub(crate) struct WriteTx {
     guard: Option<OwnedMutexGuard<Writer>>,
     wake_committer: mpsc::Sender<()>,
@@ -457,7 +457,7 @@ impl WriteTx {
         let (done, committed) = oneshot::channel();
         if let Some(mut writer) = self.guard.take() {
             writer.waiting.push(done);
-            // The committer finds whoever is in the list when it gets the lock; one wake per group is enough.
+            // The committer takes everything in the list once it has the lock: one wake-up per group is enough.
             if writer.waiting.len() == 1 {
                 let _ = self.wake_committer.send(());
             }
@@ -486,7 +486,7 @@ impl Drop for WriteTx {
         if !writer.conn.is_autocommit() {
             let _ = control(&writer.conn, "ROLLBACK");
         }
-        // An error such as a full disk ended the whole transaction: everybody in the group lost.
+        // An error such as a full disk ended the whole transaction: every member of the group lost its writes.
         for member in std::mem::take(&mut writer.waiting) {
             let _ = member.send(Err(Lost::Trouble(
                 "an error ended the whole transaction".to_owned(),

@@ -1,10 +1,10 @@
-//! Whether who writes still may: asked in the transaction of the write, as the last thing before its COMMIT.
+//! Checks that the actor may still write, in the write's own transaction, as the last step before its COMMIT.
 //!
-//! A request waits between its door and its commit, for a lock or for the rest of its body, and an import runs for long.
-//! A token that is revoked meanwhile, or a tenant that is suspended, must not go on writing.
+//! Between authentication and commit a request may wait for a lock or for the rest of its body, and an import runs
+//! for long. If its token is revoked or its tenant suspended meanwhile, it must not write.
 //!
-//! On PostgreSQL the question travels in one flight with the COMMIT, so nobody is there to read its answer before: the
-//! division by zero ends the transaction, and the COMMIT behind it keeps nothing. SQLite answers NULL for it.
+//! On PostgreSQL the question is sent in one flight with the COMMIT, before its answer could be read: a division by
+//! zero fails the transaction, and the COMMIT behind it keeps nothing. SQLite returns NULL for the division.
 
 use crate::error::StoreError;
 use crate::row::Row;
@@ -13,15 +13,15 @@ use crate::value::{Value, params};
 use rustok_auth::Role;
 use rustok_core::ids::{TenantId, TokenId};
 
-/// On behalf of whom a transaction writes.
+/// The actor that a transaction writes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Writer {
-    /// The process itself: a worker, the command line. Nothing is asked.
+    /// The process itself: a worker or the command line. Nothing is checked.
     #[default]
     System,
-    /// Anybody, for a tenant that is served.
+    /// Anyone; the tenant must be active.
     Anyone,
-    /// Who has this token, for a tenant that is served. In a transaction on the directory it is a platform token.
+    /// The holder of this token; the tenant must be active. In a transaction on the directory it is a platform token.
     Token(TokenId),
 }
 
@@ -30,7 +30,7 @@ const TOKEN: &str =
     "SELECT 1 / count(*) AS stands FROM api_tokens WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL";
 const PLATFORM_TOKEN: &str =
     "SELECT 1 / count(*) AS stands FROM platform_tokens WHERE id = $1 AND revoked_at IS NULL";
-/// What PostgreSQL says of a division by zero.
+/// PostgreSQL's error code for a division by zero.
 pub(crate) const DIVISION_BY_ZERO: &str = "22012";
 
 fn question<'a>(table: &'static str, sql: &'static str, params: &[Value<'a>]) -> Statement<'a> {
@@ -42,7 +42,7 @@ fn question<'a>(table: &'static str, sql: &'static str, params: &[Value<'a>]) ->
     }
 }
 
-/// What is asked before the commit of a transaction on a tenant's data.
+/// The questions for the commit of a transaction on a tenant's data.
 pub(crate) fn of_tenant(tenant: TenantId, writer: Writer) -> Vec<Statement<'static>> {
     let is_served = question("tenants", TENANT, &[tenant.into()]);
     match writer {
@@ -55,7 +55,7 @@ pub(crate) fn of_tenant(tenant: TenantId, writer: Writer) -> Vec<Statement<'stat
     }
 }
 
-/// What is asked before the commit of a transaction on the directory.
+/// The questions for the commit of a transaction on the directory.
 pub(crate) fn of_platform(writer: Writer) -> Vec<Statement<'static>> {
     match writer {
         Writer::System | Writer::Anyone => Vec::new(),
@@ -63,7 +63,7 @@ pub(crate) fn of_platform(writer: Writer) -> Vec<Statement<'static>> {
     }
 }
 
-/// What it means that the question about `table` found nothing.
+/// The error when the question about `table` found no row.
 pub(crate) fn refusal(table: &str) -> StoreError {
     match table {
         "tenants" => StoreError::TenantSuspended,
@@ -75,7 +75,7 @@ pub(crate) fn stands(row: &Row<'_>) -> Result<bool, StoreError> {
     Ok(row.get::<Option<i64>>("stands")?.is_some())
 }
 
-/// What the token of the tenant may do now, in the middle of something long.
+/// The current role of the tenant's token, for a check in the middle of a long operation.
 ///
 /// # Errors
 /// [`StoreError::TenantSuspended`] and [`StoreError::TokenRevoked`].

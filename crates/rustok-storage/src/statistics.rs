@@ -1,9 +1,9 @@
-//! What PostgreSQL's planner knows of tables that grow fast.
+//! Refreshes the statistics that PostgreSQL's planner has of fast-growing tables.
 //!
-//! A plan, once made, is kept until the table is analysed again. Made while the table was empty it may go through all
-//! rows, or take an index on which all that is named is the tenant: both cost nothing then, and more with each row. By
-//! itself PostgreSQL looks for such tables once a minute (`autovacuum_naptime`), and a shop that opens, or a file that is
-//! imported, fills thousands of rows in that time. So somebody must look more often.
+//! A generic plan is kept until its table is analysed again. Planned while the table was empty it may scan all rows,
+//! or use an index on which only the tenant is fixed: both are cheap then and cost more with each row. PostgreSQL's
+//! autovacuum checks such tables once a minute (`autovacuum_naptime`), while a new shop or an import fills thousands
+//! of rows in that time. Hence a more frequent check.
 
 use crate::error::StoreError;
 use crate::postgres::{Mode, Role};
@@ -11,12 +11,12 @@ use crate::store::Store;
 use crate::value::params;
 use rustok_core::deadline::Deadline;
 
-/// What a table must hold before its statistics tell anything, in bytes.
+/// Minimum size of a table, in bytes, for its statistics to matter.
 const WORTHWHILE: i64 = 32 << 10;
-/// How many times larger than the planner believes a table must be to be analysed.
+/// A table is analysed when it is this many times larger than the planner assumes.
 const GROWTH: i64 = 3;
 
-/// Tables of whoever asks that have grown so much.
+/// Tables of the current role that have grown by that factor.
 const GROWN: &str = "SELECT quote_ident(c.relname) AS name \
      FROM pg_class c CROSS JOIN LATERAL (SELECT pg_relation_size(c.oid) AS bytes) s \
      WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' \
@@ -24,8 +24,8 @@ const GROWN: &str = "SELECT quote_ident(c.relname) AS name \
      AND pg_has_role(c.relowner, 'USAGE')";
 
 impl Store {
-    /// Analyses the tables that have grown to a multiple of what the planner knows, but for those that are locked; answers
-    /// how many it found. SQLite needs no statistics to find a key, and there are never any.
+    /// Analyses the tables that have grown to a multiple of the size that the planner assumes, except locked ones;
+    /// returns how many were found. Always 0 on SQLite, which needs no statistics to use a key.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
@@ -41,7 +41,8 @@ impl Store {
             })
             .await?;
         drop(tx);
-        // Each by itself, and none that somebody else holds: he is at it, or must not be kept waiting. It comes again.
+        // Each in its own transaction. Locked tables are skipped: the holder may be analysing them, or must not be
+        // delayed. The next run sees them again.
         for name in &names {
             let mut tx = self.begin(Role::Owner, Mode::Write, deadline).await?;
             let analyse = format!("ANALYZE (SKIP_LOCKED) {name}");

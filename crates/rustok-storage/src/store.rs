@@ -1,4 +1,4 @@
-//! Opening a database and beginning transactions on it.
+//! Opens a database and begins transactions on it.
 
 use crate::error::StoreError;
 use crate::files;
@@ -22,20 +22,20 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::Client;
 
-/// Where the data lives: `sqlite://path` or `postgres://...`.
+/// Address of the database: `sqlite://path` or `postgres://...`.
 #[derive(Debug, Clone)]
 pub enum DatabaseUrl {
     /// A SQLite file.
     Sqlite(PathBuf),
-    /// A PostgreSQL connection string (its password never shows in `Debug`). What it does not say about time-outs is
-    /// set here: 5 s to connect, 10 s for what was sent to be acknowledged, half a minute until an idle connection is
-    /// looked after. Of several hosts the first one is used that takes writes; while none does, reads go to the first
-    /// that answers, unless `target_session_attrs` is `read-write`. With `read-only` nothing is ever written.
+    /// A PostgreSQL connection string (its password never shows in `Debug`). Defaults for unset time-outs: 5 s to
+    /// connect, 10 s until sent data is acknowledged, 30 s idle before keepalive probes. Of several hosts the first
+    /// one that takes writes is used; while none does, reads go to the first that answers, unless
+    /// `target_session_attrs` is `read-write`. With `read-only` the database is never written.
     Postgres(Box<PostgresUrl>),
 }
 
 impl DatabaseUrl {
-    /// Reads a URL.
+    /// Parses a URL.
     ///
     /// # Errors
     /// [`StoreError::Setup`], which does not repeat the URL, since it may hold a password.
@@ -66,37 +66,38 @@ impl DatabaseUrl {
     }
 }
 
-/// Who opens the database.
+/// What opens the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opener {
-    /// The server: brings the schema up to date; on SQLite it keeps other servers off the file for as long as it lives.
+    /// The server: migrates the schema; on SQLite it also locks out other servers for its lifetime.
     Server,
-    /// A command beside a server: creates the schema of an empty database, and refuses an outdated one.
+    /// A command-line tool beside a server: creates the schema of an empty database and refuses an outdated one.
     Command,
 }
 
-/// How a database is opened.
+/// Options for opening a database.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
-    /// Where the data lives.
+    /// Address of the database.
     pub url: DatabaseUrl,
-    /// PostgreSQL connections at most.
+    /// Maximum number of PostgreSQL connections.
     pub postgres_connections: usize,
-    /// Transactions that may wait for a PostgreSQL connection; one more is refused at once.
+    /// Transactions that may wait for a PostgreSQL connection; any further one is refused at once.
     pub postgres_waiting: usize,
-    /// How long PostgreSQL may take for one answer to the server, however long its caller would wait. A command has no
-    /// such limit: somebody sits in front of it.
+    /// Time for one answer of PostgreSQL to the server, whatever the caller's deadline. Commands have no such limit:
+    /// a person waits in front of them.
     pub postgres_answer_timeout: Duration,
-    /// SQLite readers at most.
+    /// Maximum number of SQLite readers.
     pub sqlite_readers: usize,
-    /// How much of a SQLite file each reader maps into memory, in bytes.
+    /// Bytes of a SQLite file that each reader maps into memory.
     pub sqlite_mmap_bytes: i64,
-    /// Whether [`Store::times`] has something to tell: durations are counted.
+    /// Whether durations are counted for [`Store::times`].
     pub timed: bool,
 }
 
 impl StoreConfig {
-    /// The defaults: 16 connections, 256 who wait for one, 10 s for an answer, 8 readers, 256 MiB mapped, durations counted.
+    /// The defaults: 16 connections, 256 waiting transactions, 10 s for an answer, 8 readers, 256 MiB mapped,
+    /// durations counted.
     #[must_use]
     pub fn new(url: DatabaseUrl) -> Self {
         Self {
@@ -117,7 +118,7 @@ pub struct Store {
     inner: Arc<Backend>,
     shares: Arc<Shares<TenantId>>,
     timings: Arc<Timings>,
-    /// Its transactions take their own place behind the breaker.
+    /// Each transaction takes a breaker permit of its own.
     guarded: bool,
 }
 
@@ -126,10 +127,11 @@ enum Backend {
     Postgres(Postgres),
 }
 
-/// How long a transaction waits for its tenant's share at most.
+/// Longest wait of a transaction for its tenant's share.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// A place of the tenant's share. That there is none is no fault of the database: the tenant has too many transactions.
+/// Takes a place in the tenant's share of the connections. Failing to get one is no fault of the database: the tenant
+/// runs too many transactions.
 async fn enter(
     shares: &Arc<Shares<TenantId>>,
     role: Role,
@@ -144,7 +146,7 @@ async fn enter(
     share.map(Some).ok_or(StoreError::Overloaded)
 }
 
-/// How many reads of one tenant may wait for its share of the readers of SQLite.
+/// Reads of one tenant that may wait for its share of the SQLite readers.
 const READS_WAITING: usize = 1_024;
 
 impl Store {
@@ -203,8 +205,8 @@ impl Store {
         })
     }
 
-    /// The circuit breaker that every transaction on PostgreSQL stands behind. SQLite has none: it is called in the
-    /// thread and fails at once, and a writer that waits for another process must not keep readers out.
+    /// The circuit breaker in front of every PostgreSQL transaction. SQLite has none: it runs on the calling thread
+    /// and fails at once, and a writer that waits for another process must not block readers.
     #[must_use]
     pub fn breaker(&self) -> Option<&CircuitBreaker> {
         match &*self.inner {
@@ -213,9 +215,9 @@ impl Store {
         }
     }
 
-    /// The same database for somebody who makes his calls through [`Store::breaker`] himself: transactions take no
-    /// place there of their own, so nothing is counted twice and no probe waits for its own place. Time-outs and
-    /// limits stay.
+    /// The same database for a caller that goes through [`Store::breaker`] itself: transactions take no permit of
+    /// their own, so nothing is counted twice and no half-open probe waits for its own permit. Time-outs and limits
+    /// still apply.
     #[must_use]
     pub fn behind_own_breaker(&self) -> Self {
         Self {
@@ -247,7 +249,7 @@ impl Store {
                 let share = enter(&self.shares, role, deadline.instant()).await?;
                 Ok((Inner::SqliteRead(db.read(deadline).await?), share))
             }
-            // Writers queue for the only one there is.
+            // Writers queue for the single write connection, without shares.
             (Backend::Sqlite { db, .. }, Mode::Write) => {
                 Ok((Inner::SqliteWrite(db.write(deadline).await?), None))
             }
@@ -288,7 +290,7 @@ impl Store {
         })
     }
 
-    /// A read-only transaction on the tenant directory and on due work.
+    /// A read-only transaction on the tenant directory and due work.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
@@ -312,7 +314,7 @@ impl Store {
         })
     }
 
-    /// A pooled PostgreSQL connection as it came back, for a look at what was left on it.
+    /// A pooled PostgreSQL connection as it was returned, to inspect what was left on it.
     #[cfg(test)]
     pub(crate) async fn pooled_client(&self) -> crate::postgres::Object {
         match &*self.inner {
@@ -321,7 +323,7 @@ impl Store {
         }
     }
 
-    /// `sqlite` or `postgresql`, as OpenTelemetry's `db.system.name` has it.
+    /// `sqlite` or `postgresql`: the value of OpenTelemetry's `db.system.name`.
     #[must_use]
     pub fn system(&self) -> &'static str {
         match &*self.inner {
@@ -330,7 +332,7 @@ impl Store {
         }
     }
 
-    /// What is known of the database without asking it; of PostgreSQL that is whether a server takes writes.
+    /// State of the database as recorded, without a query; for PostgreSQL whether a server takes writes.
     #[must_use]
     pub fn state(&self) -> DatabaseState {
         match &*self.inner {
@@ -340,15 +342,14 @@ impl Store {
         }
     }
 
-    /// Looks whether the SQLite file is still at its path; costs microseconds.
+    /// Checks that the SQLite file is still at its path; takes microseconds.
     pub fn look_at_file(&self) {
         if let Backend::Sqlite { db, .. } = &*self.inner {
             db.watch().look();
         }
     }
 
-    /// Reads all of the SQLite file and remembers whether it is damaged. It takes as long as reading takes, in a thread
-    /// of its own.
+    /// Reads the whole SQLite file on a blocking thread and records whether it is damaged.
     pub async fn read_through_file(&self) {
         if let Backend::Sqlite { db, .. } = &*self.inner {
             let watch = Arc::clone(db.watch());
@@ -358,7 +359,7 @@ impl Store {
         }
     }
 
-    /// A PostgreSQL connection beside the pool, in the session of whom the URL names.
+    /// A PostgreSQL connection outside the pool, in a session of the role that the URL names.
     pub(crate) async fn own_connection(&self) -> Result<Client, StoreError> {
         match &*self.inner {
             Backend::Postgres(db) => db.own_connection().await,
@@ -366,7 +367,7 @@ impl Store {
         }
     }
 
-    /// The SQLite file, if that is what this is.
+    /// The path of the SQLite file; `None` for PostgreSQL.
     #[must_use]
     pub fn sqlite_path(&self) -> Option<&Path> {
         match &*self.inner {
@@ -375,7 +376,7 @@ impl Store {
         }
     }
 
-    /// PostgreSQL connections: how many there are and how many of them are idle.
+    /// PostgreSQL connections: the total and how many of them are idle.
     #[cfg(test)]
     pub(crate) fn postgres_connections(&self) -> Option<(usize, usize)> {
         match &*self.inner {
@@ -384,7 +385,7 @@ impl Store {
         }
     }
 
-    /// The connections as they are now; on SQLite the readers.
+    /// Current connection counts; on SQLite those of the readers.
     #[must_use]
     pub fn connections(&self) -> Connections {
         match &*self.inner {
@@ -393,21 +394,21 @@ impl Store {
         }
     }
 
-    /// How long the database took, since it was opened.
+    /// Database timings since the store was opened.
     #[must_use]
     pub fn times(&self) -> StoreTimes {
         self.timings.read()
     }
 }
 
-/// How many connections there are. Read one by one while others take them, so about.
+/// Connection counts. They are read one by one while connections are taken, so they are approximate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
-    /// Open and free.
+    /// Open and idle.
     pub idle: usize,
-    /// In somebody's hands.
+    /// In use.
     pub used: usize,
-    /// There may be so many.
+    /// Maximum.
     pub max: usize,
 }
 
@@ -424,7 +425,7 @@ impl fmt::Debug for Store {
     }
 }
 
-/// Takes the lock that keeps a second server off the file; the system frees it when this process ends.
+/// Takes the lock that keeps a second server off the file; the system releases it when this process ends.
 pub(crate) fn lock_file(database: &Path) -> Result<File, StoreError> {
     let path = migrate::beside(database, ".lock");
     let file = files::open_lock(&path)?;

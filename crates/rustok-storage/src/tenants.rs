@@ -1,4 +1,5 @@
-//! The tenant directory: tenants, their hosts, platform tokens and the version that tells caches of a change.
+//! The tenant directory: tenants, their hosts, platform tokens, and the version number that lets caches detect
+//! changes.
 
 use crate::error::StoreError;
 use crate::row::{Json, Row};
@@ -160,7 +161,7 @@ pub async fn add_host(
     touch(tx, id, directory, now).await
 }
 
-/// Takes a host from a tenant; nobody has it then.
+/// Removes a host from a tenant; afterwards it belongs to no tenant.
 ///
 /// # Errors
 /// [`StoreError::Stale`] with `tenant_hosts` when the tenant has no such host.
@@ -175,11 +176,11 @@ pub async fn remove_host(
     touch(tx, id, directory, now).await
 }
 
-/// Takes a host from one tenant and gives it to another. Both are changed, by one change of the directory.
+/// Moves a host from one tenant to another. Both tenants change, in one change of the directory.
 ///
 /// # Errors
-/// [`StoreError::Stale`] with `tenant_hosts` when the one has no such host, [`StoreError::Refused`] when there is no such
-/// other tenant.
+/// [`StoreError::Stale`] with `tenant_hosts` when `from` has no such host, [`StoreError::Refused`] when there is no
+/// tenant `to`.
 pub async fn move_host(
     tx: &mut PlatformTx,
     from: TenantId,
@@ -199,7 +200,7 @@ async fn delete_host(tx: &mut PlatformTx, id: TenantId, host: &str) -> Result<()
     tx.db.execute_one(HOSTS, sql, params![host, id]).await
 }
 
-/// A new version of a tenant whose hosts changed.
+/// Gives a tenant whose hosts changed a new version.
 async fn touch(tx: &mut PlatformTx, id: TenantId, directory: i64, now: Timestamp) -> Result<(), StoreError> {
     let sql =
         "UPDATE tenants SET updated_at = $2, version = version + 1, directory_version = $3 WHERE id = $1";
@@ -224,10 +225,11 @@ pub async fn set_status(
         .await
 }
 
-/// Counts one more change of the directory and answers its number, which the changed tenant's row must keep.
+/// Increments the directory version and returns it; the changed tenant's row must store it.
 ///
-/// It comes first in every change: the lock on its one row puts the changes in an order in which they are also
-/// committed, so whoever reads a number finds every change up to it. Taken later, it could close a circle of locks.
+/// This is the first statement of every change: the lock on the single row serializes the changes into the order in
+/// which they commit, so a reader of a version sees every change up to it. Taken later, the lock could cause a
+/// deadlock.
 async fn raise_version(tx: &mut PlatformTx) -> Result<i64, StoreError> {
     let sql = "UPDATE directory_version SET version = version + 1 WHERE id = 1 RETURNING version";
     let version = tx
@@ -237,13 +239,13 @@ async fn raise_version(tx: &mut PlatformTx) -> Result<i64, StoreError> {
     version.ok_or_else(no_version)
 }
 
-/// Holds the directory until the transaction ends, so that what is read from now on stays so. A change that depends on
-/// what it finds begins with this.
+/// Locks the directory until the transaction ends, so that what is read from now on does not change. A change that
+/// depends on what it reads begins with this.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn hold_directory(tx: &mut PlatformTx) -> Result<(), StoreError> {
-    // SQLite has one writer at a time: there is nothing to hold.
+    // SQLite has a single writer: no lock is needed.
     if !tx.db.is_postgres() {
         return Ok(());
     }
@@ -262,7 +264,7 @@ fn no_version() -> StoreError {
 /// Changes a tenant's name and settings, if it still has this version.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when it has not, or when there is no such tenant.
+/// [`StoreError::Stale`] when the version differs, or when there is no such tenant.
 pub async fn update_tenant(
     tx: &mut PlatformTx,
     id: TenantId,
@@ -278,7 +280,7 @@ pub async fn update_tenant(
     tx.db.execute_one(TENANTS, sql, values).await
 }
 
-/// The number that grows with every change of the directory.
+/// The directory version, which grows with every change.
 ///
 /// # Errors
 /// Those of the database.
@@ -291,20 +293,20 @@ pub async fn directory_version(tx: &mut PlatformTx) -> Result<i64, StoreError> {
     version.ok_or_else(no_version)
 }
 
-/// What changed in the directory since somebody looked.
+/// Changes of the directory since a given version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryChanges {
-    /// The number of the last change.
+    /// The directory version.
     pub version: i64,
-    /// The tenants whose row or hosts changed; `None` when there are too many to name.
+    /// The tenants whose row or hosts changed; `None` when there are more than can be listed.
     pub tenants: Option<Vec<TenantId>>,
 }
 
-/// The most tenants that one look at the directory names.
+/// Maximum number of tenants listed per query.
 const MAX_CHANGED: usize = 1_000;
 
-/// The number of the last change of the directory, and which tenants changed after the change `since`. Every process
-/// polls this; one statement, hence one snapshot.
+/// The directory version, and the tenants that changed after version `since`. Every process polls this; it is one
+/// statement, hence one snapshot.
 ///
 /// # Errors
 /// Those of the database.
@@ -331,9 +333,9 @@ pub async fn directory_changes(tx: &mut PlatformTx, since: i64) -> Result<Direct
 pub struct PlatformToken {
     /// Its id.
     pub id: TokenId,
-    /// What people call it.
+    /// Its name, for people.
     pub name: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,

@@ -1,4 +1,4 @@
-//! Terms: the categories, which may stand below one another, and the tags.
+//! Terms: categories, which form a hierarchy, and tags.
 
 use crate::error::StoreError;
 use crate::row::Row;
@@ -26,8 +26,8 @@ pub(crate) fn term(row: &Row<'_>) -> Result<Term, StoreError> {
     })
 }
 
-/// The terms with one of these addresses or, in the form in which names are compared, one of these names, in any taxonomy.
-/// At most 512 of each, else the statement grows long.
+/// Finds terms in any taxonomy by slug or by name, folded as names are compared. At most 512 of each, to bound the
+/// length of the statement.
 ///
 /// # Errors
 /// Those of the database.
@@ -58,7 +58,7 @@ pub async fn list_terms_known_by(
     tx.db.fetch(TABLE, &either.join(" UNION "), &values, term).await
 }
 
-/// The terms with these ids. At most 256, else the statement grows long.
+/// The terms with these ids. At most 256, to bound the length of the statement.
 ///
 /// # Errors
 /// Those of the database.
@@ -77,7 +77,7 @@ pub async fn list_terms(tx: &mut TenantTx, ids: &[TermId]) -> Result<Vec<Term>, 
     tx.db.fetch(TABLE, &sql, &values, term).await
 }
 
-/// The term with this address.
+/// The term with this slug.
 ///
 /// # Errors
 /// Those of the database.
@@ -98,7 +98,7 @@ pub async fn find_term(
         .await
 }
 
-/// Adds a term, unless its address is taken in its taxonomy; whether it was added.
+/// Adds a term, unless its slug is taken in its taxonomy; true if it was added.
 ///
 /// # Errors
 /// Those of the database.
@@ -119,7 +119,7 @@ pub async fn insert_term(tx: &mut TenantTx, term: &Term, now: Timestamp) -> Resu
     Ok(tx.db.execute(TABLE, sql, values).await? == 1)
 }
 
-/// Changes a term's name and the category above it.
+/// Changes a term's name and its parent category.
 ///
 /// # Errors
 /// [`StoreError::Stale`] when there is no such term.
@@ -140,12 +140,12 @@ pub async fn update_term(tx: &mut TenantTx, term: &Term) -> Result<(), StoreErro
         .await
 }
 
-/// A category and all that stand above it.
+/// A category and all its ancestors.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn list_lineage(tx: &mut TenantTx, id: TermId) -> Result<Vec<TermId>, StoreError> {
-    // UNION, not UNION ALL: it ends even if the categories should stand in a circle.
+    // UNION, not UNION ALL: it terminates even if categories form a cycle.
     let sql = "WITH RECURSIVE lineage (id) AS (\
                  SELECT m.id FROM terms m WHERE m.tenant_id = $1 AND m.id = $2 \
                  UNION SELECT m.parent_id FROM terms m JOIN lineage l ON m.id = l.id \

@@ -1,7 +1,7 @@
-//! How long the database takes, by operation and table, and how long transactions wait for their connection.
+//! Database timings: durations by operation and table, and how long transactions wait for their connection.
 //!
-//! Counting is a few additions in memory that the thread shares with few others; nobody who counts waits for whoever
-//! reads. It must never be part of a decision, and a name that is counted under is one of the schema, never a value.
+//! Counting costs a few additions to memory that few threads share, and never waits for a reader of the counters. The
+//! counters must never be part of a decision, and their labels are names of the schema, never values.
 
 use std::cell::Cell;
 use std::ops::AddAssign;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The upper bounds of the buckets, in nanoseconds; one more has none.
+/// Upper bounds of the buckets, in nanoseconds; one more bucket is unbounded.
 const BOUNDS_NS: [u64; 8] = [
     25_000,
     100_000,
@@ -22,10 +22,11 @@ const BOUNDS_NS: [u64; 8] = [
     1_000_000_000,
 ];
 const BUCKETS: usize = BOUNDS_NS.len() + 1;
-/// Threads that count at once do not pass one cache line around.
+/// Counters are split over stripes, so that threads that count at once do not contend for one cache line.
 const STRIPES: usize = 8;
 
-/// The tables of the schema. No table stands for what concerns none, such as COMMIT; `other` for names of tests.
+/// The tables of the schema. The empty name stands for statements without a table, such as COMMIT; `other` for tables
+/// of tests.
 pub(crate) const TABLES: [&str; 34] = [
     "",
     "other",
@@ -64,7 +65,7 @@ pub(crate) const TABLES: [&str; 34] = [
 ];
 const OTHER: usize = 1;
 
-/// What the database was asked to do.
+/// An operation on the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Select,
@@ -86,7 +87,7 @@ impl Operation {
         Self::Commit,
     ];
 
-    /// What a statement of ours does, by its first letter: queries begin with SELECT or WITH.
+    /// The operation of one of our statements, by its first letter: queries begin with SELECT or WITH.
     pub(crate) fn of(sql: &str) -> Self {
         match sql.as_bytes().first() {
             Some(b'I') => Self::Insert,
@@ -108,17 +109,17 @@ impl Operation {
     }
 }
 
-/// Durations in buckets.
+/// A histogram of durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Durations {
-    /// How many were at most as long as each bound of the catalogue and longer than the one before; the last have none.
+    /// Counts per bucket: durations above the previous bound and up to this one; the last bucket is unbounded.
     pub counts: [u64; BUCKETS],
-    /// All of them together.
+    /// The sum of all durations.
     pub sum: Duration,
 }
 
 impl Durations {
-    /// How many there were.
+    /// The number of durations.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
@@ -134,29 +135,29 @@ impl AddAssign for Durations {
     }
 }
 
-/// What was counted of one operation on one table.
+/// The durations of one operation on one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OperationTimes {
     /// `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `BATCH` or `COMMIT`.
     pub operation: &'static str,
-    /// The table, the first one of several; empty if it concerns none.
+    /// The table, or the first of several; empty if there is none.
     pub table: &'static str,
-    /// How long it took, with the times it failed or nobody waited for its end.
+    /// Its durations, including calls that failed or were cancelled.
     pub durations: Durations,
 }
 
-/// What was counted of one store.
+/// The timings of one store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreTimes {
-    /// What was done at least once.
+    /// Every operation that ran at least once.
     pub operations: Vec<OperationTimes>,
-    /// How long reading transactions waited for a connection.
+    /// Waits of read transactions for a connection.
     pub read_waits: Durations,
-    /// How long writing transactions waited for a connection, on SQLite for their turn.
+    /// Waits of write transactions for a connection, on SQLite for the writer.
     pub write_waits: Durations,
     /// Transactions that wait now.
     pub waiting: u64,
-    /// Transactions that began anew on another connection, since theirs had died in the pool.
+    /// Transactions restarted on another connection because theirs had died in the pool.
     pub renewals: u64,
 }
 
@@ -210,7 +211,7 @@ pub(crate) struct Timings {
 }
 
 impl Timings {
-    /// Those of a store that is not timed stay empty.
+    /// The counters stay empty if the store is not timed.
     pub(crate) fn new(timed: bool) -> Self {
         let stripes = if timed { STRIPES } else { 0 };
         Self {
@@ -219,7 +220,7 @@ impl Timings {
         }
     }
 
-    /// Counts what lies between `began` and the drop of what this returns, however it ends.
+    /// Counts the time between `began` and the drop of the returned guard, however the work ends.
     pub(crate) fn time(&self, operation: Operation, table: &str, began: Instant) -> Timed<'_> {
         let table = place_of(table);
         let counted = self
@@ -229,7 +230,7 @@ impl Timings {
         Timed { counted, began }
     }
 
-    /// Counts a wait for a connection, as [`Timings::time`] does.
+    /// Counts a wait for a connection, like [`Timings::time`].
     pub(crate) fn wait(&self, writes: bool) -> Timed<'_> {
         let stripe = self.stripe();
         if let Some(stripe) = stripe {
@@ -266,7 +267,8 @@ impl Timings {
                 }
             }
         }
-        // The ends first: whatever begins and ends meanwhile does not count as negative.
+        // Reads ended waits before begun ones, so that what starts and ends meanwhile cannot make the difference
+        // negative.
         let (read_waits, write_waits) = (
             sum(&|stripe| stripe.waits.first()),
             sum(&|stripe| stripe.waits.last()),
@@ -286,7 +288,7 @@ impl Timings {
     }
 }
 
-/// Threads take the stripes in turn.
+/// Assigns stripes to threads in turn.
 fn next_stripe() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES
@@ -296,7 +298,7 @@ fn place_of(table: &str) -> usize {
     TABLES.iter().position(|known| *known == table).unwrap_or(OTHER)
 }
 
-/// Something that is being timed.
+/// A measurement in progress.
 #[derive(Debug)]
 #[must_use = "what is timed ends when this is dropped"]
 pub(crate) struct Timed<'a> {

@@ -1,4 +1,4 @@
-//! A tenant's bearer tokens. They are read inside the tenant's own transaction: another tenant's token is unknown.
+//! A tenant's bearer tokens. They are read in the tenant's own transaction: a token of another tenant is not found.
 
 use crate::error::StoreError;
 use crate::tx::TenantTx;
@@ -14,11 +14,11 @@ const TABLE: &str = "api_tokens";
 pub struct ApiToken {
     /// Its id.
     pub id: TokenId,
-    /// What people call it.
+    /// Its name, for people.
     pub name: String,
-    /// What it may do.
+    /// Its role.
     pub role: Role,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,

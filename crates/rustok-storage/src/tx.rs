@@ -1,4 +1,4 @@
-//! Transactions: the only way to the data. Tenant data only with a tenant, the directory only as the platform.
+//! Transactions, the only access to the data: tenant data needs a tenant, the directory a platform transaction.
 
 use crate::error::StoreError;
 use crate::postgres::{FLIGHT, PgTx};
@@ -36,7 +36,7 @@ impl Expect {
     }
 }
 
-/// A write among several that travel together.
+/// One of several writes sent together.
 #[derive(Debug, Clone)]
 pub(crate) struct Statement<'a> {
     pub(crate) table: &'static str,
@@ -57,16 +57,17 @@ impl<'a> Statement<'a> {
     }
 }
 
-/// A transaction of either database. It owns its connection and hands out owned values only, so that a future that
-/// holds it over an await is `Send`. Dropped without a commit it leaves no trace.
+/// A transaction of either database. It owns its connection and returns owned values only, so that a future that
+/// holds it over an await is `Send`. Dropping it without a commit rolls it back.
 pub(crate) struct Db {
     inner: Inner,
-    /// The place of its tenant; free again after the connection is.
+    /// Its place in the tenant's share; released after the connection is.
     _share: Option<Share<TenantId>>,
     deadline: Deadline,
-    /// A statement failed, or nobody waited for its answer: the transaction can only be given up, on either database.
+    /// A statement failed, or its future was dropped before the answer: the transaction can only be rolled back, on
+    /// either database.
     broken: bool,
-    /// It is over after the next query.
+    /// The transaction ends with the next query.
     pub(crate) last: bool,
     timings: Arc<Timings>,
 }
@@ -145,7 +146,7 @@ impl Db {
         self.settle(rows)
     }
 
-    /// As [`Db::fetch`], in a function that asks for more afterwards: this is not the last query.
+    /// As [`Db::fetch`], in a function that sends further queries: this one is never the last.
     pub(crate) async fn fetch_first<T>(
         &mut self,
         table: &'static str,
@@ -159,7 +160,7 @@ impl Db {
         rows
     }
 
-    /// The first row of a query, if there is one.
+    /// The first row of a query, if any.
     pub(crate) async fn fetch_optional<T>(
         &mut self,
         table: &'static str,
@@ -170,7 +171,7 @@ impl Db {
         Ok(self.fetch(table, sql, params, map).await?.into_iter().next())
     }
 
-    /// A write; answers how many rows it changed.
+    /// Runs a write; returns how many rows it changed.
     pub(crate) async fn execute(
         &mut self,
         table: &'static str,
@@ -195,10 +196,10 @@ impl Db {
         self.settle(changed)
     }
 
-    /// A write that must change exactly one row.
+    /// Runs a write that must change exactly one row.
     ///
     /// # Errors
-    /// [`StoreError::Stale`] when it changed none or several; nothing of the transaction can be committed then.
+    /// [`StoreError::Stale`] when it changed none or several; the transaction cannot be committed then.
     pub(crate) async fn execute_one(
         &mut self,
         table: &'static str,
@@ -210,7 +211,7 @@ impl Db {
         self.settle(checked)
     }
 
-    /// Several writes in one flight, each with its own check.
+    /// Sends several writes in one flight and checks each result.
     pub(crate) async fn execute_all(&mut self, statements: &[Statement<'_>]) -> Result<(), StoreError> {
         if self.is_postgres() {
             let table = statements.first().map_or("", |statement| statement.table);
@@ -239,8 +240,8 @@ impl Db {
         Ok(())
     }
 
-    /// Makes everything durable, unless one of the `questions` finds nothing (see [`standing`]). Only after this may anything
-    /// be told to the outside.
+    /// Commits, unless one of the `questions` finds no row (see [`standing`]). No result may leave the server before
+    /// this returns.
     pub(crate) async fn commit(mut self, questions: &[Statement<'_>]) -> Result<(), StoreError> {
         if let Inner::SqliteWrite(_) = self.inner {
             for question in questions {
@@ -275,9 +276,9 @@ impl Db {
         committed
     }
 
-    /// Before anything is sent: a transaction that failed does nothing more, nor does one whose deadline has passed.
-    /// Marks the transaction as broken until the answer: a future that is dropped meanwhile leaves it so.
-    /// Answers the time, which it has read anyway.
+    /// Runs before anything is sent: fails if an earlier statement failed or the deadline has passed. Marks the
+    /// transaction as broken until the answer, so that it stays broken if the future is dropped meanwhile. Returns
+    /// the current time, which it has read anyway.
     fn start(&mut self, table: &'static str) -> Result<Instant, StoreError> {
         if self.broken {
             return Err(StoreError::Refused {
@@ -293,7 +294,7 @@ impl Db {
         Ok(now)
     }
 
-    /// After the answer. A row that does not decode breaks nothing.
+    /// Runs after the answer. A row that does not decode does not break the transaction.
     fn settle<T>(&mut self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error) = &answer {
             match &self.inner {
@@ -307,15 +308,15 @@ impl Db {
     }
 }
 
-/// Tells whoever listens at the level `trace` what is sent, in its place among what a request does: the text of a
-/// statement, never its values, and whether it joins the one before instead of waiting for that one's answer. Tests count
-/// statements and round trips by it, and look at the plans.
+/// Logs a statement at level `trace`, in its place among the events of a request: its text, never its values, and
+/// whether it joins the previous statement instead of waiting for that one's answer. Tests use this to count
+/// statements and round trips and to inspect query plans.
 fn tell(sql: &str, joins: bool) {
     tracing::trace!(target: "rustok_storage::sql", sql, joins);
 }
 
-/// A transaction on one tenant's data. It is made only from a `TenantHandle`, so no query on tenant data without a
-/// tenant compiles.
+/// A transaction on one tenant's data. It is made only from a `TenantHandle`, so a query on tenant data without a
+/// tenant does not compile.
 pub struct TenantTx {
     pub(crate) db: Db,
     pub(crate) tenant: TenantId,
@@ -323,38 +324,38 @@ pub struct TenantTx {
 }
 
 impl TenantTx {
-    /// Whose data this transaction sees.
+    /// The tenant whose data this transaction sees.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// The next function that reads is the last: what ends the transaction travels with its query, so that on PostgreSQL
-    /// no further message is needed. Nothing of the transaction is kept, and any statement after that query is refused.
+    /// Declares that the next reading function is the last: the end of the transaction travels with its query, which
+    /// saves a message on PostgreSQL. The transaction is rolled back, and any statement after that query is refused.
     pub fn last(&mut self) -> &mut Self {
         self.db.last = true;
         self
     }
 
-    /// On behalf of whom it writes: its commit looks whether he still may.
+    /// Sets the actor that this transaction writes for: the commit checks that it may still write.
     #[must_use]
     pub fn on_behalf_of(mut self, writer: Writer) -> Self {
         self.writer = writer;
         self
     }
 
-    /// Makes everything durable. Only after this may anything be told to the outside.
+    /// Commits. No result may leave the server before this returns.
     ///
     /// # Errors
-    /// [`StoreError::InDoubt`] when it is not known whether anything was committed; with any other, nothing was.
-    /// [`StoreError::TokenRevoked`] and [`StoreError::TenantSuspended`] when who writes may not any more.
+    /// [`StoreError::InDoubt`] when it is unknown whether anything was committed; with any other error nothing was.
+    /// [`StoreError::TokenRevoked`] and [`StoreError::TenantSuspended`] when the actor may no longer write.
     pub async fn commit(self) -> Result<(), StoreError> {
         let questions = standing::of_tenant(self.tenant, self.writer);
         self.db.commit(&questions).await
     }
 }
 
-/// A transaction on the tenant directory and on what workers claim across tenants.
+/// A transaction on the tenant directory and on the tables that workers claim from across tenants.
 pub struct PlatformTx {
     pub(crate) db: Db,
     pub(crate) writer: Writer,

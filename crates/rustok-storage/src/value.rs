@@ -1,4 +1,4 @@
-//! What goes into a statement: one value type that both drivers bind.
+//! Statement parameters: one value type that both drivers bind.
 
 use bytes::{BufMut, BytesMut};
 use jiff::Timestamp;
@@ -158,8 +158,8 @@ impl ToSql for Value<'_> {
     to_sql_checked!();
 }
 
-/// `$start, $start+1, ...` for an IN list of `count` values. The list is padded by its caller to a power of two with
-/// [`pad`], so that few different statements are prepared.
+/// `$start, $start+1, ...` for an IN list of `count` values. The caller pads the list to a power of two with [`pad`],
+/// so that few different statements are prepared.
 pub(crate) fn placeholders(start: usize, count: usize) -> String {
     (start..start + count)
         .map(|n| format!("${n}"))

@@ -1,7 +1,7 @@
-//! Lists with several filters: one filter has an index to go along, the others are looked at, for so many of its entries.
+//! Lists with several filters: one filter has an index, the others are checked on a limited number of its entries.
 //!
-//! However much data there is, a page costs no more than that. Where few entries fit it is shorter than was asked for,
-//! and the next one goes on behind the last entry that was looked at.
+//! This bounds the cost of a page, whatever the amount of data. Where few entries match, a page is shorter than its
+//! limit, and the next one continues behind the last entry examined.
 
 use crate::error::StoreError;
 use crate::row::{FromColumn, Row};
@@ -11,15 +11,15 @@ use rustok_core::clock::Timestamp;
 use rustok_core::page::{Cursor, Limit, ListKey, Page};
 use serde::Serialize;
 
-/// How many entries of an index one page looks at.
+/// Index entries examined per page.
 pub(crate) const EXAMINED: usize = 500;
-/// What a statement takes: one more tells whether there are more.
+/// The LIMIT of a statement: one more entry shows whether there are more.
 pub(crate) const EXAMINED_PLUS_ONE: i64 = 501;
 
-/// A column with an operator, and the value behind it.
+/// A column with an operator, and the value to compare with.
 pub(crate) type Condition<'a> = (&'static str, Value<'a>);
 
-/// That the time of a column is not before the one and before the other; `columns` have their operators.
+/// Conditions that a time column is not before `after` and is before `before`; `columns` have their operators.
 pub(crate) fn times<'a>(
     [from, to]: [&'static str; 2],
     after: Option<Timestamp>,
@@ -30,7 +30,7 @@ pub(crate) fn times<'a>(
     from.into_iter().chain(to).collect()
 }
 
-/// The condition on the rows of a table with things that may be deleted.
+/// The condition on the rows of a table with soft deletion.
 pub(crate) const fn standing(deleted: bool) -> &'static str {
     if deleted {
         "deleted_at IS NOT NULL"
@@ -39,34 +39,34 @@ pub(crate) const fn standing(deleted: bool) -> &'static str {
     }
 }
 
-/// That a row comes behind a place in a list that is in the order of a time, and then of an id; the highest first. What is
-/// not later is where an index can start; the rest is for equal times.
+/// The condition that a row follows a position in a list ordered by a time and then by an id, both descending. The
+/// first part gives an index its start; the second handles equal times.
 pub(crate) fn behind(time: &str, id: &str, [at, last]: [usize; 2]) -> String {
     format!("{time} <= ${at} AND ({time}, {id}) < (${at}, ${last})")
 }
 
-/// Puts what was found into the order in which its ids were asked for.
+/// Sorts the found items into the order in which their ids were requested.
 pub(crate) fn in_order<T, I: PartialEq>(mut found: Vec<T>, ids: &[I], id: impl Fn(&T) -> I) -> Vec<T> {
     found.sort_by_key(|item| ids.iter().position(|asked| *asked == id(item)));
     found
 }
 
-/// How a list goes through a table: along an index, newest first or by the last change.
+/// How a list traverses a table: along an index, newest first or by the last change.
 pub(crate) struct Walk<'a> {
     pub(crate) table: &'static str,
-    /// SQLite is told which one; PostgreSQL finds it.
+    /// The index. SQLite is forced to use it; PostgreSQL chooses it itself.
     pub(crate) index: &'static str,
-    /// The condition that a partial index has, on a column without an alias.
+    /// The condition of a partial index, on a column without an alias.
     pub(crate) standing: Option<&'static str>,
-    /// What the index ends the walk by: columns with their operators, and values.
+    /// Conditions that bound the index range: columns with their operators, and values.
     pub(crate) within: Vec<Condition<'a>>,
-    /// What is looked at in each entry.
+    /// Conditions checked on each entry.
     pub(crate) rest: Vec<Condition<'a>>,
-    /// The column of a time that the list is ordered by, and then by `id`; else only by `id`. The highest first.
+    /// The time column of the order, with `id` as second key; `None` orders by `id` alone. Descending.
     pub(crate) time: Option<&'static str>,
 }
 
-/// The values of a place: of its time, if it has one, and its id.
+/// The values of a list position: its time, if any, and its id.
 pub(crate) fn key_values<Id>(key: ListKey<Id>) -> Vec<Value<'static>>
 where
     Value<'static>: From<Id>,
@@ -78,7 +78,7 @@ where
 }
 
 impl<'a> Walk<'a> {
-    /// The table as `alias`.
+    /// The FROM clause, with the table as `alias`.
     pub(crate) fn from(&self, alias: &str, is_postgres: bool) -> String {
         let Self { table, index, .. } = self;
         if is_postgres {
@@ -88,7 +88,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The conditions on `alias` that the index ends the walk by, behind `WHERE`, and the order. `$1` is the tenant.
+    /// The text behind `WHERE`: the conditions on `alias` that bound the index range, and the order. `$1` is the
+    /// tenant.
     pub(crate) fn along(
         &self,
         alias: &str,
@@ -121,13 +122,13 @@ impl<'a> Walk<'a> {
         sql
     }
 
-    /// Whether the row `alias` is one of the list, however it was come by.
+    /// An expression that is true if the row `alias` is in the list, from whatever source it was read.
     pub(crate) fn belongs(&self, alias: &str, values: &mut Vec<Value<'a>>) -> String {
         let standing = self.standing.map(|standing| format!("{alias}.{standing}"));
         fits(alias, standing, self.within.iter().chain(&self.rest), values)
     }
 
-    /// As many entries as a page looks at, each with its place and whether it fits.
+    /// A query for the entries that one page examines, each with its position and whether it matches.
     fn entries(
         &self,
         after: Option<Vec<Value<'static>>>,
@@ -142,7 +143,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether the row `alias` meets all conditions: true or false, also where a column is NULL.
+/// An expression for whether the row `alias` meets all conditions: true or false, even where a column is NULL.
 fn fits<'c, 'a: 'c>(
     alias: &str,
     first: Option<String>,
@@ -157,7 +158,7 @@ fn fits<'c, 'a: 'c>(
     format!("CASE WHEN {} THEN true ELSE false END", all.join(" AND "))
 }
 
-/// The place of a row in a list that may be in the order of its last change.
+/// The list position of a row, in a list that may be ordered by the last change.
 pub(crate) fn list_key<I: FromColumn>(row: &Row<'_>, by_change: bool) -> Result<ListKey<I>, StoreError> {
     let id = row.get("id")?;
     Ok(match by_change {
@@ -166,7 +167,7 @@ pub(crate) fn list_key<I: FromColumn>(row: &Row<'_>, by_change: bool) -> Result<
     })
 }
 
-/// The places of a page of rows that have all that is looked for, among those that one page looks at.
+/// The positions of a page of matching rows, among the entries that one page examines.
 pub(crate) async fn list_fitting<K: Copy + Serialize>(
     tx: &mut TenantTx,
     walk: &Walk<'_>,
@@ -186,17 +187,17 @@ pub(crate) async fn list_fitting<K: Copy + Serialize>(
     Ok(page_of_fitting(entries, EXAMINED, limit))
 }
 
-/// An entry of an index.
+/// An index entry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<K> {
-    /// Its place in the list.
+    /// Its position in the list.
     pub(crate) key: K,
-    /// Whether it is what is looked for.
+    /// Whether it matches the filters.
     pub(crate) fits: bool,
 }
 
-/// A page of those of the entries that fit. `entries` are in the order of the list; if there are more than `examined`, there
-/// are more in the list.
+/// A page of the matching entries. `entries` are in list order; more than `examined` of them means that the list
+/// continues.
 pub(crate) fn page_of_fitting<K: Copy + Serialize>(
     mut entries: Vec<Entry<K>>,
     examined: usize,

@@ -1,4 +1,4 @@
-//! Logs, metrics and traces. Nobody else knows how they are written and sent.
+//! Logs, metrics and traces. Other crates do not depend on their formats or protocols.
 
 mod log;
 pub mod metrics;

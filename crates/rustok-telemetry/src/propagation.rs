@@ -1,16 +1,16 @@
-//! W3C Trace Context: which trace a request belongs to (<https://www.w3.org/TR/trace-context/>).
+//! W3C Trace Context: the trace that a request belongs to (<https://www.w3.org/TR/trace-context/>).
 //!
-//! The trace id is continued from anyone. Whether to record it, and the vendors' `tracestate`, are believed only from
-//! whom the caller trusts: a stranger must not fill the store of traces, nor put text of his own into it. `baggage` is
-//! not read at all. What is malformed starts a new trace; it must never fail a request.
+//! The trace id is accepted from any client. The sampling decision and the vendors' `tracestate` are accepted only
+//! from trusted proxies: an untrusted client must not fill the trace store or inject its own text. `baggage` is not
+//! read. A malformed header starts a new trace; it must never fail a request.
 
 use http::{HeaderMap, HeaderValue};
 use rand::rngs::ThreadRng;
 use std::fmt;
 
-/// The longest `tracestate` that is handed on, in bytes; W3C asks for no more (3.3.1.5).
+/// Maximum length of a `tracestate` that is propagated, in bytes; the minimum that W3C requires (3.3.1.5).
 const MAX_STATE_BYTES: usize = 512;
-/// The most vendors in a `tracestate` (3.3.1.1).
+/// Maximum number of members in a `tracestate` (3.3.1.1).
 const MAX_STATE_MEMBERS: usize = 32;
 
 /// A trace id: 16 bytes, 32 lower-case hex digits, never all zero.
@@ -33,7 +33,7 @@ impl fmt::Display for SpanId {
     }
 }
 
-/// Trace id, span id and whether the trace is recorded. Its text form is a `traceparent`.
+/// Trace id, span id and the sampled flag. Its text form is a `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
     pub(crate) trace_id: TraceId,
@@ -54,13 +54,13 @@ impl TraceContext {
         self.span_id
     }
 
-    /// Whether the spans of this trace are recorded from the start.
+    /// The sampled flag: whether the spans of this trace are recorded from the start.
     #[must_use]
     pub const fn is_sampled(self) -> bool {
         self.sampled
     }
 
-    /// Reads a `traceparent`; `None` when it is malformed. Of a version to come the known beginning is read (4.2).
+    /// Parses a `traceparent`; `None` when it is malformed. Of a future version the known prefix is parsed (4.2).
     #[must_use]
     pub fn parse(traceparent: &str) -> Option<Self> {
         let mut parts = traceparent.split('-');
@@ -94,7 +94,7 @@ impl fmt::Display for TraceContext {
     }
 }
 
-/// What a caller said about the trace that his call belongs to.
+/// The trace context that a caller sent.
 #[derive(Debug, Clone, Default)]
 pub struct Incoming {
     pub(crate) parent: Option<TraceContext>,
@@ -103,13 +103,13 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Reads the header fields of a request; `trusted`: it comes from a proxy of ours.
+    /// Reads the headers of a request; `trusted`: it comes from one of our proxies.
     #[must_use]
     pub fn of(headers: &HeaderMap, trusted: bool) -> Self {
         let mut lines = headers.get_all("traceparent").iter();
         let parent = match (lines.next(), lines.next()) {
             (Some(line), None) => line.to_str().ok().and_then(TraceContext::parse),
-            // Of several nobody knows which one is meant (3.2).
+            // Several headers are ambiguous (3.2).
             _ => None,
         };
         let state = (trusted && parent.is_some())
@@ -122,7 +122,7 @@ impl Incoming {
         }
     }
 
-    /// What we wrote ourselves: the `traceparent` of an event.
+    /// A context that this server wrote itself: the `traceparent` of an event.
     #[must_use]
     pub fn of_ours(traceparent: Option<&str>) -> Self {
         Self {
@@ -133,7 +133,7 @@ impl Incoming {
     }
 }
 
-/// The list of vendors' members, joined; `None` when there is none or it is malformed.
+/// The `tracestate` members, joined; `None` when the header is absent or malformed.
 fn state_of<'a>(lines: impl Iterator<Item = &'a HeaderValue>) -> Option<Box<str>> {
     let mut state = String::new();
     for line in lines {
@@ -166,7 +166,7 @@ fn is_member(member: &str) -> bool {
     })
 }
 
-/// Where ids come from.
+/// The source of ids.
 #[expect(
     clippy::disallowed_methods,
     reason = "trace ids are the one thing that no test needs to foretell"

@@ -1,51 +1,51 @@
-//! What can go wrong on the way to a tenant, with the one place that maps it to a kind, a code and a public sentence.
+//! The errors of tenant resolution and of the directory, and how each maps to kind, code and public text.
 //!
-//! No public sentence repeats what the caller sent, and none tells about a tenant that the caller did not name.
+//! A public text never repeats the caller's input and never reveals a tenant that the caller did not name.
 
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use std::time::Duration;
 use thiserror::Error;
 
-/// Why a text is not an identifier. The message is fit for the public.
+/// Why a text is not an identifier. The message is public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum IdentifierError {
-    /// Nothing there.
+    /// The text is empty.
     #[error("must not be empty")]
     Empty,
     /// Longer than any identifier of its kind.
     #[error("must have at most {max_bytes} bytes")]
     TooLong {
-        /// The limit that was passed.
+        /// The limit that was exceeded.
         max_bytes: usize,
     },
-    /// What follows the colon is not a port.
+    /// The text after the colon is not a port.
     #[error("the port must be a number from 0 to 65535")]
     InvalidPort,
     /// Not a hostname.
     #[error("must be a hostname")]
     InvalidHost,
-    /// An IP address where only names are served.
+    /// An IP address where only names are allowed.
     #[error("must be a hostname, not an IP address")]
     IpLiteral,
     /// Not a slug.
     #[error("must be 3 to 63 letters a to z, digits and hyphens, without a hyphen at an edge")]
     InvalidSlug,
-    /// A slug that the platform keeps for itself.
+    /// A slug reserved for the platform.
     #[error("is reserved")]
     ReservedSlug,
-    /// A slug that could be taken for an id.
+    /// A slug that could be taken for a UUID.
     #[error("must not look like a UUID")]
     UuidAsSlug,
     /// Not a UUID.
     #[error("must be a UUID")]
     InvalidUuid,
-    /// A custom host that is some slug's own.
+    /// A custom host that has the form of a tenant's default host.
     #[error("names below the base domain belong to slugs")]
     BelowBaseDomain,
 }
 
 impl IdentifierError {
-    /// A stable code for a field of a validation problem.
+    /// The stable code of a violation in a validation problem.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -63,34 +63,34 @@ impl IdentifierError {
     }
 }
 
-/// Why there is no tenant to work for, or why the directory refused a change.
+/// Why a tenant cannot be resolved, or why the directory refused a change.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TenantError {
-    /// No tenant has that identifier. An answer, not a fault: a breaker never counts it.
+    /// No tenant has that identifier. A regular result, not a failure: it never counts towards the circuit breaker.
     #[error("no tenant has this identifier")]
     NotFound,
-    /// The tenant is not served at the moment.
+    /// The tenant is suspended.
     #[error("the tenant is suspended")]
     Suspended,
-    /// The directory cannot be asked at the moment.
+    /// The directory is unavailable.
     #[error("the tenant directory is unavailable, retry after {} ms", retry_after.as_millis())]
     Unavailable {
-        /// When asking again can help.
+        /// When to retry.
         retry_after: Duration,
     },
-    /// The client asked for too many names that no tenant has; this one was not looked up.
+    /// The client requested too many unknown tenants; this one was not looked up.
     #[error("too many unknown tenant identifiers, retry after {} ms", retry_after.as_millis())]
     TooManyUnknown {
-        /// When the client may ask for the next one.
+        /// When the client may request the next one.
         retry_after: Duration,
     },
-    /// What names the tenant is no identifier.
+    /// The tenant's name in the request is not a valid identifier.
     #[error("invalid tenant identifier: {0}")]
     InvalidIdentifier(#[from] IdentifierError),
-    /// Two parts of one request name two tenants.
+    /// Two parts of one request name different tenants.
     #[error("the names in the request lead to different tenants")]
     IdentifierMismatch,
-    /// What was sent to create or change a tenant is wrong.
+    /// The input to create or change a tenant is invalid.
     #[error("the tenant is not valid: {} violation(s)", .0.len())]
     Invalid(Vec<FieldViolation>),
     /// Another tenant has that slug.
@@ -102,13 +102,13 @@ pub enum TenantError {
     /// The tenant does not have that host.
     #[error("the tenant has no such host")]
     HostNotFound,
-    /// Somebody else changed the tenant meanwhile.
+    /// The tenant was changed since the caller read it.
     #[error("the tenant has version {current_version} by now")]
     VersionConflict {
-        /// The version that is stored.
+        /// The stored version.
         current_version: i64,
     },
-    /// A row of the directory breaks the rules. The text is for the inside only.
+    /// A row of the directory is inconsistent. The text is internal.
     #[error("inconsistent tenant row: {0}")]
     Inconsistent(String),
 }
@@ -146,7 +146,7 @@ impl From<TenantError> for RichError {
                 .with_code("rate_limited")
                 .with_public("Too many addresses were asked for that no shop or site has. Try again later.")
                 .with_retry_after(retry_after),
-            // What names the tenant is malformed, which is not the fault of a field: 400, not 422.
+            // A malformed tenant identifier is not an error in a field: 400, not 422.
             TenantError::InvalidIdentifier(reason) => rich
                 .with_status(400)
                 .with_code("invalid_tenant_identifier")
@@ -176,7 +176,7 @@ impl From<TenantError> for RichError {
 mod tests {
     use super::*;
 
-    /// Every variant with what it must become, typed by hand.
+    /// Every variant with its expected result, written by hand.
     fn expected() -> Vec<(TenantError, ErrorKind, u16, &'static str)> {
         let violation = FieldViolation::new("slug", "invalid_slug", "is wrong");
         let retry_after = Duration::from_secs(3);

@@ -1,6 +1,6 @@
-//! Hostnames in one canonical spelling, so that two spellings of a name can never be two keys.
+//! Hostnames in one canonical form, so that two spellings of a name are never two keys.
 //!
-//! It must never guess: a text that is not surely one hostname is refused, never repaired.
+//! Parsing never guesses: a text that is not certainly a single hostname is refused, not corrected.
 
 use crate::error::IdentifierError;
 use arrayvec::ArrayString;
@@ -8,14 +8,15 @@ use idna::uts46::{AsciiDenyList, ErrorPolicy, Hyphens, ProcessingSuccess, Uts46}
 use std::fmt::{self, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The longest text that is looked at: it bounds the work on what a stranger sends. A canonical name has at most 253
-/// bytes; the rest is room for spellings with four bytes a character, and for a port.
+/// The maximum length of input, in bytes: it bounds the work for untrusted input. A canonical name has at most 253
+/// bytes; the rest allows for Unicode spellings with four bytes per character, and for a port.
 pub const MAX_RAW_BYTES: usize = 1_024;
 
-/// The longest canonical name, without the root's dot (RFC 1035, 2.3.4: 255 octets on the wire).
+/// The maximum length of a canonical name, without the trailing dot of the root (RFC 1035, 2.3.4: 255 octets on the
+/// wire).
 pub const MAX_HOST_BYTES: usize = 253;
 
-/// The longest label (RFC 1035, 2.3.4).
+/// The maximum length of a label (RFC 1035, 2.3.4).
 pub const MAX_LABEL_BYTES: usize = 63;
 
 const TOO_LONG: IdentifierError = IdentifierError::TooLong {
@@ -24,12 +25,12 @@ const TOO_LONG: IdentifierError = IdentifierError::TooLong {
 
 /// A hostname in canonical form: lower-case A-labels (RFC 5890), no port, no trailing dot.
 ///
-/// Where IP literals are configured it may also be `127.0.0.1` or `[::1]`. The text lies in the value itself, so that
-/// reading the host of a request allocates nothing.
+/// Where IP literals are enabled, it can also be `127.0.0.1` or `[::1]`. The text is stored inline, so that parsing
+/// the host of a request allocates nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hostname(HostText);
 
-/// Has room for the root's dot, which is there while the name is read.
+/// Includes room for the trailing dot of the root, which is present during parsing.
 type HostText = ArrayString<{ MAX_HOST_BYTES + 1 }>;
 
 impl Hostname {
@@ -39,7 +40,7 @@ impl Hostname {
         &self.0
     }
 
-    /// Reads a hostname, with or without a port, as it stands in a `Host` header (RFC 9110, 7.2).
+    /// Parses a hostname, with or without a port, as in a `Host` header (RFC 9110, 7.2).
     #[inline]
     pub(crate) fn parse(raw: &str, allow_ip_literals: bool) -> Result<Self, IdentifierError> {
         let mut host = HostText::new();
@@ -50,7 +51,7 @@ impl Hostname {
         Self::parse_without_port(name, allow_ip_literals)
     }
 
-    /// Reads the part that [`split_port`] gives back as the name.
+    /// Parses the name that [`split_port`] returns.
     pub(crate) fn parse_without_port(name: &str, allow_ip_literals: bool) -> Result<Self, IdentifierError> {
         match name.strip_prefix('[') {
             Some(rest) => ipv6(rest, allow_ip_literals),
@@ -72,14 +73,14 @@ impl AsRef<str> for Hostname {
     }
 }
 
-/// The short way for what nearly all requests send: ASCII, no A-label, surely no address, with or without a port. False
-/// says nothing about `raw`, only that it takes the long way, which gives all of the short way the same form. Writes
-/// where the key will lie, since moving a text costs more than reading it.
+/// The fast path for nearly all requests: ASCII, no A-label, certainly no IP address, with or without a port. `false`
+/// does not mean that `raw` is invalid, only that it needs the slow path, which gives the same result for all input
+/// of the fast path. Writes directly to the key's storage, since moving a text costs more than parsing it.
 fn plain(raw: &str, host: &mut HostText) -> bool {
     let bytes = raw.as_bytes();
     let (mut label_start, mut end) = (0, bytes.len());
     for (index, byte) in bytes.iter().enumerate() {
-        // Apart, since nearly all bytes are that.
+        // A separate check first, since it applies to nearly all bytes.
         if byte.is_ascii_lowercase() {
             continue;
         }
@@ -102,7 +103,7 @@ fn plain(raw: &str, host: &mut HostText) -> bool {
     false
 }
 
-/// For letters, digits and hyphens.
+/// Checks a label of letters, digits and hyphens.
 fn is_plain_label(label: &[u8]) -> bool {
     let edges = [label.first(), label.last()];
     let prefix = label.get(..4);
@@ -111,7 +112,7 @@ fn is_plain_label(label: &[u8]) -> bool {
         && !prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"))
 }
 
-/// Takes `name[:port]` apart. An empty port is allowed and means none (RFC 3986, 3.2.3).
+/// Splits `name[:port]`. An empty port is allowed and means none (RFC 3986, 3.2.3).
 pub(crate) fn split_port(raw: &str) -> Result<(&str, Option<u16>), IdentifierError> {
     if raw.is_empty() {
         return Err(IdentifierError::Empty);
@@ -122,7 +123,7 @@ pub(crate) fn split_port(raw: &str) -> Result<(&str, Option<u16>), IdentifierErr
         });
     }
     let (name, port) = if raw.starts_with('[') {
-        // An IPv6 address has colons of its own: the port can only follow the bracket.
+        // An IPv6 address contains colons: a port can only follow the bracket.
         let end = raw.find(']').ok_or(IdentifierError::InvalidHost)? + 1;
         match raw[end..].strip_prefix(':') {
             Some(port) => (&raw[..end], port),
@@ -136,7 +137,7 @@ pub(crate) fn split_port(raw: &str) -> Result<(&str, Option<u16>), IdentifierErr
 }
 
 fn parse_port(port: &str) -> Result<Option<u16>, IdentifierError> {
-    // `u16::from_str` alone would let a sign through.
+    // `u16::from_str` alone would accept a sign.
     match port {
         "" => Ok(None),
         _ if port.bytes().all(|b| b.is_ascii_digit()) => {
@@ -170,14 +171,14 @@ fn domain_or_ipv4(name: &str, allow_ip_literals: bool) -> Result<HostText, Ident
     if host.len() > MAX_HOST_BYTES {
         return Err(TOO_LONG);
     }
-    // The mapping lets an A-label through that stands for another label with that prefix, and refuses what it stands
-    // for (UTS 46, 4.1, V4): it would be a name with one spelling too few.
+    // The mapping accepts an A-label that decodes to another label with the prefix `xn--`, but refuses the decoded
+    // label itself (UTS 46, 4.1, V4): only one of the two spellings of the name would be accepted.
     let plain = |label: &str| is_label(label) && !label.starts_with("xn--xn--");
     if !host.split('.').all(plain) {
         return Err(IdentifierError::InvalidHost);
     }
     if ends_in_a_number(&host) {
-        // Only the plain dotted form is an address; `127.1` or `0x7f000001` is neither a name nor a usable address.
+        // Only the plain dotted form is an address; `127.1` and `0x7f000001` are neither names nor usable addresses.
         host.parse::<Ipv4Addr>()
             .map_err(|_| IdentifierError::InvalidHost)?;
         if !allow_ip_literals {
@@ -187,11 +188,11 @@ fn domain_or_ipv4(name: &str, allow_ip_literals: bool) -> Result<HostText, Ident
     Ok(host)
 }
 
-/// The mapping of UTS 46, with the root's dot where there was one. It comes first: it also turns full-width digits and
-/// ideographic dots into ASCII, and what they spell has to meet the same rules.
+/// The mapping of UTS 46; keeps the trailing dot of the root. It comes first, because it also maps full-width digits
+/// and ideographic dots to ASCII, and the result has to meet the same rules.
 ///
-/// Bidi and joiner rules are always on; the third-and-fourth hyphen rule is off since such names exist
-/// (`r3---sn.example`). Lengths are the caller's.
+/// Bidi and joiner rules are always on; the rule about hyphens in the third and fourth place is off, since such names
+/// exist (`r3---sn.example`). The caller checks lengths.
 fn to_a_labels(name: &str) -> Result<HostText, IdentifierError> {
     let mut sink = Sink::default();
     let mapped = Uts46::new().process(
@@ -206,14 +207,14 @@ fn to_a_labels(name: &str) -> Result<HostText, IdentifierError> {
     match mapped {
         Ok(ProcessingSuccess::WroteToSink) if sink.is_full => Err(TOO_LONG),
         Ok(ProcessingSuccess::WroteToSink) => Ok(sink.text),
-        // It is ASCII and canonical already; nothing was written then.
+        // The name is canonical ASCII already, and nothing was written.
         Ok(ProcessingSuccess::Passthrough) => HostText::from(name).map_err(|_| TOO_LONG),
         Err(_) => Err(IdentifierError::InvalidHost),
     }
 }
 
-/// Takes what fits and remembers whether that was all. It must never fail: idna 1.1 panics when a sink does that
-/// inside an A-label.
+/// Stores what fits and records an overflow. It must never return an error: idna 1.1 panics if a sink fails inside an
+/// A-label.
 #[derive(Default)]
 struct Sink {
     text: HostText,

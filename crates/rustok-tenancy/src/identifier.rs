@@ -1,7 +1,7 @@
-//! What names a tenant in a request: a hostname, a slug or a UUID, in canonical form and with its kind.
+//! Tenant identifiers in requests: a hostname, a slug or a UUID, in canonical form and with its kind.
 //!
-//! [`TenantIdentifierValidator`] is the only maker of a [`TenantIdentifier`], so that the tenant cache never has two
-//! keys for one name and invalid input never costs a query. It must never look anything up.
+//! Only [`TenantIdentifierValidator`] creates a [`TenantIdentifier`], so that the tenant cache never has two keys for
+//! one name and invalid input never costs a query. This module never performs a lookup.
 
 use crate::error::IdentifierError;
 use crate::host::{Hostname, MAX_HOST_BYTES};
@@ -11,10 +11,10 @@ use rustok_core::ids::TenantId;
 use std::fmt;
 use uuid::Uuid;
 
-/// A canonical name of a tenant together with its kind: the key of the tenant cache and of the directory.
+/// A canonical name of a tenant with its kind: the key of the tenant cache and of the directory.
 ///
-/// `shop` as a host and `shop` as a slug are two identifiers. Equality and hash follow the canonical form. The text lies
-/// in the value itself: making, comparing and cloning one allocates nothing, and it takes less than 300 bytes.
+/// `shop` as a host and `shop` as a slug are different identifiers. Equality and hash use the canonical form. The
+/// text is stored inline: creating, comparing and cloning allocate nothing, and the size is less than 300 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TenantIdentifier(Key);
 
@@ -25,10 +25,10 @@ enum Key {
     Id(TenantId),
 }
 
-/// What a [`TenantIdentifier`] says, to be matched on by the one who looks it up.
+/// The content of a [`TenantIdentifier`], for matching in the lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdentifierView<'a> {
-    /// A custom hostname, compared with the directory's hosts.
+    /// A custom hostname, looked up in the directory's hosts.
     Host(&'a str),
     /// A slug.
     Slug(&'a str),
@@ -69,7 +69,7 @@ impl fmt::Display for TenantIdentifier {
     }
 }
 
-/// Turns what a request or a command says into a [`TenantIdentifier`], or refuses it.
+/// Converts the tenant name in a request or command into a [`TenantIdentifier`], or refuses it.
 ///
 /// ```
 /// use rustok_tenancy::{IdentifierView, TenantIdentifierValidator};
@@ -87,11 +87,10 @@ pub struct TenantIdentifierValidator {
 }
 
 impl TenantIdentifierValidator {
-    /// A validator for tenants below `base_domain` that refuses IP literals.
+    /// Creates a validator for tenants below `base_domain`; IP literals are refused.
     ///
     /// # Errors
-    /// `base_domain` is not a hostname, is an IP literal, or is so long that the longest slug would not fit before
-    /// it.
+    /// `base_domain` is not a hostname, is an IP literal, or is too long to be prefixed with the longest slug.
     pub fn new(base_domain: &str) -> Result<Self, IdentifierError> {
         let max_bytes = MAX_HOST_BYTES - MAX_SLUG_BYTES - 1;
         let base_domain = Hostname::parse(base_domain, false)?;
@@ -104,7 +103,7 @@ impl TenantIdentifierValidator {
         })
     }
 
-    /// Whether `127.0.0.1` and `[::1]` may name a tenant. Default: no.
+    /// Sets whether `127.0.0.1` and `[::1]` can be tenant hosts. Default: no.
     #[must_use]
     pub fn with_ip_literals(mut self, allow: bool) -> Self {
         self.allow_ip_literals = allow;
@@ -117,23 +116,23 @@ impl TenantIdentifierValidator {
         &self.base_domain
     }
 
-    /// A hostname, taken for an exact custom host even if it is a child of the base domain. A port is dropped.
+    /// Parses a hostname as an exact custom host, even if it is a child of the base domain. A port is dropped.
     ///
     /// # Errors
-    /// Not one hostname, or an IP literal where none is allowed.
+    /// Not a single hostname, or an IP literal where none is allowed.
     pub fn host(&self, raw: &str) -> Result<TenantIdentifier, IdentifierError> {
         self.hostname(raw).map(|host| TenantIdentifier(Key::Host(host)))
     }
 
-    /// A slug; upper-case ASCII letters are lowered, nothing else is repaired.
+    /// Parses a slug; upper-case ASCII letters are lowered, nothing else is corrected.
     ///
     /// # Errors
-    /// Not a slug, reserved, or something that parses as a UUID.
+    /// Not a slug, reserved, or parseable as a UUID.
     pub fn slug(&self, raw: &str) -> Result<TenantIdentifier, IdentifierError> {
         TenantSlug::parse(raw).map(|slug| TenantIdentifier(Key::Slug(slug)))
     }
 
-    /// A tenant's id in any of the spellings of RFC 9562, 4.
+    /// Parses a tenant's id in any of the formats of RFC 9562, 4.
     ///
     /// # Errors
     /// Not a UUID.
@@ -144,13 +143,13 @@ impl TenantIdentifierValidator {
         }
     }
 
-    /// The identifier of an id that is already typed.
+    /// The identifier for an id that is already typed.
     #[must_use]
     pub fn known_id(&self, id: TenantId) -> TenantIdentifier {
         TenantIdentifier(Key::Id(id))
     }
 
-    /// The value of `X-Tenant-ID`: what parses as a UUID is an id, everything else a slug.
+    /// Parses the value of `X-Tenant-ID`: a UUID is an id, everything else a slug.
     ///
     /// # Errors
     /// Neither a UUID nor a slug.
@@ -158,10 +157,10 @@ impl TenantIdentifierValidator {
         self.id(raw).or_else(|_| self.slug(raw))
     }
 
-    /// The value of a `Host` header: `{slug}.{base_domain}` is a slug, everything else a custom host.
+    /// Parses the value of a `Host` header: `{slug}.{base_domain}` is a slug, everything else a custom host.
     ///
-    /// A child of the base domain that is no slug (`www`, two labels, the base domain itself) stays a host: the
-    /// operator may have given it to a tenant.
+    /// The base domain itself, and a child of it that is not a valid slug (`www`, two labels), stays a host: the
+    /// operator may have assigned it to a tenant.
     ///
     /// # Errors
     /// As [`Self::host`].
@@ -173,7 +172,7 @@ impl TenantIdentifierValidator {
         }
     }
 
-    /// A hostname in canonical form.
+    /// Parses a hostname into canonical form.
     ///
     /// # Errors
     /// As [`Self::host`].
@@ -181,7 +180,7 @@ impl TenantIdentifierValidator {
         Hostname::parse(raw, self.allow_ip_literals)
     }
 
-    /// A hostname that a tenant may own. One that spells `{slug}.{base_domain}` is refused: it belongs to whoever has
+    /// Parses a hostname that a tenant can register. `{slug}.{base_domain}` is refused: it belongs to the tenant with
     /// that slug, now or later, and would never be looked up as a host.
     ///
     /// # Errors
@@ -194,7 +193,7 @@ impl TenantIdentifierValidator {
         }
     }
 
-    /// A slug that a tenant may have.
+    /// Parses a slug that a tenant can have.
     ///
     /// # Errors
     /// As [`Self::slug`].
@@ -202,16 +201,16 @@ impl TenantIdentifierValidator {
         TenantSlug::parse(raw)
     }
 
-    /// The hostname that every tenant has without registering one: `{slug}.{base_domain}`.
+    /// The hostname that every tenant has without registration: `{slug}.{base_domain}`.
     #[must_use]
     pub fn default_host(&self, slug: &TenantSlug) -> String {
         format!("{slug}.{}", self.base_domain)
     }
 
-    /// Every identifier that leads to `tenant` now: id, slug and hosts. This is what has to leave a cache when the
-    /// tenant changes.
+    /// Every identifier that resolves to `tenant` now: id, slug and hosts. These are the cache entries to evict when
+    /// the tenant changes.
     ///
-    /// A stored host that today's rules refuse is left out: no request can name it.
+    /// A stored host that the current rules refuse is omitted: no request can name it.
     #[must_use]
     pub fn aliases(&self, tenant: &Tenant) -> Vec<TenantIdentifier> {
         let hosts = tenant.hosts.iter().filter_map(|host| self.host(host).ok());
@@ -288,7 +287,7 @@ mod tests {
             ("www.shops.example", "host:www.shops.example"),
             ("a.demo.shops.example", "host:a.demo.shops.example"),
             ("bücher.shops.example", "host:xn--bcher-kva.shops.example"),
-            // Not below the base domain, only its letters at the end.
+            // Not a child of the base domain; only ends with the same letters.
             ("demoshops.example", "host:demoshops.example"),
             (
                 "demo.shops.example.evil.test",

@@ -1,7 +1,7 @@
-//! Tenants: what names one in a request, what one is, and what can go wrong on the way to it.
+//! Tenants: their identifiers in requests, their data, and the errors of resolving them.
 //!
-//! Pure rules only. Nothing here asks a database, reads a clock or knows HTTP; ids and times come as parameters.
-//! A key that reaches the tenant cache or the directory is built by [`TenantIdentifierValidator`] and by nothing else.
+//! This crate is pure: no database, no clock, no HTTP; ids and times are parameters. Every key of the tenant cache
+//! and of the directory is created by [`TenantIdentifierValidator`].
 
 pub mod error;
 pub mod host;

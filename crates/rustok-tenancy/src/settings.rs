@@ -1,7 +1,7 @@
-//! The settings that a tenant owns. They are stored as one JSON document; a member that is missing has its default.
+//! The settings that a tenant manages itself, stored as one JSON document; a missing member has its default.
 //!
-//! Reading a stored document never fails on a member that a newer version wrote. Nothing that a person sends becomes
-//! a setting without [`TenantSettings::checked`].
+//! Deserialising a stored document ignores members that a newer version wrote. Input becomes a setting only through
+//! [`TenantSettings::checked`].
 
 use crate::host::{Hostname, split_port};
 use rustok_core::error::FieldViolation;
@@ -9,42 +9,42 @@ use rustok_core::money::{Currency, MoneyError};
 use rustok_text::Locale;
 use serde::{Deserialize, Serialize};
 
-/// The most locales a tenant may list.
+/// The maximum number of locales of a tenant.
 pub const MAX_LOCALES: usize = 50;
 
-/// The most CORS origins a tenant may list: the whole list is compared with every cross-origin request.
+/// The maximum number of CORS origins of a tenant: every cross-origin request is compared with the whole list.
 pub const MAX_CORS_ORIGINS: usize = 50;
 
-/// The longest time an unconfirmed order may hold stock: 30 days, in minutes.
+/// The maximum time that an unconfirmed order can hold stock: 30 days, in minutes.
 pub const MAX_PENDING_ORDER_TTL_MINUTES: u32 = 43_200;
 
-/// The longest time a confirmed order may hold stock without payment: 365 days, in minutes.
+/// The maximum time that a confirmed but unpaid order can hold stock: 365 days, in minutes.
 pub const MAX_CONFIRMED_ORDER_TTL_MINUTES: u32 = 525_600;
-/// More pieces than any shop lets a stranger hold.
+/// The upper bound for [`TenantSettings::max_pending_pieces`], more than any shop needs.
 const MAX_PENDING_PIECES: u32 = 1_000_000;
 
-/// What a tenant can set about itself.
+/// The settings that a tenant manages itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TenantSettings {
-    /// ISO 4217 code of the currency that is taken where none is named. Default `USD`.
+    /// ISO 4217 code of the currency for requests that name none. Default `USD`.
     pub default_currency: String,
-    /// Language tag (BCP 47) that is taken where none is asked for, the end of every fallback chain. Default `en`.
+    /// Language tag (BCP 47) for requests that name no locale, and the end of every fallback chain. Default `en`.
     pub default_locale: String,
-    /// The locales that the tenant publishes in, the default one among them. Texts are written and shown in these only; an
-    /// empty list, which is the default, is all.
+    /// The locales that the tenant publishes in, including the default one. Texts are written and shown only in
+    /// these; an empty list, the default, means all.
     pub locales: Vec<String>,
-    /// Origins (RFC 6454) whose scripts may use the API, such as `https://shop.example`. `https://*.preview.example.com`
-    /// is every name below `preview.example.com`, however deep, by this scheme and port, and not that name itself. `*` is
-    /// every origin, for the store API only.
+    /// Origins (RFC 6454) whose scripts may use the API, such as `https://shop.example`.
+    /// `https://*.preview.example.com` matches every name below `preview.example.com`, at any depth, with this scheme
+    /// and port, but not that name itself. `*` matches every origin, for the store API only.
     pub cors_origins: Vec<String>,
-    /// Minutes after which an order that nobody confirmed is cancelled, 1 to 43,200. Default 30.
+    /// Minutes after which an unconfirmed order is cancelled, 1 to 43,200. Default 30.
     pub pending_order_ttl_minutes: u32,
-    /// Minutes after which a confirmed order that nobody paid is cancelled, 0 to 525,600; 0 is never. Default 10,080:
-    /// 7 days. It applies to orders that are confirmed from then on.
+    /// Minutes after which a confirmed but unpaid order is cancelled, 0 to 525,600; 0 means never. Default 10,080: 7
+    /// days. A change applies to orders confirmed afterwards.
     pub confirmed_order_ttl_minutes: u32,
-    /// How many pieces of counted stock one buyer may hold in orders that are not confirmed, 0 to 1,000,000; 0 is no limit.
-    /// A buyer is an e-mail address, and the network that orders come from. Default 1,000.
+    /// The maximum number of pieces of tracked stock that one buyer can hold in unconfirmed orders, 0 to 1,000,000; 0
+    /// means no limit. Counted per e-mail address and per client network. Default 1,000.
     pub max_pending_pieces: u32,
 }
 
@@ -63,36 +63,36 @@ impl Default for TenantSettings {
 }
 
 impl TenantSettings {
-    /// The default currency, typed.
+    /// The default currency as a type.
     ///
     /// # Errors
-    /// The stored code is not a currency; cannot happen to settings that were [`Self::checked`].
+    /// The stored code is not a currency; impossible for settings that were [`Self::checked`].
     pub fn currency(&self) -> Result<Currency, MoneyError> {
         Currency::parse(&self.default_currency)
     }
 
-    /// Whether a script of `origin`, as a browser writes it into `Origin`, may read the store API.
+    /// Whether a script of `origin`, in the form of the `Origin` header, may read the store API.
     #[must_use]
     pub fn allows_origin(&self, origin: &str) -> bool {
         self.names_origin(origin) || self.cors_origins.iter().any(|listed| listed == EVERY_ORIGIN)
     }
 
-    /// Whether `origin` is listed by more than `*`: by its own name, or as one below a domain.
+    /// Whether `origin` is listed other than by `*`: exactly, or below a listed domain.
     #[must_use]
     pub fn names_origin(&self, origin: &str) -> bool {
         let mut named = self.cors_origins.iter().filter(|listed| *listed != EVERY_ORIGIN);
-        // A browser sends the canonical form (Fetch, 3.2), which is what `checked` keeps.
+        // Browsers send the canonical form (Fetch, 3.2), which is what `checked` stores.
         !origin.contains('*') && named.any(|listed| listed == origin || is_below(listed, origin))
     }
 
-    /// The settings in canonical form, or everything that is wrong with them. `at` is the JSON pointer of the
-    /// settings in the document that was sent, such as `#/settings`.
+    /// Validates the settings and returns them in canonical form. `at` is the JSON pointer of the settings in the
+    /// document that was sent, such as `#/settings`.
     ///
-    /// Locales get the case of RFC 5646, 2.1.1 and the default one is added to the list; origins get the form that a
-    /// browser sends; what is listed twice is kept once.
+    /// Locales get the case of RFC 5646, 2.1.1, and the default one is added to the list; origins get the form that a
+    /// browser sends; duplicates are dropped.
     ///
     /// # Errors
-    /// One violation for each thing that is wrong.
+    /// All violations.
     pub fn checked(self, at: &str) -> Result<Self, Vec<FieldViolation>> {
         let mut found = Vec::new();
         if let Err(error) = self.currency() {
@@ -169,10 +169,10 @@ const INVALID_LOCALE: &str = "must be a language tag such as en or pt-BR";
 const INVALID_ORIGIN: &str = "must be * or an origin such as https://shop.example, without a path; `*.` may stand once, before \
                               a domain of two labels at least, as in https://*.preview.example.com";
 const EVERY_ORIGIN: &str = "*";
-/// What stands between the scheme and the domain when all names below it are meant.
+/// The separator of scheme and domain in an origin that matches all names below the domain.
 const BELOW: &str = "://*.";
 
-/// Puts every item into canonical form, keeps the first of equal ones and notes what is wrong.
+/// Converts every item to canonical form, drops duplicates and adds violations.
 fn each(
     items: &[String],
     at: &str,
@@ -181,7 +181,7 @@ fn each(
     canonical: impl Fn(&str) -> Result<String, (&'static str, &'static str)>,
 ) -> Vec<String> {
     if items.len() > max {
-        // The items are not looked at: a list of a million wrong ones must not make a million violations.
+        // The items are not read: a list of a million invalid ones must not create a million violations.
         found.push(FieldViolation::new(
             at,
             "too_many_items",
@@ -200,13 +200,13 @@ fn each(
     kept
 }
 
-/// A locale that a text can be in, in its canonical form.
+/// The canonical form of a locale.
 fn canonical_locale(text: &str) -> Option<String> {
     Locale::parse(text).ok().map(String::from)
 }
 
-/// Whether `origin` is one below the domain of `listed`, which has `*.` before it: the same scheme and port, and one
-/// label or more in between.
+/// Whether `origin` is below the domain of `listed`, which has the prefix `*.`: the same scheme and port, and at
+/// least one more label.
 fn is_below(listed: &str, origin: &str) -> bool {
     let between = listed.split_once(BELOW).and_then(|(scheme, domain)| {
         let name = origin.strip_prefix(scheme)?.strip_prefix("://")?;
@@ -219,8 +219,8 @@ fn is_below(listed: &str, origin: &str) -> bool {
     between.is_some_and(|labels| labels.split('.').all(is_label))
 }
 
-/// `*`, or scheme, canonical host and port as a browser serialises them (RFC 6454, 6.2): no default port, no path. Before
-/// the host may stand `*.`.
+/// `*`, or scheme, canonical host and port as a browser serialises them (RFC 6454, 6.2): no default port, no path.
+/// The host can have the prefix `*.`.
 fn canonical_origin(text: &str) -> Option<String> {
     if text == EVERY_ORIGIN {
         return Some(text.to_owned());
@@ -235,7 +235,7 @@ fn canonical_origin(text: &str) -> Option<String> {
     let (name, port) = split_port(authority).ok()?;
     let (below, host) = match name.strip_prefix("*.") {
         Some(domain) => ("*.", canonical_domain(domain)?),
-        // A storefront under development lives on an address as often as on a name.
+        // An IP address is allowed: storefronts under development often run on one.
         None => ("", Hostname::parse_without_port(name, true).ok()?),
     };
     Some(match port {
@@ -244,8 +244,8 @@ fn canonical_origin(text: &str) -> Option<String> {
     })
 }
 
-/// A domain that may stand behind `*.`: one label alone, such as `com`, would be nearly everybody's. On this machine
-/// nobody else's names are.
+/// A domain that can follow `*.`. A single label, such as `com`, would match names of unrelated owners; `localhost`
+/// is the exception, since all names below it are local.
 fn canonical_domain(name: &str) -> Option<Hostname> {
     let domain = Hostname::parse_without_port(name, false).ok()?;
     (domain.as_str().contains('.') || domain.as_str() == "localhost").then_some(domain)
@@ -462,7 +462,7 @@ mod tests {
             ("https://a.b.preview.example.com", true),
             ("https://xn--bcher-kva.preview.example.com", true),
             ("http://shop1.localhost:3000", true),
-            // The domain itself, and what only looks like below it.
+            // The domain itself, and names that only look as if they were below it.
             ("https://preview.example.com", false),
             ("https://.preview.example.com", false),
             ("https://a..preview.example.com", false),
@@ -480,7 +480,7 @@ mod tests {
             ("https://evil.test@a.preview.example.com", false),
             ("https://*.preview.example.com", false),
             ("https://a b.preview.example.com", false),
-            // Another scheme, another port.
+            // A different scheme, a different port.
             ("http://a.preview.example.com", false),
             ("https://a.preview.example.com:8443", false),
             ("https://a.preview.example.com:443", false),
@@ -488,7 +488,7 @@ mod tests {
             ("http://shop1.localhost:30000", false),
             ("xhttps://a.preview.example.com", false),
             ("https:https://a.preview.example.com", false),
-            // A browser sends small letters and a name in its ASCII form.
+            // Browsers send lower case and the ASCII form of a name.
             ("https://A.preview.example.com", false),
             ("HTTPS://a.preview.example.com", false),
             ("https://bücher.preview.example.com", false),

@@ -1,7 +1,7 @@
 //! A tenant's slug: its short name in hostnames, on the command line and in `X-Tenant-ID`.
 //!
-//! It must never be mistaken for something else: for a UUID, for a hostname of another script, or for a name that
-//! belongs to the platform.
+//! A slug must never be mistaken for something else: a UUID, a hostname in another script, or a name that belongs to
+//! the platform.
 
 use crate::error::IdentifierError;
 use crate::host::{MAX_LABEL_BYTES, is_label};
@@ -10,17 +10,18 @@ use std::fmt;
 use uuid::Uuid;
 use uuid::fmt::Simple;
 
-/// The shortest slug.
+/// The minimum length, in bytes.
 pub const MIN_SLUG_BYTES: usize = 3;
 
-/// The longest slug: it has to fit into one DNS label.
+/// The maximum length, in bytes: it has to fit into one DNS label.
 pub const MAX_SLUG_BYTES: usize = MAX_LABEL_BYTES;
 
 const TOO_LONG: IdentifierError = IdentifierError::TooLong {
     max_bytes: MAX_SLUG_BYTES,
 };
 
-/// Whether a name belongs to the platform, or people would take it for that. A pattern and no table: each request asks.
+/// Whether a name belongs to the platform or looks like it does. Pattern matching instead of a table, since every
+/// request checks it.
 #[rustfmt::skip]
 fn is_reserved(slug: &str) -> bool {
     matches!(
@@ -36,7 +37,7 @@ fn is_reserved(slug: &str) -> bool {
 
 /// A tenant's slug: 3 to 63 of `[a-z0-9-]` without a hyphen at an edge, not reserved and not a UUID.
 ///
-/// The text lies in the value itself, as a [`Hostname`](crate::Hostname)'s does.
+/// The text is stored inline, as in a [`Hostname`](crate::Hostname).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TenantSlug(ArrayString<MAX_SLUG_BYTES>);
 
@@ -59,16 +60,16 @@ impl TenantSlug {
         Self::from_label(&slug)
     }
 
-    /// For what is a label in canonical form already.
+    /// Validates a text that is already a label in canonical form.
     pub(crate) fn from_label(label: &str) -> Result<Self, IdentifierError> {
-        // `xn--` would make the slug's hostname an internationalised name that looks like another one.
+        // `xn--` would make the slug's hostname an internationalised name, which can imitate another one.
         if label.len() < MIN_SLUG_BYTES || label.starts_with("xn--") {
             return Err(IdentifierError::InvalidSlug);
         }
         if is_reserved(label) {
             return Err(IdentifierError::ReservedSlug);
         }
-        // Also the form without hyphens, which is the shortest: `slug_or_id` must never have to choose.
+        // Includes the form without hyphens, which is the shortest: `slug_or_id` must be unambiguous.
         if label.len() >= Simple::LENGTH && Uuid::try_parse(label).is_ok() {
             return Err(IdentifierError::UuidAsSlug);
         }

@@ -1,7 +1,6 @@
-//! A tenant, the handle that opens its data, and what it takes to become one.
+//! A tenant, the handle that gives access to its data, and the input to create one.
 //!
-//! A [`TenantHandle`] is the proof that somebody knows which tenant they work for. It must never be made from
-//! something that a request says.
+//! A [`TenantHandle`] proves that the tenant was looked up. It must never be created from the content of a request.
 
 use crate::error::{IdentifierError, TenantError};
 use crate::host::Hostname;
@@ -15,19 +14,19 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest name of a tenant, in characters.
+/// The maximum length of a tenant's name, in characters.
 pub const MAX_NAME_CHARS: usize = 200;
 
-/// The most custom hosts of one tenant.
+/// The maximum number of custom hosts of one tenant.
 pub const MAX_HOSTS: usize = 50;
 
-/// Whether a tenant is served.
+/// Whether a tenant's requests are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TenantStatus {
     /// Served.
     Active,
-    /// Known, but every request is refused until it is resumed. Its data stays.
+    /// Every request is refused until the tenant is resumed. Its data is kept.
     Suspended,
 }
 
@@ -51,7 +50,7 @@ impl fmt::Display for TenantStatus {
 impl FromStr for TenantStatus {
     type Err = TenantError;
 
-    /// Reads [`Self::as_str`]; anything else is a broken row.
+    /// Parses [`Self::as_str`]; anything else is an invalid row.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "active" => Ok(Self::Active),
@@ -61,35 +60,36 @@ impl FromStr for TenantStatus {
     }
 }
 
-/// A shop or site, as the directory knows it.
+/// A shop or site, as stored in the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
     /// Never changes.
     pub id: TenantId,
     /// Canonical, see [`TenantSlug`].
     pub slug: String,
-    /// What people call it; for people only.
+    /// The display name.
     pub name: String,
-    /// Whether it is served.
+    /// Whether its requests are served.
     pub status: TenantStatus,
     /// Custom hosts in canonical form, without `{slug}.{base_domain}`, which every tenant has.
     pub hosts: Vec<String>,
-    /// What it can set about itself.
+    /// The settings that it manages itself.
     pub settings: TenantSettings,
     /// When it was created (UTC).
     pub created_at: Timestamp,
-    /// Counts the changes, from 1; compared on every save.
+    /// The version, from 1; compared on every save.
     pub version: i64,
 }
 
 impl Tenant {
-    /// The handle that opens this tenant's data. It says nothing about the status: see [`Self::ensure_active`].
+    /// The handle that gives access to this tenant's data. It does not depend on the status: see
+    /// [`Self::ensure_active`].
     #[must_use]
     pub const fn handle(&self) -> TenantHandle {
         TenantHandle(self.id)
     }
 
-    /// Stops a request for a tenant that is not served.
+    /// Refuses requests for a suspended tenant.
     ///
     /// # Errors
     /// [`TenantError::Suspended`].
@@ -101,23 +101,24 @@ impl Tenant {
     }
 }
 
-/// The right to open one tenant's data. `Copy`, 16 bytes.
+/// The capability to access one tenant's data. `Copy`, 16 bytes.
 ///
-/// There are two ways to one: from a [`Tenant`] that was looked up, or, for work that the platform itself claimed,
-/// [`TenantHandle::for_due_work`]. There is none from an id.
+/// It comes either from a [`Tenant`] that was looked up or, for work that the platform itself claimed, from
+/// [`TenantHandle::for_due_work`]. It cannot be created from an id otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TenantHandle(TenantId);
 
 impl TenantHandle {
-    /// For workers only: `tenant_id` was read from a row of due work or of the outbox under the platform's role.
+    /// For workers only: `tenant_id` was read from a row of due work or of the outbox, under the platform's database
+    /// role.
     ///
-    /// Never call this with an id that came in with a request.
+    /// Never call this with an id from a request.
     #[must_use]
     pub const fn for_due_work(tenant_id: TenantId) -> Self {
         Self(tenant_id)
     }
 
-    /// Whose data it opens.
+    /// The tenant whose data it gives access to.
     #[must_use]
     pub const fn tenant_id(self) -> TenantId {
         self.0
@@ -136,7 +137,7 @@ impl fmt::Display for TenantHandle {
     }
 }
 
-/// What somebody sends to create a tenant: nothing in it was checked.
+/// The input to create a tenant, not yet validated.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewTenantInput {
@@ -147,16 +148,16 @@ pub struct NewTenantInput {
     /// Custom hosts, at most 50.
     #[serde(default)]
     pub hosts: Vec<String>,
-    /// Settings; members that are missing have their defaults.
+    /// Settings; missing members have their defaults.
     #[serde(default)]
     pub settings: TenantSettings,
 }
 
 impl NewTenantInput {
-    /// Checks everything and gives the tenant that may be stored.
+    /// Validates everything and returns the tenant to store.
     ///
     /// # Errors
-    /// Every violation, in the order slug, name, hosts, settings.
+    /// All violations, in the order slug, name, hosts, settings.
     pub fn check(
         self,
         validator: &TenantIdentifierValidator,
@@ -190,20 +191,20 @@ impl NewTenantInput {
     }
 }
 
-/// What can be changed of a tenant that is there: nothing in it was checked.
+/// The input to change a tenant, not yet validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantEdit {
     /// 1 to 200 characters.
     pub name: String,
-    /// All settings, as they shall be.
+    /// The complete new settings.
     pub settings: TenantSettings,
 }
 
 impl TenantEdit {
-    /// The edit in canonical form.
+    /// Validates the edit and converts it to canonical form.
     ///
     /// # Errors
-    /// Every violation, in the order name, settings.
+    /// All violations, in the order name, settings.
     pub fn checked(self) -> Result<Self, Vec<FieldViolation>> {
         let name = self.name.trim().to_owned();
         let mut found: Vec<_> = name_violation(&name).into_iter().collect();
@@ -218,7 +219,7 @@ impl TenantEdit {
     }
 }
 
-/// A checked tenant that is not stored yet.
+/// A validated tenant that is not stored yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTenant {
     id: TenantId,
@@ -242,13 +243,13 @@ impl NewTenant {
         &self.slug
     }
 
-    /// Its name, without white space around it.
+    /// Its name, trimmed.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its custom hosts, each once.
+    /// Its custom hosts, without duplicates.
     #[must_use]
     pub fn hosts(&self) -> &[Hostname] {
         &self.hosts
@@ -268,7 +269,7 @@ impl NewTenant {
 }
 
 impl From<NewTenant> for Tenant {
-    /// The tenant as it is once it is stored: active, version 1.
+    /// The tenant in its initial stored form: active, version 1.
     fn from(new: NewTenant) -> Self {
         Self {
             id: new.id,

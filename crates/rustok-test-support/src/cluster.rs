@@ -1,7 +1,7 @@
-//! The PostgreSQL server that tests share: one thread with one connection creates and drops their databases.
+//! The PostgreSQL server shared by all tests: one thread with one connection creates and drops their databases.
 //!
-//! Each process makes a migrated template once; a test's database is a copy of it. A thread of its own, because every
-//! test has its own runtime, and a connection dies with the runtime that made it.
+//! Each process creates a migrated template once; a test's database is a copy of it. The thread is needed because
+//! every test has its own runtime, and a connection dies with the runtime that created it.
 
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
 use std::hash::BuildHasher;
@@ -12,23 +12,23 @@ use tokio_postgres::{Client, Config, NoTls};
 const URL: &str = "RUSTOK_TEST_POSTGRES_URL";
 const OWNER_URL: &str = "RUSTOK_TEST_POSTGRES_OWNER_URL";
 
-/// Who owns a database and whom its URL names.
+/// The owner of a database, and the user in its URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
     Superuser,
     Plain,
 }
 
-/// What a database starts with.
+/// The initial content of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
     Empty,
     Migrated,
-    /// Empty, and its texts are of the western European encoding.
+    /// Empty, with the encoding LATIN1.
     Latin1,
 }
 
-/// A database that was made.
+/// A created database.
 pub(crate) struct Made {
     pub(crate) name: String,
     pub(crate) url: String,
@@ -63,7 +63,7 @@ pub(crate) async fn create(owner: Owner, start: Start) -> Made {
     }
 }
 
-/// Waits until the database is gone, so that none is left when the process ends.
+/// Waits until the database is dropped, so that none is left when the process ends.
 pub(crate) fn drop_database(name: &str) {
     let (dropped, answer) = blocking::channel();
     if keeper()
@@ -102,7 +102,7 @@ async fn keep(mut inbox: mpsc::UnboundedReceiver<Task>) {
     let mut cluster = match Cluster::connect().await {
         Ok(cluster) => cluster,
         Err(error) => {
-            // Every caller is told the same.
+            // Every caller gets the same error.
             while let Some(task) = inbox.recv().await {
                 if let Task::Create { made, .. } = task {
                     made.send(Err(error.clone())).ok();
@@ -127,7 +127,7 @@ async fn keep(mut inbox: mpsc::UnboundedReceiver<Task>) {
 
 struct Cluster {
     client: Client,
-    /// `rustok_test_` and what tells this process from others: the start of its databases' names.
+    /// `rustok_test_` and an id of this process: the prefix of its databases' names.
     run: String,
     made: u32,
     templates: Vec<(Owner, String)>,
@@ -138,7 +138,7 @@ impl Cluster {
         let number = std::hash::RandomState::new().hash_one(std::process::id());
         let run = format!("rustok_test_{number:016x}");
         let mut config: Config = variable(URL).parse().map_err(|error| format!("{URL}: {error}"))?;
-        // The name says that this process lives, see `sweep`.
+        // The connection's application name marks this process as alive, see `sweep`.
         let (client, connection) = config
             .application_name(&run)
             .connect(NoTls)
@@ -155,13 +155,13 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Drops what processes left behind that were killed.
+    /// Drops databases left behind by killed processes.
     async fn sweep(&self) -> Result<(), String> {
         let sql = "SELECT datname FROM pg_database d WHERE datname ~ '^rustok_test_[0-9a-f]{16}_' AND NOT EXISTS \
                    (SELECT FROM pg_stat_activity a WHERE a.application_name = left(d.datname, 28))";
         for row in self.client.query(sql, &[]).await.map_err(told)? {
             let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", row.get::<_, String>(0));
-            // Another process may be at it too.
+            // Another process may sweep at the same time.
             self.client.batch_execute(&sql).await.ok();
         }
         Ok(())
@@ -182,7 +182,7 @@ impl Cluster {
         let url = variable(if owner == Owner::Plain { OWNER_URL } else { URL });
         let config: Config = url.parse().map_err(|error| format!("{owner:?}: {error}"))?;
         let user = config.get_user().ok_or("the URL names no user")?;
-        // A copy of the template's files: several times faster than through the log where fsync is off.
+        // Copies the template's files: several times faster than through the write-ahead log where fsync is off.
         let sql = format!("CREATE DATABASE {name} TEMPLATE {template} OWNER \"{user}\" STRATEGY file_copy");
         self.client.batch_execute(&sql).await.map_err(told)?;
         let made = Made {
@@ -193,7 +193,7 @@ impl Cluster {
         Ok(made)
     }
 
-    /// The migrated database that others are copied from.
+    /// The migrated template database.
     async fn template(&mut self, owner: Owner) -> Result<String, String> {
         if let Some((_, name)) = self.templates.iter().find(|(whose, _)| *whose == owner) {
             return Ok(name.clone());
@@ -209,8 +209,8 @@ impl Cluster {
         Ok(made.name)
     }
 
-    /// From PostgreSQL 16 on, a role with CREATEROLE may only grant roles that it made itself. On a server where
-    /// somebody else migrated first, the plain owner gets them from the superuser.
+    /// From PostgreSQL 16 on, a role with CREATEROLE may only grant roles that it created itself. On a server that
+    /// another user migrated first, the superuser grants them to the plain owner.
     async fn lend_roles(&self) -> Result<(), String> {
         let config: Config = variable(OWNER_URL)
             .parse()
@@ -232,7 +232,7 @@ fn told(error: tokio_postgres::Error) -> String {
         .map_or_else(|| error.to_string(), |db| db.message().to_owned())
 }
 
-/// `url` with another database's name in the place of its own.
+/// `url` with another database name.
 fn with_database(url: &str, name: &str) -> String {
     let (base, query) = url
         .split_once('?')

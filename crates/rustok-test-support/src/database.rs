@@ -1,6 +1,6 @@
-//! A database per test, on either system, gone when the test is.
+//! A database per test, SQLite or PostgreSQL, dropped at the end of the test.
 //!
-//! It must never skip: a test that asks for PostgreSQL without one fails and says how to get it.
+//! It must never skip: without a server, a PostgreSQL test fails and says how to set one up.
 
 use crate::cluster::{self, Owner, Start};
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
-/// A database that belongs to one test. Dropped, it is deleted, whoever is still connected.
+/// A database that belongs to one test. It is deleted on drop, even with open connections.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
@@ -31,7 +31,7 @@ pub enum OpenTransaction {
 }
 
 impl OpenTransaction {
-    /// Makes the change, and lets go of the lock.
+    /// Commits the change and releases the lock.
     ///
     /// # Panics
     /// When the database refuses it.
@@ -44,7 +44,7 @@ impl OpenTransaction {
 }
 
 impl TestDatabase {
-    /// A SQLite file that does not exist yet, in a folder of its own: whoever opens it first creates the schema.
+    /// A SQLite file that does not exist yet, in its own folder: the first process that opens it creates the schema.
     ///
     /// # Panics
     /// When no temporary folder can be made.
@@ -64,12 +64,12 @@ impl TestDatabase {
     /// A PostgreSQL database with the current schema; its URL is a superuser's.
     ///
     /// # Panics
-    /// Without `RUSTOK_TEST_POSTGRES_URL`, or when that server does not do as it is told.
+    /// Without `RUSTOK_TEST_POSTGRES_URL`, or when that server returns an error.
     pub async fn postgres() -> Self {
         Self::create(Owner::Superuser, Start::Migrated).await
     }
 
-    /// A PostgreSQL database with the current schema, made and owned by a plain role; its URL is that role's.
+    /// A PostgreSQL database with the current schema, created and owned by a plain role; its URL is that role's.
     ///
     /// # Panics
     /// Without `RUSTOK_TEST_POSTGRES_URL` and `RUSTOK_TEST_POSTGRES_OWNER_URL`.
@@ -112,7 +112,7 @@ impl TestDatabase {
         }
     }
 
-    /// What goes into `RUSTOK_DATABASE_URL`.
+    /// The value for `RUSTOK_DATABASE_URL`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -124,10 +124,10 @@ impl TestDatabase {
         matches!(self.place, Place::Postgres { .. })
     }
 
-    /// A superuser's URL of this database, for a look behind the server's back.
+    /// A superuser's URL of this database, for access that bypasses the server.
     ///
     /// # Panics
-    /// On SQLite, which knows no users.
+    /// On SQLite, which has no users.
     #[must_use]
     pub fn superuser_url(&self) -> &str {
         match &self.place {
@@ -136,19 +136,19 @@ impl TestDatabase {
         }
     }
 
-    /// The one number that a superuser's query answers with, asked on a connection of its own behind the server's back.
+    /// Runs a query that returns one number, as a superuser on its own connection, bypassing the server.
     ///
     /// # Panics
-    /// On SQLite, and when the query answers with anything else.
+    /// On SQLite, and when the result is anything else.
     pub async fn superuser_count(&self, sql: &str) -> i64 {
         let client = self.superuser().await;
         client.query_one(sql, &[]).await.unwrap().get(0)
     }
 
-    /// The one number that a query answers with on either database, asked behind the server's back.
+    /// Runs a query that returns one number on either database, bypassing the server.
     ///
     /// # Panics
-    /// When the query answers with anything else.
+    /// When the result is anything else.
     pub async fn count(&self, sql: &str) -> i64 {
         if self.is_postgres() {
             return self.superuser_count(sql).await;
@@ -157,18 +157,18 @@ impl TestDatabase {
         conn.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    /// Runs statements as a superuser: breaks something on purpose.
+    /// Runs statements as a superuser, to break something on purpose.
     ///
     /// # Panics
-    /// When the server refuses them, and for SQLite.
+    /// When the server rejects them, and on SQLite.
     pub async fn superuser_run(&self, sql: &str) {
         self.superuser().await.batch_execute(sql).await.unwrap();
     }
 
-    /// Runs statements behind the server's back, each database its own.
+    /// Runs statements for the respective database, bypassing the server.
     ///
     /// # Panics
-    /// When the database refuses them.
+    /// When the database rejects them.
     pub async fn run_behind(&self, sqlite: &str, postgres: &str) {
         match &self.place {
             Place::Postgres { .. } => self.superuser_run(postgres).await,
@@ -182,11 +182,11 @@ impl TestDatabase {
         }
     }
 
-    /// Opens a transaction of somebody else and runs `change` in it: on SQLite it has the only writer, on PostgreSQL
-    /// what `lock` locks. Dropped, it is rolled back.
+    /// Opens a transaction of another client and runs `change` in it: on SQLite it holds the write lock, on
+    /// PostgreSQL the locks that the statement `lock` takes. Dropped, it is rolled back.
     ///
     /// # Panics
-    /// When the database refuses it.
+    /// When the database rejects it.
     pub async fn open_transaction(&self, lock: &str, change: &str) -> OpenTransaction {
         if self.is_postgres() {
             let client = self.superuser().await;
@@ -200,7 +200,7 @@ impl TestDatabase {
         OpenTransaction::Sqlite(conn)
     }
 
-    /// Every row of every table as PostgreSQL writes it, by the tables' names.
+    /// Every row of every table in PostgreSQL's text form, by table name.
     ///
     /// # Panics
     /// On SQLite.
@@ -215,10 +215,10 @@ impl TestDatabase {
         contents
     }
 
-    /// The first column of all rows that a superuser's query answers with.
+    /// The first column of all rows of a superuser's query.
     ///
     /// # Panics
-    /// On SQLite, and when the column is no text.
+    /// On SQLite, and when the column is not text.
     pub async fn superuser_texts(&self, sql: &str) -> Vec<String> {
         let rows = self.superuser().await.query(sql, &[]).await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()
@@ -233,7 +233,7 @@ impl TestDatabase {
         client
     }
 
-    /// The SQLite file, for a look behind the server's back.
+    /// The SQLite file, for access that bypasses the server.
     ///
     /// # Panics
     /// On PostgreSQL.
@@ -246,7 +246,7 @@ impl TestDatabase {
     }
 }
 
-/// Holds the write lock of a SQLite file, as a process beside the server may, until the other end of `until` is dropped.
+/// Holds the write lock of a SQLite file, as another process may, until the other end of `until` is dropped.
 ///
 /// # Panics
 /// When the file is not a database.
@@ -270,7 +270,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Writes each test once and runs it on both databases, as `name::sqlite` and `name::postgres`.
+/// Runs each test on both databases, as `name::sqlite` and `name::postgres`.
 ///
 /// ```
 /// rustok_test_support::both_databases! {
@@ -281,7 +281,7 @@ impl Drop for TestDatabase {
 /// }
 /// ```
 ///
-/// `db` is a [`TestDatabase`]. The crate that uses this needs tokio with its macros.
+/// `db` is a [`TestDatabase`]. The using crate needs tokio with its macros.
 #[macro_export]
 macro_rules! both_databases {
     ($($(#[$meta:meta])* async fn $name:ident($db:ident) $body:block)+) => {$(

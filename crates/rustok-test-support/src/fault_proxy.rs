@@ -1,6 +1,6 @@
-//! A TCP proxy that breaks a connection on purpose: slow, silent, cut, refused, and well again at a word.
+//! A TCP proxy that injects faults on command: latency, silence, closed, reset and refused connections, and recovery.
 //!
-//! Put it in front of PostgreSQL, or of any other server, and tell it from the test what to do:
+//! Put it in front of PostgreSQL, or of any other server, and control it from the test:
 //!
 //! ```
 //! use rustok_test_support::{Fault, FaultProxy};
@@ -24,13 +24,13 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! It has a thread and a runtime of its own, and its handle is not async: it serves a server in another process, and a
-//! test that blocks its only thread, just as well. Each call waits for that thread, which takes it microseconds.
+//! It has its own thread and runtime, and its handle is not async, so it also serves a server in another process, and
+//! a test that blocks its only thread. Each call waits for that thread, which takes microseconds.
 //!
 //! It needs real time. In a test with a paused clock the test's own timers run ahead while the proxy's do not.
 //!
-//! It must never lose, repeat or reorder a byte: what arrives is always a prefix of what was sent, and once it is
-//! healed everything arrives on every connection that it did not end.
+//! It must never lose, repeat or reorder a byte: what arrives is always a prefix of what was sent, and after healing
+//! everything arrives on every connection that the proxy did not end.
 
 mod connection;
 #[cfg(test)]
@@ -46,81 +46,81 @@ use tokio::sync::{mpsc, watch};
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
-/// The longest pause that a fault may have. Who wants longer wants [`Fault::BlackHole`].
+/// The longest delay of a fault. For a longer one use [`Fault::BlackHole`].
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// What is wrong with the way through the proxy.
+/// A fault of the network path through the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fault {
     /// Nothing.
     #[default]
     None,
-    /// Bytes arrive later by `delay` and up to `jitter` more, without ever overtaking each other. What is under way
-    /// at once is bounded (1 MiB each way on a connection).
+    /// Bytes arrive later by `delay` and up to `jitter` more, never reordered. The amount in flight is limited to
+    /// 1 MiB per direction of a connection.
     ///
-    /// The jitter is drawn from a generator that is seeded with the connection's number, so that a test run again
-    /// meets the same.
+    /// The jitter is drawn from a generator that is seeded with the connection's number, so a repeated test run gets
+    /// the same values.
     Latency {
-        /// The least that it takes.
+        /// The minimum delay.
         delay: Duration,
-        /// The most that it takes beyond that.
+        /// The maximum addition to it.
         jitter: Duration,
     },
-    /// No more than so many bytes pass per second on each connection.
+    /// At most this many bytes pass per second on each connection.
     Bandwidth {
         /// At least 1.
         bytes_per_second: u64,
     },
-    /// Bytes are handed on in pieces of at most `bytes`, with a pause after each.
+    /// Bytes are forwarded in pieces of at most `bytes`, with a pause after each.
     Slice {
         /// At least 1.
         bytes: usize,
         /// From the end of a piece to the start of the next.
         pause: Duration,
     },
-    /// The connection is closed, both ways and in order (FIN), after so many bytes. A connection that is there already
-    /// counts from now; 0 closes it at once.
+    /// The connection is closed in both directions with FIN after this many bytes. On an existing connection the
+    /// count starts now; 0 closes it at once.
     CloseAfter {
-        /// How many bytes still pass.
+        /// How many more bytes pass.
         bytes: u64,
     },
-    /// Connections stay open and new ones are accepted, but no byte moves, nor does the end of a connection. Healed,
-    /// each goes on where it was.
+    /// Connections stay open and new ones are accepted, but neither data nor the end of a connection is forwarded.
+    /// After healing each continues where it was.
     BlackHole,
-    /// Every connection is reset (RST), those that are there and those that come. Whichever way it is set for.
+    /// Every connection is reset (RST), existing and new ones. Applies to both directions, whichever is set.
     Reset,
-    /// As if nobody listened: every connection that is there is reset, new ones are refused. Nobody else gets the port
-    /// who asks for a free one. Whichever way it is set for.
+    /// As without a listener: every existing connection is reset, new ones are refused. The port stays reserved, so
+    /// no other socket gets it as a free port. Applies to both directions, whichever is set.
     Refuse,
 }
 
-/// One of the two ways through the proxy.
+/// One of the two directions through the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// From whoever connected to the proxy.
+    /// From the client that connected to the proxy.
     ToServer,
     /// From the server behind it.
     ToClient,
 }
 
-/// What went through the proxy so far.
+/// The traffic through the proxy so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Traffic {
-    /// Connections that were accepted, those that were reset at once included.
+    /// Accepted connections, including those that were reset at once.
     pub accepted: u64,
-    /// Connections that are there now. One that a client closed in a black hole counts until that is healed.
+    /// Open connections. One that a client closed in a black hole counts until that is healed.
     pub open: u64,
-    /// Bytes that were handed to the server.
+    /// Bytes forwarded to the server.
     pub bytes_to_server: u64,
-    /// Bytes that were handed to the client.
+    /// Bytes forwarded to the client.
     pub bytes_to_client: u64,
-    /// How often a client began to speak: at first, and whenever the server had said something in between. The
-    /// difference of two readings is the number of round trips between them. To count one for statements that are
-    /// sent one after the other without waiting, hold the answers back with a [`Fault::Latency`] to the client.
+    /// How often a client started to send: first, and again after each reply of the server. The difference of two
+    /// readings is the number of round trips between them. To count pipelined statements as one, delay the replies
+    /// with a [`Fault::Latency`] to the client.
     pub turns: u64,
 }
 
-/// A proxy on a port of its own. Dropped, it closes all connections and is gone.
+/// A proxy on its own port. Dropped, it closes all connections and its port.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
@@ -132,7 +132,7 @@ impl FaultProxy {
     /// Starts a proxy without a fault in front of `upstream`: an address, `"127.0.0.1:5432"` or a host and a port.
     ///
     /// # Panics
-    /// When `upstream` has no address, or no port can be had.
+    /// When `upstream` does not resolve, or no port is available.
     #[must_use]
     pub fn start(upstream: impl ToSocketAddrs) -> Self {
         let upstream = upstream.to_socket_addrs().unwrap().next().unwrap();
@@ -146,7 +146,7 @@ impl FaultProxy {
                     .enable_all()
                     .build()
                     .unwrap();
-                // Dropped at the end, and with it every connection.
+                // Dropping the proxy when it ends closes every connection.
                 runtime.block_on(async { Proxy::new(upstream, port).run(inbox).await });
             })
             .unwrap();
@@ -155,7 +155,7 @@ impl FaultProxy {
             orders,
             thread: Some(thread),
         };
-        // It answers once it listens.
+        // The reply shows that it is listening.
         proxy.ask(None);
         proxy
     }
@@ -169,13 +169,13 @@ impl FaultProxy {
         Self::start(server_of(url))
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The same `postgres://` URL, but by way of this proxy.
+    /// The same `postgres://` URL, but through this proxy.
     ///
     /// # Panics
     /// When the URL does not name one server and one TCP port as `host:port`.
@@ -184,17 +184,17 @@ impl FaultProxy {
         rerouted(url, self.address)
     }
 
-    /// Sets a fault both ways, in the place of what was there.
+    /// Sets a fault for both directions, replacing the current ones.
     ///
-    /// When this returns, it holds for every connection: no byte passes as before.
+    /// When this returns, it applies to every connection: no byte passes under the old setting.
     ///
     /// # Panics
-    /// When the fault's numbers are 0 that must not be, or a time is longer than a day.
+    /// When a number is 0 that must not be, or a duration is longer than a day.
     pub fn set(&self, fault: Fault) {
         self.change(None, fault);
     }
 
-    /// Sets a fault one way and leaves the other as it is. See [`Self::set`].
+    /// Sets a fault for one direction only. See [`Self::set`].
     ///
     /// # Panics
     /// As [`Self::set`].
@@ -202,12 +202,12 @@ impl FaultProxy {
         self.change(Some(direction), fault);
     }
 
-    /// Takes the faults of both ways away. What was held back goes on at once.
+    /// Removes the faults of both directions. Held-back data continues at once.
     pub fn heal(&self) {
         self.set(Fault::None);
     }
 
-    /// What went through so far, exact to the byte at this moment.
+    /// The traffic so far, exact to the byte at this moment.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         self.ask(None)
@@ -235,7 +235,7 @@ impl FaultProxy {
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
-        // Without a sender the thread ends, and with its runtime all that runs there.
+        // Without a sender the thread ends, and with its runtime all connections.
         self.orders = mpsc::unbounded_channel().0;
         if let Some(thread) = self.thread.take() {
             thread.join().ok();
@@ -246,26 +246,26 @@ impl Drop for FaultProxy {
 /// A fault for one way, or for both.
 type Change = (Option<Direction>, Fault);
 
-/// What the handle tells the thread.
+/// A command from the handle to the thread.
 #[derive(Debug)]
 struct Order {
     change: Option<Change>,
     done: blocking::Sender<Traffic>,
 }
 
-/// A fault and which one it is, so that the same set again is a new one.
+/// A fault and its generation, so that the same fault set again counts as a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Current {
     fault: Fault,
     number: u64,
 }
 
-/// What every connection looks at before it moves a byte.
+/// The setting that every connection checks before it forwards a byte.
 #[derive(Debug, Clone, Copy, Default)]
 struct Setting {
     /// By [`Direction`].
     faults: [Current; 2],
-    /// How often all connections were reset: those of an earlier count must go, even if healed since.
+    /// How often all connections were reset: those accepted at a lower count must be closed, even if healed since.
     resets: u64,
 }
 
@@ -275,13 +275,13 @@ impl Setting {
     }
 }
 
-/// Only the proxy's thread touches it, between two system calls: so a reading there is exact.
+/// Only the proxy's thread changes it, between two system calls, so a reading on that thread is exact.
 type Counts = Arc<Mutex<Traffic>>;
 
-/// What runs on the thread.
+/// The state of the proxy's thread.
 struct Proxy {
     upstream: SocketAddr,
-    /// Bound and never listening: keeps the port while nobody listens.
+    /// Bound and never listening: reserves the port while there is no listener.
     port: TcpSocket,
     /// `None` while connections are refused.
     listener: Option<TcpListener>,
@@ -328,7 +328,7 @@ impl Proxy {
             }
             setting.resets += u64::from(resets);
         });
-        // A listener that is closed resets what it has not accepted yet.
+        // Closing a listener resets connections in its backlog.
         if resets || self.listener.is_none() {
             let refused = self.setting.borrow().has(Fault::Refuse);
             self.listener = (!refused).then(|| listen(&self.port));
@@ -361,7 +361,7 @@ async fn accept(listener: Option<&TcpListener>) -> TcpStream {
     }
 }
 
-/// Several of these can have one address, as long as all say so before they are bound.
+/// Several of these sockets can share one address, because all set the option before they are bound.
 fn socket(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
@@ -374,9 +374,9 @@ fn listen(port: &TcpSocket) -> TcpListener {
     socket(port.local_addr().unwrap()).listen(1024).unwrap()
 }
 
-/// Host and port of a URL's only server.
+/// Host and port of a URL with a single server.
 pub(crate) fn server_of(url: &str) -> (String, u16) {
-    // What is wrong is told without the URL, which may hold a password.
+    // Error messages omit the URL, which may contain a password.
     let config: Config = url.parse().unwrap();
     match (config.get_hosts(), config.get_ports()) {
         ([Host::Tcp(host)], []) => (host.clone(), 5432),

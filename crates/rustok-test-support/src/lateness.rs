@@ -1,9 +1,9 @@
-//! How late this machine is while a test runs.
+//! Measures the scheduling delay of this machine while a test runs.
 //!
-//! A test of a time limit on a machine that is busy with other things measures that machine. What a test grants beyond
-//! the limit must have been seen at the same time, in two ways: how late timers fire on the test's own runtime, and how
-//! long the threads of a watched process were ready to run and had no core (`/proc/PID/task/*/schedstat`, Linux only).
-//! A program that sleeps, blocks or waits for another is not ready to run, so its own faults are never granted.
+//! On a busy machine a test of a time limit would measure the load. So a test grants as much beyond the limit as was
+//! observed at the same time in two ways: how late timers fire on the test's own runtime, and how long the threads of
+//! a watched process were runnable without a core (`/proc/PID/task/*/schedstat`, Linux only). A program that sleeps,
+//! blocks or waits for another is not runnable, so its own faults are never granted.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -12,12 +12,12 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-/// How long each timer runs whose lateness is measured.
+/// The duration of each measured timer.
 const EVERY: Duration = Duration::from_millis(2);
-/// How many of them pass between two looks at the watched process.
+/// How many timers pass between two readings of the watched process.
 const TIMERS_PER_LOOK: u32 = 5;
 
-/// Sets timers one after the other and remembers how late each was. Dropped, it ends.
+/// Runs timers one after the other and records how late each fired. Dropped, it stops.
 #[derive(Debug)]
 pub struct Lateness {
     seen: Arc<Mutex<Seen>>,
@@ -26,7 +26,7 @@ pub struct Lateness {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// When each timer that was late had been due to begin and fired, and how late it was.
+    /// For each late timer: when it started, when it fired, and how late it was.
     timers: Vec<(Instant, Instant, Duration)>,
     process: Option<Process>,
 }
@@ -35,21 +35,21 @@ struct Seen {
 #[derive(Debug)]
 struct Process {
     tasks: PathBuf,
-    /// Nanoseconds that each thread had waited for a core at the last look.
+    /// Nanoseconds that each thread had waited for a core at the last reading.
     threads: HashMap<std::ffi::OsString, u64>,
     waited: Duration,
-    /// What all of them had waited together, look by look.
+    /// The sum of these waits over all threads, per reading.
     looks: Vec<(Instant, Duration)>,
 }
 
 impl Lateness {
-    /// Begins to watch timers on the runtime of the caller.
+    /// Starts measuring timers on the runtime of the caller.
     #[must_use]
     pub fn watch() -> Self {
         Self::begin(None)
     }
 
-    /// Watches the threads of this process too.
+    /// Also watches the threads of this process.
     #[must_use]
     pub fn watch_process(id: u32) -> Self {
         Self::begin(Some(Process {
@@ -70,7 +70,7 @@ impl Lateness {
         Self { seen, timers }
     }
 
-    /// How late the worst timer was so far.
+    /// The largest delay of a timer so far.
     #[must_use]
     pub fn worst(&self) -> Duration {
         let seen = self.seen.lock().unwrap();
@@ -81,15 +81,15 @@ impl Lateness {
             .unwrap_or_default()
     }
 
-    /// How much later than its limit something may have ended that began then and ends now.
+    /// The delay to grant for something that began at `from` and ends now.
     #[must_use]
     pub fn since(&self, from: impl Into<Instant>) -> Duration {
         self.between(from, Instant::now())
     }
 
-    /// How much later than its limit something may have ended because of the machine: twice the worst timer of that
-    /// time, for one at either end, and all that the watched process waited for a core in it. Without a process to
-    /// watch, or without its numbers, timers are all there is: four of them.
+    /// The delay to grant for something between these moments: twice the largest timer delay in that time, once for
+    /// either end, plus the time that the watched process waited for a core. Without a watched process, or without
+    /// its numbers, four times the largest timer delay.
     #[must_use]
     pub fn between(&self, from: impl Into<Instant>, to: impl Into<Instant>) -> Duration {
         let (from, to) = (from.into(), to.into());
@@ -123,7 +123,7 @@ impl Process {
         }
     }
 
-    /// From the last look before to the first one after; `None` when nothing can be seen of it.
+    /// From the last reading before `from` to the first one after `to`; `None` without readings.
     fn between(&self, from: Instant, to: Instant) -> Option<Duration> {
         let first = self
             .looks
@@ -140,7 +140,7 @@ impl Process {
     }
 }
 
-/// The second number of the file: how long the thread was ready to run and did not.
+/// The second number of the file: how long the thread was runnable without a core.
 fn waited_nanos(task: &std::path::Path) -> Option<u64> {
     let numbers = std::fs::read_to_string(task.join("schedstat")).ok()?;
     numbers.split_whitespace().nth(1)?.parse().ok()
@@ -174,8 +174,8 @@ impl Drop for Lateness {
     }
 }
 
-/// How often this thread had to leave its core to another. A measurement in between measures the others. `None` where
-/// the system does not say (it is read from Linux' `/proc`).
+/// How often this thread was preempted. A measurement with preemptions in between includes the work of others. `None`
+/// where the system does not report it (the source is Linux' `/proc`).
 #[must_use]
 pub fn preemptions() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
@@ -207,11 +207,11 @@ mod tests {
         assert!(lateness.worst() >= Duration::from_millis(20), "{lateness:?}");
         let granted = lateness.between(begun, ended);
         assert!(granted >= Duration::from_millis(4 * 20), "{granted:?}");
-        // Not for what came before.
+        // No grant for the time before the measurement.
         assert!(lateness.between(begun - Duration::from_secs(2), begun - Duration::from_secs(1)) < granted);
     }
 
-    /// More threads than cores: some of them wait. One that sleeps does not.
+    /// More threads than cores: some wait for a core. A sleeping one does not.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_process_that_gets_no_core_is_seen_and_one_that_sleeps_is_not() {
         if waited_nanos(std::path::Path::new("/proc/thread-self")).is_none() {
@@ -247,7 +247,7 @@ mod tests {
         tokio::task::spawn_blocking(|| threads.into_iter().for_each(|thread| thread.join().unwrap()))
             .await
             .unwrap();
-        // Half of them always waited.
+        // At any time half of them were waiting.
         let granted = lateness.since(begun);
         assert!(granted > Duration::from_millis(200), "{granted:?}");
     }

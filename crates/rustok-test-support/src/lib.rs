@@ -1,8 +1,8 @@
-//! What tests need and cannot make themselves in a line: a database of their own, the real server beside them, a line
-//! between the two that breaks on purpose, a pooler, and a collector that keeps the traces it gets.
+//! Shared test fixtures: a database per test, the real server beside it, a network path between the two that breaks
+//! on purpose, a pooler, and a collector that stores the traces it receives.
 //!
-//! For dev-dependencies only. Its public names must never show a type of `rustok-storage`: that crate's own unit
-//! tests use this one, and would meet the same type twice.
+//! For dev-dependencies only. Its public API must never expose a type of `rustok-storage`: that crate's own unit
+//! tests use this one, and would see two versions of the same type.
 #![expect(
     clippy::panic,
     clippy::unwrap_used,

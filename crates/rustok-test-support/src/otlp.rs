@@ -1,7 +1,7 @@
-//! A collector of traces: takes OTLP over gRPC and over HTTP on one port, keeps what it gets, answers questions.
+//! A trace collector: accepts OTLP over gRPC and over HTTP on one port, stores what it receives, and answers queries.
 //!
-//! It reads with the messages of the `opentelemetry-proto` crate, so that what we write by hand is read by somebody
-//! else. It must never be kinder than a real collector: what does not decode is refused.
+//! It decodes with the `opentelemetry-proto` crate, so that our hand-written encoder is checked by an independent
+//! decoder. It must never be more lenient than a real collector: malformed messages are rejected.
 
 use crate::waiting::PATIENCE;
 use bytes::Bytes;
@@ -28,16 +28,16 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-/// A span as it arrived.
+/// A received span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedSpan {
     /// 32 hex digits.
     pub trace_id: String,
     /// 16 hex digits.
     pub span_id: String,
-    /// The parent's span id; empty for the first one of a trace.
+    /// The parent's span id; empty for the first span of a trace.
     pub parent_id: String,
-    /// Whether its parent is said to be in another process.
+    /// Whether its parent is marked as remote.
     pub parent_is_remote: bool,
     /// The `tracestate`.
     pub state: String,
@@ -51,37 +51,37 @@ pub struct ReceivedSpan {
     pub end: u64,
     /// The attributes as text.
     pub attributes: BTreeMap<String, String>,
-    /// Its status is an error.
+    /// Whether its status is an error.
     pub failed: bool,
-    /// The attributes of who sent it.
+    /// The attributes of the sender.
     pub resource: BTreeMap<String, String>,
 }
 
 impl ReceivedSpan {
-    /// An attribute; empty when it has none of that name.
+    /// The value of an attribute; empty if it does not exist.
     #[must_use]
     pub fn attribute(&self, name: &str) -> &str {
         self.attributes.get(name).map_or("", String::as_str)
     }
 }
 
-/// How messages are answered.
+/// How to respond to messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// They are taken.
+    /// Accept all spans.
     Taken,
-    /// All but the last span of each are refused, and kept none the less.
+    /// Reject all but the last span of each message, but store all of them.
     Partly,
-    /// With this status of HTTP, or gRPC's `UNAVAILABLE` for 503 and `INVALID_ARGUMENT` for any other.
+    /// Respond with this HTTP status; over gRPC with `UNAVAILABLE` for 503 and `INVALID_ARGUMENT` for any other.
     Status(u16),
-    /// Not at all.
+    /// Do not respond.
     Never,
 }
 
 #[derive(Debug)]
 struct Kept {
     spans: Vec<ReceivedSpan>,
-    /// Of every message, in its order.
+    /// Of every message, in order of arrival.
     heads: Vec<(String, HeaderMap)>,
     answer: Answer,
 }
@@ -118,18 +118,18 @@ impl OtlpReceiver {
         }
     }
 
-    /// Where it listens, for both protocols: `http://127.0.0.1:PORT`.
+    /// Its base URL, for both protocols: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// How messages are answered from now on.
+    /// Sets the response to further messages.
     pub fn answer(&self, answer: Answer) {
         lock(&self.kept).answer = answer;
     }
 
-    /// All spans so far, in the order of their arrival.
+    /// All spans so far, in order of arrival.
     #[must_use]
     pub fn spans(&self) -> Vec<ReceivedSpan> {
         lock(&self.kept).spans.clone()
@@ -143,16 +143,16 @@ impl OtlpReceiver {
         spans
     }
 
-    /// Path and header fields of every message so far.
+    /// Path and headers of every message so far.
     #[must_use]
     pub fn heads(&self) -> Vec<(String, HeaderMap)> {
         lock(&self.kept).heads.clone()
     }
 
-    /// Waits until `enough` spans arrived; all of them.
+    /// Waits until `enough` returns true for the received spans, and returns all of them.
     ///
     /// # Panics
-    /// With all that arrived, when that is not so after twenty seconds.
+    /// After twenty seconds, with all received spans.
     pub async fn wait_until(&self, mut enough: impl FnMut(&[ReceivedSpan]) -> bool) -> Vec<ReceivedSpan> {
         let mut arrived = self.arrived.clone();
         let waited = timeout(PATIENCE, async {
@@ -253,7 +253,7 @@ fn plain(status: StatusCode, body: Bytes) -> Response<Body> {
     response
 }
 
-/// With a message the status comes after it, without one it comes at once, as gRPC wants it.
+/// With a message the status follows as a trailer, without one it is in the headers, as gRPC requires.
 fn grpc_status(status: &'static str, message: Option<&[u8]>) -> Response<Body> {
     let status = HeaderMap::from_iter([(
         header::HeaderName::from_static("grpc-status"),
@@ -277,7 +277,7 @@ fn grpc_status(status: &'static str, message: Option<&[u8]>) -> Response<Body> {
     response
 }
 
-/// The spans of a message; `None` when it is none.
+/// The spans of a message; `None` when it is malformed.
 fn read(headers: &HeaderMap, grpc: bool, body: &[u8]) -> Option<Vec<ReceivedSpan>> {
     let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let message = if grpc {

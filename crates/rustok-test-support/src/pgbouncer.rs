@@ -1,4 +1,4 @@
-//! A real PgBouncer in front of a test's database, where there is one on the machine.
+//! A real PgBouncer in front of a test's database, if one is installed.
 
 use crate::waiting::{PATIENCE, eventually};
 use std::fs::{File, Permissions};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Config, NoTls};
 
-/// A PgBouncer on a socket of its own. Dropped, it is killed.
+/// A PgBouncer on its own socket. Killed on drop.
 #[derive(Debug)]
 pub struct PgBouncer {
     child: Child,
@@ -18,11 +18,12 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one in front of the server of a `postgres://` URL and waits until it can be used. `settings` are lines of its
-    /// file, such as `pool_mode = session`. `None`, and a word on standard error, where PgBouncer is not installed.
+    /// Starts one in front of the server of a `postgres://` URL and waits until it is ready. `settings` are lines of
+    /// its configuration file, such as `pool_mode = session`. `None`, with a note on standard error, if PgBouncer is
+    /// not installed.
     ///
     /// # Panics
-    /// When it does not start, with what it says.
+    /// When it does not start, with its output.
     pub async fn start(url: &str, settings: &[&str]) -> Option<Self> {
         let Some(binary) = find() else {
             eprintln!("pgbouncer is not installed: not checked");
@@ -38,7 +39,7 @@ impl PgBouncer {
             .tempdir()
             .unwrap();
         let path = folder.path();
-        // It refuses to run as root, and puts its socket here as somebody else.
+        // It refuses to run as root, so another user must be able to create its socket here.
         std::fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
         std::fs::write(path.join("users"), format!("\"{user}\" \"\"\n")).unwrap();
         let file = format!(
@@ -73,10 +74,10 @@ impl PgBouncer {
         Some(pooler)
     }
 
-    /// The same database by way of this PgBouncer.
+    /// The URL of the same database through this PgBouncer.
     ///
     /// # Panics
-    /// When the URL is another user's than the one it was started with.
+    /// When the URL has another user than the one it was started with.
     #[must_use]
     pub fn database_url(&self, url: &str) -> String {
         let config: Config = url.parse().unwrap();
@@ -86,7 +87,7 @@ impl PgBouncer {
         format!("postgres://{}@/{name}?host={folder}&port=6432", self.user)
     }
 
-    /// What it told so far.
+    /// Its log output so far.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
@@ -100,7 +101,7 @@ impl Drop for PgBouncer {
     }
 }
 
-/// Debian has it where only root's shell looks.
+/// Debian installs it where only root's `PATH` looks.
 fn find() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path)

@@ -1,7 +1,7 @@
-//! How a database goes about a statement: whether it would walk through a whole table.
+//! Query plans: whether a statement would scan a whole table.
 //!
-//! The answer must never depend on how much data is there: SQLite keeps no statistics here, and PostgreSQL is told not
-//! to read a table from end to end wherever it has any other way.
+//! The answer must never depend on the amount of data: SQLite has no statistics here, and PostgreSQL is configured to
+//! avoid sequential scans wherever another plan exists.
 
 use crate::TestDatabase;
 use rusqlite::config::DbConfig;
@@ -10,17 +10,17 @@ use serde_json::Value;
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 
-/// Under whose rights statements run on PostgreSQL.
+/// The roles that run statements on PostgreSQL.
 const ROLES: [&str; 2] = ["rustok_app", "rustok_platform"];
 
 impl TestDatabase {
-    /// The steps in a statement's plan that go through a whole table or a whole index, each with its table's name or
-    /// alias; none in a plan that is good however much data there is. On SQLite also those that go through all rows of a
-    /// tenant, unless they follow an index and end with a page. On PostgreSQL the plan is looked at under each of the
+    /// The steps of a statement's plan that scan a whole table or a whole index, each with its table's name or alias;
+    /// empty for a plan that scales with any amount of data. On SQLite also the steps that scan all rows of a tenant,
+    /// unless they follow an index and stop after a page. On PostgreSQL the plan is checked under each of the
     /// server's roles that may run the statement, with row security on.
     ///
     /// # Panics
-    /// When the database does not know the statement, or no role may run it.
+    /// When the database rejects the statement, or no role may run it.
     pub async fn whole_walks(&self, sql: &str) -> Vec<String> {
         if self.is_postgres() {
             self.postgres_walks(sql).await
@@ -75,7 +75,7 @@ impl TestDatabase {
     }
 }
 
-/// The highest number of a `$1`, `$2`, ...
+/// The highest parameter number in `$1`, `$2`, ...
 fn parameters(sql: &str) -> usize {
     let numbers = sql.split('$').skip(1).map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
@@ -84,7 +84,7 @@ fn parameters(sql: &str) -> usize {
     numbers.max().unwrap_or(0)
 }
 
-/// Collects from a PostgreSQL plan.
+/// Collects the scans of a PostgreSQL plan.
 fn walk(node: &Value, found: &mut Vec<String>) {
     let text = |name: &str| node[name].as_str().unwrap_or_default();
     let kind = text("Node Type");
@@ -112,20 +112,20 @@ fn sqlite_walks(conn: &Connection, sql: &str) -> Vec<String> {
     };
     let tables = column("SELECT name FROM sqlite_schema WHERE type = 'table'", "name");
     let mut steps = column(&format!("EXPLAIN QUERY PLAN {sql}"), "detail");
-    // Along an index of its order and no further than the page: no harm.
+    // A scan along the index of the sort order that stops after a page is fine.
     let paged = sql.contains(" LIMIT ") && !steps.iter().any(|step| step.starts_with("USE TEMP B-TREE"));
     steps.retain(|step| {
         if step.starts_with("SEARCH ") {
             return !paged && step.ends_with("(tenant_id=?)");
         }
-        // Subqueries and lists of values are scanned too: of those, whatever they read stands in a step of its own.
+        // Subqueries and value lists are scanned too; the tables that they read have their own steps.
         let scanned = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
         scanned.is_some_and(|name| is_table(name, sql, &tables))
     });
     steps
 }
 
-/// Whether a name in a statement is a table's or stands for one.
+/// Whether a name in a statement is a table or an alias of one.
 fn is_table(name: &str, sql: &str, tables: &[String]) -> bool {
     let known = |word: &str| tables.iter().any(|table| table == word);
     let words: Vec<_> = sql
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(db.whole_walks(by_name).await, ["Seq Scan on tenants"]);
         let along = "SELECT id FROM tenants ORDER BY id";
         assert_eq!(db.whole_walks(along).await, ["Index Only Scan on tenants"]);
-        // Under row security the tenant is a condition of every plan.
+        // Row security adds the tenant as a condition to every plan.
         assert_eq!(
             db.whole_walks("SELECT login FROM authors WHERE display_name = $1")
                 .await,

@@ -1,6 +1,6 @@
-//! The real binary, started beside a test: over HTTP, by signals, and as a command line.
+//! The real binary, started beside a test: controlled over HTTP, by signals, and by its command line.
 //!
-//! It must never be told anything by this process's own `RUSTOK_*` variables or by a `rustok.toml` that lies about.
+//! It must never be influenced by this process's own `RUSTOK_*` variables or by a stray `rustok.toml`.
 
 use crate::waiting::PATIENCE;
 use std::collections::BTreeMap;
@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// How the binary is called: its database, working folder, extra arguments and environment. Every server and command
-/// made from it has the same.
+/// How to run the binary: its database, working folder, extra arguments and environment. All servers and commands
+/// created from it share these.
 #[derive(Debug, Clone)]
 pub struct ServerCommand {
     binary: PathBuf,
@@ -47,37 +47,37 @@ impl ServerCommand {
         .env("RUSTOK_MANAGEMENT_LISTEN", "127.0.0.1:0")
     }
 
-    /// One more argument after `serve`.
+    /// Adds an argument after `serve`.
     #[must_use]
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// Sets an environment variable, also one that was set here before.
+    /// Sets an environment variable, replacing an earlier value.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.insert(name.into(), value.into());
         self
     }
 
-    /// Takes an environment variable away that was set here, for a start without a database URL.
+    /// Removes an environment variable that was set here, for a start without a database URL.
     #[must_use]
     pub fn env_remove(mut self, name: &str) -> Self {
         self.env.remove(&OsString::from(name));
         self
     }
 
-    /// The working folder: empty at first, the same for all that is started from here.
+    /// The working folder: initially empty, shared by all processes started from here.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Starts a server and waits until it told both of its addresses.
+    /// Starts a server and waits until it has printed both of its addresses.
     ///
     /// # Panics
-    /// With all that it printed, when it ends instead or stays silent for [`PATIENCE`].
+    /// With all its output, when it exits instead or prints no addresses within [`PATIENCE`].
     pub async fn start(&self) -> TestServer {
         match self.try_start().await {
             Ok(server) => server,
@@ -88,10 +88,10 @@ impl ServerCommand {
     /// As [`Self::start`] for a server that may refuse to start.
     ///
     /// # Errors
-    /// How it ended.
+    /// How it exited.
     ///
     /// # Panics
-    /// When it neither starts nor ends within [`PATIENCE`].
+    /// When it neither starts nor exits within [`PATIENCE`].
     pub async fn try_start(&self) -> Result<TestServer, Finished> {
         let mut command = self.command();
         command.arg("serve").args(&self.args);
@@ -110,7 +110,7 @@ impl ServerCommand {
                 stdout.text(),
                 stderr.text()
             ),
-            // Its output ended before both were told.
+            // Its output ended before both addresses were printed.
             Ok(_) => {
                 let status = wait(&mut child, "end").await;
                 return Err(Finished::new(
@@ -130,7 +130,7 @@ impl ServerCommand {
         })
     }
 
-    /// Runs a command, such as `["tenant", "create", "shop1", "--json"]`, to its end.
+    /// Runs a command, such as `["tenant", "create", "shop1", "--json"]`, until it exits.
     ///
     /// # Panics
     /// When it runs for more than [`PATIENCE`].
@@ -161,14 +161,14 @@ impl ServerCommand {
     }
 }
 
-/// How a command or a server ended.
+/// How a command or a server exited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     /// The exit code; `None` when a signal ended it.
     pub code: Option<i32>,
-    /// All that it printed.
+    /// Its standard output.
     pub stdout: String,
-    /// All that it told beside.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -181,10 +181,10 @@ impl Finished {
         }
     }
 
-    /// What it printed, for a command that must succeed.
+    /// The standard output of a command that must succeed.
     ///
     /// # Panics
-    /// With all that it printed, when it did not.
+    /// With all its output, when it failed.
     #[must_use]
     #[track_caller]
     pub fn success(self) -> String {
@@ -193,7 +193,7 @@ impl Finished {
     }
 }
 
-/// A running server. Dropped, it is killed.
+/// A running server. Killed on drop.
 #[derive(Debug)]
 pub struct TestServer {
     command: ServerCommand,
@@ -205,13 +205,13 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Where the public listener is: `http://127.0.0.1:PORT`, without a slash at the end.
+    /// The URL of the public listener: `http://127.0.0.1:PORT`, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where the management listener is.
+    /// The URL of the management listener.
     #[must_use]
     pub fn management_url(&self) -> &str {
         &self.management_url
@@ -220,13 +220,13 @@ impl TestServer {
     /// Its process id.
     ///
     /// # Panics
-    /// When it has ended.
+    /// When it has exited.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id().unwrap()
     }
 
-    /// What it was started with; commands run from it use the same database.
+    /// The command it was started with; commands run from it use the same database.
     #[must_use]
     pub fn command(&self) -> &ServerCommand {
         &self.command
@@ -240,19 +240,19 @@ impl TestServer {
         self.command.run(args).await
     }
 
-    /// What it printed so far.
+    /// Its standard output so far.
     #[must_use]
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }
 
-    /// What it told beside so far: its log.
+    /// Its standard error so far: its log.
     #[must_use]
     pub fn stderr(&self) -> String {
         self.stderr.text()
     }
 
-    /// SIGKILL, and waits until it is gone. Nothing in it had a chance to run.
+    /// Sends SIGKILL and waits for the exit. The server cannot run any cleanup.
     ///
     /// # Panics
     /// When it cannot be killed.
@@ -261,44 +261,44 @@ impl TestServer {
         self.command
     }
 
-    /// SIGTERM, without waiting: for a look at how it drains.
+    /// Sends SIGTERM without waiting, to observe how it drains.
     ///
     /// # Panics
-    /// When it has ended.
+    /// When it has exited.
     pub async fn signal_terminate(&self) {
         self.signal("TERM").await;
     }
 
-    /// Sends the signal of this name.
+    /// Sends the signal with this name.
     ///
     /// # Panics
-    /// When it has ended.
+    /// When it has exited.
     pub async fn signal(&self, name: &str) {
-        // A safe way to send a signal that needs no further crate: every shell has `kill` built in.
+        // Sends a signal without unsafe code or another crate: every shell has `kill` built in.
         let kill = format!("kill -{name} {}", self.pid());
         let status = Command::new("sh").args(["-c", &kill]).status().await.unwrap();
         assert!(status.success(), "{kill}");
     }
 
-    /// SIGTERM, and waits for the end.
+    /// Sends SIGTERM and waits for the exit.
     ///
     /// # Panics
-    /// When it is still there after [`PATIENCE`].
+    /// When it is still running after [`PATIENCE`].
     pub async fn terminate(self) -> Finished {
         self.signal_terminate().await;
         self.finished().await
     }
 
-    /// Waits for the end.
+    /// Waits for the exit.
     ///
     /// # Panics
-    /// When it is still there after [`PATIENCE`].
+    /// When it is still running after [`PATIENCE`].
     pub async fn finished(mut self) -> Finished {
         let status = wait(&mut self.child, "end").await;
         Finished::new(status, self.stdout.finish().await, self.stderr.finish().await)
     }
 
-    /// SIGKILL, then a new server on the same database, on other ports.
+    /// Sends SIGKILL, then starts a new server on the same database, on other ports.
     ///
     /// # Panics
     /// As [`ServerCommand::start`].
@@ -320,7 +320,7 @@ async fn wait(child: &mut Child, doing: &str) -> ExitStatus {
     }
 }
 
-/// The addresses that were told so far.
+/// The addresses that were printed so far.
 #[derive(Debug, Clone, Default)]
 struct Addresses {
     public: Option<String>,
@@ -332,7 +332,7 @@ impl Addresses {
         self.public.is_some() && self.management.is_some()
     }
 
-    /// Takes note of `listening on http://...` and `management on http://...`. Whether this line told one.
+    /// Parses `listening on http://...` and `management on http://...`. Returns whether this line was one of them.
     fn read(&mut self, line: &str) -> bool {
         for (words, place) in [
             ("listening on ", &mut self.public),
@@ -350,7 +350,7 @@ impl Addresses {
     }
 }
 
-/// A pipe of a child, read as it fills, so that the child never waits for its reader.
+/// A pipe of a child, drained continuously, so that the child never blocks on a full pipe.
 #[derive(Debug)]
 struct Output {
     text: Arc<Mutex<String>>,
@@ -380,7 +380,7 @@ impl Output {
         self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// All of it, once the child has closed its end.
+    /// The whole output, once the child has closed its end.
     async fn finish(self) -> String {
         let Self { text, reader } = self;
         timeout(PATIENCE, reader).await.ok();
@@ -392,7 +392,7 @@ impl Output {
 mod tests {
     use super::*;
 
-    /// `sh` for a server: what it runs is the file `serve` in its folder.
+    /// Runs `sh` as the server, with the file `serve` in its folder as its script.
     fn shell(serve: &str) -> ServerCommand {
         let command = ServerCommand::new("/bin/sh", "sqlite://x");
         std::fs::write(command.folder().join("serve"), serve).unwrap();

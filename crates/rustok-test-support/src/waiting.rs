@@ -1,24 +1,25 @@
-//! Waiting for a state, and reading a list to its end, each with a bound: what never comes is a failure that says what
-//! was seen last, not a test that runs for ever.
+//! Polling for a state, and reading a list to its end, each with a bound: on timeout the test fails and shows the
+//! last observed state, instead of running forever.
 
 use std::fmt::Debug;
 use std::panic::Location;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How long a test waits for what must come, however busy the machine is. It is no claim about how soon it comes.
+/// The timeout for states that must be reached, however busy the machine is. It says nothing about how soon they are
+/// reached.
 pub const PATIENCE: Duration = Duration::from_secs(300);
-/// The pause between two looks.
+/// The pause between two polls.
 const PAUSE: Duration = Duration::from_millis(5);
-/// On a machine that stood still, the bound may be over before anything had a chance to happen.
+/// Minimum number of polls: after a stall of the machine the bound may be over before anything could happen.
 const LEAST_LOOKS: u32 = 20;
-/// No list of a test has so many pages.
+/// Maximum number of pages, more than any list of a test has.
 const MAX_PAGES: usize = 1_000;
 
-/// Looks again and again until `look` has it.
+/// Polls until `look` succeeds.
 ///
 /// # Panics
-/// When it has not come within `bound`, with what was seen last and where the caller stands.
+/// When it does not succeed within `bound`, with the last observed state and the caller's location.
 #[track_caller]
 pub fn eventually<T, S: Debug>(
     bound: Duration,
@@ -42,10 +43,10 @@ pub fn eventually<T, S: Debug>(
     }
 }
 
-/// [`eventually`] for a yes or no.
+/// [`eventually`] for a boolean.
 ///
 /// # Panics
-/// As there, with `what` did not come.
+/// As [`eventually`], naming `what`.
 #[track_caller]
 pub fn eventually_is(
     bound: Duration,
@@ -55,11 +56,11 @@ pub fn eventually_is(
     eventually(bound, async move || if yes().await { Ok(()) } else { Err(what) })
 }
 
-/// All items of a list. `page` reads one page, behind a cursor unless it is the first, and answers its items and the
-/// cursor of the next page.
+/// All items of a list. `page` reads one page, after a cursor unless it is the first, and returns its items and the
+/// next cursor.
 ///
 /// # Panics
-/// When a cursor comes a second time, or the list has no end.
+/// When a cursor is repeated, or the list does not end.
 #[track_caller]
 pub fn all_pages<T, C: PartialEq + Debug>(
     mut page: impl AsyncFnMut(Option<&C>) -> (Vec<T>, Option<C>),

@@ -1,7 +1,8 @@
-//! The two walls between tenants on PostgreSQL, each taken down by itself, so that a test can see the other one hold.
+//! Disables one of the two isolation mechanisms between tenants on PostgreSQL, so that a test can show that the other
+//! one holds.
 //!
-//! The server under test stays as it is: row security is turned off in its database, and the filter is taken out of its
-//! statements on their way there. This must never be near a database that holds data of worth.
+//! The server under test is unchanged: row security is turned off in its database, and the tenant filter is removed
+//! from its statements by a proxy. This must never be used near a database with real data.
 
 use crate::TestDatabase;
 use crate::fault_proxy::{rerouted, server_of};
@@ -15,14 +16,15 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-/// The code of a startup message of protocol 3, whatever its minor version.
+/// The major version in a startup message of protocol 3, whatever the minor version.
 const PROTOCOL_3: u16 = 3;
 
 impl TestDatabase {
-    /// Turns row security off on every table; answers on how many. From then on only a query's own filter is left.
+    /// Turns row security off on every table and returns the number of tables. From then on only a query's own filter
+    /// isolates tenants.
     ///
     /// # Panics
-    /// On SQLite, and when the server does not do as it is told.
+    /// On SQLite, and when the server returns an error.
     pub async fn disable_row_security(&self) -> usize {
         let client = self.superuser().await;
         let sql = "SELECT relname::text FROM pg_class WHERE relrowsecurity AND relnamespace = 'public'::regnamespace";
@@ -37,10 +39,10 @@ impl TestDatabase {
         tables.len()
     }
 
-    /// How many rows each table has.
+    /// The number of rows of each table.
     ///
     /// # Panics
-    /// On SQLite, and when the server does not do as it is told.
+    /// On SQLite, and when the server returns an error.
     pub async fn row_counts(&self) -> BTreeMap<String, i64> {
         let client = self.superuser().await;
         let sql = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
@@ -57,8 +59,8 @@ impl TestDatabase {
     }
 }
 
-/// Stands between a server and its PostgreSQL and takes the tenant's filter out of every statement, so that only row
-/// security is left. Dropped, it closes all connections.
+/// A proxy between a server and its PostgreSQL that removes the tenant filter from every statement, so that only row
+/// security isolates tenants. Dropped, it closes all connections.
 #[derive(Debug)]
 pub struct FilterProxy {
     address: SocketAddr,
@@ -70,7 +72,7 @@ impl FilterProxy {
     /// Starts one in front of the server of a `postgres://` URL, such as a `TestDatabase`'s.
     ///
     /// # Panics
-    /// When the URL does not name one server and one TCP port, or no port can be had.
+    /// When the URL does not name one server and one TCP port, or no port is available.
     pub async fn of_database(url: &str) -> Self {
         let upstream = server_of(url);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -90,7 +92,7 @@ impl FilterProxy {
         }
     }
 
-    /// The same `postgres://` URL, but by way of this proxy.
+    /// The same `postgres://` URL, but through this proxy.
     ///
     /// # Panics
     /// When the URL does not name one server and one TCP port as `host:port`.
@@ -99,7 +101,7 @@ impl FilterProxy {
         rerouted(url, self.address)
     }
 
-    /// From how many statements a filter was taken so far.
+    /// The number of statements from which a filter was removed so far.
     #[must_use]
     pub fn taken_out(&self) -> u64 {
         self.taken_out.load(Ordering::Relaxed)
@@ -119,14 +121,14 @@ async fn serve(client: TcpStream, upstream: (String, u16), taken_out: Arc<Atomic
     }
     let (from_client, mut to_client) = client.into_split();
     let (mut from_server, to_server) = server.into_split();
-    // Whichever way ends first ends both.
+    // The first direction to end closes both.
     tokio::select! {
         ended = forward(from_client, to_server, &taken_out) => ended,
         ended = copy(&mut from_server, &mut to_client) => ended.map(drop),
     }
 }
 
-/// Hands the frontend's messages on, those that carry a statement without its filter.
+/// Forwards the frontend's messages, with the tenant filter removed from statements.
 async fn forward(
     mut client: OwnedReadHalf,
     mut server: OwnedWriteHalf,
@@ -153,7 +155,7 @@ async fn forward(
     }
 }
 
-/// The body of a Parse message, its SQL without the tenant's filters.
+/// The body of a Parse message with the tenant filters removed from its SQL.
 fn without_filters(body: &[u8]) -> Vec<u8> {
     let mut parts = body.splitn(3, |byte| *byte == 0);
     let (Some(name), Some(sql), Some(types)) = (parts.next(), parts.next(), parts.next()) else {
@@ -163,7 +165,8 @@ fn without_filters(body: &[u8]) -> Vec<u8> {
     [name, sql.as_bytes(), types].join(&0)
 }
 
-/// `x.tenant_id = $1` and `x.tenant_id = y.tenant_id` as conditions that always hold, with the same parameters.
+/// Replaces `x.tenant_id = $1` and `x.tenant_id = y.tenant_id` by conditions that are always true, with the same
+/// parameters.
 fn open(sql: &str) -> String {
     const FILTER: &str = "tenant_id = ";
     let mut opened = String::with_capacity(sql.len() * 2);
@@ -209,7 +212,7 @@ mod tests {
                 "x JOIN y ON y.tenant_id = x.tenant_id AND y.a = x.a",
                 "x JOIN y ON y.tenant_id IS NOT NULL AND x.tenant_id IS NOT NULL AND y.a = x.a",
             ),
-            // The directory finds a tenant by its host: that is no filter.
+            // The lookup of a tenant by its host is not a filter.
             (
                 "tenants t JOIN tenant_hosts h ON h.tenant_id = t.id WHERE h.host = $1",
                 "tenants t JOIN tenant_hosts h ON h.tenant_id = t.id WHERE h.host = $1",
@@ -227,7 +230,7 @@ mod tests {
         );
     }
 
-    /// Two tenants with a row each: how many pairs of rows a tenant sees tells which wall stands.
+    /// Two tenants with one row each: the number of row pairs that a tenant sees shows which mechanism is active.
     #[tokio::test]
     async fn each_wall_goes_by_itself() {
         let db = TestDatabase::postgres().await;

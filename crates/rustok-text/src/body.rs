@@ -1,8 +1,8 @@
-//! Bodies: what an author wrote, and the safe HTML that a reader's browser gets.
+//! Bodies: the author's source, and the safe HTML that is served to browsers.
 //!
-//! Every body is turned into HTML and sanitised when it is written, never when it is read. No script, no style sheet,
-//! no frame, no form and no event handler may pass, whoever the author is. What was taken out is named, so that the
-//! author learns it. `docs/CONTENT_HTML.md` says what stays.
+//! Every body is rendered to HTML and sanitised on write, never on read. No script, style sheet, frame, form or event
+//! handler passes, whoever the author is. Everything removed is reported to the author. `docs/CONTENT_HTML.md`
+//! documents what is kept.
 
 mod allowed;
 mod autolink;
@@ -28,16 +28,16 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// The largest body, in bytes, as it was written.
+/// The maximum size of a body's source, in bytes.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// The largest HTML that a body may become, in bytes: escaping and Markdown make it longer.
+/// The maximum size of a body's HTML, in bytes: escaping and Markdown rendering expand the source.
 pub const MAX_HTML_BYTES: usize = 2 * MAX_BODY_BYTES;
 
-/// How often a fragment is read until it is settled. Three readings settle all that is known.
+/// The maximum number of passes until a fragment is stable. Three are enough for all known input.
 const MAX_READINGS: usize = 4;
 
-/// How a body is written.
+/// The format of a body's source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BodyFormat {
@@ -48,7 +48,7 @@ pub enum BodyFormat {
 }
 
 impl BodyFormat {
-    /// The name in rows and in the API.
+    /// The name in the database and in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -76,17 +76,17 @@ impl FromStr for BodyFormat {
     }
 }
 
-/// Why a body cannot be taken.
+/// Why a body is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BodyError {
     /// More than [`MAX_BODY_BYTES`], or more than [`MAX_HTML_BYTES`] as HTML.
     #[error("must be at most {MAX_BODY_BYTES} bytes long, and at most {MAX_HTML_BYTES} bytes as HTML")]
     TooLong,
-    /// Markup that would cost far more to read than its length: too many tags, attributes,
-    /// escapes or unclosed formatting, or elements nested too deeply.
+    /// Markup that would be disproportionately expensive to parse: too many tags, attributes, escapes or unclosed
+    /// formatting elements, or elements nested too deeply.
     #[error("has too much markup")]
     TooComplex,
-    /// A control character other than tab and line ends.
+    /// A control character other than tab and line breaks.
     #[error("must not have control characters")]
     ControlCharacter,
     /// Neither `html` nor `markdown`.
@@ -95,7 +95,7 @@ pub enum BodyError {
 }
 
 impl BodyError {
-    /// The stable code in a problem's `errors`.
+    /// The stable code of a violation.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -107,19 +107,19 @@ impl BodyError {
     }
 }
 
-/// Safe HTML, and what is not in it any more.
+/// Safe HTML, and what was removed from the source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sanitised {
-    /// The HTML. Sanitised again it stays as it is.
+    /// The HTML. Sanitising it again does not change it.
     pub html: String,
-    /// What was taken out of the source.
+    /// What was removed from the source.
     pub removed: Removed,
 }
 
-/// The safe HTML of a body.
+/// Renders a body to safe HTML.
 ///
 /// # Errors
-/// A [`BodyError`]; the work that an input can cause is bounded.
+/// A [`BodyError`]; the work for any input is bounded.
 ///
 /// ```
 /// use rustok_text::body::{BodyFormat, render_html};
@@ -142,20 +142,20 @@ pub fn render_html(format: BodyFormat, source: &str) -> Result<Sanitised, BodyEr
     }
 }
 
-/// A fragment of HTML without anything that acts: for bodies, and for descriptions of products.
+/// Sanitises a fragment of HTML, for bodies and for product descriptions.
 ///
-/// Kept are the elements, attributes, classes and styles of `docs/CONTENT_HTML.md`. Ids stay as they are written unless
-/// scripts could take them for something else; those get `content-` before the name, and the links to them too. URLs
-/// are http, https, mailto, tel, sms or relative. A link to a new window gets `rel="noopener"`.
+/// Keeps the elements, attributes, classes and styles of `docs/CONTENT_HTML.md`. Ids are kept, except those that
+/// could shadow names used by scripts: these get the prefix `content-`, and so do links to them. Allowed URLs are
+/// http, https, mailto, tel, sms and relative ones. A link that opens a new window gets `rel="noopener"`.
 ///
 /// # Errors
-/// [`BodyError::TooLong`] over [`MAX_HTML_BYTES`] before or after, [`BodyError::TooComplex`].
+/// [`BodyError::TooLong`] if the source or the result is larger than [`MAX_HTML_BYTES`], [`BodyError::TooComplex`].
 pub fn sanitise_html(source: &str) -> Result<Sanitised, BodyError> {
     let mut removed = Removed::default();
     let mut pass = read(source, &mut removed)?;
     let mut readings = 1;
-    // What was misnested may be read otherwise once it is written in order. Clients send back what they got, so that
-    // must not change it again.
+    // Misnested source may be parsed differently after it is written in order. Clients send back the HTML that they
+    // received, and that must not change it again.
     while pass.is_unsettled {
         if readings == MAX_READINGS {
             return Err(BodyError::TooComplex);
@@ -249,7 +249,8 @@ mod tests {
         );
     }
 
-    /// A parser walks along what is open at every tag. No nesting of so many tags may cost much more than none.
+    /// The parser walks the stack of open elements at every tag: deep nesting within the limits must cost little more
+    /// than flat markup.
     #[test]
     fn deep_markup_costs_little_more_than_flat_markup() {
         let time = |html: &str| {

@@ -1,19 +1,19 @@
-//! E-mail addresses in the one form in which they are stored and compared.
+//! E-mail addresses in the canonical form in which they are stored and compared.
 //!
-//! It never decides whether an address exists: only a delivered message can.
+//! Whether an address exists is not checked: only a delivered message can show that.
 
 use crate::plain::{has_control, is_invisible};
 use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
-/// Most bytes that an address may have (RFC 5321, 4.5.3.1.3: a path of 256 with its two brackets).
+/// The maximum length of an address, in bytes (RFC 5321, 4.5.3.1.3: a path of 256 with its two brackets).
 const MAX_BYTES: usize = 254;
 
-/// An e-mail address, trimmed, composed (UAX #15, form C) and lower-cased as a whole, its domain in the Unicode form of
-/// IDNA (UTS #46): `xn--mnchen-3ya.de` and `MÜNCHEN.de` are one.
+/// An e-mail address, trimmed, composed (UAX #15, form C) and lower-cased as a whole, with its domain in the Unicode
+/// form of IDNA (UTS #46): `xn--mnchen-3ya.de` and `MÜNCHEN.de` are equal.
 ///
-/// RFC 5321 would keep the case of the part before the `@`; no mail service in use does, and a customer who types
-/// another case is the same customer. RFC 6531 (3.1) and RFC 6532 (3.1) want form C.
+/// RFC 5321 would preserve the case of the part before the `@`; no mail service in use does, and a customer who types
+/// another case is the same customer. RFC 6531 (3.1) and RFC 6532 (3.1) require form C.
 ///
 /// ```
 /// use rustok_text::CanonicalEmail;
@@ -26,13 +26,13 @@ const MAX_BYTES: usize = 254;
 pub struct CanonicalEmail(String);
 
 impl CanonicalEmail {
-    /// Reads an address: exactly one `@`, text on both sides, a domain that IDNA takes, no spaces, no control and no
-    /// invisible characters (two addresses that look the same would be two customers), at most 254 bytes both as it is
-    /// stored and as a mail server without RFC 6531 is told it. `None` if it is none.
+    /// Parses an address: exactly one `@`, text on both sides, a valid IDNA domain, no spaces, no control and no
+    /// invisible characters (two addresses that look the same would be two customers), at most 254 bytes both as
+    /// stored and in the form for mail servers without RFC 6531. `None` if it is invalid.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        // Before anything else, so that a huge text costs nothing.
+        // Checked first, so that a huge text costs nothing.
         if text.len() > MAX_BYTES
             || has_control(text)
             || text.contains(|c: char| c.is_whitespace() || is_invisible(c))
@@ -67,7 +67,7 @@ impl CanonicalEmail {
     }
 }
 
-/// The domain in the two forms of IDNA: for the wire, and for people. `None` if it is none.
+/// The domain in the two forms of IDNA: ASCII for the wire, and Unicode for display. `None` if it is invalid.
 fn one_domain(domain: &str) -> Option<(String, String)> {
     let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::STD3).ok()?;
     let label_fits =
@@ -155,7 +155,7 @@ mod tests {
         let of = |n: usize| format!("{}@b.c", "a".repeat(n - 4));
         assert!(CanonicalEmail::parse(&of(254)).is_some());
         assert!(CanonicalEmail::parse(&of(255)).is_none());
-        // U+023A grows from two to three bytes.
+        // U+023A grows from two to three bytes in lower case.
         let grows = format!("{}@b.c", "\u{23a}".repeat(125));
         assert_eq!(grows.len(), 254);
         assert!(CanonicalEmail::parse(&grows).is_none());

@@ -1,7 +1,7 @@
-//! Text in one form, for every room: safe HTML, slugs, locales, e-mail addresses, and what fits into one line.
+//! Text processing shared by all crates: safe HTML, slugs, locales, e-mail addresses, search terms, and rules for
+//! single lines.
 //!
-//! There is one rule for each of these, and it lives here. This crate is pure: it must never read a clock, make an id,
-//! or do I/O.
+//! Each rule is defined only here. This crate is pure: no clock, no id generation, no I/O.
 
 pub mod body;
 pub mod email;

@@ -1,6 +1,7 @@
-//! Locales: which language a translation is in, which one a reader wants, and what comes next if it is missing.
+//! Locales: the language of a translation, the languages that a reader prefers, and the fallback if a translation is
+//! missing.
 //!
-//! It must never guess from anything but what was asked for and the tenant's default.
+//! Negotiation uses only the requested locales and the tenant's default.
 
 mod preference;
 
@@ -11,12 +12,13 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Not a locale of the subset that [`Locale`] reads.
+/// The text is not in the subset of locales that [`Locale`] supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be a language tag such as en, pt-BR or zh-Hans")]
 pub struct LocaleError;
 
-/// A language tag of BCP 47 (RFC 5646), cut down to `language[-Script][-REGION]`: `en`, `pt-BR`, `zh-Hans`, `es-419`.
+/// A language tag of BCP 47 (RFC 5646), restricted to `language[-Script][-REGION]`: `en`, `pt-BR`, `zh-Hans`,
+/// `es-419`.
 ///
 /// It is always in its canonical case (RFC 5646, 2.1.1) and at most 12 ASCII characters long.
 ///
@@ -30,20 +32,20 @@ pub struct LocaleError;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Locale {
-    /// ASCII, filled up with zeros.
+    /// ASCII, padded with zeros.
     bytes: [u8; Self::MAX_LEN],
     len: u8,
 }
 
 impl Locale {
-    /// The longest locale: three letters of language, four of script, three digits of region, two hyphens.
+    /// The maximum length: three letters of language, four of script, three digits of region, two hyphens.
     pub const MAX_LEN: usize = 12;
-    /// The most ranges of an `Accept-Language` field that are looked at; the rest is ignored.
+    /// The maximum number of ranges read from an `Accept-Language` field; the rest is ignored.
     pub const MAX_RANGES: usize = 16;
-    /// The longest `Accept-Language` field that is looked at, in bytes; a longer one is ignored.
+    /// The maximum length of an `Accept-Language` field, in bytes; a longer one is ignored.
     pub const MAX_HEADER_LEN: usize = 1_024;
 
-    /// Reads a tag in any case.
+    /// Parses a tag, case-insensitively.
     ///
     /// # Errors
     /// [`LocaleError`] for anything outside the subset: variants, extensions, private use, grandfathered tags, `_`.
@@ -52,7 +54,7 @@ impl Locale {
         if whole { Ok(locale) } else { Err(LocaleError) }
     }
 
-    /// The longest beginning of `tag` that is in the subset, and whether that is all of it.
+    /// The longest prefix of `tag` that is in the subset, and whether that is the whole tag.
     fn read(tag: &str) -> Option<(Self, bool)> {
         let mut subtags = tag.split('-').peekable();
         let language = subtags
@@ -87,7 +89,7 @@ impl Locale {
         Some((locale, subtags.next().is_none()))
     }
 
-    /// Appends at most what there is room for; `read` never has more.
+    /// Appends only what fits; `read` never appends more.
     fn push(&mut self, more: impl Iterator<Item = u8>) {
         for byte in more {
             if let Some(free) = self.bytes.get_mut(usize::from(self.len)) {
@@ -106,11 +108,11 @@ impl Locale {
             .unwrap_or_default()
     }
 
-    /// The locales of an `Accept-Language` field (RFC 9110, 12.5.4), most wanted first, equal weights in the order in
-    /// which they stand.
+    /// The locales of an `Accept-Language` field (RFC 9110, 12.5.4), by descending weight; equal weights keep their
+    /// sequence in the field.
     ///
-    /// It never fails: a range that is malformed is skipped, one that is longer than our subset is cut to its
-    /// beginning (`de-CH-1996` → `de-CH`), `*` and ranges with weight 0 name nothing to look for.
+    /// Parsing never fails: a malformed range is skipped, one beyond the supported subset is truncated (`de-CH-1996`
+    /// → `de-CH`), `*` and ranges with weight 0 are ignored.
     #[must_use]
     pub fn from_accept_language(header: &str) -> Vec<Self> {
         if header.len() > Self::MAX_HEADER_LEN {
@@ -137,7 +139,7 @@ fn is_alpha(subtag: &str) -> bool {
     subtag.bytes().all(|b| b.is_ascii_alphabetic())
 }
 
-/// One member of the field: its weight in thousandths and its locale.
+/// Parses one member of the field: its weight in thousandths and its locale.
 fn range(member: &str) -> Option<(u16, Locale)> {
     let (tag, weight) = match member.split_once(';') {
         Some((tag, parameter)) => (tag, weight(parameter.trim_matches([' ', '\t']))?),
@@ -147,7 +149,7 @@ fn range(member: &str) -> Option<(u16, Locale)> {
     Some((weight, locale))
 }
 
-/// `q=0.8` in thousandths (RFC 9110, 12.4.2): at most three decimals, at most 1.
+/// Parses `q=0.8` into thousandths (RFC 9110, 12.4.2): at most three decimals, at most 1.
 fn weight(parameter: &str) -> Option<u16> {
     let value = parameter
         .strip_prefix("q=")

@@ -1,8 +1,8 @@
-//! Small rules about plain text: what a person may type into one line, invisible characters, the form in which names are
-//! compared, and what is left of imported markup.
+//! Rules for plain text: what a single line may contain, invisible characters, the form in which names are compared,
+//! and the text of imported markup.
 //!
-//! It must never be used to make HTML safe: that is [`crate::body`]'s work. What comes out of here is text; a page that
-//! shows it escapes it.
+//! It must never be used to make HTML safe: [`crate::body`] does that. The results are plain text, which templates
+//! must escape.
 
 use icu_properties::props::{
     CanonicalCombiningClass, DefaultIgnorableCodePoint, EmojiModifier, ExtendedPictographic, JoiningType,
@@ -13,12 +13,12 @@ use unicode_normalization::UnicodeNormalization;
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
 const ZERO_WIDTH_JOINER: char = '\u{200d}';
-/// Asks for the colourful form of the emoji before it.
+/// Selects the colour presentation of the preceding emoji.
 const EMOJI_SELECTOR: char = '\u{fe0f}';
-/// Makes a key of the digit before it.
+/// Turns the preceding digit into a keycap.
 const KEYCAP: char = '\u{20e3}';
 
-/// The named character references that exports use in titles and excerpts; any other stays as it is written.
+/// The named character references that exports use in titles and excerpts; any other is kept as written.
 const ENTITIES: [(&str, &str); 7] = [
     ("&amp;", "&"),
     ("&lt;", "<"),
@@ -29,9 +29,9 @@ const ENTITIES: [(&str, &str); 7] = [
     ("&nbsp;", " "),
 ];
 
-/// The text of a piece of markup: tags and comments go, the common character references become what they stand for.
+/// The text of a piece of markup: tags and comments are removed, the common character references are decoded.
 ///
-/// A `<` that opens no tag stays (`a < b`), and so does one that is never closed.
+/// A `<` that does not open a tag is kept (`a < b`), and so is one that is never closed.
 #[must_use]
 pub fn plain_text(markup: &str) -> String {
     let mut text = String::with_capacity(markup.len());
@@ -55,7 +55,7 @@ pub fn plain_text(markup: &str) -> String {
     text
 }
 
-/// What follows the tag or comment that `from` starts with.
+/// The text after the tag or comment at the start of `from`.
 fn after_tag(from: &str) -> Option<&str> {
     let inside = from.strip_prefix('<')?;
     if let Some(comment) = inside.strip_prefix("!--") {
@@ -67,15 +67,15 @@ fn after_tag(from: &str) -> Option<&str> {
     inside.find('>').map(|end| &inside[end + 1..])
 }
 
-/// Whether the character shows nothing by itself: Unicode's property `Default_Ignorable_Code_Point` (UAX #44). Zero width
-/// spaces and joiners, soft hyphens, marks of direction, fillers, variation selectors.
+/// Whether the character has no visible form of its own: Unicode's property `Default_Ignorable_Code_Point` (UAX #44).
+/// Zero width spaces and joiners, soft hyphens, direction marks, fillers, variation selectors.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     !c.is_ascii() && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// The text without invisible characters. Kept are those that change what is seen: joiners between letters that would
-/// join differently (RFC 5892, appendix A.1 and A.2: Persian and Indic spelling needs them), and those inside an emoji.
+/// Removes invisible characters, except those that change what is displayed: joiners between letters that would join
+/// differently (RFC 5892, appendix A.1 and A.2: Persian and Indic spelling needs them), and those inside an emoji.
 #[must_use]
 pub fn without_invisible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_invisible) {
@@ -127,8 +127,7 @@ fn is_virama(c: char) -> bool {
     CodePointMapData::<CanonicalCombiningClass>::new().get(c) == CanonicalCombiningClass::Virama
 }
 
-/// A title or a name as it is stored: without invisible characters, composed (UAX #15, form C), without white space at its
-/// ends.
+/// The stored form of a title or a name: without invisible characters, composed (UAX #15, form C), trimmed.
 #[must_use]
 pub fn clean_name(text: &str) -> String {
     if text.is_ascii() {
@@ -137,16 +136,17 @@ pub fn clean_name(text: &str) -> String {
     without_invisible(text).trim().nfc().collect()
 }
 
-/// The form in which names are compared and titles are searched: without invisible characters, composed, in lower case,
-/// each run of white space one space.
+/// The form in which names are compared and titles are searched: without invisible characters, composed, in lower
+/// case, each run of white space replaced by one space.
 #[must_use]
 pub fn folded(text: &str) -> String {
     let seen: String = text.chars().filter(|c| !is_invisible(*c)).nfc().collect();
-    // U+0130 becomes an `i` and a dot above it, which the `i` has anyway.
+    // U+0130 is lower-cased to `i` and a combining dot above, which `i` has anyway.
     one_line(&seen.to_lowercase().replace("i\u{307}", "i"))
 }
 
-/// One line: runs of white space and control characters become one space, none at the edges.
+/// Converts a text to a single line: runs of white space and control characters become one space, and the ends are
+/// trimmed.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -162,22 +162,23 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Whether `text` has a control character. A NUL cannot be stored by PostgreSQL, and no other one belongs into a line.
+/// Whether `text` contains a control character. PostgreSQL cannot store NUL, and no other one belongs in a single
+/// line.
 #[must_use]
 pub fn has_control(text: &str) -> bool {
     text.chars().any(char::is_control)
 }
 
-/// Whether a text of several lines has a control character other than tab, line feed and carriage return.
+/// Whether a multi-line text contains a control character other than tab, line feed and carriage return.
 ///
-/// PostgreSQL refuses NUL in text; the others are never meant.
+/// PostgreSQL refuses NUL in text; the others are never intended.
 #[must_use]
 pub fn has_forbidden_control(text: &str) -> bool {
     text.chars()
         .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
-/// Whether the text has more than `max` characters; it counts no further than it must.
+/// Whether the text has more than `max` characters; counts only as far as necessary.
 #[must_use]
 pub fn is_longer_than(text: &str, max: usize) -> bool {
     text.len() > max && text.chars().nth(max).is_some()

@@ -1,9 +1,9 @@
-//! Slugs: the last part of an address, in any script.
+//! Slugs: the last path segment of a URL, in any script.
 //!
-//! A [`Slug`] is always in Unicode normalisation form C (UAX #15), in lower case, and without invisible characters, so
-//! that two slugs that look the same are the same row. It must never hold a character that has a meaning in a URL path.
-//! The rule stands in [`parse`], [`from_title`] and [`numbered`]; other names in addresses (a product's handle) use the
-//! same three with a length of their own.
+//! A [`Slug`] is always in Unicode normalisation form C (UAX #15), in lower case, and without invisible characters,
+//! so that two slugs that look the same are the same row. It must never contain a character with a meaning in a URL
+//! path. [`parse`], [`from_title`] and [`numbered`] define the rules; other names in URLs (a product's handle) use
+//! the same three functions with another maximum length.
 
 use crate::plain::{is_invisible, plain_text};
 use serde::{Deserialize, Serialize};
@@ -13,13 +13,13 @@ use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// What is wrong with a slug.
+/// Why a text is not a slug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SlugError {
-    /// Nothing there.
+    /// The text is empty.
     #[error("must not be empty")]
     Empty,
-    /// More than so many characters.
+    /// More than this number of characters.
     #[error("must have at most {0} characters")]
     TooLong(usize),
     /// A character other than letters, digits, `-` and `_`.
@@ -28,13 +28,13 @@ pub enum SlugError {
     /// An upper-case letter.
     #[error("must be in lower case")]
     NotLowerCase,
-    /// A hyphen or a combining mark where a word should start, or a hyphen at the end.
+    /// A hyphen or a combining mark at the start of a word, or a hyphen at the end.
     #[error("must start and end with a letter, a digit or `_`")]
     Edge,
 }
 
 impl SlugError {
-    /// The stable code in a problem's `errors`.
+    /// The stable code of a violation.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -46,13 +46,13 @@ impl SlugError {
     }
 }
 
-/// Reads a slug of at most `max` characters: invisible characters vanish, the rest is brought into form C. Upper case is
-/// refused, not changed: an address that differs from the stored one is no address.
+/// Parses a slug of at most `max` characters: invisible characters are dropped, the rest is normalised to form C.
+/// Upper case is refused, not converted: a URL that differs from the stored one does not exist.
 ///
 /// # Errors
-/// A [`SlugError`] with the first rule that is broken.
+/// The [`SlugError`] for the first violated rule.
 pub fn parse(text: &str, max: usize) -> Result<String, SlugError> {
-    // No character of form C needs more than this many bytes before it is composed; it bounds the work below.
+    // No character of form C has more than this number of bytes before composition; this bounds the work below.
     if text.len() > max * 12 {
         return Err(SlugError::TooLong(max));
     }
@@ -79,12 +79,12 @@ pub fn parse(text: &str, max: usize) -> Result<String, SlugError> {
     Ok(slug)
 }
 
-/// Makes a slug of at most `max` characters of a title, or of any other text: markup and invisible characters go,
-/// apostrophes vanish, everything else that is no word character becomes one hyphen, what is too long is cut. `None` if
-/// nothing is left.
+/// Derives a slug of at most `max` characters from a title or any other text: markup, invisible characters and
+/// apostrophes are removed, everything else that is not a word character becomes one hyphen, and the result is
+/// truncated. `None` if nothing is left.
 #[must_use]
 pub fn from_title(title: &str, max: usize) -> Option<String> {
-    // Four times the length is enough for any title a person reads, and bounds the work.
+    // Four times the length is enough for any real title, and bounds the work.
     let start: String = plain_text(title)
         .chars()
         .filter(|c| !is_invisible(*c))
@@ -107,13 +107,14 @@ pub fn from_title(title: &str, max: usize) -> Option<String> {
             _ => gap = true,
         }
     }
-    // Dropped characters may have brought a letter and a mark together, so compose once more.
+    // Dropping characters may have made a letter and a mark adjacent, so the text is composed again.
     let slug = composed(&slug);
     let cut = cut(&slug, max);
     (!cut.is_empty()).then(|| cut.to_owned())
 }
 
-/// The slug with `-n` behind it, cut in front of that if it would have more than `max` characters.
+/// The slug with the suffix `-n`; the slug is truncated before the suffix if the result would have more than `max`
+/// characters.
 #[must_use]
 pub fn numbered(slug: &str, n: u32, max: usize) -> String {
     let number = format!("-{n}");
@@ -121,8 +122,8 @@ pub fn numbered(slug: &str, n: u32, max: usize) -> String {
     format!("{base}{number}")
 }
 
-/// Form C without invisible characters, and without the dot that lower-casing leaves on an `i` that has one anyway
-/// (`İ` becomes `i` and U+0307): with it, `İstanbul` and `istanbul` would look the same and be two.
+/// Form C without invisible characters, and without the combining dot that lower-casing leaves on an `i` (`İ` becomes
+/// `i` and U+0307): with it, `İstanbul` and `istanbul` would look the same but differ.
 fn composed(text: &str) -> String {
     let mut before = None;
     let marks_only_once = text.chars().filter(|c| !is_invisible(*c)).nfd().filter(|c| {
@@ -135,7 +136,8 @@ fn composed(text: &str) -> String {
     marks_only_once.nfc().collect()
 }
 
-/// 1 to 200 characters: lower-case letters and digits of any script with their marks, `-` and `_`; no hyphen at an edge.
+/// 1 to 200 characters: lower-case letters and digits of any script with their marks, `-` and `_`; no hyphen at the
+/// start or end.
 ///
 /// ```
 /// use rustok_text::Slug;
@@ -149,31 +151,31 @@ fn composed(text: &str) -> String {
 pub struct Slug(String);
 
 impl Slug {
-    /// The longest slug, in characters (Unicode scalar values).
+    /// The maximum length, in characters (Unicode scalar values).
     pub const MAX_CHARS: usize = 200;
 
-    /// Reads a slug; see [`parse`].
+    /// Parses a slug; see [`parse`].
     ///
     /// # Errors
-    /// A [`SlugError`] with the first rule that is broken.
+    /// The [`SlugError`] for the first violated rule.
     pub fn parse(text: &str) -> Result<Self, SlugError> {
         parse(text, Self::MAX_CHARS).map(Self)
     }
 
-    /// Makes a slug of a title; see [`from_title`].
+    /// Derives a slug from a title; see [`from_title`].
     #[must_use]
     pub fn from_title(title: &str) -> Option<Self> {
         from_title(title, Self::MAX_CHARS).map(Self)
     }
 
-    /// A slug of text that is one already: a kind or the name of a taxonomy.
+    /// The slug of a text that is valid already: a kind or the name of a taxonomy.
     pub fn of_kind(kind: &str) -> Self {
         debug_assert!(Self::parse(kind).is_ok(), "{kind} is no slug");
         Self(kind.to_owned())
     }
 
-    /// The same slug with `-n` behind it, cut in front of that if it would be too long: how two nodes with one title
-    /// get two addresses.
+    /// The same slug with the suffix `-n`, truncated before it if necessary: this way two nodes with the same title
+    /// get different URLs.
     #[must_use]
     pub fn numbered(&self, n: u32) -> Self {
         Self(numbered(&self.0, n, Self::MAX_CHARS))
@@ -192,8 +194,8 @@ impl Slug {
     }
 }
 
-/// Letters, digits and `_`, and the marks that belong to letters; no enclosing marks, no variation selectors (these
-/// come with emoji).
+/// Letters, digits and `_`, and the marks that belong to letters; no enclosing marks, no variation selectors (used
+/// with emoji).
 fn is_word(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric() || c == '_';
@@ -202,7 +204,7 @@ fn is_word(c: char) -> bool {
     !of_emoji && (c.is_alphanumeric() || is_combining_mark(c))
 }
 
-/// At most `max` characters of `slug`, without a hyphen at the end.
+/// At most `max` characters of `slug`, without a trailing hyphen.
 fn cut(slug: &str, max: usize) -> &str {
     let end = slug.char_indices().nth(max).map_or(slug.len(), |(at, _)| at);
     slug[..end].trim_end_matches('-')

@@ -1,16 +1,16 @@
-//! What a search finds: words by their beginnings, and parts of what is written without spaces.
+//! Search matching: words by prefix, and substrings of text that is written without spaces.
 //!
-//! Texts and queries are in the form of [`crate::plain::folded`]. [`terms`] is what an index holds of a text,
-//! [`Query::lookups`] what is looked up in it, and [`Query::matches`] has the last word.
+//! Texts and queries are in the form of [`crate::plain::folded`]. [`terms`] are the index entries of a text,
+//! [`Query::lookups`] the index lookups of a query, and [`Query::matches`] makes the final decision.
 
 use icu_properties::props::{GeneralCategory, Script};
 use icu_properties::script::ScriptWithExtensions;
 use icu_properties::{CodePointMapData, CodePointMapDataBorrowed};
 use std::collections::BTreeSet;
 
-/// How much of a word an index holds, in characters.
+/// The number of characters of a word that are indexed.
 const INDEXED_CHARS: usize = 32;
-/// How many words of a query are looked up; the others are only compared.
+/// The maximum number of index lookups of a query; its other words are only compared.
 const MAX_LOOKUPS: usize = 8;
 /// Scripts that are written without spaces between words.
 const WITHOUT_SPACES: [Script; 8] = [
@@ -24,11 +24,11 @@ const WITHOUT_SPACES: [Script; 8] = [
     Script::Myanmar,
 ];
 
-/// A run of letters, digits and their marks.
+/// A run of letters, digits and their combining marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Run<'a> {
     text: &'a str,
-    /// Whether it is one word; else it is written without spaces, and nobody knows where a word begins.
+    /// Whether it is a single word; otherwise it is written without spaces, and the word boundaries are unknown.
     is_word: bool,
 }
 
@@ -76,15 +76,15 @@ fn first(text: &str, count: usize) -> &str {
         .map_or(text, |(end, _)| &text[..end])
 }
 
-/// Each two characters that stand side by side.
+/// All pairs of adjacent characters.
 fn pairs(text: &str) -> impl Iterator<Item = &str> {
     text.char_indices()
         .map(|(at, _)| first(&text[at..], 2))
         .filter(|pair| pair.chars().nth(1).is_some())
 }
 
-/// What an index holds of a text: each word and its first two characters; of what is written without spaces each
-/// character and each two of them.
+/// The index entries of a text: each word and its first two characters; for text without spaces, each character and
+/// each pair of adjacent ones.
 #[must_use]
 pub fn terms(folded: &str) -> BTreeSet<&str> {
     let mut terms = BTreeSet::new();
@@ -99,19 +99,19 @@ pub fn terms(folded: &str) -> BTreeSet<&str> {
     terms
 }
 
-/// One look into an index.
+/// One index lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup<'a> {
-    /// This term.
+    /// Matches exactly this term.
     Exactly(&'a str),
-    /// The terms that begin so.
+    /// Matches the terms with this prefix.
     Beginning(&'a str),
 }
 
-/// What somebody searches for: words, each of which must be there. Without a letter or a digit it matches nothing.
+/// A search query: words that must all occur. Without a letter or a digit it matches nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    /// Each, and whether it is one word; see [`Run`].
+    /// Each run, and whether it is a single word; see [`Run`].
     runs: Vec<(String, bool)>,
 }
 
@@ -126,7 +126,7 @@ impl Query {
         }
     }
 
-    /// What is to be looked up: whatever matches has all of it. Nothing where nothing can match.
+    /// The index lookups: every matching text satisfies all of them. Empty if nothing can match.
     #[must_use]
     pub fn lookups(&self) -> Vec<Lookup<'_>> {
         let mut lookups = Vec::new();
@@ -141,7 +141,7 @@ impl Query {
         lookups
     }
 
-    /// A term that whatever matches has too: of its longest run. None if the query is of single letters only.
+    /// An exact term that every matching text has too, from the longest run. `None` if that run is a single letter.
     #[must_use]
     pub fn broad_term(&self) -> Option<&str> {
         let (text, is_word) = self.runs.iter().max_by_key(|(text, _)| text.len())?;
@@ -149,7 +149,7 @@ impl Query {
         (!is_word || term.chars().nth(1).is_some()).then_some(term)
     }
 
-    /// Whether a text has a word that begins with each word of the query, and has within it what is written without
+    /// Whether the text has, for each word of the query, a word with that prefix, and contains each run without
     /// spaces.
     #[must_use]
     pub fn matches(&self, folded: &str) -> bool {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever matches is found by each of the look-ups.
+        /// Every matching text is found by each of the lookups.
         #[test]
         fn no_lookup_misses_what_matches(text in "[a-cж緑茶ーไ้ \\-é0-9]{1,12}", from in 0..12_usize, length in 1..6_usize) {
             let text = folded(&text);

@@ -1,5 +1,5 @@
-//! Cases for `promtool test rules` from `ops/prometheus/cases.toml`. It must never look at the numbers of the rules: it
-//! would say of any that they are right.
+//! Generates cases for `promtool test rules` from `ops/prometheus/cases.toml`. It must never read the numbers of the
+//! rules: the cases would then pass with any numbers.
 
 use super::GENERATED;
 use super::model::{Model, quoted};
@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 const MILLION: u64 = 1_000_000;
 const STEP: &str = "30s";
-/// The long window by name, its severity, and in minutes: it, the short one, and how often a value is seen.
+/// Name of the long window, severity, and in minutes: long window, short window, sampling interval.
 const BURNS: [(&str, &str, u64, u64, u64); 4] = [
     ("1h", "page", 60, 5, 1),
     ("6h", "page", 6 * 60, 30, 5),
@@ -49,7 +49,7 @@ enum Counts {
     Bad,
     All,
     None,
-    /// No counter: 40 in a step with anything bad, else 20.
+    /// A gauge instead of a counter: 40 in a step with failures, else 20.
     Age,
 }
 
@@ -86,7 +86,7 @@ impl Cases {
         toml::from_str(text).map_err(|error| format!("cases.toml: {error}"))
     }
 
-    /// Alerts of the model that do not have all three sorts of cases, and cases of alerts that are not there.
+    /// Alerts of the model that lack one of the three types of cases, and cases of alerts that do not exist.
     pub(crate) fn missing(&self, model: &Model) -> Vec<String> {
         let mut missing = Vec::new();
         for alert in model.alerts() {
@@ -121,7 +121,7 @@ impl Cases {
         missing
     }
 
-    /// Files for promtool: name and text. Those of an objective have one for each window.
+    /// Files for promtool: name and text. An objective has one file per window.
     pub(crate) fn files(&self, model: &Model) -> Vec<(String, String)> {
         let mut files = Vec::new();
         for slo in &model.objectives.slo {
@@ -129,7 +129,7 @@ impl Cases {
             for (burning, (window, severity, long, short, step)) in
                 of_slo.flat_map(|of| BURNS.map(|burn| (of, burn)))
             {
-                // Of three days a half per cent must be more than one look.
+                // Half a per cent of three days must be more than one sample.
                 let step = if burning.is_age() { step.min(10) } else { step };
                 let Some(part) = burning.part_per_million.get(window) else {
                     continue;
@@ -163,7 +163,7 @@ fn opening(rules: &str, groups: &[String], interval: &str) -> String {
     let mut text =
         format!("# {GENERATED}\nrule_files:\n  - ../rules/{rules}\nevaluation_interval: {interval}\n");
     if !groups.is_empty() {
-        // Else promtool takes them in any order, and one needs what the other recorded.
+        // Otherwise promtool evaluates the groups in any order, and one needs what the other recorded.
         let _ = writeln!(text, "group_eval_order: [{}]", groups.join(", "));
     }
     text.push_str("tests:\n");
@@ -180,7 +180,7 @@ impl Case {
         };
         let _ = writeln!(text, "  - name: {}", quoted(&format!("{shows}: {}", self.name)));
         let _ = writeln!(text, "    interval: {step}\n    input_series:");
-        // Else every case would be one of a server that is gone.
+        // Without this series every case would describe a server that is down.
         let up = ("up{job=\"rustok\"}".to_owned(), "1x500".to_owned());
         let is_told = self.series.keys().any(|series| series.starts_with("up{"));
         for (series, values) in self.series.iter().chain((!is_told).then_some((&up.0, &up.1))) {
@@ -227,7 +227,7 @@ fn expect(text: &mut String, expr: &str, at: &str, expected: Option<&str>) {
     };
 }
 
-/// Cases of one alert in one window. Times are minutes.
+/// Cases of one alert in one window. Times are in minutes.
 struct BurnFile<'a> {
     burning: &'a Burning,
     window: &'a str,
@@ -237,14 +237,14 @@ struct BurnFile<'a> {
     step: u64,
 }
 
-/// So many steps in which so many of a million requests go wrong.
+/// A number of steps, and how many of a million requests fail in each.
 type Phase = (u64, u64);
 
-/// One course of events: the name of its job, what goes wrong when, and at which steps the alert fires or does not.
+/// A scenario: its job name, its phases of failures, and at which steps the alert fires or does not.
 type Course = (&'static str, Vec<Phase>, Vec<(u64, bool)>);
 
 impl BurnFile<'_> {
-    /// All courses at once, each as a job of its own: to promtool a test costs more than its series.
+    /// All scenarios in one test, each as its own job: for promtool a test costs more than its series.
     fn tell(&self, text: &mut String, part: u64) {
         let courses = self.courses(part);
         let names: Vec<_> = courses.iter().map(|(job, ..)| *job).collect();
@@ -279,7 +279,7 @@ impl BurnFile<'_> {
             let last = |samples| vec![(end - samples, 0), (samples, MILLION)];
             (last(samples + 1), last(samples))
         } else {
-            // By a twentieth.
+            // Above or below by a twentieth.
             let all_along = |part| vec![(long, 0), (long, part)];
             (all_along(part + part / 20), all_along(part - part / 20))
         };
@@ -307,7 +307,7 @@ impl BurnFile<'_> {
     }
 }
 
-/// A series in promtool's notation, from 0 on.
+/// A series in promtool's notation, starting at 0.
 fn values(counts: Counts, phases: &[Phase]) -> String {
     if let Counts::Age = counts {
         let ages = phases.iter().filter(|(steps, _)| *steps > 0);

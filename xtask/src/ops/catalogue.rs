@@ -1,10 +1,10 @@
-//! The names in ops/prometheus/metrics.toml, and which of those in a text are not there. It must never hold a name of
-//! its own.
+//! The metric names in ops/prometheus/metrics.toml, and a check for unknown names in a text. It must never contain a
+//! metric name itself.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// How the names of all families begin.
+/// Prefixes of all family names.
 const BEGINNINGS: [&str; 5] = ["rustok_", "http_server_", "db_client_", "process_", "tokio_"];
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +41,7 @@ impl Catalogue {
         }
     }
 
-    /// Names in a text that begin as metrics do and are none.
+    /// Names in a text that have the prefix of a metric but do not exist.
     pub(crate) fn unknown<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
         let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
         let words = text.split(move |c| !is_of_name(c));

@@ -1,5 +1,5 @@
-//! Grafana's dashboards from `ops/grafana/dashboards.toml`. It must never name a data source: whoever imports a
-//! dashboard chooses them.
+//! Generates Grafana dashboards from `ops/grafana/dashboards.toml`. It must never name a data source: it is chosen
+//! when a dashboard is imported.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ impl Dashboards {
         toml::from_str(text).map_err(|error| format!("dashboards.toml: {error}"))
     }
 
-    /// Name and text of each.
+    /// Name and text of each dashboard.
     pub(crate) fn files(&self) -> Result<Vec<(String, String)>, String> {
         let file = |dashboard: &Dashboard| {
             let text = serde_json::to_string_pretty(&dashboard.json()).map_err(|error| error.to_string())?;
@@ -82,7 +82,7 @@ impl Dashboards {
         self.dashboard.iter().map(file).collect()
     }
 
-    /// Every query and where it stands.
+    /// Every query and its location.
     pub(crate) fn queries(&self) -> impl Iterator<Item = (String, &str)> {
         self.dashboard.iter().flat_map(|dashboard| {
             (dashboard.panel.iter()).flat_map(|panel| {
@@ -190,7 +190,7 @@ impl Panel {
         const COLOURS: [&str; 3] = ["yellow", "orange", "red"];
         let mut steps = vec![json!({ "color": "green", "value": null })];
         for (at, colour) in self.thresholds.iter().zip(COLOURS) {
-            // Written as it is in the source: nothing here computes with fractions.
+            // Parsed from its source text: nothing here computes with fractions.
             let at: Value = serde_json::from_str(at).unwrap_or(Value::Null);
             steps.push(json!({ "color": colour, "value": at }));
         }
@@ -206,7 +206,7 @@ impl Panel {
         field
     }
 
-    /// To the traces that the panel may be about, in the time that it shows.
+    /// Links to the traces that match the panel, in its time range.
     fn links(&self) -> Value {
         let Some(query) = &self.traces else {
             return json!([]);
@@ -223,7 +223,7 @@ impl Panel {
     }
 }
 
-/// All but what may stand in a query, and but Grafana's variables, as `%XX`.
+/// Percent-encodes (`%XX`) all characters that are not allowed in a query string, except in Grafana's variables.
 fn in_url(text: &str) -> String {
     let mut url = String::new();
     for byte in text.bytes() {

@@ -1,6 +1,7 @@
-//! What the hand-written files under ops/ say: objectives (slo/slo.toml) and alerts on symptoms (prometheus/alerts.toml).
+//! The model of the hand-written files under ops/: objectives (slo/slo.toml) and alerts on symptoms
+//! (prometheus/alerts.toml).
 //!
-//! Numbers stay the text that was written: they go into PromQL as they are, and nothing here computes with fractions.
+//! Numbers are kept as text and go into PromQL unchanged; nothing here computes with fractions.
 
 use super::span::Span;
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use std::fmt::Write as _;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Objectives {
-    /// Begins every `runbook_url`.
+    /// The prefix of every `runbook_url`.
     pub(crate) runbooks: String,
     pub(crate) burn: Vec<Burn>,
     pub(crate) slo: Vec<Slo>,
@@ -29,9 +30,9 @@ pub(crate) struct Burn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Severity {
-    /// Wakes somebody.
+    /// Pages a person.
     Page,
-    /// Waits for the morning.
+    /// Waits until working hours.
     Ticket,
 }
 
@@ -54,11 +55,11 @@ pub(crate) struct Slo {
     pub(crate) indicator: Indicator,
 }
 
-/// What part may go wrong: `99.9` per cent leave `0.001`.
+/// The share that may fail: `99.9` per cent leave `0.001`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Objective {
-    /// In per cent, as it was written.
+    /// In per cent, as written in the file.
     pub(crate) percent: String,
     /// PromQL.
     pub(crate) budget: String,
@@ -115,7 +116,7 @@ pub(crate) struct Symptom {
 }
 
 impl Symptom {
-    /// PromQL with its numbers.
+    /// PromQL with the numbers inserted.
     pub(crate) fn expr(&self) -> String {
         let mut expr = self.expr.trim().to_owned();
         if let Some(threshold) = &self.threshold {
@@ -128,12 +129,12 @@ impl Symptom {
     }
 }
 
-/// What all rules are made of.
+/// The input of all rules.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     pub(crate) objectives: Objectives,
     pub(crate) symptoms: Symptoms,
-    /// All lengths of time are divided by it: 1, but for a trial that cannot wait for days.
+    /// All durations are divided by it: 1, except for a trial run that cannot wait for days.
     pub(crate) shrink: u64,
 }
 
@@ -160,7 +161,7 @@ impl Model {
         of_objectives.chain(self.symptoms.alert.iter().map(|alert| alert.name.as_str()))
     }
 
-    /// The windows of all burns, the shortest first.
+    /// The windows of all burn rates, shortest first.
     pub(crate) fn windows(&self) -> Vec<&Span> {
         let mut windows: Vec<_> = (self.objectives.burn.iter())
             .flat_map(|burn| [&burn.long, &burn.short])
@@ -170,13 +171,13 @@ impl Model {
         windows
     }
 
-    /// A length of time as this model's rules have it.
+    /// A duration as used in this model's rules.
     pub(crate) fn length(&self, span: &Span) -> Result<String, String> {
         Ok(span.scaled(1, self.shrink)?.to_string())
     }
 }
 
-/// A YAML scalar that nothing can break out of.
+/// A YAML scalar that is safe for any text.
 pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from("'");
     for line in text.lines() {

@@ -1,6 +1,7 @@
-//! Changes every number of every alert by a factor of two, both ways, and wants `promtool` to see a case fall each time.
+//! Changes every number of every alert by a factor of two, up and down, and expects a failing `promtool` case each
+//! time.
 //!
-//! It must never change a file of the repository: mutants live in a temporary folder.
+//! It must never change a file of the repository: mutants are written to a temporary folder.
 
 use super::model::{Indicator, Model, Slo, Symptom};
 use super::span::Span;
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-/// Rules with one number changed, and the files of cases of which one must fall.
+/// Rules with one number changed, and the case files of which one must fail.
 #[derive(Debug)]
 struct Mutant {
     what: String,
@@ -19,7 +20,7 @@ struct Mutant {
     cases: Vec<(String, String)>,
 }
 
-/// Half or twice a number.
+/// Half or double a number.
 #[derive(Debug, Clone, Copy)]
 enum Change {
     Half,
@@ -52,12 +53,12 @@ impl Change {
     }
 }
 
-/// Whether every mutant was seen.
+/// Runs all mutants; returns whether each one was detected.
 pub(super) fn run(sources: &Sources, out: &mut impl Write) -> Result<bool, String> {
     let mutants = all(sources)?;
     let folder = std::env::temp_dir().join(format!("rustok-mutants-{}", std::process::id()));
     let judged = judge(sources, &mutants, &folder);
-    let _ = fs::remove_dir_all(&folder); // left behind it harms nobody
+    let _ = fs::remove_dir_all(&folder); // a leftover temporary folder is harmless
     let mut survivors = 0;
     for (mutant, seen) in mutants.iter().zip(judged?) {
         if !seen {
@@ -72,7 +73,7 @@ pub(super) fn run(sources: &Sources, out: &mut impl Write) -> Result<bool, Strin
     Ok(survivors == 0)
 }
 
-/// Whether a case fell, for each; an error when one falls already without a change.
+/// For each mutant, whether a case failed; an error if one fails already without a change.
 fn judge(sources: &Sources, mutants: &[Mutant], folder: &Path) -> Result<Vec<bool>, String> {
     let whole = Mutant {
         what: "nothing".to_owned(),
@@ -128,7 +129,7 @@ fn falls(mutant: &Mutant, folder: &Path) -> Result<bool, String> {
     match (done.status.success(), told.contains("exp:")) {
         (true, _) => Ok(false),
         (false, true) => Ok(true),
-        // Rules that cannot be read show nothing about the cases.
+        // Rules that cannot be loaded prove nothing about the cases.
         (false, false) => Err(format!("{}: {told}", mutant.what)),
     }
 }
@@ -156,7 +157,7 @@ fn all(sources: &Sources) -> Result<Vec<Mutant>, String> {
     Ok(mutants)
 }
 
-/// The files of cases that begin with a name.
+/// The case files whose name begins with a prefix.
 fn cases_of(sources: &Sources, beginning: &str) -> Vec<(String, String)> {
     let files = sources.cases.files(&sources.model);
     files
@@ -198,7 +199,7 @@ fn of_objective(
         let cases = format!("{}-{}", slo.alert, sources.model.objectives.burn[at].long.name());
         let mut of_burn = |what: &str, burn: &dyn Fn(&mut super::model::Burn) -> Result<(), String>| {
             let mut model = sources.model.clone();
-            // By itself: windows are recorded once for all burns.
+            // A model with only this burn rate: a window is recorded once for all burn rates that use it.
             model.objectives.burn = vec![model.objectives.burn.swap_remove(at)];
             burn(&mut model.objectives.burn[0])?;
             let what = format!("{what} of {}", model.objectives.burn[0].long.name());
@@ -220,7 +221,7 @@ fn of_objective(
     Ok(())
 }
 
-/// The bucket that is nearest to half or twice one of them.
+/// The bucket nearest to half or double of a bucket.
 fn neighbour(within: &str, change: Change) -> Result<&'static str, String> {
     match (within, change) {
         ("0.1", Change::Half) => Ok("0.05"),

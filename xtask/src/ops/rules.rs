@@ -1,11 +1,12 @@
-//! Prometheus' recording rules and alerts. It must never add a number of its own: all come from the model.
+//! Generates Prometheus' recording rules and alerts. It must never contain a number of its own: all come from the
+//! model.
 
 use super::GENERATED;
 use super::model::{Burn, Indicator, Model, Slo, Symptom, quoted};
 use super::span::Span;
 use std::fmt::Write as _;
 
-/// What is recorded over at least so long needs no fresh look twice a minute.
+/// From this length on, a window need not be evaluated twice a minute.
 const DAY_MS: u64 = 86_400_000;
 
 /// One rules file per objective, and one for the symptoms: name and text.
@@ -23,12 +24,13 @@ pub(crate) fn file_of(slo: &Slo) -> String {
     format!("slo-{}.yaml", slo.name)
 }
 
-/// The names of its groups: what the second one needs is recorded in the first.
+/// The names of its groups: the second one needs what the first one records.
 pub(crate) fn groups_of(slo: &Slo) -> [String; 2] {
     [format!("slo-{}", slo.name), format!("slo-{}-days", slo.name)]
 }
 
-/// Two groups: days need more work and less haste. But a series that nobody renews for five minutes is gone.
+/// Two groups: windows of days are costlier and may be evaluated less often, but at least every five minutes: a
+/// series becomes stale after that.
 pub(crate) fn objective(model: &Model, slo: &Slo) -> Result<String, String> {
     let mut text = format!("# {GENERATED}\ngroups:\n");
     let (quick, slow): (Vec<_>, Vec<_>) =
@@ -126,11 +128,11 @@ fn recorded(window: &Span) -> String {
     format!("slo:error_ratio:rate{}", window.name())
 }
 
-/// The part of all that went wrong in a window; nothing when there was nothing.
+/// The share of failures in a window; no value without any events.
 fn error_ratio(model: &Model, slo: &Slo, window: &Span) -> Result<String, String> {
     let window = model.length(window)?;
     Ok(match &slo.indicator {
-        // Without any failure there may be no series that tells of it.
+        // Before the first failure the series of failures may not exist.
         Indicator::Failures { total, bad } => format!(
             "(sum by (job) (rate({bad}[{window}]))\n  or 0 * sum by (job) (rate({total}[{window}])))\n\
              / sum by (job) (rate({total}[{window}]))"

@@ -1,14 +1,14 @@
-//! Lengths of time as Prometheus writes them. It must never round: a window that is not a whole number of milliseconds
-//! is refused.
+//! Durations in Prometheus' notation. It must never round: a window that is not a whole number of milliseconds is
+//! rejected.
 
 use serde::Deserialize;
 use std::fmt;
 
-/// `5m`, `1h`, `3d`: how it was written, and how long it is.
+/// `5m`, `1h`, `3d`: the text and the duration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Span {
-    /// The name of a window, in names of series and labels. It stays when the length changes.
+    /// The name of a window in series and labels. It stays when the duration is scaled.
     name: String,
     milliseconds: u64,
 }
@@ -22,7 +22,7 @@ impl Span {
         self.milliseconds
     }
 
-    /// The same name for a length `times / by` of this one.
+    /// The same name with the duration multiplied by `times / by`.
     pub(crate) fn scaled(&self, times: u64, by: u64) -> Result<Self, String> {
         let scaled = self.milliseconds.saturating_mul(times);
         if by == 0 || !scaled.is_multiple_of(by) || scaled < by {
@@ -55,7 +55,7 @@ impl TryFrom<String> for Span {
     }
 }
 
-/// As PromQL takes it, in the largest unit that is whole.
+/// In PromQL notation, in the largest unit without a remainder.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [

@@ -1,6 +1,7 @@
-//! Both databases get the same migrations: same numbers, same names, no gaps.
+//! Both databases have the same migrations: same numbers, same names, no gaps.
 //!
-//! Must never look inside a migration: that the two schemas are alike is tested where they are run (rustok-storage).
+//! Must never look inside a migration: tests of `rustok-storage`, where they run, check that the two schemas are
+//! alike.
 
 use super::{Breach, MIGRATIONS, RUNNER};
 
@@ -43,7 +44,7 @@ pub(crate) fn check(sqlite: &[String], postgres: &[String]) -> Vec<Breach> {
     breaches
 }
 
-/// Checks that the runner's list (its source) names every file: one that is not in it would never run.
+/// Checks that the runner's list (its source) names every file: a missing one would never run.
 pub(crate) fn check_listed(names: &[String], runner: &str) -> Vec<Breach> {
     let missing = |name: &&String| !runner.contains(&format!("\"{}\"", name.trim_end_matches(".sql")));
     let breach = |name: &String| Breach::new(RUNNER, format!("does not list the migration {name}"));

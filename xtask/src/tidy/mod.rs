@@ -1,7 +1,8 @@
-//! The rules of this workspace as a test: directions between crates, what a source file may hold, twin migrations.
+//! The rules of this workspace as a test: dependencies between crates, content of source files, matching migrations.
 //!
-//! Each rule is a pure function over strings, tested with a planted breach; only this file reads the disk and calls
-//! `cargo metadata`. A rule must never be loosened to let one change through: move the code to the room it belongs to.
+//! Each rule is a pure function over strings, tested with a deliberate violation; only this file reads the disk and
+//! calls `cargo metadata`. A rule must never be loosened to let one change through: move the code to the crate it
+//! belongs to.
 
 mod migrations;
 mod rooms;
@@ -18,7 +19,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 const MIGRATIONS: &str = "crates/rustok-storage/migrations";
 const RUNNER: &str = "crates/rustok-storage/src/migrate.rs";
 
-/// One broken rule: where, and what to do about it.
+/// One violated rule: where, and how to fix it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Breach {
     /// `path` or `path:line`, relative to the workspace.
@@ -41,12 +42,12 @@ impl fmt::Display for Breach {
     }
 }
 
-/// The folder of the workspace, as it was when this was compiled.
+/// The workspace folder at compile time.
 pub(crate) fn workspace_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Every breach in the workspace at `root`; an error when it cannot be read.
+/// All violations in the workspace at `root`; an error when it cannot be read.
 pub(crate) fn check_workspace(root: &Path) -> Result<Vec<Breach>, Box<dyn std::error::Error>> {
     let mut breaches = check_manifests(root)?;
     for top in ["apps", "crates", "xtask"] {
@@ -108,7 +109,7 @@ fn rust_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The names in a folder, sorted; none when it does not exist (a rule then tells what is missing).
+/// The file names in a folder, sorted; empty when it does not exist (a rule then reports what is missing).
 fn file_names(folder: &Path) -> io::Result<Vec<String>> {
     if !folder.exists() {
         return Ok(Vec::new());

@@ -1,15 +1,15 @@
-//! Who may depend on whom: the rooms of ARCHITECTURE.md as a table.
+//! Allowed dependencies between crates: the rooms of ARCHITECTURE.md as a table.
 //!
-//! Must never read a file: it judges one dependency at a time. A new crate gets its row here first.
+//! Must never read a file: it checks one dependency at a time. Add a new crate's row here first.
 
 use super::Breach;
 
-/// One dependency of a workspace crate, as `cargo metadata` tells it.
+/// One dependency of a workspace crate, from `cargo metadata`.
 #[derive(Debug)]
 pub(crate) struct Edge<'a> {
     /// The workspace crate.
     pub(crate) from: &'a str,
-    /// What it depends on, inside or outside of the workspace.
+    /// Its dependency, inside or outside of the workspace.
     pub(crate) to: &'a str,
     /// A dev-dependency.
     pub(crate) for_tests: bool,
@@ -26,7 +26,7 @@ pub(crate) const DOMAIN: [&str; 5] = [
     "rustok-events",
 ];
 
-/// The rooms below the use cases that may be named beside [`DOMAIN`]; `None` for a crate that has no row.
+/// The rooms below the use cases that a crate may depend on besides [`DOMAIN`]; `None` for a crate without a row.
 fn rooms_below(from: &str) -> Option<(&'static [&'static str], bool)> {
     const CORE: &[&str] = &["rustok-core"];
     const TEXT: &[&str] = &["rustok-core", "rustok-text"];
@@ -56,7 +56,7 @@ fn rooms_below(from: &str) -> Option<(&'static [&'static str], bool)> {
     })
 }
 
-/// Outside crates that only some rooms may know.
+/// External crates that only some rooms may use.
 const KEPT: &[(&[&str], &[&str], &str)] = &[
     (
         &[
@@ -69,7 +69,7 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
         &["rustok-storage"],
         "database drivers belong to rustok-storage",
     ),
-    // Test support creates and drops databases, and looks at how they go about a statement; nothing else.
+    // Test support only creates and drops databases, and checks query plans.
     (
         &["rusqlite", "tokio-postgres"],
         &["rustok-storage", "rustok-test-support"],
@@ -80,7 +80,7 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
         &["rustok-server"],
         "HTTP belongs to apps/server",
     ),
-    // They read what we write by hand (docs/adr/0013).
+    // They decode what our code encodes by hand (docs/adr/0013).
     (
         &[
             "opentelemetry",
@@ -108,7 +108,7 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
     ),
 ];
 
-/// What no pure room may have outside of its tests: runtimes and I/O.
+/// Crates that a pure room may use only in its tests: runtimes and I/O.
 const IMPURE: [&str; 6] = [
     "tokio",
     "reqwest",
@@ -118,7 +118,7 @@ const IMPURE: [&str; 6] = [
     "tracing-subscriber",
 ];
 
-/// Judges one dependency.
+/// Checks one dependency.
 pub(crate) fn check_edge(edge: &Edge<'_>) -> Option<Breach> {
     let breach = |why: &str| {
         Some(Breach::new(
@@ -165,7 +165,7 @@ pub(crate) fn check_edge(edge: &Edge<'_>) -> Option<Breach> {
     None
 }
 
-/// Judges the text of a crate's manifest.
+/// Checks the text of a crate's manifest.
 pub(crate) fn check_package(name: &str, manifest: &str) -> Option<Breach> {
     let lines: Vec<&str> = manifest.lines().map(str::trim).collect();
     let inherits = lines

@@ -1,6 +1,6 @@
-//! What a source file may hold: its size and opening, leftovers, and words that belong to one room only.
+//! Rules for a source file: its size and first line, leftovers, and words that only certain rooms may use.
 //!
-//! Must never read a file: it judges the text that it is given. Test code may hold SQL (to break the database on
+//! Must never read a file: it checks the text that it is given. Test code may contain SQL (to break the database on
 //! purpose); nothing else is exempt.
 
 use super::Breach;
@@ -17,7 +17,7 @@ const SQL: [&str; 6] = [
     "ALTER TABLE ",
     "ON CONFLICT ",
 ];
-/// Crates whose names may be written only in the rooms beside them.
+/// Crates whose names may appear only in the listed rooms.
 const OWNED: &[(&str, &[&str])] = &[
     ("rusqlite::", &["rustok-storage", "rustok-test-support"]),
     ("deadpool::", &["rustok-storage"]),
@@ -34,7 +34,7 @@ const IMPURE: [&str; 5] = [
     "SystemTime::now",
 ];
 
-/// Judges one file; `path` is relative to the workspace, with `/`.
+/// Checks one file; `path` is relative to the workspace, with `/`.
 pub(crate) fn check(path: &str, source: &str) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let lines = source.lines().count();
@@ -51,7 +51,7 @@ pub(crate) fn check(path: &str, source: &str) -> Vec<Breach> {
         ));
     }
     if path.contains("/tests/") && path.contains("/ui/") {
-        return breaches; // must not compile, and shows only that
+        return breaches; // a compile-fail example, exempt from the other rules
     }
     if !source.starts_with("//!") && !source.starts_with("#![doc = include_str!(") {
         breaches.push(Breach::new(
@@ -68,7 +68,7 @@ pub(crate) fn check(path: &str, source: &str) -> Vec<Breach> {
     breaches
 }
 
-/// What nobody may leave behind, in tests either.
+/// Leftovers that are forbidden everywhere, also in tests.
 fn check_leftovers(path: &str, views: &Views, breaches: &mut Vec<Breach>) {
     for word in ["todo!", "unimplemented!"] {
         find(path, &views.code, word, "finish it or open an issue", breaches);
@@ -107,7 +107,7 @@ fn check_words(path: &str, views: &Views, breaches: &mut Vec<Breach>) {
             );
         }
     }
-    // Test support creates databases; this very file names the words.
+    // Test support creates databases; this file contains the words themselves.
     if !["rustok-storage", "rustok-test-support", "xtask"].contains(&room) {
         for word in SQL {
             find(
@@ -177,7 +177,7 @@ mod tests {
     const DOMAIN_FILE: &str = "crates/rustok-commerce/src/order.rs";
     const STORAGE: &str = "crates/rustok-storage/src/orders.rs";
 
-    /// The breaches of a file that opens well, one per line.
+    /// The violations in a file with a valid first line, one per line.
     fn told(path: &str, body: &str) -> String {
         check(path, &format!("//! Doc.\n{body}\n"))
             .iter()

@@ -1,10 +1,10 @@
-//! Splits Rust source into code, string contents and comments, so that a rule looks only where it means to.
+//! Splits Rust source into code, string contents and comments, so that a rule searches only the relevant part.
 //!
-//! A lexer just good enough for that: it must never fail on source that compiles, and it keeps every line's number.
+//! A minimal lexer: it must never fail on source that compiles, and it keeps every line's number.
 
 use std::ops::RangeInclusive;
 
-/// Three views of one source, line for line alike; what is not in a view is blank there.
+/// Three views of one source with identical line numbers; text outside a view is blank there.
 #[derive(Debug)]
 pub(crate) struct Views {
     /// Everything but comments and the contents of literals.
@@ -53,7 +53,7 @@ pub(crate) fn views(source: &str) -> Views {
     }
 }
 
-/// What begins at `at`, and where it ends.
+/// The part that begins at `at`, and its end.
 fn next_part(chars: &[char], at: usize) -> (Part, usize) {
     let rest = &chars[at..];
     match rest {
@@ -72,7 +72,7 @@ fn next_part(chars: &[char], at: usize) -> (Part, usize) {
     }
 }
 
-/// Is the `r` at `at` the end of a longer name (and not of a prefix as in `br"`)?
+/// Whether the `r` at `at` ends a longer name (and is not part of a prefix as in `br"`).
 fn in_word(chars: &[char], at: usize) -> bool {
     let word: String = chars[..at]
         .iter()

@@ -1,4 +1,4 @@
-//! `base_url`: where the outside reaches this server.
+//! `base_url`: the server's public URL.
 
 use crate::middleware::outside::is_prefix;
 use http::Uri;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use thiserror::Error;
 
-/// An absolute address of `http` or `https`, with or without a path below which the server is reached.
+/// An absolute `http` or `https` URL, optionally with a path prefix below which the server is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BaseUrl {
@@ -15,19 +15,19 @@ pub struct BaseUrl {
     prefix: Option<Arc<str>>,
 }
 
-/// Why a text is not one. No message repeats the text: it may hold a password.
+/// Why a text is not a base URL. No message repeats the text: it may contain a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BaseUrlError {
     /// No scheme, another scheme, or no host.
     #[error("must be an absolute URL such as https://shops.example or https://example.com/shops")]
     NotAbsolute,
-    /// There is a name or a password before the host.
+    /// It contains a user name or password.
     #[error("must have no user or password before its host")]
     WithUser,
-    /// There is a `?` or a `#`.
+    /// It contains a `?` or a `#`.
     #[error("must have neither a query nor a fragment")]
     WithQuery,
-    /// The path cannot stand before other paths.
+    /// The path cannot be a prefix of other paths.
     #[error(
         "must have a path of plain segments such as /shops: letters, digits and -._~, 200 characters at most"
     )]
@@ -35,7 +35,7 @@ pub enum BaseUrlError {
 }
 
 impl BaseUrl {
-    /// Whether clients come by TLS.
+    /// Whether clients connect over TLS.
     pub(crate) fn is_https(&self) -> bool {
         self.origin.starts_with("https:")
     }
@@ -45,7 +45,7 @@ impl BaseUrl {
         &self.origin
     }
 
-    /// The path, if there is one, without a slash at its end.
+    /// The path prefix, if any, without a trailing slash.
     pub(crate) fn prefix(&self) -> Option<Arc<str>> {
         self.prefix.clone()
     }
@@ -55,7 +55,7 @@ impl FromStr for BaseUrl {
     type Err = BaseUrlError;
 
     fn from_str(text: &str) -> Result<Self, BaseUrlError> {
-        // What reads a URI drops a fragment.
+        // The URI parser drops a fragment, so it is checked here.
         if text.contains(['?', '#']) {
             return Err(BaseUrlError::WithQuery);
         }

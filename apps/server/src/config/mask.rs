@@ -1,13 +1,13 @@
-//! What may be shown of a setting that can hold a secret: only what is known to be none.
+//! Masks settings that can contain a secret: only what is known to be harmless is shown.
 
-/// The schemes whose addresses are shown in part.
+/// The URL schemes that are shown in part.
 const SCHEMES: [&str; 6] = ["sqlite", "postgres", "postgresql", "http", "https", "grpc"];
 const HIDDEN: &str = "***";
 
 /// `postgres://user:secret@host/db` → `postgres://user:***@host/db`.
 ///
-/// What comes before the last `@` may be a password with any character in it, and what comes after a `?` or `#` a
-/// parameter that is one. Hosts and paths are shown when they look like some, and what is no address is not shown at all.
+/// Everything before the last `@` may be a password with any character in it, and a parameter after `?` or `#` may be
+/// a secret. Hosts and paths are shown only if they look like one; text that is not a URL is hidden completely.
 pub(super) fn mask(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return HIDDEN.to_owned();
@@ -23,7 +23,7 @@ pub(super) fn mask(url: &str) -> String {
         Some((credentials, place)) => (Some(credentials), place),
         None => (None, rest),
     };
-    // Whether this is the password or a parameter with an `@` in it, nobody knows.
+    // Ambiguous: a password with these characters, or a parameter with an `@` in it.
     if credentials.is_some_and(|credentials| credentials.contains(['?', '#', '/', '@'])) {
         return format!("{scheme}://{HIDDEN}");
     }
@@ -32,7 +32,7 @@ pub(super) fn mask(url: &str) -> String {
     let mut shown = format!("{scheme}://");
     if let Some(credentials) = credentials {
         let user = credentials.split(':').next().unwrap_or_default();
-        // The user of a collector may be its key.
+        // The user of an OTLP collector may be its API key.
         shown.push_str(if is_database && is_name(user) {
             user
         } else {
@@ -43,7 +43,7 @@ pub(super) fn mask(url: &str) -> String {
         }
         shown.push('@');
     }
-    // What is no host may be a piece of a password, and what follows it another one.
+    // Text that is not a host may be part of a password, and so may what follows it.
     if !hosts.split(',').all(is_host) {
         return shown + HIDDEN;
     }
@@ -60,7 +60,7 @@ pub(super) fn mask(url: &str) -> String {
     shown
 }
 
-/// Whether an address has a password in it, before its host or as a parameter.
+/// Whether a URL contains a password, before its host or as a parameter.
 pub(super) fn has_password(url: &str) -> bool {
     let before = url.rsplit_once('@').map_or("", |(before, _)| before);
     let credentials = before
@@ -74,7 +74,7 @@ fn is_name(text: &str) -> bool {
         .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
-/// A name or address, and perhaps the number of a port behind it.
+/// A host name or address, optionally with a port.
 fn is_host(text: &str) -> bool {
     let (name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, port)) => {
@@ -164,7 +164,7 @@ mod tests {
                 "https://collector/ingest/S",
                 "S",
             ] {
-                // Nobody can tell the second half of such a password from a host.
+                // The second half of such a password cannot be told from a host.
                 if form == "postgres://app:S" && secret.contains('@') {
                     continue;
                 }

@@ -1,7 +1,8 @@
-//! From where settings come: flags, the environment, a file, and the file that holds the database's URL.
+//! The sources of settings: flags, the environment, a configuration file, and the file that contains the database
+//! URL.
 //!
-//! A file is obeyed when it was named or lies in the working directory; no folder above is looked into. What is told of a
-//! setting that is wrong holds no value that may be secret.
+//! The file is the one named by a flag, or the one in the working directory; parent directories are not searched.
+//! Errors about a setting never contain a value that may be secret.
 
 use super::mask::has_password;
 use super::{Config, Flags};
@@ -17,11 +18,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// What is obeyed in the working directory.
+/// The file that is loaded from the working directory.
 const FILE: &str = "rustok.toml";
-/// What a file with settings or a URL may have at most, in bytes.
+/// The maximum size of a settings or URL file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
-/// Settings whose values are not repeated in an error.
+/// Settings whose values never appear in an error.
 const SECRET: [&str; 4] = [
     "database_url",
     "database_url_file",
@@ -29,7 +30,7 @@ const SECRET: [&str; 4] = [
     "otlp_headers",
 ];
 
-/// Why there are no settings.
+/// Why the settings cannot be loaded.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// A file cannot be read.
@@ -37,34 +38,34 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
-    /// The file in the working directory is somebody else's, or anybody's.
+    /// The file in the working directory is owned by another user or world-writable.
     #[error("{} is not obeyed: {why}; name it with --config if it is meant", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
-        /// Whose it is.
+        /// Why it is not trusted.
         why: &'static str,
     },
-    /// A file is no TOML.
+    /// A file is not valid TOML.
     #[error("{}, line {line}: {message}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Where, from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong, without what stands there.
+        /// The error, without the content of the line.
         message: String,
     },
-    /// The file that should hold the URL of the database holds none.
+    /// The file that should contain the database URL contains none.
     #[error("{} holds no URL", .0.display())]
     NoUrl(PathBuf),
-    /// One place says twice where the data lives.
+    /// One source sets both `database_url` and `database_url_file`.
     #[error("database_url and database_url_file are both set: one of them is enough")]
     TwoUrls,
-    /// A setting is wrong.
+    /// A setting is invalid.
     #[error("{0}")]
     Setting(String),
 }
@@ -115,7 +116,7 @@ pub(super) fn gather(flags: &Flags, extra: impl Serialize) -> Result<Config, Con
     Ok(config)
 }
 
-/// The variables of ours, and what is to be said of those that are no setting: another version may know them.
+/// The server's environment variables, and a warning for each that is not a setting: another version may know it.
 fn environment(known: &Figment) -> Result<(Figment, Vec<String>), ConfigError> {
     let known = known.extract::<Dict>()?;
     let (mut ours, mut unknown) = (Dict::new(), Vec::new());
@@ -123,7 +124,7 @@ fn environment(known: &Figment) -> Result<(Figment, Vec<String>), ConfigError> {
     for (key, text) in all.iter() {
         let key = key.as_str().to_lowercase();
         match known.get(&key) {
-            // A number, a truth value or a list is read as one; all else is text, whatever it looks like.
+            // A number, a boolean or a list is parsed as such; everything else is a string, whatever it looks like.
             Some(Value::Num(..) | Value::Bool(..) | Value::Array(..)) => {
                 let value = text.parse().unwrap_or_else(|never: Infallible| match never {});
                 ours.insert(key, value);
@@ -136,7 +137,8 @@ fn environment(known: &Figment) -> Result<(Figment, Vec<String>), ConfigError> {
     Ok((Figment::from(Variables(ours)), unknown))
 }
 
-/// Kubernetes describes each Service to every container beside it; one that is called `rustok` does it in our words.
+/// Whether Kubernetes set the variable: it describes each Service to every container, and for a Service named
+/// `rustok` the variables have this server's prefix.
 fn is_of_kubernetes(key: &str) -> bool {
     let is_port = |rest: &str| {
         let mut parts = rest.split('_');
@@ -153,7 +155,7 @@ fn is_of_kubernetes(key: &str) -> bool {
         || key.strip_prefix("port_").is_some_and(is_port)
 }
 
-/// What is said of a variable that is no setting.
+/// The warning for a variable that is not a setting.
 fn remark<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> String {
     let name = |key: &str| format!("RUSTOK_{}", key.to_uppercase());
     let near = known
@@ -167,7 +169,7 @@ fn remark<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> String {
     )
 }
 
-/// Variables of ours.
+/// The server's environment variables, as a figment provider.
 struct Variables(Dict);
 
 impl Provider for Variables {
@@ -181,7 +183,7 @@ impl Provider for Variables {
     }
 }
 
-/// The file that was named, or else the one in the working directory if there is one.
+/// Loads the file named by a flag, or else the one in the working directory if it exists.
 fn settings_file(flags: &Flags) -> Result<Option<Settings>, ConfigError> {
     let named = flags.config.clone().or_else(|| {
         let named = Env::var("RUSTOK_CONFIG").filter(|path| !path.is_empty());
@@ -195,7 +197,7 @@ fn settings_file(flags: &Flags) -> Result<Option<Settings>, ConfigError> {
     }
 }
 
-/// A file that nobody named: it must be this user's or the system's own.
+/// Loads a file that no flag named: its owner must be this user or root, and it must not be world-writable.
 fn beside(path: &Path) -> Result<Option<Settings>, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable {
         path: path.to_owned(),
@@ -235,7 +237,7 @@ fn text_of(file: File) -> io::Result<String> {
     Ok(text)
 }
 
-/// What stands in a file.
+/// The content of a configuration file.
 struct Settings {
     path: PathBuf,
     table: toml::Table,
@@ -245,7 +247,7 @@ impl Settings {
     fn parse(path: PathBuf, text: &str) -> Result<Self, ConfigError> {
         match text.parse::<toml::Table>() {
             Ok(table) => Ok(Self { path, table }),
-            // Its own text shows the line, with whatever stands in it.
+            // The parser's own message would quote the line and any secret in it.
             Err(error) => {
                 let before = error.span().and_then(|span| text.get(..span.start));
                 Err(ConfigError::Syntax {
@@ -268,7 +270,7 @@ impl Provider for Settings {
     }
 }
 
-/// What one place says of where the data lives.
+/// The database URL settings of one source.
 #[derive(Debug, Default)]
 struct Url {
     url: Option<String>,
@@ -276,7 +278,7 @@ struct Url {
 }
 
 impl Url {
-    /// Nothing when neither is said.
+    /// `None` if neither setting is present.
     fn of(url: Option<String>, file: Option<PathBuf>) -> Option<Self> {
         let file = file.filter(|file| !file.as_os_str().is_empty());
         (url.is_some() || file.is_some()).then_some(Self { url, file })
@@ -293,7 +295,7 @@ impl Url {
         )
     }
 
-    /// An empty URL is the default one's.
+    /// An empty URL means the default.
     fn put_into(self, config: &mut Config) -> Result<(), ConfigError> {
         let url = self.url.filter(|url| !url.is_empty());
         (config.database_url, config.database_url_file) = match (url, self.file) {
@@ -367,7 +369,7 @@ mod tests {
             assert_eq!(beside(&path).is_ok(), is_obeyed, "{mode:o}");
         }
         std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        // Only the superuser can give a file away.
+        // Only root can change the owner of a file.
         if std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() {
             let told = beside(&path).err().unwrap().to_string();
             assert!(

@@ -1,4 +1,4 @@
-//! The sample shop: made once, in an empty default database, through the same use cases as everything else.
+//! The sample shop: created once, in an empty default database, through the regular use cases.
 
 use crate::reply;
 use rustok_app::content::{NewContent, TermRef};
@@ -23,10 +23,10 @@ use std::time::Duration;
 /// The slug of the sample shop.
 pub const SLUG: &str = "demo";
 const SAMPLE: &str = include_str!("sample.json");
-/// How long making it may take.
+/// The timeout for creating it.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What is shown once, at the first start.
+/// The tokens that are shown once, at the first start.
 #[derive(Debug)]
 pub struct FirstStart {
     /// A platform token.
@@ -71,7 +71,7 @@ struct SampleNode {
     translations: BTreeMap<String, SampleTranslation>,
 }
 
-/// Taxonomy and name.
+/// A taxonomy and a term's name.
 #[derive(Deserialize)]
 struct SampleTerm(String, String);
 
@@ -83,7 +83,7 @@ struct SampleTranslation {
     body: String,
 }
 
-/// Makes the sample shop, unless there is a tenant already.
+/// Creates the sample shop, unless a tenant exists already.
 ///
 /// # Errors
 /// Those of the use cases.
@@ -112,7 +112,7 @@ pub async fn create(services: &Arc<Services>) -> Result<Option<FirstStart>, Rich
     Ok(Some(FirstStart { platform, admin }))
 }
 
-/// Whether the sample shop also answers where no shop is named.
+/// Whether the sample shop also serves `localhost`, a host that names no tenant.
 #[must_use]
 pub fn is_default_shop(tenant: &Tenant) -> bool {
     tenant.slug == SLUG && tenant.hosts.iter().any(|host| host == "localhost")

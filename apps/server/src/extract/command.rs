@@ -1,4 +1,4 @@
-//! A write: context, body, and the `Idempotency-Key` bound to exactly this body.
+//! Extractor for write requests: context, body, and the `Idempotency-Key` bound to exactly this body.
 
 use super::complexity;
 use super::ctx::{AdminCtx, PlatformAccess, StoreCtx};
@@ -18,15 +18,15 @@ use serde_json::{Map, Value};
 use std::fmt::Display;
 use utoipa::ToSchema;
 
-/// The longest `Idempotency-Key`, in bytes.
+/// The maximum length of `Idempotency-Key`, in bytes.
 const MAX_KEY_BYTES: usize = 255;
 
-/// A write with the JSON body `T`; `C` says who may send it.
+/// A write request with the JSON body `T`. The context `C` determines which callers are allowed.
 #[derive(Debug)]
 pub struct Command<C, T> {
-    /// Tenant, actor, deadline, idempotency.
+    /// Tenant, actor, deadline, idempotency key.
     pub ctx: C,
-    /// The body.
+    /// The decoded body.
     pub body: T,
 }
 
@@ -35,7 +35,7 @@ pub struct Command<C, T> {
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
 
-/// A JSON merge patch (RFC 7396), still to be applied to the resource as it is shown.
+/// A JSON merge patch (RFC 7396), not yet applied to the current representation of the resource.
 #[derive(Debug)]
 pub struct MergePatch(pub Map<String, Value>);
 
@@ -65,7 +65,7 @@ impl Form for MergePatch {
 
 /// A context that can carry an `Idempotency-Key`.
 pub trait Repeatable {
-    /// Who asks, and where the key's request goes.
+    /// The actor, and the field that receives the request's idempotency key.
     fn slot(&mut self) -> (Actor, &mut Option<Idempotency>);
 }
 
@@ -96,7 +96,7 @@ where
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, RichError> {
         let (mut parts, body) = request.into_parts();
-        // Who asks comes before what is asked: nobody's body is read who may not ask at all.
+        // Authentication and authorisation come first: the body of a caller without access is never read.
         let mut ctx = C::from_request_parts(&mut parts, state).await?;
         let body = received(body, state.config().max_body_bytes).await?;
         check_content_type(&parts.headers, body.is_empty())?;
@@ -112,7 +112,7 @@ where
     }
 }
 
-/// The body, which has been received already unless it is too large.
+/// Reads the body, which an outer layer has buffered already unless it is too large.
 async fn received(body: Body, limit: usize) -> Result<Bytes, RichError> {
     if usize::try_from(body.size_hint().lower()).map_or(true, |bytes| bytes > limit) {
         return Err(body_too_large(limit));
@@ -121,7 +121,7 @@ async fn received(body: Body, limit: usize) -> Result<Bytes, RichError> {
     Ok(collected.to_bytes())
 }
 
-/// A body of more bytes than `limit`.
+/// The error for a body of more than `limit` bytes.
 pub(crate) fn body_too_large(limit: usize) -> RichError {
     RichError::new(ErrorKind::Validation, "body too large")
         .with_status(413)
@@ -129,7 +129,7 @@ pub(crate) fn body_too_large(limit: usize) -> RichError {
         .with_public(format!("The body may have at most {limit} bytes."))
 }
 
-/// A body that broke off.
+/// The error for a body whose transfer was aborted.
 pub(crate) fn not_received(error: &impl Display) -> RichError {
     RichError::new(ErrorKind::Validation, format!("body not received: {error}"))
         .with_status(400)
@@ -137,7 +137,7 @@ pub(crate) fn not_received(error: &impl Display) -> RichError {
         .with_public("The body did not arrive completely.")
 }
 
-/// A body that did not arrive in time.
+/// The error for a body that did not arrive before the timeout.
 pub(crate) fn too_slow() -> RichError {
     RichError::new(ErrorKind::Validation, "body too slow")
         .with_status(408)
@@ -145,7 +145,8 @@ pub(crate) fn too_slow() -> RichError {
         .with_public("The body did not arrive in time. Nothing was changed.")
 }
 
-/// Nothing is unpacked here, and what says that it is packed is not read as if it were not (RFC 9110, 8.4).
+/// Whether the body has a content coding. The server decodes none, and refuses an encoded body instead of reading it
+/// as plain (RFC 9110, 8.4).
 pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     let coding = headers.get(header::CONTENT_ENCODING);
     coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))

@@ -1,17 +1,17 @@
-//! How many values a JSON body may hold: a small body of very many makes a tree of many times its size.
+//! Limits the number of values in a JSON body: a small body with very many values becomes a tree many times its size.
 
 use rustok_core::error::{ErrorKind, RichError};
 
-/// The most values, containers included. The largest documented body, a product with all its variants and images, has
-/// a quarter of that.
+/// The maximum number of values, containers included. The largest documented body, a product with all its variants
+/// and images, has a quarter of that.
 const MAX_VALUES: usize = 10_000;
 
-/// Refuses a body of more values before anything is made of them. It need not be JSON.
+/// Refuses a body with more values before it is parsed. The body need not be valid JSON.
 ///
 /// # Errors
 /// `too_many_values`.
 pub fn check(body: &[u8]) -> Result<(), RichError> {
-    // Each value takes two bytes at least, one of its own and one before it.
+    // Each value takes at least two bytes: its own and the one before it.
     if body.len() <= MAX_VALUES * 2 || count_values(body) <= MAX_VALUES {
         return Ok(());
     }
@@ -21,7 +21,7 @@ pub fn check(body: &[u8]) -> Result<(), RichError> {
         .with_public(format!("The body may hold at most {MAX_VALUES} values.")))
 }
 
-/// Each value is the first of its container or comes after a comma.
+/// Counts the values: each is the first of its container or follows a comma.
 fn count_values(body: &[u8]) -> usize {
     let mut count = 1;
     let mut in_string = false;

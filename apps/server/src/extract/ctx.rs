@@ -1,4 +1,4 @@
-//! The only door to the use cases: a tenant that was resolved, and an actor *of this tenant*.
+//! The only way to a use case's context: a resolved tenant, and an actor *of this tenant*.
 
 use crate::middleware::tenant::client;
 use crate::state::AppState;
@@ -14,15 +14,15 @@ use rustok_tenancy::Tenant;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// A visitor of the storefront: no token is asked for, and none is looked at.
+/// A storefront request: no token is required, and none is read.
 #[derive(Debug)]
 pub struct StoreCtx(pub Ctx);
 
-/// Somebody with a token of this tenant.
+/// A request authenticated by a token of this tenant.
 #[derive(Debug)]
 pub struct AdminCtx(pub Ctx);
 
-/// Somebody with a platform token.
+/// A request authenticated by a platform token.
 #[derive(Debug)]
 pub struct PlatformAccess(pub PlatformCtx);
 
@@ -71,20 +71,20 @@ fn context(parts: &Parts, state: &AppState, actor: Actor) -> Result<Ctx, RichErr
         tenant: Arc::clone(tenant),
         actor,
         deadline: deadline(parts),
-        // For events: what only reads makes none.
+        // Recorded in events; safe methods create none.
         traceparent: (!parts.method.is_safe())
             .then(RootSpan::current)
             .flatten()
             .map(|root| root.context().to_string()),
         idempotency: None,
-        // For limits of what is ordered.
+        // Used by limits on orders; safe methods place none.
         network: (!parts.method.is_safe()).then(|| network(parts, state)).flatten(),
         use_case: UseCase::default(),
         sender: None,
     })
 }
 
-/// Where the request comes from, unless that is this machine.
+/// The network of the client's address; `None` if it is loopback or unknown.
 fn network(parts: &Parts, state: &AppState) -> Option<[u8; 16]> {
     let address = client::address(&state.config().trusted_proxies, &parts.extensions, &parts.headers)?;
     let network = match client::network(address) {

@@ -1,8 +1,9 @@
-//! From a JSON document to a value of its documented form, or all that is wrong with the form at once.
+//! Parses a JSON document into its documented type, or reports all structural violations at once.
 //!
-//! A good document is read once, by serde. Only what serde refuses is read again, as a tree, and compared with the
-//! schema that the OpenAPI document has of it: serde stops at the first fault, a client wants all of them. Rules beyond
-//! the form (lengths, ranges, states) are the domain's, and are told once the form is right.
+//! A valid document is parsed once, by serde. Only a document that serde refuses is parsed again, as a tree, and
+//! compared with its schema in the OpenAPI document: serde stops at the first error, a client needs all of them.
+//! Rules beyond the structure (lengths, ranges, states) belong to the domain and are checked once the structure is
+//! valid.
 
 mod schema;
 mod tree;
@@ -14,21 +15,21 @@ use utoipa::ToSchema;
 
 pub(crate) use tree::read as read_tree;
 
-/// How deeply a document may be nested. Documented bodies have 4 levels.
+/// The maximum nesting depth of a document. Documented bodies have 4 levels.
 const MAX_DEPTH: usize = 32;
 
-/// What can be the body of a request.
+/// A type that can be parsed from a request body.
 pub trait Form: Sized {
-    /// Reads it.
+    /// Parses the body.
     ///
     /// # Errors
-    /// `malformed_json`, `body_too_deep`, or `validation_failed` with all that is wrong with its form.
+    /// `malformed_json`, `body_too_deep`, or `validation_failed` with all structural violations.
     fn read(body: &[u8]) -> Result<Self, RichError>;
 }
 
 impl<T: DeserializeOwned + ToSchema> Form for T {
     fn read(body: &[u8]) -> Result<Self, RichError> {
-        // No body says nothing, as `{}` does.
+        // An empty body is equivalent to `{}`.
         let body = if body.is_empty() { b"{}" } else { body };
         scan(body)?;
         serde_json::from_slice(body).or_else(|refusal| {
@@ -39,15 +40,15 @@ impl<T: DeserializeOwned + ToSchema> Form for T {
     }
 }
 
-/// A tree as a value of its documented form.
+/// Converts a tree into its documented type.
 ///
 /// # Errors
-/// `validation_failed` with all that is wrong with its form.
+/// `validation_failed` with all structural violations.
 pub fn from_tree<T: DeserializeOwned + ToSchema>(tree: &Value) -> Result<T, RichError> {
     T::deserialize(tree).map_err(|refusal| explained::<T>(tree, Vec::new(), &refusal))
 }
 
-/// All that is wrong with a tree that serde refused, after what was `found` already.
+/// All structural violations of a tree that serde refused, appended to those already `found`.
 fn explained<T: DeserializeOwned + ToSchema>(
     tree: &Value,
     mut found: Vec<FieldViolation>,
@@ -60,7 +61,7 @@ fn explained<T: DeserializeOwned + ToSchema>(
     refused(found)
 }
 
-/// What serde says, where the schema says nothing: a form that only code can tell.
+/// Falls back to serde's own message where the schema has no violation: a rule that only code can express.
 fn first_fault<T: DeserializeOwned>(tree: &Value, refusal: &serde_json::Error) -> FieldViolation {
     let Err(fault) = serde_path_to_error::deserialize::<_, T>(tree) else {
         return FieldViolation::new("#", "invalid", refusal.to_string());
@@ -76,15 +77,15 @@ fn first_fault<T: DeserializeOwned>(tree: &Value, refusal: &serde_json::Error) -
     FieldViolation::new(at, "invalid", fault.inner().to_string())
 }
 
-/// The refusal of a form.
+/// The error for structural violations.
 pub(crate) fn refused(found: Vec<FieldViolation>) -> RichError {
     RichError::new(ErrorKind::Validation, "body refused")
         .with_public("The body does not have the documented form.")
         .with_violations(found)
 }
 
-/// What no document may have, whatever its form: deep nesting, and U+0000 in a string, which no text column of
-/// PostgreSQL can hold (JSON can write it only as an escape; RFC 8259, 7).
+/// Refuses what is invalid in any document: excessive nesting, and U+0000 in a string, which no text column of
+/// PostgreSQL can store (JSON can write it only as an escape; RFC 8259, 7).
 pub(crate) fn scan(body: &[u8]) -> Result<(), RichError> {
     let (mut depth, mut in_string) = (0_usize, false);
     let mut bytes = body.iter().enumerate();

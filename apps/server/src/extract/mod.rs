@@ -1,4 +1,4 @@
-//! From a request to what a handler needs: the context, the command, the page. Every refusal is a problem.
+//! Extractors: from a request to the handler's context, command, or page. Every rejection is a problem (RFC 9457).
 
 pub mod command;
 pub mod complexity;

@@ -1,4 +1,4 @@
-//! Path and preconditions.
+//! Path parameters and preconditions.
 
 use axum::extract::{FromRequestParts, Path};
 use http::header;
@@ -7,7 +7,7 @@ use rustok_core::error::{ErrorKind, RichError};
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 
-/// The path's parameters. One that is no id names nothing: 404.
+/// The path's parameters. A value that is not an id is a 404.
 #[derive(Debug)]
 pub struct PathParams<T>(pub T);
 
@@ -17,33 +17,33 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathPar
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
-            // What stands there instead of an id may be anything that somebody pasted: it is not told.
+            // The value is not repeated in the error: it may be anything that a user pasted.
             Err(_) => Err(RichError::new(ErrorKind::NotFound, "path refused")
                 .with_public("There is nothing under this address: a part of it is not an id.")),
         }
     }
 }
 
-/// What `If-Match` demands of the resource before it is written (RFC 9110, 13.1.1). What was not sent demands nothing.
+/// The precondition in `If-Match` for a write (RFC 9110, 13.1.1). Without the header there is none.
 ///
-/// Only the version part of a tag counts, but for writes of stock, which compare the whole tag: see ADR 0007. Reading
-/// it never fails: who may not write at all is told so first.
+/// Only the version part of a tag is compared, except for stock writes, which compare the whole tag: see ADR 0007.
+/// Parsing never fails, so that missing permissions are reported first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IfMatch(Option<Demand>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Demand {
-    /// `*`: that there is one.
+    /// `*`: the resource must exist.
     Any,
-    /// One of these tags. Tags that are none of ours match nothing, and neither do weak ones.
+    /// One of these tags must match. Weak tags and tags that this server did not make match nothing.
     Tags(Vec<Tag>),
 }
 
-/// A strong tag of ours.
+/// A strong tag made by this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Tag {
     version: i64,
-    /// The whole tag, with its quotes.
+    /// The whole tag, including the quotes.
     text: String,
 }
 
@@ -73,7 +73,7 @@ impl IfMatch {
         Self(demand)
     }
 
-    /// Refuses a write that is based on another version than `current`.
+    /// Refuses a write that is based on a version other than `current`.
     ///
     /// # Errors
     /// `version_conflict`, 412, with `current_version`.
@@ -84,8 +84,8 @@ impl IfMatch {
         }
     }
 
-    /// Refuses a write that is based on anything else than what is shown now. `shown` makes the whole tags of the
-    /// views that show it, the resource's own first; it is asked only when tags were sent.
+    /// Refuses a write that is not based on the current representation. `shown` returns the whole tags of the views
+    /// that show the resource, its own first; it is called only if tags were sent.
     ///
     /// # Errors
     /// `version_conflict`, 412, with `current_version` and with the resource's own tag as `current_etag`.
@@ -108,10 +108,10 @@ impl IfMatch {
         })
     }
 
-    /// For an update, which must say what it is based on.
+    /// Requires the precondition, for updates.
     ///
     /// # Errors
-    /// `precondition_required`, 428, when it was not sent.
+    /// `precondition_required`, 428, if the header is missing.
     pub fn required(&self) -> Result<(), RichError> {
         if self.0.is_some() {
             return Ok(());
@@ -131,7 +131,7 @@ fn refuse(current: i64) -> RichError {
         .with_extension("current_version", current)
 }
 
-/// A strong tag of ours: `"version.digest"`.
+/// Parses a strong tag of the form `"version.digest"`.
 fn tag_of(text: &str) -> Option<Tag> {
     let text = text.trim();
     let inside = text.strip_prefix('"')?.strip_suffix('"')?;

@@ -1,7 +1,7 @@
-//! The query: first its form, then its values; all that is wrong with either is told at once.
+//! Query parameters: the structure is checked first, then the values; all violations of either are reported at once.
 //!
-//! A good query is read once, by serde. Only what serde refuses is read again and compared with the parameters that the
-//! OpenAPI document has of it, as is done with bodies (`form.rs`).
+//! A valid query is parsed once, by serde. Only a query that serde refuses is parsed again and compared with its
+//! parameters in the OpenAPI document, as for bodies (`form.rs`).
 
 use axum::extract::{FromRequestParts, MatchedPath, Query, Request, State};
 use axum::middleware::Next;
@@ -23,7 +23,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{OpenApi, RefOr, Required};
 
-/// The query's parameters, in their form.
+/// The query's parameters, structurally valid.
 #[derive(Debug)]
 pub struct QueryParams<T>(pub T);
 
@@ -45,12 +45,12 @@ impl<T: DeserializeOwned + IntoParams, S: Send + Sync> FromRequestParts<S> for Q
     }
 }
 
-/// The operations that take no query: the methods of each path.
+/// The operations that take no query parameters: the methods of each path.
 #[derive(Debug, Clone)]
 pub struct WithoutQuery(Arc<HashMap<String, Vec<Method>>>);
 
 impl WithoutQuery {
-    /// Those of the documents.
+    /// Collects these operations from the documents.
     #[must_use]
     pub fn of<'a>(documents: impl IntoIterator<Item = &'a OpenApi>) -> Self {
         let mut without: HashMap<String, Vec<Method>> = HashMap::new();
@@ -76,8 +76,8 @@ impl WithoutQuery {
     }
 }
 
-/// Refuses a query where none is taken: what a request says is obeyed or refused. Operations with parameters of their own
-/// do the same by [`QueryParams`].
+/// Rejects a query string on operations without parameters: input is obeyed or refused, never ignored. Operations
+/// with parameters do the same in [`QueryParams`].
 ///
 /// # Errors
 /// `invalid_query`, 400.
@@ -103,9 +103,9 @@ fn invalid_query(found: Vec<FieldViolation>) -> RichError {
         .with_violations(found)
 }
 
-/// All that is wrong with the form of a query that was refused, beside the parameters that are known.
+/// All structural violations of a refused query, given the documented parameters.
 fn form_faults(uri: &Uri, known: &[Parameter]) -> Vec<FieldViolation> {
-    // What is no UTF-8 was replaced: nothing is refused here.
+    // Invalid UTF-8 is replaced here, not refused.
     let sent = Query::<Vec<(String, String)>>::try_from_uri(uri).map_or(Vec::new(), |Query(sent)| sent);
     let mut found = Vec::new();
     let mut refuse = |name: &str, code: &'static str, rule: String| {
@@ -126,7 +126,7 @@ fn form_faults(uri: &Uri, known: &[Parameter]) -> Vec<FieldViolation> {
             refuse(name, "duplicate_parameter", "must stand once".to_owned());
             continue;
         }
-        // A schema is always JSON.
+        // Serialising a schema to JSON cannot fail.
         let schema = serde_json::to_value(&parameter.schema).unwrap_or_default();
         if let Some(rule) = broken_rule(schema["type"].as_str(), text) {
             refuse(name, "invalid", rule.to_owned());
@@ -140,8 +140,8 @@ fn form_faults(uri: &Uri, known: &[Parameter]) -> Vec<FieldViolation> {
     found
 }
 
-/// The rule of a type that a text breaks. Knows those types that parameters have; a test sees to it that they have no
-/// others.
+/// The rule of a parameter's type that `text` violates. Supports only the types that parameters have; a test checks
+/// that they have no others.
 fn broken_rule(wanted: Option<&str>, text: &str) -> Option<&'static str> {
     match wanted {
         Some("integer") if text.parse::<i64>().is_err() => Some("must be a whole number of 64 bits"),
@@ -150,15 +150,15 @@ fn broken_rule(wanted: Option<&str>, text: &str) -> Option<&'static str> {
     }
 }
 
-/// The rule of a locale.
+/// The rule for a locale.
 pub const LOCALE_RULE: &str = "must be a language tag such as en, pt-BR or zh-Hans";
 
-/// Reads the values of parameters and collects what is wrong with them.
+/// Parses parameter values and collects their violations.
 #[derive(Debug, Default)]
 pub struct QueryReader(Vec<FieldViolation>);
 
 impl QueryReader {
-    /// The parameter as `T`, if it was sent and `parse` knows it.
+    /// The parameter as `T`, if it was sent and `parse` accepts it.
     pub fn read<'a, T>(
         &mut self,
         name: &str,
@@ -173,12 +173,12 @@ impl QueryReader {
         value
     }
 
-    /// The parameter as `T`, if it was sent and has its form.
+    /// The parameter as `T`, if it was sent and can be parsed.
     pub fn parse<T: FromStr>(&mut self, name: &str, text: Option<&str>, rule: &'static str) -> Option<T> {
         self.read(name, text, rule, |text| text.parse().ok())
     }
 
-    /// `limit` and `after` of a list.
+    /// The `limit` and `after` parameters of a list.
     pub fn page<K: DeserializeOwned>(
         &mut self,
         limit: Option<i64>,
@@ -197,7 +197,8 @@ impl QueryReader {
         (limit, after)
     }
 
-    /// Refuses a cursor of the other order of a list that has two: `timed` says whether it is in that of a time now.
+    /// Refuses a cursor of the other sort order, for a list that has two. `timed` says whether the list is now sorted
+    /// by a time.
     pub fn check_order<Id>(&mut self, after: Option<ListKey<Id>>, timed: bool) -> Option<ListKey<Id>> {
         let fits = |after: &ListKey<Id>| matches!(after, ListKey::Timed(..)) == timed;
         if after.as_ref().is_some_and(|after| !fits(after)) {
@@ -206,17 +207,17 @@ impl QueryReader {
         after
     }
 
-    /// The words that are searched for.
+    /// The search words.
     pub fn words(&mut self, name: &str, text: Option<&str>, most: usize) -> Option<Words> {
         self.search(name, text, most).map(|text| Words::of(&text))
     }
 
-    /// The locale that was asked for.
+    /// The requested locale.
     pub fn locale(&mut self, text: Option<&str>) -> Option<Locale> {
         self.parse("locale", text, LOCALE_RULE)
     }
 
-    /// A moment: RFC 3339, or a date for its start in UTC.
+    /// A time: RFC 3339, or a date, which means its start in UTC.
     pub fn time(&mut self, name: &str, text: Option<&str>) -> Option<Timestamp> {
         let rule = "must be a time such as 2026-01-31T12:00:00Z, or a date";
         let midnight = |text: &str| parse_time(&format!("{text}T00:00:00Z"));
@@ -225,7 +226,7 @@ impl QueryReader {
         })
     }
 
-    /// A text to search for, of at most `most` characters. One of blanks searches for nothing.
+    /// A search text of at most `most` characters; a blank one is ignored.
     fn search(&mut self, name: &str, text: Option<&str>, most: usize) -> Option<String> {
         let text = text.map(str::trim).filter(|text| !text.is_empty())?;
         if text.chars().count() > most {
@@ -234,13 +235,13 @@ impl QueryReader {
         Some(text.to_owned())
     }
 
-    /// Notes that a parameter breaks a rule.
+    /// Records a violation of a parameter.
     pub fn refuse(&mut self, name: &str, code: &'static str, rule: impl Into<Cow<'static, str>>) {
         self.0.push(FieldViolation::new(format!("?{name}"), code, rule));
     }
 
     /// # Errors
-    /// `validation_failed` when anything was refused.
+    /// `validation_failed` if there is any violation.
     pub fn finish(self) -> Result<(), RichError> {
         if self.0.is_empty() {
             return Ok(());
@@ -301,7 +302,7 @@ mod tests {
             let query = format!("kind=a&limit={not_whole}");
             assert_eq!(told(&query).await, ["?limit invalid"], "{not_whole}");
         }
-        // What is sent in a flood is not told in one.
+        // The number of reported violations is limited, however many parameters are sent.
         let flood: Vec<_> = (0..1_000).map(|n| format!("a{n}=1")).collect();
         assert_eq!(told(&flood.join("&")).await.len(), MAX_VIOLATIONS);
     }

@@ -1,6 +1,7 @@
-//! A file to import, as `multipart/form-data`: its fields are read, the file itself goes straight to the disk.
+//! Extractor for a file to import, sent as `multipart/form-data`: reads the fields and streams the file to disk.
 //!
-//! At most one piece of the body is held at a time. A client that breaks off, stalls or sends too much leaves nothing.
+//! At most one chunk of the body is in memory at a time. If the client disconnects, stalls or exceeds a limit, the
+//! partial file is deleted.
 
 mod form;
 
@@ -28,26 +29,26 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::io::AsyncWriteExt as _;
 
-/// How much of the body may come before the file begins.
+/// The maximum size of the part of the body before the file, in bytes.
 const MAX_FORM_BYTES: u64 = 64 << 10;
-/// The longest value of a field.
+/// The maximum length of a field's value, in bytes.
 const MAX_FIELD_BYTES: usize = 255;
-/// The longest boundary (RFC 2046, 5.1.1).
+/// The maximum length of the boundary (RFC 2046, 5.1.1).
 const MAX_BOUNDARY: usize = 70;
-/// For how long the rest of a body is taken after a refusal: a connection that is closed while its client still sends
-/// may cost it the answer.
+/// How long to drain the body after a refusal: closing the connection while the client still sends may lose the
+/// response.
 const LINGER: Duration = Duration::from_secs(5);
-/// How often is looked whether who sends a file still may.
+/// The interval at which the client's authorisation is checked again during an upload.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A file that has arrived, with who sent it and what shall become of it.
+/// A received file, with its context and import options.
 #[derive(Debug)]
 pub struct ImportUpload {
     /// Tenant, actor, deadline.
     pub ctx: Ctx,
-    /// What it shall be imported as.
+    /// The import options from the form.
     pub upload: Upload,
-    /// Where it lies; gone when this is dropped.
+    /// The file on disk; deleted on drop.
     pub file: SpoolFile,
 }
 
@@ -65,7 +66,7 @@ impl FromRequest<AppState> for ImportUpload {
     }
 }
 
-/// Takes what a client still sends, for a moment.
+/// Drains the rest of the body for at most [`LINGER`].
 async fn linger(mut body: Paced) {
     let rest = async {
         while let Some(Ok(_)) = std::future::poll_fn(|cx| Pin::new(&mut body.body).poll_frame(cx)).await {}
@@ -75,8 +76,8 @@ async fn linger(mut body: Paced) {
 
 async fn receive(parts: &mut Parts, body: &mut Paced, state: &AppState) -> Result<ImportUpload, RichError> {
     let config = state.config();
-    // Who asks comes before what is asked, and in the time of any request: nobody's file is received who may not import
-    // at all.
+    // Authentication and authorisation come first, within the normal request timeout: no file is received from a
+    // caller who may not import.
     parts.extensions.insert(Deadline::after(config.request_timeout()));
     let AdminCtx(mut ctx) = AdminCtx::from_request_parts(parts, state).await?;
     jobs::check_room(&ctx, config.max_imports_per_tenant).await?;
@@ -94,7 +95,7 @@ async fn receive(parts: &mut Parts, body: &mut Paced, state: &AppState) -> Resul
     Ok(ImportUpload { ctx, upload, file })
 }
 
-/// Comes back once who sends may not import any more: what still comes is not taken then.
+/// Completes with the refusal once the caller's authorisation is gone, which aborts the upload.
 async fn barred(ctx: &Ctx, limit: Duration) -> RichError {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -106,7 +107,7 @@ async fn barred(ctx: &Ctx, limit: Duration) -> RichError {
             Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Forbidden) => {
                 return error;
             }
-            // A database that is away is met at the end, if it still is.
+            // A database outage does not abort the upload; if it lasts, the final step fails.
             _ => {}
         }
     }
@@ -136,7 +137,7 @@ fn boundary(headers: &HeaderMap) -> Result<String, RichError> {
     }
 }
 
-/// Refuses at once what says of itself that it is too large.
+/// Refuses a body whose declared length is over the limit before reading it.
 fn check_length(headers: &HeaderMap, max_bytes: u64) -> Result<(), RichError> {
     let length = headers
         .get(header::CONTENT_LENGTH)
@@ -147,17 +148,17 @@ fn check_length(headers: &HeaderMap, max_bytes: u64) -> Result<(), RichError> {
     }
 }
 
-/// What a form may take.
+/// The limits of one upload.
 #[derive(Clone, Copy)]
 struct Limits {
-    /// How long nothing may come.
+    /// The idle timeout: how long to wait for the next chunk.
     patience: Duration,
-    /// The largest file.
+    /// The maximum size of the file, in bytes.
     max_bytes: u64,
 }
 
 impl Limits {
-    /// What the parser answers, if it does so in time.
+    /// Awaits a result of the parser, with the idle timeout.
     async fn timely<T>(self, answer: impl Future<Output = multer::Result<T>>) -> Result<T, RichError> {
         let answer = with_timeout(self.patience, || answer).await;
         let answer = answer.map_err(|_| too_slow())?;
@@ -165,7 +166,7 @@ impl Limits {
     }
 }
 
-/// Reads the form to its end. The file is the last of its parts: what it is must be known before it is received.
+/// Reads the form to its end. The file must be the last part: the fields have to be validated before it is received.
 async fn read_form(
     ctx: &Ctx,
     body: &mut Paced,
@@ -223,7 +224,7 @@ fn wrong_file(code: &'static str, why: &'static str) -> RichError {
     RichError::new(ErrorKind::Validation, "file refused").with_violation("#/file", code, why)
 }
 
-/// The name and value of a field that is no file; `None` for a value that is too long or no text.
+/// The name and value of a text field; the value is `None` if it is too long or not text.
 async fn text(mut part: Field<'_>) -> multer::Result<(String, Option<String>)> {
     let name = part.name().unwrap_or_default().to_owned();
     let mut value = Vec::new();
@@ -246,12 +247,12 @@ async fn write(mut part: Field<'_>, file: &mut SpoolFile, limits: Limits) -> Res
         writer.write_all(&piece).await.map_err(refused)?;
     }
     writer.flush().await.map_err(refused)?;
-    // What is answered with 202 is still there when the power fails.
+    // A 202 response promises durability: the file must survive a power failure.
     writer.sync_all().await.map_err(refused)
 }
 
-/// A body that is handed on piece by piece. The parser takes all that it can get before it looks at any of it; after
-/// each piece it is told that there is nothing more for the moment.
+/// A body that returns `Pending` before each chunk: otherwise the parser would buffer everything it can get before it
+/// parses any of it.
 struct Paced {
     body: Body,
     bytes: u64,
@@ -281,7 +282,7 @@ impl Paced {
                         self.paused = false;
                         Poll::Ready(Some(Ok(data)))
                     }
-                    // Trailers say nothing here.
+                    // Trailers are ignored.
                     Err(_) => continue,
                 },
                 Some(Err(error)) => Poll::Ready(Some(Err(error))),
@@ -291,12 +292,12 @@ impl Paced {
     }
 }
 
-/// A form whose fields do not end.
+/// The part of the form before the file exceeds [`MAX_FORM_BYTES`].
 #[derive(Debug, Error)]
 #[error("too much before the file")]
 struct FormTooLong;
 
-/// The body, with a limit on what comes before the file.
+/// The body, with a size limit on what precedes the file.
 struct BeforeFile<'a> {
     body: &'a mut Paced,
     before_file: &'a AtomicBool,

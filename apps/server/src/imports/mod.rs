@@ -1,7 +1,7 @@
-//! Imports over HTTP: the files that have arrived and wait for their turn in this process.
+//! Imports over HTTP: uploaded files that wait in this process to be imported.
 //!
-//! A request only receives a file and takes its import on (`extract/upload.rs`); a worker runs it
-//! (`worker/imports.rs`). Between the two lies nothing but the file and its row.
+//! A request only receives the file and creates its import (`extract/upload.rs`); a worker runs it
+//! (`worker/imports.rs`). The two share nothing but the file and its database row.
 
 pub mod spool;
 
@@ -16,26 +16,26 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Where files are sent to.
+/// The path that files are uploaded to.
 pub const PATH: &str = "/api/admin/v1/imports";
-/// How many files of one tenant are received at once.
+/// Maximum number of concurrent uploads per tenant.
 const UPLOADS_OF_A_TENANT: usize = 2;
 
-/// Whether this request brings a file: it may take longer than others, and does not take their places.
+/// Whether the request uploads a file: it may take longer than others, and does not use their permits.
 #[must_use]
 pub fn is_upload(request: &Request) -> bool {
     request.method() == Method::POST && request.uri().path() == PATH
 }
 
-/// The files of this process.
+/// The files of this process: waiting, and being received.
 #[derive(Debug)]
 pub struct Imports {
-    /// Where they lie.
+    /// The folder that holds them.
     pub spool: Spool,
-    /// Told whenever a file has come.
+    /// Notified whenever a file is queued.
     pub came: Notify,
     waiting: Mutex<VecDeque<SpoolFile>>,
-    /// Tenants with files that wait, of which one was taken before; the last one last.
+    /// Tenants with waiting files that have had a turn, the most recent one last.
     served: Mutex<Vec<TenantId>>,
     receiving: Mutex<HashMap<TenantId, usize>>,
 }
@@ -45,7 +45,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Imports {
-    /// None yet.
+    /// Creates an empty queue.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
@@ -57,14 +57,14 @@ impl Imports {
         }
     }
 
-    /// A file waits for its turn from now on.
+    /// Queues a file.
     pub fn push(&self, file: SpoolFile) {
         locked(&self.waiting).push_back(file);
         self.came.notify_one();
     }
 
-    /// The next file of a tenant that is not `busy`. Tenants take turns: one that has sent many files waits behind each of
-    /// the others after each of its own.
+    /// Removes and returns the next file of a tenant that is not `busy`. Tenants take turns: after each of its files,
+    /// a tenant goes behind all other tenants.
     #[must_use]
     pub fn next(&self, busy: &HashSet<TenantId>) -> Option<SpoolFile> {
         let mut waiting = locked(&self.waiting);
@@ -82,16 +82,16 @@ impl Imports {
         waiting.remove(at)
     }
 
-    /// All that wait, each taken out by whoever wants to look after it and [`Imports::push`]es it back.
+    /// Removes and returns all waiting files. The caller puts those that still wait back with [`Imports::push`].
     #[must_use]
     pub fn take_all(&self) -> VecDeque<SpoolFile> {
         std::mem::take(&mut *locked(&self.waiting))
     }
 
-    /// Counts a file of a tenant that is received, for as long as the answer lives.
+    /// Counts an upload of a tenant until the returned value is dropped.
     ///
     /// # Errors
-    /// `too_many_imports` when as many as may are received already.
+    /// `too_many_imports` when the tenant already has the maximum number of uploads in progress.
     pub fn receive(&self, tenant: TenantId) -> Result<Receiving<'_>, RichError> {
         let mut receiving = locked(&self.receiving);
         let count = receiving.entry(tenant).or_default();
@@ -112,7 +112,7 @@ impl Imports {
     }
 }
 
-/// A file that is being received.
+/// An upload in progress.
 #[derive(Debug)]
 #[must_use]
 pub struct Receiving<'a> {

@@ -1,7 +1,8 @@
-//! Files that were sent to be imported, on the disk of the process that received them.
+//! Uploaded import files, on the disk of the process that received them.
 //!
-//! Whoever has a file's lock owns it, and the system frees the lock when its process ends, however it ends: so several
-//! servers may share a folder, and what one leaves behind is taken up by the next. Nothing here knows what is in a file.
+//! The process that holds a file's lock owns the file. The system releases the lock when the process ends, for
+//! whatever reason: so several servers may share a folder, and files that one leaves behind are taken over by the
+//! next. Nothing here depends on the contents of a file.
 
 use rustix::fs::OFlags;
 use rustok_core::error::{ErrorKind, RichError};
@@ -15,17 +16,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What the names of our files end with.
+/// Suffix of the names of spooled files.
 const SUFFIX: &str = ".import";
-/// What they end with before they are named, for a moment; for longer where a process was killed in it.
+/// Suffix of a file that is being created, for a moment; it stays longer if the process was killed in that moment.
 const NAMELESS: &str = ".new";
 const MOMENT: Duration = Duration::from_secs(60);
-/// How many files there may be at once, whatever their size: each is open.
+/// Maximum number of files, whatever their size: each takes a file descriptor.
 const MAX_FILES: u64 = 512;
-/// How long a client should wait when there is no room.
+/// `Retry-After` when there is no room.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// The folder, and how much of it is used by this process.
+/// The folder, and how much of it this process uses.
 #[derive(Debug)]
 pub struct Spool {
     folder: PathBuf,
@@ -33,7 +34,7 @@ pub struct Spool {
     used: Arc<Used>,
 }
 
-/// The part of the folder that one tenant may fill.
+/// One tenant may use the folder's limit divided by this.
 const TENANT_PART: u64 = 2;
 
 #[derive(Debug, Default)]
@@ -44,7 +45,7 @@ struct Used {
 }
 
 impl Used {
-    /// How many bytes a tenant has after so many more.
+    /// Adds to a tenant's bytes. Returns the new total.
     fn add(&self, tenant: TenantId, bytes: u64) -> u64 {
         let mut by_tenant = self.by_tenant.lock().unwrap_or_else(PoisonError::into_inner);
         let of_tenant = by_tenant.entry(tenant).or_default();
@@ -64,7 +65,7 @@ impl Used {
 }
 
 impl Spool {
-    /// At most `max_bytes` are kept in `folder`, which is made when it is needed.
+    /// Keeps at most `max_bytes` in `folder`, which is created when it is needed.
     #[must_use]
     pub fn new(folder: PathBuf, max_bytes: u64) -> Self {
         Self {
@@ -74,10 +75,10 @@ impl Spool {
         }
     }
 
-    /// An empty file, which is gone when it is dropped before [`SpoolFile::keep`].
+    /// Creates an empty file. It is deleted on drop unless [`SpoolFile::keep`] was called before.
     ///
     /// # Errors
-    /// `overloaded` when there are too many, `unavailable` when the disk refuses.
+    /// `overloaded` when there are too many files, `unavailable` when the disk refuses.
     pub fn create(&self, tenant: TenantId, import: ImportId) -> Result<SpoolFile, RichError> {
         if self.used.files.load(Ordering::Relaxed) >= MAX_FILES {
             return Err(full("too many files"));
@@ -85,7 +86,7 @@ impl Spool {
         let path = self.folder.join(format!("{tenant}.{import}{SUFFIX}"));
         let create = || {
             self.make_folder()?;
-            // Locked before it has its name: whoever looks for orphans would else find one that nobody owns yet.
+            // Locked before it has its name: otherwise another process could find it as an orphan before it is owned.
             let nameless = self.folder.join(format!("{tenant}.{import}{NAMELESS}"));
             let file = OpenOptions::new()
                 .create_new(true)
@@ -105,7 +106,7 @@ impl Spool {
         Ok(self.own(path, file, tenant, import, 0, false))
     }
 
-    /// The folder is nobody else's: what lies in it becomes products and pages.
+    /// Creates the folder, accessible to the server's user only: its contents become products and pages.
     fn make_folder(&self) -> io::Result<()> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.and_then(|()| self.check_folder())
@@ -122,10 +123,10 @@ impl Spool {
         )))
     }
 
-    /// Files that nobody owns: their processes are gone. Oldest first.
+    /// Takes ownership of files without an owner, whose processes are gone. Oldest first.
     ///
     /// # Errors
-    /// When the folder cannot be read. That there is none is no error.
+    /// When the folder cannot be read. A missing folder is not an error.
     pub fn orphans(&self) -> io::Result<Vec<SpoolFile>> {
         let entries = match std::fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -139,7 +140,7 @@ impl Spool {
             let Some((tenant, import)) = ids(&path, SUFFIX).or_else(never_named) else {
                 continue;
             };
-            // Gone, or another's, in this moment: then it is no orphan.
+            // If it was removed, or locked by another process, in the meantime, it is not an orphan.
             if let Ok(file) = open_own(&path)
                 && file.try_lock().is_ok()
                 && path.exists()
@@ -178,7 +179,7 @@ impl Spool {
     }
 }
 
-/// Opens a file that this user put there: no link, and nothing that waits for somebody.
+/// Opens a regular file of this user: does not follow a symbolic link, and does not block on a FIFO.
 fn open_own(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new()
@@ -197,14 +198,14 @@ fn is_ours(found: &Metadata) -> bool {
     found.uid() == rustix::process::geteuid().as_raw()
 }
 
-/// Whether a file was written to last before so long a time.
+/// Whether the file was last modified at least `than` ago.
 fn is_older(path: &Path, than: Duration) -> bool {
     let modified = std::fs::symlink_metadata(path).and_then(|found| found.modified());
     let age = modified.ok().and_then(|modified| modified.elapsed().ok());
     age.is_some_and(|age| age >= than)
 }
 
-/// Tenant and import of a file of ours.
+/// The tenant and the import in the name of a spooled file.
 fn ids(path: &Path, suffix: &str) -> Option<(TenantId, ImportId)> {
     let name = path.file_name()?.to_str()?.strip_suffix(suffix)?;
     let (tenant, import) = name.split_once('.')?;
@@ -235,30 +236,30 @@ pub struct SpoolFile {
     max_bytes: u64,
     used: Arc<Used>,
     kept: bool,
-    /// How often its import was begun by this process.
+    /// How often this process has begun its import.
     pub attempts: u32,
 }
 
 impl SpoolFile {
-    /// Whose it is.
+    /// The tenant that it belongs to.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// What it is imported as.
+    /// The import that it belongs to.
     #[must_use]
     pub fn import(&self) -> ImportId {
         self.import
     }
 
-    /// Its length.
+    /// Its length, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// How long ago it was written to.
+    /// Time since it was last modified.
     #[must_use]
     pub fn age(&self) -> Duration {
         let modified = self.file.metadata().and_then(|metadata| metadata.modified());
@@ -268,19 +269,19 @@ impl SpoolFile {
             .unwrap_or_default()
     }
 
-    /// What to write to; each write is counted by [`Self::reserve`] before.
+    /// A handle to write to. [`Self::reserve`] must count each write before.
     ///
     /// # Errors
-    /// `unavailable` when the process may open nothing more.
+    /// `unavailable` when the process cannot open another file.
     pub fn writer(&self) -> Result<tokio::fs::File, RichError> {
         let file = self.file.try_clone().map_err(|error| refused(&error))?;
         Ok(tokio::fs::File::from_std(file))
     }
 
-    /// Takes room for more bytes.
+    /// Reserves room for more bytes.
     ///
     /// # Errors
-    /// `overloaded` when there is none, or its tenant has half of it already.
+    /// `overloaded` when there is none, or when the tenant would use more than half of the room.
     pub fn reserve(&mut self, bytes: u64) -> Result<(), RichError> {
         let before = self.used.bytes.fetch_add(bytes, Ordering::Relaxed);
         let of_tenant = self.used.add(self.tenant, bytes);
@@ -291,17 +292,17 @@ impl SpoolFile {
         Ok(())
     }
 
-    /// The error for a disk that refused a write.
+    /// The error for a write that the disk refused.
     pub fn refused(error: &io::Error) -> RichError {
         refused(error)
     }
 
-    /// From here on it stays until [`Self::remove`], also when this process ends.
+    /// Keeps the file until [`Self::remove`], also after this process ends.
     pub fn keep(&mut self) {
         self.kept = true;
     }
 
-    /// What to read from, from the start.
+    /// A handle to read from, positioned at the start.
     ///
     /// # Errors
     /// Those of the system.
@@ -311,7 +312,7 @@ impl SpoolFile {
         Ok(file)
     }
 
-    /// It is not needed any more.
+    /// Deletes the file.
     pub fn remove(mut self) {
         self.kept = false;
     }
@@ -402,7 +403,7 @@ mod tests {
         assert_eq!(names(&folder), 0);
     }
 
-    /// A process may be killed before it has named its file.
+    /// A process may be killed before it names its file.
     #[test]
     fn what_was_never_named_is_an_orphan_once_it_is_old() {
         let folder = tempfile::tempdir().unwrap();
@@ -434,7 +435,7 @@ mod tests {
         file.reserve(100).unwrap();
         let refused = file.reserve(1).unwrap_err();
         assert_eq!((refused.code(), refused.status()), ("overloaded", 503));
-        // A neighbour has room still.
+        // Another tenant still has room.
         let neighbour = Uuid::from_u128(99).into();
         spool.create(neighbour, import).unwrap().reserve(99).unwrap();
         drop(file);
@@ -474,7 +475,7 @@ mod tests {
         assert_eq!(spool.create(tenant, import).unwrap_err().status(), 503);
         assert!(spool.orphans().is_err());
         std::fs::remove_file(folder.path().join("imports")).unwrap();
-        // Only the superuser can give a folder away.
+        // Only root can change the owner of a folder.
         std::fs::rename(&elsewhere, folder.path().join("imports")).unwrap();
         spool.orphans().unwrap();
         if std::os::unix::fs::chown(folder.path().join("imports"), Some(12_345), None).is_ok() {

@@ -1,14 +1,14 @@
-//! Answers in a coding that their client takes: `br`, `gzip` (RFC 9110, 8.4 and 12.5.3).
+//! Content coding of responses: `br` or `gzip`, as the client accepts (RFC 9110, 8.4 and 12.5.3).
 //!
-//! Only what is read (GET, HEAD) is coded. An answer that holds a secret beside what the client sent would tell by its
-//! length how alike the two are (the BREACH attack); a secret is answered once, to the POST that made it, so no coded
-//! answer holds one.
+//! Only responses to GET and HEAD are coded. A coded response that contains a secret next to client input would
+//! reveal by its length how similar the two are (the BREACH attack). A secret is sent only once, in response to the
+//! POST that created it, so no coded response contains one.
 //!
-//! An answer is coded as a whole before it is sent: it says how long it is, it is counted by the bytes that are sent, and
-//! what it was made of is gone. Half of the processors may be at it, and where all places are taken an answer goes as it
-//! is: nobody gets the whole machine by asking for large pages. An entity tag names the bytes that are sent, so it gets the
-//! coding's name at its end (`"7.c0ffee-gzip"`), which is taken off again before anything else reads `If-Match` and
-//! `If-None-Match` (ADR 0007).
+//! A response is coded completely before it is sent: its length is known, the bytes counted are the bytes sent, and
+//! the original is freed. Coding uses at most half of the processors. When all permits are taken, a response is sent
+//! uncoded, so that requests for large pages cannot take the whole machine. An entity tag identifies the bytes that
+//! are sent, so it gets the coding's name as a suffix (`"7.c0ffee-gzip"`), which is removed before any other code
+//! reads `If-Match` and `If-None-Match` (ADR 0007).
 
 use crate::config::Config;
 use axum::body::Body;
@@ -30,17 +30,17 @@ use tower::{Layer as _, ServiceExt as _};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-/// What is smaller fits into one packet anyway, in bytes.
+/// Minimum size to code, in bytes: anything smaller fits into one packet anyway.
 const LEAST: u64 = 1_024;
-/// How much is coded before others may run: a few milliseconds at most.
+/// Bytes coded before the task yields: a few milliseconds at most.
 const PIECE: usize = 32 << 10;
-/// How thoroughly, in the numbers of each coding: beyond this it costs more time than its bytes would.
+/// Compression level, on each coding's own scale: a higher one costs more time than it saves in bytes.
 const LEVEL: CompressionLevel = CompressionLevel::Precise(3);
-/// The names of codings, as they end an entity tag.
+/// The suffixes of coded entity tags.
 const ENDS: [&str; 2] = ["-br\"", "-gzip\""];
 const PRECONDITIONS: [HeaderName; 2] = [header::IF_MATCH, header::IF_NONE_MATCH];
 
-/// Places for answers that are being coded: one for every second processor.
+/// Permits for coding a response: half as many as processors.
 #[derive(Debug)]
 pub struct Places(Semaphore);
 
@@ -51,18 +51,18 @@ impl Default for Places {
     }
 }
 
-/// What a request says of codings.
+/// The headers of a request that concern content coding.
 #[derive(Debug, Default)]
 pub(super) struct Coding {
-    /// Whether its answer may be coded.
+    /// Whether the response may be coded.
     is_read: bool,
     accepts: Vec<HeaderValue>,
-    /// `If-None-Match`, where it names an answer that was coded.
+    /// The original `If-None-Match`, if it contains the tag of a coded response.
     known: Vec<HeaderValue>,
 }
 
 impl Coding {
-    /// Reads it, and takes the names of codings off the tags in its preconditions.
+    /// Reads the headers, and removes coding suffixes from the tags in the preconditions.
     pub(super) fn of(config: &Config, request: &mut Request) -> Self {
         let is_read = config.compression && matches!(*request.method(), Method::GET | Method::HEAD);
         let headers = request.headers_mut();
@@ -77,7 +77,7 @@ impl Coding {
         }
     }
 
-    /// The answer as it goes out.
+    /// Returns the response as it is sent.
     pub(super) async fn apply(&self, places: &Places, mut response: Response) -> Response {
         if response.status() == StatusCode::NOT_MODIFIED {
             self.name_again(&mut response);
@@ -96,7 +96,7 @@ impl Coding {
         }
     }
 
-    /// What the client has is still so: the tag is the one that it knows it by.
+    /// On a 304, sets the tag by which the client knows its stored response.
     fn name_again(&self, response: &mut Response) {
         if self.is_read {
             vary(response);
@@ -116,7 +116,7 @@ impl Coding {
     }
 }
 
-/// Takes the names of codings off; answers what stood in `If-None-Match`, if there were any.
+/// Removes coding suffixes. Returns the original `If-None-Match` values if any had one.
 fn plain_tags(headers: &mut HeaderMap) -> Vec<HeaderValue> {
     let mut known = Vec::new();
     for name in PRECONDITIONS {
@@ -135,7 +135,7 @@ fn plain_tags(headers: &mut HeaderMap) -> Vec<HeaderValue> {
     known
 }
 
-/// The tags without names of codings, if there is one with such a name.
+/// The value without coding suffixes; `None` if it has none.
 fn plain_tag(value: &HeaderValue) -> Option<HeaderValue> {
     let text = value
         .to_str()
@@ -147,7 +147,7 @@ fn plain_tag(value: &HeaderValue) -> Option<HeaderValue> {
     HeaderValue::try_from(plain).ok()
 }
 
-/// Whether the answer is text, long enough, and not coded yet.
+/// Whether the response is text, long enough, and not coded yet.
 fn is_worth_it(response: &Response) -> bool {
     let headers = response.headers();
     let is_long = response
@@ -171,16 +171,17 @@ fn is_text(kind: &str) -> bool {
         || (essence.starts_with("application/") && (essence.ends_with("+json") || essence.ends_with("+xml")))
 }
 
-/// A cache must not give what it got for one `Accept-Encoding` to another.
+/// A cache must not reuse a response for a request with another `Accept-Encoding`.
 fn vary(response: &mut Response) {
     let accept_encoding = HeaderValue::from_static("accept-encoding");
     response.headers_mut().append(header::VARY, accept_encoding);
 }
 
-/// The answer in the coding that `accepts` wants most; as it is, where it wants none or that would not be shorter.
+/// Codes the response with the coding that `accepts` prefers; returns it unchanged if none is acceptable or the
+/// result is not shorter.
 async fn coded(accepts: &[HeaderValue], response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
-    // It is all there: `is_worth_it` saw how long it is. Its one piece is not copied.
+    // The whole body is in memory: `is_worth_it` saw its exact length. A single chunk is not copied.
     let whole = match body.collect().await {
         Ok(whole) => whole.to_bytes(),
         Err(error) => return RichError::new(ErrorKind::Internal, error.to_string()).into_response(),
@@ -198,7 +199,7 @@ async fn coded(accepts: &[HeaderValue], response: Response) -> Response {
     }
 }
 
-/// Puts the coding's name at the end of a strong tag; a weak one stands for all of them.
+/// Appends the coding's name to a strong tag; a weak one is valid for all codings.
 fn name(headers: &mut HeaderMap, coding: &HeaderValue) {
     let tag = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok());
     let plain = tag
@@ -211,7 +212,7 @@ fn name(headers: &mut HeaderMap, coding: &HeaderValue) {
     }
 }
 
-/// The coding that is wanted most, and the bytes in it.
+/// Chooses the preferred coding and codes `whole` with it.
 async fn code(accepts: &[HeaderValue], whole: &Bytes) -> Option<(HeaderValue, Vec<u8>)> {
     let mut request = http::Request::new(());
     for accepted in accepts {
@@ -236,7 +237,7 @@ async fn code(accepts: &[HeaderValue], whole: &Bytes) -> Option<(HeaderValue, Ve
     Some((coding, coded))
 }
 
-/// A body in pieces, between which it pauses: no poll of what codes it takes longer than one piece does.
+/// A body in chunks that pauses between them, so that no poll of the encoder takes longer than one chunk does.
 #[derive(Debug, Clone)]
 struct Pieces {
     rest: Bytes,
@@ -432,7 +433,7 @@ mod tests {
         }
     }
 
-    /// None of the polls codes more than 64 KiB.
+    /// No single poll codes more than 64 KiB.
     #[tokio::test]
     async fn a_large_page_is_coded_piece_by_piece() {
         let whole = Bytes::from(json(2 << 20));

@@ -1,14 +1,15 @@
-//! What browsers and caches are told about every answer: read it as what it says it is, tell nobody where a reader came
-//! from, keep nothing that is not for everybody, and come by TLS where there is TLS.
+//! Security and cache headers of every response: no content sniffing, no referrer, no caching of what is not public,
+//! and HSTS where there is TLS.
 //!
-//! It must never depend on how a request was answered: a refusal is marked like the answer that it stands for.
+//! They must never depend on how a request was answered: an error gets the same headers as the response that it
+//! replaces.
 
 use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 
-/// What is for everybody: the storefront without its orders, and the documents. Whatever else there is, and whatever is
-/// added, is for who asked.
+/// Public paths: the storefront without its orders, and the documents. Everything else, including any route added
+/// later, is private to the caller.
 const PUBLIC: [&str; 5] = [
     "/api/store/v1/nodes",
     "/api/store/v1/products",
@@ -19,10 +20,10 @@ const PUBLIC: [&str; 5] = [
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-/// A year, for this name alone: what lies below it may be other people's.
+/// One year, for this host only: its subdomains may belong to others.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// What will be said about the answer to one request.
+/// What determines these headers for one request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Guarded {
     is_public: bool,
@@ -47,7 +48,7 @@ impl Guarded {
     }
 }
 
-/// The same for the management listener, which has nothing for everybody.
+/// The same for the management listener, which serves nothing public.
 pub async fn of_management(mut response: Response) -> Response {
     mark(response.headers_mut(), false);
     response

@@ -1,16 +1,16 @@
-//! Limits of a request's head. What is far beyond them the HTTP library refuses already, with a bare status: there is no
-//! request yet that a problem could be about.
+//! Limits on a request's head. The HTTP library itself refuses heads far beyond them, with a bare status: there is no
+//! request yet that a problem could describe.
 
 use crate::config::Config;
 use axum::extract::Request;
 use rustok_core::error::{ErrorKind, RichError};
 
-/// How many header fields a request may have. The HTTP library reads at most 100.
+/// Maximum number of header fields. The HTTP library reads at most 100.
 const MAX_FIELDS: usize = 64;
-/// What a field takes beside its name and value: `: ` and the end of the line.
+/// Bytes per field in addition to its name and value: `: ` and the line end.
 const FIELD_OVERHEAD: usize = 4;
 
-/// Why a request is refused by its head alone.
+/// Why the head makes the request unacceptable; `None` if it does not.
 pub(super) fn refusal(request: &Request, config: &Config) -> Option<RichError> {
     let target = request
         .uri()
@@ -33,7 +33,7 @@ pub(super) fn refusal(request: &Request, config: &Config) -> Option<RichError> {
         );
         return Some(refused.with_code("header_too_large"));
     }
-    // U+0000 names nothing, and PostgreSQL could not even look for it.
+    // No name contains U+0000, and PostgreSQL cannot even search for it.
     target.contains("%00").then(|| {
         refused(400, "The address must not hold the character U+0000.".to_owned()).with_code("invalid_query")
     })

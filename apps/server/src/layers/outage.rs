@@ -1,22 +1,22 @@
-//! Requests that are answered with 503, in the log: the first ones each with a line of its own, then one for all of a
-//! while. An outage must be seen there, and must not become one of the log.
+//! Rate-limits log lines for 503 responses: 20 at once, then one per second, and a summary of the rest. An outage
+//! must be visible in the log, and must never flood it.
 
 use crate::limits::Untold;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
-/// How many are told one by one before they are only counted.
+/// Lines that may be written at once; after that, responses are only counted.
 const SAVED_UP: u64 = 20;
-/// How long it takes until one more may be told.
+/// Time until one more line may be written.
 const REFILL_MS: u64 = 1_000;
-/// Over how many seconds those who are sent away come back.
+/// The seconds over which `Retry-After` is spread.
 const SPREAD: u64 = 3;
 
-/// What was told of the requests that were turned away.
+/// The state of the rate limit, and of the spreading of `Retry-After`.
 #[derive(Debug)]
 pub struct Outage {
     start: Instant,
-    /// When all that were told would be paid for, in milliseconds after `start`.
+    /// When the allowance is full again, in milliseconds after `start`.
     paid: AtomicU64,
     untold: Untold,
     sent_away: AtomicU64,
@@ -32,12 +32,13 @@ impl Outage {
         }
     }
 
-    /// When somebody is to come back who is told to come back after `seconds`: not all at the same moment.
+    /// `Retry-After` for a client that has to wait `seconds`: spread, so that not all clients return at the same
+    /// moment.
     pub(super) fn spread(&self, seconds: u64) -> u64 {
         seconds.saturating_add(self.sent_away.fetch_add(1, Ordering::Relaxed) % SPREAD)
     }
 
-    /// Whether this one may have its own line. If not it is counted, and told with the others.
+    /// Whether this response may have its own line. If not, it is counted for the next summary.
     pub(super) fn tells_one(&self) -> bool {
         let now = self.now();
         let pay = |paid: u64| {

@@ -1,8 +1,8 @@
-//! The last touch to a problem, and its line in the log.
+//! Completes problems, and logs failures.
 //!
-//! A failure is logged here, once, and gets here what only the outermost layer knows: trace id, instance and absolute
-//! type. Error level is for 5xx only; a refused request is no line of the log, and of those that are answered with 503
-//! [`Outage`] says how many are. A request that succeeds costs no allocation here.
+//! A failure is logged here, once, and gets what only the outermost layer knows: trace id, instance and absolute
+//! type. Error level is for 5xx only. A refused request is logged at debug level only, except for a 503, whose lines
+//! [`Outage`] limits. A successful request costs no allocation here.
 
 use super::outage::Outage;
 use super::span;
@@ -17,7 +17,7 @@ use rustok_telemetry::RootSpan;
 use std::any::Any;
 use std::sync::Arc;
 
-/// What a problem tells of its request; clones of it share the request's memory.
+/// What a problem reports about its request. Its clones share the request's memory.
 pub(super) struct Asked {
     pub(super) root: RootSpan,
     pub(super) method: Method,
@@ -39,7 +39,7 @@ impl Asked {
         }
     }
 
-    /// The template of its route, if it has one.
+    /// The template of the matched route, if there is one.
     pub(super) fn route(&self) -> Option<&str> {
         self.route.as_ref().map(MatchedPath::as_str)
     }
@@ -48,13 +48,13 @@ impl Asked {
         self.uri.path()
     }
 
-    /// The host that was asked for, without a port.
+    /// The requested host, without a port.
     pub(super) fn host(&self) -> Option<&str> {
         let host = match self.uri.host() {
             Some(host) => host,
             None => self.host.as_ref()?.to_str().ok()?,
         };
-        // An IPv6 literal has colons of its own, between brackets.
+        // An IPv6 literal contains colons itself, between brackets.
         let end = host
             .find(']')
             .map(|bracket| bracket + 1)
@@ -62,7 +62,8 @@ impl Asked {
         Some(end.and_then(|end| host.get(..end)).unwrap_or(host))
     }
 
-    /// Completes a problem; any other answer stays as it is. With it comes the code of a failure that was logged.
+    /// Completes a problem; any other response is returned unchanged. Also returns the code of a failure that was
+    /// logged.
     pub(super) fn finish(
         &self,
         config: &Config,
@@ -91,7 +92,7 @@ impl Asked {
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         if self.version < Version::HTTP_2 && matches!(problem.status(), 400 | 408 | 413) {
-            // The rest of the body may still be on its way: a client must not send another request after it.
+            // The rest of the body may still arrive: the client must not send another request after it.
             response
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -104,7 +105,7 @@ impl Asked {
         (response, failure)
     }
 
-    /// One line for one failure; whether it is one that somebody has to look at.
+    /// Logs one line per failure. Returns whether it needs attention, which is when its level is above debug.
     fn log_failure(&self, outage: &Outage, problem: &ErrorResponse, inside: Option<&RichError>) -> bool {
         let (route, method) = (self.route().unwrap_or_default(), span::method(&self.method));
         let (code, status) = (problem.code(), problem.status());
@@ -120,7 +121,7 @@ impl Asked {
     }
 }
 
-/// The answer to a request whose handler panicked.
+/// The response to a request whose handler panicked.
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> Response {
     let text = panic
         .downcast_ref::<&str>()
@@ -162,7 +163,7 @@ mod tests {
     #[test]
     fn a_request_that_succeeds_costs_no_allocation() {
         let (config, request) = (Config::default(), request());
-        // As they come from a connection, URI and fields are shared already.
+        // URI and header fields that come from a connection share their memory already.
         let _shared = (request.uri().clone(), request.headers().clone());
         let (root, outage) = (Tracer::off().root(Incoming::default(), None), Outage::new());
         let response = Response::new(Body::empty());

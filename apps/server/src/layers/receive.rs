@@ -1,7 +1,7 @@
-//! Receiving the body of a request, before a place is taken for it.
+//! Receives the body of a request before the request takes a permit.
 //!
-//! A body is held in memory that all connections share, and its sender must be as fast as the limits want: so neither
-//! many slow senders nor a few greedy ones keep anybody else from being served.
+//! All connections share the memory for bodies, and a client must keep a minimum rate: neither many slow senders nor
+//! a few greedy ones block other clients.
 
 use crate::config::Config;
 use crate::extract::command::{body_too_large, not_received, too_slow};
@@ -16,16 +16,17 @@ use rustok_core::error::RichError;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// For how long a body may come as slowly as it likes.
+/// How long a body may arrive at any rate.
 const GRACE: Duration = Duration::from_secs(5);
-/// How many bytes a second must have come on average after that.
+/// Minimum average rate after that, in bytes per second.
 const LEAST_RATE: usize = 1_000;
 
-/// The request with its whole body, and what that takes of the memory for bodies. A file to import stays as it is, to be
-/// received piece by piece; and so does what is too large by its own account, to be refused unread.
+/// Returns the request with its whole body in memory, and the body's share of the budget. An import upload stays
+/// unread, to be received in chunks; so does a body whose announced length is too large, to be refused without
+/// reading it.
 ///
 /// # Errors
-/// `body_too_slow`, `body_too_large`, `body_not_received`, and `overloaded` when there is no room for it.
+/// `body_too_slow`, `body_too_large`, `body_not_received`, and `overloaded` when the budget has no room.
 pub(super) async fn receive(
     config: &Config,
     shares: Option<&Shares>,
@@ -47,7 +48,7 @@ pub(super) async fn receive(
         let Some(frame) = frame.await.map_err(|_| too_slow())? else {
             break;
         };
-        // Trailers say nothing here.
+        // Trailers are ignored.
         let Ok(data) = frame.map_err(|error| not_received(&error))?.into_data() else {
             continue;
         };
@@ -68,14 +69,14 @@ pub(super) async fn receive(
     Ok((Request::from_parts(parts, Body::from(received.whole())), held))
 }
 
-/// How long may have passed when so much has come.
+/// How long it may take to receive this many bytes.
 fn patience(received: usize) -> Duration {
     let millis = received.saturating_mul(1_000) / LEAST_RATE;
     GRACE + Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
-/// What has come. Nearly always it is one piece, which is not copied; more are copied into segments, so that no piece
-/// keeps the buffer alive that it was read into, and none of what is kept is moved while it grows.
+/// The data received so far. Nearly always it is one chunk, which is not copied. Several chunks are copied into
+/// segments, so that none of them keeps its read buffer alive, and kept data is not moved while the body grows.
 #[derive(Default)]
 struct Received {
     first: Bytes,
@@ -83,7 +84,7 @@ struct Received {
     bytes: usize,
 }
 
-/// How large a segment is.
+/// Size of a segment, in bytes.
 const SEGMENT: usize = 16 << 10;
 
 impl Received {
@@ -116,7 +117,7 @@ impl Received {
             return self.first;
         }
         let mut whole = Vec::with_capacity(self.bytes);
-        // Each segment is freed when it has been copied.
+        // Each segment is freed once it is copied.
         for segment in self.segments {
             whole.extend_from_slice(&segment);
         }
@@ -154,7 +155,7 @@ mod tests {
         Ok((bytes, counted))
     }
 
-    /// `pieces` pieces of `bytes` bytes, one every so often.
+    /// `pieces` chunks of `bytes` bytes, one per interval `every`.
     fn dribbling(pieces: usize, bytes: usize, every: Duration) -> Body {
         let pieces = stream::iter(0..pieces).then(move |_| async move {
             tokio::time::sleep(every).await;
@@ -175,11 +176,11 @@ mod tests {
     async fn what_is_too_much_is_refused() {
         let too_large = Err((413, "body_too_large".to_owned()));
         assert_eq!(received(dribbling(101, 1_000, Duration::ZERO)).await, too_large);
-        // An eighth of the memory is one connection's.
+        // One connection may hold an eighth of the memory.
         let overloaded = Err((503, "overloaded".to_owned()));
         let body = dribbling(60, 1_000, Duration::ZERO);
         assert_eq!(received_within(400_000, body).await, overloaded);
-        // Said so by itself, it is refused where it would be read.
+        // With an announced length it is left unread, and refused where it would be read.
         assert_eq!(received(Body::from(vec![0; 100_001])).await, Ok((100_001, 0)));
     }
 

@@ -1,7 +1,7 @@
-//! The server span of a request: names of the semantic conventions
-//! (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/>), and nothing that a client made up.
+//! The server span of a request, named by the semantic conventions
+//! (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/>). It must never contain text invented by a client.
 //!
-//! A request that is neither recorded nor failed nor slow costs one look at the time here.
+//! A request that is neither recorded nor failed nor slow costs one clock read here.
 
 use super::problems::Asked;
 use crate::config::Config;
@@ -11,10 +11,10 @@ use http::{HeaderMap, Method, Version};
 use rustok_telemetry::{Attribute, Incoming, RootSpan, SpanKind, Told, Tracer};
 use uuid::Uuid;
 
-/// The longest name of a request that a proxy may give, in bytes.
+/// Maximum length of a request id set by a proxy, in bytes.
 const MAX_REQUEST_ID: usize = 64;
 
-/// Begins the span of a request. Only a proxy of ours is believed whether it is recorded, and what it is called.
+/// Begins the span of a request. Only a trusted proxy may decide whether it is recorded, and set its request id.
 pub(super) fn begin(tracer: &Tracer, config: &Config, request: &Request) -> RootSpan {
     let trusted = client::is_proxy(&config.trusted_proxies, request.extensions());
     let headers = request.headers();
@@ -28,7 +28,7 @@ fn request_id(headers: &HeaderMap) -> Option<Box<str>> {
     ((1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(plain)).then(|| id.into())
 }
 
-/// Tells of a request when it ends, also when nobody waits for its answer any more.
+/// Reports a request when it ends, also when it is cancelled because its client is gone.
 pub(super) struct Ending<'a> {
     tracer: &'a Tracer,
     asked: &'a Asked,
@@ -46,7 +46,7 @@ impl<'a> Ending<'a> {
         }
     }
 
-    /// The request was answered; `failure` is the code of a problem that is worth a line of the log.
+    /// Records the response; `failure` is the code of a problem that was logged.
     pub(super) fn answered(mut self, status: u16, failure: Option<String>) {
         self.status = Some(status);
         self.failure = failure;
@@ -90,14 +90,14 @@ fn attributes(asked: &Asked) -> Vec<Attribute> {
     if let Some(route) = asked.route() {
         attributes.push(Attribute::text("http.route", route.to_owned()));
     }
-    // Before a tenant was found by it, a host is anything that a client may say.
+    // Until a tenant is found by it, the host is unverified client input.
     if let Some(host) = asked.host().filter(|_| asked.root.tenant().is_some()) {
         attributes.push(Attribute::text("server.address", host.to_owned()));
     }
     attributes
 }
 
-/// `{method} {route}`; the method of a stranger's own making is `HTTP`.
+/// `{method} {route}`; the method is `HTTP` if it is unknown.
 fn name(asked: &Asked) -> String {
     let method = match method(&asked.method) {
         "_OTHER" => "HTTP",
@@ -109,7 +109,7 @@ fn name(asked: &Asked) -> String {
     }
 }
 
-/// The method, or `_OTHER` for one that HTTP does not know.
+/// The method, or `_OTHER` if HTTP does not define it.
 pub(super) fn method(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -133,8 +133,8 @@ const fn version(version: Version) -> &'static str {
     }
 }
 
-/// The path as far as it is ours: of what stands where the route has a parameter only ids are shown. All else may be
-/// anything that somebody typed or pasted there.
+/// The path without client input: a route parameter is shown only if it is an id, otherwise by its name in the
+/// template. Any other value may be text that a user typed or pasted.
 fn path(asked: &Asked) -> String {
     let Some(route) = asked.route() else {
         return "/".to_owned();

@@ -1,24 +1,24 @@
-//! The buckets of a rate limiter: what each key has used, in memory of a fixed size.
+//! The buckets of a rate limiter: the usage of each key, in memory of a fixed size.
 //!
-//! A stranger can make up as many keys as there are addresses. So there is room for a fixed number; when a part of it is
-//! full, the keys that have their whole quota back make room, and if there is none, any other one. Forgetting a key only
-//! ever gives it more than its quota, never less.
+//! A client can use as many keys as there are addresses, so the number of keys is fixed. When a part is full, keys
+//! whose quota is full again are evicted; if there are none, an arbitrary key is. An evicted key only ever gets more
+//! than its quota, never less.
 
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// How many maps there are, each behind a lock of its own.
+/// Number of maps, each behind its own lock.
 const PARTS: usize = 64;
-/// How many keys one map holds.
+/// Maximum number of keys in one map.
 const KEYS_PER_PART: usize = 2_048;
 
-/// What each key has used. Keys are hashes under a secret of the process: nobody can aim at one part.
+/// The usage of each key. Keys are hashes under a secret of the process, so that no client can target one part.
 #[derive(Debug)]
 pub(super) struct Buckets(Box<[Mutex<Part>]>);
 
-/// For each key the moment when it has its whole quota back.
+/// For each key, when its quota is full again.
 type Part = HashMap<u64, Nanos>;
 
 impl Buckets {
@@ -58,7 +58,7 @@ impl StateStore for Buckets {
     }
 }
 
-/// `fresh` is when a key that has just used one of its requests has all of them back.
+/// Evicts keys. `fresh` is when a key that has just used one request has its whole quota back.
 fn make_room(part: &mut Part, fresh: Nanos) {
     part.retain(|_, full_again| *full_again > fresh);
     if part.len() >= KEYS_PER_PART
@@ -77,7 +77,7 @@ mod tests {
         Duration::from_secs(seconds).into()
     }
 
-    /// Uses the bucket of a key: it is full again at `next`. What was there before.
+    /// Uses the bucket of a key, which is full again at `next`. Returns its previous value.
     fn using(buckets: &Buckets, key: u64, next: u64) -> Option<Nanos> {
         let used: Result<_, ()> = buckets.measure_and_replace(&key, |before| Ok((before, seconds(next))));
         used.unwrap()
@@ -112,7 +112,7 @@ mod tests {
             Some(seconds(60)),
             "it has not its quota back yet"
         );
-        // When nobody has, somebody is forgotten all the same.
+        // When no key has its quota back, one is evicted all the same.
         for key in 1..(room + 4 * PARTS) as u64 {
             using(&buckets, key, 10 * room as u64 - key);
         }

@@ -1,19 +1,19 @@
-//! Memory for what is on its way: bodies that are being received, answers that their clients have not taken yet.
+//! Memory budgets for data in transit: request bodies being received, and responses that clients have not read yet.
 //!
-//! Every connection may hold a little, whatever others do: so nobody is kept out. Beyond that all share one budget, of
-//! which one connection may hold an eighth of what is free at that moment (dynamic thresholds: Choudhury and Hahne,
-//! IEEE/ACM Transactions on Networking 6 (2), 1998).
+//! Every connection may always hold a little, so that no client is shut out. Beyond that all connections share one
+//! budget, of which one connection may hold an eighth of what is free at that moment (dynamic thresholds: Choudhury
+//! and Hahne, IEEE/ACM Transactions on Networking 6 (2), 1998).
 
 use super::refusals::Refusals;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// What every connection may hold, in bytes.
+/// What every connection may always hold, in bytes.
 pub(super) const ALWAYS: usize = 32 << 10;
-/// The part of the free bytes that one connection may hold.
+/// One connection may hold the free bytes divided by this.
 const SHARE: usize = 8;
 
-/// A limit of bytes for all connections together.
+/// A byte limit for all connections together.
 #[derive(Debug)]
 pub struct Budget {
     most: usize,
@@ -21,7 +21,7 @@ pub struct Budget {
     refusals: Refusals,
 }
 
-/// What one connection holds of a budget.
+/// One connection's share of a budget.
 #[derive(Debug)]
 pub struct Share {
     budget: Arc<Budget>,
@@ -29,7 +29,7 @@ pub struct Share {
     released: AtomicU64,
 }
 
-/// Some bytes of a share; released when this is dropped.
+/// Some bytes of a share; released on drop.
 #[derive(Debug)]
 #[must_use]
 pub struct Held {
@@ -38,7 +38,7 @@ pub struct Held {
 }
 
 impl Budget {
-    /// At most `most` bytes; `name` is for the log.
+    /// A budget of `most` bytes; `name` is for the log.
     pub(super) fn new(name: &'static str, most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -57,7 +57,7 @@ impl Budget {
         })
     }
 
-    /// How many bytes are held by all.
+    /// Bytes held by all connections.
     #[must_use]
     pub fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
@@ -70,7 +70,7 @@ impl Budget {
 }
 
 impl Share {
-    /// Whether this connection may hold so many more bytes now; if not, that is counted as a refusal.
+    /// Whether this connection may hold `bytes` more now. If not, counts a refusal.
     #[must_use]
     pub fn has_room(&self, bytes: usize) -> bool {
         let free = self.budget.most.saturating_sub(self.budget.held());
@@ -81,7 +81,7 @@ impl Share {
         room
     }
 
-    /// Holds bytes, without a question whether there is room.
+    /// Holds bytes without checking for room.
     pub fn hold(self: &Arc<Self>, bytes: usize) -> Held {
         self.take(bytes);
         Held {
@@ -95,13 +95,13 @@ impl Share {
         self.held.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// How many bytes the connection holds.
+    /// Bytes held by this connection.
     #[must_use]
     pub fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// How many bytes it has released so far: it grows as long as its client goes on reading.
+    /// Bytes released so far: the number grows as long as the client keeps reading.
     #[must_use]
     pub fn released(&self) -> u64 {
         self.released.load(Ordering::Relaxed)
@@ -109,13 +109,13 @@ impl Share {
 }
 
 impl Held {
-    /// Holds more.
+    /// Holds `bytes` more.
     pub fn add(&mut self, bytes: usize) {
         self.share.take(bytes);
         self.bytes += bytes;
     }
 
-    /// A part of it, to be released by itself; all, if there is not more.
+    /// Splits off up to `bytes` bytes, to be released separately.
     pub fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!((budget.held(), share.held(), share.released()), (0, 0, 100));
     }
 
-    /// A thousand connections that take all that they may, and never give anything back.
+    /// A thousand connections that take all they may, and release nothing.
     #[test]
     fn greedy_connections_keep_nobody_out() {
         const MOST: usize = 64 << 20;

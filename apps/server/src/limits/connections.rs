@@ -1,4 +1,4 @@
-//! Connections: how many there are of one client, so that one address does not take the places of all.
+//! Limits the connections per client network, so that one address cannot take all of them.
 
 use super::refusals::Refusals;
 use crate::middleware::tenant::client;
@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Counts the connections of each client network.
+/// Counts the open connections of each client network.
 #[derive(Debug)]
 pub struct Connections {
     most: usize,
@@ -14,13 +14,13 @@ pub struct Connections {
     refusals: Refusals,
 }
 
-/// A connection that counts; it ends when this is dropped.
+/// A counted connection; no longer counted once this is dropped.
 #[derive(Debug)]
 #[must_use]
 pub struct Counted(Option<(Arc<Connections>, IpAddr)>);
 
 impl Connections {
-    /// At most `most` for each network; 0 is no limit.
+    /// At most `most` per network; 0 means no limit.
     pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -29,7 +29,7 @@ impl Connections {
         })
     }
 
-    /// Counts a connection from `peer`; none when there are too many from there.
+    /// Counts a connection from `peer`; `None` when its network has too many.
     #[must_use]
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Counted> {
         if self.most == 0 {
@@ -48,14 +48,14 @@ impl Connections {
         Some(Counted(Some((Arc::clone(self), network))))
     }
 
-    /// How many were closed unheard.
+    /// Number of connections closed without being served.
     pub(super) fn refused(&self) -> u64 {
         self.refusals.total()
     }
 }
 
 impl Counted {
-    /// A connection that no limit is for: of the operator on the same machine, or of a proxy.
+    /// A connection without a limit: of the operator on the same machine, or of a proxy.
     pub const fn free() -> Self {
         Self(None)
     }

@@ -1,5 +1,5 @@
-//! Overload: only so many requests are worked on at once, and only so many wait; whoever comes then is told to come back
-//! before any memory is spent on him.
+//! Overload protection: limits concurrent requests and the queue for them. Any further request is refused with
+//! `Retry-After` before memory is spent on it.
 
 use super::refusals::Refusals;
 use rustok_core::error::{ErrorKind, RichError};
@@ -12,38 +12,38 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
-/// How long a request waits for a place at most: by then others have come who have better chances.
+/// Longest wait for a permit: after that, newer requests have better chances.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Places for requests, and a short queue before them.
+/// Permits for requests, and a short queue for them.
 #[derive(Debug)]
 pub struct Gate {
     name: &'static str,
     all_places: usize,
     places: Semaphore,
-    /// One tenant may have three quarters of the places.
+    /// One tenant may hold three quarters of the permits.
     tenants: Arc<Shares<TenantId>>,
     waiting: AtomicUsize,
     longest_queue: usize,
     refusals: Refusals,
 }
 
-/// A gate as it is now.
+/// The current numbers of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GateNumbers {
-    /// `requests` or `uploads`.
+    /// `requests`, `uploads` or `imports`.
     pub gate: &'static str,
-    /// How many places there are.
+    /// Number of permits.
     pub places: usize,
-    /// How many of them are taken.
+    /// Number of permits in use.
     pub in_flight: usize,
-    /// How many wait for one.
+    /// Number of requests that wait for a permit.
     pub waiting: usize,
-    /// How many were refused so far.
+    /// Number of requests refused so far.
     pub refused: u64,
 }
 
-/// A place; it is free again when this is dropped.
+/// A permit; released on drop.
 #[derive(Debug)]
 #[must_use]
 pub struct Place<'a> {
@@ -52,7 +52,7 @@ pub struct Place<'a> {
 }
 
 impl Gate {
-    /// `places` is at least one; `name` is for the log and for metrics.
+    /// `places` is the number of permits, at least one; `name` is for the log and for metrics.
     #[must_use]
     pub(super) fn new(name: &'static str, places: usize, longest_queue: usize) -> Self {
         let all_places = places.clamp(1, Semaphore::MAX_PERMITS);
@@ -67,7 +67,7 @@ impl Gate {
         }
     }
 
-    /// How many have a place and how many wait; read one by one, so about.
+    /// The numbers are read one by one, so they are approximate.
     pub(super) fn numbers(&self) -> GateNumbers {
         GateNumbers {
             gate: self.name,
@@ -78,11 +78,11 @@ impl Gate {
         }
     }
 
-    /// A place at once, or after a short wait in the queue; first come, first served. A request that is for a tenant waits
-    /// for the share of its tenant first, where it is in no other's way.
+    /// Takes a permit, at once or after a short wait in the queue; first come, first served. A request for a tenant
+    /// waits for its tenant's share first, where it does not block other tenants.
     ///
     /// # Errors
-    /// `overloaded`, when the queue is full or nothing became free in time.
+    /// `overloaded`, when the queue is full or no permit became free in time.
     pub async fn enter(&self, tenant: Option<TenantId>) -> Result<Place<'_>, RichError> {
         if let Some(place) = self.place(tenant, Instant::now() + LONGEST_WAIT).await {
             return Ok(place);
@@ -113,7 +113,7 @@ impl Gate {
     }
 }
 
-/// The problem `overloaded`: come back after a moment.
+/// The problem `overloaded`, with a short `Retry-After`.
 pub(crate) fn overloaded(why: &'static str, public: impl Into<Cow<'static, str>>) -> RichError {
     RichError::new(ErrorKind::Unavailable, why)
         .with_code("overloaded")
@@ -121,7 +121,7 @@ pub(crate) fn overloaded(why: &'static str, public: impl Into<Cow<'static, str>>
         .with_public(public)
 }
 
-/// A place in the queue.
+/// An entry in the queue; removed on drop.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {

@@ -1,8 +1,8 @@
-//! So many requests a minute for each key, and what a client is told of it.
+//! Limits the requests per minute of each key, and reports the limit to the client.
 //!
 //! The fields are those of draft-ietf-httpapi-ratelimit-headers (10): `RateLimit-Policy: "token";q=300000;w=60` and
-//! `RateLimit: "token";r=17;t=4`. A refusal always has them; an answer has them once less than half of the quota is
-//! left, so that who keeps far from a limit is not bothered with it, nor is the server.
+//! `RateLimit: "token";r=17;t=4`. A refusal always has them. Any other response has them only when less than half of
+//! the quota is left: far from the limit they would cost client and server work for nothing.
 
 use super::buckets::Buckets;
 use super::refusals::Refusals;
@@ -22,7 +22,7 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A limit that counts for each key by itself.
+/// A limit that counts each key separately.
 #[derive(Debug)]
 pub struct Rate(Option<Counting>);
 
@@ -40,7 +40,7 @@ impl std::fmt::Debug for Counting {
     }
 }
 
-/// Time since the start.
+/// Time since the limiter was created.
 #[derive(Debug, Clone)]
 struct Monotonic(Instant);
 
@@ -53,7 +53,8 @@ impl Clock for Monotonic {
 }
 
 impl Rate {
-    /// `quota` requests a minute for each key, all of which may come at once; 0 is no limit. `name` is the policy's.
+    /// `quota` requests per minute for each key, all of which may come at once; 0 means no limit. `name` is the
+    /// policy's.
     #[must_use]
     pub(super) fn per_minute(name: &'static str, quota: u32) -> Self {
         let counting = NonZeroU32::new(quota).and_then(|quota| {
@@ -69,7 +70,7 @@ impl Rate {
         Self(counting)
     }
 
-    /// How many requests it has refused.
+    /// Number of requests refused so far.
     pub(super) fn refused(&self) -> u64 {
         self.0.as_ref().map_or(0, |counting| counting.refusals.total())
     }
@@ -77,7 +78,7 @@ impl Rate {
     /// Counts one request for `key`.
     ///
     /// # Errors
-    /// When its quota is used up.
+    /// When the key's quota is used up.
     pub(super) fn admit(&self, key: impl Hash) -> Result<Admission, Refusal> {
         match &self.0 {
             Some(counting) => counting.admit(counting.keys.hash_one(key)),
@@ -125,14 +126,14 @@ impl Counting {
             name: self.name,
             quota: self.quota,
             left: 0,
-            // What is told twice is told alike.
+            // The same value as in `Retry-After`.
             seconds: problem.retry_after_seconds().unwrap_or(1),
         };
         Refusal { problem, standing }
     }
 }
 
-/// How a client stands with a limit.
+/// How much of a limit a client has left.
 #[derive(Debug, Clone, Copy)]
 struct Standing {
     name: &'static str,
@@ -153,20 +154,20 @@ impl Standing {
         let standing = format!("\"{name}\";r={left};t={seconds}");
         for (header, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, standing)] {
             if let Ok(value) = HeaderValue::try_from(value) {
-                // Another limit may have told its standing already: these fields are lists.
+                // Appended, since these fields are lists: another limit may have added its entry already.
                 response.headers_mut().append(header, value);
             }
         }
     }
 }
 
-/// A request that may go on.
+/// A request within the limit.
 #[derive(Debug, Default)]
 #[must_use = "the answer tells how much is left"]
 pub struct Admission(Option<Standing>);
 
 impl Admission {
-    /// Tells the client how it stands, if that is of interest.
+    /// Adds the fields to the response when less than half of the quota is left.
     pub fn tell(&self, response: &mut Response) {
         if let Some(standing) = self.0 {
             standing.tell(response);

@@ -1,13 +1,14 @@
-//! Refusals are counted, and told in one line for all of a while: a flood of requests must not be a flood of the log.
+//! Counts refusals, and logs a summary line for each interval: a flood of requests must never become a flood of log
+//! lines.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long to be silent after a line.
+/// Minimum time between two lines.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// What was counted and not told yet.
+/// The events counted since the last line.
 #[derive(Debug)]
 pub(crate) struct Untold {
     start: Instant,
@@ -16,7 +17,7 @@ pub(crate) struct Untold {
     next_line: AtomicU64,
 }
 
-/// How often one limit has refused.
+/// The refusals of one limit.
 #[derive(Debug)]
 pub(super) struct Refusals {
     limit: &'static str,
@@ -33,7 +34,7 @@ impl Refusals {
         }
     }
 
-    /// Counts one, and writes a line if it is time for one.
+    /// Counts a refusal, and logs a line if one is due.
     pub(super) fn count(&self) {
         self.total.fetch_add(1, Ordering::Relaxed);
         if let Some(refused) = self.untold.add() {
@@ -41,7 +42,7 @@ impl Refusals {
         }
     }
 
-    /// How many there were in all.
+    /// Number of refusals so far.
     pub(super) fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
     }
@@ -56,7 +57,7 @@ impl Untold {
         }
     }
 
-    /// Counts one. How many there are to tell of, if it is time; only one caller is told so.
+    /// Counts one event. If a line is due, returns the number of events to report; only one caller gets it.
     pub(crate) fn add(&self) -> Option<u64> {
         self.count.fetch_add(1, Ordering::Relaxed);
         let now = self.start.elapsed();

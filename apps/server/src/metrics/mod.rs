@@ -1,7 +1,7 @@
-//! `/metrics`: what the server counted itself, and what its parts tell of themselves when somebody asks.
+//! `/metrics`: the server's own counters, and the numbers that its parts report on each scrape.
 //!
-//! Every name stands in `ops/prometheus/metrics.toml`. A question must never reach the database, wait for anything, or
-//! change anything; no label takes a value from a request.
+//! Every name is declared in `ops/prometheus/metrics.toml`. A scrape must never query the database, wait for
+//! anything, or change anything; no label takes a value from a request.
 
 mod operations;
 mod tell;
@@ -18,13 +18,13 @@ use rustok_telemetry::metrics::{Form, HttpMetrics, expose};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What the server itself counts.
+/// The server's own counters.
 #[derive(Debug)]
 pub struct ServerMetrics {
-    /// Where somebody can ask for it.
+    /// `None` where no listener exposes metrics.
     http: Option<HttpMetrics>,
     started: Timestamp,
-    /// What was seen last, if anything was.
+    /// The last measured backlog, if there is one.
     backlog: Mutex<Option<Backlog>>,
     delivered: AtomicU64,
     /// How far the machine's clock is ahead of the database's, in microseconds.
@@ -33,7 +33,7 @@ pub struct ServerMetrics {
     failed_rounds: Tally<8>,
 }
 
-/// The workers, as the label has them.
+/// The values of the label `worker`.
 const WORKERS: [&str; 8] = [
     "directory",
     "imports",
@@ -46,7 +46,7 @@ const WORKERS: [&str; 8] = [
 ];
 
 impl ServerMetrics {
-    /// Nothing counted yet, and no requests at all unless they are `measured`.
+    /// All counters at zero. Requests are counted only if `measured`.
     #[must_use]
     pub fn new(clock: &dyn Clock, measured: bool) -> Self {
         Self {
@@ -60,13 +60,13 @@ impl ServerMetrics {
         }
     }
 
-    /// Requests by operation.
+    /// Requests by operation; `None` if they are not counted.
     #[must_use]
     pub const fn http(&self) -> Option<&HttpMetrics> {
         self.http.as_ref()
     }
 
-    /// A round of a worker ended.
+    /// Counts a finished round of a worker.
     pub fn count_round(&self, worker: &str, succeeded: bool) {
         let rounds = if succeeded {
             &self.rounds
@@ -76,18 +76,18 @@ impl ServerMetrics {
         rounds.count(worker);
     }
 
-    /// So many events were delivered and marked.
+    /// Counts events that were delivered and marked.
     pub fn count_delivered(&self, events: usize) {
         let events = u64::try_from(events).unwrap_or(u64::MAX);
         self.delivered.fetch_add(events, Ordering::Relaxed);
     }
 
-    /// The machine's clock is so many microseconds ahead of the database's.
+    /// Records that this machine's clock is `ahead` microseconds ahead of the database's.
     pub fn see_clock(&self, ahead: i64) {
         self.clock_ahead.store(ahead, Ordering::Relaxed);
     }
 
-    /// What waits in the outbox now.
+    /// Records the current backlog of the outbox.
     pub fn see_backlog(&self, backlog: Backlog) {
         *self.backlog.lock().unwrap_or_else(PoisonError::into_inner) = Some(backlog);
     }
@@ -97,7 +97,7 @@ impl ServerMetrics {
     }
 }
 
-/// `GET /metrics`, in the form that the client takes.
+/// `GET /metrics`, in the format that the client accepts.
 pub async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let accept: Vec<_> = headers
         .get_all(header::ACCEPT)
@@ -105,7 +105,7 @@ pub async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Respo
         .filter_map(|value| value.to_str().ok())
         .collect();
     let form = Form::accepted(Some(&accept.join(",")));
-    // Read here: a collector has no runtime around it.
+    // Read here: a collector runs outside the runtime.
     let runtime = tokio::runtime::Handle::current().metrics();
     match expose(form, move |samples| tell::everything(&state, &runtime, samples)) {
         Ok(text) => ([(header::CONTENT_TYPE, form.content_type())], text).into_response(),

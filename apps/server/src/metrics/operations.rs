@@ -1,15 +1,15 @@
-//! The operations that requests are counted by: those of the API document, and the pages. It must name every route of
-//! the public router: what it does not name is counted as `unmatched`.
+//! The operations that requests are counted by: those of the API document, and the pages. The list must name every
+//! route of the public router: a request to any other route is counted as `unmatched`.
 
 use crate::openapi::operations;
 use crate::router;
 use rustok_telemetry::metrics::Operation;
 use std::sync::LazyLock;
 
-/// What a stranger may get from any operation, before or for want of a token. It is shown from the start, as successes
-/// are; other refusals come when they come.
+/// Statuses that any operation may return without a valid token. Their series exist from the start, as those of
+/// successes do; series of other refusals appear with the first one.
 const FOR_STRANGERS: [u16; 7] = [400, 401, 403, 404, 429, 500, 503];
-/// All of them are GET.
+/// The pages; all of them are GET.
 const PAGES: [(&str, &[u16]); 7] = [
     (router::OPENAPI_PATH, &[200]),
     ("/api/docs", &[200]),
@@ -20,7 +20,7 @@ const PAGES: [(&str, &[u16]); 7] = [
     ("/readyz", &[200, 503]),
 ];
 
-/// All operations, as the router has them.
+/// All operations, by the route templates of the router.
 pub(super) fn all() -> Vec<Operation> {
     static ALL: LazyLock<Vec<Operation>> = LazyLock::new(read);
     ALL.clone()

@@ -1,4 +1,4 @@
-//! Each part's numbers, family by family, under the names of the catalogue.
+//! Writes the numbers of each part, one metric family after the other, under the names of the catalogue.
 
 use super::ServerMetrics;
 use crate::limits::GateNumbers;
@@ -157,7 +157,7 @@ fn tenant_cache(state: &AppState, samples: &mut Samples<'_>) -> fmt::Result {
 }
 
 fn breakers(state: &AppState, samples: &mut Samples<'_>) -> fmt::Result {
-    // On PostgreSQL the database's breaker is the directory's too, else the directory has one of its own.
+    // On PostgreSQL the directory uses the database's breaker; otherwise it has its own.
     let metrics = state.tenants().breaker().metrics();
     let breaker = match &*metrics.name {
         "database" => ("breaker", "database"),
@@ -236,12 +236,12 @@ fn workers(own: &ServerMetrics, clock: &dyn Clock, samples: &mut Samples<'_>) ->
     }
     let delivered = own.delivered.load(std::sync::atomic::Ordering::Relaxed);
     samples.value("rustok_outbox_delivered_total", delivered)?;
-    // Before the first look nobody knows; a 0 would be a lie.
+    // Unknown before the first measurement; a 0 would be wrong.
     let Some(backlog) = own.backlog() else {
         return Ok(());
     };
     samples.value("rustok_outbox_depth", backlog.depth)?;
-    // From now on, not from the look: when nobody can look any more, what waits still grows older.
+    // The age as of now, not of the last measurement: it must keep growing when measurements fail.
     let age = backlog.oldest.map(|oldest| {
         let passed = clock.now().duration_since(oldest);
         Duration::try_from(passed).unwrap_or_default()
@@ -252,7 +252,7 @@ fn workers(own: &ServerMetrics, clock: &dyn Clock, samples: &mut Samples<'_>) ->
     )
 }
 
-/// Below zero when it is behind.
+/// Negative when the clock is behind.
 fn clock_ahead(own: &ServerMetrics) -> f64 {
     let micros = own.clock_ahead.load(std::sync::atomic::Ordering::Relaxed);
     let seconds = Duration::from_micros(micros.unsigned_abs()).as_secs_f64();

@@ -1,15 +1,15 @@
-//! CORS (Fetch, 3.2) by the tenant's own list of origins: which scripts of other sites may use its API.
+//! CORS (Fetch, 3.2): which scripts of other origins may use a tenant's API, by the tenant's list of origins.
 //!
-//! Answers never allow credentials: a token is sent as a header by who has it, and no cookie means anything here. An
-//! origin that is not listed gets no header at all, so that its browser refuses. `https://*.preview.example.com` lists all
-//! names below a domain, for what is deployed to be looked at; `*` in the list opens the store only.
-//! A tenant without a list has answers without these headers.
+//! Responses never allow credentials: a client sends its token in a header, and cookies have no meaning here. An
+//! origin that is not listed gets no CORS header at all, so that its browser refuses. `https://*.preview.example.com`
+//! lists all names below a domain, for preview deployments; `*` in the list opens the store only. For a tenant
+//! without a list, responses have no CORS headers.
 //!
-//! What is allowed is found beside the tenant ([`allow_origin`]) and marked around everything ([`Asker`]), since layers
-//! that know no tenant answer too: a script has to see that it timed out or that the server is full. What is answered
-//! before there is a tenant (an unknown host, an address over its rate, no place left, a head that is too large) bears no
-//! mark: whose script may read is the tenant's to say, to look for one would make refusals dear, and `*` would tell every
-//! site what this server thinks of its visitor. A browser shows such a script that the request failed, no more.
+//! [`allow_origin`] decides once the tenant is known, and [`Asker`] adds the headers in the outermost layer, since
+//! layers that know no tenant respond too: a script has to see a timeout or an overload. A response sent before the
+//! tenant is known (unknown host, address over its rate, no room, head too large) has no CORS headers: only the
+//! tenant decides whose scripts may read, looking it up would make refusals expensive, and `*` would reveal to every
+//! site how this server judges its visitor. The browser then tells the script only that the request failed.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -23,31 +23,31 @@ use rustok_tenancy::{Tenant, TenantSettings};
 use std::sync::{Arc, OnceLock};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
-/// What a script may send beyond what it always may.
+/// Request headers that a script may send, beyond those that it always may.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Order-Secret, traceparent, tracestate",
 );
-/// What a script may read beyond what it always may.
+/// Response headers that a script may read, beyond those that it always may.
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
     "Content-Language, ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate",
 );
-/// For how many seconds a browser may remember a preflight: an origin that is taken off the list is soon noticed.
+/// How long a browser may cache a preflight, in seconds: removing an origin from the list takes effect soon.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// A script that asks, and what the tenant lets it read: empty until the tenant is known, and for a tenant without a
-/// list.
+/// A cross-origin request, and what the tenant allows its script to read. Empty until the tenant is known, and for a
+/// tenant without a list.
 #[derive(Debug, Clone, Default)]
 pub struct Asker(Arc<OnceLock<Option<HeaderValue>>>);
 
 impl Asker {
-    /// Goes along with a request that says where its script is from.
+    /// Creates one for a request with an `Origin` header, and adds it to the request's extensions.
     pub fn of(request: &mut Request) -> Option<Self> {
         let asker = request.headers().contains_key(ORIGIN).then(Self::default)?;
         request.extensions_mut().insert(asker.clone());
         Some(asker)
     }
 
-    /// Marks the answer, whoever gave it.
+    /// Adds the headers to the response, whichever layer produced it.
     pub fn mark(&self, response: &mut Response) {
         let Some(allowed) = self.0.get() else { return };
         vary(response);
@@ -59,15 +59,15 @@ impl Asker {
     }
 }
 
-/// Also for an origin that was refused, or none: a cache must not give its answer to another one.
+/// Also for a refused or missing origin: a cache must not reuse the response for another one.
 fn vary(response: &mut Response) {
     response
         .headers_mut()
         .append(VARY, HeaderValue::from_static("origin"));
 }
 
-/// Finds out what scripts of other origins may do here, and answers preflights. `resolve_tenant` calls it, once there is
-/// a tenant: a layer of its own would cost each request a copy of the service.
+/// Decides what scripts of other origins may do, and answers preflights. `resolve_tenant` calls it once the tenant is
+/// known: a separate layer would clone the service for each request.
 pub async fn allow_origin(request: Request, next: Next) -> Response {
     let tenant = request.extensions().get::<Arc<Tenant>>();
     let tenant = tenant.filter(|tenant| !tenant.settings.cors_origins.is_empty());
@@ -93,7 +93,7 @@ pub async fn allow_origin(request: Request, next: Next) -> Response {
     }
 }
 
-/// What `Access-Control-Allow-Origin` says to a request from `origin`.
+/// The value of `Access-Control-Allow-Origin` for a request from `origin`.
 fn allowed(settings: &TenantSettings, origin: &HeaderValue, is_store: bool) -> Option<HeaderValue> {
     let text = origin.to_str().ok()?;
     if settings.names_origin(text) {

@@ -1,28 +1,28 @@
-//! `Forwarded` (RFC 7239): what each proxy on the way says of the request that it got, the first one first.
+//! `Forwarded` (RFC 7239): what each proxy reports about the request that it received, the first proxy first.
 //!
-//! It must never be read for anyone but a trusted proxy, and never be repaired: what is not exactly of its form is refused,
-//! since two readers could see two things in it.
+//! It must never be read from any peer but a trusted proxy, and never be repaired: anything malformed is refused,
+//! since two parsers could read it differently.
 
 use http::{HeaderMap, HeaderName};
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(crate) const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
-/// Older than `Forwarded`, and more usual: whom the proxy was asked for.
+/// The host that the proxy was asked for. Older than `Forwarded`, and more common.
 pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// What one proxy says.
+/// The report of one proxy.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Element<'a> {
-    /// `for`: who asked the proxy; `None` also where it is `unknown` or an identifier of the proxy's own making.
+    /// `for`: the client of the proxy; `None` also for `unknown` and for an obfuscated identifier.
     pub(crate) client: Option<IpAddr>,
-    /// `host`: whom the proxy was asked for.
+    /// `host`: the host that the proxy was asked for.
     pub(crate) host: Option<Cow<'a, str>>,
-    /// `proto`: by which scheme.
+    /// `proto`: the scheme that the proxy was asked with.
     pub(crate) scheme: Option<Cow<'a, str>>,
 }
 
-/// Why a field is refused; a sentence that is fit for the public.
+/// Why a field is refused; the sentence may be shown to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
 
@@ -36,7 +36,7 @@ const BAD_NODE: Malformed = Malformed(
 );
 const BAD_SCHEME: Malformed = Malformed("`proto` of Forwarded is no scheme.");
 
-/// All that proxies say, the first one first; nothing where there is no such field.
+/// The reports of all proxies, the first proxy first; empty if there is no such field.
 pub(crate) fn elements(headers: &HeaderMap) -> Result<Vec<Element<'_>>, Malformed> {
     let mut found = Vec::new();
     for line in headers.get_all(FORWARDED) {
@@ -62,7 +62,8 @@ fn read_line<'a>(line: &'a str, found: &mut Vec<Element<'a>>) -> Result<(), Malf
     }
 }
 
-/// One element and what stands behind it; `None` for an empty one, which a list may have (RFC 9110, 5.6.1.2).
+/// Parses one element. Returns it with the remaining text; `None` for an empty one, which a list may have (RFC 9110,
+/// 5.6.1.2).
 fn read_element(text: &str) -> Result<(Option<Element<'_>>, &str), Malformed> {
     let mut element = Element::default();
     let mut names = Vec::new();
@@ -80,7 +81,7 @@ fn read_element(text: &str) -> Result<(Option<Element<'_>>, &str), Malformed> {
                 "host" => element.host = Some(value),
                 "proto" if is_scheme(&value) => element.scheme = Some(value),
                 "proto" => return Err(BAD_SCHEME),
-                // An extension says nothing to us.
+                // Extensions are ignored.
                 _ => {}
             }
             names.push(name);
@@ -93,7 +94,7 @@ fn read_element(text: &str) -> Result<(Option<Element<'_>>, &str), Malformed> {
     }
 }
 
-/// `name=value` and what stands behind it.
+/// Parses `name=value`. Returns both with the remaining text.
 fn read_pair(text: &str) -> Result<(&str, Cow<'_, str>, &str), Malformed> {
     let (name, rest) = token(text)?;
     let rest = rest.strip_prefix('=').ok_or(NOT_ITS_FORM)?;
@@ -103,7 +104,7 @@ fn read_pair(text: &str) -> Result<(&str, Cow<'_, str>, &str), Malformed> {
     }
 }
 
-/// A token (RFC 9110, 5.6.2) and what stands behind it.
+/// Parses a token (RFC 9110, 5.6.2). Returns it with the remaining text.
 fn token(text: &str) -> Result<(&str, &str), Malformed> {
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let end = text.bytes().position(|b| !is_token(b)).unwrap_or(text.len());
@@ -113,7 +114,8 @@ fn token(text: &str) -> Result<(&str, &str), Malformed> {
     Ok(text.split_at(end))
 }
 
-/// What stands up to the closing quotation mark (RFC 9110, 5.6.4), and what behind it.
+/// Parses a quoted string after its opening quotation mark (RFC 9110, 5.6.4). Returns its value with the remaining
+/// text.
 fn unquoted(text: &str) -> Result<(Cow<'_, str>, &str), Malformed> {
     let end = text.find(['"', '\\']).ok_or(NOT_ITS_FORM)?;
     if text[end..].starts_with('"') {
@@ -131,7 +133,7 @@ fn unquoted(text: &str) -> Result<(Cow<'_, str>, &str), Malformed> {
     Err(NOT_ITS_FORM)
 }
 
-/// The address of a node (RFC 7239, 6), if it tells one.
+/// The IP address of a node (RFC 7239, 6), if it has one.
 fn node(text: &str) -> Result<Option<IpAddr>, Malformed> {
     let (name, port) = match text.strip_prefix('[') {
         Some(rest) => {
@@ -165,14 +167,14 @@ fn node(text: &str) -> Result<Option<IpAddr>, Malformed> {
     Ok(name.map(|address| address.to_canonical()))
 }
 
-/// A name of the proxy's own making.
+/// An identifier or port that the proxy made up (RFC 7239, 6.3).
 fn is_obfuscated(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     text.strip_prefix('_')
         .is_some_and(|name| !name.is_empty() && name.bytes().all(plain))
 }
 
-/// RFC 3986, 3.1.
+/// A URI scheme (RFC 3986, 3.1).
 fn is_scheme(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
     text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(plain)
@@ -186,7 +188,7 @@ fn trimmed(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// Each element as `client host scheme`, `-` for what is not said.
+    /// Each element as `client host scheme`, `-` for a missing part.
     fn read(lines: &[&'static str]) -> Result<Vec<String>, Malformed> {
         let mut headers = HeaderMap::new();
         for line in lines {

@@ -1,21 +1,21 @@
-//! Where a request ends: one that two readers could see end in different places is refused, so that nobody hides a
-//! second request in the first one, past a proxy that looks at it (RFC 9112, 6.3 and 11.2).
+//! Message framing: refuses a request whose end two parsers could see in different places, so that no second request
+//! can be smuggled inside it past an inspecting proxy (RFC 9112, 6.3 and 11.2).
 //!
-//! The HTTP library refuses most of that before a request gets here. This is for what it lets through.
+//! The HTTP library refuses most of these before a request gets here. This covers what it lets through.
 
 use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Version, header};
 use rustok_core::error::{ErrorKind, RichError};
 
-/// Whether the connection has to end after this request, because its body has no stated length: what follows on it is
-/// never taken for another request.
+/// Whether the connection must end after this request, because its body has no declared length: what follows on the
+/// connection is never parsed as another request.
 #[must_use]
 pub fn ends_connection(request: &Request) -> bool {
     request.version() < Version::HTTP_2 && request.headers().contains_key(header::TRANSFER_ENCODING)
 }
 
-/// Refuses a length that is ambiguous.
+/// Refuses an ambiguous length.
 ///
 /// # Errors
 /// `ambiguous_length`.
@@ -29,13 +29,13 @@ pub fn check_length(request: &Request) -> Result<(), RichError> {
         .with_public("Send either a Content-Length or `Transfer-Encoding: chunked`, once."))
 }
 
-/// Asks the client to send nothing more on the connection.
+/// Asks the client to send no further request on the connection.
 pub fn end_connection(response: &mut Response) {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
 }
 
-/// Whether `chunked` is all that is said of the length.
+/// Whether `chunked` is the only statement of the length.
 fn is_plainly_chunked(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let chunked = codings

@@ -1,5 +1,5 @@
-//! What stands between the router and the handlers: where a request ends, how it came here, which tenant it is for, and
-//! which origins may ask.
+//! Between the router and the handlers: message framing, how the client reached the server, tenant resolution, and
+//! CORS.
 
 pub mod cors;
 pub(crate) mod forwarded;

@@ -1,7 +1,7 @@
-//! How clients reach this server: by TLS or not, by which host, below which path. What the operator says
-//! (`RUSTOK_BASE_URL`), what a trusted proxy says, and at last what the request itself says.
+//! How clients reach this server: scheme, host and path prefix. The sources are the operator (`RUSTOK_BASE_URL`), a
+//! trusted proxy, and finally the request itself.
 //!
-//! Only for addresses in answers and for what browsers are told of TLS; never for a decision who may do what.
+//! Used only for URLs in responses and for HSTS; never for authorization.
 
 use super::forwarded::{self, Malformed, X_FORWARDED_HOST};
 use crate::config::Config;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
-/// The longest path that may stand before all others, in bytes.
+/// Maximum length of a path prefix, in bytes.
 const MAX_PREFIX: usize = 200;
 
 const BAD_PREFIX: Malformed = Malformed(
@@ -25,19 +25,19 @@ const BAD_PREFIX: Malformed = Malformed(
 /// How a client reached this server with one request.
 #[derive(Debug, Clone, Default)]
 pub struct Outside {
-    /// Whether it came by TLS.
+    /// Whether it used TLS.
     pub(crate) is_https: bool,
-    /// The host that it asked the first proxy for, where a proxy says so.
+    /// The host that the client asked the first proxy for, if a proxy reports it.
     host: Option<Arc<str>>,
-    /// What stands before every path outside; empty, or of the form `/one/two`.
+    /// The external path prefix, of the form `/one/two`, if there is one.
     prefix: Option<Arc<str>>,
 }
 
 impl Outside {
-    /// Reads it.
+    /// Determines it from the configuration, and from the headers of a trusted proxy.
     ///
     /// # Errors
-    /// `invalid_forwarded`, when a trusted proxy says something that cannot be read.
+    /// `invalid_forwarded`, when a trusted proxy sends a malformed header.
     pub(crate) fn of(config: &Config, request: &Request) -> Result<Self, RichError> {
         let said = Self::said(config);
         if !client::is_proxy(&config.trusted_proxies, request.extensions()) {
@@ -56,7 +56,7 @@ impl Outside {
         })
     }
 
-    /// What the operator says.
+    /// What the operator has configured.
     pub(crate) fn said(config: &Config) -> Self {
         let base = config.base_url.as_ref();
         Self {
@@ -79,8 +79,8 @@ impl Outside {
         })
     }
 
-    /// Where this server is for the client, without a slash at the end; `None` when nothing says it in a form that can stand
-    /// in an address. `host` is the request's own.
+    /// The base URL of this server for the client, without a trailing slash; `None` when no source gives a host that
+    /// is valid in a URL. `host` is the request's own.
     pub(crate) fn base(&self, config: &Config, host: Option<&HeaderValue>) -> Option<String> {
         let prefix = self.prefix.as_deref().unwrap_or_default();
         if let Some(base) = &config.base_url {
@@ -94,17 +94,17 @@ impl Outside {
         Some(format!("{scheme}://{host}{prefix}"))
     }
 
-    /// A path of this server as clients have to ask for it, where that is another one.
+    /// The path by which clients must request `path`, if it is a different one.
     pub(crate) fn path(&self, path: &str) -> Option<String> {
         self.prefix.as_ref().map(|prefix| format!("{prefix}{path}"))
     }
 
-    /// What stands before every path outside.
+    /// The external path prefix.
     pub(crate) fn prefix(&self) -> Option<&str> {
         self.prefix.as_deref()
     }
 
-    /// Puts into `Location` where a client finds it. What is stored to be answered again knows nothing of the outside.
+    /// Adds the prefix to `Location`. Replies that are stored for repetition do not contain it.
     pub(crate) fn mark(&self, response: &mut Response) {
         let Some(location) = response.headers().get(header::LOCATION) else {
             return;
@@ -116,19 +116,19 @@ impl Outside {
     }
 }
 
-/// The first value of a list, which the proxy nearest to the client wrote.
+/// The first value of a list, which is from the proxy nearest to the client.
 fn first<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let line = headers.get(name)?.to_str().ok()?;
     line.split(',').next().map(str::trim)
 }
 
-/// Whether it can stand in an address as it is.
+/// Whether it is valid in a URL as it is.
 fn is_plain_host(host: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
     !host.is_empty() && host.bytes().all(plain)
 }
 
-/// Each proxy on the way may have said it: none of them may have been without TLS.
+/// Every proxy on the way may have reported a scheme: none of them may be other than `https`.
 fn is_https(headers: &HeaderMap, elements: &[forwarded::Element<'_>]) -> bool {
     let lines = headers.get_all(&X_FORWARDED_PROTO).iter();
     let mut said = lines
@@ -156,7 +156,8 @@ fn prefix(headers: &HeaderMap) -> Result<Option<&str>, Malformed> {
     Ok(Some(prefix))
 }
 
-/// `/seg(/seg)*`, of what needs no escape in an address (RFC 3986, 2.3). A segment of dots would not stay where it is.
+/// `/seg(/seg)*`, of characters that need no escape in a URL (RFC 3986, 2.3). Dot segments are refused: URL
+/// resolution would remove them.
 pub(crate) fn is_prefix(text: &str) -> bool {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
     let is_segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(is_plain);

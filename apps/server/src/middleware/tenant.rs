@@ -1,6 +1,7 @@
-//! Which tenant a request is for: what it names is read, looked up and put into the request. No silent default.
+//! Tenant resolution: reads the tenant's identifiers in a request, looks the tenant up, and adds it to the request.
+//! There is no default tenant.
 //!
-//! It must never look anything up for a request that names its tenant wrongly: rubbish costs no query.
+//! It must never look anything up for a request with a malformed identifier: garbage costs no query.
 
 pub(crate) mod client;
 mod named;
@@ -20,7 +21,7 @@ use rustok_telemetry::RootSpan;
 use rustok_tenancy::{Tenant, TenantError};
 use std::sync::Arc;
 
-/// Puts the tenant into the request, or answers why there is none.
+/// Adds the tenant to the request, or responds with the reason why there is none.
 pub async fn resolve_tenant(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     match resolve(&state, &parts).await {
@@ -59,22 +60,23 @@ async fn resolve(state: &AppState, parts: &Parts) -> Result<Arc<Tenant>, RichErr
     Ok(agreed(by_host, others)?)
 }
 
-/// What names a tenant besides the host that counts.
+/// What identifies a tenant in addition to the effective host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Voice {
-    /// `X-Tenant-ID`: it must lead to a tenant.
+    /// `X-Tenant-ID`: it must resolve to a tenant.
     Header,
-    /// `Host` below `X-Forwarded-Host`: it may lead to none, since a proxy may call this server by a name of its own.
+    /// `Host`, overridden by `X-Forwarded-Host`: it may resolve to none, since a proxy may use its own name for this
+    /// server.
     Target,
 }
 
 type Found = Result<Arc<Tenant>, TenantError>;
 
-/// The one tenant that all names of a request lead to, if it is served.
+/// The one tenant that all identifiers of a request resolve to, if it is active.
 fn agreed(by_host: Found, others: Vec<(Voice, Found)>) -> Found {
     let by_header = others.iter().any(|(voice, _)| *voice == Voice::Header);
     let mut tenant = match by_host {
-        // A proxy may call this server by a name of its own, which is no tenant's.
+        // A proxy may use its own name for this server, which resolves to no tenant.
         Err(TenantError::NotFound) if by_header => None,
         found => Some(found?),
     };

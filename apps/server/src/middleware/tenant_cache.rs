@@ -1,9 +1,9 @@
-//! The engine of the tenant cache; V2 and V3 are this with different loaders.
+//! The tenant cache; V2 and V3 are this type with different loaders.
 //!
-//! Many concurrent first requests make one load, also when it fails and when the request that started it goes away.
-//! An invalidation wins over a load that is under way. "Not found" is an answer of its own, kept apart and for a short
-//! time, so that random hostnames cannot push real tenants out. A tenant that was known is served on for a bounded time
-//! while the directory does not answer. Never `get`, load, then `insert`: that loads once for every concurrent caller.
+//! Concurrent first requests share one load, also when it fails, and when the request that started it is cancelled.
+//! An invalidation takes precedence over a load in progress. "Not found" is cached separately and for a short time,
+//! so that random hostnames cannot evict real tenants. A known tenant is served stale for a bounded time while the
+//! directory does not respond. Never `get`, load, then `insert`: that loads once for every concurrent caller.
 
 mod invalidation;
 mod limits;
@@ -27,24 +27,24 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// How long a tenant is kept at most.
+/// Maximum time that a tenant is cached.
 const FOUND_TTL: Duration = Duration::from_secs(300);
-/// How long a tenant is kept that nobody asks for.
+/// Maximum time that a tenant is cached without a request for it.
 const FOUND_IDLE: Duration = Duration::from_secs(180);
-/// How many identifiers of tenants are kept.
+/// Maximum number of cached identifiers of tenants.
 const FOUND_CAPACITY: u64 = 20_000;
-/// How long "there is no such tenant" is believed.
+/// How long a "not found" is cached.
 const ABSENT_TTL: Duration = Duration::from_secs(10);
-/// How many unknown identifiers are kept.
+/// Maximum number of cached unknown identifiers.
 const ABSENT_CAPACITY: u64 = 10_000;
-/// While the directory does not answer, it is asked again for a tenant after this time.
+/// Time until the directory is asked again for a stale tenant.
 const RECHECK: Duration = Duration::from_secs(1);
-/// How long a request waits for the directory when a tenant that was known can be served instead.
+/// How long a request waits for the directory when a stale tenant could be served.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often a load is repeated that an invalidation overtook, for a request that began before the load.
+/// How often a request repeats a load that an invalidation overtook, if the request began before the load.
 const OVERTAKEN_LIMIT: usize = 3;
 
-/// Where tenants come from. `Ok(None)` says that there is none; it is no failure.
+/// Loads tenants. `Ok(None)` means that there is no such tenant; it is not a failure.
 pub trait TenantLoader: Send + Sync + 'static {
     /// Loads the tenant that `identifier` names.
     fn load(
@@ -53,18 +53,18 @@ pub trait TenantLoader: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Tenant>, TenantError>> + Send;
 }
 
-/// What can be set.
+/// The settings of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TenantCacheSettings {
-    /// How much longer than usual (5 minutes) a tenant is served while the directory does not answer (RFC 5861, 4);
-    /// zero: not at all.
+    /// How long after its usual time (5 minutes) a tenant is served stale while the directory does not respond (RFC
+    /// 5861, 4); zero: not at all.
     pub stale_if_error: Duration,
-    /// How many names that no tenant has a client may ask for per second; unused allowance is saved up for ten seconds.
-    /// Zero: no limit. It counts where the client is told: [`TenantCache::get_or_fetch_for`].
+    /// Unknown identifiers that a client may request per second; unused allowance accumulates for ten seconds. Zero:
+    /// no limit. It applies only where the client is given: [`TenantCache::get_or_fetch_for`].
     pub unknown_per_second: u32,
-    /// How many loads run at once; at least 1.
+    /// Maximum number of concurrent loads; at least 1.
     pub concurrent_loads: usize,
-    /// How many more wait, for a second at most; beyond it they fail at once.
+    /// Maximum number of queued loads, each for at most a second; further loads fail at once.
     pub waiting_loads: usize,
 }
 
@@ -80,35 +80,37 @@ impl Default for TenantCacheSettings {
     }
 }
 
-/// What a load ended in, or what the cache knows.
+/// The result of a load or of a cache look-up.
 #[derive(Debug, Clone)]
 pub enum CachedTenant {
     /// The tenant.
     Found(Arc<Tenant>),
-    /// There is none.
+    /// There is no such tenant.
     NotFound,
 }
 
-/// Whose turn a load waits for. Behind a proxy that says nothing of its clients all of them are one, and one who asks for
-/// rubbish must not lock out the others: so the directory is asked all the same, but only a few at a time.
+/// The queue that a load waits in. Behind a proxy that does not report its clients, all of them count as one, and one
+/// that requests garbage must not shut out the others: so the directory is asked for a client over its limit too, but
+/// with few concurrent loads.
 #[derive(Debug, Clone, Copy)]
 enum Lane {
     Usual,
     Slow,
 }
 
-/// How many loads in the slow lane run at once.
+/// Maximum number of concurrent loads in the slow lane.
 const SLOW_LOADS: usize = 2;
 
 #[derive(Clone)]
 struct Entry {
     tenant: Arc<Tenant>,
     mark: Mark,
-    /// `None` for what the directory said; else it is what was known last, and this is when to ask again.
+    /// `None` for an answer of the directory. Otherwise the entry is stale, and this is when to ask the directory
+    /// again.
     recheck_at: Option<Instant>,
 }
 
-/// What was known last of a name, and until when it may stand in for the directory.
+/// The last known tenant of an identifier, and until when it may be served stale.
 #[derive(Clone)]
 struct Known {
     entry: Entry,
@@ -132,13 +134,14 @@ struct Inner<L> {
     loader: L,
     found: Cache<TenantIdentifier, Entry>,
     absent: Cache<TenantIdentifier, Mark>,
-    /// Asked only when the directory does not answer. A cache of its own, since it keeps longer than `found`.
+    /// Served only when the directory does not respond. A separate cache, since its entries live longer than those of
+    /// `found`.
     known: Cache<TenantIdentifier, Known>,
     stale_if_error: Duration,
     invalidations: Invalidations,
     unknown_names: Option<UnknownNames>,
     turns: Turns,
-    /// For clients that have asked for too many unknown names.
+    /// For clients that have requested too many unknown identifiers.
     slow_turns: Turns,
     counters: Arc<Counters>,
 }
@@ -199,7 +202,7 @@ impl<L: TenantLoader> TenantCache<L> {
         }
     }
 
-    /// The tenant that `identifier` names, from the cache or by one load for all who ask at once.
+    /// The tenant that `identifier` names, from the cache or by one load for all concurrent callers.
     ///
     /// # Errors
     /// [`TenantError::NotFound`], [`TenantError::Unavailable`], and what the loader fails with.
@@ -207,12 +210,12 @@ impl<L: TenantLoader> TenantCache<L> {
         self.look_up(None, identifier).await
     }
 
-    /// As [`Self::get_or_fetch`] for a request of `client`, which may ask for so many names that no tenant has. An
-    /// address that stands for many clients, such as a proxy's, is none.
+    /// As [`Self::get_or_fetch`] for a request of `client`, whose rate of unknown identifiers is limited. Pass `None`
+    /// for an address that many clients share, such as a proxy's.
     ///
     /// # Errors
-    /// As [`Self::get_or_fetch`], and [`TenantError::TooManyUnknown`] for a name that the directory does not know or cannot
-    /// be asked for now.
+    /// As [`Self::get_or_fetch`], and [`TenantError::TooManyUnknown`] for an identifier that the directory does not
+    /// know or cannot be asked for now.
     pub async fn get_or_fetch_for(
         &self,
         client: impl Into<Option<IpAddr>>,
@@ -221,7 +224,7 @@ impl<L: TenantLoader> TenantCache<L> {
         self.look_up(client.into(), identifier).await
     }
 
-    /// A hit allocates nothing and reads no clock of ours; everything else is in a box of its own.
+    /// A hit allocates nothing and reads no clock here; a miss has a boxed future of its own.
     async fn look_up(
         &self,
         client: Option<IpAddr>,
@@ -256,7 +259,7 @@ impl<L: TenantLoader> TenantCache<L> {
             Some(_) => None,
         };
         count(&inner.counters.misses);
-        // In a task of its own: when the request that leads the load goes away, the load goes on for the others.
+        // In a separate task: when the request that started the load is cancelled, the load continues for the others.
         let lane = match refusal {
             None => Lane::Usual,
             Some(_) => Lane::Slow,
@@ -266,7 +269,7 @@ impl<L: TenantLoader> TenantCache<L> {
             None => fetching.await,
             Some(known) => match timeout(PATIENCE, fetching).await {
                 Ok(fetched) => fetched,
-                // The load goes on. An invalidation may have come while we waited.
+                // The load continues. An invalidation may have arrived during the wait.
                 Err(_) if inner.invalidations.stands(known.entry.mark) => {
                     return Ok(inner.serve(known.stale()));
                 }
@@ -300,8 +303,8 @@ impl<L: TenantLoader> TenantCache<L> {
                 }
                 inner.found.invalidate(&identifier).await;
             }
-            // A load that began after this request did may answer it, even if it was overtaken: without that, whoever
-            // asks while the directory changes all the time would never get an answer.
+            // A load that began after this request may answer it even if it was overtaken. Otherwise a request would
+            // never get an answer while the directory changes all the time.
             let late = |mark: Mark| overtaken >= OVERTAKEN_LIMIT && mark.is_since(asked);
             let load = inner.load(client, lane, &identifier);
             match inner.found.try_get_with_by_ref(&identifier, load).await {
@@ -320,32 +323,32 @@ impl<L: TenantLoader> TenantCache<L> {
         }
     }
 
-    /// Forgets what is known of one name, also what a load under way is about to find. An id stands for its tenant
-    /// with all names of it.
+    /// Invalidates one identifier, including the result of a load in progress. An id stands for its tenant under all
+    /// of its identifiers.
     pub async fn invalidate(&self, identifier: &TenantIdentifier) {
         self.inner.invalidations.name(identifier);
         self.inner.found.invalidate(identifier).await;
         self.inner.absent.invalidate(identifier).await;
     }
 
-    /// Forgets a tenant under all names that it has or had, and all names that nobody had: one of them may be its own
-    /// by now.
+    /// Invalidates a tenant under all identifiers that it has or had, and all cached "not found": one of them may
+    /// concern an identifier that it has by now.
     pub fn invalidate_tenant(&self, tenant: TenantId) {
         self.inner.invalidations.tenant(tenant);
     }
 
-    /// Forgets everything, also what loads under way are about to find.
+    /// Invalidates everything, including the results of loads in progress.
     pub fn invalidate_all(&self) {
         self.inner.invalidations.everything();
     }
 
-    /// From now on the directory is asked again about everything. What was known still stands in for it where it does
-    /// not answer.
+    /// Marks everything as in doubt: the directory is asked again for each tenant. A known tenant may still be served
+    /// stale where the directory does not respond.
     pub fn doubt_all(&self) {
         self.inner.invalidations.doubt();
     }
 
-    /// What it counts, and how much is in it.
+    /// The counters, and the number of entries.
     #[must_use]
     pub fn metrics(&self) -> TenantCacheMetrics {
         TenantCacheMetrics {
@@ -360,7 +363,7 @@ impl<L: TenantLoader> TenantCache<L> {
     }
 }
 
-/// moka refuses longer times.
+/// moka rejects longer times.
 const KNOWN_TTL_LIMIT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 impl<L: TenantLoader> Inner<L> {
@@ -368,7 +371,7 @@ impl<L: TenantLoader> Inner<L> {
         entry.recheck_at.is_none() && self.invalidations.is_fresh(entry.mark)
     }
 
-    /// Fresh, or known last and asked for not long ago.
+    /// Fresh, or stale and not yet due for a recheck.
     fn is_usable(&self, entry: &Entry) -> bool {
         match entry.recheck_at {
             None => self.invalidations.is_fresh(entry.mark),
@@ -394,7 +397,7 @@ impl<L: TenantLoader> Inner<L> {
         limit.check(client)
     }
 
-    /// The tenant, counted if it is stale.
+    /// The tenant; counts it if it is stale.
     fn serve(&self, entry: Entry) -> Arc<Tenant> {
         if entry.recheck_at.is_some() {
             count(&self.counters.stale);
@@ -408,7 +411,7 @@ impl<L: TenantLoader> Inner<L> {
         lane: Lane,
         identifier: &TenantIdentifier,
     ) -> Result<Entry, LoadFailed> {
-        // Whoever came between the end of an earlier load and this moment: its answer stands.
+        // An earlier load may have ended after this request missed the cache: its answer is valid.
         if let Some(mark) = self.absent.get(identifier).await
             && self.invalidations.is_still_absent(mark)
         {
@@ -442,7 +445,7 @@ impl<L: TenantLoader> Inner<L> {
         }
     }
 
-    /// Asks the directory when it is this load's turn; also the number of the last invalidation before.
+    /// Asks the directory once it is this load's turn. Also returns the number of the last invalidation before that.
     async fn ask(
         &self,
         lane: Lane,
@@ -458,7 +461,7 @@ impl<L: TenantLoader> Inner<L> {
         };
         let number = self.invalidations.now();
         count(&self.counters.loads);
-        // A loader that panics is one failure, and not one more load for every waiter.
+        // A panic of the loader is one failure, and does not cause another load for every waiter.
         let loaded = AssertUnwindSafe(self.loader.load(identifier))
             .catch_unwind()
             .await;
@@ -488,7 +491,7 @@ impl<L: TenantLoader> Inner<L> {
 }
 
 impl Known {
-    /// What stands in for the directory, until it is asked again.
+    /// The stale entry, until the directory is asked again.
     fn stale(self) -> Entry {
         let recheck_at = Instant::now() + RECHECK;
         Entry {
@@ -498,13 +501,13 @@ impl Known {
     }
 }
 
-/// Why a load put nothing into the cache of tenants.
+/// Why a load added nothing to the cache of tenants.
 enum LoadFailed {
     NotFound(Mark),
     Error(TenantError),
 }
 
-/// The directory gave no answer.
+/// The directory did not respond.
 pub(crate) fn unavailable() -> TenantError {
     TenantError::Unavailable {
         retry_after: Duration::from_secs(1),

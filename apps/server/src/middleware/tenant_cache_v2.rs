@@ -1,4 +1,5 @@
-//! The tenant cache over the bare store, for a caller that brings its own protection. The server uses V3.
+//! The tenant cache directly over the store, for a caller with its own timeout and circuit breaker. The server uses
+//! V3.
 
 use super::tenant_cache::{TenantCache, TenantCacheSettings, TenantLoader, unavailable};
 use rustok_core::deadline::Deadline;
@@ -6,7 +7,7 @@ use rustok_storage::{Store, StoreError, tenants};
 use rustok_tenancy::{Tenant, TenantError, TenantIdentifier};
 use std::time::Duration;
 
-/// How long one query of the directory may take.
+/// Deadline of one query to the directory.
 const LOAD_LIMIT: Duration = Duration::from_secs(5);
 
 /// Loads tenants from the directory.

@@ -1,7 +1,7 @@
-//! The tenant cache that the server mounts: V2's loader behind a timeout and a circuit breaker.
+//! The tenant cache that the server uses: V2's loader behind a timeout and a circuit breaker.
 //!
-//! The guard sits *inside* the load, so a thousand waiting requests are one call for the breaker, and a tenant that is
-//! in the cache is served whatever state the breaker is in.
+//! The guard is *inside* the load, so a thousand waiting requests are one call to the breaker, and a cached tenant is
+//! served in any state of the breaker.
 
 use super::tenant_cache::{TenantCache, TenantCacheSettings, TenantLoader, unavailable};
 use super::tenant_cache_v2::StoreLoader;
@@ -43,7 +43,8 @@ impl<L: TenantLoader> TenantLoader for Guarded<L> {
     }
 }
 
-/// Only a directory that is away is a failure. A row of one tenant that does not decode must not close the others.
+/// Only an unavailable directory is a failure. A row of one tenant that does not decode must not make other tenants
+/// unavailable.
 fn outcome(error: &TenantError) -> BreakerOutcome {
     match error {
         TenantError::Unavailable { .. } => BreakerOutcome::Failure,
@@ -64,7 +65,7 @@ impl TenantCacheV3 {
     /// A cache over a store.
     #[must_use]
     pub fn with_settings(store: Store, settings: TenantCacheSettings) -> Self {
-        // One breaker for the database, and one count: two would each find out by itself that it is back.
+        // One breaker and one failure count for the database: two breakers would each have to detect its recovery.
         let guarded = match store.breaker().cloned() {
             Some(breaker) => Guarded {
                 loader: StoreLoader::new(store.behind_own_breaker()),
@@ -75,7 +76,7 @@ impl TenantCacheV3 {
         Self::over(guarded, settings)
     }
 
-    /// The breaker before the directory: on PostgreSQL the database's own ([`Store::breaker`]).
+    /// The breaker in front of the directory: on PostgreSQL the database's own ([`Store::breaker`]).
     #[must_use]
     pub fn breaker(&self) -> &CircuitBreaker {
         &self.loader().breaker
@@ -83,7 +84,7 @@ impl TenantCacheV3 {
 }
 
 impl<L> Guarded<L> {
-    /// A loader behind a breaker of its own: 5 failures in a row open it for 1 s, later for up to 4 s.
+    /// A loader behind a breaker of its own: 5 consecutive failures open it for 1 s, later for up to 4 s.
     pub fn new(loader: L) -> Self {
         let config = CircuitBreakerConfig {
             failure_threshold: 5,
@@ -99,7 +100,7 @@ impl<L> Guarded<L> {
                 jitter_percent: 20,
             })
             .build();
-        // These settings are valid; with others the open time would only not grow.
+        // These settings are valid. The fallback differs only in that its open time does not grow.
         let breaker = growing.unwrap_or_else(|_| CircuitBreaker::new(NAME, config));
         Self { loader, breaker }
     }

@@ -1,6 +1,6 @@
-//! What follows from the sort of an operation: its problems, and the headers that it takes and answers.
+//! Adds what follows from the features of an operation: its problems, and its request and response headers.
 //!
-//! Must never know a single operation by its name: what only one can answer stands beside its handler.
+//! Must never refer to a single operation by name: problems of one operation only are declared next to its handler.
 
 use crate::problem::types::{self, ProblemType};
 use std::collections::BTreeMap;
@@ -9,10 +9,10 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::{HeaderBuilder, Ref, RefOr, Required, Response, Schema, schema};
 
-/// Where a route names its own problems, in the macro's `extensions`.
+/// The extension in which a route declares its own problems.
 const OWN_PROBLEMS: &str = "x-problems";
 
-/// Adds to an operation what its sort brings with it.
+/// Adds problems and headers to an operation.
 pub(super) fn complete(path: &str, method: &'static str, operation: &mut Operation) {
     let own = own_problems(operation);
     let sort = Sort::of(path, method, operation, &own);
@@ -26,7 +26,7 @@ pub(super) fn complete(path: &str, method: &'static str, operation: &mut Operati
     sort.add_headers(operation);
 }
 
-/// Takes the route's own codes out: in the finished document they stand at their statuses.
+/// Removes the route's own problem codes: the finished document lists them under their statuses.
 fn own_problems(operation: &mut Operation) -> Vec<String> {
     let extensions = operation.extensions.take().unwrap_or_default();
     let own = extensions.get(OWN_PROBLEMS).and_then(|codes| codes.as_array());
@@ -34,18 +34,18 @@ fn own_problems(operation: &mut Operation) -> Vec<String> {
     codes.map(str::to_owned).collect()
 }
 
-/// The features of an operation that problems and headers follow from.
+/// The features of an operation that determine its problems and headers.
 struct Sort {
     method: &'static str,
     in_tenant: bool,
     with_token: bool,
     with_path: bool,
     with_query: bool,
-    /// Its body is a form with a file, not JSON.
+    /// The body is a form with a file, not JSON.
     takes_file: bool,
-    /// It changes one thing that has a version.
+    /// It changes a single resource that has a version.
     of_version: bool,
-    /// It cannot be done without `If-Match`, at least sometimes.
+    /// It requires `If-Match`, at least in some cases.
     needs_match: bool,
 }
 
@@ -72,7 +72,7 @@ impl Sort {
         self.method != "GET"
     }
 
-    /// What takes a file is repeatable by what is in it.
+    /// Whether it takes an `Idempotency-Key`. An upload does not: the file's content identifies it.
     fn is_repeatable(&self) -> bool {
         self.method == "POST" && !self.takes_file
     }
@@ -246,7 +246,7 @@ fn text_schema() -> RefOr<Schema> {
         .into()
 }
 
-/// The types by the statuses that they come with here. 412 is for an operation that takes `If-Match`.
+/// Groups the problem types by the statuses that they have here. 412 needs an operation that takes `If-Match`.
 fn by_status(
     codes: impl Iterator<Item = String>,
     sort: &Sort,
@@ -262,7 +262,7 @@ fn by_status(
     found
 }
 
-/// The name of the example of a problem with a status.
+/// The name of the example for a problem with a status.
 pub(super) fn example_name(known: &ProblemType, status: u16) -> String {
     if known.statuses.first() == Some(&status) {
         known.code.to_owned()

@@ -1,5 +1,6 @@
-//! The schema of a JSON merge patch (RFC 7396), made from the schema of what is patched: no member must be there, and
-//! each may be `null`, which takes it away. Members that are objects are patched in their turn; lists are replaced.
+//! Derives the schema of a JSON merge patch (RFC 7396) from the schema of the patched resource: no member is
+//! required, and each may be `null`, which removes it. Members that are objects are patched recursively; lists are
+//! replaced.
 
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{Object, OneOfBuilder, SchemaType, Type};
@@ -7,7 +8,7 @@ use utoipa::openapi::{Components, Ref, RefOr, Schema};
 
 const MEDIA_TYPE: &str = "application/merge-patch+json";
 
-/// Gives an operation that takes a merge patch the schema of one.
+/// Replaces the body schema of an operation that takes a merge patch.
 pub(super) fn complete(operation: &mut Operation, components: &mut Components) {
     let Some(RefOr::T(body)) = &mut operation.request_body else {
         return;
@@ -17,7 +18,7 @@ pub(super) fn complete(operation: &mut Operation, components: &mut Components) {
     }
 }
 
-/// What may be sent for a member: an object as a patch of it, anything else as it is.
+/// The schema of a member within a patch: an object becomes a patch of itself, anything else stays as it is.
 fn patch_of(schema: RefOr<Schema>, components: &mut Components) -> RefOr<Schema> {
     let RefOr::Ref(reference) = &schema else {
         return schema;
@@ -119,7 +120,7 @@ mod tests {
             patches += 1;
         }
         assert_eq!(patches, 4);
-        // The form that is created by is left as it is, and an object in a patch is a patch.
+        // The schema for creation is unchanged, and an object within a patch is a patch.
         assert_eq!(schema("ProductFields")["properties"]["tags"]["type"], "array");
         let settings = &schema("EditableTenantPatch")["properties"]["settings"]["oneOf"][1]["$ref"];
         assert_eq!(settings, "#/components/schemas/TenantSettingsPatch");

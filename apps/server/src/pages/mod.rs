@@ -1,4 +1,5 @@
-//! Pages for people: the API documentation and the types of problems. Everything is in the binary; nothing is fetched from elsewhere.
+//! HTML pages: the API documentation and the problem types. All assets are in the binary; nothing is loaded from
+//! other hosts.
 
 pub mod problems;
 
@@ -19,10 +20,10 @@ const PAGE: &str = include_str!("docs.html");
 static OPENAPI: LazyLock<String> =
     LazyLock::new(|| serde_json::to_string(&crate::router::document()).unwrap_or_default());
 
-/// The member of the document that says where the server is; it stands there once.
+/// The `servers` member of the document, which occurs there once.
 const SERVER: &str = r#""servers":[{"url":"/"}]"#;
 
-/// The OpenAPI document; where clients have to ask below a path, it says so.
+/// Serves the OpenAPI document; behind a path prefix, `servers` contains that prefix.
 pub async fn openapi(outside: Option<Extension<Outside>>) -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
     let Some(prefix) = outside.as_ref().and_then(|outside| outside.prefix()) else {
@@ -32,14 +33,14 @@ pub async fn openapi(outside: Option<Extension<Outside>>) -> Response {
     (json, OPENAPI.replacen(SERVER, &server, 1)).into_response()
 }
 
-/// The documentation page. What it needs is named relatively, so that it is found below any path.
+/// Serves the documentation page. It refers to its assets by relative URLs, so that it works below any path prefix.
 pub async fn docs() -> Response {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                   connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
     ([(header::CONTENT_SECURITY_POLICY, policy)], Html(PAGE)).into_response()
 }
 
-/// What the documentation page is made of.
+/// Serves the assets of the documentation page.
 pub async fn docs_asset(Path(asset): Path<String>) -> Response {
     const JS: &str = "text/javascript; charset=utf-8";
     const CSS: &str = "text/css; charset=utf-8";

@@ -1,5 +1,5 @@
-//! `/problems/`: a page for each type of problem, where the `type` of every problem leads (RFC 9457, 3.1.1). Links are
-//! relative, so that they lead there below any path.
+//! `/problems/`: one page per problem type, the target of every problem's `type` (RFC 9457, 3.1.1). Links are
+//! relative, so that they work below any path prefix.
 
 use crate::problem::types::{self, ProblemType};
 use axum::Json;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/// All types: a page, or JSON for a client that accepts it.
+/// Lists all types: HTML, or JSON if the client accepts it.
 pub async fn index(headers: HeaderMap) -> Response {
     if wants_json(&headers) {
         let items: Vec<Value> = types::ALL.iter().map(described).collect();
@@ -32,7 +32,7 @@ pub async fn index(headers: HeaderMap) -> Response {
     )
 }
 
-/// One type.
+/// Shows one type.
 pub async fn one(Path(code): Path<String>, headers: HeaderMap) -> Response {
     let Some(known) = types::find(&code) else {
         return ErrorResponse::not_found("Problem type").into_response();
@@ -50,7 +50,7 @@ pub async fn one(Path(code): Path<String>, headers: HeaderMap) -> Response {
         inline(known.remedy),
         statuses.join(" or "),
         known.kind.as_str(),
-        // A value is always JSON again.
+        // Serialising a `Value` cannot fail.
         serde_json::to_string_pretty(&example).unwrap_or_default(),
     );
     page(known.code, &text)
@@ -71,7 +71,7 @@ fn wants_json(headers: &HeaderMap) -> bool {
     accept.is_some_and(|accept| accept.trim_start().starts_with("application/json"))
 }
 
-/// `` `x` `` → `<code>x</code>`; the texts are ours and hold no other markup.
+/// `` `x` `` → `<code>x</code>`. The texts are compiled in and hold no other markup.
 fn inline(text: &str) -> String {
     let parts = text.split('`').enumerate();
     parts

@@ -1,7 +1,7 @@
-//! Every type of problem that the server can answer: what it means and what to do about it.
+//! Every problem type that the server can return: its meaning and the remedy.
 //!
-//! The one table behind the pages under `/problems/` and the OpenAPI document. A test walks the sources of the whole
-//! workspace and compares: a code that somebody writes somewhere must stand here, and nothing else may.
+//! This table is the only source for the pages under `/problems/` and for the OpenAPI document. A test scans the
+//! sources of the whole workspace: the table must list every code used there, and no other.
 
 use rustok_core::error::{ErrorKind, ErrorResponse};
 use serde_json::{Value, json};
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 /// A type of problem (RFC 9457, 3.1.1).
 #[derive(Debug, Clone, Copy)]
 pub struct ProblemType {
-    /// Its stable name, the last part of its address.
+    /// Its stable name, the last segment of its URL.
     pub code: &'static str,
-    /// Which of the eleven kinds it is.
+    /// Its kind, one of eleven.
     pub kind: ErrorKind,
-    /// The statuses it comes with, the usual one first.
+    /// The HTTP statuses that it can have, the usual one first.
     pub statuses: &'static [u16],
     /// What it means.
     pub meaning: &'static str,
@@ -22,7 +22,7 @@ pub struct ProblemType {
 }
 
 impl ProblemType {
-    /// The problem as a client may see it with this status.
+    /// An example of the problem with this status.
     #[must_use]
     pub fn example(&self, status: u16) -> Value {
         let mut problem = ErrorResponse::new(self.kind)
@@ -38,7 +38,7 @@ impl ProblemType {
         if self.code == "validation_failed" {
             problem = problem.with_field_error("lines.0.quantity", "required");
         }
-        // Strings and numbers under string keys: there is nothing serde_json could refuse.
+        // Only strings and numbers under string keys: serialisation cannot fail.
         serde_json::to_value(problem).unwrap_or_default()
     }
 
@@ -75,7 +75,7 @@ macro_rules! types {
     };
 }
 
-/// All of them.
+/// All problem types.
 pub const ALL: &[ProblemType] = types! {
     "validation_failed" Validation [422]
         "Parts of the request break a rule."
@@ -292,7 +292,7 @@ mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    /// The sources of all that may end up in the server; not what only tests have.
+    /// The sources of everything that can be part of the server, without test code.
     fn sources() -> Vec<PathBuf> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let crates = fs::read_dir(root.join("crates")).unwrap();
@@ -316,7 +316,7 @@ mod tests {
         files
     }
 
-    /// What stands in the brackets of each `with_code(`, without comments and test modules.
+    /// The arguments of each `with_code(` call, without comments and test modules.
     fn arguments(source: &str) -> Vec<String> {
         let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
         let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -345,7 +345,7 @@ mod tests {
                     .trim_end_matches(',')
                     .strip_prefix('"')
                     .and_then(|text| text.strip_suffix('"'));
-                // The two definitions of `with_code`, and the table's own example.
+                // The two definitions of `with_code`, and the example of the table itself.
                 let known = argument.starts_with("mut self") || argument == "self.code";
                 match literal {
                     Some(code) => drop(written.insert(code.to_owned())),

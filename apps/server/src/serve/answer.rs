@@ -1,7 +1,7 @@
-//! An answer on its way to the socket: it is counted until its last byte was written.
+//! A response body on its way to the socket: it is counted until its last byte is written.
 //!
-//! The HTTP library takes pieces of a body and keeps them until the system takes them; over HTTP/2 that is up to the
-//! client. Each piece therefore carries what it holds of the budget with it, and releases it when it is dropped.
+//! The HTTP library takes chunks of a body and keeps them until the system accepts them; over HTTP/2 the client
+//! controls that. So each chunk carries its part of the budget, and releases it on drop.
 
 use crate::limits::bytes::{Held, Share};
 use axum::body::Body;
@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
-/// How much of a body is handed on at once: so much a client must read in [`super::connection::STALL`] at least.
+/// Size of the chunks handed on, in bytes: the least that a client must read within [`super::connection::STALL`].
 const PIECE: usize = 16 << 10;
 
-/// Counts the requests of a connection: those that are not answered to their end, and all that ever came.
+/// Counts the requests of a connection: those in flight, and all so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct InHand(Arc<Counts>);
 
@@ -25,7 +25,7 @@ struct Counts {
     begun: AtomicUsize,
 }
 
-/// One request that is not answered to its end.
+/// A request in flight: its response is not completely sent.
 #[derive(Debug)]
 pub(super) struct Request(Arc<Counts>);
 
@@ -40,7 +40,7 @@ impl InHand {
         self.0.in_hand.load(Ordering::Relaxed) == 0
     }
 
-    /// How many have come so far, so that one which came and went is noticed too.
+    /// Number of requests so far. It reveals a request that came and went between two checks.
     pub(super) fn begun(&self) -> usize {
         self.0.begun.load(Ordering::Relaxed)
     }
@@ -52,10 +52,10 @@ impl Drop for Request {
     }
 }
 
-/// The body of an answer.
+/// The body of a response.
 pub(super) struct Answer {
     inner: Body,
-    /// What has come of `inner` and was not handed on yet.
+    /// Data that was read from `inner` and not handed on yet.
     rest: Bytes,
     held: Held,
     _request: Request,
@@ -63,7 +63,7 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn new(inner: Body, share: &Arc<Share>, request: Request) -> Self {
-        // What does not say how long it is, is counted as it comes.
+        // A body of unknown length is counted as it arrives.
         let bytes = inner.size_hint().exact().unwrap_or_default();
         Self {
             inner,

@@ -1,4 +1,4 @@
-//! A listener on a thread of its own: who watches the server gets an answer however busy the workers are.
+//! A listener on a thread of its own, so that monitoring gets a response however busy the worker threads are.
 
 use super::{Shutdown, serve};
 use crate::state::AppState;
@@ -7,10 +7,10 @@ use std::io;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// Serves `router` as [`serve`] does, on a thread of its own. What is answered is done when that has ended.
+/// Serves `router` as [`serve`] does, on a thread of its own. The returned receiver completes when that has ended.
 ///
 /// # Errors
-/// When the system gives no thread, or no means to wait for connections on it.
+/// When the system provides no thread, or no I/O event queue for it.
 pub fn serve_apart(
     name: &str,
     listener: TcpListener,
@@ -32,7 +32,7 @@ pub fn serve_apart(
                 Err(error) => tracing::error!(%error, "a listener has no place on its own thread"),
             }
         });
-        // Nobody waits any more if the server has ended without it.
+        // The receiver is gone if the server has ended first.
         let _ = done.send(());
     })?;
     Ok(ended)

@@ -1,4 +1,5 @@
-//! When a connection has to end although its client would keep it: it takes nothing of its answers, or asks for nothing.
+//! Decides when a connection must end although its client keeps it open: the client does not read its responses, or
+//! sends no requests.
 
 use super::answer::InHand;
 use crate::limits::bytes::Share;
@@ -8,43 +9,43 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// How long a client may take nothing of its answers.
+/// How long a client may read nothing of its responses.
 pub(super) const STALL: Duration = Duration::from_secs(10);
-/// How long a connection may be open without a request in hand while places for connections are scarce.
+/// How long a connection may be open without a request in flight while connection permits are scarce.
 const IDLE_WHEN_SCARCE: Duration = Duration::from_secs(2);
-/// Places are scarce when not even this part of them is free.
+/// Permits are scarce when less than one in this many is free.
 const SCARCE_PART: usize = 8;
-/// How often it is looked at.
+/// Interval of the checks.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// What a connection has in hand.
+/// The activity of a connection.
 #[derive(Debug, Clone)]
 pub(super) struct Activity {
-    /// Whether there ever was a request.
+    /// Whether a request has ever arrived.
     pub(super) asked: Arc<AtomicBool>,
     pub(super) in_hand: InHand,
     pub(super) answers: Arc<Share>,
 }
 
-/// Why a connection has to end.
+/// Why a connection must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// No request came, or no answer is taken: it is cut off.
+    /// No request arrived, or no response is read: the connection is cut.
     Cut,
-    /// It is idle: its client is asked to close it.
+    /// It is idle: the client is asked to close it.
     Idle,
 }
 
-/// How long a connection is waited for.
+/// How long a connection may be open.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// Until its first request.
+    /// Before its first request.
     pub(super) first_request: Duration,
-    /// Without a request in hand.
+    /// Without a request in flight.
     pub(super) idle: Duration,
 }
 
-/// Places for connections of a listener.
+/// The connection permits of a listener.
 #[derive(Debug, Clone)]
 pub(super) struct Places {
     pub(super) all: usize,
@@ -66,11 +67,11 @@ impl Activity {
         }
     }
 
-    /// Done when the connection has to end. Until its first request it has as long as a head may take; the HTTP library
-    /// counts only from the first byte on, since before that it does not know which version is spoken.
+    /// Returns when the connection must end. The first request may take as long as a head may; the HTTP library's own
+    /// timer starts with the first byte, since before that it does not know the HTTP version.
     pub(super) async fn watch(&self, places: &Places, patience: Patience) -> End {
         let opened = Instant::now();
-        // A short patience is looked at more often, so that it is kept to a quarter.
+        // A short idle time is checked more often, so that it is exceeded by a quarter at most.
         let look = LOOK.min(patience.idle / 4);
         let (mut last_busy, mut last_progress) = (opened, opened);
         let (mut released, mut begun) = (self.answers.released(), self.in_hand.begun());

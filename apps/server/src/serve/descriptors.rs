@@ -1,12 +1,12 @@
-//! How many files and connections the system lets this process have open.
+//! How many files and connections the system allows this process to have open.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// What is kept for everything but connections of clients: the database, files to import, the log.
+/// File descriptors reserved for everything but client connections: the database, files to import, the log.
 const RESERVED: u64 = 768;
 
-/// Raises the limit of open files as far as the system allows without asking anybody, and answers how many of `wanted`
-/// connections can be had. A limit of 1,024, as it usually is at first, would be used up by as many idle clients.
+/// Raises the soft limit of open files to the hard limit, and returns how many of the `wanted` connections are
+/// possible. Idle clients would use up the usual initial limit of 1,024.
 #[must_use]
 pub fn connections(wanted: usize) -> usize {
     let limits = getrlimit(Resource::Nofile);
@@ -27,7 +27,7 @@ pub fn connections(wanted: usize) -> usize {
     most.min(wanted)
 }
 
-/// The connections among so many open files; where there are few, half of them.
+/// The connections possible with this many open files; half of them when there are few.
 fn possible(files: u64) -> usize {
     let reserved = RESERVED.min(files / 2);
     usize::try_from(files - reserved).unwrap_or(usize::MAX)

@@ -1,7 +1,7 @@
-//! Compares the clock with the database's, so that what falls due does so for all servers of a database at once, whatever
-//! the clock of one of their machines shows.
+//! Compares the clock with the database's, so that anything falls due at the same moment on all servers of a
+//! database, whatever the clock of one machine shows.
 //!
-//! It must never stop the server: a clock that is wrong is told of, and not gone by.
+//! It must never stop the server: a wrong clock is reported, and the database's time is used.
 
 use crate::state::AppState;
 use rustok_core::clock::Clock;
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// How often the two are compared.
+/// Interval of the comparisons.
 const EVERY: Duration = Duration::from_secs(10);
-/// How long the database may take to answer; what comes later would say little.
+/// Deadline of the query; a later answer would be too imprecise.
 const LIMIT: Duration = Duration::from_secs(5);
-/// A machine's clock that is further off than this is worth a warning.
+/// A machine's clock that is further off than this is reported in the log.
 const TOLERANCE_MICROS: i64 = 5_000_000;
 
 pub(super) async fn run(state: AppState, stop: CancellationToken) {
@@ -34,7 +34,7 @@ pub(super) async fn run(state: AppState, stop: CancellationToken) {
                 }
                 was_off = is_off;
             }
-            // Others find out whether it is away, and say so.
+            // Others detect an unavailable database, and report it.
             Err(error) => tracing::debug!(%error, "the clocks were not compared"),
         }
         tokio::select! {

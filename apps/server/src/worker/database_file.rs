@@ -1,18 +1,18 @@
-//! Looks whether the SQLite file is still at its place and whether it is whole, so that `/readyz` and the metrics tell
-//! before a request finds out.
+//! Checks whether the SQLite file is still at its path and intact, so that `/readyz` and the metrics report it before
+//! a request fails.
 //!
-//! It must never slow the server down: the file is read through as often as leaves a hundredth of the time for it.
+//! It must never slow down the server: reading the file takes a hundredth of the time at most.
 
 use crate::state::AppState;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// How often it is looked whether the file is there.
+/// Interval of the checks that the file is there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long at least between two readings of the whole file.
+/// Minimum pause between two reads of the whole file.
 const READ_EVERY: Duration = Duration::from_secs(10);
-/// So many times as long as a reading took is the pause after it.
+/// The pause after a read is at least this many times as long as the read.
 const PAUSES: u32 = 100;
 
 pub(super) async fn run(state: AppState, stop: CancellationToken) {

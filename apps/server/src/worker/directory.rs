@@ -1,7 +1,7 @@
-//! Watches the tenant directory, so that a change made by another process is seen here within a second.
+//! Watches the tenant directory, so that a change by another process takes effect here within a second.
 //!
-//! Each poll names the tenants that changed since the one before, and only those leave the cache. It must never trust a
-//! silence: while polls fail, and after a gap between them, everything that is cached is in doubt.
+//! Each poll returns the tenants that changed since the previous one, and only those leave the cache. A missing poll
+//! must never count as "no change": while polls fail, and after a gap between them, all cached tenants are in doubt.
 
 use crate::middleware::tenant_cache::{TenantCache, TenantLoader};
 use crate::state::AppState;
@@ -14,9 +14,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A poll that comes later than so many intervals after the one before leaves a gap.
+/// A poll later than this many intervals after the previous one leaves a gap.
 const GAP_INTERVALS: u32 = 4;
-/// How long one poll may take.
+/// Deadline of one poll.
 const POLL_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(state: AppState, stop: CancellationToken) {
@@ -73,12 +73,12 @@ async fn watch<L: TenantLoader>(
     }
 }
 
-/// What a poll means for what is cached.
+/// What a poll means for the cache.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
-    /// What is certainly out of date.
+    /// Entries that are certainly out of date.
     changed: Changed,
-    /// Whether everything else may be.
+    /// Whether all other entries may be out of date.
     in_doubt: bool,
 }
 
@@ -88,11 +88,11 @@ enum Changed {
     Everything,
 }
 
-/// Decides from the polls what of the cache may be out of date.
+/// Derives from the polls which entries of the cache may be out of date.
 #[derive(Debug)]
 struct Watcher {
     gap: Duration,
-    /// The number of the last change that was seen.
+    /// The number of the last change seen.
     version: Option<i64>,
     /// When the last poll was sent, if it was answered.
     answered: Option<Instant>,
@@ -107,12 +107,13 @@ impl Watcher {
         }
     }
 
-    /// From where on to ask. At first only for the number: what changed before is in no cache.
+    /// The number to poll from. The first poll only gets the current number: earlier changes concern no cached
+    /// tenant.
     fn since(&self) -> i64 {
         self.version.unwrap_or(i64::MAX)
     }
 
-    /// `asked` is when the poll was sent, not when it was answered: a change in between may be missing from it.
+    /// `asked` is when the poll was sent, not when it was answered: its answer may miss a change in between.
     fn see(&mut self, asked: Instant, changes: Option<DirectoryChanges>) -> Seen {
         let Some(DirectoryChanges { version, tenants }) = changes else {
             self.answered = None;
@@ -124,7 +125,7 @@ impl Watcher {
         let before = self.answered.replace(asked);
         let in_doubt = before.is_none_or(|at| asked.saturating_duration_since(at) > self.gap);
         let changed = match (self.version.replace(version), tenants) {
-            // A number that went back is a backup that was restored; one that grew and names nobody was set by hand.
+            // A lower number means a restored backup; a higher one without tenants was set by hand.
             (Some(known), Some(tenants)) if version < known || (version > known && tenants.is_empty()) => {
                 Changed::Everything
             }
@@ -160,7 +161,8 @@ mod tests {
         let mut watcher = Watcher::new(EVERY);
         assert_eq!(watcher.since(), i64::MAX);
         let nobody: &[u128] = &[];
-        // When, the answer: version and who changed; then: who is out of date (None: all), whether the rest is in doubt.
+        // Time in ms and answer: version and changed tenants. Then: outdated tenants (None: all), and whether the
+        // rest is in doubt.
         for (millis, answer, changed, in_doubt) in [
             (0, Some((7, Some(nobody))), Some(nobody), true), // filled before anything was known
             (250, Some((7, Some(nobody))), Some(nobody), false),
@@ -193,7 +195,7 @@ mod tests {
     struct World {
         tenant: Arc<Mutex<Tenant>>,
         polls_fail: Arc<AtomicBool>,
-        /// Loads take so long.
+        /// How long a load takes.
         slow: Duration,
     }
 
@@ -222,7 +224,7 @@ mod tests {
         (world, names.slug("shop1").unwrap())
     }
 
-    /// The worst of all: nobody tells of the suspension, since polls fail, but the directory would say it if asked.
+    /// The worst case: polls fail, so that none reports the suspension, but a load would return it.
     #[tokio::test(start_paused = true)]
     async fn a_suspension_is_never_hidden_for_five_seconds_while_the_directory_answers_loads() {
         for (slow_ms, poll_ms) in [(0, 0), (20, 1_000), (600, 1_000), (1_900, 1_000), (1_900, 10)] {
@@ -268,7 +270,7 @@ mod tests {
         }
     }
 
-    /// While polls are answered, tenants that did not change are not asked for again.
+    /// While polls are answered, unchanged tenants are not loaded again.
     #[tokio::test(start_paused = true)]
     async fn a_change_of_one_tenant_costs_the_others_nothing() {
         let (world, shop) = world(Duration::ZERO);
@@ -292,7 +294,7 @@ mod tests {
         };
         tokio::join!(watch(cache.clone(), EVERY, ask, stop.clone()), asking);
         assert!(version > 40);
-        // Neighbours share a number by chance, few of them do.
+        // A few tenants share a number by chance.
         assert!(cache.metrics().loads <= 4, "{:?}", cache.metrics());
     }
 }

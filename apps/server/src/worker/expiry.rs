@@ -1,4 +1,4 @@
-//! Calls off orders that nobody confirmed in time, and those that were confirmed and not paid in time.
+//! Cancels orders that were not confirmed in time, and confirmed orders that were not paid in time.
 
 use super::{Round, round_deadline};
 use crate::state::AppState;
@@ -7,9 +7,9 @@ use rustok_core::error::RichError;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long after its time an order may be called off.
+/// How long after its due time an order may be cancelled.
 pub(super) const EVERY: Duration = Duration::from_secs(5);
-/// Orders of one round.
+/// Orders per round.
 const BATCH: i64 = 100;
 
 pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
@@ -23,7 +23,7 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
             "orders expired"
         );
     }
-    // What failed was put off. If even that failed, a full round of it must not turn in circles.
+    // Failed orders were postponed. If even that failed, a full round of them must not be repeated at once.
     let more = i64::try_from(round.due).is_ok_and(|due| due >= BATCH) && round.failed == 0;
     Ok(if more { Round::Full } else { Round::Done })
 }

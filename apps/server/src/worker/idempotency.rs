@@ -1,4 +1,4 @@
-//! Forgets answers that nobody may ask for again: the platform's, then those of each tenant.
+//! Deletes stored replies that can no longer be requested: the platform's, then those of each tenant.
 
 use super::{FORGOTTEN_AT_ONCE, Round, round_deadline};
 use crate::state::AppState;
@@ -35,7 +35,7 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     }
 }
 
-/// What fails for one is none of the others' business, unless nobody's answers can be reached.
+/// A failure for one tenant does not stop the others, unless the database is unavailable.
 fn unless_outage(tenant: Option<TenantId>, forgotten: Result<(), StoreError>) -> Result<(), StoreError> {
     match forgotten {
         Err(error) if !error.is_outage() => {
@@ -47,12 +47,12 @@ fn unless_outage(tenant: Option<TenantId>, forgotten: Result<(), StoreError>) ->
     }
 }
 
-/// Whether a transaction has deleted as much as one may: there may be more.
+/// Whether a transaction has deleted the maximum: there may be more.
 fn is_full(deleted: u64) -> bool {
     deleted >= u64::from(FORGOTTEN_AT_ONCE)
 }
 
-/// Nothing is written for a tenant that has nothing to forget: most have not, and there is one writer on SQLite.
+/// Opens no write transaction for a tenant without old replies: most have none, and SQLite has only one writer.
 async fn forget(store: &Store, tenant: TenantHandle, before: Timestamp) -> Result<(), StoreError> {
     let mut tx = store.read(tenant, round_deadline()).await?;
     let mut more = idempotency::has_records_before(tx.last(), before).await?;

@@ -1,8 +1,8 @@
-//! Imports the files that this process has received, one of a tenant at a time and only so many at once.
+//! Runs the imports of files that this process has received: one at a time per tenant, and a limited number in all.
 //!
-//! An import runs on a thread of its own kind: reading and sanitising would hold up the requests of others. When the
-//! server stops, imports stop between two batches and wait for the next start; what they did stays, and is found to be
-//! unchanged then. A file that another process of this machine left behind is taken up as if it had come here.
+//! An import runs on a blocking thread: reading and sanitising would delay other requests. When the server stops,
+//! imports stop between two batches and wait for the next start; committed batches stay, and are then found to be
+//! unchanged. A file that another process of this machine left behind is taken over as if it had been received here.
 
 use super::round_deadline;
 use crate::imports::spool::SpoolFile;
@@ -25,32 +25,32 @@ use tokio::runtime::Handle;
 use tokio::task::{self, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// Who does it, in history and events.
+/// The actor in history and events.
 const ACTOR: &str = "import";
-/// How often the progress of an import is noted.
+/// Interval at which the progress of an import is stored.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
-/// The longest pause between two rounds.
+/// Maximum interval between two rounds.
 const ROUND_EVERY: Duration = Duration::from_secs(15);
-/// How long one look at the database may take.
+/// Deadline of one database step.
 const STEP_LIMIT: Duration = Duration::from_secs(10);
-/// How often an import is begun whose database goes away.
+/// Maximum number of attempts of an import whose database becomes unavailable.
 const ATTEMPTS: u32 = 20;
-/// How long a file without an import is left alone: it may just have come.
+/// How long a file without an import is left alone: its import may be about to be created.
 const YOUNG: Duration = Duration::from_secs(60);
-/// Imports that are failed in one round.
+/// Maximum number of abandoned imports that one round fails.
 const BATCH: i64 = 100;
 
-/// What runs, and what may.
+/// The running imports, and the files to retry.
 struct Desk {
     state: AppState,
     stop: CancellationToken,
     running: JoinSet<Option<SpoolFile>>,
     owners: HashMap<task::Id, TenantId>,
-    /// What could not be done for want of a database, until the next round.
+    /// Files to retry in the next round, because the database was unavailable.
     again: Vec<SpoolFile>,
 }
 
-/// Runs imports until it is told to stop.
+/// Runs imports until `stop` is cancelled.
 pub(super) async fn run(state: AppState, stop: CancellationToken) {
     let every = (state.config().import_lease() / 4).min(ROUND_EVERY);
     let mut desk = Desk {
@@ -109,7 +109,7 @@ impl Desk {
         self.owners.remove(&id);
     }
 
-    /// Looks after what waits, takes up what was left behind, and only then fails what nobody looks after.
+    /// Takes over orphaned files, renews the leases of waiting ones, and only then fails abandoned imports.
     async fn round(&mut self) {
         let breaker = self.state.services().store.breaker();
         if breaker.is_some_and(|breaker| breaker.state() != CircuitState::Closed) {
@@ -166,7 +166,7 @@ impl Desk {
     async fn take_up_one(&self, file: SpoolFile) -> Result<(), RichError> {
         let ctx = match context(&self.state, file.tenant()).await {
             Ok(ctx) => ctx,
-            // Another database's: its own server will come for it.
+            // It belongs to another database, whose own server will take it over.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
@@ -176,7 +176,7 @@ impl Desk {
                 self.state.imports().push(file);
             }
             Ok(_) => file.remove(),
-            // Its sender's process died before the import was taken on, or is about to do so.
+            // The receiving process died before it created the import, or is about to create it.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 if file.age() >= YOUNG {
                     file.remove();
@@ -188,7 +188,7 @@ impl Desk {
     }
 }
 
-/// The context of a step, on the tenant's own data.
+/// The context of one step on the tenant's data.
 async fn context(state: &AppState, tenant: TenantId) -> Result<Ctx, RichError> {
     let services = state.services();
     let platform = PlatformCtx::system(Arc::clone(services), ACTOR, Deadline::after(STEP_LIMIT));
@@ -202,7 +202,7 @@ async fn context(state: &AppState, tenant: TenantId) -> Result<Ctx, RichError> {
     ))
 }
 
-/// The same context for the next step.
+/// The same context with a new deadline.
 fn again(ctx: &Ctx) -> Ctx {
     Ctx {
         deadline: Deadline::after(STEP_LIMIT),
@@ -210,26 +210,26 @@ fn again(ctx: &Ctx) -> Ctx {
     }
 }
 
-/// How the reading of a file ended.
+/// How reading a file ended.
 enum Read {
-    /// It was read so far, and this is to be told of it.
+    /// It was read this far; the report is to be stored.
     Ended(Box<ImportReport>, u64),
-    /// It could not be read, and this is to be told instead.
+    /// It could not be read; this reason is to be stored.
     Failed(&'static str),
-    /// Nothing is to be done any more: it was failed meanwhile.
+    /// Nothing is left to do: the import was failed in the meantime.
     Lost,
-    /// It has to be read again, here or after the next start.
+    /// It must be read again, here or after the next start.
     Unfinished,
 }
 
-/// One import.
+/// Runs one import.
 struct One {
     state: AppState,
     stop: CancellationToken,
 }
 
 impl One {
-    /// The file comes back when it has to be tried again by this process.
+    /// Returns the file if this process must retry it.
     async fn import(&self, mut file: SpoolFile) -> Option<SpoolFile> {
         file.attempts += 1;
         let (ctx, import) = match self.begin(&file).await {
@@ -278,8 +278,8 @@ impl One {
         Ok((ctx, import))
     }
 
-    /// Reads the file on behalf of who sent it, and notes meanwhile how far it is. It ends when the sender may not import any
-    /// more: each batch is refused then, and a rehearsal, which commits nothing, is found here.
+    /// Reads the file on behalf of its sender, and stores the progress. It stops when the sender loses the right to
+    /// import: each batch is refused then; a dry run, which commits nothing, is stopped by the check here.
     async fn read(&self, ctx: &Ctx, import: &Import, file: &SpoolFile) -> Read {
         let content = match file.reader() {
             Ok(content) => content,
@@ -340,7 +340,7 @@ impl One {
         }
     }
 
-    /// Stores how it ended, as soon as the database lets it. Whether the file is not needed any more.
+    /// Stores the result as soon as the database permits. Returns whether the file is no longer needed.
     async fn settle(&self, ctx: &Ctx, import: &Import, mut read: Read) -> bool {
         loop {
             let ctx = again(ctx);
@@ -368,14 +368,14 @@ impl One {
                     tracing::warn!(?error, import_id = %import.id, "the end of an import is not stored before the next start");
                     return false;
                 }
-                // Reading the file again would end the same way.
+                // Reading the file again would give the same result.
                 Err(error) => {
                     tracing::error!(?error, import_id = %import.id, "the end of an import could not be stored");
                     match read {
                         Read::Ended(..) => {
                             read = Read::Failed("it was read to its end, but its report could not be stored")
                         }
-                        // Its lease ends it.
+                        // The import ends when its lease expires.
                         _ => return true,
                     }
                 }
@@ -384,12 +384,12 @@ impl One {
     }
 }
 
-/// Whether who sent the file may not import any more.
+/// Whether the sender of the file has lost the right to import.
 fn is_barred(error: &RichError) -> bool {
     matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Forbidden)
 }
 
-/// The same refusal, in words for who reads the report.
+/// The same refusal, worded for the reader of the report.
 fn ended_for(why: RichError) -> RichError {
     let public = if why.kind() == ErrorKind::Unauthenticated {
         "The token that sent the file was revoked. What had been imported stays."
@@ -399,7 +399,7 @@ fn ended_for(why: RichError) -> RichError {
     why.with_public(public)
 }
 
-/// Reads on a thread where nobody else waits; `bytes` tells how far it is, and it stops when it is `enough`.
+/// Reads on a blocking thread. `bytes` reports the progress; cancelling `enough` stops it.
 fn start_reading(
     ctx: &Ctx,
     import: &Import,

@@ -1,9 +1,10 @@
-//! Work that no request waits for: expiring orders, delivering events, importing files, watching the directory,
-//! forgetting old answers, looking at tables that grow and at the file of the database.
+//! Background work: expiring orders, delivering events, importing files, watching the directory, deleting old
+//! replies, analysing growing tables, and checking the database's file or clock.
 //!
-//! A worker must never end because one round failed: it logs, and the next round tries again. It ends when it is told
-//! to stop, between two rounds; only a round that does not end in time is cut off. While the database's circuit breaker is not closed it rests:
-//! requests and the watch of the directory find out whether the database is back, and neither waits for long.
+//! A worker must never end because a round failed: it logs the error, and the next round tries again. It ends between
+//! two rounds when it is stopped; only a round that does not end in time is cut off. While the database's circuit
+//! breaker is not closed a worker rests: requests and the directory watch detect the recovery, and neither waits for
+//! long.
 
 mod clock;
 mod database_file;
@@ -23,8 +24,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How many rows are forgotten in one transaction: some milliseconds of the writer. In one of all that is old nobody else
-/// could write for seconds.
+/// Rows deleted per transaction: some milliseconds of the writer. Deleting all old rows in one transaction would
+/// block all other writes for seconds.
 const FORGOTTEN_AT_ONCE: u32 = 250;
 
 /// The running workers.
@@ -33,8 +34,8 @@ const FORGOTTEN_AT_ONCE: u32 = 250;
 pub struct Workers(JoinSet<()>);
 
 impl Workers {
-    /// Waits until all have stopped; a round that waits for a silent database is cut off after a while. That loses
-    /// nothing: a round's changes are transactions, and the next start takes up what is left.
+    /// Waits until all have stopped; cuts off a round that waits too long for an unresponsive database. Nothing is
+    /// lost: a round's changes are transactions, and the next start continues with the rest.
     pub async fn finish(mut self) {
         let ended = async {
             while let Some(ended) = self.0.join_next().await {
@@ -93,11 +94,11 @@ pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
     Workers(workers)
 }
 
-/// How often old rows are deleted.
+/// Interval at which old rows are deleted.
 const HOURLY: Duration = Duration::from_secs(3_600);
-/// How long rounds that run may take to finish when the server stops.
+/// How long running rounds may take to finish at shutdown.
 const FINISH_LIMIT: Duration = Duration::from_secs(2);
-/// How long one round may take before it is given up; the next one takes up what is left.
+/// Deadline of one round; the next one continues with the rest.
 const ROUND_LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) fn round_deadline() -> Deadline {
@@ -107,20 +108,20 @@ pub(crate) fn round_deadline() -> Deadline {
 /// Whether there is more to do right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Round {
-    /// The round was as large as a round may be: there is more.
+    /// The round reached its maximum size: there is more.
     Full,
     /// Nothing is left.
     Done,
 }
 
-/// Who makes rounds and when.
+/// The schedule of a worker.
 struct Pace {
     name: &'static str,
-    /// Where rounds are counted; nowhere in tests.
+    /// Where rounds are counted; `None` in tests.
     state: Option<AppState>,
-    /// The pause after a round that left nothing.
+    /// The pause after a round that left nothing to do.
     every: Duration,
-    /// The database's, if it has one.
+    /// The database's breaker, if it has one.
     breaker: Option<CircuitBreaker>,
     stop: CancellationToken,
 }
@@ -132,7 +133,8 @@ impl Pace {
             .is_some_and(|breaker| breaker.state() != CircuitState::Closed)
     }
 
-    /// What the database's absence kept from being done is not put off for a whole pause.
+    /// The pause after a round. It is short while the database is unavailable, so that postponed work does not wait
+    /// for a whole pause.
     fn pause(&self) -> Duration {
         if self.rests() {
             REST.min(self.every)
@@ -142,10 +144,10 @@ impl Pace {
     }
 }
 
-/// How long a worker rests at most while the database is away: it takes up its work soon after.
+/// Maximum pause while the database is unavailable, so that work resumes soon after its recovery.
 const REST: Duration = Duration::from_secs(1);
 
-/// Makes a round, at once when there is more to do and else after a pause, until it is told to stop.
+/// Runs rounds until stopped: the next one at once if there is more to do, otherwise after a pause.
 async fn rounds(pace: Pace, mut round: impl AsyncFnMut() -> Result<Round, RichError>) {
     let mut failing = false;
     while !pace.stop.is_cancelled() {
@@ -153,7 +155,7 @@ async fn rounds(pace: Pace, mut round: impl AsyncFnMut() -> Result<Round, RichEr
             let made = round().await;
             match &made {
                 Ok(_) => {}
-                // The first of many says it all.
+                // Only the first of consecutive failures is a warning.
                 Err(error) if failing => tracing::debug!(worker = pace.name, ?error, "a round failed again"),
                 Err(error) => tracing::warn!(worker = pace.name, ?error, "a round failed and is tried again"),
             }
@@ -200,7 +202,7 @@ mod tests {
                 3 => Ok(Round::Done),
                 _ => {
                     stop.cancel();
-                    // More to do, but it is not begun any more.
+                    // There is more to do, but no further round begins.
                     Ok(Round::Full)
                 }
             }

@@ -1,8 +1,9 @@
-//! Delivers committed events to the structured log, target `rustok.events` at the level debug, and forgets the old ones.
-//! Who does not want them all reads how many there were, at most once a minute.
+//! Delivers committed events to the structured log (target `rustok.events`, level debug), and deletes old ones. At
+//! level info the log has only the number of events, at most once a minute.
 //!
-//! At least once: an event is told before it is marked, so a crash in between tells it again; its id says that it is
-//! the same one. It must never be told before its transaction was committed, and cannot be: only then is it found.
+//! Delivery is at least once: an event is delivered before it is marked, so that a crash in between repeats it, with
+//! the same id. It must never be delivered before its transaction is committed, and cannot be: only committed events
+//! are found.
 
 use super::{FORGOTTEN_AT_ONCE, Round, round_deadline};
 use crate::state::AppState;
@@ -12,17 +13,17 @@ use rustok_storage::{PlatformTx, outbox};
 use rustok_telemetry::{Attribute, Incoming, SpanKind, Told, Tracer};
 use std::time::{Duration, Instant};
 
-/// How long an event may wait.
+/// Interval of rounds: how long an event may wait.
 pub(super) const EVERY: Duration = Duration::from_millis(500);
-/// Events of one round.
+/// Events per round.
 const BATCH: usize = 100;
 /// How long a delivered event is kept.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
 
-/// How often it is told how many events were delivered.
+/// Minimum time between two lines with the number of delivered events.
 const SUM_EVERY: Duration = Duration::from_secs(60);
 
-/// How many events were delivered since that was told last.
+/// The events delivered since the last such line.
 #[derive(Debug, Default)]
 pub(super) struct Sum {
     events: usize,
@@ -30,7 +31,7 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    /// How many there were, when it is time to tell it.
+    /// The number of events, if a line is due.
     fn due(&mut self, now: Instant) -> Option<usize> {
         let is_early = self.told.is_some_and(|told| now < told + SUM_EVERY);
         if self.events == 0 || is_early {
@@ -56,8 +57,8 @@ pub(super) async fn round(state: &AppState, sum: &mut Sum) -> Result<Round, Rich
 async fn deliver_some(state: &AppState) -> Result<usize, RichError> {
     let services = state.services();
     let (store, deadline) = (&services.store, round_deadline());
-    // A SQLite file has one server and one writer: looking and telling must not hold it. On PostgreSQL the rows stay
-    // locked until they are marked, so that no other process tells them too.
+    // An SQLite file has one server and one writer, which must not be held while events are read and logged. On
+    // PostgreSQL the rows stay locked until they are marked, so that no other process delivers them too.
     let (events, mut tx) = if store.sqlite_path().is_some() {
         let events = claim(&mut store.platform_read(deadline).await?).await?;
         if events.is_empty() {
@@ -85,12 +86,12 @@ async fn claim(tx: &mut PlatformTx) -> Result<Vec<Event>, RichError> {
     Ok(outbox::claim_events(tx, i64::try_from(BATCH).unwrap_or(i64::MAX)).await?)
 }
 
-/// Tells an event as a part of the trace that it came from.
+/// Delivers an event as part of the trace that it came from.
 fn deliver(tracer: &Tracer, event: &Event) {
     let root = tracer.root(Incoming::of_ours(event.traceparent.as_deref()), None);
     root.set_tenant(event.tenant_id.as_uuid());
     root.run_now(|| tell(event));
-    // What belongs to no trace begins none: it would be one of a single span.
+    // An event without a trace starts none: it would be a trace of a single span.
     if event.traceparent.is_none() || !tracer.wants(&root, false) {
         return;
     }
@@ -123,7 +124,7 @@ fn tell(event: &Event) {
     );
 }
 
-/// Forgets events that were delivered long ago.
+/// Deletes events that were delivered long ago.
 pub(super) async fn purge(state: &AppState) -> Result<Round, RichError> {
     let services = state.services();
     let Ok(before) = services.clock.now().checked_sub(KEPT) else {

@@ -1,4 +1,4 @@
-//! Looks how much waits in the outbox, so that nobody who asks for metrics has to ask the database.
+//! Measures the backlog of the outbox, so that no metrics scrape queries the database.
 
 use super::{Round, round_deadline};
 use crate::state::AppState;
@@ -6,9 +6,9 @@ use rustok_core::error::RichError;
 use rustok_storage::outbox;
 use std::time::Duration;
 
-/// How old what is told of the outbox may be.
+/// Maximum age of the reported backlog.
 pub(super) const EVERY: Duration = Duration::from_secs(5);
-/// Events that are counted: of more it is only known that they are more, so that the look stays cheap.
+/// Events that are counted at most, to keep the query cheap: a larger backlog is reported as this number.
 const COUNTED: i64 = 10_000;
 
 pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {

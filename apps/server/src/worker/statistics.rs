@@ -1,11 +1,11 @@
-//! Has PostgreSQL look at tables that grow fast before it does so by itself.
+//! Makes PostgreSQL analyse fast-growing tables before autovacuum does.
 
 use super::{Round, round_deadline};
 use crate::state::AppState;
 use rustok_core::error::RichError;
 use std::time::Duration;
 
-/// How long a table that fills may be as small as it was to the planner.
+/// How long the planner may use the old size of a growing table.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {

@@ -1,4 +1,5 @@
-//! From a checked draft to the product that will be stored: ids, positions, prices kept beside. Pure but for new ids.
+//! Turns a validated draft into a product to store: ids, positions, prices in other currencies. Pure except for new
+//! ids.
 
 use super::read::ShownPrice;
 use rustok_commerce::price::PriceList;
@@ -8,11 +9,11 @@ use rustok_core::clock::Timestamp;
 use rustok_core::ids::{Ids, VariantId};
 use rustok_core::money::Currency;
 
-/// Where new products come from.
+/// Builds products.
 pub(super) struct Assembler<'a> {
     pub(super) ids: &'a Ids,
     pub(super) now: Timestamp,
-    /// The currency of a price that is taken away.
+    /// The currency in which a missing price removes the old one.
     pub(super) currency: Currency,
 }
 
@@ -45,7 +46,7 @@ impl Assembler<'_> {
         }
     }
 
-    /// An image without an id is the stored one with the same URL, if that is not taken by another.
+    /// An image without an id gets the id of the stored image with the same URL, unless another image uses that id.
     fn images(&self, drafts: Vec<ImageDraft>, old: &[Image]) -> Vec<Image> {
         let mut taken: Vec<_> = drafts.iter().filter_map(|draft| draft.id).collect();
         let mut images = Vec::with_capacity(drafts.len());
@@ -69,7 +70,7 @@ impl Assembler<'_> {
     }
 
     fn variant(&self, draft: VariantDraft, old: Option<&Variant>) -> Variant {
-        // The stock of a variant that is there is not a product's to change, but whether it goes below zero is.
+        // A product update cannot change the stock of an existing variant, only whether backorders are allowed.
         let available = old.map_or(draft.available, |old| old.available);
         Variant {
             id: old.map_or_else(|| self.ids.next::<VariantId>(), |old| old.id),
@@ -85,7 +86,8 @@ impl Assembler<'_> {
         }
     }
 
-    /// The given price beside those in other currencies; without one, all but the price that was shown.
+    /// The given price and the old ones in other currencies; without a given price, all old ones except the shown
+    /// one.
     fn prices(&self, given: &PriceList, old: Option<&Variant>) -> PriceList {
         let mut prices = old.map_or_else(PriceList::default, |old| old.prices.clone());
         let [] = given.as_slice() else {

@@ -1,4 +1,4 @@
-//! A new product.
+//! Creates products.
 
 use super::assemble::Assembler;
 use super::draft::{CheckedDraft, check_new};
@@ -15,15 +15,14 @@ use rustok_storage::inventory::MovementReason;
 use rustok_storage::{TenantTx, products};
 use rustok_text::body::Removed;
 
-/// How often a free handle is looked for. Each attempt that fails is a product of somebody else's that took the same
-/// handle in the same moment.
+/// How often to look for a free handle. An attempt fails only if a concurrent request takes the same handle.
 const ATTEMPTS: usize = 100;
 
-/// Adds a product, a draft unless it says otherwise. Its handle is made from the title when none is given.
-/// `render` also gets what was taken out of its description.
+/// Creates a product, a draft by default. Without a handle, one is made from the title. `render` also gets what the
+/// sanitiser removed from the description.
 ///
 /// # Errors
-/// `validation_failed` with all fields at once; `handle_taken` for a given handle that another product has.
+/// `validation_failed` with all fields at once; `handle_taken` if another product has the given handle.
 pub async fn create(
     ctx: &Ctx,
     input: ProductInput,
@@ -45,14 +44,14 @@ pub async fn create(
     work.finish(render(&product, &removed)).await
 }
 
-/// What happens when another product has the handle.
+/// What to do if another product has the handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clash {
     Refuse,
     Number,
 }
 
-/// Writes a new product in a transaction that is under way.
+/// Inserts a new product in a running transaction.
 pub(super) async fn insert(
     tx: &mut TenantTx,
     ctx: &Ctx,
@@ -69,7 +68,7 @@ pub(super) async fn insert(
     let wanted = product.handle.clone();
     let movements = first_movements(ctx, None, &product, reason);
     for attempt in 0..ATTEMPTS {
-        // Most are free as they are: it is looked only after one was not.
+        // Most handles are free: look for a free number only after a conflict.
         if attempt > 0 {
             product.handle = free_handle(tx, &wanted, None).await?;
         }

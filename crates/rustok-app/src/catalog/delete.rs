@@ -1,4 +1,4 @@
-//! Taking a product away, and bringing it back. Its rows stay: orders refer to them.
+//! Soft-deletes and undeletes products. The rows stay, because orders refer to them.
 
 use super::handle::free_handle;
 use super::{handle_taken, product_event, product_not_found};
@@ -12,10 +12,10 @@ use rustok_events::Topic;
 use rustok_storage::idempotency::StoredReply;
 use rustok_storage::products;
 
-/// Deletes a product with its variants, softly; its handle is free for another one.
+/// Soft-deletes a product with its variants, and frees its handle.
 ///
 /// # Errors
-/// `product_not_found`; what `precondition` says of the version; `version_conflict` when it is being changed in this moment.
+/// `product_not_found`; the error of `precondition`; `version_conflict` after a concurrent change.
 pub async fn delete(
     ctx: &Ctx,
     id: ProductId,
@@ -38,12 +38,11 @@ pub async fn delete(
     work.finish(render()).await
 }
 
-/// Brings a deleted product back as it was, with the variants that it had. A handle that was taken meanwhile is
-/// numbered.
+/// Restores a deleted product with the variants that it had. A handle that was taken meanwhile is numbered.
 ///
 /// # Errors
-/// `product_not_found` also for one that is in use; what `precondition` says of the version; `version_conflict` and
-/// `handle_taken` when somebody else is faster in this moment.
+/// `product_not_found`, also if it is not deleted; the error of `precondition`; `version_conflict` and `handle_taken`
+/// after a concurrent change.
 pub async fn undelete(
     ctx: &Ctx,
     id: ProductId,

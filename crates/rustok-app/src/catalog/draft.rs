@@ -1,4 +1,4 @@
-//! From what came in to a product that may be stored: HTML sanitised, every field checked, all faults at once.
+//! Turns input into a valid product draft: sanitises HTML and checks all fields, reporting all errors at once.
 
 use super::refused;
 use crate::heavy::heavy;
@@ -7,18 +7,18 @@ use rustok_commerce::variant::{Variant, VariantInput};
 use rustok_core::error::{FieldViolation, RichError};
 use rustok_text::body::{BodyError, Removed, sanitise_html};
 
-/// A product that was checked and whose HTML is safe. Made by [`check`] only, and all that can be written.
+/// A validated product draft with safe HTML. Only [`check`] makes one, and only it can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedDraft {
     pub(super) draft: ProductDraft,
-    /// Whether the handle was asked for; one made from the title gives way to a product that has it.
+    /// Whether the handle was given; a handle that was made from the title is numbered if it is taken.
     pub(super) handle_given: bool,
-    /// What was taken out of the description.
+    /// What the sanitiser removed from the description.
     pub(super) removed: Removed,
 }
 
 impl CheckedDraft {
-    /// What was checked.
+    /// The validated draft.
     #[must_use]
     pub fn draft(&self) -> &ProductDraft {
         &self.draft
@@ -28,7 +28,7 @@ impl CheckedDraft {
 /// Sanitises the description and checks all fields.
 ///
 /// # Errors
-/// Everything that is wrong, at once.
+/// All violations at once.
 pub fn check(mut input: ProductInput) -> Result<CheckedDraft, Vec<FieldViolation>> {
     let handle_given = input.handle.is_some();
     let unsafe_html = std::mem::take(&mut input.description_html);
@@ -55,14 +55,14 @@ pub fn check(mut input: ProductInput) -> Result<CheckedDraft, Vec<FieldViolation
 
 fn unfit_html(error: BodyError) -> FieldViolation {
     let detail = match error {
-        // The limit of a body is not that of a description.
+        // The length limit in the error of a body differs from that of a description.
         BodyError::TooLong => "is too long".to_owned(),
         other => other.to_string(),
     };
     FieldViolation::new("#/description_html", error.code(), detail)
 }
 
-/// As [`check`], and that the ids in the input are those of `before` and its stock is left alone.
+/// As [`check`]; also checks that all ids in the input belong to `before` and that stock is unchanged.
 pub(super) fn check_against(
     input: ProductInput,
     before: Option<&Product>,
@@ -101,7 +101,7 @@ pub(super) fn check_against(
 
 type Fault = (&'static str, &'static str, &'static str);
 
-/// Whether the variant is known and does not touch stock, which has its own endpoint.
+/// Checks that the variant is known and does not change stock, which has its own endpoint.
 fn check_variant(variant: &VariantInput, known: &[Variant]) -> Result<(), Fault> {
     let not_tracked = (
         "allow_backorder",
@@ -139,7 +139,7 @@ fn check_variant(variant: &VariantInput, known: &[Variant]) -> Result<(), Fault>
     }
 }
 
-/// The refusal of a new product.
+/// Checks the input for a new product.
 pub(super) fn check_new(input: ProductInput) -> Result<CheckedDraft, RichError> {
     check_against(input, None).map_err(refused)
 }

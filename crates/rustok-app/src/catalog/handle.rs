@@ -1,4 +1,4 @@
-//! Finding a handle that is free, for products whose handle nobody asked for.
+//! Finds free handles for products whose handle was generated.
 
 use super::handle_taken;
 use crate::numbers;
@@ -7,10 +7,10 @@ use rustok_core::error::RichError;
 use rustok_core::ids::ProductId;
 use rustok_storage::{TenantTx, products};
 
-/// `wanted`, or with the first number from 2 on that is free. `own` is the product that may have it already.
+/// `wanted` if it is free, else with the first free number from 2 on. The product `own` does not count.
 ///
 /// # Errors
-/// `handle_taken` when more than a thousand products have it with a number.
+/// `handle_taken` if more than a thousand numbers are taken.
 pub(super) async fn free_handle(
     tx: &mut TenantTx,
     wanted: &Handle,

@@ -1,7 +1,7 @@
-//! Products from a file: created once, changed in place ever after. The caller knows which product a thing in the
-//! file became, and whether the file changed at all; here it is only written.
+//! Imports products: creates a product once, and updates it in place afterwards. The caller knows which product an
+//! item of the file became, and whether the item changed.
 //!
-//! It runs inside the caller's transaction and must never commit.
+//! Runs inside the caller's transaction and never commits.
 
 use super::assemble::Assembler;
 use super::create::{Clash, insert};
@@ -19,16 +19,16 @@ use rustok_events::Topic;
 use rustok_storage::inventory::{MovementReason, NewLevel, lock_level, set_level};
 use rustok_storage::{TenantTx, products};
 
-/// The stock of one variant, as a file has it.
+/// The stock of one variant in a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ImportedStock {
-    /// Whether its pieces are counted. A variant that is counted here already stays so, with its level, whatever the
-    /// file says: nothing that a file leaves out may make stock endless.
+    /// Whether the variant is tracked. A variant that is already tracked stays so, with its level: a column missing
+    /// in a file must not make stock unlimited.
     pub tracked: bool,
-    /// How many there are. A tracked variant without a number keeps the level that it has, and starts with none. A
-    /// number below zero counts as none unless it may be sold beyond zero.
+    /// The number of pieces. Without it a tracked variant keeps its level, or starts with zero. A negative number
+    /// counts as zero unless backorders are allowed.
     pub quantity: Option<i64>,
-    /// Whether it is sold beyond zero. Means nothing for a variant that is not tracked.
+    /// Whether backorders are allowed. Ignored for an untracked variant.
     pub allow_backorder: bool,
 }
 
@@ -39,31 +39,31 @@ impl ImportedStock {
     }
 }
 
-/// A product from a file.
+/// A product in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedProduct {
-    /// What [`check`](super::check) made of it. Ids in it are not looked at: variants are known by the values of
-    /// their options, else by a SKU that no other has. Nor is `available`.
+    /// The result of [`check`](super::check). Ids in it are ignored: variants are matched by option values, else by a
+    /// unique SKU. `available` is ignored too.
     pub checked: CheckedDraft,
-    /// The stock of each variant, in the same sequence. A variant without is not tracked.
+    /// The stock of each variant, in the same order. A variant without an entry is not tracked.
     pub stock: Vec<ImportedStock>,
-    /// A part of it could not be read: variants that are missing here stay.
+    /// Whether a part of the product was unreadable: variants missing here are kept then.
     pub keep_missing: bool,
 }
 
-/// What became of it.
+/// The result of an import of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upserted {
     /// A new product.
     Created(ProductId),
-    /// A product that was there is another one now.
+    /// An existing product was changed.
     Updated(ProductId),
-    /// The product that was there is like this already.
+    /// The existing product was already like this.
     Unchanged(ProductId),
 }
 
 impl Upserted {
-    /// Which product it is.
+    /// The id of the product.
     #[must_use]
     pub const fn id(self) -> ProductId {
         match self {
@@ -72,12 +72,12 @@ impl Upserted {
     }
 }
 
-/// Writes a product from a file. `known` is the product that it became the last time; a new one is made when there is
-/// none, or when that was deleted since. A handle that another product has gives way: a new product gets it with a
-/// number, an old one keeps its own.
+/// Creates or updates a product. `known` is the product of the previous import; a new one is created if there is none
+/// or it was deleted. If another product has the handle, a new product gets a number, and an existing one keeps its
+/// own handle.
 ///
 /// # Errors
-/// Those of the policy and the database.
+/// Authorization and database errors.
 pub async fn upsert(
     tx: &mut TenantTx,
     ctx: &Ctx,
@@ -86,7 +86,7 @@ pub async fn upsert(
 ) -> Result<Upserted, RichError> {
     ctx.authorize(Action::ImportData)?;
     let before = match known {
-        // Held from here on: an administrator's edit in between would fail the whole batch.
+        // Locked from here on: a concurrent edit would fail the whole batch.
         Some(id) if products::lock_product(tx, id).await? => products::find_product(tx, id).await?,
         _ => None,
     };
@@ -128,7 +128,7 @@ pub async fn upsert(
     })
 }
 
-/// Everything but the levels of variants that are there. Whether anything changed.
+/// Updates everything except the levels of existing variants. Returns whether anything changed.
 async fn update(
     tx: &mut TenantTx,
     ctx: &Ctx,
@@ -142,7 +142,7 @@ async fn update(
     } = item;
     for variant in &mut draft.variants {
         if let Some(old) = before.variants.iter().find(|old| Some(old.id) == variant.id) {
-            // Goes together with the level, which is set afterwards.
+            // Changed together with the level afterwards.
             variant.allow_backorder = old.allow_backorder;
         }
     }
@@ -176,8 +176,8 @@ async fn update(
     Ok(true)
 }
 
-/// Which variant of `before` each of `drafts` is: the one with the same option values, else the one with the same SKU
-/// where each side has it once. A variant whose options were renamed keeps its stock that way.
+/// Matches each of `drafts` with a variant of `before`: by option values, else by SKU if it is unique on both sides.
+/// A variant with renamed options thus keeps its stock.
 fn same_variants(before: &Product, drafts: &[VariantDraft]) -> Vec<Option<VariantId>> {
     let by_options = |draft: &VariantDraft| {
         let same = before.variants.iter().find(|old| old.options == draft.options);
@@ -204,27 +204,27 @@ fn same_variants(before: &Product, drafts: &[VariantDraft]) -> Vec<Option<Varian
     each.map(|(draft, id)| id.or_else(|| by_sku(draft))).collect()
 }
 
-/// What a file did to levels.
+/// What the import changed in stock levels.
 #[derive(Debug, Clone, Copy, Default)]
 struct Levels {
-    /// Any changed.
+    /// Whether any level changed.
     moved: bool,
-    /// Whether some variant is sold beyond zero changed, which the product's version counts.
+    /// Whether any `allow_backorder` changed; the product's version covers it.
     backorders: bool,
 }
 
-/// The levels of variants that were there before.
+/// Sets the levels of existing variants.
 async fn set_levels(
     tx: &mut TenantTx,
     ctx: &Ctx,
     product: ProductId,
     mut stays: Vec<(VariantId, ImportedStock)>,
 ) -> Result<Levels, RichError> {
-    // In the sequence in which everybody locks levels.
+    // The lock order that all transactions use.
     stays.sort_by_key(|(id, _)| *id);
     let mut levels = Levels::default();
     for (id, stock) in stays.into_iter().filter(|(_, stock)| stock.tracked) {
-        // Read now that it is held: what an order took since the product was read stays taken.
+        // Read under the lock: pieces that orders took since the product was read stay taken.
         let before = lock_level(tx, id).await?;
         let least = if stock.allow_backorder { i64::MIN } else { 0 };
         let kept = before.map(|before| before.available);
@@ -242,7 +242,7 @@ async fn set_levels(
     Ok(levels)
 }
 
-/// Whether the two differ in nothing but version and time.
+/// Whether the two differ only in version and time.
 fn is_same(before: &Product, after: &Product) -> bool {
     let after = Product {
         version: before.version,

@@ -1,6 +1,6 @@
 //! The catalogue: products with their variants, prices and stock.
 //!
-//! Every write of a product goes through [`check`], which sanitises its HTML and names all that is wrong at once.
+//! Every write of a product goes through [`check`], which sanitises its HTML and reports all errors at once.
 
 mod assemble;
 mod create;
@@ -51,10 +51,10 @@ fn handle_taken() -> RichError {
         .with_violation("#/handle", "taken", "is taken by another product")
 }
 
-/// The currency that prices are shown and taken in where none is named.
+/// The default currency for showing and accepting prices.
 ///
 /// # Errors
-/// The tenant's settings name no currency: a defect of ours.
+/// If the tenant's settings name no valid currency, which is a defect.
 pub fn currency(ctx: &Ctx) -> Result<Currency, RichError> {
     ctx.tenant.settings.currency().map_err(|error| {
         RichError::new(ErrorKind::Internal, "the tenant's currency is none").with_source(error)
@@ -76,7 +76,7 @@ fn stock_event(ctx: &Ctx, product: ProductId, variant: VariantId, available: Opt
     ctx.event(Topic::StockChanged, product.as_uuid(), payload)
 }
 
-/// A ledger line by this actor, now.
+/// A ledger entry by this actor, now.
 fn movement(ctx: &Ctx, variant_id: VariantId, delta: i64, reason: MovementReason) -> Movement {
     Movement {
         id: ctx.id(),
@@ -89,7 +89,7 @@ fn movement(ctx: &Ctx, variant_id: VariantId, delta: i64, reason: MovementReason
     }
 }
 
-/// The first ledger lines of the variants of `after` that `before` does not have and that are tracked.
+/// The first ledger entries of tracked variants that `after` has and `before` has not.
 fn first_movements(
     ctx: &Ctx,
     before: Option<&Product>,

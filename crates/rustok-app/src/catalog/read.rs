@@ -1,4 +1,4 @@
-//! Reading products: all of them for those who manage them, the active ones for the store.
+//! Reads products: in any status for the administration, active ones for the storefront.
 
 use super::{currency, product_not_found, variant_not_found};
 use crate::context::Ctx;
@@ -15,25 +15,25 @@ use rustok_storage::{TenantTx, products};
 
 pub use rustok_storage::products::ProductFilter;
 
-/// Which of a variant's prices is shown.
+/// Which price of a variant to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ShownPrice {
-    /// The one in this currency, which was asked for, or none.
+    /// The price in this currency, or none.
     Exactly(Currency),
-    /// The one in this currency, else the first of those it has.
+    /// The price in this currency, else the variant's first price.
     Preferably(Currency),
 }
 
 impl ShownPrice {
-    /// What is shown where no currency is named: preferably the tenant's own.
+    /// The default: preferably the tenant's own currency.
     ///
     /// # Errors
-    /// The tenant's settings name no currency: a defect of ours.
+    /// If the tenant's settings name no valid currency, which is a defect.
     pub fn of_tenant(ctx: &Ctx) -> Result<Self, RichError> {
         currency(ctx).map(Self::Preferably)
     }
 
-    /// The price that is shown of `prices`.
+    /// The price to show.
     #[must_use]
     pub fn of(self, prices: &PriceList) -> Option<Price> {
         match self {
@@ -45,7 +45,7 @@ impl ShownPrice {
     }
 }
 
-/// The product with this id, in every status.
+/// The product with this id, in any status.
 ///
 /// # Errors
 /// `product_not_found`.
@@ -57,10 +57,10 @@ pub async fn get(ctx: &Ctx, id: ProductId) -> Result<Product, RichError> {
         .ok_or_else(|| product_not_found(id))
 }
 
-/// A page of products in every status, newest first.
+/// A page of products in any status, newest first.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list(
     ctx: &Ctx,
     filter: &ProductFilter,
@@ -72,7 +72,7 @@ pub async fn list(
     Ok(products::list_products(tx.last(), filter, after, limit).await?)
 }
 
-/// The variant with this id and the product it belongs to.
+/// The variant with this id and its product.
 ///
 /// # Errors
 /// `variant_not_found`.
@@ -90,22 +90,22 @@ pub(super) fn with_variant(product: Product, id: VariantId) -> Option<(Product, 
     Some((product, variant))
 }
 
-/// The moment that the store shows active products of, some of them from what it has kept.
+/// The snapshot from which the storefront shows active products, some of them from a cache.
 pub struct Moment(TenantTx);
 
-/// What is not kept.
+/// The part of a response that does not come from the cache.
 pub struct Unkept {
-    /// The stock of the products that are kept.
+    /// The stock of the cached products.
     pub stock: Stock,
-    /// The products that are not, with their stock; as many as fit on a page, one at least.
+    /// The products that are not cached, with their stock; as many as fit on a page, at least one.
     pub products: Vec<Product>,
 }
 
 impl Moment {
-    /// Reads the stock of the products that are `kept`, and those that are `missing`.
+    /// Reads the stock of the products in `kept` (cached), and the full products in `missing`.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub async fn unkept(mut self, kept: &[ProductId], missing: &[ProductId]) -> Result<Unkept, RichError> {
         let stock = match (kept.is_empty(), missing.is_empty()) {
             (true, _) => Stock::new(),
@@ -121,10 +121,10 @@ impl Moment {
     }
 }
 
-/// Store: which version is to be shown of the active product with this handle.
+/// Storefront: the current version of the active product with this handle.
 ///
 /// # Errors
-/// `product_not_found`, also for a draft and an archived one.
+/// `product_not_found`, also for a draft or archived product.
 pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<(ProductVersion, Moment), RichError> {
     ctx.authorize(Action::ReadProduct)?;
     let not_found = || {
@@ -138,10 +138,10 @@ pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<(ProductVersion, Mome
     Ok((found.ok_or_else(not_found)?, Moment(tx)))
 }
 
-/// Store: which versions are to be shown of a page of active products, newest first.
+/// Storefront: the current versions of a page of active products, newest first.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list_active(
     ctx: &Ctx,
     after: Option<ProductId>,

@@ -1,7 +1,7 @@
-//! Stock as it was counted, and as it changed since.
+//! Sets and adjusts stock.
 //!
-//! The level is held from before the precondition is checked until the commit: no order and no other count comes in
-//! between. Locks are taken in the sequence product, level.
+//! The stock level is locked from before the check of the precondition until the commit, so no order and no other
+//! adjustment intervenes. Lock order: product, then level.
 
 use super::read::with_variant;
 use super::{movement, product_event, stock_event, variant_not_found};
@@ -18,14 +18,14 @@ use rustok_storage::idempotency::StoredReply;
 use rustok_storage::inventory::{Movement, MovementReason, NewLevel, adjust_level, lock_level, set_level};
 use rustok_storage::{TenantTx, products};
 
-/// Sets how many pieces of a variant there are; from then on they are counted. `allow_backorder` of `None` leaves it
-/// as it is. Setting what is already so changes nothing. `precondition` gets the variant and its product as they are,
-/// with their stock, while both are held.
+/// Sets the number of pieces of a variant, which is tracked from then on. `allow_backorder` of `None` keeps its
+/// value. Without a difference nothing is changed. `precondition` gets the variant and its product with their stock,
+/// while both are locked.
 ///
-/// The product's version does not count stock, but it counts `allow_backorder`, which an editor may change too.
+/// The product's version does not cover stock, but it covers `allow_backorder`, which an editor may change too.
 ///
 /// # Errors
-/// `validation_failed` outside 0 to 1,000,000,000; `variant_not_found`; what `precondition` refuses with.
+/// `validation_failed` outside 0 to 1,000,000,000; `variant_not_found`; the error of `precondition`.
 pub async fn set_stock(
     ctx: &Ctx,
     id: VariantId,
@@ -66,12 +66,12 @@ pub async fn set_stock(
     work.finish(render(&product, &variant)).await
 }
 
-/// Changes the stock of a variant by a number of pieces, as deliveries, losses and returns do. Changes that are made at
-/// once add up. `precondition` gets the variant and its product as they are, while the level is held.
+/// Changes the stock of a variant by a number of pieces, for deliveries, losses and returns. Concurrent changes add
+/// up. `precondition` gets the variant and its product, while the level is locked.
 ///
 /// # Errors
-/// `variant_not_found`; `stock_not_tracked`; `insufficient_stock` when there would be fewer than none and no
-/// backorders are allowed; `validation_failed` beyond 1,000,000,000 pieces; what `precondition` refuses with.
+/// `variant_not_found`; `stock_not_tracked`; `insufficient_stock` if the level would fall below zero without
+/// backorders; `validation_failed` beyond 1,000,000,000 pieces; the error of `precondition`.
 pub async fn adjust_stock(
     ctx: &Ctx,
     id: VariantId,

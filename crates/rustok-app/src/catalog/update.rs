@@ -1,7 +1,7 @@
-//! Changing a product, or one of its variants: read, edit, check, compare-and-swap.
+//! Changes a product or one of its variants: read, edit, check, compare-and-swap.
 //!
-//! The edit and the sanitising happen between two transactions, so that on SQLite other writers need not wait for them.
-//! Only who lost a race does them while holding the product, which ends the race.
+//! Editing and sanitising happen between two transactions, so that other writers on SQLite need not wait for it. Only
+//! after a lost race is it repeated with the product locked, which ends the race.
 
 use super::assemble::Assembler;
 use super::draft::{CheckedDraft, check_against};
@@ -26,13 +26,13 @@ use rustok_storage::{StoreError, TenantTx, products};
 use rustok_text::body::Removed;
 use uuid::Uuid;
 
-/// Changes a product. `edit` gets the product as it is and the input that would leave it so, and answers the input
-/// that is wanted; it is asked again when somebody else was faster, so a precondition belongs into it. An edit that
-/// changes nothing makes no new version. `render` also gets what was taken out of a new description.
+/// Changes a product. `edit` gets the product and the input that would leave it unchanged, and returns the wanted
+/// input. It may be called again after a concurrent change, so preconditions belong in it. An edit without changes
+/// makes no new version. `render` also gets what the sanitiser removed from a new description.
 ///
 /// # Errors
-/// `product_not_found`, `validation_failed` with all fields at once, `variant_in_use` when variants whose stock is
-/// counted are left out, `handle_taken`, `version_conflict`, and what `edit` refuses with.
+/// `product_not_found`, `validation_failed` with all fields at once, `variant_in_use` if tracked variants are left
+/// out, `handle_taken`, `version_conflict`, and the error of `edit`.
 pub async fn update(
     ctx: &Ctx,
     id: ProductId,
@@ -44,7 +44,7 @@ pub async fn update(
     changed.finish(render).await
 }
 
-/// Changes one variant, as [`update`] does a product. Its options are the product's to change.
+/// Changes one variant, like [`update`]. Its options can be changed through the product only.
 ///
 /// # Errors
 /// As [`update`], and `variant_not_found`. Pointers start at the variant.
@@ -78,7 +78,7 @@ enum Target {
     Variant(VariantId),
 }
 
-/// A product as it is after the edit, and the transaction that still has to be committed, if there is one.
+/// The product after the edit, and the transaction to commit, if there is one.
 struct Changed {
     product: Product,
     tx: Option<TenantTx>,
@@ -86,7 +86,7 @@ struct Changed {
 }
 
 impl Changed {
-    /// The product as it was.
+    /// An unchanged product.
     fn not(product: Product) -> Self {
         Self {
             product,
@@ -110,8 +110,8 @@ impl Changed {
     }
 }
 
-/// First without holding anything; when somebody else was faster, once more with the product held. On SQLite only a
-/// writer sees what another one has just written, so reading again outside would not do.
+/// Tries without a lock first; after a lost race, once more with the product locked. The second read is inside the
+/// write transaction, because on SQLite only a writer sees what another writer has just written.
 async fn change(
     ctx: &Ctx,
     target: Target,
@@ -121,7 +121,7 @@ async fn change(
     let Some(mut draft) = edited(ctx, &product, target, edit)? else {
         return Ok(Changed::not(product));
     };
-    // Not `begin`: only a POST can be repeated by an Idempotency-Key, and no edit is one.
+    // Not `begin`: only a POST can have an Idempotency-Key, and edits are not POSTs.
     let mut tx = ctx.write().await?;
     let removed = std::mem::take(&mut draft.removed);
     if let Ok(product) = save(&mut tx, ctx, &product, draft).await? {
@@ -160,7 +160,7 @@ async fn find(tx: &mut TenantTx, target: Target) -> Result<Product, RichError> {
     }
 }
 
-/// What is wanted of a product, checked; `None` when it is so already.
+/// The validated result of the edit; `None` without changes.
 fn edited(
     ctx: &Ctx,
     before: &Product,
@@ -182,7 +182,7 @@ fn edited(
     }
 }
 
-/// The variants whose stock is counted and that the input does not mention, not even to delete them.
+/// The tracked variants that the input does not mention, not even to delete them.
 fn tracked_and_left_out(before: &Product, input: &ProductInput) -> Vec<Uuid> {
     let tracked = before.variants.iter().filter(|old| old.available.is_some());
     tracked
@@ -191,8 +191,7 @@ fn tracked_and_left_out(before: &Product, input: &ProductInput) -> Vec<Uuid> {
         .collect()
 }
 
-/// Writes the change and answers the product as it is then. The inner error is a race that was lost; the transaction
-/// is of no use then.
+/// Writes the change and returns the new product. The inner error is a lost race; the transaction is unusable then.
 async fn save(
     tx: &mut TenantTx,
     ctx: &Ctx,
@@ -220,12 +219,12 @@ async fn save(
         Err(error) if error.is_taken("products(handle)") => return Err(handle_taken()),
         Err(error) => return Err(error.into()),
     }
-    // Stock may have moved since it was read, and the answer shows it.
+    // Stock may have changed since it was read, and the response shows it.
     let product = products::find_product(tx, before.id).await?;
     Ok(Ok(product.ok_or_else(|| product_not_found(before.id))?))
 }
 
-/// The input that would leave the product as it is shown: each variant with the price that stands for it.
+/// The input that would leave the product unchanged: each variant with its shown price.
 fn shown_input(product: &Product, currency: Currency) -> ProductInput {
     let shown = |variant: &Variant| {
         let price = ShownPrice::Preferably(currency).of(&variant.prices);
@@ -237,7 +236,7 @@ fn shown_input(product: &Product, currency: Currency) -> ProductInput {
     }
 }
 
-/// Pointers into the variant when that is what is being changed.
+/// Makes pointers relative to the variant, if a variant is being changed.
 fn relative(mut found: Vec<FieldViolation>, product: &Product, target: Target) -> Vec<FieldViolation> {
     let Target::Variant(id) = target else { return found };
     let at = product

@@ -1,4 +1,4 @@
-//! Addresses: the one that was asked for, or the first free number behind one that was made up.
+//! Slugs of nodes: the requested one, or the first free number for a generated one.
 
 use rustok_content::{ContentError, TranslationDraft};
 use rustok_core::error::{ErrorKind, RichError};
@@ -7,19 +7,19 @@ use rustok_storage::nodes::slugs;
 use rustok_storage::{StoreError, TenantTx};
 use rustok_text::{Locale, Slug};
 
-/// What happens when somebody else has the address.
+/// What to do if another node has the slug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IfTaken {
-    /// Whoever asked for it is told. One that was made up is numbered in any case.
+    /// Report an error for a requested slug; a generated one is numbered in any case.
     Refuse,
-    /// It is numbered.
+    /// Number it.
     Number,
 }
 
-/// The draft with an address that no other node has in this locale.
+/// The draft with a slug that no other node has in this locale.
 ///
 /// # Errors
-/// `slug_taken`, and those of the database.
+/// `slug_taken`, and database errors.
 pub(super) async fn settle(
     tx: &mut TenantTx,
     locale: Locale,
@@ -38,11 +38,11 @@ pub(super) async fn settle(
     Ok(draft)
 }
 
-/// `base`, or the first of `base-2`, `base-3`, ... that no node but `node` has in this locale (the first as far as the
-/// taken ones have no gaps).
+/// `base`, or the first of `base-2`, `base-3`, ... that no node but `node` has in this locale. It is the first only
+/// if the taken numbers have no gaps.
 ///
 /// # Errors
-/// `slug_taken` when a million are taken, and those of the database.
+/// `slug_taken` if a million numbers are taken, and database errors.
 pub(super) async fn free_slug(
     tx: &mut TenantTx,
     locale: Locale,
@@ -57,7 +57,7 @@ pub(super) async fn free_slug(
     free.ok_or_else(|| ContentError::SlugTaken { slug: base, locale }.into())
 }
 
-/// The problem that a race for an address ends with.
+/// The error after a lost race for a slug.
 pub(super) fn taken(error: StoreError) -> RichError {
     let keys = [
         "node_translations(slug,locale)",

@@ -1,4 +1,5 @@
-//! Authors: found by their login, or made. Whoever writes without naming one writes as the site.
+//! Authors: found by login, or created. Without a named author, the author that represents the actor is used, with
+//! the site's name.
 
 use crate::context::Ctx;
 use rustok_content::translation::Source;
@@ -7,26 +8,27 @@ use rustok_core::error::RichError;
 use rustok_core::ids::AuthorId;
 use rustok_storage::{TenantTx, authors};
 
-/// Names an author in a request. Nothing in it is checked.
+/// An author named in a request; not validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorRef {
-    /// The short name.
+    /// The login.
     pub login: String,
-    /// The name to show, for an author who does not exist yet.
+    /// The display name, for an author that does not exist yet.
     pub name: Option<String>,
 }
 
-/// The author that a request names, made if it gives the name to show; without one, the author that stands for the actor.
+/// The author named in a request; created if it does not exist and the request has a display name. Without a named
+/// author, the one that represents the actor.
 ///
 /// # Errors
-/// `validation_failed` at `#/author`, and those of the database.
+/// `validation_failed` at `#/author`, and database errors.
 pub(super) async fn resolve(
     tx: &mut TenantTx,
     ctx: &Ctx,
     named: Option<&AuthorRef>,
 ) -> Result<Author, RichError> {
     let Some(named) = named else {
-        // Readers see the name: a site's own, never the id of a token.
+        // The name is public: it is the site's name, never the id of a token.
         let author = Author::new(
             ctx.id::<AuthorId>(),
             &ctx.actor.to_string(),
@@ -58,7 +60,7 @@ pub(super) async fn resolve(
     })
 }
 
-/// The same violations, one level deeper.
+/// The same violations, with pointers below `author`.
 fn below_author(error: ContentError) -> ContentError {
     match error {
         ContentError::ValidationFailed(errors) => {
@@ -82,7 +84,7 @@ async fn find_or_insert(tx: &mut TenantTx, ctx: &Ctx, author: Author) -> Result<
     if authors::insert_author(tx, &author, ctx.now()).await? {
         return Ok(author);
     }
-    // Somebody else made it between the two statements.
+    // A concurrent request created it between the two statements.
     let found = authors::find_author(tx, &author.login).await?;
     found.ok_or_else(|| {
         ContentError::ReferenceNotFound {
@@ -93,11 +95,11 @@ async fn find_or_insert(tx: &mut TenantTx, ctx: &Ctx, author: Author) -> Result<
     })
 }
 
-/// Makes an author, or gives the one with this login another name to show; for imports. `None` leaves the name of an
-/// author that is there as it is.
+/// Creates an author, or changes the display name of the one with this login; for imports. `None` keeps the name of
+/// an existing author.
 ///
 /// # Errors
-/// `validation_failed` for a blank login or a name that is too long, and those of the database.
+/// `validation_failed` for a blank login or a name that is too long, and database errors.
 pub async fn upsert(
     tx: &mut TenantTx,
     ctx: &Ctx,

@@ -1,6 +1,6 @@
-//! One change of a node on its way to the store: what happened, step by step, and what is told to others.
+//! Collects one change of a node for the store: the new versions step by step, with their history and events.
 //!
-//! A step may never be added for a move that the domain did not make.
+//! Add a step only for a transition that the domain made.
 
 use super::addresses::taken;
 use crate::context::Ctx;
@@ -15,7 +15,7 @@ use rustok_storage::nodes::{NodeDetail, StoredNode, TranslationState};
 use rustok_text::plain::folded;
 use serde_json::json;
 
-/// What is done with a node, as the history names it and events tell it.
+/// What is done with a node: the name in history and events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Create,
@@ -58,7 +58,7 @@ impl Verb {
     }
 }
 
-/// A change that grows step by step and is saved at once.
+/// A change that is collected step by step and saved once.
 pub(super) struct Change<'c> {
     ctx: &'c Ctx,
     before: Option<(NodeStatus, i64)>,
@@ -68,7 +68,7 @@ pub(super) struct Change<'c> {
 }
 
 impl<'c> Change<'c> {
-    /// The change that makes a node.
+    /// The creation of a node.
     pub(super) fn new(ctx: &'c Ctx) -> Self {
         Self {
             ctx,
@@ -79,7 +79,7 @@ impl<'c> Change<'c> {
         }
     }
 
-    /// A change of a node that is there.
+    /// A change of an existing node.
     pub(super) fn of(ctx: &'c Ctx, node: &StoredNode) -> Self {
         let node = node.any();
         let before = Some((node.status(), node.version()));
@@ -92,7 +92,7 @@ impl<'c> Change<'c> {
         }
     }
 
-    /// Notes that `verb` made `node` what it is now.
+    /// Records that `verb` produced the current state of `node`.
     pub(super) fn step(&mut self, verb: Verb, node: &AnyContentNode) {
         let reason = match node {
             AnyContentNode::Archived(archived) if verb == Verb::Archive => Some(archived.reason().to_owned()),
@@ -114,10 +114,10 @@ impl<'c> Change<'c> {
         self.status = Some(node.status());
     }
 
-    /// Saves all of it, based on the node as it was when the change began.
+    /// Saves the change, based on the node's status and version at its start.
     ///
     /// # Errors
-    /// `version_conflict`, `slug_taken`, and those of the database.
+    /// `version_conflict`, `slug_taken`, and database errors.
     pub(super) async fn save(
         self,
         tx: &mut TenantTx,
@@ -151,7 +151,7 @@ impl<'c> Change<'c> {
     }
 }
 
-/// Makes what is shown of a node follow a save of its text.
+/// Updates `detail` after its text was saved.
 pub(super) fn show_text(detail: &mut NodeDetail, revision: Revision) {
     let slug = Some(revision.translation.slug.clone());
     match detail
@@ -178,7 +178,7 @@ pub(super) fn show_text(detail: &mut NodeDetail, revision: Revision) {
     detail.shown = revision;
 }
 
-/// What happens to the addresses of a node that has `translations`, when `last` does.
+/// The slug changes for `last`: first drops the removed ones of `translations`, if `last` requires it.
 pub(super) fn with_removed<'a>(translations: &[TranslationState], last: Addresses<'a>) -> Vec<Addresses<'a>> {
     let ends = matches!(last, Addresses::Publish | Addresses::Unpublish);
     let removed = ends && translations.iter().any(|state| state.is_removed);
@@ -186,7 +186,7 @@ pub(super) fn with_removed<'a>(translations: &[TranslationState], last: Addresse
     first.into_iter().chain([last]).collect()
 }
 
-/// Makes what is shown of a node follow its addresses.
+/// Updates `detail` after a change of its slugs.
 pub(super) fn show_addresses(detail: &mut NodeDetail, addresses: Addresses<'_>) {
     match addresses {
         Addresses::DropRemoved => detail.translations.retain(|state| !state.is_removed),

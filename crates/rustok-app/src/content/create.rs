@@ -1,4 +1,4 @@
-//! Making a node: a draft with its first translation.
+//! Creates nodes: a draft with its first translation.
 
 use super::addresses::{IfTaken, settle};
 use super::authors::{self, AuthorRef};
@@ -23,22 +23,22 @@ use rustok_storage::nodes::{NodeDetail, StoredNode, TranslationState};
 use rustok_text::Locale;
 use rustok_text::body::Removed;
 
-/// What somebody wants to make. Nothing in it is checked.
+/// A node to create; not validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewContent {
-    /// What sort of content.
+    /// The kind of content.
     pub kind: String,
-    /// The locale of the text; the tenant's default if there is none.
+    /// The locale of the text; the tenant's default if `None`.
     pub locale: Option<String>,
     /// The text.
     pub text: TranslationInput,
-    /// Who wrote it; the author that stands for the actor if there is none.
+    /// The author; if `None`, the one that represents the actor.
     pub author: Option<AuthorRef>,
-    /// What it is filed under.
+    /// The terms to assign.
     pub terms: Vec<TermRef>,
 }
 
-/// Kind, locale and text, checked together.
+/// Kind, locale and text, validated together.
 struct Checked {
     kind: NodeKind,
     locale: Locale,
@@ -67,7 +67,7 @@ fn check(ctx: &Ctx, kind: &str, locale: Option<&str>, text: TranslationInput) ->
     }
 }
 
-/// Checks a text and renders its body, which may take a while.
+/// Validates a text and renders its body, which may take a while.
 pub(super) fn validated(
     text: TranslationInput,
     kind: &NodeKind,
@@ -76,7 +76,7 @@ pub(super) fn validated(
     heavy(text.body.len(), || text.validate(kind, source))
 }
 
-/// The broken rules of an error that is about them.
+/// The violations of a validation error.
 pub(super) fn violations(error: ContentError) -> Vec<FieldError> {
     match error {
         ContentError::ValidationFailed(errors) => errors,
@@ -84,11 +84,10 @@ pub(super) fn violations(error: ContentError) -> Vec<FieldError> {
     }
 }
 
-/// Makes a draft. `render` also gets what was taken out of its body.
+/// Creates a draft. `render` also gets what the sanitiser removed from its body.
 ///
 /// # Errors
-/// `validation_failed` with all fields at once, `slug_taken` for an address that was asked for, those of the policy and
-/// of the database.
+/// `validation_failed` with all fields at once, `slug_taken` for a requested slug, authorization and database errors.
 pub async fn create(
     ctx: &Ctx,
     new: NewContent,

@@ -1,7 +1,7 @@
-//! Nodes from another system, written inside the import's own transaction.
+//! Imports nodes from another system, inside the import's own transaction.
 //!
-//! Every rule of the domain holds for them too: bodies are sanitised, every save is a revision, every step stands in the
-//! history. Whether an item changed at all is decided by the caller: here it is written.
+//! All rules of the domain apply: bodies are sanitised, each save is a revision, each step is in the history. The
+//! caller decides whether an item changed at all; this module writes it.
 
 use super::addresses::{IfTaken, settle};
 use super::authors;
@@ -26,46 +26,46 @@ use rustok_storage::nodes::save::Addresses;
 use rustok_storage::nodes::{NodeDetail, StoredNode};
 use rustok_text::{Locale, Slug};
 
-/// A node as another system has it.
+/// A node of another system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedNode {
-    /// What sort of content.
+    /// The kind of content.
     pub kind: NodeKind,
     /// The locale of its text.
     pub locale: Locale,
-    /// Its text. A slug that is taken is numbered.
+    /// Its text. A taken slug is numbered.
     pub text: TranslationInput,
-    /// Whether the public sees it, and from when on.
+    /// Whether and since when it is public.
     pub publication: Publication,
-    /// When it was made; now if that is not known.
+    /// The creation time; now if `None`.
     pub created_at: Option<Timestamp>,
-    /// The login of who wrote it; the author that stands for the import if there is none.
+    /// The login of its author; if `None`, the author that represents the import.
     pub author_login: Option<String>,
-    /// The terms it is filed under; those that are not there are made.
+    /// Its terms; missing ones are created.
     pub terms: Vec<ImportedTerm>,
 }
 
-/// Whether the public sees an imported node.
+/// Whether an imported node is public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Publication {
-    /// It does not.
+    /// Not public.
     Draft,
-    /// It does from this time on, which may lie ahead; without one, from when the node was made.
+    /// Public since this time, which may be in the future; if `None`, since the node's creation time.
     Published(Option<Timestamp>),
 }
 
-/// A term that an imported node carries.
+/// A term of an imported node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedTerm {
     /// Category or tag.
     pub taxonomy: Taxonomy,
-    /// Its address, in whatever form.
+    /// The slug, in any form.
     pub slug: String,
-    /// Its name; blank is its address.
+    /// The name; if blank, the slug is used.
     pub name: String,
 }
 
-/// What is needed of an item besides the node itself.
+/// The prepared parts of an item besides the node itself.
 struct Prepared {
     kind: NodeKind,
     locale: Locale,
@@ -76,12 +76,12 @@ struct Prepared {
     terms: Vec<TermId>,
 }
 
-/// Makes the node, or brings the one that an earlier run made (`existing`) to what the source has now: its text, kind,
-/// author, terms and status. A node that was deleted or archived here comes back, since the source changed.
+/// Creates the node, or brings the node `existing` of an earlier import to the current state of the source: text,
+/// kind, author, terms and status. A node that was deleted or archived here is restored, since its source changed.
 ///
 /// # Errors
-/// `validation_failed` for what cannot be taken at all (a body or title that is too long), and those of the database.
-/// After a database error the transaction is over.
+/// `validation_failed` for an unacceptable item (a body or title that is too long), and database errors. After a
+/// database error the transaction is unusable.
 pub async fn upsert(
     tx: &mut TenantTx,
     ctx: &Ctx,
@@ -100,7 +100,7 @@ pub async fn upsert(
 }
 
 async fn prepare(tx: &mut TenantTx, ctx: &Ctx, node: ImportedNode) -> Result<Prepared, RichError> {
-    // What may be refused comes first: nothing was written then.
+    // Validate before anything is written.
     let text = validated(node.text, &node.kind, Source::Import)?;
     let author = match &node.author_login {
         Some(login) => authors::upsert(tx, ctx, login, None).await?,
@@ -150,7 +150,7 @@ async fn create(tx: &mut TenantTx, ctx: &Ctx, new: Prepared) -> Result<NodeId, R
     Ok(id)
 }
 
-/// Brings a node that is not deleted and not archived to the status that the source has.
+/// Gives a node that is neither deleted nor archived the status of the source.
 fn publish(
     ctx: &Ctx,
     change: &mut Change<'_>,
@@ -162,7 +162,7 @@ fn publish(
         Publication::Draft => None,
         Publication::Published(at) => Some(at.unwrap_or_else(|| node.created_at())),
     };
-    // A date that was not reached yet may still be moved; for that the node goes back to a draft first.
+    // A publication time in the future can still be changed; the node becomes a draft for that first.
     let moved = |node: &AnyContentNode| {
         node.published_at()
             .is_some_and(|at| at > now && Some(at) != published_at)
@@ -173,7 +173,7 @@ fn publish(
     }
     if let Some(published_at) = published_at {
         node = match node {
-            // A node that was public keeps its first date; see `ContentNode::schedule_at`.
+            // A node that was public keeps its first publication time; see `ContentNode::schedule_at`.
             AnyContentNode::Draft(draft) if draft.first_published_at().is_none() => {
                 AnyContentNode::Draft(draft).schedule_at(published_at, now)?
             }
@@ -211,7 +211,7 @@ async fn update(
     node = refiled(node.revise_at(now)?, Some(new.kind), Some(new.author))?;
     change.step(Verb::Update, &node);
     let revision = Revision::of(&node, new.locale, text, ctx.actor.to_string());
-    // The address that comes with the new text is the newer one.
+    // The slug of the new text replaces the old one.
     taken.retain(|(locale, _)| *locale != new.locale);
     let node = publish(ctx, &mut change, node, new.publication)?;
     let live = match node.status() {

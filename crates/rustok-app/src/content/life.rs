@@ -1,4 +1,4 @@
-//! A node's life: each transition of the machine, and deleting and undeleting.
+//! The life cycle of nodes: all transitions of the state machine, delete and undelete.
 
 use super::addresses::free_slug;
 use super::change::{Change, Verb, show_addresses, with_removed};
@@ -17,18 +17,17 @@ use rustok_storage::nodes::slugs::list_saved;
 use rustok_storage::nodes::{NodeDetail, StoredNode};
 use rustok_text::{Locale, Slug};
 
-/// One transition: who may do it, what it is called, what it does to the addresses.
+/// A transition: the required right, its name, and its effect on slugs.
 struct Transition {
     action: Action,
     verb: Verb,
     addresses: Option<Addresses<'static>>,
 }
 
-/// Makes the working revisions public, from `published_at` on if a draft is given such a time, else from now on.
+/// Publishes the working revisions: a draft at `published_at` if that is given, else now.
 ///
 /// # Errors
-/// `node_not_found`, what `precondition` says of the version, `illegal_transition`, those of the policy and of the
-/// database.
+/// `node_not_found`, the error of `precondition`, `illegal_transition`, authorization and database errors.
 pub async fn publish(
     ctx: &Ctx,
     id: NodeId,
@@ -48,7 +47,7 @@ pub async fn publish(
     pass(ctx, id, &transition, precondition, publish, render).await
 }
 
-/// Takes a published node back to a draft.
+/// Turns a published node into a draft.
 ///
 /// # Errors
 /// As [`publish`].
@@ -74,7 +73,7 @@ pub async fn unpublish(
     .await
 }
 
-/// Takes a published node out of sight, for a reason.
+/// Archives a published node, with a reason. It is not public any more.
 ///
 /// # Errors
 /// As [`publish`], and `validation_failed` at `#/reason`.
@@ -101,7 +100,7 @@ pub async fn archive(
     .await
 }
 
-/// Brings an archived node back as a draft.
+/// Turns an archived node into a draft.
 ///
 /// # Errors
 /// As [`publish`].
@@ -142,7 +141,7 @@ async fn pass(
     };
     let (detail, node) = load(ctx, &mut work.tx, id, None).await?;
     precondition(node.version())?;
-    // The history keeps this name for good, so it is the machine's table that must know it.
+    // The history stores this name permanently, so it must be in the state machine's table.
     node.check(transition.verb.name())?;
     let node = apply(node, ctx.now())?;
     let after = StoredNode::InUse(node);
@@ -158,11 +157,10 @@ async fn pass(
     .await
 }
 
-/// Throws a draft or an archived node away; it can be brought back for a while. Its addresses become free.
+/// Soft-deletes a draft or an archived node; it can be undeleted for a while. Its slugs become free.
 ///
 /// # Errors
-/// `node_not_found`, what `precondition` says of the version, `node_still_published`, those of the policy and of the
-/// database.
+/// `node_not_found`, the error of `precondition`, `node_still_published`, authorization and database errors.
 pub async fn delete(
     ctx: &Ctx,
     id: NodeId,
@@ -189,10 +187,10 @@ pub async fn delete(
     .await
 }
 
-/// Brings a deleted node back as what it was. An address that somebody else took meanwhile is numbered.
+/// Restores a deleted node in its former status. A slug that was taken meanwhile is numbered.
 ///
 /// # Errors
-/// `node_not_found`, also when it is not deleted; what `precondition` says of the version; those of the policy and of the database.
+/// `node_not_found`, also if it is not deleted; the error of `precondition`; authorization and database errors.
 pub async fn undelete(
     ctx: &Ctx,
     id: NodeId,
@@ -224,7 +222,7 @@ pub async fn undelete(
     .await
 }
 
-/// Addresses for a node that gave its own away.
+/// Free slugs for a node that released its own.
 pub(super) async fn free_slugs(tx: &mut TenantTx, id: NodeId) -> Result<Vec<(Locale, Slug)>, RichError> {
     let mut slugs = Vec::new();
     for (locale, saved) in list_saved(tx, id).await? {

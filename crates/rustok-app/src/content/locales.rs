@@ -1,4 +1,4 @@
-//! Which locale is meant: the one that was named, or the tenant's; and which ones the tenant has.
+//! Locales: the tenant's default, its list, and locales named in requests.
 
 use crate::context::Ctx;
 use rustok_content::FieldError;
@@ -6,10 +6,10 @@ use rustok_core::error::{ErrorKind, RichError};
 use rustok_text::Locale;
 use rustok_text::locale::Preference;
 
-/// The tenant's default locale, cut to what a translation can be in: `de-CH-1996` → `de-CH`.
+/// The tenant's default locale, reduced to the form of a translation's locale: `de-CH-1996` → `de-CH`.
 ///
 /// # Errors
-/// `internal` when the setting is a tag of another sort, which the check of settings should have refused.
+/// `internal` if the setting is not such a tag, which the validation of settings should have rejected.
 pub fn default_locale(ctx: &Ctx) -> Result<Locale, RichError> {
     let tag = &ctx.tenant.settings.default_locale;
     let cut = Locale::from_accept_language(tag).into_iter().next();
@@ -21,7 +21,7 @@ pub fn default_locale(ctx: &Ctx) -> Result<Locale, RichError> {
     })
 }
 
-/// Reads a locale that stands at `field` of the request.
+/// Parses a locale in the field `field` of the request.
 ///
 /// # Errors
 /// A violation at `field`.
@@ -29,14 +29,14 @@ pub fn parse_locale(field: &str, tag: &str) -> Result<Locale, FieldError> {
     Locale::parse(tag).map_err(|error| FieldError::new(field, "invalid_locale", error.to_string()))
 }
 
-/// The locales that the tenant has; every one, if there are none.
+/// The tenant's locales; empty means all.
 #[must_use]
 pub fn listed_locales(ctx: &Ctx) -> Vec<Locale> {
     let tags = ctx.tenant.settings.locales.iter();
     tags.filter_map(|tag| Locale::parse(tag).ok()).collect()
 }
 
-/// Refuses a locale that the tenant has not; `field` is where it stands in the request.
+/// Checks that the tenant has this locale; `field` is its place in the request.
 ///
 /// # Errors
 /// A violation at `field`.
@@ -50,7 +50,7 @@ pub fn check_listed(ctx: &Ctx, field: &str, locale: Locale) -> Result<(), FieldE
     Err(FieldError::new(field, "locale_not_listed", rule))
 }
 
-/// What is wanted, and the tenant's default where nothing of it is there.
+/// The wanted locales, with the tenant's default as the fallback.
 ///
 /// # Errors
 /// As [`default_locale`].

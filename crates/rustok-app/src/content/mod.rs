@@ -1,7 +1,7 @@
-//! Content: writing nodes through their whole life, reading them as the administration and as the public.
+//! Content: the life cycle of nodes, and reads for the administration and the public.
 //!
-//! The public functions never touch a working revision; everything else asks for a role first. What a node may do next
-//! is decided by `rustok-content` alone.
+//! The public functions never read a working revision; all others check the actor's role first. The state machine is
+//! in `rustok-content`.
 
 mod addresses;
 pub mod authors;

@@ -1,4 +1,4 @@
-//! What the public reads: the live revision of nodes that are published and whose date has come.
+//! Public reads: the published revision of published nodes whose publication time has come.
 
 use super::locales::{listed_locales, preference};
 use crate::context::Ctx;
@@ -20,10 +20,10 @@ fn shown_locales<'a>(ctx: &Ctx, wanted: &'a [Locale]) -> Result<ShownLocales<'a>
     })
 }
 
-/// The node with this slug in any of its locales, in the nearest locale to what is wanted. The tenant's locales count only.
+/// The node with this slug in any locale of the tenant, shown in the nearest wanted locale.
 ///
 /// # Errors
-/// `node_not_found`, and those of the database.
+/// `node_not_found`, and database errors.
 pub async fn find_public(ctx: &Ctx, slug: &str, wanted: &[Locale]) -> Result<PublicHead, RichError> {
     ctx.authorize(Action::ReadNode)?;
     let locales = shown_locales(ctx, wanted)?;
@@ -33,11 +33,11 @@ pub async fn find_public(ctx: &Ctx, slug: &str, wanted: &[Locale]) -> Result<Pub
     head.ok_or_else(|| not_found().into())
 }
 
-/// A page of nodes, newest first, each in the nearest locale to what is wanted. A node with none of the tenant's locales
-/// is left out, so a page may be shorter than `limit` and still have a next one.
+/// A page of nodes, newest first, each in the nearest wanted locale. A node without any of the tenant's locales is
+/// left out, so a page may be shorter than `limit` and still have a next one.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list_public(
     ctx: &Ctx,
     filter: &PublicFilter,
@@ -50,11 +50,11 @@ pub async fn list_public(
     Ok(public::list_public(ctx.read().await?.last(), filter, locales, ctx.now(), after, limit).await?)
 }
 
-/// The texts of these, in their sequence; of whole texts only as many as fit on a page, one at least. A text never
-/// changes, so whoever has read one may keep it.
+/// The texts of these nodes, in the given order; with bodies only as many as fit on a page, at least one. A text
+/// never changes, so callers may cache it.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn public_texts(
     ctx: &Ctx,
     heads: &[&PublicHead],

@@ -1,4 +1,4 @@
-//! Reading nodes in any status, for those who have a token.
+//! Reads nodes in any status, for clients with a token.
 
 use super::locales::preference;
 use crate::context::Ctx;
@@ -14,17 +14,17 @@ use rustok_storage::nodes::texts::Part;
 use rustok_storage::nodes::{ListedText, NodeDetail, StoredNode};
 use rustok_text::Locale;
 
-/// A node in use with a locale of its own choice, or in the one that was named.
+/// A node in use: in `locale`, or in the nearest locale if `None`.
 ///
 /// # Errors
-/// `node_not_found`, `translation_not_found`, those of the policy and of the database.
+/// `node_not_found`, `translation_not_found`, authorization and database errors.
 pub async fn get(ctx: &Ctx, id: NodeId, locale: Option<Locale>) -> Result<NodeDetail, RichError> {
     ctx.authorize(Action::ReadContent)?;
     let mut tx = ctx.read().await?;
     Ok(load(ctx, &mut tx, id, locale).await?.0)
 }
 
-/// The same inside a transaction, with the node taken out for its next step.
+/// As [`get`], inside a transaction; also returns the node for its next transition.
 pub(super) async fn load(
     ctx: &Ctx,
     tx: &mut TenantTx,
@@ -46,8 +46,8 @@ pub(super) async fn load(
     }
 }
 
-/// A node, deleted or not, in the locale that was named, or in the nearest to the tenant's default one, or else in its
-/// original.
+/// A node, deleted or not: in `locale`; if `None`, in the locale nearest to the tenant's default, else in its
+/// original locale.
 pub(super) async fn find(
     ctx: &Ctx,
     tx: &mut TenantTx,
@@ -61,10 +61,10 @@ pub(super) async fn find(
     Ok(find_node(tx, id, shown).await?)
 }
 
-/// A page of nodes, in `locale` where there is one; the tenant's default comes next.
+/// A page of nodes, each in `locale` if available, else in the nearest to the tenant's default.
 ///
 /// # Errors
-/// Those of the policy and of the database.
+/// Authorization and database errors.
 pub async fn list(
     ctx: &Ctx,
     filter: &NodeFilter,
@@ -79,10 +79,10 @@ pub async fn list(
     Ok(list_nodes(&mut tx, filter, preference, part, after, limit).await?)
 }
 
-/// A page of what happened to a node, oldest first, behind the entry with the version `after`; of a deleted one too.
+/// A page of the history of a node, deleted or not, oldest first, starting after the version `after`.
 ///
 /// # Errors
-/// `node_not_found`, those of the policy and of the database.
+/// `node_not_found`, authorization and database errors.
 pub async fn history(
     ctx: &Ctx,
     id: NodeId,
@@ -92,7 +92,7 @@ pub async fn history(
     ctx.authorize(Action::ReadHistory)?;
     let mut tx = ctx.read().await?;
     let page = list_history(&mut tx, id, after, limit).await?;
-    // Making a node is the first entry: no entry, no node.
+    // The creation is always the first entry: no entry means no node.
     let known = match (page.items.is_empty(), after) {
         (false, _) => true,
         (true, None) => false,

@@ -1,4 +1,4 @@
-//! Terms: found by their address, or made. Categories may stand below one another, never in a circle.
+//! Terms: found by slug or name, or created. Categories form trees, never a cycle.
 
 use super::authors::below;
 use crate::context::Ctx;
@@ -12,24 +12,24 @@ use rustok_text::Slug;
 use rustok_text::plain::folded;
 use uuid::Uuid;
 
-/// Names a term in a request. Nothing in it is checked.
+/// A term named in a request; not validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TermRef {
     /// Category or tag.
     pub taxonomy: Taxonomy,
-    /// Its address; without one the term is known by its name and the category above it.
+    /// The slug; if `None`, the term is identified by its name and parent category.
     pub slug: Option<String>,
-    /// Its name, for a term that does not exist yet or that is known by it.
+    /// The name: for a new term, or to identify the term.
     pub name: Option<String>,
-    /// The address of the category above it.
+    /// The slug of the parent category.
     pub parent: Option<String>,
 }
 
-/// A term that a request names, checked.
+/// A validated term of a request.
 struct Wanted {
-    /// Where in the request it stands.
+    /// Its index in the request.
     at: usize,
-    /// What it will be, if it has to be made. Its id and its parent are not decided yet.
+    /// The term to create if it is missing. Its id and parent are not set yet.
     term: Term,
     slug_is_given: bool,
     name_is_given: bool,
@@ -42,7 +42,7 @@ impl Wanted {
     }
 }
 
-/// Checks the terms that a request names, without looking for them.
+/// Validates the terms of a request, without looking them up.
 fn check(refs: &[TermRef]) -> Result<Vec<Wanted>, ContentError> {
     if refs.len() > NewNode::MAX_TERMS {
         let rule = format!("must have at most {} terms", NewNode::MAX_TERMS);
@@ -70,7 +70,7 @@ fn check(refs: &[TermRef]) -> Result<Vec<Wanted>, ContentError> {
 
 fn check_one(at: usize, named: &TermRef) -> Result<Wanted, Vec<FieldError>> {
     let slug = named.slug.as_deref().filter(|slug| !slug.trim().is_empty());
-    // A term that is only looked up by its address needs no name; the address then stands for it.
+    // A lookup by slug needs no name; the slug takes its place.
     let name = named.name.as_deref().or(slug).unwrap_or_default();
     let term = Term::new_strict(TermId::from_uuid(Uuid::nil()), named.taxonomy, name, slug, None).map_err(
         |error| match error {
@@ -97,11 +97,11 @@ fn check_one(at: usize, named: &TermRef) -> Result<Wanted, Vec<FieldError>> {
     })
 }
 
-/// The terms that a request names; those that do not exist yet and have a name are made. A term with a slug is that with
-/// this slug, and what else is said of it must be true of it; one without is that of this name below this category.
+/// Resolves the terms of a request; missing ones with a name are created. With a slug, the term with this slug is
+/// meant, and other given fields must match it; without one, the term with this name and parent category.
 ///
 /// # Errors
-/// `validation_failed` at `#/terms/...`, and those of the database.
+/// `validation_failed` at `#/terms/...`, and database errors.
 pub(super) async fn resolve(
     tx: &mut TenantTx,
     ctx: &Ctx,
@@ -145,7 +145,7 @@ pub(super) async fn resolve(
 
 enum Found<'a> {
     Term(&'a Term),
-    /// There is none; it may be made below this category.
+    /// The term does not exist; it may be created below this category.
     None {
         parent_id: Option<TermId>,
     },
@@ -189,7 +189,7 @@ fn is_named(term: &Term, name: &str, parent_id: Option<TermId>) -> bool {
     term.parent_id == parent_id && folded(&term.name) == folded(name)
 }
 
-/// Makes a term. An address that was made up from its name is numbered where another name has it.
+/// Creates a term. A slug generated from its name is numbered if it is taken.
 async fn make(tx: &mut TenantTx, ctx: &Ctx, term: Term, slug_is_given: bool) -> Result<Term, RichError> {
     if slug_is_given {
         return insert(tx, ctx, term).await;
@@ -197,11 +197,11 @@ async fn make(tx: &mut TenantTx, ctx: &Ctx, term: Term, slug_is_given: bool) -> 
     let names = [folded(&term.name)];
     for candidates in numbers::batches(&term.slug, Slug::numbered) {
         let slugs: Vec<&Slug> = candidates.iter().collect();
-        // Again and again, while others take what was free a moment ago.
+        // Repeated while concurrent requests take the slug that was free.
         loop {
             let mut known = terms::list_terms_known_by(tx, &slugs, &names).await?;
             known.retain(|known| known.taxonomy == term.taxonomy);
-            // Made by another request since it was looked for.
+            // A concurrent request created it since the lookup.
             if let Some(same) = known
                 .iter()
                 .find(|known| is_named(known, &term.name, term.parent_id))
@@ -222,7 +222,7 @@ async fn make(tx: &mut TenantTx, ctx: &Ctx, term: Term, slug_is_given: bool) -> 
     Err(ContentError::ValidationFailed(vec![FieldError::new("terms", "taken", rule)]).into())
 }
 
-/// The terms in the order in which they are shown, each with the address of the category above it.
+/// The terms in display order, each with the slug of its parent category.
 async fn with_parents(
     tx: &mut TenantTx,
     filed: Vec<Term>,
@@ -262,7 +262,7 @@ async fn insert(tx: &mut TenantTx, ctx: &Ctx, term: Term) -> Result<Term, RichEr
     if terms::insert_term(tx, &term, ctx.now()).await? {
         return Ok(term);
     }
-    // Somebody else made it since it was looked for.
+    // A concurrent request created it since the lookup.
     let found = terms::find_term(tx, term.taxonomy, &term.slug).await?;
     found.ok_or_else(|| {
         ContentError::ReferenceNotFound {
@@ -273,11 +273,10 @@ async fn insert(tx: &mut TenantTx, ctx: &Ctx, term: Term) -> Result<Term, RichEr
     })
 }
 
-/// The term of that address for an import: one that is there stays as it is, one that is not is made. The address is
-/// taken in whatever form it comes.
+/// Finds a term by slug, or creates it; for imports. An existing term is not changed. The slug may have any form.
 ///
 /// # Errors
-/// `validation_failed` for a name that is too long or has no character, and those of the database.
+/// `validation_failed` for a name that is too long or has no character, and database errors.
 pub async fn ensure(
     tx: &mut TenantTx,
     ctx: &Ctx,
@@ -290,12 +289,11 @@ pub async fn ensure(
     find_or_insert(tx, ctx, term).await
 }
 
-/// Brings a term to the name and the place that an import has for it. A category above it that is not there yet is made,
-/// with its address for a name, until it is imported itself. A place that would put categories into a circle is not taken:
-/// the term then stays where it is.
+/// Gives a term the name and parent of an import. A missing parent category is created with its slug as name, until
+/// it is imported itself. A parent that would form a cycle is ignored: the term stays where it is.
 ///
 /// # Errors
-/// `validation_failed` for a name that is too long or has no character, and those of the database.
+/// `validation_failed` for a name that is too long or has no character, and database errors.
 pub async fn upsert(
     tx: &mut TenantTx,
     ctx: &Ctx,
@@ -369,7 +367,7 @@ mod tests {
         Term::new(id(number), Taxonomy::Category, name, Some(slug), parent).unwrap()
     }
 
-    /// The number of the term that is found, or 0 for one to be made, or where the fault is.
+    /// The number of the found term, 0 for a term to create, or the place of the violation.
     fn found(named: &TermRef, known: &[Term]) -> Result<u128, String> {
         let want = check_one(0, named).unwrap();
         match find(&want, known) {

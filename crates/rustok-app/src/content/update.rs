@@ -1,6 +1,6 @@
-//! Editing: every save of a text is a new revision; what is public stays as it is until the next publish.
+//! Edits nodes: each save of a text is a new revision; what is public changes with the next publish only.
 //!
-//! Kind, author and terms belong to the node, not to a revision: a change of them is seen at once.
+//! Kind, author and terms belong to the node, not to a revision: a change of them is public at once.
 
 use super::addresses::{IfTaken, settle};
 use super::authors::{self, AuthorRef};
@@ -26,25 +26,25 @@ use rustok_storage::nodes::{FiledTerm, NodeDetail, StoredNode};
 use rustok_text::Locale;
 use rustok_text::body::Removed;
 
-/// What a node shall be, complete: what is to stay as it is stands here as it is. Nothing in it is checked.
+/// The complete wanted state of a node; unchanged parts must be included. Not validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeEdit {
-    /// What sort of content.
+    /// The kind of content.
     pub kind: String,
-    /// Who wrote it; the author that stands for the actor if there is none.
+    /// The author; if `None`, the one that represents the actor.
     pub author: Option<AuthorRef>,
-    /// What it is filed under.
+    /// The terms to assign.
     pub terms: Vec<TermRef>,
-    /// The text in the locale that is edited; without a slug it gets one from the title.
+    /// The text in the edited locale; without a slug, one is made from the title.
     pub text: TranslationInput,
 }
 
-/// Changes a node and its text in `locale` (the tenant's default one, or else its first, if none is named). `edit` makes
-/// what it shall be of what it is; `render` also gets what was taken out of a new text.
+/// Changes a node and its text in `locale`; if `None`, in the locale nearest to the tenant's default. `edit` turns
+/// the current state into the wanted one; `render` also gets what the sanitiser removed from a new text.
 ///
 /// # Errors
-/// `node_not_found`, `translation_not_found`, what `precondition` says of the version, those of `edit`,
-/// `validation_failed`, `slug_taken`, `node_not_editable`, those of the policy and of the database.
+/// `node_not_found`, `translation_not_found`, the error of `precondition`, those of `edit`, `validation_failed`,
+/// `slug_taken`, `node_not_editable`, authorization and database errors.
 pub async fn update(
     ctx: &Ctx,
     id: NodeId,
@@ -79,8 +79,8 @@ pub async fn update(
     Ok(reply)
 }
 
-/// The node as it is, before the write begins: sanitising a large text takes long enough to keep other writers waiting.
-/// The write itself is refused when the node changed since.
+/// Reads the node before the write transaction: sanitising a large text would block other writers for too long. The
+/// write is refused if the node changed since.
 async fn read(
     ctx: &Ctx,
     id: NodeId,
@@ -90,7 +90,7 @@ async fn read(
     load(ctx, &mut tx, id, locale).await
 }
 
-/// What an edit changes, checked; `None` is what stays.
+/// The validated changes; `None` means unchanged.
 #[derive(Default)]
 struct Found {
     kind: Option<NodeKind>,
@@ -134,8 +134,8 @@ async fn find_changes(
     })
 }
 
-/// Kind and text, checked together. A text that is not changed is not checked: an import may have brought one that an
-/// editor may not write.
+/// Validates kind and text together. An unchanged text is not validated: an import may have stored one that an editor
+/// may not write.
 fn check(
     ctx: &Ctx,
     detail: &NodeDetail,
@@ -172,7 +172,7 @@ fn is_shown(detail: &NodeDetail, text: &TranslationInput) -> bool {
         && text.format == shown.format
 }
 
-/// The draft with an address that it may have: its own needs no look at the others.
+/// The draft with a permitted slug; the node's own slug needs no check against others.
 async fn address(
     tx: &mut TenantTx,
     detail: &NodeDetail,
@@ -194,7 +194,7 @@ async fn apply(
     found: Found,
 ) -> Result<(), RichError> {
     let mut change = Change::of(ctx, &detail.node);
-    // A change of the node alone is refused where a change of its text would be.
+    // A change of the node without its text is refused in the same states as a change of the text.
     let revised = node.clone().revise_at(ctx.now())?;
     let revised = if found.text.is_some() {
         revised
@@ -220,7 +220,7 @@ async fn apply(
     Ok(())
 }
 
-/// The same node one version later, with no new revision.
+/// The node with its version incremented, without a new revision.
 fn next_version(ctx: &Ctx, node: &AnyContentNode) -> Result<AnyContentNode, RichError> {
     let row = NodeRow::from(node);
     let row = NodeRow {
@@ -231,7 +231,7 @@ fn next_version(ctx: &Ctx, node: &AnyContentNode) -> Result<AnyContentNode, Rich
     Ok(AnyContentNode::try_from(row).map_err(ContentError::from)?)
 }
 
-/// The same node under another kind or author.
+/// The node with another kind or author.
 pub(super) fn refiled(
     node: AnyContentNode,
     kind: Option<NodeKind>,
@@ -249,13 +249,13 @@ pub(super) fn refiled(
     Ok(AnyContentNode::try_from(row).map_err(ContentError::from)?)
 }
 
-/// Writes the whole text of a node in one locale, whether it has one there or not. Without a slug a text that is there
-/// keeps its own. `precondition` is told the node's version and whether the text is there; `render` gets whether it is
-/// new, and what was taken out of its body.
+/// Writes the whole text of a node in one locale: creates or replaces the translation. Without a slug an existing
+/// translation keeps its own. `precondition` gets the node's version and whether the translation exists; `render`
+/// gets whether it is new, and what the sanitiser removed from its body.
 ///
 /// # Errors
-/// `node_not_found`, those of `precondition`, `validation_failed`, `slug_taken`, `node_not_editable`, those of the policy
-/// and of the database.
+/// `node_not_found`, those of `precondition`, `validation_failed`, `slug_taken`, `node_not_editable`, authorization
+/// and database errors.
 pub async fn put_translation(
     ctx: &Ctx,
     id: NodeId,
@@ -289,11 +289,11 @@ pub async fn put_translation(
     Ok(reply)
 }
 
-/// Takes the text of a node in one locale away. A text that is live stays live until the next publish.
+/// Removes a translation. A published text stays public until the next publish.
 ///
 /// # Errors
-/// `node_not_found`, `translation_not_found`, what `precondition` says of the version, `original_translation` for the
-/// locale in which the node was written first, `node_not_editable`, those of the policy and of the database.
+/// `node_not_found`, `translation_not_found`, the error of `precondition`, `original_translation` for the node's
+/// original locale, `node_not_editable`, authorization and database errors.
 pub async fn delete_translation(
     ctx: &Ctx,
     id: NodeId,
@@ -324,7 +324,7 @@ pub async fn delete_translation(
     detail.node = node;
     show_addresses(&mut detail, removed);
     if detail.shown.locale == locale {
-        // What was shown is gone; the answer shows what is there.
+        // The removed text cannot be shown; the response shows another locale.
         detail = load(ctx, &mut work.tx, id, None).await?.0;
     }
     let reply = work.finish(render(&detail)).await?;

@@ -1,7 +1,8 @@
-//! The loop of every import: read a chunk, look up what is known of it, check the rest, write it in short batches.
+//! The main loop of all imports: read a chunk, look up its earlier imports, check the changed items, write them in
+//! short batches.
 //!
-//! A batch that fails is rolled back and its items are written one by one, so that only what is refused is lost. A lock
-//! of SQLite is never held while something is read, sanitised or waited for.
+//! A batch that fails is rolled back and its items are written one by one, so that only faulty items are lost.
+//! SQLite's write lock is never held while reading, sanitising or waiting.
 
 use super::report::ImportReport;
 use super::{Mode, Progress};
@@ -18,26 +19,25 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Items that are looked up together, and written in one transaction on PostgreSQL. At most
-/// `rustok_storage::import_references::MAX_LISTED`.
+/// Items per lookup, and per transaction on PostgreSQL. At most `rustok_storage::import_references::MAX_LISTED`.
 const CHUNK_ITEMS: usize = 100;
-/// A chunk ends early once it took this much of the file.
+/// A chunk ends early after this many bytes of the file.
 const CHUNK_BYTES: u64 = 1 << 20;
-/// How long SQLite's only write lock may be held at a time, the commit included. One item is never split.
+/// How long to hold SQLite's only write lock at a time, including the commit. An item is never split.
 const LOCK_LIMIT: Duration = Duration::from_millis(20);
-/// What is used of it even where commits are slow.
+/// The minimum time for writing items within [`LOCK_LIMIT`], even if commits are slow.
 const LEAST_SLICE: Duration = Duration::from_millis(4);
-/// How long SQLite's lock is left alone between two batches: a server that waits for it asks every two milliseconds.
+/// The pause between two batches on SQLite: a server that waits for the lock polls every 2 ms.
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
-/// How long a batch may wait for the database.
+/// The deadline of a batch.
 const BATCH_LIMIT: Duration = Duration::from_secs(30);
-/// How often an item is tried while the database is away, the pauses doubling from [`FIRST_PAUSE`].
+/// Attempts per item while the database is unavailable; the pauses double from [`FIRST_PAUSE`].
 const ATTEMPTS: u32 = 6;
-/// How often an item is tried that loses against other writers.
+/// Attempts per item after conflicts with other writers.
 const RACES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// What names an item over all runs, and how it is now.
+/// The identity of an item across imports, and a hash of its current state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) external_id: String,
@@ -45,7 +45,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// `setting` is what the import was told besides the file and what changes its result.
+    /// `setting` is an option of the import that affects the result.
     pub(super) fn new(external_id: &str, source_hash: [u8; 32], setting: &str) -> Self {
         let mut hash = Sha256::new();
         hash.update(source_hash);
@@ -57,7 +57,7 @@ impl Key {
     }
 }
 
-/// Why an item is refused, and where that stands in the file.
+/// Why an item is refused, with its place in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) line: u64,
@@ -65,35 +65,36 @@ pub(super) struct Fault {
     pub(super) reason: String,
 }
 
-/// What became of an item.
+/// The result of writing an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Written {
     Created(Uuid),
     Updated(Uuid),
     Unchanged(Uuid),
-    /// It is none of those that are counted.
+    /// Not counted.
     Aside,
 }
 
-/// A sort of file.
+/// A file format.
 pub(super) trait Source {
     /// What its reader yields.
     type Item;
-    /// What is written of it.
+    /// The validated item, ready to write.
     type Checked: Clone;
-    /// What its items are, for the references that are kept.
+    /// The kind of its items in the stored references.
     const IMPORTED: Imported;
 
-    /// What names the item; `None` for what is written every time.
+    /// The identity of the item; `None` if it is always written.
     fn key(&self, item: &Self::Item) -> Option<Key>;
 
     /// Line and column of the item.
     fn place(&self, item: &Self::Item) -> (u64, u64);
 
-    /// Everything that can be done without the database.
+    /// All checks that do not need the database.
     fn check(&self, item: Self::Item) -> Result<Self::Checked, Vec<Fault>>;
 
-    /// Writes the item. An error of kind `Validation` leaves the transaction in order, any other one ends it.
+    /// Writes the item. After an error of kind `Validation` the transaction is still usable, after any other error it
+    /// is not.
     async fn write(
         &self,
         tx: &mut TenantTx,
@@ -103,7 +104,7 @@ pub(super) trait Source {
     ) -> Result<Written, RichError>;
 }
 
-/// A checked item on its way to the database.
+/// A checked item to write.
 struct Entry<C> {
     item: C,
     key: Option<Key>,
@@ -111,7 +112,7 @@ struct Entry<C> {
     column: u64,
 }
 
-/// What a transaction did; it counts only once that is committed.
+/// The results of a transaction; counted only after its commit.
 #[derive(Default)]
 struct Tally {
     created: u64,
@@ -154,7 +155,7 @@ pub(super) struct Engine<'a, S> {
     report: ImportReport,
     is_sqlite: bool,
     last_commit: Duration,
-    /// An item was refused and the log says so.
+    /// Whether the log already contains a warning about a refused item.
     has_told: bool,
 }
 
@@ -174,10 +175,11 @@ impl<'a, S: Source> Engine<'a, S> {
         }
     }
 
-    /// Imports all that `reader` yields, or until `progress` says that it is enough; `bytes_read` tells how far it is.
+    /// Imports everything that `reader` yields, or until `progress` breaks; `bytes_read` returns the reader's
+    /// position.
     ///
     /// # Errors
-    /// Those of the database that last; the file's own are in the report.
+    /// Database errors that persist; errors of the file are in the report.
     pub(super) async fn run<R>(
         &mut self,
         reader: &mut R,
@@ -210,7 +212,7 @@ impl<'a, S: Source> Engine<'a, S> {
         Ok(())
     }
 
-    /// The report, with the reason why the import ended early if it did.
+    /// The report, with the reason if the import ended early.
     pub(super) fn finish(&mut self, stopped: Option<RichError>) -> ImportReport {
         let mut report = std::mem::take(&mut self.report);
         report.errors.sort_by_key(|error| (error.line, error.column));
@@ -256,7 +258,7 @@ impl<'a, S: Source> Engine<'a, S> {
         Ok(())
     }
 
-    /// The references of these items, in one statement. Tried again while the database is away.
+    /// Reads the references of these items in one statement. Retried while the database is unavailable.
     async fn look_up(&self, keys: impl Iterator<Item = &Key>) -> Result<Known, RichError> {
         let ids: Vec<&str> = keys.map(|key| key.external_id.as_str()).collect();
         let mut attempt = 0;
@@ -271,7 +273,7 @@ impl<'a, S: Source> Engine<'a, S> {
         }
     }
 
-    /// Writes a batch from the front of `entries`; how many of them that were.
+    /// Writes a batch from the front of `entries`; returns its length.
     async fn write(&mut self, entries: &[Entry<S::Checked>], known: &Known) -> Result<usize, RichError> {
         let mut tried = 0;
         match self.try_batch(entries, known, &mut tried).await {
@@ -327,7 +329,7 @@ impl<'a, S: Source> Engine<'a, S> {
         Ok(())
     }
 
-    /// Keeps the references, and commits unless this is only a rehearsal.
+    /// Saves the references, and commits unless it is a dry run.
     async fn end(
         &mut self,
         mut tx: TenantTx,
@@ -351,8 +353,8 @@ impl<'a, S: Source> Engine<'a, S> {
         Ok(())
     }
 
-    /// Writes one item in a transaction of its own, after another look at what is known of it: an attempt before this
-    /// one, or another import, may have written it.
+    /// Writes one item in its own transaction. Looks up its reference again: an earlier attempt or another import may
+    /// have written it.
     async fn write_alone(&mut self, entry: &Entry<S::Checked>) -> Result<(), RichError> {
         let mut attempt = 0;
         loop {
@@ -372,7 +374,7 @@ impl<'a, S: Source> Engine<'a, S> {
                 | ErrorKind::Conflict
                 | ErrorKind::BusinessRule
                 | ErrorKind::Internal => {
-                    // The report has them all; a file of nothing else must not fill the log.
+                    // The report lists all of them; the log must not be flooded by a bad file.
                     if std::mem::replace(&mut self.has_told, true) {
                         tracing::debug!(error = ?error, line = entry.line, "an item was refused by the database");
                     } else {
@@ -443,7 +445,7 @@ async fn pause(attempt: u32) {
     tokio::time::sleep(FIRST_PAUSE * 2_u32.saturating_pow(attempt - 1)).await;
 }
 
-/// What the file's owner is told of an error: never what is inside.
+/// The error in the report: only its public part.
 fn fault<C>(entry: &Entry<C>, error: &RichError) -> Fault {
     let told = error.to_response();
     let mut reasons: Vec<String> = told

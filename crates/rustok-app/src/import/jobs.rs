@@ -1,8 +1,8 @@
-//! Imports as jobs: a file that somebody sent, where its import stands, and its report.
+//! Imports as jobs: uploaded files, their progress and their reports.
 //!
-//! Where the file lies is not known here. The process that has it puts the end of a lease off for as long as it lives;
-//! an import whose lease is over is failed by whoever sees it first. Each step says whether the import was still to be
-//! done: who is told no has lost it and must leave the file alone.
+//! This module does not know where the file is. The process that has it renews a lease while it lives; any process
+//! fails an import whose lease has expired. Each step returns whether the import is still open: on `false` the
+//! process has lost it and must leave the file alone.
 
 use super::{ImportReport, ImportSource};
 use crate::context::{Ctx, PlatformCtx};
@@ -19,34 +19,34 @@ use rustok_storage::outbox;
 use rustok_tenancy::TenantHandle;
 use std::time::Duration;
 
-/// How many errors of a report are kept; the rest is counted.
+/// Errors stored per report; further ones are only counted.
 pub const MAX_STORED_ERRORS: usize = 1_000;
 /// How long an import and its report are kept after its end.
 pub const KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
 
-/// How long a client should wait when too many of its imports wait.
+/// The `Retry-After` if too many imports are open.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
-/// What an import is told of a server that went away with its file.
+/// The error of an import whose server went away with its file.
 const ABANDONED: &str = "the server stopped while it ran: send the file again";
-/// How long one import may take to be failed.
+/// Time limit for failing one import.
 const STEP_LIMIT: Duration = Duration::from_secs(5);
 
-/// A file that has arrived.
+/// A file that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     /// The import's id.
     pub id: ImportId,
-    /// Where the file comes from.
+    /// The format of the file.
     pub source: ImportSource,
-    /// Whether nothing shall be kept.
+    /// Whether to roll everything back.
     pub dry_run: bool,
-    /// The file's name, for its errors.
+    /// The file's name in error messages.
     pub file: String,
-    /// Its length.
+    /// The file's size in bytes.
     pub bytes_total: u64,
 }
 
-/// Refuses who may not import, and who has `most` imports that have not ended: before a file is received.
+/// Refuses actors that may not import, and tenants with `most` open imports; to be called before a file is received.
 ///
 /// # Errors
 /// `too_many_imports`.
@@ -68,8 +68,8 @@ fn room(open: u64, most: u64) -> Result<(), RichError> {
         )))
 }
 
-/// Takes an import on, whose file has arrived and is kept by the caller until `lease` is over. Two that come at once may
-/// both get the last place.
+/// Queues the import of a received file, which the caller keeps until `lease` expires. Two concurrent calls may both
+/// get the last place.
 ///
 /// # Errors
 /// `too_many_imports`.
@@ -106,7 +106,7 @@ fn until(now: Timestamp, lease: Duration) -> Timestamp {
     now.checked_add(lease).unwrap_or(Timestamp::MAX)
 }
 
-/// One import, with the errors that were kept.
+/// One import, with its stored errors.
 ///
 /// # Errors
 /// `import_not_found`.
@@ -119,16 +119,16 @@ pub async fn get(ctx: &Ctx, id: ImportId) -> Result<Import, RichError> {
 /// A page of imports, newest first, without their errors.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list(ctx: &Ctx, after: Option<ImportId>, limit: Limit) -> Result<Page<Import>, RichError> {
     ctx.authorize(Action::ImportData)?;
     Ok(imports::list_imports(ctx.read().await?.last(), after, limit).await?)
 }
 
-/// Begins an import that has not ended, from the start of its file. `None` when there is none.
+/// Starts an open import, from the beginning of its file. `None` if it has ended or does not exist.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn begin(ctx: &Ctx, id: ImportId, lease: Duration) -> Result<Option<Import>, RichError> {
     ctx.authorize(Action::ImportData)?;
     let now = ctx.now();
@@ -142,10 +142,10 @@ pub async fn begin(ctx: &Ctx, id: ImportId, lease: Duration) -> Result<Option<Im
     Ok(import)
 }
 
-/// Notes how much of a running import's file was read, and puts the end of its lease off. Whether it still runs.
+/// Records the number of bytes read by a running import, and renews its lease. Returns whether it is still running.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn note_progress(ctx: &Ctx, id: ImportId, bytes: u64, lease: Duration) -> Result<bool, RichError> {
     ctx.authorize(Action::ImportData)?;
     let mut tx = ctx.write().await?;
@@ -161,10 +161,10 @@ pub async fn note_progress(ctx: &Ctx, id: ImportId, bytes: u64, lease: Duration)
     Ok(runs)
 }
 
-/// Puts the end of a lease off. Whether the import has not ended.
+/// Renews a lease. Returns whether the import is still open.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn keep(ctx: &Ctx, id: ImportId, lease: Duration) -> Result<bool, RichError> {
     ctx.authorize(Action::ImportData)?;
     let mut tx = ctx.write().await?;
@@ -174,10 +174,10 @@ pub async fn keep(ctx: &Ctx, id: ImportId, lease: Duration) -> Result<bool, Rich
     Ok(is_open)
 }
 
-/// Lets an import that was stopped between two batches wait again.
+/// Puts an import that was stopped between two batches back into the queue.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn put_back(ctx: &Ctx, id: ImportId) -> Result<bool, RichError> {
     ctx.authorize(Action::ImportData)?;
     let mut tx = ctx.write().await?;
@@ -186,10 +186,11 @@ pub async fn put_back(ctx: &Ctx, id: ImportId) -> Result<bool, RichError> {
     Ok(waits)
 }
 
-/// Ends an import with its report, after `bytes_read` of its file. It has failed when it could not go on, or when the file had errors and nothing else.
+/// Ends an import with its report, after `bytes_read` of its file. It has failed if it stopped early, or if the file
+/// had errors and nothing was imported.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn finish(
     ctx: &Ctx,
     import: &Import,
@@ -199,7 +200,7 @@ pub async fn finish(
     ctx.authorize(Action::ImportData)?;
     let mut end = end(report);
     end.bytes_read = match end.failure {
-        // What follows the end of an export is not looked at.
+        // Data after the end of an export is ignored.
         None => import.bytes_total,
         Some(_) => bytes_read.min(import.bytes_total),
     };
@@ -212,7 +213,7 @@ pub async fn finish(
 /// Ends an import that has no report.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn fail(ctx: &Ctx, id: ImportId, why: &str) -> Result<bool, RichError> {
     ctx.authorize(Action::ImportData)?;
     let mut tx = ctx.write().await?;
@@ -252,10 +253,11 @@ fn end(report: &ImportReport) -> ImportEnd {
     }
 }
 
-/// Fails up to `limit` imports whose lease is over: their server is gone, and with it their file. How many were due.
+/// Fails up to `limit` imports whose lease has expired: their server is gone, and with it their file. Returns how
+/// many were due.
 ///
 /// # Errors
-/// When the database is away. What goes wrong with one import is logged, and tried again in the next round.
+/// If the database is unavailable. A failure of one import is logged, and retried in the next round.
 pub async fn fail_abandoned(ctx: &PlatformCtx, limit: i64) -> Result<usize, RichError> {
     ctx.authorize(Action::ImportData)?;
     let now = ctx.services.clock.now();

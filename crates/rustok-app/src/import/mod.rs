@@ -1,11 +1,12 @@
-//! Imports: what a file from another system says becomes products and nodes of one tenant.
+//! Imports: products and nodes of one tenant from a file of another system.
 //!
-//! The file is read once, from start to end, and at most one chunk of it is held. It runs beside a server on the same
-//! database: what is slow is done before a transaction is opened, and on SQLite no transaction is long. A part that is
-//! refused is told with its place and never takes another part with it. What was imported before and did not change
-//! in the file since is left alone, so that edits made here survive.
+//! The file is read once, sequentially, and at most one chunk of it is in memory. An import runs beside a server on
+//! the same database: slow work is done before a transaction, and transactions on SQLite are short. A refused part is
+//! reported with its place and never affects other parts. Items that did not change in the file since the last import
+//! are skipped, so that edits made here survive.
 //!
-//! There is no transaction around the whole: an import that is cut off keeps what it did, and the next run goes on.
+//! There is no transaction around the whole import: an interrupted import keeps what it did, and the next run
+//! continues.
 
 mod engine;
 #[cfg(test)]
@@ -33,31 +34,31 @@ use rustok_text::Locale;
 use std::io::Read;
 use std::ops::ControlFlow;
 
-/// Where a file comes from, for the report.
+/// The file to import.
 #[derive(Debug, Clone, Copy)]
 pub struct ImportFile<'a, R> {
-    /// Its content. It need not be buffered.
+    /// The content; need not be buffered.
     pub content: R,
-    /// Its name, as errors have it.
+    /// The name in error messages.
     pub name: &'a str,
 }
 
-/// Whether anything is kept.
+/// Whether to keep the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// What is valid is stored.
+    /// Valid items are stored.
     Commit,
-    /// Everything is done, and every transaction rolled back: the report tells what would happen.
+    /// Every transaction is rolled back: the report shows what would happen.
     DryRun,
 }
 
-/// Is told after each batch how many bytes of the file were read, and says whether to go on.
+/// Called after each batch with the number of bytes read; returns whether to continue.
 pub type Progress<'a> = dyn FnMut(u64) -> ControlFlow<()> + Send + 'a;
 
-/// A CSV of Shopify with prices in `currency`, or else in the tenant's.
+/// A Shopify CSV with prices in `currency`, or in the tenant's currency if `None`.
 ///
 /// # Errors
-/// `internal` when the tenant's own is none, which the check of settings should have refused.
+/// `internal` if the tenant's currency is invalid, which the validation of settings should have rejected.
 pub fn shopify_source(ctx: &Ctx, currency: Option<Currency>) -> Result<ImportSource, RichError> {
     let own = || {
         let own = ctx.tenant.settings.currency();
@@ -66,7 +67,7 @@ pub fn shopify_source(ctx: &Ctx, currency: Option<Currency>) -> Result<ImportSou
     Ok(ImportSource::Shopify(currency.map_or_else(own, Ok)?))
 }
 
-/// An export of WordPress with texts in `locale`, or else in the tenant's.
+/// A WordPress export with texts in `locale`, or in the tenant's locale if `None`.
 ///
 /// # Errors
 /// As [`shopify_source`].
@@ -80,7 +81,7 @@ pub fn wordpress_source(ctx: &Ctx, locale: Option<Locale>) -> Result<ImportSourc
     Ok(ImportSource::Wordpress(locale))
 }
 
-/// Imports a file of either sort. `progress` is told how many bytes were read.
+/// Imports a file of either format. `progress` gets the number of bytes read.
 pub async fn run<R: Read>(
     ctx: &Ctx,
     source: ImportSource,
@@ -94,9 +95,9 @@ pub async fn run<R: Read>(
     }
 }
 
-/// Imports the products of a Shopify CSV, with prices in `currency`. `progress` is told how many bytes were read.
+/// Imports the products of a Shopify CSV, with prices in `currency`. `progress` gets the number of bytes read.
 ///
-/// The currency belongs to what was imported: the same file with another one is a change, and its prices stand beside
+/// The currency is part of each item's hash: the same file with another currency is a change, and adds prices beside
 /// the earlier ones.
 async fn shopify<R: Read>(
     ctx: &Ctx,
@@ -112,15 +113,15 @@ async fn shopify<R: Read>(
     }
     let done = engine.run(&mut reader, ShopifyReader::bytes_read, progress).await;
     let mut report = engine.finish(done.err());
-    // What a CSV leaves out is rows, never products.
+    // A CSV skips rows, never products.
     report.note_skipped(reader.skipped(), |_| false);
     report
 }
 
-/// Imports authors, categories, tags, posts and pages of a WordPress export, with texts in `locale`. Nodes are what is
-/// counted. `progress` is told how many bytes were read.
+/// Imports authors, categories, tags, posts and pages of a WordPress export, with texts in `locale`. Only nodes are
+/// counted. `progress` gets the number of bytes read.
 ///
-/// The locale belongs to what was imported: the same file with another one is a change, and its texts become
+/// The locale is part of each item's hash: the same file with another locale is a change, and its texts become
 /// translations.
 async fn wordpress<R: Read>(
     ctx: &Ctx,
@@ -142,7 +143,7 @@ async fn wordpress<R: Read>(
     report
 }
 
-/// Whether what was skipped for this reason is an item of the export; comments belong to one, terms to none.
+/// Whether a skip reason stands for an item of the export; comments are parts of an item, terms are no items.
 fn is_item(reason: &str) -> bool {
     reason != "comment" && !reason.ends_with(" term")
 }

@@ -1,4 +1,4 @@
-//! Authors, terms, posts and pages of a WordPress export: from what the reader yields to what content takes.
+//! Converts authors, terms, posts and pages of a WordPress export to the input of `content`.
 
 use super::engine::{Fault, Key, Source, Written};
 use super::paragraphs::with_paragraphs;
@@ -18,7 +18,7 @@ pub(super) struct Nodes {
     pub(super) locale: Locale,
 }
 
-/// What is written of an export.
+/// An item to write.
 #[derive(Debug, Clone)]
 pub(super) enum Part {
     Author(AuthorItem),
@@ -112,7 +112,7 @@ impl Nodes {
             let taxonomy = match term.taxonomy {
                 source::Taxonomy::Category => Taxonomy::Category,
                 source::Taxonomy::Tag => Taxonomy::Tag,
-                // Formats and the lists of plug-ins: nothing here is filed under them.
+                // Post formats and taxonomies of plug-ins are not imported.
                 source::Taxonomy::Other(_) => return None,
             };
             Some(ImportedTerm {

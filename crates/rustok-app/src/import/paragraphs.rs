@@ -1,14 +1,14 @@
-//! Paragraphs of WordPress' classic editor, which stores a blank line for each and makes them as it shows the post
-//! (its function `wpautop`). A body of the block editor has its paragraphs and is left alone.
+//! Paragraphs of WordPress' classic editor, which stores blank lines and turns them into paragraphs when it displays
+//! the post (its function `wpautop`). A body of the block editor already has paragraphs and is not changed.
 //!
-//! What comes out is sanitised like any other body: tags that an odd body leaves open are closed there.
+//! The result is sanitised like any other body, which also closes tags that a malformed body leaves open.
 
 use std::borrow::Cow;
 
-/// What begins every block of the block editor.
+/// The beginning of every block of the block editor.
 const BLOCK_COMMENT: &str = "<!-- wp:";
 
-/// Elements that are no part of a line of text.
+/// Block-level elements.
 #[rustfmt::skip]
 const BLOCKS: [&str; 49] = [
     "address", "article", "aside", "blockquote", "body", "canvas", "caption", "center", "col", "colgroup",
@@ -17,12 +17,12 @@ const BLOCKS: [&str; 49] = [
     "menu", "nav", "ol", "p", "section", "summary", "table", "tbody", "td", "tfoot", "thead", "th", "tr",
     "ul",
 ];
-/// Elements whose content is taken as it is.
+/// Elements whose content is copied verbatim.
 const VERBATIM: [&str; 4] = ["pre", "script", "style", "textarea"];
-/// Blocks that hold text only: no paragraph may stand in them.
+/// Blocks that hold only text: no paragraph may be inside.
 const TEXT_ONLY: [&str; 9] = ["p", "h1", "h2", "h3", "h4", "h5", "h6", "summary", "caption"];
 
-/// The body with a paragraph for each part between blank lines, and a line break for each line end inside one.
+/// Makes a paragraph of each part between blank lines, and a line break of each line end inside a part.
 pub(super) fn with_paragraphs(body: &str) -> Cow<'_, str> {
     if body.contains(BLOCK_COMMENT) || body.trim().is_empty() {
         return Cow::Borrowed(body);
@@ -43,9 +43,9 @@ pub(super) fn with_paragraphs(body: &str) -> Cow<'_, str> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token<'a> {
-    /// Text, comments and tags inside a line.
+    /// Text, comments and inline tags.
     Inline(&'a str),
-    /// An element that is taken as it is, a block if `pre`.
+    /// An element that is copied verbatim; `pre` is a block.
     Verbatim {
         text: &'a str,
         is_block: bool,
@@ -61,7 +61,7 @@ enum Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// The next token of `rest`, which moves behind it.
+    /// The next token of `rest`, which is advanced behind it.
     fn read(rest: &mut &'a str) -> Option<Self> {
         let all = *rest;
         let first = all.chars().next()?;
@@ -112,14 +112,14 @@ fn is_block_tag(name: &str) -> bool {
     BLOCKS.iter().any(|block| block.eq_ignore_ascii_case(name))
 }
 
-/// Takes the first `len` bytes off `rest`.
+/// Splits the first `len` bytes off `rest`.
 fn cut<'a>(rest: &mut &'a str, len: usize) -> &'a str {
     let (taken, left) = rest.split_at_checked(len).unwrap_or((*rest, ""));
     *rest = left;
     taken
 }
 
-/// How long the tag is that `text` starts with; a `>` inside quotes does not end it.
+/// The length of the tag at the start of `text`; a `>` inside quotes does not end it.
 fn end_of_tag(text: &str) -> usize {
     let mut quote = None;
     for (at, c) in text.char_indices() {
@@ -133,7 +133,7 @@ fn end_of_tag(text: &str) -> usize {
     text.len()
 }
 
-/// How far it is from the content of a `name` element to the end of its closing tag.
+/// The length from the content of a `name` element to the end of its closing tag.
 fn end_of_element(content: &str, name: &str) -> usize {
     let mut from = 0;
     while let Some(at) = content
@@ -157,7 +157,7 @@ struct Writer {
     out: String,
     /// Text and inline tags since the last block.
     run: String,
-    /// The blocks that are open, in lower case.
+    /// The open blocks, in lower case.
     open: Vec<String>,
 }
 
@@ -191,7 +191,7 @@ impl Writer {
         }
     }
 
-    /// Writes what was gathered: as paragraphs outside of all blocks, and inside of one where it has blank lines.
+    /// Writes the collected run: as paragraphs outside of all blocks; inside a block only if it has blank lines.
     fn end_run(&mut self) {
         let run = std::mem::take(&mut self.run);
         let text_only = self.open.iter().any(|open| TEXT_ONLY.contains(&open.as_str()));
@@ -213,7 +213,7 @@ impl Writer {
     }
 }
 
-/// What stands between blank lines.
+/// The parts between blank lines.
 fn parts(run: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(run);
     std::iter::from_fn(move || {
@@ -239,7 +239,7 @@ fn parts(run: &str) -> impl Iterator<Item = &str> {
     .filter(|part| !part.is_empty())
 }
 
-/// Whether there is nothing but one comment, such as WordPress' mark of where a teaser ends.
+/// Whether the part is a single comment, such as WordPress' `more` marker.
 fn is_comment(part: &str) -> bool {
     part.starts_with("<!--") && part.find("-->") == Some(part.len().saturating_sub(3))
 }
@@ -248,7 +248,7 @@ fn is_comment(part: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// In one line, as it is easier to read.
+    /// On one line, for readability.
     fn made(body: &str) -> String {
         with_paragraphs(body).replace('\n', "")
     }
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn comments_are_no_paragraphs() {
         assert_eq!(made("A\n\n<!--more-->\n\nB"), "<p>A</p><!--more--><p>B</p>");
-        // To a browser this is still one comment inside one paragraph.
+        // For a browser this is still one comment inside one paragraph.
         assert_eq!(made("A <!-- x\n\ny --> B"), "<p>A <!-- x</p><p>y --> B</p>");
     }
 
@@ -323,7 +323,7 @@ mod tests {
             "<", ">", "</", "<p", "</p>", "<pre", "\n\n", "é", "\"", "<!--", "-->", "<div>", "a < b",
             "</pre>",
         ];
-        // Every sequence of three, at the start and at the end of what is read.
+        // All sequences of three pieces, at the start and at the end of the input.
         for one in pieces {
             for two in pieces {
                 for three in pieces {

@@ -1,4 +1,4 @@
-//! Products of a Shopify CSV: from what the reader yields to what the catalogue takes.
+//! Converts products of a Shopify CSV to the input of `catalog`.
 
 use super::engine::{Fault, Key, Source, Written};
 use crate::catalog;
@@ -76,7 +76,8 @@ impl Source for Products {
 
 impl Products {
     fn input(&self, item: ProductItem) -> ProductInput {
-        // Other shops' handles may have characters that ours do not; the nearest one that fits is taken then.
+        // A Shopify handle may have characters that are not allowed here; it is then replaced by the nearest valid
+        // handle.
         let handle = match Handle::parse(&item.handle) {
             Some(_) => Some(item.handle),
             None => Handle::from_title(&item.handle).map(|handle| handle.as_str().to_owned()),
@@ -139,7 +140,7 @@ fn stock(variant: &VariantItem) -> ImportedStock {
     }
 }
 
-/// A broken rule at the place of its row: `#/variants/2/sku` stands in the row of the third variant.
+/// A violation with the place of its row: `#/variants/2/sku` refers to the row of the third variant.
 fn fault(violation: &FieldViolation, whole: (u64, u64), variants: &[(u64, u64)]) -> Fault {
     let path = violation.pointer.trim_start_matches("#/");
     let variant = path

@@ -1,33 +1,33 @@
-//! What an import did, counted in products or nodes. It must stay small whatever the file holds.
+//! The report of an import, counted in products or nodes. Its size is bounded, whatever the file contains.
 
 use rustok_core::error::RichError;
 use rustok_import::{RowError, Skipped};
 use std::collections::BTreeMap;
 
-/// How many errors are kept; the rest is only counted.
+/// Errors kept in the report; further ones are only counted.
 pub const MAX_KEPT_ERRORS: usize = 10_000;
 
-/// What an import did.
+/// The report of an import.
 #[derive(Debug, Default)]
 pub struct ImportReport {
-    /// Products or nodes that were not there.
+    /// New products or nodes.
     pub created: u64,
     /// Products or nodes whose source changed.
     pub updated: u64,
-    /// Products or nodes that are as their source is: it did not change since it was imported, or not in anything that
-    /// is kept.
+    /// Products or nodes that are up to date: their source did not change since the last import, or only in parts
+    /// that are not stored.
     pub unchanged: u64,
-    /// Items that are no products or nodes and were left out on purpose.
+    /// Items that are no products or nodes and were skipped intentionally.
     pub skipped: u64,
-    /// Everything that was left out on purpose, by reason: items, and parts of items such as comments.
+    /// Everything that was skipped intentionally, by reason: items, and parts of items such as comments.
     pub skipped_by_reason: BTreeMap<String, u64>,
-    /// What could not be imported, in the order of the file, at most [`MAX_KEPT_ERRORS`].
+    /// The errors, in the order of the file, at most [`MAX_KEPT_ERRORS`].
     pub errors: Vec<RowError>,
-    /// How many errors there were.
+    /// The number of errors.
     pub error_count: u64,
-    /// Why it ended before its time: the database went away. What was done until then stays.
+    /// Why the import ended early: the database became unavailable. What was done before stays.
     pub stopped: Option<RichError>,
-    /// Whoever watched its progress ended it between two batches. What was done until then stays.
+    /// `progress` ended the import between two batches. What was done before stays.
     pub is_interrupted: bool,
 }
 

@@ -1,6 +1,6 @@
-//! From what a buyer asks for to the lines of an order: which variants, at which price, in which quantity.
+//! Turns requested lines into order lines: variants, prices and quantities.
 //!
-//! Pure: it decides on what was read and must never reach for more. Prices come from the shelf, never from the request.
+//! Pure: uses only the data that was read and never queries more. Prices come from the shelf, never from the request.
 
 use rustok_commerce::order::{LineRequest, MAX_QUANTITY, OrderRequest, VariantRef, lines_total_minor};
 use rustok_commerce::{CommerceError, OrderLine};
@@ -8,7 +8,7 @@ use rustok_core::error::{FieldViolation, RichError};
 use rustok_core::ids::VariantId;
 use rustok_storage::reservations::Sellable;
 
-/// What is asked for, apart: ids and SKUs, each once.
+/// The requested ids and SKUs, without duplicates.
 pub(super) fn wanted(request: &OrderRequest) -> (Vec<VariantId>, Vec<&str>) {
     let (mut ids, mut skus) = (Vec::new(), Vec::new());
     for line in &request.lines {
@@ -24,18 +24,18 @@ pub(super) fn wanted(request: &OrderRequest) -> (Vec<VariantId>, Vec<&str>) {
     (ids, skus)
 }
 
-/// A line with the variant that it takes from.
+/// A line with its variant.
 struct Picked<'a> {
     variant: &'a Sellable,
     unit_price_minor: i64,
     quantity: i64,
 }
 
-/// The lines of the order, one per variant, in the sequence in which they were first asked for.
+/// The lines of the order, one per variant, in the order of their first mention.
 ///
 /// # Errors
-/// `validation_failed` with all lines that name no variant, several, or one without a price in the currency, or when
-/// the total is beyond 64 bits; `insufficient_stock` for the first variant (by id) of which there is not enough.
+/// `validation_failed` with all lines that name no variant, several variants, or one without a price in the currency,
+/// or if the total exceeds 64 bits; `insufficient_stock` for the first variant (by id) without enough stock.
 pub(super) fn fill(request: &OrderRequest, variants: &[Sellable]) -> Result<Vec<OrderLine>, RichError> {
     let mut picked: Vec<Picked<'_>> = Vec::with_capacity(request.lines.len());
     let mut violations = Vec::new();
@@ -126,7 +126,7 @@ fn pick<'a>(
     })
 }
 
-/// Advice for a good answer: the conditional update of the save decides.
+/// Only for a good error message: the conditional update of the save is decisive.
 fn check_stock(picked: &[Picked<'_>]) -> Result<(), RichError> {
     let mut by_id: Vec<_> = picked.iter().collect();
     by_id.sort_unstable_by_key(|picked| picked.variant.variant_id);

@@ -1,4 +1,4 @@
-//! The transitions: load, let the typed order decide, save by compare-and-swap.
+//! Transitions: load the order, apply the typed transition, save by compare-and-swap.
 
 use super::{after_minutes, expiry_of, load, movements, order_event};
 use crate::context::Ctx;
@@ -13,7 +13,7 @@ use rustok_storage::idempotency::StoredReply;
 use rustok_storage::orders::{OrderChange, PAYMENT_REFERENCE, REFUND_REFERENCE, save_change};
 use rustok_storage::{StoreError, TenantTx};
 
-/// One of the order's transitions, as the table and the history name it.
+/// A transition of an order, with its name in the state machine and the history.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Transition {
     name: &'static str,
@@ -25,12 +25,12 @@ pub(super) const CANCEL: Transition = Transition {
     topic: Topic::OrderCancelled,
 };
 
-/// Accepts a pending order, which then waits for its payment as long as the tenant's settings say. `precondition` gets
-/// its version.
+/// Accepts a pending order, which then waits for its payment for the time in the tenant's settings. `precondition`
+/// gets its version.
 ///
 /// # Errors
-/// `order_not_found`, what `precondition` says of the version, `illegal_transition` with `current_state` and `allowed_transitions`, `version_conflict` when
-/// somebody else changed it at the same time.
+/// `order_not_found`, the error of `precondition`, `illegal_transition` with `current_state` and
+/// `allowed_transitions`, `version_conflict` after a concurrent change.
 pub async fn confirm(
     ctx: &Ctx,
     id: OrderId,
@@ -53,8 +53,8 @@ pub async fn confirm(
 /// Records the payment of a confirmed order.
 ///
 /// # Errors
-/// Those of [`confirm`]; `validation_failed` for a blank or too long text; `used_for_another_order` when the payment is
-/// recorded for another one.
+/// Those of [`confirm`]; `validation_failed` for a blank or too long text; `used_for_another_order` if the payment is
+/// recorded for another order.
 pub async fn pay(
     ctx: &Ctx,
     id: OrderId,
@@ -79,7 +79,7 @@ pub async fn pay(
     .await
 }
 
-/// Records that a paid order was sent off.
+/// Records the shipment of a paid order.
 ///
 /// # Errors
 /// Those of [`pay`].
@@ -107,7 +107,7 @@ pub async fn ship(
     .await
 }
 
-/// Records that a shipped order arrived; `signature` is the name of who took it.
+/// Records the delivery of a shipped order; `signature` is the name of the recipient.
 ///
 /// # Errors
 /// Those of [`pay`].
@@ -134,7 +134,7 @@ pub async fn deliver(
     .await
 }
 
-/// Calls an order off and gives its stock back, once. A paid order needs `refund_id`, another one must not have it.
+/// Cancels an order and returns its stock, once. A paid order needs `refund_id`; other orders must not have it.
 ///
 /// # Errors
 /// Those of [`pay`].
@@ -172,7 +172,7 @@ async fn change(
     };
     let apply = |order: AnyOrder| {
         precondition(order.version())?;
-        // The history keeps this name for good, so it is the machine's table that must know it.
+        // The history stores this name permanently, so it must be in the state machine's table.
         order_machine().check(order.status().as_str(), transition.name)?;
         Ok(apply(order, ctx.now())?)
     };
@@ -200,15 +200,15 @@ async fn change(
     }
 }
 
-/// Which field of the request names what another order has.
+/// The request field whose value another order has.
 fn used_field(error: &StoreError) -> Option<&'static str> {
     [(PAYMENT_REFERENCE, "payment_id"), (REFUND_REFERENCE, "refund_id")]
         .into_iter()
         .find_map(|(key, field)| error.is_taken(key).then_some(field))
 }
 
-/// The refusal of a payment or refund that is recorded already: for another order, unless somebody else made the same
-/// change of this one at the same moment.
+/// The error for a payment or refund that is already recorded: for another order, unless a concurrent request made
+/// the same change of this one.
 async fn used(ctx: &Ctx, id: OrderId, field: &'static str, wanted: i64) -> RichError {
     let current = async { load(&mut ctx.read().await?, id).await };
     match current.await {
@@ -218,7 +218,7 @@ async fn used(ctx: &Ctx, id: OrderId, field: &'static str, wanted: i64) -> RichE
     }
 }
 
-/// The order's status before, and what the transition makes of it.
+/// The order's status before the transition, and the order after it.
 async fn apply_to(
     tx: &mut TenantTx,
     id: OrderId,
@@ -228,7 +228,7 @@ async fn apply_to(
     Ok((order.status(), apply(order)?))
 }
 
-/// Saves what a transition made of an order. A cancelled one gives its stock back.
+/// Saves the result of a transition. A cancelled order returns its stock.
 pub(super) async fn save(
     ctx: &Ctx,
     tx: &mut TenantTx,
@@ -255,7 +255,7 @@ pub(super) async fn save(
     save_change(tx, &change).await
 }
 
-/// The refusal of a change that was overtaken, with the version that won.
+/// The `version_conflict` error, with the current version.
 async fn overtaken(ctx: &Ctx, id: OrderId) -> RichError {
     let current = async { load(&mut ctx.read().await?, id).await };
     match current.await {

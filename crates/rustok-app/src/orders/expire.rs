@@ -1,8 +1,8 @@
-//! Calling off orders that nobody confirmed, or that were confirmed and not paid, in time: so that strangers cannot
-//! empty the shelves.
+//! Expiry: cancels orders that were not confirmed, or confirmed but not paid, in time. Otherwise anyone could tie up
+//! the whole stock with orders.
 //!
-//! Any number of processes may do this at once: each order is changed by compare-and-swap, and who comes second finds
-//! it done. Work that fails is put off, so that it never stands in the way of the rest.
+//! Any number of processes may run this at once: each order is changed by compare-and-swap, and the loser of a race
+//! finds it done. A job that fails is postponed, so that it does not block the others.
 
 use super::change::{CANCEL, save};
 use crate::context::{Ctx, PlatformCtx};
@@ -20,33 +20,33 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The reason in the order and in its history.
+/// The cancellation reason in the order and its history.
 const REASON: &str = "expired";
-/// Who does it, in history and events.
+/// The actor in history and events.
 const ACTOR: &str = "order-expiry";
-/// How long one order may take.
+/// Time limit per order.
 const ORDER_LIMIT: Duration = Duration::from_secs(5);
-/// How long work that failed is put off.
+/// How long a failed job is postponed.
 const PUT_OFF: Duration = Duration::from_secs(300);
 
 type Shops = HashMap<TenantId, Arc<Tenant>>;
 
-/// What one round did.
+/// The result of one round.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ExpiryRound {
-    /// Due work that was found; as many as asked for means that there may be more.
+    /// Due jobs found; if it equals the limit, there may be more.
     pub due: usize,
-    /// Orders that were called off.
+    /// Cancelled orders.
     pub cancelled: usize,
-    /// Work that failed and was put off.
+    /// Jobs that failed and were postponed.
     pub failed: usize,
 }
 
-/// Calls off up to `limit` orders that are due, oldest first.
+/// Cancels up to `limit` due orders, oldest first.
 ///
 /// # Errors
-/// When the database is away: the rest of the work stays due. What goes wrong with one order is logged, counted and
-/// put off.
+/// If the database is unavailable: the remaining jobs stay due. A failure of one order is logged, counted and its job
+/// postponed.
 pub async fn expire_due(ctx: &PlatformCtx, limit: i64) -> Result<ExpiryRound, RichError> {
     ctx.authorize(Action::ExpireOrder)?;
     let now = ctx.services.clock.now();
@@ -59,7 +59,7 @@ pub async fn expire_due(ctx: &PlatformCtx, limit: i64) -> Result<ExpiryRound, Ri
     for job in jobs {
         match run(ctx, &mut shops, &job).await {
             Ok(cancelled) => round.cancelled += usize::from(cancelled),
-            // Not this order's fault, and the next one would only fail as well.
+            // Not specific to this order: the next one would fail too.
             Err(error) if error.kind().is_outage() => return Err(error),
             Err(error) => {
                 round.failed += 1;
@@ -92,7 +92,7 @@ async fn run(ctx: &PlatformCtx, shops: &mut Shops, job: &Job) -> Result<bool, Ri
     expire(&ctx, OrderId::from_uuid(job.subject_id)).await
 }
 
-/// Calls one order off if it still waits and is due. Whether it was.
+/// Cancels an order if it is still waiting and due. Returns whether it did.
 async fn expire(ctx: &Ctx, id: OrderId) -> Result<bool, RichError> {
     ctx.authorize(Action::ExpireOrder)?;
     let now = ctx.now();
@@ -107,7 +107,7 @@ async fn expire(ctx: &Ctx, id: OrderId) -> Result<bool, RichError> {
             let order = order.cancel_at(REASON.to_owned(), None, now)?;
             match save(ctx, &mut tx, CANCEL, from, &order).await {
                 Ok(()) => true,
-                // Confirmed, paid, or called off by another process, in this moment: who did it saw to the work too.
+                // Confirmed, paid or cancelled concurrently: that transition has replaced or deleted the job too.
                 Err(StoreError::Stale { .. }) => return Ok(false),
                 Err(error) => return Err(error.into()),
             }
@@ -127,7 +127,7 @@ async fn expire(ctx: &Ctx, id: OrderId) -> Result<bool, RichError> {
     Ok(cancelled)
 }
 
-/// Does not need the tenant, whose own row may be what is broken.
+/// Does not read the tenant, since its row may be the broken part.
 async fn put_off(ctx: &PlatformCtx, job: &Job) -> Result<(), RichError> {
     let to = ctx
         .services

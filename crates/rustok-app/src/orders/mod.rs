@@ -1,7 +1,7 @@
-//! Orders: placing, reading, the transitions, and calling off what nobody confirmed or paid.
+//! Orders: placing, reading, transitions, and expiry of orders that were not confirmed or paid in time.
 //!
-//! No status is ever written here: a row becomes an `AnyOrder`, the typed transition makes the next one, and storage
-//! saves that by compare-and-swap.
+//! No status is written directly: a row becomes an `AnyOrder`, a typed transition makes the next state, and storage
+//! saves it by compare-and-swap.
 
 mod basket;
 mod change;
@@ -27,7 +27,7 @@ use rustok_storage::orders::find_order;
 use rustok_storage::reservations::Movement;
 use std::time::Duration;
 
-/// The order with this id, typed.
+/// Reads the order with this id as a typed order.
 async fn load(tx: &mut TenantTx, id: OrderId) -> Result<AnyOrder, RichError> {
     let stored = find_order(tx, id)
         .await?
@@ -35,7 +35,7 @@ async fn load(tx: &mut TenantTx, id: OrderId) -> Result<AnyOrder, RichError> {
     Ok(stored.row.try_into()?)
 }
 
-/// The stock that `lines` move, each with the id of its ledger line.
+/// The stock movements of `lines`, each with a new ledger id.
 fn movements(ctx: &Ctx, lines: &[OrderLine]) -> Vec<Movement> {
     stock_moves(lines)
         .into_iter()
@@ -43,20 +43,20 @@ fn movements(ctx: &Ctx, lines: &[OrderLine]) -> Vec<Movement> {
         .collect()
 }
 
-/// The event of an order that came into its state; neither address nor secret is in it.
+/// The event for the order's new state; contains neither email address nor secret.
 fn order_event(ctx: &Ctx, topic: Topic, order: &AnyOrder) -> Event {
     tracing::event!(target: "rustok.trace", tracing::Level::INFO, rustok.order.id = %order.id());
     let payload = serde_json::json!({ "status": order.status().as_str(), "version": order.version() });
     ctx.event(topic, order.id().as_uuid(), payload)
 }
 
-/// When a time of so many minutes is over.
+/// `now` plus `minutes`.
 fn after_minutes(now: Timestamp, minutes: u32) -> Timestamp {
     now.checked_add(Duration::from_secs(u64::from(minutes) * 60))
         .unwrap_or(Timestamp::MAX)
 }
 
-/// The work that calls an order off.
+/// The job that expires an order.
 fn expiry_of(ctx: &Ctx, order: OrderId, due_at: Timestamp) -> Job {
     Job {
         id: ctx.id(),

@@ -1,4 +1,4 @@
-//! Placing an order: prices and stock from the database, all or nothing.
+//! Places orders: prices and stock from the database, all or nothing.
 
 use super::{after_minutes, basket, expiry_of, movements, order_event};
 use crate::context::Ctx;
@@ -17,28 +17,28 @@ use rustok_storage::reservations::{Buyer, STOCK_LEVELS, Shelf, read_shelf};
 use rustok_storage::{StoreError, TenantTx};
 use std::time::Duration;
 
-/// How often an order is tried whose stock changed between reading and taking it. Each further try needs somebody to
-/// have given stock back in that moment, or the fresh read refuses it.
+/// Attempts per order, if its stock changes between reading and taking it. A further attempt is needed only if stock
+/// was returned meanwhile: otherwise the fresh read refuses the order.
 const TRIES: usize = 5;
 
 /// A new order and the only copy of its secret.
 #[derive(Debug)]
 pub struct PlacedOrder {
-    /// The order, pending.
+    /// The order, in status pending.
     pub order: AnyOrder,
-    /// What opens it for its buyer; only its hash is stored.
+    /// The buyer's secret for reading the order; only its hash is stored.
     pub secret: TokenSecret,
 }
 
 enum Attempt {
     Done(Box<(Work, PlacedOrder)>),
     Replay(Reply),
-    /// Somebody else took what was read, or the database chose this one to give way.
+    /// A concurrent order took the stock, or the database aborted this transaction to resolve a conflict.
     Raced,
 }
 
-/// Places an order: the buyer's customer record, the order with its lines, its stock, its history, its event and its
-/// due work, or nothing.
+/// Places an order: the buyer's customer record, and the order with its lines, stock, history, event and expiry job.
+/// All or nothing.
 ///
 /// # Errors
 /// `validation_failed` with all lines at once, `insufficient_stock` with `available`, `requested`, `product_id` and
@@ -60,7 +60,7 @@ async fn place_within_tries(
     render: impl FnOnce(&PlacedOrder) -> StoredReply,
 ) -> Result<Reply, RichError> {
     ctx.authorize(Action::PlaceOrder)?;
-    // Before the transaction: on SQLite that holds the only writer.
+    // Before the transaction, which on SQLite occupies the only writer.
     let request = input.validate().map_err(CommerceError::ValidationFailed)?;
     for _ in 0..TRIES {
         match attempt(ctx, &request).await? {
@@ -103,8 +103,8 @@ async fn attempt(ctx: &Ctx, request: &OrderRequest) -> Result<Attempt, RichError
     }
 }
 
-/// The order as it is to be saved: priced, with its stock looked at and its buyer known. What can be refused is refused
-/// before the buyer is written.
+/// The order to save: priced, with its stock checked and its buyer known. All checks come before the buyer's record
+/// is written.
 async fn draw_up(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result<AnyOrder, RichError> {
     let (ids, skus) = basket::wanted(request);
     let buyer = Buyer {
@@ -132,8 +132,8 @@ async fn draw_up(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result
     Ok(Order::place(placement, now)?.into())
 }
 
-/// Refuses an order with which its buyer would hold more pieces than anybody may without a confirmed order. Two orders
-/// that are placed at once may pass together.
+/// Limits the pieces that a buyer may hold in unconfirmed orders. Two concurrent orders may exceed the limit
+/// together.
 fn check_pieces(most: u32, lines: &[OrderLine], shelf: &Shelf) -> Result<(), RichError> {
     let counted = lines.iter().filter(|line| line.stock_taken);
     let pieces = counted.map(|line| line.quantity).fold(0, i64::saturating_add);
@@ -156,12 +156,12 @@ fn check_pieces(most: u32, lines: &[OrderLine], shelf: &Shelf) -> Result<(), Ric
     ))
 }
 
-/// Refuses an order whose total is not the one that its buyer saw.
+/// Fails if the total differs from the one that the buyer saw.
 fn check_total(request: &OrderRequest, lines: &[OrderLine]) -> Result<(), RichError> {
     let Some(expected) = request.expected_total else {
         return Ok(());
     };
-    // `fill` has refused a total that is out of range.
+    // `fill` has already rejected a total that is out of range.
     let total = lines_total_minor(lines).map(|minor| Money::from_minor(minor, request.currency));
     if total == Some(expected) {
         return Ok(());

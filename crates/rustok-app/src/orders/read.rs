@@ -1,4 +1,4 @@
-//! Reading orders: by the shop's people, and by a buyer who has the order's secret.
+//! Reads orders: for the shop's staff, and for a buyer with the order's secret.
 
 use super::load;
 use crate::context::Ctx;
@@ -18,10 +18,10 @@ pub async fn get(ctx: &Ctx, id: OrderId) -> Result<AnyOrder, RichError> {
     load(ctx.read().await?.last(), id).await
 }
 
-/// One order, for whoever has its secret.
+/// One order, for a client with its secret.
 ///
 /// # Errors
-/// `order_not_found`: there is no such order, or its secret is another one. Which of them is not told.
+/// `order_not_found` if the order does not exist or the secret is wrong; the two cases are indistinguishable.
 pub async fn get_by_secret(
     ctx: &Ctx,
     id: OrderId,
@@ -38,10 +38,10 @@ pub async fn get_by_secret(
     Ok(stored.row.try_into()?)
 }
 
-/// A page of orders, newest first. One row that cannot be an order fails the page: it must not be passed over unseen.
+/// A page of orders, newest first. An inconsistent row fails the whole page: it must not be skipped silently.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list(
     ctx: &Ctx,
     filter: &OrderFilter,
@@ -57,14 +57,14 @@ pub async fn list(
     })
 }
 
-/// Who did what to an order, oldest first.
+/// The history of an order, oldest first.
 ///
 /// # Errors
 /// `order_not_found`.
 pub async fn history(ctx: &Ctx, id: OrderId) -> Result<Vec<OrderHistory>, RichError> {
     ctx.authorize(Action::ReadHistory)?;
     let steps = list_history(ctx.read().await?.last(), id).await?;
-    // Every order has the step that placed it.
+    // Every order has at least the step that placed it.
     if steps.is_empty() {
         Err(CommerceError::OrderNotFound(id.as_uuid()).into())
     } else {

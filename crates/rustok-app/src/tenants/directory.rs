@@ -1,4 +1,4 @@
-//! Creating, finding, suspending and naming tenants, once per call. What a request may repeat is in `repeatable.rs`.
+//! Operations on tenants and their hosts, without `Idempotency-Key`; those with one are in `repeatable.rs`.
 
 use crate::context::PlatformCtx;
 use rustok_auth::Action;
@@ -11,7 +11,7 @@ use rustok_tenancy::{
     NewTenant, NewTenantInput, Tenant, TenantEdit, TenantError, TenantIdentifier, TenantStatus,
 };
 
-/// Adds a tenant.
+/// Creates a tenant.
 ///
 /// # Errors
 /// `validation_failed` with all fields at once, `slug_taken`, `host_taken`.
@@ -60,7 +60,7 @@ pub async fn find(ctx: &PlatformCtx, identifier: &TenantIdentifier) -> Result<Te
 /// A page of tenants, oldest first.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list(
     ctx: &PlatformCtx,
     after: Option<TenantId>,
@@ -71,11 +71,11 @@ pub async fn list(
     Ok(tenants::list_tenants(&mut tx, after, limit).await?)
 }
 
-/// Changes a tenant's name and settings. `edit` gets the tenant as it is and answers what is wanted of it; a precondition
-/// on its version belongs there. What changes nothing makes no new version.
+/// Changes a tenant's name and settings. `edit` gets the tenant and returns the wanted state; preconditions on the
+/// version belong in it. An edit without changes makes no new version.
 ///
 /// # Errors
-/// `tenant_not_found`, `validation_failed` with all fields at once, `version_conflict`, and what `edit` refuses with.
+/// `tenant_not_found`, `validation_failed` with all fields at once, `version_conflict`, and the error of `edit`.
 pub async fn update(
     ctx: &PlatformCtx,
     identifier: &TenantIdentifier,
@@ -99,7 +99,7 @@ pub async fn update(
     })
 }
 
-/// Suspends or resumes a tenant. Doing it twice changes nothing more.
+/// Suspends or resumes a tenant. Idempotent.
 ///
 /// # Errors
 /// `tenant_not_found`.
@@ -136,7 +136,7 @@ pub(super) async fn save_status(
     })
 }
 
-/// Gives a tenant one more host of its own.
+/// Adds a custom host to a tenant.
 ///
 /// # Errors
 /// `tenant_not_found`, `host_taken`, `validation_failed` at `#/host`.
@@ -153,11 +153,11 @@ pub async fn add_host(
     Ok(tenant)
 }
 
-/// Takes a host of its own from a tenant: it names nobody then. A tenant may lose its last one, since its slug below the
-/// base domain and its id name it still. `precondition` gets the version of the tenant as it is.
+/// Removes a custom host from a tenant; it then resolves to no tenant. The last one may be removed too, since the
+/// slug below the base domain and the id still identify the tenant. `precondition` gets the tenant's current version.
 ///
 /// # Errors
-/// `tenant_not_found`, `host_not_found`, and what `precondition` refuses with.
+/// `tenant_not_found`, `host_not_found`, and the error of `precondition`.
 pub async fn remove_host(
     ctx: &PlatformCtx,
     identifier: &TenantIdentifier,
@@ -172,8 +172,8 @@ pub async fn remove_host(
     Ok(without(tenant, &host))
 }
 
-/// Moves a host from one tenant to another, in one step: at no moment it names both, or nobody. Answers both, first the one
-/// that had it.
+/// Moves a host from one tenant to another atomically: it always resolves to exactly one of them. Returns both, the
+/// former owner first.
 ///
 /// # Errors
 /// `tenant_not_found`, `host_not_found`, `validation_failed` at `#/to`.
@@ -220,7 +220,7 @@ pub(super) async fn hand_over(
     Ok([without(from, &host), to])
 }
 
-/// The tenant, and the host in its canonical form, which it has.
+/// The tenant, and its host in canonical form.
 async fn host_of(
     ctx: &PlatformCtx,
     tx: &mut PlatformTx,
@@ -231,7 +231,7 @@ async fn host_of(
     tenants::hold_directory(tx).await?;
     let tenant = get_tenant(tx, identifier).await?;
     precondition(tenant.version)?;
-    // Not as one that could be given today: it may have become some slug's own since.
+    // Not validated as a new custom host: the name may have become reserved for a slug since it was added.
     let canonical = ctx.services.validator.hostname(host);
     let is_it = |has: &&String| canonical.as_ref().is_ok_and(|host| host.as_str() == has.as_str());
     let host = tenant.hosts.iter().find(is_it);
@@ -239,14 +239,14 @@ async fn host_of(
     Ok((tenant, host))
 }
 
-/// The tenant as it is when it has lost a host.
+/// The tenant without `host`, in its next version.
 fn without(mut tenant: Tenant, host: &str) -> Tenant {
     tenant.hosts.retain(|has| has != host);
     tenant.version += 1;
     tenant
 }
 
-/// In its canonical form.
+/// Validates a custom host; returns its canonical form.
 pub(super) fn checked_host(ctx: &PlatformCtx, host: &str) -> Result<String, RichError> {
     let host = ctx.services.validator.custom_host(host).map_err(|error| {
         let violation = FieldViolation::new("#/host", error.code(), error.to_string());

@@ -1,6 +1,6 @@
-//! The changes of the directory that a request may repeat by its `Idempotency-Key`: once done, answered again.
+//! Changes of the directory with an `Idempotency-Key`: done once, then replayed.
 //!
-//! `render` makes the answer of the tenant as it is then; `precondition` gets its version.
+//! `render` makes the response from the changed tenant; `precondition` gets its version.
 
 use super::directory::{checked, checked_host, hand_over, insert_host, save_status, taken};
 use crate::context::PlatformCtx;
@@ -33,8 +33,8 @@ pub async fn create_once(
 /// As [`set_status`](super::set_status).
 ///
 /// # Errors
-/// Those of [`set_status`](super::set_status) and of [`Ctx::begin`](crate::Ctx::begin), and what `precondition` refuses
-/// with.
+/// Those of [`set_status`](super::set_status) and of [`Ctx::begin`](crate::Ctx::begin), and the error of
+/// `precondition`.
 pub async fn set_status_once(
     ctx: &PlatformCtx,
     identifier: &TenantIdentifier,
@@ -54,7 +54,7 @@ pub async fn set_status_once(
 /// As [`add_host`](super::add_host).
 ///
 /// # Errors
-/// Those of [`add_host`](super::add_host) and of [`Ctx::begin`](crate::Ctx::begin), and what `precondition` refuses with.
+/// Those of [`add_host`](super::add_host) and of [`Ctx::begin`](crate::Ctx::begin), and the error of `precondition`.
 pub async fn add_host_once(
     ctx: &PlatformCtx,
     identifier: &TenantIdentifier,
@@ -72,11 +72,12 @@ pub async fn add_host_once(
     work.finish(render(&tenant)).await
 }
 
-/// As [`move_host`](super::move_host); `render` gets the tenant that had the host.
+/// As [`move_host`](super::move_host); `render` gets the former owner. `precondition` gets the version of the tenant
+/// that has the host.
 ///
 /// # Errors
-/// Those of [`move_host`](super::move_host) and of [`Ctx::begin`](crate::Ctx::begin), and what `precondition`, which gets
-/// the version of the tenant that has the host, refuses with.
+/// Those of [`move_host`](super::move_host) and of [`Ctx::begin`](crate::Ctx::begin), and the error of
+/// `precondition`.
 pub async fn move_host_once(
     ctx: &PlatformCtx,
     identifier: &TenantIdentifier,

@@ -1,4 +1,4 @@
-//! Tokens: shown once, stored as a hash, looked up inside the tenant they belong to.
+//! Tokens: the secret is shown once and stored as a hash; a token is looked up within its tenant only.
 
 use crate::context::{Ctx, PlatformCtx, Services};
 use rustok_auth::{Action, Actor, AuthError, Role, SecretKind, TokenSecret};
@@ -11,7 +11,7 @@ use rustok_storage::tenants::{self, PlatformToken};
 use rustok_storage::tokens::{self, ApiToken};
 use rustok_tenancy::Tenant;
 
-/// A token with its secret, which is not to be had a second time.
+/// A new token with its secret, which cannot be retrieved again.
 #[derive(Debug)]
 pub struct IssuedToken {
     /// Its id.
@@ -28,10 +28,10 @@ fn fresh(services: &Services, kind: SecretKind) -> IssuedToken {
     }
 }
 
-/// Makes a token for a tenant.
+/// Issues a token for a tenant.
 ///
 /// # Errors
-/// Those of the policy and the database.
+/// Authorization and database errors.
 pub async fn issue_token(ctx: &Ctx, name: &str, role: Role) -> Result<IssuedToken, RichError> {
     ctx.authorize(Action::ManageTokens)?;
     let issued = fresh(&ctx.services, SecretKind::Tenant);
@@ -44,7 +44,7 @@ pub async fn issue_token(ctx: &Ctx, name: &str, role: Role) -> Result<IssuedToke
 /// All tokens of a tenant, without their secrets.
 ///
 /// # Errors
-/// Those of the policy and the database.
+/// Authorization and database errors.
 pub async fn list_tokens(ctx: &Ctx) -> Result<Vec<ApiToken>, RichError> {
     ctx.authorize(Action::ManageTokens)?;
     let mut tx = ctx.read().await?;
@@ -73,10 +73,10 @@ fn unknown_token(error: StoreError) -> RichError {
     }
 }
 
-/// Makes a platform token.
+/// Issues a platform token.
 ///
 /// # Errors
-/// Those of the policy and the database.
+/// Authorization and database errors.
 pub async fn issue_platform_token(ctx: &PlatformCtx, name: &str) -> Result<IssuedToken, RichError> {
     ctx.authorize(Action::ManagePlatformTokens)?;
     let issued = fresh(&ctx.services, SecretKind::Platform);
@@ -90,7 +90,7 @@ pub async fn issue_platform_token(ctx: &PlatformCtx, name: &str) -> Result<Issue
 /// All platform tokens, without their secrets.
 ///
 /// # Errors
-/// Those of the policy and the database.
+/// Authorization and database errors.
 pub async fn list_platform_tokens(ctx: &PlatformCtx) -> Result<Vec<PlatformToken>, RichError> {
     ctx.authorize(Action::ManagePlatformTokens)?;
     let mut tx = ctx.read().await?;
@@ -110,10 +110,10 @@ pub async fn revoke_platform_token(ctx: &PlatformCtx, id: TokenId) -> Result<(),
     Ok(tx.commit().await?)
 }
 
-/// Who a bearer token is, inside one tenant. A token of another tenant is simply unknown.
+/// Authenticates a bearer token within one tenant. A token of another tenant is unknown here.
 ///
 /// # Errors
-/// [`AuthError::Unauthenticated`] for an unknown token, and those of the database.
+/// [`AuthError::Unauthenticated`] for an unknown token, and database errors.
 pub async fn authenticate(
     services: &Services,
     tenant: &Tenant,
@@ -130,11 +130,11 @@ pub async fn authenticate(
         .ok_or_else(|| AuthError::UnknownToken.into())
 }
 
-/// Whether who sent this still may, in the middle of something long: his token may have been revoked and the tenant
-/// suspended since the door. The process itself always may.
+/// Checks again, during a long operation, that the sender is still authorised: since the request arrived, the token
+/// may have been revoked or the tenant suspended. Always passes for the process itself.
 ///
 /// # Errors
-/// [`AuthError::UnknownToken`], `tenant_suspended`, and those of the database.
+/// [`AuthError::UnknownToken`], `tenant_suspended`, and database errors.
 pub async fn check_standing(ctx: &Ctx) -> Result<(), RichError> {
     let token = match (ctx.sender, &ctx.actor) {
         (Some(sender), _) => sender,
@@ -145,10 +145,10 @@ pub async fn check_standing(ctx: &Ctx) -> Result<(), RichError> {
     Ok(())
 }
 
-/// Who a platform token is.
+/// Authenticates a platform token.
 ///
 /// # Errors
-/// [`AuthError::Unauthenticated`] for an unknown token, and those of the database.
+/// [`AuthError::Unauthenticated`] for an unknown token, and database errors.
 pub async fn authenticate_platform(
     services: &Services,
     secret: &TokenSecret,

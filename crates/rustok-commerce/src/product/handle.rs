@@ -1,12 +1,12 @@
-//! Handles: what names a product in an address. They follow the rule of slugs (`rustok_text::slug`), with room for the
-//! longest that Shopify has.
+//! Handles: the names of products in URLs. They follow the rules of slugs (`rustok_text::slug`), with a maximum
+//! length that fits Shopify's longest handles.
 //!
-//! Uniqueness is the database's to keep, not this file's.
+//! The database enforces uniqueness.
 
 use rustok_text::slug;
 use std::fmt;
 
-/// The part of a product's address that names it: a slug of 1 to [`Handle::MAX_CHARS`] characters.
+/// The part of a product's URL that identifies it: a slug of 1 to [`Handle::MAX_CHARS`] characters.
 ///
 /// ```
 /// use rustok_commerce::product::Handle;
@@ -20,22 +20,22 @@ use std::fmt;
 pub struct Handle(String);
 
 impl Handle {
-    /// The longest handle, in characters (Unicode scalar values).
+    /// The maximum length, in characters (Unicode scalar values).
     pub const MAX_CHARS: usize = 255;
 
-    /// Reads a handle; see [`slug::parse`]. `None` if it is none.
+    /// Parses a handle; see [`slug::parse`]. `None` if it is invalid.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         slug::parse(text, Self::MAX_CHARS).ok().map(Self)
     }
 
-    /// Makes a handle of a title; see [`slug::from_title`]. `None` if no letter or digit is left.
+    /// Derives a handle from a title; see [`slug::from_title`]. `None` if no letter or digit is left.
     #[must_use]
     pub fn from_title(title: &str) -> Option<Self> {
         slug::from_title(title, Self::MAX_CHARS).map(Self)
     }
 
-    /// The same handle with `-n` behind it; see [`slug::numbered`].
+    /// The same handle with the suffix `-n`; see [`slug::numbered`].
     #[must_use]
     pub fn numbered(&self, n: u32) -> Self {
         Self(slug::numbered(&self.0, n, Self::MAX_CHARS))

@@ -1,28 +1,28 @@
-//! Which stored variant each entry of a list of variants means, so that a list without ids changes the variants that
-//! are there and makes no second, untracked ones beside them.
+//! Matches each entry of a list of variants with a stored variant, so that a list without ids updates the existing
+//! variants instead of adding untracked duplicates.
 //!
-//! An entry means the variant with its id, else the one with its SKU, else the one with its option values. Where that
-//! is not one variant the list is refused: nothing here guesses.
+//! An entry matches by id, else by SKU, else by option values. If the match is not unique, the list is refused:
+//! nothing is guessed.
 
 use crate::variant::Variant;
 use rustok_core::error::FieldViolation;
 use rustok_core::ids::VariantId;
 
-/// What an entry of a list of variants is known by.
+/// The fields that identify a variant in a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VariantName {
-    /// Its id, which comes before all else.
+    /// Its id, which takes precedence.
     pub id: Option<VariantId>,
-    /// Its SKU, compared exactly. Several variants may have the same.
+    /// Its SKU, compared exactly. Several variants may share one.
     pub sku: Option<String>,
-    /// The values of its options; none are those of the only variant of a product without options.
+    /// Its option values; empty for the only variant of a product without options.
     pub options: Vec<String>,
 }
 
 type Fault = (&'static str, &'static str, String);
 
 impl VariantName {
-    /// The place of the variant in `stored`; `None` is a new one, or an id that no variant has.
+    /// The index of the variant in `stored`; `None` for a new one, or for an id that no variant has.
     fn find(&self, stored: &[Variant]) -> Result<Option<usize>, Fault> {
         if let Some(id) = self.id {
             return Ok(stored.iter().position(|variant| variant.id == id));
@@ -45,7 +45,7 @@ impl VariantName {
         }
     }
 
-    /// The member that it is known by.
+    /// The name of the field that matched.
     fn member(&self, found: &Variant) -> &'static str {
         match self {
             Self { id: Some(_), .. } => "id",
@@ -55,10 +55,10 @@ impl VariantName {
     }
 }
 
-/// For each entry the place in `stored` of the variant that it means; `None` is a new one.
+/// For each entry, the index in `stored` of its variant; `None` for a new one.
 ///
 /// # Errors
-/// Everything that is ambiguous, at once: entries that fit several variants, and several entries for one variant.
+/// All ambiguities at once: entries that match several variants, and several entries for one variant.
 pub fn match_variants(
     names: &[VariantName],
     stored: &[Variant],
@@ -121,7 +121,7 @@ mod tests {
         }
     }
 
-    /// Two of one SKU, one of another, one without.
+    /// Two variants with one SKU, one with another, one without.
     fn shirts() -> Vec<Variant> {
         vec![
             stored(1, Some("A"), &["S"]),

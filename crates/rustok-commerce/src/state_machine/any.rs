@@ -1,6 +1,6 @@
-//! An order whose state is known at run time only: the face for rows and requests.
+//! An order whose state is known only at run time, for rows and requests.
 //!
-//! It must never have a rule of its own: each method matches the state and calls the typed transition.
+//! It must never have rules of its own: each method matches the state and calls the typed transition.
 
 use super::guards::{invalid, signable};
 use super::{Cancelled, Confirmed, Delivered, Order, OrderState, Paid, Pending, Shipped, order_machine};
@@ -40,7 +40,7 @@ macro_rules! from_typed {
 
 from_typed!(Pending, Confirmed, Paid, Shipped, Delivered, Cancelled);
 
-/// The same accessor of whatever state it is.
+/// Calls the same accessor in every state.
 macro_rules! each {
     ($any:expr, $order:ident => $read:expr) => {
         match $any {
@@ -72,7 +72,7 @@ impl AnyOrder {
         }
     }
 
-    /// The names of the transitions that its state has, as the API's `POST`s are named.
+    /// The transitions of its state, named as the API's `POST` routes.
     pub fn allowed_transitions(&self) -> impl Iterator<Item = &'static str> {
         order_machine().allowed(self.status().as_str())
     }
@@ -95,25 +95,26 @@ impl AnyOrder {
         each!(self, order => order.customer_id())
     }
 
-    /// Where to write to the buyer; every placed order has it.
+    /// The buyer's e-mail address; every placed order has one.
     #[must_use]
     pub fn email(&self) -> Option<&CanonicalEmail> {
         each!(self, order => order.email())
     }
 
-    /// What was bought.
+    /// The lines.
     #[must_use]
     pub fn lines(&self) -> &[OrderLine] {
         each!(self, order => order.lines())
     }
 
-    /// 1 for a new order, one more after each transition.
+    /// 1 for a new order, incremented by each transition.
     #[must_use]
     pub fn version(&self) -> i64 {
         each!(self, order => order.version())
     }
 
-    /// When it is called off by itself: a pending order unless it is confirmed, a confirmed one unless it is paid.
+    /// When it is cancelled automatically: a pending order unless it is confirmed before, a confirmed one unless it
+    /// is paid.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         match self {
@@ -123,13 +124,13 @@ impl AnyOrder {
         }
     }
 
-    /// Whether it is to be called off by itself and its time is over.
+    /// Whether its deadline for automatic cancellation has passed.
     #[must_use]
     pub fn is_expired_at(&self, now: Timestamp) -> bool {
         self.expires_at().is_some_and(|expires_at| expires_at <= now)
     }
 
-    /// The refusal of a transition that the state does not have.
+    /// The error for a transition that the state does not have.
     fn refuse(&self, attempted: &'static str) -> CommerceError {
         let state = each!(self, order => name_of(order));
         order_machine().refuse(state, attempted).into()
@@ -143,7 +144,7 @@ impl AnyOrder {
         self.confirm_until_at(None, now)
     }
 
-    /// `confirm`, to be called off at `expires_at` unless it is paid before.
+    /// `confirm`, with automatic cancellation at `expires_at` unless it is paid before.
     ///
     /// # Errors
     /// Those of [`AnyOrder::confirm_at`].
@@ -184,7 +185,7 @@ impl AnyOrder {
     ///
     /// # Errors
     /// [`CommerceError::IllegalTransition`] unless shipped; [`CommerceError::ValidationFailed`] for a signature that
-    /// is blank, longer than 255 bytes or has control characters.
+    /// is blank, longer than 255 bytes or contains control characters.
     pub fn deliver_at(self, signature: Option<String>, now: Timestamp) -> Result<Self, CommerceError> {
         match self {
             Self::Shipped(order) => {
@@ -197,11 +198,11 @@ impl AnyOrder {
         }
     }
 
-    /// `cancel`: of a paid order with its refund.
+    /// `cancel`; for a paid order, with its refund.
     ///
     /// # Errors
     /// [`CommerceError::IllegalTransition`] if shipped, delivered or cancelled; [`CommerceError::ValidationFailed`]
-    /// for a refund that is missing (paid) or out of place (not paid); those of the typed transitions.
+    /// for a refund that is missing (paid) or not applicable (not paid); those of the typed transitions.
     pub fn cancel_at(
         self,
         reason: String,
@@ -216,7 +217,7 @@ impl AnyOrder {
                 "not_paid",
                 "must be left out: the order is not paid",
             )),
-            // A refund that is missing is refused as a blank one, together with whatever else is wrong.
+            // A missing refund is treated as a blank one, so that it is reported together with other violations.
             (Self::Paid(order), refund_id) => Ok(order
                 .cancel_with_refund_at(reason, refund_id.unwrap_or_default(), now)?
                 .into()),

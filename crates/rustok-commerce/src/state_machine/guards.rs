@@ -1,6 +1,6 @@
-//! The conditions of the order's transitions: the very functions that the typed methods and the decoding of rows call.
+//! The guards of the order's transitions, shared by the typed methods and the row decoder.
 //!
-//! A guard looks at the data of the state that is entered; it must never change it.
+//! A guard checks the data of the target state; it must never change it.
 
 use super::{Before, Cancelled, Claim, Shipment};
 use crate::error::CommerceError;
@@ -10,12 +10,12 @@ use rustok_core::money::{Money, MoneyError};
 use rustok_core::state_machine::{Condition, GuardRefusal, TransitionGuard};
 use rustok_text::plain::{has_control, has_forbidden_control};
 
-/// Most bytes of an id, method, tracking number, carrier or signature.
+/// The maximum length of an id, method, tracking number, carrier or signature, in bytes.
 pub(super) const MAX_TEXT_BYTES: usize = 255;
-/// Most bytes of the reason of a cancellation.
+/// The maximum length of a cancellation's reason, in bytes.
 const MAX_REASON_BYTES: usize = 1_000;
 
-/// `not (blank or too long or with control characters)`, refused as `{field}_invalid`.
+/// Expands to `not (blank or too long or with control characters)`, refused as `{field}_invalid`.
 macro_rules! fit_text {
     ($field:literal of $subject:ty, $limit:ident, $control:ident, $read:expr) => {
         Condition::new(concat!($field, " is blank"), "not_blank", |subject: &$subject| {
@@ -42,7 +42,7 @@ macro_rules! fit_text {
     };
 }
 
-/// The amount is money of its currency and not negative.
+/// The amount is valid in its currency and not negative.
 pub(super) fn confirmable() -> impl TransitionGuard<Claim> {
     let known = Condition::new("currency is known", "currency_unknown", |claim: &Claim| {
         !matches!(claim.money(), Err(MoneyError::UnknownCurrency(_)))
@@ -64,7 +64,7 @@ pub(super) fn confirmable() -> impl TransitionGuard<Claim> {
         .and(negative.not("amount_negative"))
 }
 
-/// The checked total of an order that is to be confirmed.
+/// The validated total of an order on confirmation.
 pub(super) fn confirmed_total(claim: &Claim) -> Result<Money, CommerceError> {
     let refused = |refusal: GuardRefusal| CommerceError::TransitionRefused {
         transition: "confirm",
@@ -84,12 +84,12 @@ fn method() -> impl TransitionGuard<Payment> {
     fit_text!("method" of Payment, MAX_TEXT_BYTES, has_control, |payment| &payment.method)
 }
 
-/// Both texts of the payment are fit.
+/// Both texts of the payment are valid.
 pub(super) fn payable() -> impl TransitionGuard<Payment> {
     payment_id().and(method())
 }
 
-/// All that is wrong with the payment, not only the guard's first reason.
+/// All violations of the payment, not only the guard's first reason.
 pub(super) fn invalid_payment(payment: &Payment) -> CommerceError {
     invalid([payment_id().check(payment), method().check(payment)])
 }
@@ -102,12 +102,12 @@ fn carrier() -> impl TransitionGuard<Shipment> {
     fit_text!("carrier" of Shipment, MAX_TEXT_BYTES, has_control, |shipment| &shipment.carrier)
 }
 
-/// Both texts of the shipment are fit.
+/// Both texts of the shipment are valid.
 pub(super) fn shippable() -> impl TransitionGuard<Shipment> {
     tracking().and(carrier())
 }
 
-/// All that is wrong with the shipment.
+/// All violations of the shipment.
 pub(super) fn invalid_shipment(shipment: &Shipment) -> CommerceError {
     invalid([tracking().check(shipment), carrier().check(shipment)])
 }
@@ -130,17 +130,17 @@ fn refund() -> impl TransitionGuard<Cancelled> {
     )
 }
 
-/// The reason is fit, and so is the refund's id if the order was paid.
+/// The reason is valid, and so is the refund's id if the order was paid.
 pub(super) fn cancellable() -> impl TransitionGuard<Cancelled> {
     reason().and(refund())
 }
 
-/// All that is wrong with the cancellation.
+/// All violations of the cancellation.
 pub(super) fn invalid_cancellation(cancelled: &Cancelled) -> CommerceError {
     invalid([reason().check(cancelled), refund().check(cancelled)])
 }
 
-/// A signature is left out or fit. The typed `deliver` cannot fail; this is for what comes from outside.
+/// A signature is absent or valid. The typed `deliver` is infallible; this guard is for external input.
 pub(super) fn signable() -> impl TransitionGuard<Option<String>> {
     Condition::new("no signature", "signature", |signature: &Option<String>| {
         signature.is_none()
@@ -152,7 +152,7 @@ pub(super) fn signable() -> impl TransitionGuard<Option<String>> {
     )
 }
 
-/// Turns the refusals of text guards into violations of the fields that they name.
+/// Converts refusals of text guards into violations of the fields that they name.
 pub(super) fn invalid<const N: usize>(checks: [Result<(), GuardRefusal>; N]) -> CommerceError {
     let violation = |refusal: GuardRefusal| {
         let reason = refusal.reason();

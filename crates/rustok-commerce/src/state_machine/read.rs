@@ -1,6 +1,6 @@
-//! What can be read of an order: some things always, the data of a state only in the states that have it.
+//! The accessors of an order: some in every state, the data of a state only in the states that have it.
 //!
-//! Reads only; transitions are in the parent module.
+//! Read-only; transitions are in the parent module.
 
 use super::{Before, Cancelled, Claim, Confirmed, Delivered, Order, OrderState, Paid, Pending, Shipped};
 use crate::order::OrderLine;
@@ -29,13 +29,13 @@ impl<S: OrderState> Order<S> {
         self.head.customer_id
     }
 
-    /// Where to write to the buyer; every placed order has it.
+    /// The buyer's e-mail address; every placed order has one.
     #[must_use]
     pub fn email(&self) -> Option<&CanonicalEmail> {
         self.head.email.as_ref()
     }
 
-    /// What was bought; every placed order has at least one line.
+    /// The lines; every placed order has at least one.
     #[must_use]
     pub fn lines(&self) -> &[OrderLine] {
         &self.head.lines
@@ -47,13 +47,13 @@ impl<S: OrderState> Order<S> {
         self.head.created_at
     }
 
-    /// When it came into its state.
+    /// When it entered its current state.
     #[must_use]
     pub fn updated_at(&self) -> Timestamp {
         self.head.updated_at
     }
 
-    /// 1 for a new order, one more after each transition.
+    /// 1 for a new order, incremented by each transition.
     #[must_use]
     pub fn version(&self) -> i64 {
         self.head.version
@@ -61,7 +61,7 @@ impl<S: OrderState> Order<S> {
 }
 
 impl<S: OrderState<Total = Claim>> Order<S> {
-    /// What it costs, as it was given.
+    /// The total as given, not validated.
     #[must_use]
     pub fn claim(&self) -> &Claim {
         &self.total
@@ -69,7 +69,7 @@ impl<S: OrderState<Total = Claim>> Order<S> {
 }
 
 impl<S: OrderState<Total = Money>> Order<S> {
-    /// What it costs.
+    /// The total.
     #[must_use]
     pub fn total(&self) -> Money {
         self.total
@@ -77,7 +77,7 @@ impl<S: OrderState<Total = Money>> Order<S> {
 }
 
 impl Order<Pending> {
-    /// When it is called off unless it is confirmed before.
+    /// When it is cancelled automatically unless it is confirmed before.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.state.expires_at
@@ -85,13 +85,13 @@ impl Order<Pending> {
 }
 
 impl Order<Confirmed> {
-    /// When it is called off unless it is paid before; `None` is never.
+    /// When it is cancelled automatically unless it is paid before; `None` means never.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.state.expires_at
     }
 
-    /// When it was accepted.
+    /// When it was confirmed.
     #[must_use]
     pub fn confirmed_at(&self) -> Timestamp {
         self.state.confirmed_at
@@ -99,7 +99,7 @@ impl Order<Confirmed> {
 }
 
 impl Order<Paid> {
-    /// When it was accepted.
+    /// When it was confirmed.
     #[must_use]
     pub fn confirmed_at(&self) -> Timestamp {
         self.state.confirmed_at
@@ -119,19 +119,19 @@ impl Order<Shipped> {
         &self.state.paid.payment
     }
 
-    /// The carrier's number for it.
+    /// The tracking number.
     #[must_use]
     pub fn tracking(&self) -> &str {
         &self.state.shipment.tracking
     }
 
-    /// Who carries it.
+    /// The carrier.
     #[must_use]
     pub fn carrier(&self) -> &str {
         &self.state.shipment.carrier
     }
 
-    /// When it was sent off.
+    /// When it was shipped.
     #[must_use]
     pub fn shipped_at(&self) -> Timestamp {
         self.state.shipment.shipped_at
@@ -145,25 +145,25 @@ impl Order<Delivered> {
         &self.state.shipped.paid.payment
     }
 
-    /// The carrier's number for it.
+    /// The tracking number.
     #[must_use]
     pub fn tracking(&self) -> &str {
         &self.state.shipped.shipment.tracking
     }
 
-    /// Who carried it.
+    /// The carrier.
     #[must_use]
     pub fn carrier(&self) -> &str {
         &self.state.shipped.shipment.carrier
     }
 
-    /// Who took it.
+    /// The recipient's name, if recorded.
     #[must_use]
     pub fn signature(&self) -> Option<&str> {
         self.state.signature.as_deref()
     }
 
-    /// When it arrived.
+    /// When it was delivered.
     #[must_use]
     pub fn delivered_at(&self) -> Timestamp {
         self.state.delivered_at
@@ -171,19 +171,19 @@ impl Order<Delivered> {
 }
 
 impl Order<Cancelled> {
-    /// Why it was called off.
+    /// Why it was cancelled.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.state.reason
     }
 
-    /// When it was called off.
+    /// When it was cancelled.
     #[must_use]
     pub fn cancelled_at(&self) -> Timestamp {
         self.state.cancelled_at
     }
 
-    /// The refund and the payment it gives back; `None` if it was not paid.
+    /// The refund and the refunded payment; `None` if the order was not paid.
     #[must_use]
     pub fn refund(&self) -> Option<(&Refund, &Payment)> {
         match &self.state.before {

@@ -1,7 +1,7 @@
-//! An order as plain columns, and back: the only way from a stored row to a typed order.
+//! Conversion between an order and its columns: the only way from a stored row to a typed order.
 //!
-//! A row that no order can have produced is refused, with the rule that it breaks; it must never be repaired here.
-//! The same rules stand as CHECK constraints in both databases.
+//! A row that no order can have produced is refused, with the rule that it violates; it is never repaired. CHECK
+//! constraints in both databases enforce the same rules.
 
 use super::guards::{cancellable, confirmable, payable, shippable};
 use super::{
@@ -20,13 +20,13 @@ use rustok_text::CanonicalEmail;
 /// The columns of an order and of its payment, fulfilment, refund and lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRow {
-    /// Key.
+    /// Primary key.
     pub id: OrderId,
     /// The shop, first in every key.
     pub tenant_id: TenantId,
     /// The buyer.
     pub customer_id: CustomerId,
-    /// The buyer's address in canonical form.
+    /// The buyer's e-mail address in canonical form.
     pub email: String,
     /// [`OrderStatus`] as text.
     pub status: String,
@@ -36,44 +36,44 @@ pub struct OrderRow {
     pub total_minor: i64,
     /// When it was placed.
     pub created_at: Timestamp,
-    /// When it came into its state.
+    /// When it entered its current state.
     pub updated_at: Timestamp,
-    /// When it is called off; in a pending order, and in a confirmed one that does not wait without end.
+    /// When it is cancelled automatically; set for a pending order, and for a confirmed one with a payment deadline.
     pub expires_at: Option<Timestamp>,
-    /// When it was accepted.
+    /// When it was confirmed.
     pub confirmed_at: Option<Timestamp>,
     /// The payment.
     pub payment: Option<Payment>,
     /// The fulfilment.
     pub fulfilment: Option<Fulfilment>,
-    /// The refund; in a cancelled order that was paid.
+    /// The refund, for a cancelled order that was paid.
     pub refund: Option<Refund>,
-    /// Why it was called off.
+    /// Why it was cancelled.
     pub cancel_reason: Option<String>,
-    /// When it was called off.
+    /// When it was cancelled.
     pub cancelled_at: Option<Timestamp>,
-    /// For compare-and-swap.
+    /// The version for compare-and-swap.
     pub version: i64,
-    /// What was bought, in the order's sequence.
+    /// The lines, in the order's sequence.
     pub lines: Vec<OrderLine>,
 }
 
-/// How an order came to its buyer.
+/// The shipment and delivery of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fulfilment {
-    /// The carrier's number.
+    /// The tracking number.
     pub tracking: String,
     /// The carrier.
     pub carrier: String,
-    /// When it was sent off.
+    /// When it was shipped.
     pub shipped_at: Timestamp,
-    /// Who took it, if that was written down.
+    /// The recipient's name, if recorded.
     pub signature: Option<String>,
-    /// When it arrived.
+    /// When it was delivered.
     pub delivered_at: Option<Timestamp>,
 }
 
-/// Which rule a row breaks.
+/// The rule that a row violates.
 type Broken = &'static str;
 
 fn demand(rule: bool, broken: Broken) -> Result<(), Broken> {
@@ -188,7 +188,8 @@ fn decode_total(row: &OrderRow) -> Result<Money, Broken> {
     Ok(total)
 }
 
-/// The columns that belong to states. Each state takes what it has; what is left over is refused.
+/// The columns that belong to particular states. Decoding a state takes its own columns; any that remain set are an
+/// error.
 struct StateData {
     confirmed_at: Option<Timestamp>,
     payment: Option<Payment>,
@@ -302,8 +303,8 @@ impl From<&AnyOrder> for OrderRow {
 }
 
 impl From<AnyOrder> for OrderRow {
-    /// An order made by [`Order::new_pending`] has neither lines nor an address, so its row is refused when it is
-    /// read; a total that is no money is written as -1, which is refused as well.
+    /// An order created by [`Order::new_pending`] has neither lines nor an e-mail address, so decoding its row fails.
+    /// A total that is not valid money is written as -1, which fails as well.
     fn from(order: AnyOrder) -> Self {
         match order {
             AnyOrder::Pending(Order { head, total, state }) => Self {
@@ -345,7 +346,7 @@ impl From<AnyOrder> for OrderRow {
     }
 }
 
-/// A row of the state `S` without the data of any state.
+/// A row of the state `S` without state-specific data.
 fn bare<S: OrderState>(head: Head, total: Claim) -> OrderRow {
     OrderRow {
         id: head.id,

@@ -1,6 +1,6 @@
-//! The states of an order: each carries the data of that state and nothing else.
+//! The states of an order: each has the data of that state and nothing else.
 //!
-//! Fields are private to the state machine: nobody else can make a state.
+//! Fields are private to the state machine, so no other module can construct a state.
 
 use crate::payment::{Payment, Refund};
 use rust_decimal::Decimal;
@@ -13,9 +13,9 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A state of an order. Only this module has them.
+/// A state of an order. Sealed: only this module implements it.
 pub trait OrderState: State + sealed::Sealed {
-    /// What the order costs: a [`Claim`] until it is confirmed, [`Money`] from then on.
+    /// The order's total: a [`Claim`] until it is confirmed, [`Money`] from then on.
     type Total;
 }
 
@@ -42,7 +42,7 @@ states! {
     Cancelled = "cancelled", Claim;
 }
 
-/// Placed; its stock is taken; nobody has looked at it yet.
+/// Placed; its stock is taken; not yet confirmed by the shop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
     pub(super) expires_at: Option<Timestamp>,
@@ -62,14 +62,14 @@ pub struct Paid {
     pub(super) payment: Payment,
 }
 
-/// On its way.
+/// Handed to a carrier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shipped {
     pub(super) paid: Paid,
     pub(super) shipment: Shipment,
 }
 
-/// Arrived.
+/// Delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivered {
     pub(super) shipped: Shipped,
@@ -77,7 +77,7 @@ pub struct Delivered {
     pub(super) delivered_at: Timestamp,
 }
 
-/// Called off. A paid order has its refund.
+/// Cancelled. A paid order has its refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancelled {
     pub(super) reason: String,
@@ -92,16 +92,16 @@ pub(super) struct Shipment {
     pub(super) shipped_at: Timestamp,
 }
 
-/// What a cancelled order was.
+/// The state before the cancellation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Before {
     Pending,
-    /// With the time of its confirmation.
+    /// With the time of confirmation.
     Confirmed(Timestamp),
     Paid(Paid, Refund),
 }
 
-/// An amount and a currency as they were given, not yet checked.
+/// An amount and a currency as given, not validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     pub(super) amount: Decimal,
@@ -109,13 +109,13 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The amount as it was given.
+    /// The amount as given.
     #[must_use]
     pub const fn amount(&self) -> Decimal {
         self.amount
     }
 
-    /// The currency as it was given.
+    /// The currency as given.
     #[must_use]
     pub fn currency(&self) -> &str {
         &self.currency

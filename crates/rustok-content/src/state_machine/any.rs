@@ -1,6 +1,6 @@
-//! The node at run time: its state is data, so every transition may be refused.
+//! A node whose state is known only at run time, so that every transition can be refused.
 //!
-//! It must never change a node but through the typed methods of [`ContentNode`].
+//! It changes a node only through the typed methods of [`ContentNode`].
 
 use super::{Archived, ContentNode, Draft, Published, newer_revision, transitions};
 use crate::error::{ContentError, FieldError};
@@ -10,7 +10,7 @@ use rustok_core::ids::{AuthorId, NodeId, TenantId};
 use rustok_core::state_machine::{GuardRefusal, IllegalTransition, TransitionGuard};
 use rustok_text::plain::{has_forbidden_control, is_longer_than};
 
-/// The longest reason for archiving that is taken from outside, in characters.
+/// The maximum length of an archiving reason from external input, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
 
 /// A node in any state, not deleted.
@@ -55,7 +55,7 @@ impl From<ContentNode<Archived>> for AnyContentNode {
     }
 }
 
-/// Asks the node in whatever state it is.
+/// Calls the same accessor in every state.
 macro_rules! each {
     ($any:expr, $node:ident => $answer:expr) => {
         match $any {
@@ -79,43 +79,43 @@ impl AnyContentNode {
         each!(self, node => node.tenant_id())
     }
 
-    /// Who wrote it.
+    /// The author.
     #[must_use]
     pub const fn author_id(&self) -> AuthorId {
         each!(self, node => node.author_id())
     }
 
-    /// What sort of content it is.
+    /// The kind of content.
     #[must_use]
     pub const fn kind(&self) -> &NodeKind {
         each!(self, node => node.kind())
     }
 
-    /// When it was made.
+    /// When it was created.
     #[must_use]
     pub const fn created_at(&self) -> Timestamp {
         each!(self, node => node.created_at())
     }
 
-    /// When it last changed.
+    /// When it was last changed.
     #[must_use]
     pub const fn updated_at(&self) -> Timestamp {
         each!(self, node => node.updated_at())
     }
 
-    /// The number of its newest save, from 1.
+    /// The number of its latest revision, from 1.
     #[must_use]
     pub const fn working_revision(&self) -> i64 {
         each!(self, node => node.working_revision())
     }
 
-    /// How often it changed, from 1.
+    /// The number of changes, from 1.
     #[must_use]
     pub const fn version(&self) -> i64 {
         each!(self, node => node.version())
     }
 
-    /// The number of the save that is public.
+    /// The number of the public revision.
     #[must_use]
     pub const fn published_revision(&self) -> Option<i64> {
         match self {
@@ -124,7 +124,7 @@ impl AnyContentNode {
         }
     }
 
-    /// From when on it is or was public, if it ever was.
+    /// The publication date, past or future, if any.
     #[must_use]
     pub const fn published_at(&self) -> Option<Timestamp> {
         match self {
@@ -134,7 +134,7 @@ impl AnyContentNode {
         }
     }
 
-    /// Where it is in its life.
+    /// The state as a plain value.
     #[must_use]
     pub const fn status(&self) -> NodeStatus {
         match self {
@@ -144,14 +144,14 @@ impl AnyContentNode {
         }
     }
 
-    /// Whether the public sees it at `now`.
+    /// Whether it is public at `now`.
     #[must_use]
     pub fn is_public_at(&self, now: Timestamp) -> bool {
         matches!(self, Self::Published(node) if node.is_public_at(now))
     }
 
-    /// The transitions that would not be refused now, as the API names them. A published node without a newer revision
-    /// has no `publish`.
+    /// The transitions that are possible now, by their API names. A published node without a newer revision has no
+    /// `publish`.
     #[must_use]
     pub fn allowed_transitions(&self) -> Vec<&'static str> {
         let publish_refused = matches!(self, Self::Published(node) if newer_revision().check(node).is_err());
@@ -160,7 +160,7 @@ impl AnyContentNode {
             .collect()
     }
 
-    /// The check at the edge: whether its state has the transition `name`. The transition's guard is not asked here.
+    /// Checks that the state has the transition `name`, before the request is processed. Does not evaluate the guard.
     ///
     /// # Errors
     /// [`ContentError::IllegalTransition`].
@@ -172,7 +172,7 @@ impl AnyContentNode {
     /// Publishes.
     ///
     /// # Errors
-    /// [`ContentError::IllegalTransition`]: it is archived, or published without a newer working revision.
+    /// [`ContentError::IllegalTransition`] if it is archived, or published without a newer working revision.
     pub fn publish_at(self, now: Timestamp) -> Result<Self, ContentError> {
         let allowed = self.allowed_transitions();
         match self {
@@ -185,11 +185,11 @@ impl AnyContentNode {
         }
     }
 
-    /// Publishes a draft with a publication date of its own; see [`ContentNode::schedule_at`].
+    /// Publishes a draft with a given publication date; see [`ContentNode::schedule_at`].
     ///
     /// # Errors
-    /// [`ContentError::IllegalTransition`] if it is no draft; [`ContentError::ValidationFailed`] at `#/published_at` if it
-    /// was public before, since another date.
+    /// [`ContentError::IllegalTransition`] if it is not a draft; [`ContentError::ValidationFailed`] at
+    /// `#/published_at` if it was public before, with another date.
     pub fn schedule_at(self, published_at: Timestamp, now: Timestamp) -> Result<Self, ContentError> {
         match self {
             Self::Draft(node) => match node.schedule_at(published_at, now) {
@@ -204,11 +204,11 @@ impl AnyContentNode {
         }
     }
 
-    /// Archives. The reason is kept without white space at its edges.
+    /// Archives. The reason is trimmed.
     ///
     /// # Errors
-    /// [`ContentError::IllegalTransition`] if it is not published; [`ContentError::ValidationFailed`] at `#/reason` if
-    /// the reason is blank, has control characters or more than 1,000 characters.
+    /// [`ContentError::IllegalTransition`] if it is not published; [`ContentError::ValidationFailed`] at `#/reason`
+    /// if the reason is blank, contains control characters or has more than 1,000 characters.
     pub fn archive_at(self, reason: String, now: Timestamp) -> Result<Self, ContentError> {
         match self {
             Self::Published(node) => Ok(node.archive_at(checked_reason(&reason)?, now).into()),
@@ -216,7 +216,7 @@ impl AnyContentNode {
         }
     }
 
-    /// Takes a published node back to a draft.
+    /// Returns a published node to a draft.
     ///
     /// # Errors
     /// [`ContentError::IllegalTransition`] if it is not published.
@@ -227,7 +227,7 @@ impl AnyContentNode {
         }
     }
 
-    /// Brings an archived node back as a draft.
+    /// Restores an archived node as a draft.
     ///
     /// # Errors
     /// [`ContentError::IllegalTransition`] if it is not archived.
@@ -238,7 +238,7 @@ impl AnyContentNode {
         }
     }
 
-    /// Counts one more save of its text.
+    /// Adds a revision.
     ///
     /// # Errors
     /// [`ContentError::NotEditable`] if it is archived.
@@ -253,7 +253,7 @@ impl AnyContentNode {
         }
     }
 
-    /// Throws it away, so that it can be brought back for a while.
+    /// Soft-deletes it; it can be undeleted for a limited time.
     ///
     /// # Errors
     /// [`ContentError::StillPublished`]: a published node must be unpublished or archived first.
@@ -306,7 +306,7 @@ fn checked_reason(reason: &str) -> Result<String, ContentError> {
     Err(ContentError::ValidationFailed(vec![violation]))
 }
 
-/// A node that was thrown away. It has no transitions: it can only be brought back, as what it was.
+/// A soft-deleted node. It has no transitions; it can only be undeleted, in its previous state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeletedNode {
     node: AnyContentNode,
@@ -314,7 +314,7 @@ pub struct DeletedNode {
 }
 
 impl DeletedNode {
-    /// `node` must not be published; only the typed `delete_at` and the row decoder call this.
+    /// `node` must not be published. Called only by the typed `delete_at` and the row decoder.
     pub(super) const fn new(node: AnyContentNode, deleted_at: Timestamp) -> Self {
         Self { node, deleted_at }
     }
@@ -325,13 +325,13 @@ impl DeletedNode {
         self.deleted_at
     }
 
-    /// What it was.
+    /// The node before the deletion.
     #[must_use]
     pub const fn node(&self) -> &AnyContentNode {
         &self.node
     }
 
-    /// Brings it back as what it was; that counts as a change.
+    /// Undeletes it in its previous state; increments the version.
     #[must_use]
     pub fn undelete_at(self, now: Timestamp) -> AnyContentNode {
         each!(self.node, node => node.step(now, |state| state).into())

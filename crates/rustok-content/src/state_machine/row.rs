@@ -1,7 +1,6 @@
-//! The node as plain columns, and the one door from there back to the types.
+//! Conversion between a node and its columns: the only way from a stored row to the types.
 //!
-//! A row that no life of a node could have produced must never become a node. The same rules stand as CHECK constraints
-//! in both databases.
+//! A row that no node can have produced is refused. CHECK constraints in both databases enforce the same rules.
 
 use super::{AnyContentNode, Archived, ContentNode, DeletedNode, Draft, NodeCore, Published};
 use crate::node::{NodeKind, NodeStatus};
@@ -23,35 +22,35 @@ pub struct NodeRow {
     pub kind: String,
     /// The name of a [`NodeStatus`].
     pub status: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// When it was last changed.
     pub updated_at: Timestamp,
-    /// When it was or will be first public; needed unless it is a draft.
+    /// The first publication date, past or future; required unless it is a draft.
     pub published_at: Option<Timestamp>,
-    /// Whether that date is waited for; never on a draft.
+    /// Whether that date was in the future when it was set; never on a draft.
     pub scheduled: bool,
-    /// When it was archived; there if, and only if, it is archived.
+    /// When it was archived; set if and only if it is archived.
     pub archived_at: Option<Timestamp>,
-    /// Why it was archived; there if, and only if, it is archived.
+    /// Why it was archived; set if and only if it is archived.
     pub archive_reason: Option<String>,
     /// When it was deleted; never on a published node.
     pub deleted_at: Option<Timestamp>,
-    /// The number of the newest save, from 1.
+    /// The number of the latest revision, from 1.
     pub working_revision: i64,
-    /// The number of the public save, at most the newest; there if, and only if, it is published.
+    /// The number of the public revision, at most the latest; set if and only if it is published.
     pub published_revision: Option<i64>,
-    /// How often it changed, from 1.
+    /// The number of changes, from 1.
     pub version: i64,
 }
 
-/// A row that no node could have written.
+/// A row that no node can have produced.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("inconsistent row of nodes {id}: {column} {rule}")]
 pub struct InvalidNodeRow {
     /// The node.
     pub id: NodeId,
-    /// The column that breaks a rule.
+    /// The column that violates a rule.
     pub column: &'static str,
     /// The rule.
     pub rule: &'static str,
@@ -60,7 +59,7 @@ pub struct InvalidNodeRow {
 impl TryFrom<NodeRow> for AnyContentNode {
     type Error = InvalidNodeRow;
 
-    /// A node that was deleted is refused here; see [`DeletedNode`].
+    /// Refuses a deleted node; see [`DeletedNode`].
     fn try_from(row: NodeRow) -> Result<Self, InvalidNodeRow> {
         match decode(row)? {
             (node, None) => Ok(node),
@@ -76,7 +75,7 @@ impl TryFrom<NodeRow> for AnyContentNode {
 impl TryFrom<NodeRow> for DeletedNode {
     type Error = InvalidNodeRow;
 
-    /// A node that is not deleted is refused here; see [`AnyContentNode`].
+    /// Refuses a node that is not deleted; see [`AnyContentNode`].
     fn try_from(row: NodeRow) -> Result<Self, InvalidNodeRow> {
         match decode(row)? {
             (node, Some(deleted_at)) => Ok(Self::new(node, deleted_at)),
@@ -223,7 +222,7 @@ impl From<&DeletedNode> for NodeRow {
     }
 }
 
-/// The columns of every state.
+/// The columns common to all states.
 fn columns<S: State>(node: &ContentNode<S>, status: NodeStatus) -> NodeRow {
     NodeRow {
         id: node.core.id,

@@ -1,4 +1,4 @@
-//! The current deadline: what code sees inside a timeout, while it runs and while it is dropped.
+//! The current deadline: what code reads inside a timeout, while it runs and while it is dropped.
 
 use super::*;
 use crate::resilience::{RetryDecision, RetryPolicy, with_deadline, with_timeout};
@@ -9,7 +9,7 @@ use tokio::time::{advance, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Notes the current deadline, and whether it has passed, when it is dropped.
+/// Records the current deadline, and whether it has passed, when it is dropped.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<(Deadline, bool)>>>);
 
@@ -81,7 +81,7 @@ async fn what_the_timeout_cuts_off_sees_that_its_time_is_up() {
     assert!(result.is_err());
     assert_eq!(seen.take(), [(at, true)]);
 
-    // Two timers of the same moment, and a limit with a part of a millisecond.
+    // Two timers with the same expiry, and a limit with a fraction of a millisecond.
     let limit = Duration::from_nanos(1_500_000_001);
     let at = Deadline::after(limit);
     let result = with_timeout(limit, || with_timeout(9 * SECOND, || seen.clone().hang())).await;
@@ -95,11 +95,11 @@ async fn what_is_dropped_from_outside_sees_that_there_was_time_left() {
     let gone = timeout(SECOND, with_timeout(9 * SECOND, || seen.clone().hang())).await;
     assert!(gone.is_err());
     assert_eq!(seen.take(), [(at, false)]);
-    // Without a deadline there is nothing to see, whatever cut it off.
+    // Without a deadline nothing is visible, whatever dropped the future.
     let gone = timeout(SECOND, with_deadline(Deadline::never(), || seen.clone().hang())).await;
     assert!(gone.is_err());
     assert_eq!(seen.take(), [(Deadline::never(), false)]);
-    // An inner timeout that ends well leaves the outer one as it was.
+    // An inner timeout that ends in time leaves the outer deadline unchanged.
     let at = Deadline::after(9 * SECOND);
     let done = with_timeout(9 * SECOND, || async {
         let note = seen.note();

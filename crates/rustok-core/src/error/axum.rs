@@ -1,7 +1,7 @@
 //! Errors as HTTP responses (feature `axum`), so that `Result<Json<T>, RichError>` is a handler's return type.
 //!
-//! It leaves an [`ErrorResponse`], and for a [`RichError`] also an `Arc<RichError>`, in the response's extensions. The
-//! server's outermost layer takes them out, adds trace id, instance and base URL, writes the body anew
+//! It puts an [`ErrorResponse`], and for a [`RichError`] also an `Arc<RichError>`, into the response's extensions.
+//! The server's outermost layer takes them out, adds trace id, instance and base URL, rewrites the body
 //! ([`ErrorResponse::to_json`]) and logs once. Nothing is logged here.
 //! Tests: `cargo test -p rustok-core --features axum`.
 
@@ -23,7 +23,7 @@ impl IntoResponse for ErrorResponse {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.kind() == ErrorKind::Unauthenticated {
-            // RFC 9110, 15.5.2: a 401 must name a scheme; RFC 6750, 3: this one.
+            // RFC 9110, 15.5.2: a 401 must name a scheme; RFC 6750, 3: Bearer.
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(self);

@@ -1,5 +1,5 @@
-//! Nothing from inside gets outside: a canary is planted by every way into a [`RichError`], in every kind, and looked
-//! for in everything that leaves the process but the log. The log has it all.
+//! Internal data must not leak: a canary is planted through every way into a [`RichError`], in every kind, and
+//! searched for in everything that leaves the process except the log. The log must contain all of it.
 
 use super::*;
 use crate::ids::TenantId;
@@ -13,10 +13,10 @@ use uuid::Uuid;
 const CANARY: &str = "CANARY-postgres://root:hunter2@db/shop?sslmode=disable";
 const TENANT: Uuid = Uuid::from_u128(0x0CA1_1A2B_1D5E_A5ED_0CA1_1A2B_1D5E_A5ED);
 
-/// What no outside may hold, in lower case: parts of the canary, the tenant, and the name of a source file.
+/// Strings that no output may contain, in lower case: parts of the canary, the tenant, and the name of a source file.
 const INSIDE: [&str; 5] = ["canary", "hunter2", "sslmode", "0ca11a2b", ".rs:"];
 
-/// An error of a driver, with a cause of its own.
+/// A driver error with a cause.
 #[derive(Debug)]
 struct Driver(io::Error);
 
@@ -36,7 +36,7 @@ fn driver() -> Driver {
     Driver(io::Error::other(format!("{CANARY} below the driver")))
 }
 
-/// An error of a module.
+/// A module's own error.
 #[derive(Debug, thiserror::Error)]
 #[error("{CANARY} domain")]
 struct Domain(ErrorKind, #[source] Driver);
@@ -57,7 +57,7 @@ impl ErrorContext for Domain {
 
 type WayIn = (&'static str, fn(ErrorKind) -> RichError);
 
-/// Every function that takes text for the inside, alone, and then all of them at once.
+/// Every function that takes internal text, one at a time, and then all of them together.
 const WAYS_IN: [WayIn; 13] = [
     ("new with a constant", |kind| RichError::new(kind, CANARY)),
     ("new with a made text", |kind| {
@@ -179,8 +179,8 @@ async fn the_inside_is_in_no_body_and_no_header() {
     }
 }
 
-/// `RichError` has none of the traits by which the makers of public text take their arguments, so that it cannot be
-/// given to them by mistake: with any of these traits the choice below would be ambiguous and not compile.
+/// `RichError` implements none of the traits by which the constructors of public text take their arguments, so it
+/// cannot be passed to them by mistake: with any of these traits the call below would be ambiguous and not compile.
 #[test]
 fn a_rich_error_is_no_public_text() {
     macro_rules! assert_is_not {

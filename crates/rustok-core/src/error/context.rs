@@ -1,6 +1,6 @@
-//! [`ErrorContext`]: say what was being done, without changing what went wrong.
+//! [`ErrorContext`]: adds what the program was doing, without changing what failed.
 //!
-//! Context is for the inside. No method here may touch the kind, the code or the public message.
+//! Context is internal. No method here may change the kind, the code or the public message.
 
 use super::RichError;
 use crate::ids::TenantId;
@@ -9,7 +9,7 @@ use std::panic::Location;
 
 /// Adds context to an error, or to the error inside a `Result`.
 ///
-/// A module's own error enum that turns into [`RichError`] joins with one method:
+/// A module's own error enum that converts to [`RichError`] needs one method:
 ///
 /// ```
 /// use rustok_core::error::{ErrorContext, ErrorKind, RichError};
@@ -35,21 +35,21 @@ use std::panic::Location;
 /// assert_eq!(error.kind(), ErrorKind::NotFound);
 /// ```
 pub trait ErrorContext: Sized {
-    /// What it becomes: `RichError` for an error, `Result<T, RichError>` for a `Result<T, _>`.
+    /// The resulting type: `RichError` for an error, `Result<T, RichError>` for a `Result<T, _>`.
     type Output;
 
-    /// Turns the error, if there is one, into a [`RichError`] and lets `add` work on it.
+    /// Converts the error, if there is one, to a [`RichError`] and applies `add` to it.
     #[track_caller]
     fn map_rich(self, add: impl FnOnce(RichError) -> RichError) -> Self::Output;
 
-    /// Adds a layer: what was being done. The report names the line of this call beside it.
+    /// Adds a layer: what the program was doing. The report also names the source line of this call.
     #[track_caller]
     fn context(self, what: impl Into<Cow<'static, str>>) -> Self::Output {
         let here = Location::caller();
         self.map_rich(|error| error.push_context(what.into(), here))
     }
 
-    /// Adds a layer whose text is made only if there is an error.
+    /// Adds a layer whose text is computed only on an error.
     #[track_caller]
     fn with_context<C: Into<Cow<'static, str>>>(self, what: impl FnOnce() -> C) -> Self::Output {
         let here = Location::caller();
@@ -68,7 +68,7 @@ pub trait ErrorContext: Sized {
         self.map_rich(|error| error.with_tenant(tenant))
     }
 
-    /// Sets the trace; see [`RichError::with_trace`].
+    /// Sets the trace id; see [`RichError::with_trace`].
     #[track_caller]
     fn with_trace(self, trace: impl Into<String>) -> Self::Output {
         self.map_rich(|error| error.with_trace(trace))
@@ -87,7 +87,7 @@ impl<T, E: Into<RichError>> ErrorContext for Result<T, E> {
     type Output = Result<T, RichError>;
 
     fn map_rich(self, add: impl FnOnce(RichError) -> RichError) -> Self::Output {
-        // A closure for `map_err` would not know its caller.
+        // A closure for `map_err` would lose `#[track_caller]`.
         match self {
             Ok(value) => Ok(value),
             Err(error) => Err(add(error.into())),

@@ -1,4 +1,4 @@
-//! What an error costs in allocations, counted. Print the table:
+//! Counts the allocations of errors. Print the table:
 //! `cargo test -p rustok-core what_errors_allocate -- --nocapture`.
 
 use super::*;
@@ -20,7 +20,7 @@ fn passed() -> Result<u64, RichError> {
     black_box(Ok(7))
 }
 
-/// What it is, how to make it, and the most allocations that it may take.
+/// Name, constructor, and the maximum number of allocations.
 type Row = (&'static str, fn(), u64);
 
 const TABLE: [Row; 12] = [
@@ -122,7 +122,7 @@ fn what_errors_allocate() {
     }
 }
 
-/// The bar: created and given two layers of context, not rendered.
+/// The limit: created and given two layers of context, not formatted.
 #[test]
 fn two_layers_of_context_take_at_most_three_allocations() {
     let counted = measure(|| drop(black_box(layered())));

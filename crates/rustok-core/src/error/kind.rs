@@ -1,35 +1,35 @@
-//! The eleven kinds of failure and what follows from each: status, retry advice, what a circuit breaker makes of it.
+//! The eleven kinds of failure and what follows from each: HTTP status, retry advice, effect on a circuit breaker.
 //!
-//! A kind is decided once, where the failure is understood; adding context never changes it. This file holds no text
-//! that comes from a request, a database or another service.
+//! A kind is chosen once, where the cause of the failure is known; adding context never changes it. This file holds
+//! no text that comes from a request, a database or another service.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// What sort of failure this is. The list is closed: a new failure is one of these with its own `code`.
+/// The kind of a failure. The list is closed: a new failure is one of these with its own `code`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// What the caller sent is malformed or breaks a rule of its fields.
+    /// The input is malformed or breaks a rule of its fields.
     Validation,
-    /// Nobody, or nobody we know, is asking.
+    /// Credentials are missing or invalid.
     Unauthenticated,
-    /// We know who asks; they may not.
+    /// The caller is authenticated but lacks permission.
     Forbidden,
-    /// There is no such thing, or none that this caller may know of.
+    /// The resource does not exist, or this caller may not know that it does.
     NotFound,
-    /// Somebody else was first: a version, a unique value, an idempotency key in flight.
+    /// A concurrent request won: a version, a unique value, an idempotency key in flight.
     Conflict,
     /// The request is well formed and its target exists, but the rules forbid it now.
     BusinessRule,
     /// Too many requests.
     RateLimited,
-    /// No answer in time.
+    /// No reply in time.
     Timeout,
-    /// We cannot serve now: breaker open, draining, overload, database gone.
+    /// We cannot serve now: breaker open, draining, overload, database down.
     Unavailable,
-    /// A service we depend on answered with a failure or with nonsense.
+    /// A service we depend on failed or returned an invalid reply.
     ExternalService,
-    /// Our own fault.
+    /// A fault of this server.
     Internal,
 }
 
@@ -38,15 +38,15 @@ pub enum ErrorKind {
 pub enum RetryAdvice {
     /// It will fail again.
     Never,
-    /// Not as it is: read the current state first, then decide.
+    /// Not unchanged: read the current state first, then decide.
     AfterReread,
-    /// Only if sending it twice does no harm (a safe method, or an `Idempotency-Key`): it may have taken effect.
+    /// Only if a repeat is harmless (a safe method, or an `Idempotency-Key`): the first one may have taken effect.
     IfIdempotent,
     /// It had no effect; wait for `Retry-After` and send it again.
     Always,
 }
 
-/// Who produced a failure, seen from a circuit breaker: we ourselves, or the dependency behind it.
+/// The origin of a failure, seen from a circuit breaker: this process, or the dependency behind the breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Origin {
     /// The dependency (the default).
@@ -56,14 +56,14 @@ pub enum Origin {
     Local,
 }
 
-/// What a result means to a circuit breaker.
+/// How a circuit breaker counts a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BreakerOutcome {
-    /// The dependency did its work (a 404 is not a sick database).
+    /// The dependency worked (a 404 is a healthy reply).
     Success,
-    /// The dependency is to blame.
+    /// The dependency failed.
     Failure,
-    /// Tells nothing; it is not counted.
+    /// Says nothing about the dependency; not counted.
     Ignored,
 }
 
@@ -101,7 +101,7 @@ impl ErrorKind {
         }
     }
 
-    /// The `code` of an error that was given none.
+    /// The `code` of an error without its own.
     #[must_use]
     pub const fn default_code(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ impl ErrorKind {
         }
     }
 
-    /// The HTTP status (RFC 9110, section 15; 429 and 431: RFC 6585) of an error that was given none.
+    /// The HTTP status (RFC 9110, section 15; 429 and 431: RFC 6585) of an error without its own.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -127,8 +127,8 @@ impl ErrorKind {
         }
     }
 
-    /// Whether `status` is this kind's own or a more precise one of the same meaning (a 413 is still a validation
-    /// failure, a 412 still a conflict).
+    /// Whether `status` is this kind's default or a more specific one of the same meaning (413 is still a validation
+    /// failure, 412 still a conflict).
     #[must_use]
     pub const fn allows_status(self, status: u16) -> bool {
         match self {
@@ -160,8 +160,8 @@ impl ErrorKind {
         }
     }
 
-    /// Whether somebody whom the work needs is not there, or does not answer in time: nothing else is worth a try now, and
-    /// all of it may work later.
+    /// Whether a required service is down or does not reply in time: other work that needs it would fail now too, and
+    /// may succeed later.
     #[must_use]
     pub const fn is_outage(self) -> bool {
         matches!(self, Self::Unavailable | Self::Timeout)
@@ -169,8 +169,9 @@ impl ErrorKind {
 
     /// Whether the same request, unchanged, may succeed later.
     ///
-    /// True for [`RetryAdvice::Always`] and [`RetryAdvice::IfIdempotent`]: whoever sends it again answers for it being
-    /// idempotent. A conflict is not: the same request loses again until the caller has read anew.
+    /// True for [`RetryAdvice::Always`] and [`RetryAdvice::IfIdempotent`]; the caller that retries must make sure
+    /// that the request is idempotent. A conflict is not retryable: the same request fails again until the caller has
+    /// read the current state.
     #[must_use]
     pub const fn retryable(self) -> bool {
         matches!(
@@ -179,15 +180,15 @@ impl ErrorKind {
         )
     }
 
-    /// What a breaker makes of it when the failure came from the dependency that the breaker guards; for our own
+    /// How a breaker counts it when the failure came from the dependency that the breaker guards; for our own
     /// rejections see [`ErrorKind::breaker_outcome_from`].
     #[must_use]
     pub const fn breaker_outcome(self) -> BreakerOutcome {
         self.breaker_outcome_from(Origin::Remote)
     }
 
-    /// What a breaker makes of it, given who produced it. `RateLimited` and `Unavailable` are failures of the
-    /// dependency but are ignored when they are our own rejection.
+    /// How a breaker counts it, given its origin. `RateLimited` and `Unavailable` are failures of the dependency but
+    /// are ignored when they are our own rejection.
     #[must_use]
     pub const fn breaker_outcome_from(self, origin: Origin) -> BreakerOutcome {
         match self {
@@ -223,7 +224,7 @@ impl ErrorKind {
         }
     }
 
-    /// The fixed sentence that the outside reads when the error was given no public message.
+    /// The fixed public sentence of an error without a public message.
     #[must_use]
     pub const fn public_sentence(self) -> &'static str {
         match self {
@@ -258,7 +259,7 @@ impl Serialize for ErrorKind {
 mod tests {
     use super::*;
 
-    /// The table of SPEC 2.1, typed by hand.
+    /// The table of SPEC 2.1, written by hand.
     #[test]
     fn each_kind_follows_the_table() {
         use BreakerOutcome::{Failure, Ignored, Success};
@@ -314,7 +315,7 @@ mod tests {
         assert_eq!(ErrorKind::Internal.default_code(), "internal");
     }
 
-    /// Both tables for people say what the code does.
+    /// Both tables in the documentation match the code.
     #[test]
     fn the_documents_have_the_same_table() {
         for document in [

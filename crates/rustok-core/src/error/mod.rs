@@ -1,6 +1,7 @@
-//! One error for the whole program, with two faces: a rich one inside, a problem document (RFC 9457) outside.
+//! One error type for the whole program with two representations: a detailed internal one, and a public problem
+//! document (RFC 9457).
 //!
-//! The inside face must have no path into the outside one: [`ErrorResponse`] is built from public data only.
+//! Internal data must have no path into the public one: [`ErrorResponse`] is built from public data only.
 #![doc = include_str!("README.md")]
 
 #[cfg(feature = "axum")]

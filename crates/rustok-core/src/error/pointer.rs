@@ -1,14 +1,14 @@
-//! Where in a request something is wrong: a JSON pointer in its URI fragment form (RFC 6901, section 6).
+//! The location of an error in a request: a JSON pointer in its URI fragment form (RFC 6901, section 6).
 //!
-//! A pointer may hold names that a stranger chose, so everything that comes out of here is ASCII that a URI fragment
-//! can hold (RFC 3986, section 3.5) and has a limit. It must never fail: a violation without a place would be lost.
+//! A pointer may contain names from untrusted input, so the output is always ASCII that is valid in a URI fragment
+//! (RFC 3986, section 3.5), with a length limit. It must never fail: a violation would lose its location.
 
-/// The longest pointer, in bytes. A longer one is cut after the last whole segment that fits: it then names what is
-/// around the place.
+/// Maximum length of a pointer, in bytes. A longer one is cut after the last whole segment that fits: it then names
+/// the enclosing value.
 pub(super) const MAX_POINTER_BYTES: usize = 512;
 
 /// `email` → `#/email`, `lines.0.quantity` → `#/lines/0/quantity`, `/a/b` → `#/a/b`, an empty text → `#` (the whole
-/// document). `#/a` and `?a` stay as they are, but for what they could not hold.
+/// document). `#/a` and `?a` stay as they are, except that invalid characters are encoded.
 pub(super) fn pointer(field: &str) -> String {
     let mut out = String::with_capacity(field.len() + 2);
     match field.chars().next() {
@@ -31,7 +31,7 @@ pub(super) fn pointer(field: &str) -> String {
     cut(out)
 }
 
-/// The pointer to what these keys and indexes lead to, whatever characters the keys have.
+/// The pointer for a path of keys and indexes, whatever characters the keys contain.
 pub(super) fn pointer_to<S: AsRef<str>>(segments: impl IntoIterator<Item = S>) -> String {
     let mut out = String::from("#");
     for segment in segments {
@@ -40,7 +40,7 @@ pub(super) fn pointer_to<S: AsRef<str>>(segments: impl IntoIterator<Item = S>) -
     cut(out)
 }
 
-/// `~` and `/` are escaped first (RFC 6901, section 3), then what a fragment cannot hold (section 6).
+/// Escapes `~` and `/` first (RFC 6901, section 3), then the characters that are invalid in a fragment (section 6).
 fn push_segment(out: &mut String, segment: &str) {
     out.push('/');
     if segment.contains(['~', '/']) {
@@ -50,8 +50,8 @@ fn push_segment(out: &mut String, segment: &str) {
     }
 }
 
-/// Percent-encodes what a fragment cannot hold; `encoded` says that `text` has been encoded already, so that a triplet
-/// such as `%20` stays one.
+/// Percent-encodes the characters that are invalid in a fragment. With `encoded`, `text` is encoded already, and a
+/// triplet such as `%20` is kept.
 fn push_encoded(out: &mut String, text: &str, encoded: bool) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let bytes = text.as_bytes();
@@ -79,10 +79,11 @@ const fn fits_a_fragment(byte: u8) -> bool {
         )
 }
 
-/// See [`MAX_POINTER_BYTES`].
+/// Applies [`MAX_POINTER_BYTES`].
 pub(super) fn cut(mut pointer: String) -> String {
     if pointer.len() > MAX_POINTER_BYTES {
-        // The first character is `#` or `?`, and everything is ASCII unless somebody wrote the field of a violation.
+        // The first character is `#` or `?`, and everything is ASCII unless the field of a violation was set
+        // directly.
         let head = &pointer.as_bytes()[..=MAX_POINTER_BYTES];
         let end = head.iter().rposition(|byte| *byte == b'/').unwrap_or(0).max(1);
         pointer.truncate(pointer.floor_char_boundary(end));
@@ -115,7 +116,7 @@ mod tests {
         }
     }
 
-    /// The pointers of RFC 6901, section 5, in the form of section 6.
+    /// The example pointers of RFC 6901, section 5, in the form of section 6.
     #[test]
     fn the_examples_of_the_rfc_come_out_as_the_rfc_says() {
         for (key, expected) in [

@@ -1,8 +1,8 @@
-//! The public half of an error: the only data a response can be made of.
+//! The public half of an error: the only data a response is made of.
 //!
-//! Nothing in here may hold text that was not written for the outside. [`super::RichError`] keeps its internal message,
-//! fields and sources elsewhere, and [`super::ErrorResponse`] takes nothing but a [`PublicPart`], so there is no path
-//! from the one to the other.
+//! It must not contain text that was not written for clients. [`super::RichError`] keeps its internal message, fields
+//! and sources elsewhere, and [`super::ErrorResponse`] takes only a [`PublicPart`], so internal text has no path into
+//! a response.
 
 use super::ErrorKind;
 use super::pointer::{MAX_POINTER_BYTES, cut, pointer, pointer_to};
@@ -11,38 +11,38 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::time::Duration;
 
-// What a stranger can make long has a limit, whoever forgot to check it before.
+// Everything whose length untrusted input controls has a limit here, even if no earlier check applied one.
 
-/// The most violations that a problem lists; those after them are left out.
+/// Maximum number of violations in a problem; further ones are dropped.
 pub const MAX_VIOLATIONS: usize = 100;
-/// The longest sentence for people, in bytes.
+/// Maximum length of a human-readable text, in bytes.
 pub(super) const MAX_TEXT_BYTES: usize = 1024;
-/// The longest code, in bytes.
+/// Maximum length of a code, in bytes.
 const MAX_CODE_BYTES: usize = 64;
-/// The largest text, list or object as an extension, in bytes of JSON.
+/// Maximum size of a text, list or object as an extension, in bytes of JSON.
 pub(super) const MAX_EXTENSION_BYTES: usize = 8 * 1024;
-/// The longest wait, in seconds: what every reader of `Retry-After` can be trusted to hold (RFC 9111, 1.2.2).
+/// Maximum wait, in seconds: a value that every parser of `Retry-After` can represent (RFC 9111, 1.2.2).
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(2_147_483_647);
 
 /// One broken rule of one field of the request.
 ///
-/// A problem lists at most 100 of them, a pointer of at most 512 bytes (a longer one is cut after a whole segment), a
-/// code of at most 64 (a longer one becomes `invalid`) and a detail of at most 1,024 (a longer one ends with `…`).
+/// Limits: 100 violations per problem; pointer 512 bytes (a longer one is cut after a whole segment), code 64 bytes
+/// (a longer one becomes `invalid`), detail 1,024 bytes (a longer one ends with `…`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldViolation {
-    /// Where: a JSON pointer in its URI fragment form (RFC 6901, section 6), such as `#/lines/0/quantity`;
-    /// `?limit` for a parameter of the query.
+    /// The location: a JSON pointer in its URI fragment form (RFC 6901, section 6), such as `#/lines/0/quantity`;
+    /// `?limit` for a query parameter.
     pub pointer: String,
-    /// What, for programs: snake_case, stable.
+    /// Machine-readable code: snake_case, stable.
     pub code: Cow<'static, str>,
-    /// What, for people.
+    /// Human-readable explanation.
     pub detail: Cow<'static, str>,
 }
 
 impl FieldViolation {
-    /// A violation at `field`: a name, a dotted path (`lines.0.quantity`), a JSON pointer (`/lines/0`, `#/lines/0`) or
-    /// a `?parameter`. What a URI fragment cannot hold is percent-encoded. For a key that may have a dot in it see
-    /// [`FieldViolation::at`].
+    /// A violation at `field`: a name, a dotted path (`lines.0.quantity`), a JSON pointer (`/lines/0`, `#/lines/0`)
+    /// or a `?parameter`. Characters that are invalid in a URI fragment are percent-encoded. For a key that may
+    /// contain a dot use [`FieldViolation::at`].
     #[must_use]
     pub fn new(
         field: impl AsRef<str>,
@@ -56,7 +56,7 @@ impl FieldViolation {
         }
     }
 
-    /// A violation at the place that these keys and indexes lead to, whatever characters the keys have.
+    /// A violation at a path of keys and indexes, whatever characters the keys contain.
     ///
     /// ```
     /// use rustok_core::error::FieldViolation;
@@ -77,8 +77,8 @@ impl FieldViolation {
         }
     }
 
-    /// A violation that is told by one text. A text that is a snake_case word (`required`) is its code as well; of any
-    /// other text (`> 0`) the code is `invalid`.
+    /// A violation from a single text. A snake_case word (`required`) becomes its code as well; with any other text
+    /// (`> 0`) the code is `invalid`.
     #[must_use]
     pub fn from_message(field: impl AsRef<str>, message: impl Into<Cow<'static, str>>) -> Self {
         let detail = message.into();
@@ -94,7 +94,7 @@ impl FieldViolation {
         }
     }
 
-    /// Keeps the limits, also of a violation whose fields were written by hand.
+    /// Applies the limits, also to a violation whose fields were set directly.
     fn limit(&mut self) {
         if self.pointer.len() > MAX_POINTER_BYTES {
             self.pointer = cut(std::mem::take(&mut self.pointer));
@@ -109,7 +109,7 @@ impl FieldViolation {
     }
 }
 
-/// Whether `text` is fit to be a code: 1 to [`MAX_CODE_BYTES`] of `[a-z0-9_]`, a letter first.
+/// Whether `text` is a valid code: 1 to [`MAX_CODE_BYTES`] characters of `[a-z0-9_]`, a letter first.
 fn is_code(text: &str) -> bool {
     text.len() <= MAX_CODE_BYTES
         && text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -118,7 +118,7 @@ fn is_code(text: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// At most [`MAX_TEXT_BYTES`]; what was longer ends with `…`.
+/// Cuts to [`MAX_TEXT_BYTES`]; a cut text ends with `…`.
 fn cut_text(text: &mut Cow<'static, str>) {
     if text.len() > MAX_TEXT_BYTES {
         let end = text.floor_char_boundary(MAX_TEXT_BYTES - '…'.len_utf8());
@@ -126,7 +126,7 @@ fn cut_text(text: &mut Cow<'static, str>) {
     }
 }
 
-/// What the outside may know of an error. Small, since most errors have neither violations nor extensions.
+/// The public data of an error. Small, since most errors have neither violations nor extensions.
 #[derive(Debug, Clone)]
 pub(super) struct PublicPart {
     pub(super) kind: ErrorKind,
@@ -143,7 +143,7 @@ struct More {
     extensions: Vec<(&'static str, Value)>,
 }
 
-/// Members that belong to every problem; an extension cannot take their place.
+/// Standard members of every problem; an extension cannot replace them.
 const RESERVED: [&str; 10] = [
     "type",
     "title",
@@ -199,7 +199,7 @@ impl PublicPart {
         self.message.as_deref()
     }
 
-    /// A text that says nothing is as good as none.
+    /// A blank text counts as none.
     pub(super) fn set_message(&mut self, message: impl Into<Cow<'static, str>>) {
         let mut message = message.into();
         cut_text(&mut message);
@@ -214,7 +214,7 @@ impl PublicPart {
         self.retry_after = Some(after.min(MAX_RETRY_AFTER));
     }
 
-    /// 429 and 503 always say when to come back, after one second if nobody knows better.
+    /// 429 and 503 always carry a `Retry-After`, one second by default.
     pub(super) fn retry_after_or_default(&self) -> Option<Duration> {
         self.retry_after.or(match self.kind {
             ErrorKind::RateLimited | ErrorKind::Unavailable => Some(Duration::from_secs(1)),
@@ -249,7 +249,8 @@ impl PublicPart {
         }));
     }
 
-    /// The last value of a name wins; a reserved name, a value that is no JSON and a large one are left out.
+    /// The last value of a name wins; a reserved name, a value that is not JSON and one that is too large are
+    /// dropped.
     pub(super) fn set_extension(&mut self, name: &'static str, value: impl Serialize) {
         if RESERVED.contains(&name) {
             return;

@@ -1,22 +1,22 @@
-//! How a [`RichError`] reads inside, in logs and on terminals: `Display` is the text with its context, `Debug` the
-//! whole report.
+//! Formatting of a [`RichError`] for logs and terminals: `Display` is the message with its context, `Debug` the whole
+//! report.
 //!
-//! Its texts may have been written by strangers. Each stays on its line, since a line break could forge a log line and
-//! an escape sequence could write over the terminal, and each has a limit. Nothing here may be sent as a response.
+//! Texts may come from untrusted input. Each stays on one line, since a line break could forge a log line and an
+//! escape sequence could rewrite the terminal, and each has a length limit. Nothing here may be sent as a response.
 
 use super::RichError;
 use std::error::Error;
 use std::fmt::{self, Display, Write};
 use std::panic::Location;
 
-/// The most of one text that is shown, in bytes.
+/// Maximum length of one text in the output, in bytes.
 pub(super) const MAX_SHOWN_BYTES: usize = 4096;
 
-/// The most causes of causes that are shown.
+/// Maximum depth of the cause chain in the output.
 const MAX_CAUSES: usize = 16;
 
 impl Display for RichError {
-    /// The internal text: `outermost context: ...: message`, on one line.
+    /// The internal message: `outermost context: ...: message`, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for context in self.contexts().filter(|context| !context.is_empty()) {
             write_one_line(f, context)?;
@@ -27,8 +27,8 @@ impl Display for RichError {
 }
 
 impl fmt::Debug for RichError {
-    /// The inside report: text and place, context layers and theirs, public part, fields, tenant, trace, causes.
-    /// `{:?}` is one line, `{:#?}` has a line for each part.
+    /// The internal report: message and location, context layers and their locations, public part, fields, tenant,
+    /// trace, causes. `{:?}` is one line, `{:#?}` has one line per part.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}, {}]: ", self.kind(), self.code(), self.status())?;
         write_one_line(f, self.internal_message())?;
@@ -82,7 +82,7 @@ fn write_one_line(f: &mut fmt::Formatter<'_>, text: impl Display) -> fmt::Result
     write!(OneLine { out: f, left }, "{text}")
 }
 
-/// Passes text on until `left` bytes of it are shown, with whatever could leave the line or turn it around escaped.
+/// Writes text until `left` bytes are used up; escapes characters that break the line or change the text direction.
 struct OneLine<'a, 'f> {
     out: &'a mut fmt::Formatter<'f>,
     left: usize,
@@ -114,8 +114,8 @@ impl Write for OneLine<'_, '_> {
     }
 }
 
-/// Control characters, line and paragraph separators, and what changes the direction of the text after it (Unicode
-/// Technical Standard 55, section 2).
+/// Control characters, line and paragraph separators, and characters that change the direction of the following text
+/// (Unicode Technical Standard 55, section 2).
 fn leaves_the_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
@@ -144,7 +144,7 @@ mod tests {
     fn nothing_leaves_the_line_of_a_report() {
         let report = format!("{:?}", forged());
         assert!(!report.contains(leaves_the_line), "{report:?}");
-        // message, context, public text, code and detail of the violation, field, trace, cause
+        // Message, context, public text, code and detail of the violation, field, trace, cause.
         assert_eq!(report.matches(SHOWN).count(), 8, "{report}");
         assert_eq!(forged().to_string(), format!("{SHOWN}: {SHOWN}"));
     }
@@ -186,7 +186,7 @@ mod tests {
         assert!(format!("{empty:?}").starts_with("internal [internal, 500]:  (at "));
     }
 
-    /// A cause that names another one forever.
+    /// A cause whose source is again such a cause, endlessly.
     #[derive(Debug)]
     struct Endless;
 
@@ -227,7 +227,7 @@ mod tests {
         Ok(())
     }
 
-    /// The line of the call below, which must be on the line after.
+    /// The line number of the call below, which must be on the next line.
     #[track_caller]
     fn next_line() -> u32 {
         Location::caller().line() + 1
@@ -250,7 +250,7 @@ mod tests {
         let question_mark = asked().unwrap_err().location().line();
         assert!((line - 40..line).contains(&question_mark), "{question_mark}");
 
-        // What the language cannot tell: a function that is passed on by its name has no caller.
+        // A limit of the language: a function passed by name has no caller location.
         let through_map_err = raised().map_err(RichError::from).unwrap_err();
         assert_ne!(through_map_err.location().file(), file!());
     }

@@ -1,7 +1,7 @@
-//! [`ErrorResponse`]: an error as the outside reads it, a problem document (RFC 9457).
+//! [`ErrorResponse`]: an error as clients receive it, a problem document (RFC 9457).
 //!
-//! It can be built from public data only: by its constructors, or from the public part of a `RichError`. It must never
-//! take an internal message, a source or a field.
+//! It can be built from public data only: by its constructors, or from the public part of a `RichError`. It must
+//! never take an internal message, a source or a field.
 
 use super::public::PublicPart;
 use super::{ErrorKind, FieldViolation};
@@ -16,7 +16,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// A problem document.
 ///
 /// Members: `type`, `title`, `status`, `detail`, `instance`, and the extensions `code`, `kind`, `trace_id`,
-/// `retryable`, `errors`, then whatever [`ErrorResponse::with_extension`] added. `type` is `/problems/{code}` until
+/// `retryable`, `errors`, then those of [`ErrorResponse::with_extension`]. `type` is `/problems/{code}` until
 /// [`ErrorResponse::set_base_url`] makes it absolute.
 ///
 /// ```
@@ -40,12 +40,12 @@ struct Problem {
 }
 
 impl ErrorResponse {
-    /// A problem of this kind that says the kind's fixed sentence.
+    /// A problem of this kind with the kind's fixed sentence.
     pub fn new(kind: ErrorKind) -> Self {
         Self::from_public(PublicPart::new(kind))
     }
 
-    /// 422 without violations yet; see [`ErrorResponse::with_field_error`].
+    /// 422 without violations; see [`ErrorResponse::with_field_error`].
     pub fn validation() -> Self {
         Self::new(ErrorKind::Validation)
     }
@@ -60,22 +60,22 @@ impl ErrorResponse {
         Self::new(ErrorKind::Forbidden)
     }
 
-    /// 404: "`what` not found". `what` is public text: name the sort of thing, not somebody else's data.
+    /// 404: "`what` not found". `what` is public text: name the type of resource, not another tenant's data.
     pub fn not_found(what: impl AsRef<str>) -> Self {
         Self::new(ErrorKind::NotFound).with_detail(format!("{} not found", what.as_ref()))
     }
 
-    /// 409: somebody else was first.
+    /// 409: a concurrent request won.
     pub fn conflict(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Conflict).with_detail(detail)
     }
 
-    /// 409: the rules forbid it in the present state.
+    /// 409: the rules forbid it in the current state.
     pub fn business_rule(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::BusinessRule).with_detail(detail)
     }
 
-    /// 429: come back after `retry_after`.
+    /// 429 with `Retry-After`.
     pub fn rate_limited(retry_after: Duration) -> Self {
         Self::new(ErrorKind::RateLimited).with_retry_after(retry_after)
     }
@@ -85,7 +85,7 @@ impl ErrorResponse {
         Self::new(ErrorKind::Timeout)
     }
 
-    /// 503: come back after `retry_after`.
+    /// 503 with `Retry-After`.
     pub fn unavailable(retry_after: Duration) -> Self {
         Self::new(ErrorKind::Unavailable).with_retry_after(retry_after)
     }
@@ -113,7 +113,7 @@ impl ErrorResponse {
         (self.0.public, self.0.trace_id)
     }
 
-    /// Takes the trace of an error over, if it is a trace id; anything else was not written for the outside.
+    /// Takes the trace of an error if it is a W3C trace id; any other text may be internal.
     pub(super) fn with_w3c_trace(mut self, trace: Option<&str>) -> Self {
         self.0.trace_id = trace.filter(|trace| is_w3c_trace_id(trace)).map(str::to_owned);
         self
@@ -125,20 +125,19 @@ impl ErrorResponse {
         self
     }
 
-    /// Sets a more precise status inside the kind; another one is ignored ([`ErrorKind::allows_status`]).
+    /// Sets a more specific status of the kind; another one is ignored ([`ErrorKind::allows_status`]).
     pub fn with_status(mut self, status: u16) -> Self {
         self.0.public.set_status(status);
         self
     }
 
-    /// Sets the sentence for people. A text that says nothing leaves the kind's sentence; of a text longer than 1,024
-    /// bytes the rest is cut off.
+    /// Sets the human-readable detail. A blank text keeps the kind's sentence; a text longer than 1,024 bytes is cut.
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.public.set_message(detail);
         self
     }
 
-    /// Adds one violation told by one text; see [`FieldViolation::from_message`]. They keep their order.
+    /// Adds a violation from a single text; see [`FieldViolation::from_message`]. Violations keep their order.
     pub fn with_field_error(self, field: impl AsRef<str>, message: impl Into<Cow<'static, str>>) -> Self {
         self.with_violation(FieldViolation::from_message(field, message))
     }
@@ -148,20 +147,20 @@ impl ErrorResponse {
         self.with_violations([violation])
     }
 
-    /// Adds violations, after those that are there. The first 100 are listed.
+    /// Appends violations. The first 100 are listed.
     pub fn with_violations(mut self, violations: impl IntoIterator<Item = FieldViolation>) -> Self {
         self.0.public.add_violations(violations);
         self
     }
 
-    /// Sets a member of its own; the standard members cannot be replaced. A value that is no JSON, or more than 8 KiB of
-    /// it, is left out.
+    /// Adds an extension member; the standard members cannot be replaced. A value that is not JSON, or whose JSON is
+    /// larger than 8 KiB, is dropped.
     pub fn with_extension(mut self, name: &'static str, value: impl Serialize) -> Self {
         self.0.public.set_extension(name, value);
         self
     }
 
-    /// Sets after how long the caller may come back, at most 2,147,483,647 seconds.
+    /// Sets `Retry-After`, at most 2,147,483,647 seconds.
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.public.set_retry_after(after);
         self
@@ -173,18 +172,18 @@ impl ErrorResponse {
         self
     }
 
-    /// Makes `type` absolute: `{base_url}/problems/{code}`. A trailing slash of `base_url` does not matter.
+    /// Makes `type` absolute: `{base_url}/problems/{code}`. A trailing slash of `base_url` is ignored.
     pub fn set_base_url(&mut self, base_url: &str) {
         self.0.base_url = Some(base_url.trim_end_matches('/').to_owned());
     }
 
-    /// Sets which request this was, a URI reference; the server uses the path of the request.
+    /// Sets the `instance`, a URI reference that identifies the request; the server uses the request path.
     pub fn set_instance(&mut self, instance: impl Into<String>) {
         self.0.instance = Some(instance.into());
     }
 
-    /// Sets the trace id of W3C Trace Context (section 3.2.2.3): 32 lower-case hex digits, not all zero. Anything else was
-    /// not written for the outside and is ignored.
+    /// Sets the trace id of W3C Trace Context (section 3.2.2.3): 32 lower-case hex digits, not all zero. Any other
+    /// text may be internal and is ignored.
     pub fn set_trace_id(&mut self, trace_id: impl Into<String>) {
         let trace_id = trace_id.into();
         if is_w3c_trace_id(&trace_id) {
@@ -210,19 +209,19 @@ impl ErrorResponse {
         self.0.public.code()
     }
 
-    /// The sentence for people.
+    /// The human-readable detail.
     #[must_use]
     pub fn detail(&self) -> &str {
         self.0.public.detail()
     }
 
-    /// After how long the caller may come back; one second for RateLimited and Unavailable if nothing was said.
+    /// The `Retry-After` duration; one second for RateLimited and Unavailable without a value of their own.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.public.retry_after_or_default()
     }
 
-    /// The value of a `Retry-After` header: whole seconds, rounded up, at least 1.
+    /// The value of the `Retry-After` header: whole seconds, rounded up, at least 1.
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
         let after = self.retry_after()?;
@@ -240,16 +239,16 @@ impl ErrorResponse {
         self.0.trace_id.as_deref()
     }
 
-    /// The list of broken rules.
+    /// The violations.
     #[must_use]
     pub fn violations(&self) -> &[FieldViolation] {
         self.0.public.violations()
     }
 
-    /// The document as JSON, for whoever writes a body by hand.
+    /// The document as JSON, for code that writes the body itself.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        // Strings, numbers and ready-made JSON values under string keys: there is nothing serde_json could refuse.
+        // Strings, numbers and finished JSON values under string keys: serialisation cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }

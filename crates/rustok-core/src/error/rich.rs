@@ -1,8 +1,7 @@
-//! [`RichError`]: one failure with everything the inside wants to know about it, and apart from that what the outside
-//! may read.
+//! [`RichError`]: one failure with all internal details and, kept apart, the part that clients may read.
 //!
-//! The internal message, the context layers, the fields, the tenant and the source chain never leave the process but
-//! through logs: `Display` and `Debug` are for the inside. Do not put them into a response.
+//! The internal message, the context layers, the fields, the tenant and the source chain leave the process only
+//! through logs: `Display` and `Debug` are internal. Do not put them into a response.
 
 use super::public::PublicPart;
 use super::{BreakerOutcome, ErrorKind, ErrorResponse, FieldViolation, Origin};
@@ -13,13 +12,13 @@ use std::error::Error;
 use std::panic::Location;
 use std::time::Duration;
 
-/// An error on its way up: a kind, an inside story, and a public part.
+/// An error on its way up: a kind, internal details, and a public part.
 ///
-/// It is one pointer wide. Making one costs one allocation, all context layers up to the fourth together a second one, a
-/// source a third; a text that is made with `format!` costs its own.
+/// It is one pointer wide. Creating one costs one allocation, the first four context layers together a second one, a
+/// source a third; a text made with `format!` costs its own.
 ///
-/// It knows where it was made and where each layer was added (`#[track_caller]`); `{:?}` is the whole report on one line
-/// for the log, `{:#?}` the same on several lines.
+/// It records where it was created and where each layer was added (`#[track_caller]`); `{:?}` is the whole report on
+/// one line for the log, `{:#?}` the same on several lines.
 ///
 /// ```
 /// use rustok_core::error::{ErrorKind, RichError};
@@ -45,7 +44,7 @@ struct Inner {
     inside: Option<Box<Inside>>,
 }
 
-/// One thing that was being done, and the line that says so.
+/// One context text and the source line that added it.
 pub(super) struct Layer {
     pub(super) text: Cow<'static, str>,
     pub(super) added_at: &'static Location<'static>,
@@ -59,8 +58,8 @@ struct Inside {
 }
 
 impl RichError {
-    /// An error of this kind. `internal_message` is for logs only; the outside reads the kind's fixed sentence unless
-    /// [`RichError::with_public`] gives a better one.
+    /// An error of this kind. `internal_message` is for logs only; clients read the kind's fixed sentence unless
+    /// [`RichError::with_public`] sets a better one.
     #[track_caller]
     pub fn new(kind: ErrorKind, internal_message: impl Into<Cow<'static, str>>) -> Self {
         Self::from_parts(PublicPart::new(kind), internal_message.into(), Location::caller())
@@ -88,28 +87,28 @@ impl RichError {
         self
     }
 
-    /// Sets a more precise HTTP status inside the kind (400, 405, 408, 413, 414, 415, 428, 431, ... of Validation; 412
+    /// Sets a more specific HTTP status of the kind (400, 405, 408, 413, 414, 415, 428, 431, ... of Validation; 412
     /// of Conflict). A status that the kind does not allow ([`ErrorKind::allows_status`]) is ignored.
     pub fn with_status(mut self, status: u16) -> Self {
         self.0.public.set_status(status);
         self
     }
 
-    /// Sets what the outside reads as `detail`. Never pass another error's text here.
+    /// Sets the public `detail`. Never pass another error's text here.
     ///
-    /// A text that says nothing leaves the kind's sentence; of a text longer than 1,024 bytes the rest is cut off.
+    /// A blank text keeps the kind's sentence; a text longer than 1,024 bytes is cut.
     pub fn with_public(mut self, message: impl Into<Cow<'static, str>>) -> Self {
         self.0.public.set_message(message);
         self
     }
 
-    /// Sets after how long the caller may come back (`Retry-After`, RFC 9110, 10.2.3), at most 2,147,483,647 seconds.
+    /// Sets `Retry-After` (RFC 9110, 10.2.3), at most 2,147,483,647 seconds.
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.public.set_retry_after(after);
         self
     }
 
-    /// Adds one broken rule to the public `errors`; they keep their order. `pointer` as in [`FieldViolation::new`].
+    /// Adds one violation to the public `errors`; they keep their order. `pointer` as in [`FieldViolation::new`].
     pub fn with_violation(
         self,
         pointer: impl AsRef<str>,
@@ -119,27 +118,27 @@ impl RichError {
         self.with_violations([FieldViolation::new(pointer, code, detail)])
     }
 
-    /// Adds broken rules to the public `errors`, after those that are there. The first 100 are listed.
+    /// Appends violations to the public `errors`. The first 100 are listed.
     pub fn with_violations(mut self, violations: impl IntoIterator<Item = FieldViolation>) -> Self {
         self.0.public.add_violations(violations);
         self
     }
 
     /// Sets a **public** member of the problem, such as `allowed_transitions`, `current_state`, `current_version`,
-    /// `available` or `requested`. The standard members cannot be replaced; a value that is no JSON, or more than 8 KiB
-    /// of it, is left out.
+    /// `available` or `requested`. The standard members cannot be replaced; a value that is not JSON, or whose JSON
+    /// is larger than 8 KiB, is dropped.
     pub fn with_extension(mut self, name: &'static str, value: impl Serialize) -> Self {
         self.0.public.set_extension(name, value);
         self
     }
 
-    /// Says who produced the failure; it decides [`RichError::breaker_outcome`].
+    /// Sets the origin of the failure, which decides [`RichError::breaker_outcome`].
     pub fn with_origin(mut self, origin: Origin) -> Self {
         self.0.origin = origin;
         self
     }
 
-    /// Adds a field for the logs. A field stays inside.
+    /// Adds an internal field, for the logs.
     pub fn with_field(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.inside_mut().fields.push((key, value.into()));
         self
@@ -151,13 +150,13 @@ impl RichError {
         self
     }
 
-    /// Sets the trace. It reaches the outside only if it is a W3C trace id: 32 lower-case hex digits, not all zero.
+    /// Sets the trace id. It becomes public only if it is a W3C trace id: 32 lower-case hex digits, not all zero.
     pub fn with_trace(mut self, trace: impl Into<String>) -> Self {
         self.inside_mut().trace = Some(trace.into());
         self
     }
 
-    /// Sets the cause. It stays inside: log lines and [`Error::source`] show it, a response never does. A second call
+    /// Sets the cause. It is internal: log lines and [`Error::source`] show it, a response never does. A second call
     /// replaces the first.
     pub fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.0.source = Some(Box::new(source));
@@ -177,13 +176,13 @@ impl RichError {
         self.0.inside.get_or_insert_default()
     }
 
-    /// The kind; nothing changes it.
+    /// The kind; it never changes.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.public.kind
     }
 
-    /// The stable code, the kind's own if none was given.
+    /// The stable code, by default the kind's.
     #[must_use]
     pub fn code(&self) -> &str {
         self.0.public.code()
@@ -195,32 +194,32 @@ impl RichError {
         self.0.public.status()
     }
 
-    /// The public message, if one was given.
+    /// The public message, if one was set.
     #[must_use]
     pub fn public_message(&self) -> Option<&str> {
         self.0.public.message()
     }
 
-    /// After how long the caller may come back, if that was said. (The response to RateLimited and Unavailable always
-    /// says it: [`ErrorResponse::retry_after`].)
+    /// The `Retry-After` duration, if one was set. (The response to RateLimited and Unavailable always has one:
+    /// [`ErrorResponse::retry_after`].)
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.public.retry_after()
     }
 
-    /// The public list of broken rules.
+    /// The public violations.
     #[must_use]
     pub fn violations(&self) -> &[FieldViolation] {
         self.0.public.violations()
     }
 
-    /// Who produced the failure.
+    /// The origin of the failure.
     #[must_use]
     pub fn origin(&self) -> Origin {
         self.0.origin
     }
 
-    /// What a circuit breaker makes of this error: the kind's outcome, given [`RichError::origin`].
+    /// How a circuit breaker counts this error: the kind's outcome, given [`RichError::origin`].
     #[must_use]
     pub fn breaker_outcome(&self) -> BreakerOutcome {
         self.kind().breaker_outcome_from(self.0.origin)
@@ -232,8 +231,8 @@ impl RichError {
         &self.0.message
     }
 
-    /// Where it was made: the call of [`RichError::new`], or of whatever turned another error into this one and is
-    /// `#[track_caller]` itself.
+    /// Where it was created: the call of [`RichError::new`], or of a `#[track_caller]` function that converted
+    /// another error.
     #[must_use]
     pub fn location(&self) -> &'static Location<'static> {
         self.0.made_at
@@ -249,7 +248,7 @@ impl RichError {
         &self.0.contexts
     }
 
-    /// The inside fields, in the order they were added.
+    /// The internal fields, in the order they were added.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0
             .inside
@@ -263,13 +262,13 @@ impl RichError {
         self.0.inside.as_ref().and_then(|inside| inside.tenant)
     }
 
-    /// The trace as it was given.
+    /// The trace id, exactly as it was set.
     #[must_use]
     pub fn trace(&self) -> Option<&str> {
         self.0.inside.as_ref().and_then(|inside| inside.trace.as_deref())
     }
 
-    /// The response for this error, which stays with the caller (for the log).
+    /// The response for this error; the error itself is kept for the log.
     pub fn to_response(&self) -> ErrorResponse {
         ErrorResponse::from_public(self.0.public.clone()).with_w3c_trace(self.trace())
     }
@@ -280,7 +279,7 @@ impl RichError {
 }
 
 impl From<RichError> for ErrorResponse {
-    /// Keeps the public part and the trace; the rest is dropped here.
+    /// Keeps the public part and the trace id; the rest is dropped.
     fn from(error: RichError) -> Self {
         let trace = error.0.inside.and_then(|inside| inside.trace);
         Self::from_public(error.0.public).with_w3c_trace(trace.as_deref())
@@ -288,7 +287,7 @@ impl From<RichError> for ErrorResponse {
 }
 
 impl From<ErrorResponse> for RichError {
-    /// What was public is now also the internal message.
+    /// The public detail also becomes the internal message.
     #[track_caller]
     fn from(response: ErrorResponse) -> Self {
         let (public, trace) = response.into_public();

@@ -1,11 +1,12 @@
-//! [`ValidationErrorBuilder`]: all broken rules of a request in one problem, so that the caller mends them at once.
+//! [`ValidationErrorBuilder`]: reports all violations of a request in one problem, so that the client can fix them at
+//! once.
 //!
-//! It takes public text only and never stops at the first violation; a problem lists the first 100.
+//! It takes public text only and does not stop at the first violation; a problem lists the first 100.
 
 use super::{ErrorResponse, FieldViolation, RichError};
 use std::borrow::Cow;
 
-/// Collects every broken rule of a request into one problem.
+/// Collects all violations of a request into one problem.
 ///
 /// ```
 /// use rustok_core::error::ValidationErrorBuilder;
@@ -27,12 +28,12 @@ pub struct ValidationErrorBuilder {
 }
 
 impl ValidationErrorBuilder {
-    /// Nothing broken yet.
+    /// A builder without violations.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a violation told by one text; see [`FieldViolation::from_message`].
+    /// Adds a violation from a single text; see [`FieldViolation::from_message`].
     pub fn field(self, field: impl AsRef<str>, message: impl Into<Cow<'static, str>>) -> Self {
         self.violation(FieldViolation::from_message(field, message))
     }
@@ -49,13 +50,13 @@ impl ValidationErrorBuilder {
         self
     }
 
-    /// Whether nothing is broken.
+    /// Whether there are no violations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.violations.is_empty()
     }
 
-    /// The problem, whether or not anything is broken.
+    /// The problem, with or without violations.
     pub fn build(self) -> ErrorResponse {
         let mut response = ErrorResponse::validation().with_violations(self.violations);
         if let Some(trace_id) = self.trace_id {
@@ -64,7 +65,7 @@ impl ValidationErrorBuilder {
         response
     }
 
-    /// `Ok` when nothing is broken.
+    /// `Ok` without violations.
     ///
     /// # Errors
     /// All violations as one Validation error.

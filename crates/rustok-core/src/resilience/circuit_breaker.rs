@@ -1,8 +1,8 @@
-//! The circuit breaker: stops calling what does not answer, and finds out by itself when it does again.
+//! The circuit breaker: stops calling a dependency that fails, and detects by itself when it has recovered.
 //!
-//! It must never invoke a call that it rejects, never be stuck, and never count a result that belongs to an earlier
-//! state. The parts: `machine` decides, `circuit` spares calls its lock, `lanes` and `window` count, `gate` adds clock,
-//! log and listeners, `permit` is a call's place, `metrics` tells.
+//! It must never invoke a call that it rejects, never get stuck, and never count a result that belongs to an earlier
+//! state. The parts: `machine` decides, `circuit` keeps calls off the lock, `lanes` and `window` count, `gate` adds
+//! clock, log and listeners, `permit` is the right to make one call, `metrics` reports.
 
 mod builder;
 mod circuit;
@@ -64,9 +64,9 @@ pub use permit::{OwnedPermit, Permit};
 pub struct CircuitBreaker(Arc<Gate>);
 
 impl CircuitBreaker {
-    /// A closed breaker that opens after failures in a row. It cannot fail: thresholds below 1 count as 1, a failure
-    /// threshold above 1,048,575 as that, and a timeout below 1 ms as 1 ms. [`CircuitBreaker::builder`] checks instead,
-    /// and can set everything else.
+    /// A closed breaker that opens after consecutive failures. It cannot fail: thresholds below 1 count as 1, a
+    /// failure threshold above 1,048,575 as 1,048,575, and a timeout below 1 ms as 1 ms. [`CircuitBreaker::builder`]
+    /// validates instead, and offers all other settings.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>, config: CircuitBreakerConfig) -> Self {
         CircuitBreakerBuilder::new(name.into())
@@ -74,16 +74,16 @@ impl CircuitBreaker {
             .build_unchecked()
     }
 
-    /// Starts to build a breaker. The name stands in logs and metrics.
+    /// Starts to build a breaker. The name appears in logs and metrics.
     pub fn builder(name: impl Into<Cow<'static, str>>) -> CircuitBreakerBuilder {
         CircuitBreakerBuilder::new(name.into())
     }
 
-    /// Runs `call` if the breaker lets it through; every `Err` is a failure. For anything finer see
+    /// Runs `call` if the breaker admits it; every `Err` counts as a failure. For finer control see
     /// [`CircuitBreaker::classify`] and [`CircuitBreaker::until`].
     ///
-    /// The place is taken when the future is polled first. A panic is a failure; a future that is dropped is nothing
-    /// unless [`CircuitBreakerBuilder::cancelled_as`] says otherwise. The future is `Send` if `call` and its future
+    /// A permit is acquired at the first poll of the future. A panic is a failure; a dropped future is not counted
+    /// unless [`CircuitBreakerBuilder::cancelled_as`] sets otherwise. The future is `Send` if `call` and its future
     /// are.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl CircuitBreaker {
         run(&self.0, Deadline::never(), |_: &E| BreakerOutcome::Failure, call)
     }
 
-    /// Says what an error means: `breaker.classify(RichError::breaker_outcome).call(..)`.
+    /// Sets how errors are classified: `breaker.classify(RichError::breaker_outcome).call(..)`.
     pub fn classify<E, C>(&self, classify: C) -> Call<'_, C>
     where
         C: FnOnce(&E) -> BreakerOutcome,
@@ -108,7 +108,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// Says until when the call may run; see [`Call::until`]. Every error is a failure.
+    /// Sets the deadline of the call; see [`Call::until`]. Every error is a failure.
     pub fn until<E>(&self, deadline: Deadline) -> Call<'_, fn(&E) -> BreakerOutcome> {
         Call {
             breaker: self,
@@ -117,16 +117,16 @@ impl CircuitBreaker {
         }
     }
 
-    /// Takes a place for work that is not one future; see [`Permit`].
+    /// Acquires a permit for work that is not a single future; see [`Permit`].
     ///
     /// # Errors
-    /// [`Rejection`] when the breaker does not let it through.
+    /// [`Rejection`] when the breaker rejects the call.
     pub fn acquire(&self) -> Result<Permit<'_>, Rejection> {
         Permit::acquire_watching(&self.0)
     }
 
-    /// As [`CircuitBreaker::acquire`], for a permit that is kept longer than a borrow lasts. It costs one more atomic
-    /// addition, on the count of the breaker's owners.
+    /// As [`CircuitBreaker::acquire`], for a permit that must outlive a borrow. It costs one more atomic addition,
+    /// for the reference count of the breaker.
     ///
     /// # Errors
     /// As [`CircuitBreaker::acquire`].
@@ -140,47 +140,47 @@ impl CircuitBreaker {
         &self.0.name
     }
 
-    /// The state now. An open breaker whose time is up stays open until the next call comes.
+    /// The current state. An open breaker whose open time has elapsed stays open until the next call.
     #[must_use]
     pub fn state(&self) -> CircuitState {
         self.0.state().0
     }
 
-    /// Who decides about the state.
+    /// Whether the state is automatic or manual.
     #[must_use]
     pub fn mode(&self) -> CircuitMode {
         self.0.state().1
     }
 
-    /// A snapshot of everything it counts.
+    /// A snapshot of all counters.
     #[must_use]
     pub fn metrics(&self) -> CircuitBreakerMetrics {
         self.0.metrics()
     }
 
-    /// Opens it by hand: it rejects every call until [`CircuitBreaker::release`], another manual state, or a reset.
+    /// Opens it manually: it rejects every call until [`CircuitBreaker::release`], another manual state, or a reset.
     pub fn open(&self) {
         self.force(Phase::ForcedOpen);
     }
 
-    /// Closes it by hand: calls go through and are counted, but nothing opens it until it is released or reset.
+    /// Closes it manually: calls are admitted and counted, but nothing opens it until it is released or reset.
     pub fn close(&self) {
         self.force(Phase::ForcedClosed);
     }
 
-    /// Switches it off: calls go through and are not counted, until it is released or reset.
+    /// Disables it: calls are admitted and not counted, until it is released or reset.
     pub fn disable(&self) {
         self.force(Phase::Disabled);
     }
 
-    /// Gives a manual state back to the rules. Opened by hand, it goes on half-open; closed or disabled, it goes on
-    /// closed with nothing counted. Does nothing while the rules decide.
+    /// Ends a manual state. Forced open continues as half-open; forced closed or disabled continues as closed with
+    /// empty counters. No effect in the automatic mode.
     pub fn release(&self) {
         self.0.command(Machine::release);
     }
 
-    /// Starts over: closed, automatic, no failures, the first open time next. Calls that are running do not count any
-    /// more. The metrics go on.
+    /// Starts over: closed, automatic, no failures, open times from the first one. Results of running calls no longer
+    /// count. The metrics are kept.
     pub fn reset(&self) {
         self.0.command(Machine::reset);
     }
@@ -200,7 +200,7 @@ impl fmt::Debug for CircuitBreaker {
     }
 }
 
-/// One call to be made, with a classifier and a deadline.
+/// A call to be made, with a classifier and a deadline.
 #[derive(Debug, Clone, Copy)]
 #[must_use = "nothing is called before `call`"]
 pub struct Call<'a, C> {
@@ -210,9 +210,8 @@ pub struct Call<'a, C> {
 }
 
 impl<'a, C> Call<'a, C> {
-    /// Tells the breaker until when the call may run. It does not stop the call (a timeout around it does); it lets the
-    /// breaker see the difference when the future is dropped: at or after the deadline it is a timeout, hence a
-    /// failure; before it, the caller went away.
+    /// Sets the call's deadline. It does not stop the call (a timeout around it does); it lets the breaker interpret
+    /// a dropped future: at or after the deadline it is a timeout, hence a failure; before it, the caller cancelled.
     pub fn until(self, deadline: Deadline) -> Self {
         Self { deadline, ..self }
     }
@@ -250,7 +249,7 @@ where
     permit.set_running(true);
     let mut future = pin!(call());
     let result = poll_fn(|cx| {
-        // Set only while foreign code runs: a permit that is dropped with it set was dropped by a panic.
+        // Set only while foreign code runs: a permit dropped while it is set was dropped by a panic.
         permit.set_running(true);
         let poll = future.as_mut().poll(cx);
         permit.set_running(poll.is_ready());

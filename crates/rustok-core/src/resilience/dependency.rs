@@ -1,8 +1,8 @@
-//! One dependency and how it is called, in the only right order: retry → timeout → breaker → call.
+//! A dependency with all protections in the only correct order: retry → timeout → breaker → call.
 //!
-//! The breaker stands inside the timeout and sees its deadline, so an attempt that the timeout cuts off is a failure
-//! of the dependency, and a caller who goes away is not. It never retries a rejection of its own breaker, and never
-//! goes on past the deadline of whoever calls, be it given or that of an enclosing timeout.
+//! The breaker is inside the timeout and sees its deadline, so an attempt that times out is a failure of the
+//! dependency, and one that the caller cancels is not. A rejection of its own breaker is never retried, and no
+//! attempt runs past the caller's deadline, whether passed explicitly or set by an enclosing timeout.
 
 use super::circuit_breaker::CircuitBreaker;
 use super::retry::{RetryDecision, RetryPolicy};
@@ -11,7 +11,7 @@ use crate::deadline::Deadline;
 use crate::error::RichError;
 use std::time::Duration;
 
-/// A breaker, a limit per attempt and, if its calls may be repeated, a retry policy. Cheap to clone.
+/// A breaker, a time limit per attempt and, for repeatable calls, a retry policy. Cheap to clone.
 ///
 /// ```
 /// use rustok_core::deadline::Deadline;
@@ -36,7 +36,7 @@ pub struct Dependency {
 }
 
 impl Dependency {
-    /// Calls through `breaker`, each attempt for at most `attempt_limit`, without retries.
+    /// Calls through `breaker`, each attempt limited to `attempt_limit`, without retries.
     pub const fn new(breaker: CircuitBreaker, attempt_limit: Duration) -> Self {
         Self {
             breaker,
@@ -45,7 +45,7 @@ impl Dependency {
         }
     }
 
-    /// Repeats what failed and may succeed later ([`RetryDecision::of`]). Only for calls that may take effect twice.
+    /// Retries failures that may succeed later ([`RetryDecision::of`]). Only for calls that may take effect twice.
     pub fn with_retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = Some(policy);
         self
@@ -57,13 +57,14 @@ impl Dependency {
         &self.breaker
     }
 
-    /// Makes the call. All attempts and pauses together end by `deadline`, or by that of an enclosing timeout if it is
-    /// earlier.
+    /// Makes the call. All attempts and pauses together end by `deadline`, or by that of an enclosing timeout if it
+    /// is earlier.
     ///
     /// # Errors
-    /// The call's own error; Unavailable with code `circuit_open` when the breaker rejects it; Timeout when an attempt
-    /// or the whole took too long. Each has the field `dependency` (the breaker's name); after a retry, or when one was
-    /// due and not made, also `attempts` and `gave_up` (a [`StopReason`](super::retry::StopReason)).
+    /// The call's own error; Unavailable with code `circuit_open` when the breaker rejects it; Timeout when an
+    /// attempt or the whole call took too long. Each has the field `dependency` (the breaker's name); after a retry,
+    /// or when a retry was due but not made, also `attempts` and `gave_up` (a
+    /// [`StopReason`](super::retry::StopReason)).
     pub async fn call<T, E, F, Fut>(&self, deadline: Deadline, call: F) -> Result<T, RichError>
     where
         E: Into<RichError>,

@@ -1,6 +1,6 @@
-//! Chance for waiting times, so that many callers do not come back at the same moment.
+//! Random jitter for waiting times, so that many callers do not retry at the same moment.
 //!
-//! Not for secrets: a seeded source can be foretold, which is what tests want.
+//! Not for secrets: a seeded source is predictable, as tests require.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -24,8 +24,8 @@ impl JitterSource {
         Self(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
     }
 
-    /// A duration from `low` to `high`, both included, in whole nanoseconds; `low` if they are the wrong way round.
-    /// More than 2^64 ns (584 years) count as that.
+    /// A random duration from `low` to `high`, both inclusive, in whole nanoseconds; `low` if they are reversed.
+    /// Durations above 2^64 ns (584 years) are capped there.
     #[must_use]
     pub fn between(&self, low: Duration, high: Duration) -> Duration {
         let (low, high) = (nanos(low), nanos(high));

@@ -1,7 +1,7 @@
-//! How a dependency is called so that its sickness stays its own: circuit breaker, retry, timeout.
+//! Isolation from failing dependencies: circuit breaker, retry, timeout.
 //!
-//! Nothing here knows what is called, and nothing here sleeps or draws a random number that a test cannot control:
-//! time is tokio's clock, chance is a [`JitterSource`].
+//! Nothing here depends on what is called, and nothing here sleeps or draws a random number beyond a test's control:
+//! time is tokio's clock, randomness a [`JitterSource`].
 #![doc = include_str!("README.md")]
 
 pub mod circuit_breaker;

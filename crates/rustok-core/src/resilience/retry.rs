@@ -1,8 +1,8 @@
-//! Trying again: when, how often, and when not to.
+//! Retries: when, how often, and when not.
 //!
-//! A retry repeats the call's effect, so only what may happen twice may be retried; whoever calls answers for that. It
-//! must never wait past the deadline, and a budget keeps it from multiplying the load on what is already down.
-//! Why it is not a layer over `backon` or `tower` stands in `docs/adr/0009-own-retry.md`.
+//! A retry repeats the call's effect, so only repeatable calls may be retried; the caller is responsible for that. It
+//! must never wait past the deadline, and a budget keeps it from multiplying the load on a failing dependency.
+//! `docs/adr/0009-own-retry.md` explains why it is not a layer over `backon` or `tower`.
 
 #[cfg(test)]
 mod allocation_tests;
@@ -20,21 +20,21 @@ use thiserror::Error;
 pub use budget::RetryBudget;
 pub use policy::{Backoff, RetryPolicy};
 
-/// What a failed attempt calls for. The duration is what the dependency asked for (`Retry-After`): the next attempt
-/// does not come before it is over.
+/// What to do after a failed attempt. The duration is the dependency's `Retry-After`: the next attempt does not start
+/// earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryDecision {
-    /// Give up: it would fail again, or it must not happen twice.
+    /// Give up: it would fail again, or it must not be repeated.
     Stop,
-    /// The dependency, or the way to it, failed: a lost connection, a timeout, a 5xx.
+    /// The dependency, or the network to it, failed: a lost connection, a timeout, a 5xx.
     Transient(Option<Duration>),
-    /// The dependency is well and asks for fewer calls, as by a 429: longer pauses, fewer tokens.
+    /// The dependency is healthy and asks for fewer calls, as by a 429: longer pauses, fewer tokens.
     Throttled(Option<Duration>),
 }
 
 impl RetryDecision {
-    /// The decision that follows from an error's kind: retryable kinds are tried again, RateLimited as throttled, and
-    /// their `retry_after` is honoured; our own rejections (an open breaker) are not, because the point of those is to
+    /// The decision for an error's kind: retryable kinds are retried, RateLimited as throttled, and their
+    /// `retry_after` is honoured; our own rejections (an open breaker) are not retried, because their purpose is to
     /// fail at once.
     #[must_use]
     pub fn of(error: &RichError) -> Self {
@@ -51,39 +51,39 @@ impl RetryDecision {
 /// Why no further attempt was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// The predicate said so.
+    /// The predicate returned [`RetryDecision::Stop`].
     NotRetryable,
     /// The maximum of attempts is used up.
     Attempts,
-    /// The next attempt would begin at or after the deadline.
+    /// The next attempt would start at or after the deadline.
     Deadline,
-    /// The dependency asks for a longer pause than [`RetryPolicy::longest_retry_after`].
+    /// The dependency asks for a pause longer than [`RetryPolicy::longest_retry_after`].
     RetryAfterTooLong,
-    /// The budget that all callers of the dependency share has too few tokens left ([`RetryBudget`]).
+    /// The budget shared by all callers of the dependency has too few tokens left ([`RetryBudget`]).
     Budget,
 }
 
-/// What a retried call fails with.
+/// The error of a retried call.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RetryError<E> {
-    /// The last attempt failed and there was no further one.
+    /// The last attempt failed and no further one was made.
     #[error("{error} (attempts: {attempts}, then {reason:?})")]
     GaveUp {
-        /// What the last attempt failed with.
+        /// The error of the last attempt.
         #[source]
         error: E,
-        /// How many attempts there were.
+        /// The number of attempts.
         attempts: u32,
-        /// Why there was no further one.
+        /// Why no further attempt was made.
         reason: StopReason,
     },
     /// The deadline passed while an attempt was running, or before the first one.
     #[error("the deadline passed {}", when(*attempts))]
     DeadlineExceeded {
-        /// What the attempt before failed with, if there was one.
+        /// The error of the previous attempt, if there was one.
         #[source]
         last: Option<E>,
-        /// How many attempts were begun.
+        /// The number of attempts started.
         attempts: u32,
     },
 }
@@ -96,7 +96,7 @@ fn when(attempts: u32) -> String {
 }
 
 impl<E> RetryError<E> {
-    /// How many attempts were begun.
+    /// The number of attempts started.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         match self {
@@ -104,7 +104,7 @@ impl<E> RetryError<E> {
         }
     }
 
-    /// What the last finished attempt failed with.
+    /// The error of the last finished attempt.
     #[must_use]
     pub fn into_inner(self) -> Option<E> {
         match self {
@@ -115,7 +115,8 @@ impl<E> RetryError<E> {
 }
 
 impl<E: Into<RichError>> From<RetryError<E>> for RichError {
-    /// An error that was given up on stays what it is; a passed deadline is a Timeout that names the error before it.
+    /// An error after giving up is passed on unchanged; a passed deadline becomes a Timeout that names the error
+    /// before it.
     #[track_caller]
     fn from(error: RetryError<E>) -> Self {
         match error {

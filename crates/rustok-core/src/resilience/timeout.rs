@@ -1,13 +1,13 @@
-//! An upper bound on how long a call may take.
+//! A time limit for calls.
 //!
-//! When the time is up the call's future is dropped, so what it holds must be safe to drop at any await.
+//! On timeout the call's future is dropped, so it must be safe to drop at any await point.
 
 use crate::deadline::Deadline;
 use crate::error::{ErrorKind, RichError};
 use std::time::Duration;
 use thiserror::Error;
 
-/// No answer in time.
+/// The call exceeded its time limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("no answer within {limit:?}")]
 pub struct TimeoutError {
@@ -15,7 +15,7 @@ pub struct TimeoutError {
 }
 
 impl TimeoutError {
-    /// The time that was given.
+    /// The time limit.
     #[must_use]
     pub const fn limit(self) -> Duration {
         self.limit
@@ -29,11 +29,11 @@ impl From<TimeoutError> for RichError {
     }
 }
 
-/// Runs `call` for at most `limit`, and never past the deadline of an enclosing timeout. Whatever it returns is passed
-/// on, a `Result` too.
+/// Runs `call` for at most `limit`, and never past the deadline of an enclosing timeout. Its result is returned as it
+/// is, also a `Result`.
 ///
-/// Inside, [`Deadline::current`] is the moment at which the time is up, also while the call is being dropped because of
-/// that. A call that is ready at once succeeds even with a zero limit. A limit too long for the clock is no limit.
+/// Inside, [`Deadline::current`] is the moment of the timeout, also while the call is dropped because of it. A call
+/// that is ready at once succeeds even with a zero limit. A limit too long for the clock means no limit.
 ///
 /// ```
 /// use rustok_core::resilience::with_timeout;
@@ -47,7 +47,7 @@ impl From<TimeoutError> for RichError {
 /// ```
 ///
 /// # Errors
-/// [`TimeoutError`] when the time is up; the call is dropped then.
+/// [`TimeoutError`] on timeout; the call is dropped then.
 pub async fn with_timeout<T, F, Fut>(limit: Duration, call: F) -> Result<T, TimeoutError>
 where
     F: FnOnce() -> Fut,
@@ -64,7 +64,7 @@ where
 }
 
 /// Runs `call` until `deadline`, or until that of an enclosing timeout if it is earlier. If that has passed already,
-/// `call` is not made at all.
+/// `call` is not invoked.
 ///
 /// # Errors
 /// [`TimeoutError`] with the time that was left when the call began.
@@ -81,7 +81,7 @@ where
     run_until(until, limit, call).await
 }
 
-/// Tokio's timer around the scope: when it fires, the call is dropped inside the scope.
+/// tokio's timer around the scope: when it fires, the call is dropped inside the scope.
 async fn run_until<T, F, Fut>(until: Deadline, limit: Duration, call: F) -> Result<T, TimeoutError>
 where
     F: FnOnce() -> Fut,
@@ -146,7 +146,7 @@ mod tests {
             (error, with_deadline(Deadline::never(), || async { 1 }).await)
         })
         .await;
-        // The inner one ends at the same moment, and first: what is between them can still answer.
+        // The inner timeout fires at the same moment, but first: the code between the two can still return.
         let timeout = |limit| TimeoutError { limit };
         assert_eq!(inner, Ok((timeout(SECOND), Err(timeout(Duration::ZERO)))));
         assert_eq!(begun.elapsed().as_secs(), 1);

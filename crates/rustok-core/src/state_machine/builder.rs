@@ -1,46 +1,46 @@
-//! The table of a machine's transitions and the builder that assembles it: once, when the program is compiled.
+//! The transition table of a machine and its builder, evaluated at compile time.
 //!
-//! It must never be the only place where a rule stands: the typed methods are the rule, the table repeats them for
-//! the edge, the API and the diagram, and the machine's hand-typed test compares the two.
+//! The table must not be the only place of a rule: the typed methods are the rule, the table repeats them for request
+//! validation, the API and the diagram, and the machine's hand-written test compares the two.
 
 use super::transition::{IllegalTransition, State};
 use std::fmt::Write as _;
 use thiserror::Error;
 
-/// Most transitions of one machine.
+/// Maximum number of transitions of one machine.
 pub const MAX_EDGES: usize = 32;
 
-/// One arrow.
+/// One transition.
 #[derive(Debug, Clone, Copy)]
 pub struct Edge {
-    /// The state it leaves.
+    /// The source state.
     pub from: &'static str,
-    /// The state it leads to.
+    /// The target state.
     pub to: &'static str,
     /// The transition's name, which is also the name of its `POST` in the API.
     pub name: &'static str,
-    /// Gives the label of its guard; `None` where the transition cannot fail.
+    /// Returns the label of its guard; `None` if the transition cannot fail.
     pub guard: Option<fn() -> String>,
 }
 
-/// Why a table cannot be assembled. In a `static` it does not compile.
+/// Why a table is invalid. In a `static` this is a compile error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{}", self.message())]
 pub enum TableFault {
-    /// Two transitions of one name leave one state, so the name does not say where it leads.
+    /// Two transitions from one state have the same name, so the target is ambiguous.
     AmbiguousName,
     /// No transition leaves the initial state.
     StuckAtInitial,
-    /// A transition leaves a state that no way leads to from the initial one.
+    /// A transition leaves a state that is not reachable from the initial one.
     Unreachable,
-    /// The name of a state or of a transition is not in `snake_case`, as rows and the API carry it.
+    /// The name of a state or of a transition is not in `snake_case`, the form used in rows and the API.
     NotSnakeCase,
     /// More than [`MAX_EDGES`] transitions.
     TooManyEdges,
 }
 
 impl TableFault {
-    /// What is wrong, as the compiler tells it: `panic!` takes nothing but a text there.
+    /// The message of the compile error: in a `const` context `panic!` takes only a string.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl TableFault {
     }
 }
 
-/// Assembles a [`TransitionTable`], in the initialiser of a `static`.
+/// Builds a [`TransitionTable`] in the initialiser of a `static`.
 #[derive(Debug, Clone, Copy)]
 pub struct StateMachineBuilder {
     machine: &'static str,
@@ -63,7 +63,7 @@ pub struct StateMachineBuilder {
 }
 
 impl StateMachineBuilder {
-    /// A machine that starts in the state `Initial`. `machine` is a noun, as it stands in sentences: `order`.
+    /// A machine with the initial state `Initial`. `machine` is a noun for use in sentences: `order`.
     #[must_use]
     pub const fn new<Initial: State>(machine: &'static str) -> Self {
         let none = Edge {
@@ -80,7 +80,7 @@ impl StateMachineBuilder {
         }
     }
 
-    /// Adds an arrow that cannot fail.
+    /// Adds a transition that cannot fail.
     #[must_use]
     pub const fn edge<From: State, To: State>(self, name: &'static str) -> Self {
         self.push(Edge {
@@ -91,7 +91,7 @@ impl StateMachineBuilder {
         })
     }
 
-    /// Adds an arrow with a guard. `guard` gives the label of the very guard that the typed method calls:
+    /// Adds a transition with a guard. `guard` returns the label of the same guard that the typed method checks:
     /// `|| payable().label()`.
     #[must_use]
     pub const fn guarded_edge<From: State, To: State>(
@@ -107,7 +107,7 @@ impl StateMachineBuilder {
         })
     }
 
-    /// Counts also what finds no room, so that [`Self::build`] can tell.
+    /// Also counts transitions that exceed the capacity, so that [`Self::build`] can report it.
     const fn push(mut self, edge: Edge) -> Self {
         if self.count < MAX_EDGES {
             self.edges[self.count] = edge;
@@ -116,10 +116,10 @@ impl StateMachineBuilder {
         self
     }
 
-    /// The table.
+    /// Builds the table.
     ///
     /// # Errors
-    /// The [`TableFault`] that makes it no table. A `static` turns it into an error of the compiler.
+    /// The first [`TableFault`]. In a `static` it becomes a compile error.
     pub const fn build(self) -> Result<TransitionTable, TableFault> {
         if self.count > MAX_EDGES {
             return Err(TableFault::TooManyEdges);
@@ -127,7 +127,7 @@ impl StateMachineBuilder {
         if !is_snake_case(self.initial) {
             return Err(TableFault::NotSnakeCase);
         }
-        // `for` and iterators cannot run at compile time yet.
+        // `for` and iterators are not available in `const fn` yet.
         let mut at = 0;
         while at < self.count {
             let edge = self.edges[at];
@@ -156,7 +156,7 @@ impl StateMachineBuilder {
         }
     }
 
-    /// How many arrows leave a state that can be reached.
+    /// How many transitions leave a reachable state.
     const fn reachable(&self) -> usize {
         let mut reached = [false; MAX_EDGES];
         let mut found = 0;
@@ -176,7 +176,7 @@ impl StateMachineBuilder {
         }
     }
 
-    /// Whether `state` is the initial one or the target of an arrow that can be reached.
+    /// Whether `state` is the initial one or the target of a reachable transition.
     const fn leads_to(&self, state: &str, reached: &[bool; MAX_EDGES]) -> bool {
         let mut at = 0;
         while at < self.count {
@@ -189,7 +189,7 @@ impl StateMachineBuilder {
     }
 }
 
-/// `==` of two texts, which traits cannot do at compile time yet.
+/// String comparison; `==` is not available in `const fn` yet.
 const fn same(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     if one.len() != other.len() {
@@ -222,8 +222,8 @@ const fn is_snake_case(name: &str) -> bool {
     at > 0
 }
 
-/// All transitions of one machine, in the order in which they were added. It lies in the program itself: nothing is
-/// assembled, locked or allocated when it is read.
+/// All transitions of one machine, in the order in which they were added. It is static data: reading it builds, locks
+/// and allocates nothing.
 #[derive(Debug)]
 pub struct TransitionTable {
     machine: &'static str,
@@ -233,7 +233,7 @@ pub struct TransitionTable {
 }
 
 impl TransitionTable {
-    /// All arrows.
+    /// All transitions.
     #[must_use]
     pub fn edges(&self) -> &[Edge] {
         self.edges.get(..self.count).unwrap_or_default()
@@ -247,10 +247,10 @@ impl TransitionTable {
             .map(|edge| edge.name)
     }
 
-    /// The check at the edge: where the transition `name` leads from `from`. Allocates only to refuse.
+    /// Validates a requested transition: the target of `name` from `from`. Allocates only on refusal.
     ///
     /// # Errors
-    /// [`IllegalTransition`], if it leads nowhere.
+    /// [`IllegalTransition`] if there is none.
     pub fn check(&self, from: &'static str, name: &'static str) -> Result<&'static str, IllegalTransition> {
         let mut edges = self.edges().iter();
         edges
@@ -270,7 +270,7 @@ impl TransitionTable {
         }
     }
 
-    /// The diagram, as the text of a Mermaid `stateDiagram-v2`, with a line feed at the end.
+    /// The diagram as a Mermaid `stateDiagram-v2`, with a trailing line feed.
     #[must_use]
     pub fn to_mermaid(&self) -> String {
         let mut text = format!("stateDiagram-v2\n    [*] --> {}\n", self.initial);
@@ -279,7 +279,7 @@ impl TransitionTable {
             // Writing into a `String` cannot fail.
             let _ = write!(text, "    {} --> {}: {}", edge.from, edge.to, edge.name);
             if let Some(guard) = edge.guard {
-                // The signs would end the label; a line for each part keeps the picture narrow.
+                // These characters would end the label; one line per part keeps the diagram narrow.
                 let label = guard().replace([':', ';', '#', '\n'], " ");
                 let _ = write!(text, " [{}]", label.replace(" and ", "<br/>and "));
             }
@@ -400,7 +400,7 @@ mod tests {
             .edge::<Raw, Eaten>("a")
             .edge::<Eaten, Raw>("b");
         assert_eq!(fault(two_islands), Some(TableFault::Unreachable));
-        // The way there may be added after what leaves it.
+        // Transitions may be added in any order, also before those that lead to their state.
         let backwards = StateMachineBuilder::new::<Raw>("bread")
             .edge::<Baked, Eaten>("eat")
             .edge::<Raw, Baked>("bake");

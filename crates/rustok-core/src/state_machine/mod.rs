@@ -1,7 +1,7 @@
 #![doc = include_str!("README.md")]
 //!
-//! This module must never know a machine by name, keep a clock, or allocate on the way through a transition: it
-//! allocates where a transition is refused and where a diagram is written, nowhere else.
+//! This module must never know a machine by name, keep a clock, or allocate during a transition: it allocates only to
+//! refuse a transition and to write a diagram.
 
 mod builder;
 mod transition;
@@ -9,7 +9,7 @@ mod transition;
 pub use builder::{Edge, MAX_EDGES, StateMachineBuilder, TableFault, TransitionTable};
 pub use transition::{And, Condition, GuardRefusal, IllegalTransition, Not, Or, State, TransitionGuard};
 
-/// The guide's example, as a test.
+/// Compiles the guide's example as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../../../../docs/STATE_MACHINE_GUIDE.md")]
 mod guide {}

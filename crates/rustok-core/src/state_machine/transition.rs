@@ -1,6 +1,6 @@
 //! States, guards and refusals.
 //!
-//! A guard looks and answers; it must never change what it looks at, and never read the time.
+//! A guard only checks; it must never change its subject and never read the time.
 
 use crate::error::{ErrorKind, RichError};
 use std::fmt;
@@ -28,25 +28,25 @@ impl GuardRefusal {
     }
 }
 
-/// A condition that a transition needs.
+/// A condition of a transition.
 ///
-/// `T` is what it looks at: the machine, or the input of the transition.
+/// `T` is the checked subject: the machine, or the input of the transition.
 pub trait TransitionGuard<T: ?Sized> {
-    /// Looks at `subject`.
+    /// Checks `subject`.
     ///
     /// # Errors
     /// A [`GuardRefusal`] with the reason.
     fn check(&self, subject: &T) -> Result<(), GuardRefusal>;
 
-    /// What it asks for, in words, for the diagram.
+    /// A description of the condition, for the diagram.
     fn label(&self) -> String;
 
-    /// The label as a part of a longer one, in parentheses where it could be misread.
+    /// The label as part of a longer one, in parentheses where it would be ambiguous.
     fn label_in_and(&self) -> String {
         self.label()
     }
 
-    /// Both; `other` is not asked when this one refuses.
+    /// Both conditions; `other` is not checked when this one refuses.
     fn and<G: TransitionGuard<T>>(self, other: G) -> And<Self, G>
     where
         Self: Sized,
@@ -57,7 +57,7 @@ pub trait TransitionGuard<T: ?Sized> {
         }
     }
 
-    /// At least one; when both refuse, the reason is the second one's.
+    /// At least one condition; when both refuse, the reason is the second one's.
     fn or<G: TransitionGuard<T>>(self, other: G) -> Or<Self, G>
     where
         Self: Sized,
@@ -68,7 +68,7 @@ pub trait TransitionGuard<T: ?Sized> {
         }
     }
 
-    /// The opposite, which needs its own reason.
+    /// The negation, which needs its own reason.
     fn not(self, reason: &'static str) -> Not<Self>
     where
         Self: Sized,
@@ -87,7 +87,7 @@ pub struct Condition<T: ?Sized, F> {
 }
 
 impl<T: ?Sized, F: Fn(&T) -> bool> Condition<T, F> {
-    /// A guard that passes where `holds` is true. `label` says what it asks for, `reason` what is wrong otherwise.
+    /// A guard that passes when `holds` returns true. `label` describes the condition, `reason` its violation.
     pub const fn new(label: &'static str, reason: &'static str, holds: F) -> Self {
         Self {
             label,
@@ -180,19 +180,20 @@ impl<T: ?Sized, A: TransitionGuard<T>> TransitionGuard<T> for Not<A> {
     }
 }
 
-/// A transition that the current state does not have: the run-time form of what does not compile.
+/// A transition that the current state does not have: the runtime form of what typed code rejects at compile time.
 ///
-/// As a problem it is a 409 with the code `illegal_transition`; `current_state` and `allowed_transitions` are public.
+/// As a problem document it is a 409 with the code `illegal_transition`; `current_state` and `allowed_transitions`
+/// are public.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the {machine} is {current_state}: `{attempted}` is not possible from there")]
 pub struct IllegalTransition {
     /// The machine, for example `order`.
     pub machine: &'static str,
-    /// The name of the state it is in.
+    /// The name of the current state.
     pub current_state: &'static str,
-    /// The transition that was tried.
+    /// The attempted transition.
     pub attempted: &'static str,
-    /// The transitions that this state has, in the order of the table.
+    /// The transitions of this state, in the order of the table.
     pub allowed_transitions: Vec<&'static str>,
 }
 

@@ -1,6 +1,6 @@
-//! Which column of a Shopify product CSV means what. Two generations of names are known: the export of today (`Handle`,
-//! `Variant SKU`, ...) and the newer product template (`URL handle`, `SKU`, ...). Unknown columns must be ignored: every
-//! shop adds its own.
+//! The columns of a Shopify product CSV. Two generations of names are known: today's export (`Handle`, `Variant SKU`,
+//! ...) and the newer product template (`URL handle`, `SKU`, ...). Unknown columns must be ignored: every shop adds
+//! its own.
 
 use crate::csv_rows::{Cell, MAX_ROW_BYTES, Row, Slot};
 use crate::error::{Fault, quoted};
@@ -8,10 +8,10 @@ use crate::error::{Fault, quoted};
 const MAX_CELL_BYTES: usize = 1024 * 1024;
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 const MAX_HEADER_BYTES: usize = 1024;
-/// More columns than any real export has (metafields included); the rest is read over.
+/// Maximum number of columns, above any real export (metafields included); further ones are ignored.
 pub(super) const MAX_COLUMNS: usize = 2_048;
 
-/// What a cell means.
+/// The meaning of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     Handle,
@@ -43,7 +43,7 @@ pub(super) const MAX_OPTIONS: usize = 3;
 const COLUMNS: usize = 27;
 
 impl Column {
-    /// Its place in a row of wanted cells.
+    /// Its index in a row of wanted cells.
     fn index(self) -> usize {
         match self {
             Self::Handle => 0,
@@ -72,7 +72,7 @@ impl Column {
         }
     }
 
-    /// By its name in the header, compared without regard to case and doubled spaces.
+    /// Finds a column by its header name, ignoring case and repeated spaces.
     fn by_name(name: &str) -> Option<Self> {
         let name = name
             .split_whitespace()
@@ -112,14 +112,14 @@ impl Column {
     }
 }
 
-/// The header row, understood.
+/// The parsed header row.
 #[derive(Debug)]
 pub(super) struct Header {
     slots: Vec<Option<Slot>>,
 }
 
 impl Header {
-    /// The row that a header is read into.
+    /// The row buffer for a header.
     pub(super) fn blank_row() -> Row {
         Row::new(MAX_COLUMNS)
     }
@@ -133,7 +133,7 @@ impl Header {
     }
 
     /// # Errors
-    /// When the row is damaged or lacks the two columns without which no product can be told from another.
+    /// When the row is damaged or lacks one of the two columns that identify a product.
     pub(super) fn parse(row: &Row) -> Result<Self, Fault> {
         if let Some(fault) = &row.fault {
             return Err(Fault::new(
@@ -145,7 +145,7 @@ impl Header {
         let mut taken = [false; COLUMNS];
         let mut slots = Vec::with_capacity(names.len());
         for cell in names {
-            // The first of two columns with one meaning wins.
+            // If two columns have the same meaning, the first wins.
             let column = Column::by_name(&cell.text).filter(|column| !taken[column.index()]);
             slots.push(column.map(|column| {
                 taken[column.index()] = true;
@@ -172,7 +172,7 @@ impl Header {
         self.slots.len()
     }
 
-    /// Where the cells of a data row go.
+    /// The slot for the cells of a data row.
     pub(super) fn slot_of(&self, index: usize) -> Option<Slot> {
         self.slots.get(index).copied().flatten()
     }
@@ -196,16 +196,16 @@ fn missing(name: &str, header: &[Cell]) -> String {
     format!("the first row is not the header of a Shopify product CSV: no column {name:?}{hint}")
 }
 
-/// Reads cells by meaning.
+/// Reads cells by their meaning.
 pub(super) trait Cells {
     fn cell(&self, column: Column) -> &Cell;
 
-    /// Without the white space around it; empty when the file has no such column.
+    /// The trimmed text; empty when the file has no such column.
     fn text(&self, column: Column) -> &str {
         self.cell(column).text.trim()
     }
 
-    /// A fault in this cell.
+    /// A fault at this cell.
     fn fault(&self, column: Column, reason: impl Into<String>) -> Fault {
         Fault::new(self.cell(column).at, reason)
     }

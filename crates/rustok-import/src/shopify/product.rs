@@ -1,4 +1,4 @@
-//! Puts the rows of one product together. Must never keep more than one product, nor more of it than its limits.
+//! Assembles the rows of one product. Must never hold more than one product, nor exceed its limits.
 
 use super::columns::{Cells, Column, MAX_OPTIONS};
 use super::value;
@@ -10,35 +10,35 @@ use crate::source::Position;
 use rust_decimal::Decimal;
 use std::collections::{HashMap, HashSet};
 
-/// Shopify's own limits of today.
+/// Shopify's current limits.
 const MAX_VARIANTS: usize = 2_048;
 const MAX_IMAGES: usize = 250;
 const MAX_TAGS: usize = 250;
-/// All text of one product.
+/// Maximum size of all text of one product.
 const MAX_PRODUCT_BYTES: usize = 16 * 1024 * 1024;
-/// Titles, vendors, names and codes: more than any shop shows, far less than a cell may hold.
+/// Limit for titles, vendors, names and codes: longer than any in practice, far shorter than a cell may be.
 const MAX_SHORT_BYTES: usize = 4 * 1024;
 
 /// What Shopify writes for a product without options.
 const NO_OPTION: (&str, &str) = ("Title", "Default Title");
 
-/// A product whose rows are still coming.
+/// A product with rows still to come.
 #[derive(Debug)]
 pub(super) struct Assembly {
     item: ProductItem,
-    /// Which of the three option columns are used.
+    /// The indexes of the used option columns, of three.
     option_columns: Vec<usize>,
-    /// Option values seen and the line they stand on.
+    /// The combinations of option values so far and their lines.
     combinations: HashMap<Vec<String>, u64>,
     image_urls: HashSet<String>,
     image_positions: Vec<Option<u32>>,
     bytes: usize,
-    /// A limit was passed and reported; further rows are left out without a word each.
+    /// A limit was exceeded and reported; further rows are skipped without one error each.
     full: bool,
 }
 
 impl Assembly {
-    /// From the first row of a product: it carries what belongs to the product, and the first variant.
+    /// Starts from the first row of a product: it carries the product's own data and the first variant.
     pub(super) fn start(row: &Row, handle: String, decimals: u32) -> Result<Self, Fault> {
         let title = short(row, Column::Title)?;
         if title.is_empty() {
@@ -96,12 +96,12 @@ impl Assembly {
         &self.item.handle
     }
 
-    /// Remembers that a row of this product was refused.
+    /// Records that a row of this product was rejected.
     pub(super) fn mark_incomplete(&mut self) {
         self.item.incomplete = true;
     }
 
-    /// A further row: a variant, an image, both, or nothing of interest (`false`).
+    /// Adds a further row: a variant, an image, both, or nothing of interest (`false`).
     pub(super) fn add(&mut self, row: &Row, decimals: u32) -> Result<bool, Fault> {
         if self.full {
             return Ok(false);
@@ -118,7 +118,7 @@ impl Assembly {
         Ok(true)
     }
 
-    /// All rows were seen.
+    /// Finishes the product after its last row.
     pub(super) fn finish(mut self) -> ProductItem {
         let item = &mut self.item;
         if let [variant] = item.variants.as_mut_slice()
@@ -130,7 +130,7 @@ impl Assembly {
         }
         let images = std::mem::take(&mut item.images);
         let mut placed: Vec<_> = self.image_positions.into_iter().zip(images).collect();
-        // Those without a position come last, all others in the order of the file where positions are equal.
+        // Images without a position come last; ties keep the file order.
         placed.sort_by_key(|(position, _)| position.unwrap_or(u32::MAX));
         item.images = (1..)
             .zip(placed)
@@ -186,7 +186,7 @@ impl Assembly {
                         format!("the variant has no value for the option {}", quoted(name)),
                     ));
                 }
-                // Some tools leave the name out of Shopify's "no option".
+                // Some tools omit the name of Shopify's "no option".
                 (None, false) if value == NO_OPTION.1 => {}
                 (None, false) => {
                     let reason = format!("{} is a value of an option that has no name", quoted(&value));
@@ -244,7 +244,7 @@ impl Assembly {
     }
 }
 
-/// Shopify leaves all columns of a variant blank in a row that only adds an image; tools fill in weights and flags.
+/// In a row that only adds an image, Shopify leaves all variant columns blank; other tools fill in weights and flags.
 fn is_variant(row: &Row) -> bool {
     let has_option = (0..MAX_OPTIONS).any(|number| !row.text(Column::OptionValue(number)).is_empty());
     has_option || !row.text(Column::Sku).is_empty() || !row.text(Column::Price).is_empty()
@@ -294,7 +294,7 @@ fn tags(row: &Row) -> Result<Vec<String>, Fault> {
     Ok(tags)
 }
 
-/// `Status` rules; a product that is not published on the online store must not be shown by ours either.
+/// `Status` decides, but a product not published on the online store must not be visible here either.
 fn status(row: &Row) -> Result<ProductStatus, Fault> {
     let published = value::flag(row, Column::Published)?.unwrap_or(true);
     let text = row.text(Column::Status);

@@ -1,4 +1,4 @@
-//! Cells to values. Blank is always `None`; anything that is neither blank nor understood is a fault that names the
+//! Converts cells to values. Blank is always `None`; a cell that is neither blank nor valid is a fault that names the
 //! cell. Must never guess: `1,50` may be one and a half or a hundred and fifty.
 
 use super::columns::{Cells, Column};
@@ -6,7 +6,7 @@ use crate::csv_rows::Row;
 use crate::error::{Fault, quoted};
 use rust_decimal::{Decimal, RoundingStrategy};
 
-/// Prices below 10^12: whatever the currency's decimals (at most 4), the minor units fit 64 bits.
+/// Prices below 10^12: with any currency's decimals (at most 4), the minor units fit into 64 bits.
 const MAX_PRICE_DIGITS: usize = 12;
 const MAX_DECIMALS: usize = 12;
 const MAX_QUANTITY: i64 = 1_000_000_000;
@@ -54,7 +54,7 @@ pub(super) fn grams(row: &Row) -> Result<Option<i64>, Fault> {
         })
 }
 
-/// Pieces in stock; may be negative.
+/// Units in stock; may be negative.
 pub(super) fn quantity(row: &Row) -> Result<Option<i64>, Fault> {
     let text = row.text(Column::Quantity);
     if text.is_empty() {
@@ -69,7 +69,7 @@ pub(super) fn quantity(row: &Row) -> Result<Option<i64>, Fault> {
     }
 }
 
-/// `true` or `false` in any case, and what spreadsheets make of it.
+/// `true` or `false` in any case, and the variants that spreadsheets write.
 pub(super) fn flag(row: &Row, column: Column) -> Result<Option<bool>, Fault> {
     let text = row.text(column);
     match text.to_ascii_lowercase().as_str() {
@@ -80,7 +80,7 @@ pub(super) fn flag(row: &Row, column: Column) -> Result<Option<bool>, Fault> {
     }
 }
 
-/// Whether a variant may be sold with none left.
+/// Whether a variant may be sold when out of stock.
 pub(super) fn allow_backorder(row: &Row) -> Result<bool, Fault> {
     let text = row.text(Column::Policy);
     match text.to_ascii_lowercase().as_str() {
@@ -93,7 +93,7 @@ pub(super) fn allow_backorder(row: &Row) -> Result<bool, Fault> {
     }
 }
 
-/// An absolute web address. Anything else (`javascript:`, a path, a file name) could not be shown.
+/// An absolute http or https URL. Anything else (`javascript:`, a path, a file name) could not be displayed.
 pub(super) fn url(row: &Row, column: Column) -> Result<Option<String>, Fault> {
     let text = row.text(column);
     if text.is_empty() {
@@ -115,7 +115,7 @@ pub(super) fn url(row: &Row, column: Column) -> Result<Option<String>, Fault> {
     Err(row.fault(column, reason))
 }
 
-/// Where an image stands among the others, from 1.
+/// The sort position of an image, from 1.
 pub(super) fn image_position(row: &Row) -> Result<Option<u32>, Fault> {
     let text = row.text(Column::ImagePosition);
     if text.is_empty() {
@@ -129,7 +129,7 @@ pub(super) fn image_position(row: &Row) -> Result<Option<u32>, Fault> {
     })
 }
 
-/// A code of digits or letters, without the apostrophe that keeps a spreadsheet from taking it for a number.
+/// A code of digits or letters, without the apostrophe that makes spreadsheets treat it as text.
 pub(super) fn code(row: &Row, column: Column) -> Option<String> {
     let text = row.text(column);
     let text = match text.strip_prefix('\'') {

@@ -1,4 +1,4 @@
-//! From the texts of a WXR element to what it means. Pure; must never publish what WordPress would not show: every
+//! Converts the texts of a WXR element to items. Pure functions; must never publish what WordPress would hide: every
 //! status that is not certainly public becomes a draft.
 
 use super::date;
@@ -11,16 +11,16 @@ use jiff::Timestamp;
 
 const MAX_ID_BYTES: usize = 255;
 
-/// What an item is to us.
+/// The result of converting an item.
 #[derive(Debug)]
 pub(super) enum Converted {
     Node(Box<NodeItem>),
-    /// Left out on purpose, with the reason to count it under.
+    /// Skipped on purpose, with the reason to count.
     Skipped(String),
 }
 
 /// # Errors
-/// When a post or page cannot be used.
+/// When a post or page is unusable.
 pub(super) fn node(mut record: Record) -> Result<Converted, Fault> {
     let kind = match record.text(Key::PostType) {
         "post" => NodeKind::Post,
@@ -78,7 +78,7 @@ pub(super) fn node(mut record: Record) -> Result<Converted, Fault> {
     Ok(Converted::Node(Box::new(node)))
 }
 
-/// UTC first; the local time is the last resort because the file does not name its zone.
+/// UTC first; local time is the last resort because the file does not name its time zone.
 fn post_date(record: &Record) -> Result<Option<Timestamp>, Fault> {
     let found = date::from_mysql(record.text(Key::PostDateGmt))
         .or_else(|| date::from_rss(record.text(Key::PublishedRss)))
@@ -86,7 +86,7 @@ fn post_date(record: &Record) -> Result<Option<Timestamp>, Fault> {
     if found.is_some() {
         return Ok(found);
     }
-    // Nothing usable: is there really no date, or one that nobody can read?
+    // No usable date: either the date is absent, or it cannot be parsed.
     let unreadable = [Key::PostDateGmt, Key::PublishedRss, Key::PostDate]
         .into_iter()
         .find(|key| !date::is_none(record.text(*key)));
@@ -99,7 +99,7 @@ fn post_date(record: &Record) -> Result<Option<Timestamp>, Fault> {
     }
 }
 
-/// WXR 1.0 names every term twice, once without its slug; the one with the slug is kept.
+/// WXR 1.0 lists every term twice, once without its slug; the one with the slug is kept.
 fn terms(raw: &[RawTerm]) -> Vec<TermRef> {
     let mut terms: Vec<TermRef> = Vec::with_capacity(raw.len());
     let mut unnamed: Vec<TermRef> = Vec::new();
@@ -134,7 +134,7 @@ fn terms(raw: &[RawTerm]) -> Vec<TermRef> {
     terms
 }
 
-/// The taxonomy by WordPress' name; none is a category, as in plain RSS.
+/// The taxonomy by its WordPress name; an empty name is a category, as in plain RSS.
 pub(super) fn taxonomy(name: &str) -> Taxonomy {
     match name {
         "" | "category" => Taxonomy::Category,
@@ -171,7 +171,7 @@ pub(super) fn author(record: &Record) -> Result<AuthorItem, Fault> {
 }
 
 /// # Errors
-/// When the term has neither a slug nor a name to make one from.
+/// When the term has neither a slug nor a name to derive one from.
 pub(super) fn term(record: &Record) -> Result<TermItem, Fault> {
     record.check()?;
     let name = plain(record.text(Key::Name));

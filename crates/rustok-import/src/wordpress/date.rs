@@ -1,4 +1,4 @@
-//! WordPress' dates. Must never fail: a date is usable or it is not.
+//! Dates in WordPress exports. Parsing must never fail: a date is usable or absent.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -11,13 +11,13 @@ pub(super) fn from_mysql(text: &str) -> Option<Timestamp> {
     in_range(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
-/// `Tue, 09 Apr 2013 18:20:39 +0000`. The day of the week is not trusted: real exports get it wrong.
+/// `Tue, 09 Apr 2013 18:20:39 +0000`. The day of the week is ignored: it is wrong in real exports.
 pub(super) fn from_rss(text: &str) -> Option<Timestamp> {
     const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
     in_range(PARSER.parse_timestamp(text.trim()).ok()?)
 }
 
-/// Whether the text is WordPress' way to say that there is no date.
+/// Whether the text is WordPress' notation for "no date".
 pub(super) fn is_none(text: &str) -> bool {
     let text = text.trim();
     // `Mon, 30 Nov -0001 00:00:00 +0000` is what PHP makes of the zero date.
@@ -27,7 +27,7 @@ pub(super) fn is_none(text: &str) -> bool {
         || text.contains(" -0001 ")
 }
 
-/// From the year 1 on, as both databases store it.
+/// From year 1 on, the range of both databases.
 fn in_range(timestamp: Timestamp) -> Option<Timestamp> {
     const YEAR_ONE: i64 = -62_135_596_800;
     (timestamp.as_second() >= YEAR_ONE).then_some(timestamp)
@@ -52,7 +52,7 @@ mod tests {
         ] {
             assert_eq!(from_mysql(text), None, "{text}");
         }
-        // A Tuesday, whatever the file says.
+        // Actually a Tuesday.
         assert_eq!(
             from_rss("Wed, 01 Jan 2030 19:00:18 +0200").unwrap().to_string(),
             "2030-01-01T17:00:18Z"

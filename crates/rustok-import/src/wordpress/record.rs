@@ -1,5 +1,5 @@
-//! One element of a WXR file with the child texts that are of interest: an item, an author or a term. Must never keep
-//! what nobody asked for, nor more of a field than its limit.
+//! One element of a WXR file with its relevant child texts: an item, an author or a term. Must never keep other
+//! children, nor more of a field than its limit.
 
 use crate::error::{Fault, quoted};
 use crate::source::Position;
@@ -11,7 +11,7 @@ const MAX_LONG_BYTES: usize = 1024 * 1024;
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 const MAX_TERMS: usize = 1_000;
 
-/// Which element is read: it decides which children count.
+/// The element being read: it decides which children are relevant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     Item,
@@ -21,7 +21,7 @@ pub(super) enum Scope {
     Term,
 }
 
-/// A child text of interest.
+/// A relevant child text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
     Title,
@@ -105,7 +105,7 @@ struct Field {
     text: Result<String, Fault>,
 }
 
-/// A term as an item names it.
+/// A term as an item references it.
 #[derive(Debug)]
 pub(super) struct RawTerm {
     pub(super) domain: String,
@@ -119,7 +119,7 @@ pub(super) struct Record {
     pub(super) at: Position,
     fields: Vec<Field>,
     pub(super) terms: Vec<RawTerm>,
-    /// Comments under an item; they are not read.
+    /// Comments of an item; counted but not read.
     pub(super) comments: u64,
     fault: Option<Fault>,
 }
@@ -128,7 +128,7 @@ impl Record {
     /// Reads to the end of the element that `start` opened.
     ///
     /// # Errors
-    /// What cannot be read past. A fault that only spoils this record is kept for [`Self::check`].
+    /// Faults that prevent further reading. A fault that only invalidates this record is kept for [`Self::check`].
     pub(super) fn read<R: Read>(xml: &mut Xml<R>, start: &Element, scope: Scope) -> Result<Self, Fault> {
         let mut record = Self {
             at: start.at,
@@ -189,10 +189,10 @@ impl Record {
         self.fields.iter().find(|field| field.key == key)
     }
 
-    /// The first thing in the file that makes this record unusable.
+    /// Returns the first fault, in file order, that makes this record unusable.
     ///
     /// # Errors
-    /// That thing.
+    /// That fault.
     pub(super) fn check(&self) -> Result<(), Fault> {
         let faults = self
             .fields
@@ -205,14 +205,14 @@ impl Record {
         }
     }
 
-    /// As in the file; empty when absent or unusable.
+    /// The unmodified text; empty when absent or unusable.
     pub(super) fn raw(&self, key: Key) -> &str {
         self.field(key)
             .and_then(|field| field.text.as_deref().ok())
             .unwrap_or("")
     }
 
-    /// Without the white space around it.
+    /// The trimmed text.
     pub(super) fn text(&self, key: Key) -> &str {
         self.raw(key).trim()
     }
@@ -231,13 +231,13 @@ impl Record {
             .unwrap_or_default()
     }
 
-    /// Where a field starts, or the record when it has none.
+    /// The position of a field, or of the record when the field is absent.
     pub(super) fn place(&self, key: Key) -> Position {
         self.field(key).map_or(self.at, |field| field.at)
     }
 }
 
-/// The text of an element up to its end; the inner error spoils only this text.
+/// The text of an element up to its end; the inner error invalidates only this text.
 pub(super) fn read_text<R: Read>(
     xml: &mut Xml<R>,
     element: &Element,
@@ -280,7 +280,7 @@ pub(super) fn read_text<R: Read>(
     }
 }
 
-/// Passes over an element whose start was read.
+/// Skips an element whose start tag was read.
 pub(super) fn skip<R: Read>(xml: &mut Xml<R>) -> Result<(), Fault> {
     let mut depth = 1_usize;
     loop {

@@ -1,13 +1,13 @@
-//! Text as WordPress stores it, made fit for us: slugs and plain titles. Pure functions; must never fail.
+//! Converts text as WordPress stores it: slugs and plain titles. Pure functions; must never fail.
 
 use percent_encoding::percent_decode_str;
 use rustok_text::Slug;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// A slug in its readable form: percent-decoded (WordPress stores other scripts encoded) and NFC; `None` when empty.
+/// A slug in readable form: percent-decoded (WordPress stores non-Latin scripts encoded) and NFC; `None` when empty.
 pub(super) fn slug(stored: &str) -> Option<String> {
     let decoded = percent_decode_str(stored.trim()).decode_utf8_lossy();
-    // WordPress cuts long slugs by bytes, sometimes in the middle of a character.
+    // WordPress truncates long slugs by bytes, sometimes inside a character.
     let slug: String = decoded
         .chars()
         .filter(|c| *c != char::REPLACEMENT_CHARACTER && !c.is_control())
@@ -17,14 +17,14 @@ pub(super) fn slug(stored: &str) -> Option<String> {
     (!slug.is_empty()).then(|| slug.to_owned())
 }
 
-/// A slug for a term that only has a name.
+/// A slug derived from the name of a term.
 pub(super) fn slug_of_name(name: &str) -> Option<String> {
     Slug::from_title(name).map(Slug::into_string)
 }
 
-/// A title or name without markup. WordPress stores these as HTML (`Arts &amp; Crafts`, `<em>New</em>`), here they are
-/// plain text. Tags go, entities become characters, once; a `<` that starts no tag stays. White space is collapsed, as a
-/// browser does it.
+/// A title or name without markup. WordPress stores these as HTML (`Arts &amp; Crafts`, `<em>New</em>`), here they
+/// are plain text. Tags are removed, entities decoded once; a `<` that starts no tag is kept. White space is
+/// collapsed, as in a browser.
 pub(super) fn plain(html: &str) -> String {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
@@ -48,7 +48,7 @@ pub(super) fn plain(html: &str) -> String {
 
 /// The length of a tag or comment at the start of `text`.
 fn tag(text: &str) -> Option<usize> {
-    /// Longer ones are not searched for, so that a text full of `<` costs no quadratic time.
+    /// A longer tag is not recognised, so that a text full of `<` does not take quadratic time.
     const MAX_TAG_BYTES: usize = 1024;
     let next = text.strip_prefix('<')?.chars().next()?;
     if !(next.is_ascii_alphabetic() || next == '/' || next == '!') {
@@ -62,7 +62,7 @@ fn tag(text: &str) -> Option<usize> {
 
 /// The character of an entity at the start of `text`, and the entity's length.
 fn entity(text: &str) -> Option<(char, usize)> {
-    /// The longest name known here, with room for numbers.
+    /// The longest known name, and enough for numeric references.
     const MAX_NAME_BYTES: usize = 10;
     let body = text.strip_prefix('&')?;
     let end = body
@@ -109,7 +109,7 @@ mod tests {
     fn slugs_are_decoded_and_composed() {
         assert_eq!(slug("%ce%b5%cf%80%ce%af-2").as_deref(), Some("επί-2"));
         assert_eq!(slug("cafe%CC%81").as_deref(), Some("café"));
-        // Cut in the middle of a character.
+        // Truncated inside a character.
         assert_eq!(slug("%d0%b6%d0").as_deref(), Some("ж"));
         assert_eq!(slug("100%").as_deref(), Some("100%"));
         assert_eq!(slug("a%00b").as_deref(), Some("ab"));

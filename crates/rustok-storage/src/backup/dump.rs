@@ -1,8 +1,7 @@
-//! A backup of PostgreSQL: every row of every table, of one moment, while others go on writing.
+//! A backup of PostgreSQL: all rows of all tables from one snapshot, while others keep writing.
 //!
-//! It is read under `rustok_backup`, in one transaction that ends with it: that role sees the rows of all tenants and may
-//! change none. Row security that somebody changed could hide rows from it, and nobody would be told: so the policies
-//! are looked at first.
+//! It runs in one transaction with the role `rustok_backup`, which sees the rows of all tenants and cannot change
+//! any. The row security policies are checked first: changed ones could silently hide rows from the backup.
 
 use super::format::{BLOCK, Head, Table, Writer};
 use crate::error::StoreError;
@@ -12,15 +11,15 @@ use std::pin::pin;
 use tokio::io::AsyncWrite;
 use tokio_postgres::{Client, Error};
 
-/// Texts are written in the same form whatever a server's own settings are. Somebody may go on changing the schema as soon
-/// as this ends, and no sooner.
+/// The SET LOCALs make the text format independent of the server's settings. The transaction keeps the schema from
+/// being changed until the backup ends.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE rustok_backup; \
      SET LOCAL row_security = on; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'; \
      SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL DateStyle = 'ISO'; SET LOCAL TimeZone = 'UTC'; \
      SET LOCAL bytea_output = 'hex'";
 
-/// The tables of a schema that a backup has, each with its columns: what rustok_backup was given, but for the history of the
-/// schema, which stands in the head.
+/// The tables of a backup with their columns: those that `rustok_backup` may read, except `schema_migrations`, which is
+/// in the file's head.
 const TABLES: &str = "SELECT c.relname::text AS name, \
      (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a \
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns \
@@ -28,7 +27,7 @@ const TABLES: &str = "SELECT c.relname::text AS name, \
      AND c.relname <> 'schema_migrations' AND EXISTS (SELECT FROM aclexplode(c.relacl) g \
       WHERE g.grantee = 'rustok_backup'::regrole AND g.privilege_type = 'SELECT') ORDER BY c.relname";
 
-/// Those of which row security would keep something back.
+/// Tables whose row security would hide rows.
 const HIDDEN: &str = "SELECT c.relname::text FROM pg_class c \
      WHERE c.relname = ANY ($1) AND c.relnamespace = current_schema()::regnamespace AND c.relrowsecurity AND ( \
       NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd = 'r' \
@@ -36,7 +35,7 @@ const HIDDEN: &str = "SELECT c.relname::text FROM pg_class c \
        AND pg_get_expr(p.polqual, c.oid) = '(CURRENT_USER = ''rustok_backup''::name)') \
       OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive)) ORDER BY c.relname";
 
-/// `names` as SQL has them, with commas between.
+/// `names` as quoted SQL identifiers, separated by commas.
 pub(super) fn quoted(names: &[String]) -> String {
     let quoted = names
         .iter()
@@ -53,7 +52,7 @@ pub(super) async fn find_tables(client: &Client) -> Result<Vec<Table>, Error> {
     Ok(rows.iter().map(table).collect())
 }
 
-/// Writes all of the database to `to`; `progress` is told how many tables of how many are done.
+/// Writes the whole database to `to`; `progress` gets the number of finished tables and their total.
 pub(super) async fn dump<W: AsyncWrite + Unpin>(
     client: &Client,
     to: W,
@@ -69,7 +68,7 @@ pub(super) async fn dump<W: AsyncWrite + Unpin>(
         let name = quoted(std::slice::from_ref(&table.name));
         let copy = format!("COPY {name} ({columns}) TO STDOUT");
         let mut lines = pin!(client.copy_out(&copy).await.map_err(|error| failed(&error))?);
-        // A row comes alone, and most are short.
+        // COPY yields single rows, and most are short.
         let mut block = Vec::with_capacity(2 * BLOCK);
         while let Some(line) = lines.try_next().await.map_err(|error| failed(&error))? {
             block.extend_from_slice(&line);
@@ -89,14 +88,14 @@ pub(super) async fn dump<W: AsyncWrite + Unpin>(
     writer.end().await.map_err(written)
 }
 
-/// Fixes the moment, and looks that everything of it will be seen.
+/// Takes the snapshot, and checks that it will show all rows.
 async fn begin(client: &Client) -> Result<(Head, Vec<Table>), StoreError> {
     let failed = |error: Error| failed(&error);
     client.batch_execute(BEGIN).await.map_err(failed)?;
     let mut expected = timings::TABLES.to_vec();
     expected.retain(|table| !["", "other", "schema_migrations"].contains(table));
     let all: Vec<String> = expected.iter().map(ToString::to_string).collect();
-    // Before the first look, so that the tables are those of the schema that is found.
+    // Before the first query, so that the tables match the schema that is found.
     let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE", quoted(&all));
     client.batch_execute(&lock).await.map_err(failed)?;
     let tables = find_tables(client).await.map_err(failed)?;

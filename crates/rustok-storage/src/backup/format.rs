@@ -1,18 +1,19 @@
-//! The file of a backup of PostgreSQL: written and read from its beginning to its end, a block at a time.
+//! The file format of a PostgreSQL backup, written and read sequentially in blocks.
 //!
-//! A line, `rustok backup 1`, and then records. A record is its kind (1 byte), the length of its content (4 bytes, the
-//! highest first; at most 1 MiB), its content, and the SHA-256 of all that stands in the file before this sum. So each
-//! record vouches for itself and for all before it: what is changed, missing or in another order is met before it is used.
+//! The file is a line, `rustok backup 1`, followed by records. A record consists of its kind (1 byte), the length of
+//! its content (4 bytes, big-endian; at most 1 MiB), the content, and the SHA-256 of all bytes of the file before
+//! this checksum. Each record thus verifies itself and everything before it: changed, missing or reordered data is
+//! detected before it is used.
 //!
 //! | kind | content |
 //! |---|---|
 //! | `H` | [`Head`] as JSON; the first record |
 //! | `T` | [`Table`] as JSON: a table begins |
-//! | `D` | lines of that table in the text format of PostgreSQL's COPY, cut anywhere |
+//! | `D` | rows of that table in the text format of PostgreSQL's COPY, cut anywhere |
 //! | `E` | [`Sum`] as JSON: the table ends |
-//! | `Z` | [`Total`] as JSON: all ends, and nothing follows |
+//! | `Z` | [`Total`] as JSON: the end; nothing follows |
 //!
-//! It must never believe a length, a count or a name that it did not check.
+//! The reader must verify every length, count and name before it relies on it.
 
 #[cfg(test)]
 mod tests;
@@ -26,20 +27,20 @@ use std::path::Path;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 const FIRST_LINE: &[u8; 16] = b"rustok backup 1\n";
-/// How a copy of a SQLite database begins, which is no file of this format.
+/// The beginning of a SQLite database, to recognise a file of the other kind.
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
-/// The longest content of a record.
+/// The maximum length of a record's content, in bytes.
 const MAX_CONTENT: usize = 1 << 20;
-/// How much of a table is written in one record.
+/// Bytes of a table per record.
 pub(super) const BLOCK: usize = 64 << 10;
 const SUM_BYTES: usize = 32;
 
-/// What the file is of.
+/// The origin of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head {
-    /// When its snapshot was taken, for people.
+    /// The time of the snapshot, for display only.
     pub(super) taken_at: String,
-    /// The names of the migrations that made its schema, in order.
+    /// The names of the applied migrations, in order.
     pub(super) migrations: Vec<String>,
 }
 
@@ -49,7 +50,7 @@ pub(super) struct Table {
     pub(super) columns: Vec<String>,
 }
 
-/// What a table has.
+/// The size of a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sum {
     pub(super) rows: u64,
@@ -57,7 +58,7 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    /// Adds lines. A line break ends a row: one in a text is written as `\n`.
+    /// Adds rows. Each line break ends a row, since COPY escapes a line break in a text as `\n`.
     fn add(&mut self, lines: &[u8]) {
         let breaks = lines.iter().filter(|byte| **byte == b'\n').count();
         self.rows += u64::try_from(breaks).unwrap_or(u64::MAX);
@@ -65,14 +66,14 @@ impl Sum {
     }
 }
 
-/// What the whole file has.
+/// The size of the whole backup.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Total {
     pub(super) tables: u64,
     pub(super) rows: u64,
 }
 
-/// Writes a file.
+/// Writes a backup file.
 pub(super) struct Writer<W> {
     to: W,
     before: Sha256,
@@ -98,7 +99,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.json(b'T', table).await
     }
 
-    /// Lines of the table that was begun last; at most [`BLOCK`] and one piece of COPY more.
+    /// Writes rows of the current table; at most [`BLOCK`] plus one chunk of COPY.
     pub(super) async fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
         self.table.add(lines);
         for block in lines.chunks(BLOCK) {
@@ -114,7 +115,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.json(b'E', &sum).await
     }
 
-    /// Ends the file and hands it to the system.
+    /// Writes the last record and flushes the file.
     pub(super) async fn end(mut self) -> io::Result<()> {
         let total = self.total;
         self.json(b'Z', &total).await?;
@@ -141,7 +142,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 }
 
-/// A record as it is read.
+/// A record that was read.
 #[derive(Debug)]
 pub(super) enum Record<'a> {
     Table(Table),
@@ -150,12 +151,12 @@ pub(super) enum Record<'a> {
     End,
 }
 
-/// Reads a file, and checks all that it says.
+/// Reads a backup file and verifies it.
 pub(super) struct Reader<R> {
     from: R,
     file: String,
     before: Sha256,
-    /// Where the next byte stands.
+    /// The offset of the next byte.
     place: u64,
     content: Vec<u8>,
     table: Option<Sum>,
@@ -163,7 +164,7 @@ pub(super) struct Reader<R> {
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
-    /// `file` is what the errors call it.
+    /// `file` is used in error messages.
     pub(super) async fn begin(from: R, file: &Path) -> Result<(Self, Head), StoreError> {
         let mut reader = Self {
             from,
@@ -180,7 +181,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Ok((reader, head))
     }
 
-    /// How many bytes were read.
+    /// The number of bytes read.
     pub(super) const fn place(&self) -> u64 {
         self.place
     }
@@ -225,7 +226,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 
-    /// Reads all of it for its checks alone.
+    /// Reads the whole file only to verify it.
     pub(super) async fn check(mut self) -> Result<(), StoreError> {
         while !matches!(self.next().await?, Record::End) {}
         Ok(())
@@ -260,7 +261,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Err(StoreError::Setup(told))
     }
 
-    /// Reads a record to `content`; its kind.
+    /// Reads the next record into `content`; returns its kind.
     async fn record(&mut self) -> Result<u8, StoreError> {
         let mut begin = [0; 5];
         self.fill(&mut begin).await?;

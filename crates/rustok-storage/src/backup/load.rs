@@ -1,8 +1,8 @@
-//! A backup of PostgreSQL brought back: into a database without rows, all of it or nothing, in one transaction.
+//! Restores a PostgreSQL backup into a database without rows, in one transaction: everything or nothing.
 //!
-//! The owner of the tables does it. Row security, which is forced on him too, is lifted for this transaction, which nobody
-//! else sees half of. Foreign keys are taken away and made again behind the rows: orders and payments point to each other,
-//! and a key that is made is checked once for all rows.
+//! It runs as the owner of the tables. Row security, which is forced for the owner too, is lifted within this
+//! transaction; no other session sees that. Foreign keys are dropped and recreated after the rows: orders and
+//! payments refer to each other, and a new key checks all rows at once.
 
 use super::dump::{find_tables, quoted};
 use super::format::{Head, Reader, Record, Sum, Table};
@@ -16,11 +16,12 @@ use std::pin::pin;
 use tokio::io::AsyncRead;
 use tokio_postgres::{Client, Error};
 
-/// As long as reading the file takes; it was looked at before how others would notice.
+/// No statement timeout: a COPY takes as long as reading the file. READ COMMITTED: the check for existing rows sees
+/// everything that was committed before the locks.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; \
      SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL row_security = off; SET LOCAL DateStyle = 'ISO'; SET LOCAL TimeZone = 'UTC'";
 
-/// Foreign keys, as what takes them away and what makes them again.
+/// The foreign keys, as the statements that drop and recreate them.
 const KEYS: &str = "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS gone, \
      format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS back \
      FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY (ARRAY(SELECT t::regclass::oid FROM unnest($1::text[]) t)) \
@@ -29,10 +30,10 @@ const KEYS: &str = "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid:
 const FORCED: &str = "SELECT relname::text FROM pg_class WHERE relforcerowsecurity \
      AND oid = ANY (ARRAY(SELECT t::regclass::oid FROM unnest($1::text[]) t)) ORDER BY relname";
 
-/// What migrations fill: it is not what somebody wrote, and the file has it too.
+/// Filled by migrations, so its rows do not count as data; the file contains them too.
 const FILLED: &str = "directory_version";
 
-/// What is done when the rows are there.
+/// What to undo once the rows are loaded.
 struct Open {
     tables: Vec<Table>,
     keys: Vec<String>,
@@ -80,12 +81,12 @@ pub(super) async fn load<R: AsyncRead + Unpin>(
         }
         Err(error) => error,
     };
-    // Whoever looks next finds nothing of it, and no lock.
+    // Leaves neither changes nor locks behind.
     drop(client.batch_execute("ROLLBACK").await);
     Err(end)
 }
 
-/// The number of the file's schema, if this binary knows it.
+/// The schema number of the file, if this binary knows that schema.
 fn number(head: &Head, migrations: &[Migration], file: &Path) -> Result<usize, StoreError> {
     let (number, file) = (head.migrations.len(), file.display());
     let told = if number > migrations.len() {
@@ -108,7 +109,7 @@ fn number(head: &Head, migrations: &[Migration], file: &Path) -> Result<usize, S
     Err(StoreError::Setup(told))
 }
 
-/// Keeps all others away, and looks that there is nothing to lose.
+/// Locks out all other sessions, and checks that there are no rows that could be lost.
 async fn open(client: &Client) -> Result<Open, StoreError> {
     let failed = |error: Error| failed(&error);
     let tables = find_tables(client).await.map_err(failed)?;
@@ -183,7 +184,8 @@ async fn rows<R: AsyncRead + Unpin>(
     }
 }
 
-/// Hands the lines of a table on; how many rows the database took, and what the file says there are.
+/// Copies the rows of a table; returns the number of rows that the database accepted, and the size according to the
+/// file.
 async fn copy<R: AsyncRead + Unpin>(
     client: &Client,
     table: &Table,
@@ -208,7 +210,7 @@ async fn copy<R: AsyncRead + Unpin>(
     }
 }
 
-/// All as the migrations made it.
+/// Restores foreign keys and row security as the migrations made them.
 async fn close(client: &Client, open: &Open) -> Result<(), StoreError> {
     for key in &open.keys {
         client.batch_execute(key).await.map_err(|error| failed(&error))?;
@@ -216,7 +218,7 @@ async fn close(client: &Client, open: &Open) -> Result<(), StoreError> {
     force(client, &open.forced, "FORCE").await
 }
 
-/// Whole, and yet not what its schema is.
+/// The file is undamaged, but does not match its schema.
 fn unlike(how: &str) -> StoreError {
     StoreError::Setup(format!(
         "the backup is not of the schema that it names ({how}): nothing was restored; use the rustok that made it"

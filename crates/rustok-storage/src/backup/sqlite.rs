@@ -1,5 +1,5 @@
-//! A copy of a SQLite database: one snapshot. A read transaction is held from the first page to the last, which in WAL mode
-//! blocks no writer. Without it every write of another connection would make SQLite start the copy anew.
+//! A copy of a SQLite database: one snapshot. A read transaction is held throughout, which does not block writers in
+//! WAL mode. Without it, each write by another connection would restart the copy.
 
 use super::{Partial, exists};
 use crate::error::StoreError;
@@ -12,9 +12,9 @@ use rusqlite::{Connection, OpenFlags};
 use std::io::Read as _;
 use std::path::Path;
 
-/// Pages copied between two reports of progress: 1 MiB.
+/// Pages copied per progress report: 1 MiB.
 const PAGES_PER_STEP: i32 = 256;
-/// How the copy is opened: it is there already, and it is no link.
+/// How to open the copy: it must exist, and must not be a link.
 const COPY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
     .union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
     .union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
@@ -30,7 +30,7 @@ pub(super) fn copy(source: &Path, target: &Path, progress: impl FnMut(u64, u64))
     partial.finish(target)
 }
 
-/// Makes the database that is not there of the backup `file`.
+/// Creates the database `database`, which must not exist, from the backup `file`.
 pub(super) async fn put_back(
     file: &Path,
     database: &Path,
@@ -44,7 +44,7 @@ pub(super) async fn put_back(
             database.display()
         ));
     }
-    // SQLite would write it into the restored file, or take it away from it.
+    // SQLite would replay these into the restored file, or delete them.
     for suffix in ["-wal", "-shm", "-journal"] {
         let left = beside(database, suffix);
         if left.symlink_metadata().is_ok() {
@@ -54,7 +54,7 @@ pub(super) async fn put_back(
             ));
         }
     }
-    // Nobody else begins with this database meanwhile.
+    // Keeps others from opening this database meanwhile.
     let server = store::lock_file(database)?;
     let schema = files::open_lock(&beside(database, ".migrate.lock"))?;
     migrate::take(&schema, database)?;
@@ -68,7 +68,7 @@ pub(super) async fn put_back(
     .map_err(|error| StoreError::Setup(format!("the restore ended early: {error}")))?
 }
 
-/// Whether `file` is a database of ours that this binary knows.
+/// Whether `file` is a RusToK database with a schema that this binary knows.
 async fn look_at(file: &Path) -> Result<(), StoreError> {
     let mut begin = Vec::new();
     let read = std::fs::File::open(file).and_then(|from| from.take(16).read_to_end(&mut begin));
@@ -110,11 +110,11 @@ fn copy_pages(source: &Path, target: &Path, mut progress: impl FnMut(u64, u64)) 
             progress(pages(now.pagecount - now.remaining), pages(now.pagecount));
         }
     }
-    // One file without a log beside it; whoever serves it turns the log on again.
+    // A single file without a WAL; the server that opens it switches WAL mode on again.
     copy.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
 }
 
-/// Reads the whole copy as a stranger would.
+/// Verifies the whole copy through a new connection.
 fn check(path: &Path) -> rusqlite::Result<()> {
     let copy = Connection::open_with_flags(path, COPY)?;
     let first: String = copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
@@ -149,7 +149,7 @@ mod tests {
         let db = TestDatabase::sqlite();
         let store = open(&db).await;
         let shop = tenant(&store, 1, "shop1").await;
-        // More than one step's worth of pages.
+        // More pages than one step copies.
         let insert = "INSERT INTO authors (tenant_id, id, login, display_name, created_at) VALUES ($1, $2, $3, $4, $5)";
         let add = async |number: u128| {
             let mut tx = store.write(shop, soon()).await.unwrap();
@@ -181,7 +181,7 @@ mod tests {
             .0
             .unwrap();
         assert!(done > 0 && done < total, "{done} of {total}");
-        // A writer is not held up by a copy that is under way, and does not get into it.
+        // A running copy does not block a writer, and does not contain its write.
         add(1_000).await;
         drop(go_on);
         let bytes = copied.await.unwrap().unwrap();
@@ -238,7 +238,7 @@ mod tests {
         }
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
         assert!(!db.path().with_file_name("nowhere").exists());
-        // The folder itself may be reached by a link.
+        // The folder itself may be a link.
         let link = db.path().with_file_name("link");
         std::os::unix::fs::symlink(db.path().parent().unwrap(), &link).unwrap();
         store.backup(&link.join("copy.db"), |_, _| ()).await.unwrap();
@@ -250,7 +250,7 @@ mod tests {
     async fn a_damaged_database_gives_no_backup() {
         let db = TestDatabase::sqlite();
         let store = open(&db).await;
-        // Behind the store's back: a row that points nowhere.
+        // Bypasses the store: a row with a dangling reference.
         let raw = Connection::open(db.path()).unwrap();
         raw.execute_batch(
             "PRAGMA foreign_keys = OFF; \

@@ -1,13 +1,13 @@
-//! Whether a connection has a session of its own.
+//! Detects poolers that share sessions between connections.
 //!
-//! Statements are prepared, and rights and limits are set, for a session (docs/adr/0019). A pooler in transaction mode
-//! gives each transaction whichever session is free: what one connection prepared or set is then another one's, or
-//! nobody's. Such a pooler is refused before anything is done through it.
+//! Prepared statements, roles and settings belong to a session (docs/adr/0019). A pooler in transaction mode gives
+//! each transaction any free session: what one connection prepared or set then applies to another connection, or to
+//! none. Such a pooler is refused before anything else is done through it.
 //!
-//! Two connections each leave a mark in their session and look at it again and again. Whichever session is given out,
-//! that which was used last, that which was idle for longest or the only one there is, either a mark is not there any
-//! more, or one connection finds the mark of the other. Where others keep the pooler busy it is a matter of chance, and
-//! so it is looked more than once. A connection with a session of its own never fails.
+//! Two connections each leave a mark in their session and check it repeatedly. Whichever session the pooler gives out
+//! (the last used one, the longest idle one or the only one), either a mark is missing, or one connection finds the
+//! mark of the other. On a pooler that is busy with other clients detection is a matter of chance, hence the
+//! repetition. A connection with its own session always passes.
 
 use super::{connect, setup_postgres};
 use crate::error::StoreError;
@@ -16,11 +16,12 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
-/// How often each mark is looked at.
+/// How often each mark is checked.
 const LOOKS: usize = 4;
 
-/// How long the second connection may take. One that waits longer has to wait for the first one's session: then that is
-/// its own. Or there is no connection left, and the first one has to do.
+/// The time limit for the second connection. A longer wait has one of two reasons: it waits for the session of the
+/// first connection, which then is not shared between transactions; or no connection is left. Then only the first one
+/// is checked.
 const OTHER_LIMIT: Duration = Duration::from_secs(5);
 
 const SHARED: &str = "a pooler in transaction mode stands before PostgreSQL (in PgBouncer pool_mode=transaction or statement): \
@@ -30,15 +31,15 @@ const SHARED: &str = "a pooler in transaction mode stands before PostgreSQL (in 
 const MARK: &str = "SELECT set_config('rustok.session', gen_random_uuid()::text, false), pg_backend_pid()";
 const LOOK: &str = "SELECT current_setting('rustok.session', true), pg_backend_pid()";
 
-/// What a session is known by: a word that was left in it, and its process. The word alone tells two apart: processes
-/// of two servers may have the same number.
+/// Identifies a session: a random word stored in it, and its backend process. The word alone is decisive: process ids
+/// of two servers may coincide.
 #[derive(Debug, PartialEq, Eq)]
 struct Mark {
     word: Option<String>,
     process: Option<String>,
 }
 
-/// In one message without parameters, which needs no statement that a session would have to know.
+/// Uses the simple query protocol, which needs no prepared statement.
 async fn ask(client: &Client, sql: &str) -> Result<Mark, Error> {
     let answers = client.simple_query(sql).await?;
     let row = answers.iter().find_map(|answer| match answer {
@@ -52,7 +53,7 @@ async fn ask(client: &Client, sql: &str) -> Result<Mark, Error> {
     })
 }
 
-/// Refuses `one` when it has no session of its own. `url` is where it leads.
+/// Fails if the connection `one`, made to `url`, does not have its own session.
 pub(super) async fn refuse_shared_sessions(url: &PostgresUrl, one: &Client) -> Result<(), StoreError> {
     match is_shared(url, one).await {
         Ok(false) => Ok(()),
@@ -63,13 +64,13 @@ pub(super) async fn refuse_shared_sessions(url: &PostgresUrl, one: &Client) -> R
 
 async fn is_shared(url: &PostgresUrl, one: &Client) -> Result<bool, Error> {
     let mark = ask(one, MARK).await?;
-    // The one that was idle for longest comes next: it is another one, unless there is only one.
+    // A pooler that gives out the longest idle session next gives another one here, unless it has only one.
     if ask(one, LOOK).await? != mark {
         return Ok(true);
     }
     let meeting = async {
         let other = connect(url).await.ok()?;
-        // What was used last, or is the only one, is given to whoever comes next.
+        // A pooler that gives out the last used session, or has only one, gives the marked one here.
         let met = ask(&other, LOOK).await.ok()?;
         let others = ask(&other, MARK).await.ok()?;
         Some((other, met, others))

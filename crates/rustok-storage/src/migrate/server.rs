@@ -1,4 +1,4 @@
-//! What a PostgreSQL must be before anything is done there, and the roles that the schema needs.
+//! Requirements on a PostgreSQL server, checked before anything is done there, and the roles that the schema needs.
 
 use super::pooler::refuse_shared_sessions;
 use super::{LOCK_KEY, connect, setup_postgres};
@@ -7,7 +7,7 @@ use crate::postgres::PostgresUrl;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-/// The roles of PostgreSQL: nobody logs in with them and they own nothing.
+/// Creates the roles. They cannot log in and own nothing.
 const ROLES: &str = r"
 DO $$
 DECLARE
@@ -24,8 +24,8 @@ BEGIN
     END LOOP;
 END $$";
 
-/// Its version and encoding, whether it has a history of ours, how many of the three roles we may act as, and how many of
-/// them could walk around row security.
+/// The server's version and encoding, whether it has a migration history, how many of the three roles the current
+/// user may assume, and how many of them could bypass row security.
 const SERVER: &str = "
 SELECT current_setting('server_version_num')::int8 AS version,
     current_setting('server_encoding') AS encoding,
@@ -35,7 +35,7 @@ SELECT current_setting('server_version_num')::int8 AS version,
     (SELECT count(*) FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform', 'rustok_backup')
         AND (rolsuper OR rolbypassrls OR rolcanlogin)) AS mighty";
 
-/// The oldest PostgreSQL with all that the schema needs.
+/// The oldest PostgreSQL version with all features that the schema needs.
 const OLDEST_POSTGRES: i64 = 150_000;
 
 /// A server that can hold the schema.
@@ -45,7 +45,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Refuses a server that cannot hold the schema, and one whose sessions are not ours. Changes nothing.
+    /// Fails for a server that cannot hold the schema, and for a pooler that shares sessions. Changes nothing.
     pub(super) async fn look(url: &PostgresUrl, client: &Client) -> Result<Self, StoreError> {
         refuse_shared_sessions(url, client).await?;
         let server = client.query_one(SERVER, &[]).await;
@@ -54,7 +54,7 @@ impl Server {
         if server.get::<_, i64>("version") < OLDEST_POSTGRES {
             return setup("PostgreSQL 15 or newer is needed");
         }
-        // Of others some characters cannot be stored, and none is compared as on other servers.
+        // Other encodings cannot store all characters, and sort and compare differently.
         let encoding: &str = server.get("encoding");
         if encoding != "UTF8" {
             return setup(&format!(
@@ -74,14 +74,14 @@ impl Server {
     }
 }
 
-/// Roles belong to the whole cluster, and PostgreSQL's advisory locks to one database: so all take the lock in the
-/// database `postgres`, and only where that cannot be entered in their own.
+/// Creates the missing roles. Roles are cluster-wide, but advisory locks belong to a database: the lock is taken in
+/// the database `postgres`, or in the own database if that cannot be entered.
 pub(super) async fn create_roles(config: &PostgresUrl, own: &Client) -> Result<(), StoreError> {
     let mut shared = config.clone();
     shared.config.dbname("postgres");
     let shared = connect(&shared).await.ok();
     let client = shared.as_ref().unwrap_or(own);
-    // One message is one transaction: the lock is freed when the roles are there for the others to see.
+    // One message is one transaction: the lock is freed when the roles are visible to others.
     let sql = format!("SELECT pg_advisory_xact_lock({LOCK_KEY}); {ROLES}");
     client.batch_execute(&sql).await.map_err(|error| {
         if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
@@ -103,10 +103,10 @@ mod tests {
     use rustok_tenancy::TenantHandle;
     use rustok_test_support::TestDatabase;
 
-    /// An owner who may do nothing but own: he is told what an administrator has to do, and that is enough.
+    /// A database owner without the right to create roles gets instructions for an administrator, which suffice.
     #[tokio::test]
     async fn an_owner_who_may_make_no_roles_is_told_what_to_do() {
-        // Somebody made the roles before.
+        // Ensures that the roles exist.
         drop(TestDatabase::postgres().await);
         let db = TestDatabase::postgres_empty().await;
         let name = db

@@ -1,6 +1,8 @@
-//! Any node, in any status, as the administration sees it: the working revision of one locale and what belongs to it.
+//! Nodes in any status, for the administration: the working revision of one locale, with author, translations and
+//! terms.
 //!
-//! One node or a page of them takes the same four statements. Never call this for the public: see [`super::public`].
+//! One node or a page of nodes takes the same four statements. Never use this for public reads: see
+//! [`super::public`].
 
 use super::texts::{Part, TextKey, chosen, chosen_sql, find_sizes};
 use super::{
@@ -25,37 +27,38 @@ use rustok_text::words::Query;
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// Which nodes a list has.
+/// The filter of a list of nodes.
 #[derive(Debug, Clone, Default)]
 pub struct NodeFilter {
-    /// Only those in this status.
+    /// Only nodes in this status.
     pub status: Option<NodeStatus>,
-    /// Only those of this kind.
+    /// Only nodes of this kind.
     pub kind: Option<NodeKind>,
-    /// Only those that have these words in a working title.
+    /// Only nodes with these words in a working title.
     pub query: Option<Query>,
-    /// Only those that changed at or after this.
+    /// Only nodes changed at or after this time.
     pub updated_after: Option<Timestamp>,
-    /// Only those that changed before this.
+    /// Only nodes changed before this time.
     pub updated_before: Option<Timestamp>,
-    /// Those that were deleted, instead of those in use.
+    /// Deleted nodes instead of those in use.
     pub deleted: bool,
 }
 
 impl NodeFilter {
-    /// Whether the list has first what was changed last: that is how it is when times of changes are asked for and no words.
+    /// Whether the list is sorted by time of change, latest first: when it is filtered by that time and has no search
+    /// query.
     #[must_use]
     pub const fn by_change(&self) -> bool {
         self.query.is_none() && (self.updated_after.is_some() || self.updated_before.is_some())
     }
 }
 
-/// Which locale of a node is shown.
+/// Which locale of a node to show.
 #[derive(Debug, Clone, Copy)]
 pub enum ShownLocale<'a> {
-    /// The nearest that it has.
+    /// The nearest available locale.
     Nearest(Preference<'a>),
-    /// This one; without it the node is not found.
+    /// Exactly this locale; a node without it is not found.
     Exactly(Locale),
 }
 
@@ -76,17 +79,17 @@ impl ShownLocale<'_> {
     }
 }
 
-/// A node, deleted or not, and its author.
+/// A node (deleted or not) and its author.
 type Head = (StoredNode, Author);
 
 fn head(row: &Row<'_>) -> Result<Head, StoreError> {
     Ok((node_row(row)?, authors::author(row)?))
 }
 
-/// A node with this id, whether it is deleted or not; `None` also when it has no translation as `shown` wants it.
+/// Finds a node by id, deleted or not. `None` also if it has no translation for `shown`.
 ///
 /// # Errors
-/// Those of the database, and a row that cannot be.
+/// Database errors, and an inconsistent row.
 pub async fn find_node(
     tx: &mut TenantTx,
     id: NodeId,
@@ -101,10 +104,10 @@ pub async fn find_node(
     Ok(complete(tx, heads, shown, &WHOLE).await?.pop())
 }
 
-/// Whether there is such a node and it is in use.
+/// Whether the node exists and is not deleted.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn is_in_use(tx: &mut TenantTx, id: NodeId) -> Result<bool, StoreError> {
     let sql = "SELECT id FROM nodes WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
     Ok(!tx
@@ -114,12 +117,12 @@ pub async fn is_in_use(tx: &mut TenantTx, id: NodeId) -> Result<bool, StoreError
         .is_empty())
 }
 
-/// A page of nodes: newest first, or by [`NodeFilter::by_change`] those first that were changed last. With bodies it ends
-/// where it would become too heavy; where several filters leave few of many nodes it is shorter than `limit`, and the next
-/// one goes on.
+/// A page of nodes: newest first, or latest change first with [`NodeFilter::by_change`]. A page may be shorter than
+/// `limit` and still have a next one: with bodies it ends at the size limit of a page, and with several filters only
+/// a bounded number of nodes is examined.
 ///
 /// # Errors
-/// Those of the database, and a row that cannot be.
+/// Database errors, and an inconsistent row.
 pub async fn list_nodes(
     tx: &mut TenantTx,
     filter: &NodeFilter,
@@ -175,7 +178,7 @@ fn key_of(head: &Head, by_change: bool) -> ListKey<NodeId> {
     }
 }
 
-/// How a list goes through the nodes: along an index, and what it looks at in each entry.
+/// The index that a list walks along, and the conditions that are checked per entry.
 fn walk(filter: &NodeFilter) -> Walk<'_> {
     let status = filter.status.map(|status| ("status =", status.as_str().into()));
     let kind = filter.kind.as_ref().map(|kind| ("kind =", kind.as_str().into()));
@@ -227,7 +230,7 @@ async fn list_heads(
     tx.db.fetch(NODES, &sql, &values, head).await
 }
 
-/// The heads of these nodes, in this order.
+/// The heads of these nodes, in the given order.
 async fn find_heads(tx: &mut TenantTx, ids: &[NodeId]) -> Result<Vec<Head>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -245,12 +248,12 @@ async fn find_heads(tx: &mut TenantTx, ids: &[NodeId]) -> Result<Vec<Head>, Stor
     Ok(in_order(heads, ids, head_id))
 }
 
-/// What is read of the text of a node.
+/// What to read of a node's text.
 struct Texts<T> {
-    /// Columns of the save as `r`; `node_id` is among them.
+    /// The columns, with the revision as `r`; must include `node_id`.
     columns: &'static str,
     read: fn(&Row<'_>) -> Result<T, StoreError>,
-    /// Whether there are bodies in it, which may be large.
+    /// Whether the columns include bodies, which may be large.
     has_body: bool,
 }
 
@@ -283,7 +286,7 @@ fn listed(row: &Row<'_>, part: Part) -> Result<ListedText, StoreError> {
     })
 }
 
-/// Adds what belongs to the nodes, in three statements for all of them.
+/// Reads texts, translations and terms of the nodes: three statements for all of them.
 async fn complete<T>(
     tx: &mut TenantTx,
     heads: Vec<Head>,
@@ -297,7 +300,7 @@ async fn complete<T>(
     complete_page(tx, &mut page, shown, texts, head_id).await
 }
 
-/// The same for a page, which is ended where its bodies would become too heavy: that takes one statement more.
+/// As [`complete`], for a page: it is cut where its bodies exceed the size limit, which takes one more statement.
 async fn complete_page<T, K: Serialize>(
     tx: &mut TenantTx,
     page: &mut Page<Head>,
@@ -338,7 +341,7 @@ async fn complete_page<T, K: Serialize>(
     let mut details = Vec::with_capacity(page.items.len());
     for (node, author) in std::mem::take(&mut page.items) {
         let id = node.any().id();
-        // Without a translation as it was wanted there is nothing to show of the node.
+        // Without a translation in the wanted locale the node is left out.
         if let Some(shown) = shown_texts.remove(&id) {
             details.push(NodeDetail {
                 node,
@@ -396,7 +399,7 @@ async fn translations(
     Ok(grouped(rows))
 }
 
-/// The texts that were chosen, one for each node at most.
+/// Reads the chosen texts, at most one per node.
 async fn read_texts<T>(
     tx: &mut TenantTx,
     keys: &[TextKey],
@@ -437,7 +440,7 @@ async fn filed_terms(
     ids: &[NodeId],
 ) -> Result<HashMap<NodeId, Vec<FiledTerm>>, StoreError> {
     let mut list = id_list(ids);
-    // CROSS JOIN keeps SQLite from going through all terms of the tenant in the order that is asked for.
+    // CROSS JOIN: otherwise SQLite scans all terms of the tenant in the requested order.
     let sql = format!(
         "SELECT f.node_id, {}, p.slug AS parent_slug FROM node_terms f CROSS JOIN terms m \
          LEFT JOIN terms p ON p.tenant_id = m.tenant_id AND p.id = m.parent_id \
@@ -461,7 +464,7 @@ async fn filed_terms(
     Ok(grouped(rows))
 }
 
-/// The ids of the terms that a node is filed under, in their order.
+/// The ids of the assigned terms, in their order.
 #[must_use]
 pub fn term_ids(terms: &[FiledTerm]) -> Vec<TermId> {
     let mut ids: Vec<TermId> = terms.iter().map(|filed| filed.term.id).collect();

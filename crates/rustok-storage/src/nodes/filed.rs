@@ -1,6 +1,6 @@
-//! Which published nodes are filed under a term, newest first: the part of a public list that its terms decide.
+//! Published nodes that have a term, newest first: the part of a public list that filters by term.
 //!
-//! The terms are found first; then each has an index of its published nodes in the order of the list.
+//! First the terms of the filter are resolved; then the index of each term yields its published nodes in list order.
 
 use super::NODE_TERMS;
 use super::public::{PublicFilter, PublicPlace, VISIBLE, start};
@@ -14,19 +14,19 @@ use rustok_core::ids::TermId;
 use rustok_core::page::{Limit, Page};
 use std::cmp::Reverse;
 
-/// Of how many terms the nodes are asked for in one statement: SQLite takes 500 parts at most.
+/// Terms per statement; SQLite allows at most 500 parts of a compound SELECT.
 const TERMS_AT_ONCE: usize = 64;
 
-/// The terms of a filter.
+/// The resolved terms of a filter.
 struct Terms {
-    /// A node has one of these.
+    /// A node must have one of these.
     one_of: Vec<TermId>,
-    /// And one of these, if there are any.
+    /// And one of these, unless the list is empty.
     and_one_of: Vec<TermId>,
 }
 
-/// The places of a page of nodes that are filed as `filter` says. With two filters a page looks at so many nodes only: it
-/// may be shorter than `limit` and have a next one.
+/// A page of nodes that match the terms of `filter`. With a second filter only a bounded number of nodes is examined:
+/// the page may be shorter than `limit` and still have a next one.
 pub(super) async fn list_filed(
     tx: &mut TenantTx,
     filter: &PublicFilter,
@@ -67,7 +67,7 @@ pub(super) async fn list_filed(
     Ok(page_of_fitting(entries, examined, limit))
 }
 
-/// The terms that are meant; `None` if one of them is not there.
+/// Resolves the terms of a filter; `None` if one of them does not exist.
 async fn resolve(tx: &mut TenantTx, filter: &PublicFilter) -> Result<Option<Terms>, StoreError> {
     let mut lists = Vec::new();
     if let Some(tag) = &filter.tag {
@@ -87,7 +87,8 @@ async fn resolve(tx: &mut TenantTx, filter: &PublicFilter) -> Result<Option<Term
     }))
 }
 
-/// A category and all below it. UNION, not UNION ALL: it ends even if the categories should stand in a circle.
+/// A category and all its descendants. UNION instead of UNION ALL: the recursion ends even if the categories form a
+/// cycle.
 const CATEGORIES: &str = "WITH RECURSIVE wanted (id) AS (\
        SELECT m.id FROM terms m WHERE m.tenant_id = $1 AND m.taxonomy = 'category' AND m.slug = $2 \
        UNION SELECT m.id FROM wanted w CROSS JOIN terms m WHERE m.tenant_id = $1 AND m.parent_id = w.id) \
@@ -139,7 +140,7 @@ fn entries_sql<'a>(
         pad(&mut also);
         let list = placeholders(values.len() + 1, also.len());
         values.append(&mut also);
-        // Not EXISTS: PostgreSQL may read all nodes of the terms for it, to look them up.
+        // Not EXISTS: PostgreSQL might turn it into a join that reads all nodes of the terms.
         fits.push_str(&format!(
             " AND (SELECT b.node_id FROM node_terms b WHERE b.tenant_id = $1 AND b.node_id = n.id \
              AND b.term_id IN ({list}) LIMIT 1) IS NOT NULL"

@@ -1,4 +1,4 @@
-//! What happened to a node: one row for each version, never changed.
+//! The history of nodes: one immutable row per version.
 
 use super::HISTORY;
 use crate::error::StoreError;
@@ -12,23 +12,23 @@ use rustok_core::page::{Limit, Page};
 /// One change of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeHistoryEntry {
-    /// The version that it made.
+    /// The version after the change.
     pub version: i64,
-    /// What was done: `create`, `update`, `publish`, ...
+    /// The transition: `create`, `update`, `publish`, ...
     pub transition: String,
-    /// The status before; none at the creation.
+    /// The status before; `None` for the creation.
     pub from_status: Option<String>,
     /// The status after.
     pub to_status: String,
-    /// Who did it.
+    /// The actor.
     pub actor: String,
-    /// Why, if that was said.
+    /// The reason, if one was given.
     pub reason: Option<String>,
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
 }
 
-/// The write of one entry.
+/// The statement that inserts one entry.
 pub(super) fn insert<'a>(tenant: TenantId, node: NodeId, entry: &'a NodeHistoryEntry) -> Statement<'a> {
     Statement::one(
         HISTORY,
@@ -48,11 +48,11 @@ pub(super) fn insert<'a>(tenant: TenantId, node: NodeId, entry: &'a NodeHistoryE
     )
 }
 
-/// A page of the history of a node, oldest first, behind the entry with the version `after`; empty when there is no such
-/// node.
+/// A page of the history of a node, oldest first, starting after the version `after`. Empty if the node does not
+/// exist.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list_history(
     tx: &mut TenantTx,
     node: NodeId,

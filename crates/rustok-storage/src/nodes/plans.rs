@@ -1,9 +1,9 @@
-//! For tests: how SQLite goes about a statement, so that none of the frequent ones walks through a tenant's whole data.
+//! Test helper: SQLite query plans, to check that no frequent statement scans all data of a tenant.
 
 use crate::migrate::MIGRATIONS;
 use rusqlite::Connection;
 
-/// The steps through tables, outermost first.
+/// The steps of the plan that touch tables, outermost first.
 pub(super) fn plan(sql: &str) -> Vec<String> {
     let db = Connection::open_in_memory().unwrap();
     for migration in MIGRATIONS {

@@ -1,6 +1,6 @@
-//! What readers see: published nodes whose date has come, in their live revision, and nothing else.
+//! Public reads: the published revision of published nodes whose publication time has come.
 //!
-//! Both queries state that rule themselves. No column of a working revision may be named here.
+//! Both queries contain this rule themselves. Never select a column of a working revision here.
 
 use super::filed::list_filed;
 use super::texts::TextKey;
@@ -18,47 +18,48 @@ use rustok_text::{Locale, Slug};
 use std::cmp::Reverse;
 use std::sync::LazyLock;
 
-/// Between the parts of a term, and between terms, inside one column. Names and slugs have no control characters.
+/// Separators inside one column: between the fields of a term, and between terms. Names and slugs have no control
+/// characters.
 const PART: &str = "\u{1f}";
 const RECORD: &str = "\u{1e}";
 
-/// A node as readers see it, in one locale, without its text.
+/// A public node in one locale, without its text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PublicHead {
     /// The node.
     pub id: NodeId,
-    /// What sort of content it is.
+    /// The kind of content.
     pub kind: String,
-    /// The locale that is shown.
+    /// The shown locale.
     pub locale: Locale,
-    /// Its address.
+    /// The slug.
     pub slug: String,
-    /// What it is filed under: categories before tags, by slug.
+    /// The assigned terms: categories before tags, sorted by slug.
     pub terms: Vec<PublicTerm>,
-    /// The name of who wrote it.
+    /// The author's display name.
     pub author_name: String,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// Since when it is public.
+    /// The publication time.
     pub published_at: Timestamp,
-    /// The number of the node's save that is live.
+    /// The number of the node's published revision.
     pub revision: i64,
-    /// The number of the save that has the text of the locale.
+    /// The number of the revision with the text in this locale.
     text_revision: i64,
-    /// When that save was made: two saves of the same number differ in it.
+    /// The save time of that revision; tells apart revisions with a reused number.
     pub text_saved_at: Timestamp,
-    /// Whether the node was written in this locale first.
+    /// Whether this is the node's original locale.
     is_original: bool,
 }
 
 impl PublicHead {
-    /// The cursor of a list that goes on after this node.
+    /// The list cursor that continues after this node.
     #[must_use]
     pub fn cursor(&self) -> String {
         Cursor::encode(&(self.published_at, self.id)).into_string()
     }
 
-    /// Where its text is.
+    /// The key of its text.
     #[must_use]
     pub const fn text(&self) -> TextKey {
         TextKey {
@@ -69,25 +70,25 @@ impl PublicHead {
     }
 }
 
-/// A term as readers see it.
+/// A term, as shown to the public.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicTerm {
     /// `category` or `tag`.
     pub taxonomy: String,
-    /// Its address.
+    /// The slug.
     pub slug: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The address of the category above it.
+    /// The slug of the parent category.
     pub parent: Option<String>,
 }
 
-/// Which locales are shown.
+/// Which locales may be shown.
 #[derive(Debug, Clone)]
 pub struct ShownLocales<'a> {
-    /// What the reader wants.
+    /// The locales that the reader prefers.
     pub preference: Preference<'a>,
-    /// The locales that the tenant shows; all, if there are none.
+    /// The locales of the tenant; empty means all.
     pub listed: Vec<Locale>,
 }
 
@@ -96,7 +97,7 @@ impl ShownLocales<'_> {
         self.listed.is_empty() || self.listed.contains(&locale)
     }
 
-    /// Of heads in several locales, the place of the nearest.
+    /// The index of the head in the nearest locale.
     fn nearest(&self, heads: &[PublicHead]) -> Option<usize> {
         self.preference.nearest(heads, |head| Candidate {
             locale: head.locale,
@@ -105,23 +106,24 @@ impl ShownLocales<'_> {
     }
 }
 
-/// Which nodes a list has.
+/// The filter of a public list.
 #[derive(Debug, Clone, Default)]
 pub struct PublicFilter {
-    /// Only those of this kind.
+    /// Only nodes of this kind.
     pub kind: Option<String>,
-    /// Only those in this category or in one below it.
+    /// Only nodes in this category or its descendants.
     pub category: Option<Slug>,
-    /// Only those with this tag.
+    /// Only nodes with this tag.
     pub tag: Option<Slug>,
 }
 
-/// The columns of what is shown, but for [`saved_at`]: of the node as `c`, the author as `a` and the locale as `t`.
+/// The columns of a head except [`saved_at`]: the node is `c`, the author `a`, the translation `t`.
 const SHOWN: &str = "c.id, c.kind, c.created_at, c.published_at, c.published_revision, a.display_name, t.locale, \
      t.published_slug, t.published_revision AS text_revision, t.is_original, c.terms";
 
-/// When the live save of the locale `of` was made. On SQLite a row is read up to the column that is wanted, and this one
-/// stands behind the text: the index has it too, and must be named, since the key's own is unique and looks cheaper.
+/// The save time of the published revision of translation `of`. SQLite reads a row up to the wanted column, and this
+/// one comes after the text; the index contains it. The index must be named, because the planner prefers the unique
+/// key.
 fn saved_at(of: &str, postgres: bool) -> String {
     let indexed = if postgres {
         ""
@@ -141,16 +143,16 @@ const TERMS: &str = "(SELECT string_agg(m.taxonomy || $3::text || m.slug || $3::
      LEFT JOIN terms p ON p.tenant_id = m.tenant_id AND p.id = m.parent_id \
      WHERE f.tenant_id = $1 AND f.node_id = n.id)";
 
-/// The rule, for the node `n`; `$2` is the time now.
+/// The visibility rule for the node `n`; `$2` is the current time.
 pub(super) const VISIBLE: &str = "n.tenant_id = $1 AND n.status = 'published' AND (n.published_at <= $2 OR NOT n.scheduled) AND n.deleted_at IS NULL";
 
-/// Where the first page starts: now, or the newest node that was published at once, should a clock have been ahead of ours
-/// then. It spares an index the nodes that are still to come.
+/// Where the first page starts, so that the index skips scheduled nodes: at the current time, or at the newest node
+/// that was published immediately, in case another server's clock was ahead.
 const NEWEST_TIME: &str = "(SELECT CASE WHEN b.newest > $2 THEN b.newest ELSE $2 END FROM (\
      SELECT max(x.published_at) AS newest FROM nodes x \
      WHERE x.tenant_id = $1 AND x.status = 'published' AND NOT x.scheduled) b)";
 
-/// The values `$1` to `$4`.
+/// The parameters `$1` to `$4`.
 fn first_values(tx: &TenantTx, now: Timestamp) -> Vec<Value<'static>> {
     params![tx.tenant, now, PART, RECORD].to_vec()
 }
@@ -190,11 +192,11 @@ fn terms_of(column: &str) -> Option<Vec<PublicTerm>> {
     Some(terms)
 }
 
-/// The node that has this address in any locale that is shown, in the nearest one to what is wanted. When several nodes
-/// have the address, the one that has it in the nearest locale.
+/// Finds the node with this slug in any shown locale, and returns it in the nearest wanted locale. If several nodes
+/// have the slug, the one that has it in the nearest locale wins.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_public(
     tx: &mut TenantTx,
     slug: &Slug,
@@ -212,7 +214,7 @@ pub async fn find_public(
     heads.retain(|head| locales.allow(head.locale));
     let (mut addressed, mut others): (Vec<PublicHead>, _) =
         heads.into_iter().partition(|head| head.slug == slug.as_str());
-    // In one locale an address belongs to one node.
+    // Within one locale a slug belongs to one node.
     let Some(place) = locales.nearest(&addressed) else {
         return Ok(None);
     };
@@ -226,10 +228,9 @@ pub async fn find_public(
     Ok(shown.map(|head| PublicHead { terms, ..head }))
 }
 
-/// Each node with the address `$5` once for each of its live locales; the terms stand only where the address is that one.
-/// CROSS JOIN keeps SQLite from looking through all published nodes for those with the address. A node
-/// that has the address in several locales is taken by the first of them. (SELECT DISTINCT made SQLite walk along all
-/// translations of the tenant, to have them in order.)
+/// One row per published locale of each node with the slug `$5`; the terms are filled in only in rows with that slug.
+/// CROSS JOIN keeps SQLite from scanning all published nodes. NOT EXISTS keeps one row per node that has the slug in
+/// several locales: with SELECT DISTINCT, SQLite walked through all translations of the tenant to get them in order.
 static FIND_SQLITE: LazyLock<String> = LazyLock::new(|| find_sql(false));
 static FIND_POSTGRES: LazyLock<String> = LazyLock::new(|| find_sql(true));
 
@@ -249,15 +250,15 @@ fn find_sql(postgres: bool) -> String {
     )
 }
 
-/// A page of nodes, newest first, each in the nearest locale to what is wanted. A node that has none of the locales that
-/// are shown is left out after the page was cut, and of two filters one is only looked at: so a page may be shorter than
-/// `limit` and still have a next one.
+/// A page of nodes, newest first, each in the nearest wanted locale. The page may be shorter than `limit` and still
+/// have a next one: nodes without a shown locale are dropped after the page is cut, and a second filter is checked on
+/// a bounded number of nodes only.
 ///
-/// Their texts are by far the most of them and never change: [`super::texts::find_texts`] reads those that the caller
-/// has not got already.
+/// The texts are most of the data and never change: [`super::texts::find_texts`] reads those that the caller has not
+/// cached.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list_public(
     tx: &mut TenantTx,
     filter: &PublicFilter,
@@ -294,11 +295,11 @@ pub async fn list_public(
     })
 }
 
-/// The place of a node in a list: newest first.
+/// The sort key of a node in a public list, newest first.
 pub(super) type PublicPlace = (Timestamp, NodeId);
 
-/// The heads of each node together, newest node first. The order of the statement is only for its limit; the joins around
-/// it may change it.
+/// Groups the heads by node, newest node first. Sorts again, because the joins around the limited subquery may lose
+/// its order.
 fn by_node(mut heads: Vec<PublicHead>) -> Vec<(PublicPlace, Vec<PublicHead>)> {
     heads.sort_unstable_by_key(|node| (Reverse((node.published_at, node.id)), node.locale));
     let mut nodes: Vec<(PublicPlace, Vec<PublicHead>)> = Vec::with_capacity(heads.len());
@@ -312,7 +313,7 @@ fn by_node(mut heads: Vec<PublicHead>) -> Vec<(PublicPlace, Vec<PublicHead>)> {
     nodes
 }
 
-/// The heads of the nodes at these places, in their order.
+/// The heads of the nodes with these sort keys, in their order.
 async fn find_heads(
     tx: &mut TenantTx,
     places: &[PublicPlace],
@@ -331,7 +332,7 @@ async fn find_heads(
     Ok(by_node(tx.db.fetch(NODES, &sql, &values, head).await?))
 }
 
-/// The heads of those nodes `n` that `chosen`, which begins with `FROM`, has.
+/// The heads of the nodes `n` of `chosen`, a clause that begins with `FROM`.
 fn heads_sql(chosen: &str, postgres: bool) -> String {
     let saved_at = saved_at("t", postgres);
     format!(
@@ -343,7 +344,7 @@ fn heads_sql(chosen: &str, postgres: bool) -> String {
     )
 }
 
-/// That a node comes behind a place, or else where the first page starts.
+/// The condition that a node comes after `after`; without a cursor, that it is not before the start of the first page.
 pub(super) fn start<'a>(
     time: &str,
     id: &str,

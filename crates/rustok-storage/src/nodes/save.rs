@@ -1,5 +1,5 @@
-//! The only way to change a node: its row by compare-and-swap, the new revision, the addresses, the terms, the history
-//! and the events, in one flight.
+//! The only way to change a node: row (compare-and-swap), new revision, slugs, terms, history and events, sent as one
+//! pipelined batch.
 
 use super::history::{self, NodeHistoryEntry};
 use super::{NODE_TERMS, NODES, REVISIONS, StoredNode, TRANSLATIONS};
@@ -13,7 +13,7 @@ use rustok_core::ids::{NodeId, TenantId, TermId};
 use rustok_events::Event;
 use rustok_text::{Locale, Slug};
 
-/// A new revision, and its title in the form that searches are compared with.
+/// A new revision, with its title normalised for search.
 #[derive(Debug, Clone, Copy)]
 pub struct SavedText<'a> {
     /// The revision.
@@ -22,46 +22,47 @@ pub struct SavedText<'a> {
     pub title_search: &'a str,
 }
 
-/// What happens to the addresses of all locales.
+/// A change of a node's slugs in all locales.
 #[derive(Debug, Clone, Copy)]
 pub enum Addresses<'a> {
-    /// The working revisions and their addresses go live.
+    /// Publishes all working revisions and their slugs.
     Publish,
-    /// Nothing is live any more.
+    /// Unpublishes all revisions.
     Unpublish,
-    /// All of them become free: the node is deleted.
+    /// Frees all slugs: the node is deleted.
     Release,
-    /// The node takes these again.
+    /// Takes these slugs for an undeleted node.
     Take(&'a [(Locale, Slug)]),
-    /// The text in this locale goes: at once where it is not live, else with [`Addresses::DropRemoved`].
+    /// Removes the translation in this locale: at once if it is not published, else with [`Addresses::DropRemoved`].
     Remove(Locale),
-    /// The texts that were taken away go; comes before [`Addresses::Publish`] and [`Addresses::Unpublish`].
+    /// Deletes the translations marked as removed. Must come before [`Addresses::Publish`] and
+    /// [`Addresses::Unpublish`].
     DropRemoved,
 }
 
-/// Everything that belongs to one change.
+/// Everything that one change of a node writes.
 #[derive(Debug, Clone, Copy)]
 pub struct NodeSave<'a> {
-    /// Status and version that the change is based on; none for a new node.
+    /// The status and version that the change is based on; `None` for a new node.
     pub before: Option<(NodeStatus, i64)>,
-    /// The node after it.
+    /// The node after the change.
     pub after: &'a StoredNode,
-    /// The text that was saved, if any was.
+    /// The new revision, if the text changed.
     pub text: Option<SavedText<'a>>,
-    /// What happens to the addresses, in this order, after the text is saved.
+    /// Slug changes, applied in this order after the text.
     pub addresses: &'a [Addresses<'a>],
-    /// The node's terms from now on, if they change.
+    /// The node's new terms, if they change.
     pub terms: Option<&'a [TermId]>,
-    /// One entry for each version that the change makes.
+    /// History entries, one for each new version.
     pub history: &'a [NodeHistoryEntry],
-    /// What is told to others.
+    /// Events for the outbox.
     pub events: &'a [Event],
 }
 
-/// Makes a change durable with the transaction.
+/// Writes a change as part of the transaction.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when somebody else changed the node meanwhile, [`StoreError::Taken`] with
+/// [`StoreError::Stale`] if the node was changed concurrently, [`StoreError::Taken`] with
 /// `node_translations(slug,locale)` or `node_translations(published_slug,locale)`.
 pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreError> {
     let tenant = tx.tenant;
@@ -127,7 +128,7 @@ impl Addresses<'_> {
     }
 }
 
-/// The writes that make the words by which the node is found follow its titles.
+/// The statements that update the search words of the node after a change of its titles.
 async fn words<'a>(tx: &mut TenantTx, save: &NodeSave<'a>) -> Result<Vec<Statement<'a>>, StoreError> {
     let id = save.after.any().id();
     let is_postgres = tx.db.is_postgres();
@@ -160,7 +161,7 @@ async fn words<'a>(tx: &mut TenantTx, save: &NodeSave<'a>) -> Result<Vec<Stateme
     Ok(statements)
 }
 
-/// The title of a node in the form of `node_translations.title_search`.
+/// The title of a node, normalised as in `node_translations.title_search`.
 async fn find_title(tx: &mut TenantTx, id: NodeId, locale: Locale) -> Result<Option<String>, StoreError> {
     let sql =
         "SELECT title_search FROM node_translations WHERE tenant_id = $1 AND node_id = $2 AND locale = $3";
@@ -266,7 +267,7 @@ fn point_to_revision<'a>(tenant: TenantId, text: SavedText<'a>) -> Statement<'a>
             revision.translation.slug.as_str(),
             text.title_search,
             revision.revision,
-            // The first save of a node is that of its original.
+            // Revision 1 of a node is in its original locale.
             revision.revision == 1
         ],
     )

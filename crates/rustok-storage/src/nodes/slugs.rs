@@ -1,6 +1,6 @@
-//! Addresses: which are taken, and a turn for whoever wants one that is made up.
+//! Slugs: uniqueness checks, numbering, and a lock for generated slugs.
 //!
-//! An address is taken by a working revision and by a live one alike, so that publishing never runs into somebody else.
+//! A slug is taken by working and by published revisions alike, so publishing never meets a conflict.
 
 use super::{TRANSLATIONS, parsed};
 use crate::error::StoreError;
@@ -9,13 +9,13 @@ use crate::value::params;
 use rustok_core::ids::NodeId;
 use rustok_text::{Locale, Slug};
 
-/// Where the search for a free number ends: no more nodes than this share a title.
+/// The upper bound of the search for a free number: at most this many nodes share a title.
 const LAST_NUMBER: u32 = 1 << 20;
 
-/// Whether a node other than `except` has this address in `locale`.
+/// Whether a node other than `except` has this slug in `locale`.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn is_taken(
     tx: &mut TenantTx,
     locale: Locale,
@@ -34,9 +34,9 @@ pub async fn is_taken(
         .is_empty())
 }
 
-/// Doubles the number while it is taken, then halves the gap between one that is taken and one that is free: some 30
-/// steps for thousands of nodes with one title. `low` is taken; once `known` is 1, `high` is free; `probe` is looked at
-/// next. The join finds at most one row on each side, since both keys are unique.
+/// Finds a free number: doubles it while it is taken, then bisects between a taken and a free number; about 30 steps
+/// for thousands of nodes with one title. `low` is taken; once `known` is 1, `high` is free; `probe` is tested next.
+/// The joins find at most one row each, since both keys are unique.
 const SEARCH: &str = "WITH RECURSIVE search (low, high, known, probe) AS (\
        SELECT CAST(1 AS bigint), CAST(2 AS bigint), 0, CAST(2 AS bigint) \
        UNION ALL SELECT \
@@ -54,18 +54,18 @@ const SEARCH: &str = "WITH RECURSIVE search (low, high, known, probe) AS (\
        WHERE s.probe <= $5 AND (s.known = 0 OR s.high - s.low > 1)) \
      SELECT high FROM search WHERE known = 1 AND high - low = 1";
 
-/// `base-2`, or the first of `base-3`, `base-4`, ... that no node other than `except` has in `locale`, as far as the taken
-/// numbers have no gaps; none when a million are taken.
+/// `base-2`, or the first of `base-3`, `base-4`, ... that no node other than `except` has in `locale`. It is the
+/// first only if the taken numbers have no gaps. `None` if a million numbers are taken.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_free_number(
     tx: &mut TenantTx,
     locale: Locale,
     except: NodeId,
     base: &Slug,
 ) -> Result<Option<Slug>, StoreError> {
-    // One prefix for all numbers, short enough for the longest of them.
+    // One prefix for all numbers, short enough for the longest number.
     let last = base.numbered(LAST_NUMBER);
     let prefix = last.as_str().trim_end_matches(|c: char| c.is_ascii_digit());
     let values = params![tx.tenant, locale.as_str(), except, prefix, i64::from(LAST_NUMBER)];
@@ -78,11 +78,11 @@ pub async fn find_free_number(
         .map_err(|error| StoreError::inconsistent(TRANSLATIONS, "slug", &error.to_string()))
 }
 
-/// Makes everybody else who wants to make up an address from `base` wait until this transaction is over. SQLite has one
-/// writer: there it is so already.
+/// Serialises the generation of slugs from `base`: other transactions wait until this one ends. A no-op on SQLite,
+/// which has a single writer.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn lock(tx: &mut TenantTx, locale: Locale, base: &Slug) -> Result<(), StoreError> {
     if tx.db.is_postgres() {
         let name = format!("slug {} {locale} {base}", tx.tenant);
@@ -92,10 +92,10 @@ pub async fn lock(tx: &mut TenantTx, locale: Locale, base: &Slug) -> Result<(), 
     Ok(())
 }
 
-/// The addresses that the working revisions of a node were saved with: what a deleted node gets back.
+/// The slugs that the working revisions of a node were saved with, for an undelete.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list_saved(tx: &mut TenantTx, node: NodeId) -> Result<Vec<(Locale, Slug)>, StoreError> {
     let sql = "SELECT t.locale, r.slug FROM node_translations t JOIN node_revisions r ON r.tenant_id = t.tenant_id \
                AND r.node_id = t.node_id AND r.locale = t.locale AND r.revision = t.working_revision \

@@ -1,7 +1,6 @@
-//! The texts of saves, by their whole keys. A save never changes, so whoever has read one may keep it
-//! by its key and its time.
+//! Texts of revisions, by key. A revision never changes, so callers may cache its text by key and save time.
 //!
-//! Whether somebody may see a text is not decided here: only ask for what a query of [`super::public`] named.
+//! No visibility check happens here: pass only keys that a query of [`super::public`] returned.
 
 use super::{REVISIONS, parsed};
 use crate::error::StoreError;
@@ -12,53 +11,53 @@ use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
 use rustok_text::{BodyFormat, Locale};
 
-/// Which save of a node in which locale. After a restore, or where another server took over, a number may be given again:
-/// who keeps a text keeps it with the time of its save.
+/// The key of a revision. Revision numbers may be reused after a restore or a failover: a cache must also compare the
+/// save time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TextKey {
     /// The node.
     pub node: NodeId,
     /// The locale.
     pub locale: Locale,
-    /// The number of the save.
+    /// The revision number.
     pub revision: i64,
 }
 
-/// How much of a text is read.
+/// How much of a text to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// Without its body.
+    /// Without the body.
     Summary,
-    /// All of it.
+    /// Including the body.
     Whole,
 }
 
-/// The text of a save.
+/// The text of a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicText {
-    /// Plain text of one line.
+    /// Plain text, one line.
     pub title: String,
     /// Plain text.
     pub excerpt: String,
-    /// The body, if the whole text was read.
+    /// The body, for [`Part::Whole`].
     pub body: Option<TextBody>,
-    /// When it was saved.
+    /// The time of the save.
     pub saved_at: Timestamp,
 }
 
-/// The body of a save.
+/// The body of a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextBody {
-    /// As it was written.
+    /// The source, as the author wrote it.
     pub source: String,
-    /// How it was written.
+    /// The format of the source.
     pub format: BodyFormat,
-    /// Safe HTML.
+    /// Sanitised HTML.
     pub html: String,
 }
 
 impl Part {
-    /// Its columns of the save as `r`.
+    /// The body columns to select, with the revision as `r`.
     const fn columns(self) -> &'static str {
         match self {
             Self::Summary => SUMMARY,
@@ -66,7 +65,7 @@ impl Part {
         }
     }
 
-    /// Reads the body, if it is a part of this.
+    /// Reads the body, if it belongs to this part.
     pub(super) fn body(self, row: &Row<'_>) -> Result<Option<TextBody>, StoreError> {
         if self == Self::Summary {
             return Ok(None);
@@ -79,7 +78,7 @@ impl Part {
     }
 }
 
-/// The columns of a text, of the save as `r`.
+/// The columns of a text without its body, with the revision as `r`.
 const SUMMARY: &str = "r.title, r.excerpt, r.created_at AS saved_at";
 const WHOLE: &str = "r.title, r.excerpt, r.body, r.format, r.body_html, r.created_at AS saved_at";
 
@@ -92,10 +91,10 @@ fn text(row: &Row<'_>, part: Part) -> Result<PublicText, StoreError> {
     })
 }
 
-/// The texts of some saves, in whatever sequence.
+/// Reads the texts of these revisions, in no particular order.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_texts(
     tx: &mut TenantTx,
     keys: &[TextKey],
@@ -110,15 +109,15 @@ pub async fn find_texts(
     tx.db.fetch(REVISIONS, &sql, &values, keyed).await
 }
 
-/// How many bytes the bodies of some saves have, in whatever sequence. This is not the last query of its transaction.
+/// The body size of these revisions in bytes, in no particular order. Must not be the last query of its transaction.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_sizes(tx: &mut TenantTx, keys: &[TextKey]) -> Result<Vec<(TextKey, usize)>, StoreError> {
     let Some((chosen, values)) = chosen(tx, keys) else {
         return Ok(Vec::new());
     };
-    // Not read for it: both databases know the length of a text without its pages.
+    // Both databases know the length of a text without reading its overflow pages.
     let columns = "r.node_id, r.locale, r.revision, CAST(octet_length(r.body) AS bigint) AS body_bytes, \
                    CAST(octet_length(r.body_html) AS bigint) AS html_bytes";
     let size = |row: &Row<'_>| {
@@ -138,8 +137,8 @@ fn key(row: &Row<'_>) -> Result<TextKey, StoreError> {
     })
 }
 
-/// A list of rows for VALUES that names the saves, padded to a power of two so that few different statements are
-/// prepared, and the values of its statement: `$1` is the tenant.
+/// The rows of a VALUES list with the keys, and the parameters of the statement (`$1` is the tenant). Padded to a
+/// power of two to keep the number of distinct prepared statements small.
 pub(super) fn chosen<'a>(tx: &TenantTx, keys: &'a [TextKey]) -> Option<(String, Vec<Value<'a>>)> {
     let last = keys.last()?;
     let mut values = params![tx.tenant].to_vec();
@@ -163,7 +162,8 @@ pub(super) fn chosen<'a>(tx: &TenantTx, keys: &'a [TextKey]) -> Option<(String, 
     Some((list, values))
 }
 
-/// The saves that `list` names, by their whole keys. SQLite would look through all of the tenant's for an IN of rows.
+/// Selects the revisions in `list` by their full keys. A join, because SQLite scans all revisions of the tenant for a
+/// row-value IN.
 pub(super) fn chosen_sql(list: &str, columns: &str) -> String {
     format!(
         "WITH chosen (node_id, locale, revision) AS (SELECT DISTINCT * FROM (VALUES {list}) AS named) SELECT {columns} \

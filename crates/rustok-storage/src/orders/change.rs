@@ -1,4 +1,4 @@
-//! Saving a transition: compare-and-swap on status and version, with all that follows from it, in one flight.
+//! Saves a transition: compare-and-swap on status and version, with all related writes in one pipelined batch.
 
 use super::ORDERS;
 use super::expiry::{delete_expiry_write, replace_expiry_write};
@@ -12,36 +12,36 @@ use rustok_commerce::{OrderRow, OrderStatus};
 use rustok_core::ids::TenantId;
 use rustok_events::{Event, Job};
 
-/// The key that lets a payment pay one order of a tenant only.
+/// Unique key: within a tenant, a payment pays one order only.
 pub const PAYMENT_REFERENCE: &str = "payments(reference)";
-/// The key that lets a refund give one order of a tenant back only.
+/// Unique key: within a tenant, a refund belongs to one order only.
 pub const REFUND_REFERENCE: &str = "refunds(reference)";
 
-/// A transition that was made and is to be saved.
+/// A transition to save.
 #[derive(Debug, Clone, Copy)]
 pub struct OrderChange<'a> {
-    /// The status before.
+    /// The status before the transition.
     pub from: OrderStatus,
     /// The transition's name.
     pub transition: &'static str,
-    /// The order after; its version is one more than before.
+    /// The order after the transition; its version is one higher.
     pub row: &'a OrderRow,
-    /// Who did it, in the stable text form.
+    /// The actor in its stable text form.
     pub actor: &'a str,
-    /// What goes back to counted stock, sorted by variant.
+    /// Pieces to return to tracked stock, sorted by variant.
     pub returned: &'a [Movement],
-    /// The work that calls it off in its new state, if it does not wait without end.
+    /// The expiry job of the new state; `None` if that state does not expire.
     pub expiry: Option<&'a Job>,
-    /// The event that tells of it.
+    /// The event for the outbox.
     pub event: &'a Event,
 }
 
-/// Saves a transition with its payment, refund or fulfilment, its history and its event, gives stock back, and replaces
-/// the due work of the state before by that of the new one.
+/// Saves a transition with its payment, refund or fulfilment, its history and its event; returns stock; and replaces
+/// the expiry job of the old state by that of the new one.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when somebody else changed the order since it was read, [`StoreError::Taken`] with
-/// [`PAYMENT_REFERENCE`] or [`REFUND_REFERENCE`] when another order has this payment or refund; nothing is saved then.
+/// [`StoreError::Stale`] if the order was changed concurrently since it was read, [`StoreError::Taken`] with
+/// [`PAYMENT_REFERENCE`] or [`REFUND_REFERENCE`] if another order has this payment or refund. Nothing is saved then.
 pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<(), StoreError> {
     let tenant = tx.tenant;
     let OrderChange {
@@ -58,7 +58,7 @@ pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<
         now: row.updated_at,
     };
     let mut writes = Vec::with_capacity(6 + change.returned.len() * 2);
-    // The order's row points at it, so it comes first. Who loses a race changes nothing here either.
+    // Comes first, because the order's row refers to it. A lost race leaves no trace of it either.
     writes.extend(insert_side(tenant, row));
     writes.push(swap(tenant, from, row));
     writes.push(history::insert_step(tenant, row, transition, Some(from), actor));
@@ -103,8 +103,8 @@ fn swap(tenant: TenantId, from: OrderStatus, row: &OrderRow) -> Statement<'_> {
     )
 }
 
-/// The row beside the order that this status brings. An order has each of them once: the second of two who want the
-/// same adds none, which the check tells.
+/// Inserts the payment, refund or fulfilment that this status brings. An order has at most one of each: for the
+/// second of two concurrent transactions no row is inserted, which the check reports.
 fn insert_side(tenant: TenantId, row: &OrderRow) -> Option<Statement<'_>> {
     match (row.status.parse(), &row.payment, &row.fulfilment, &row.refund) {
         (Ok(OrderStatus::Paid), Some(payment), ..) => Some(Statement::one(

@@ -1,5 +1,4 @@
-//! The due work of orders that are called off by themselves: taken away when it is done or not needed, put off when it
-//! cannot be done yet.
+//! Expiry jobs of orders: deleted when done or obsolete, postponed when they cannot run yet.
 
 use crate::error::StoreError;
 use crate::outbox;
@@ -10,7 +9,8 @@ use rustok_events::{Job, JobKind};
 
 const DUE_WORK: &str = "due_work";
 
-/// The write that takes it away in the transaction that makes it superfluous. There may be none: a worker took it.
+/// The statement that deletes the job in the transaction that makes it obsolete. The job may be gone: a worker took
+/// it.
 pub(super) fn delete_expiry_write(tenant: TenantId, order: OrderId) -> Statement<'static> {
     Statement {
         table: DUE_WORK,
@@ -20,7 +20,7 @@ pub(super) fn delete_expiry_write(tenant: TenantId, order: OrderId) -> Statement
     }
 }
 
-/// The write that makes `job` the due work of its order, instead of what there may be.
+/// The statement that replaces the order's expiry job, if any, by `job`.
 pub(super) fn replace_expiry_write(tenant: TenantId, job: &Job) -> Statement<'static> {
     Statement {
         table: DUE_WORK,
@@ -38,18 +38,18 @@ pub(super) fn replace_expiry_write(tenant: TenantId, job: &Job) -> Statement<'st
     }
 }
 
-/// Takes the due work of an order away. Whether there was any.
+/// Deletes the expiry job of an order. Returns whether there was one.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn delete_expiry(tx: &mut TenantTx, order: OrderId) -> Result<bool, StoreError> {
     outbox::delete_job(tx, JobKind::ExpireOrder, order.as_uuid()).await
 }
 
-/// Puts the due work of an order off. Whether there was any.
+/// Postpones the expiry job of an order. Returns whether there was one.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn postpone_expiry(tx: &mut TenantTx, order: OrderId, to: Timestamp) -> Result<bool, StoreError> {
     outbox::postpone_job(tx, JobKind::ExpireOrder, order.as_uuid(), to).await
 }

@@ -1,4 +1,4 @@
-//! Who did what to an order: one row per version, written with the change and never changed.
+//! The history of orders: one immutable row per version, written together with the change.
 
 use crate::error::StoreError;
 use crate::tx::{Statement, TenantTx};
@@ -9,26 +9,26 @@ use rustok_core::ids::{OrderId, TenantId};
 
 const ORDER_HISTORY: &str = "order_history";
 
-/// One step in an order's life.
+/// One step in the history of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderHistory {
-    /// The version that the order had after it.
+    /// The order's version after the step.
     pub version: i64,
     /// `place`, or the transition's name.
     pub transition: String,
-    /// The status before; a new order had none.
+    /// The status before; `None` for a new order.
     pub from: Option<String>,
     /// The status after.
     pub to: String,
-    /// Who did it, in the stable text form.
+    /// The actor in its stable text form.
     pub actor: String,
-    /// Why, where a reason is given.
+    /// The reason, if one was given.
     pub reason: Option<String>,
-    /// When.
+    /// The time of the step.
     pub at: Timestamp,
 }
 
-/// The write that notes the step to `row`, the order as it is after it.
+/// The statement that inserts the step to `row`, the order after the step.
 pub(super) fn insert_step<'a>(
     tenant: TenantId,
     row: &'a OrderRow,
@@ -54,10 +54,10 @@ pub(super) fn insert_step<'a>(
     )
 }
 
-/// All steps of an order, oldest first: none if there is no such order. An order has at most five.
+/// All steps of an order, oldest first; empty if the order does not exist. An order has at most five steps.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list_history(tx: &mut TenantTx, id: OrderId) -> Result<Vec<OrderHistory>, StoreError> {
     let sql = "SELECT version, transition, from_status, to_status, actor, reason, at FROM order_history \
                WHERE tenant_id = $1 AND order_id = $2 ORDER BY version";

@@ -1,5 +1,5 @@
-//! Pages of orders, newest first: two statements, however many orders and lines; three where several filters leave few of
-//! many.
+//! Pages of orders, newest first: two statements regardless of the number of orders and lines, three if several
+//! filters are combined.
 
 use super::ORDERS;
 use super::row::{self, StoredOrder};
@@ -15,27 +15,27 @@ use rustok_core::page::{Limit, Page, fitting};
 use rustok_text::CanonicalEmail;
 use std::collections::HashMap;
 
-/// Which orders a list shows; what is `None` does not matter.
+/// The filter of a list of orders; `None` means no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderFilter {
-    /// Those in this status.
+    /// Orders in this status.
     pub status: Option<OrderStatus>,
-    /// Those of this buyer.
+    /// Orders of this buyer.
     pub email: Option<CanonicalEmail>,
-    /// Those placed then or later.
+    /// Orders placed at or after this time.
     pub created_after: Option<Timestamp>,
-    /// Those placed before.
+    /// Orders placed before this time.
     pub created_before: Option<Timestamp>,
 }
 
-/// Where a list of orders goes on: behind an order that was placed then.
+/// The sort key of an order: placing time and id.
 pub type OrderPlace = (Timestamp, OrderId);
 
-/// A page of orders, newest first. Where status and buyer together leave few of a buyer's many orders it is shorter than
-/// `limit`, and the next one goes on.
+/// A page of orders, newest first. Filtered by status and buyer together, only a bounded number of orders is
+/// examined: the page may be shorter than `limit` and still have a next one.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list_orders(
     tx: &mut TenantTx,
     filter: &OrderFilter,
@@ -74,7 +74,7 @@ pub async fn list_orders(
     Ok(page)
 }
 
-/// How a list goes through the orders: along an index, and what it looks at in each entry.
+/// The index that a list walks along, and the conditions that are checked per entry.
 fn walk(filter: &OrderFilter, customer: Option<CustomerId>) -> Walk<'static> {
     let status = filter
         .status
@@ -139,7 +139,7 @@ fn head(row: &Row<'_>) -> Result<OrderRow, StoreError> {
     row::head(row).map(|StoredOrder { row, .. }| row)
 }
 
-/// The orders with these ids, in this order.
+/// The orders with these ids, in the given order.
 async fn find_heads(tx: &mut TenantTx, ids: &[OrderId]) -> Result<Vec<OrderRow>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -158,11 +158,11 @@ async fn find_heads(tx: &mut TenantTx, ids: &[OrderId]) -> Result<Vec<OrderRow>,
     Ok(in_order(orders, ids, |order| order.id))
 }
 
-/// What an order and a line take on a page beside their texts, for most of them.
+/// Approximate size of an order and of a line on a page besides their texts, in bytes.
 const ORDER_BYTES: usize = 1_024;
 const LINE_BYTES: usize = 384;
 
-/// About how many bytes an order takes on a page.
+/// The approximate size of an order on a page, in bytes.
 fn bytes(order: &OrderRow) -> usize {
     let line = |line: &OrderLine| {
         let sku = line.sku.as_ref().map_or(0, String::len);

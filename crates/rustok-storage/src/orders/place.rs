@@ -1,15 +1,15 @@
-//! Saving a new order.
+//! Saves a new order.
 //!
-//! Round trips on PostgreSQL when an order is placed, of which four are allowed:
+//! Placing an order takes these round trips on PostgreSQL; the budget is four:
 //!
 //! 1. `BEGIN` with [`read_shelf`](crate::reservations::read_shelf);
-//! 2. [`upsert_customer`](crate::customers::upsert_customer), for an address that is new to the shop only;
-//! 3. [`insert_order`]: all writes in one flight (orders of more than eight counted lines take one more for every
-//!    ten lines);
+//! 2. [`upsert_customer`](crate::customers::upsert_customer), only for an email address that is new to the shop;
+//! 3. [`insert_order`]: all writes in one pipelined batch (an order with more than eight tracked lines takes one more
+//!    round trip per ten lines);
 //! 4. `COMMIT`.
 //!
-//! Stock comes last in the flight, so that its row locks are held no longer than that and the commit. A request with
-//! an `Idempotency-Key` pays three more: the key's lock, the look for its answer, and keeping the new one.
+//! Stock is written last, to hold its row locks only until the commit. A request with an `Idempotency-Key` takes
+//! three more round trips: lock the key, look up the stored response, store the new one.
 
 use super::ORDERS;
 use super::history;
@@ -23,30 +23,30 @@ use rustok_commerce::{OrderLine, OrderRow};
 use rustok_core::ids::{OrderId, TenantId};
 use rustok_events::{Event, Job};
 
-/// A new order with everything that is written beside it.
+/// A new order with everything that is written with it.
 #[derive(Debug, Clone, Copy)]
 pub struct NewOrder<'a> {
-    /// The order, pending.
+    /// The order, in status pending.
     pub row: &'a OrderRow,
-    /// The hash of the secret that opens it for its buyer.
+    /// The hash of the buyer's order secret.
     pub secret_hash: &'a TokenHash,
-    /// The network that it was sent from.
+    /// The network of the client.
     pub placed_from: Option<&'a [u8; 16]>,
-    /// Who placed it, in the stable text form.
+    /// The actor in its stable text form.
     pub actor: &'a str,
-    /// What it takes from counted stock, sorted by variant.
+    /// Pieces to take from tracked stock, sorted by variant.
     pub taken: &'a [Movement],
-    /// The event that tells of it.
+    /// The event for the outbox.
     pub event: &'a Event,
-    /// The work that calls it off if nobody confirms it.
+    /// The job that cancels the order if it is not confirmed in time.
     pub expiry: &'a Job,
 }
 
-/// Saves a new order with its lines, its history, its event and its due work, and takes its stock.
+/// Saves a new order with its lines, history, event and expiry job, and takes its stock.
 ///
 /// # Errors
-/// [`StoreError::Stale`] of [`STOCK_LEVELS`](crate::reservations::STOCK_LEVELS) when somebody else was faster and
-/// there is not enough left; nothing is saved then.
+/// [`StoreError::Stale`] of [`STOCK_LEVELS`](crate::reservations::STOCK_LEVELS) if a concurrent transaction left too
+/// little stock. Nothing is saved then.
 pub async fn insert_order(tx: &mut TenantTx, order: &NewOrder<'_>) -> Result<(), StoreError> {
     let tenant = tx.tenant;
     let NewOrder { row, actor, .. } = *order;

@@ -1,4 +1,4 @@
-//! From columns to an [`OrderRow`]: what every query of orders selects, and how it is read.
+//! Converts columns to an [`OrderRow`]: the columns that all queries of orders select, and how they are read.
 
 use super::ORDERS;
 use crate::error::StoreError;
@@ -8,31 +8,31 @@ use rustok_commerce::payment::{Payment, Refund};
 use rustok_commerce::state_machine::Fulfilment;
 use rustok_commerce::{OrderLine, OrderRow};
 
-/// An order as it is stored, with the hash of the secret that opens it for its buyer.
+/// A stored order with the hash of the buyer's secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOrder {
     /// The columns.
     pub row: OrderRow,
-    /// What the buyer's secret must hash to; compared in constant time.
+    /// The hash of the buyer's secret; compare in constant time.
     pub secret_hash: TokenHash,
 }
 
-/// The columns of [`head`], from orders `o` with [`JOINS`].
+/// The columns of [`head`]; needs the table alias `o` for orders, and [`JOINS`].
 pub(super) const HEAD: &str = "o.id, o.tenant_id, o.customer_id, o.email, o.status, o.currency, o.total_minor, \
     o.secret_hash, o.created_at, o.updated_at, o.expires_at, o.confirmed_at, o.delivered_at, o.cancelled_at, \
     o.cancel_reason, o.version, p.payment_id, p.method, p.paid_at, r.refund_id, r.refunded_at, f.tracking, f.carrier, \
     f.shipped_at, f.signature";
 
-/// What [`HEAD`] needs besides orders `o`.
+/// The joins that [`HEAD`] needs besides orders `o`.
 pub(super) const JOINS: &str = "LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.order_id = o.id \
     LEFT JOIN refunds r ON r.tenant_id = o.tenant_id AND r.order_id = o.id \
     LEFT JOIN fulfilments f ON f.tenant_id = o.tenant_id AND f.order_id = o.id";
 
-/// The columns of [`line`], from order lines `l`.
+/// The columns of [`line`], with order lines as `l`.
 pub(super) const LINE: &str = "l.position, l.variant_id, l.product_id, l.title, l.variant_title, l.sku, l.quantity, \
     l.unit_price_minor, l.stock_taken";
 
-/// Reads the columns of [`HEAD`]; the lines are still missing.
+/// Reads the columns of [`HEAD`], without the lines.
 pub(super) fn head(row: &Row<'_>) -> Result<StoredOrder, StoreError> {
     let payment = match row.get::<Option<String>>("payment_id")? {
         Some(payment_id) => Some(Payment {
@@ -95,7 +95,7 @@ fn fulfilment(row: &Row<'_>) -> Result<Option<Fulfilment>, StoreError> {
     }
 }
 
-/// Reads the columns of [`LINE`]: position and line, or nothing where an outer join found no line.
+/// Reads the columns of [`LINE`]: position and line, or `None` where an outer join found no line.
 pub(super) fn line(row: &Row<'_>) -> Result<Option<(i64, OrderLine)>, StoreError> {
     let Some(position) = row.get::<Option<i64>>("position")? else {
         return Ok(None);

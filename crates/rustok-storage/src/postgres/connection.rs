@@ -1,9 +1,9 @@
-//! One connection, moved by whoever waits for an answer on it.
+//! A connection without a background task: the future that awaits a reply drives the socket.
 //!
-//! The driver is made to have a task for each connection, to which every message goes and from which every answer comes:
-//! two changes of tasks, often of threads, for each exchange. Here the one who waits writes and reads himself. While
-//! nobody does, what comes lies where it is: the answer to a ROLLBACK, or the end of the connection, is met by the next
-//! one. So whatever must not wait for him has to be sent with [`Connection::post`].
+//! The driver is designed for one task per connection that carries all messages: two task switches, often between
+//! threads, for each exchange. Here the waiting future reads and writes the socket itself. While none waits, incoming
+//! data stays unread: the answer to a ROLLBACK, or the end of the connection, is processed by the next exchange.
+//! Therefore anything that must be sent without waiting goes through [`Connection::post`].
 
 use super::tls::{Encrypted, Tls};
 use super::{IDLE_LIMIT, LOCK_LIMIT};
@@ -14,30 +14,31 @@ use std::task::{Context, Poll, Waker};
 use tokio::task::coop::unconstrained;
 use tokio_postgres::{Client, Error, SimpleQueryMessage, Socket, Statement};
 
-/// A connection and what is prepared on it.
+/// A connection and its prepared statements.
 pub(crate) struct Connection {
     client: Client,
     tls: Tls,
-    /// `None` once it has ended; whoever waits for an answer is then told.
+    /// `None` once the connection has ended; pending exchanges then fail.
     wire: Wire,
     statements: Statements,
-    /// What the server said before it ended the session, unasked.
+    /// The error with which the server ended the session unprompted.
     farewell: Option<Error>,
-    /// The server said at the beginning of this session that it takes no writes; which look found this out.
+    /// Set if the server reported at session start that it takes no writes: the look (see `Writable`) that found
+    /// this.
     read_only: Option<u64>,
 }
 
-/// Ways to go about a statement that read more than the page that is asked for.
+/// Turns off plans that read more than the requested page.
 const PLANS: &str = "SET enable_seqscan = off;SET enable_bitmapscan = off;SET enable_hashjoin = off;SET enable_mergejoin = off;";
 
-/// The state that every session is in between two transactions: without rights. Whatever is sent while no transaction
-/// of ours is open, since BEGIN was refused or somebody in between ended it, runs as a role that sees no row and may
-/// write none, and not as whom the URL names. Preparing a statement waits for locks too, and no transaction bounds that
-/// wait: it is [`LOCK_LIMIT`]. Answers whether the server takes writes.
+/// The SQL that sets up a session: between two transactions it has no rights. What is sent outside of our
+/// transactions, because BEGIN was refused or a proxy ended it, runs as a role that sees and writes no row, instead
+/// of the role that the URL names. Preparing a statement also waits for locks, outside of any transaction's limit:
+/// hence [`LOCK_LIMIT`]. The last statement asks whether the server takes writes.
 ///
-/// Every statement goes along keys, whatever its values are: planning it for each of them anew costs more than running it.
-/// Left to itself the server does that for lists of ids. And it goes along them however much data the planner believes
-/// there is (docs/adr/0024): what reads all that matches and sorts it is cheaper for a while, and then it is not.
+/// Every statement uses a generic plan along keys: planning anew for each set of values costs more than running it,
+/// and the server would do so for lists of ids. Keys are used whatever amount of data the planner assumes
+/// (docs/adr/0024): reading all matches and sorting them is cheaper only while tables are small.
 fn session() -> String {
     format!(
         "SET ROLE rustok_app;SET plan_cache_mode = force_generic_plan;{PLANS}\
@@ -47,7 +48,7 @@ fn session() -> String {
     )
 }
 
-/// Whether a setting that was shown is on.
+/// Whether a setting read with SHOW is on.
 pub(super) fn is_on(answers: &[SimpleQueryMessage]) -> bool {
     answers.iter().any(|answer| match answer {
         SimpleQueryMessage::Row(row) => row.get(0) == Some("on"),
@@ -56,7 +57,8 @@ pub(super) fn is_on(answers: &[SimpleQueryMessage]) -> bool {
 }
 
 impl Connection {
-    /// Takes the rights of whom the URL names away from the session. `look` is kept when the server takes no writes.
+    /// Drops the rights of the role that the URL names from the session. `look` is recorded if the server takes no
+    /// writes.
     pub(super) async fn begin_session(
         client: Client,
         wire: tokio_postgres::Connection<Socket, Encrypted>,
@@ -78,12 +80,12 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Which look at the servers made this connection to one that takes no writes; `None` when it takes them.
+    /// The look that connected to a server without writes; `None` if the server takes writes.
     pub(super) const fn read_only(&self) -> Option<u64> {
         self.read_only
     }
 
-    /// Does `work` with the client, and moves what it sends and what it waits for.
+    /// Runs `work` with the client and drives the socket until it ends.
     pub(crate) async fn exchange<T>(&mut self, work: impl AsyncFnOnce(&Client, &mut Statements) -> T) -> T {
         let Self {
             client,
@@ -103,14 +105,14 @@ impl Connection {
         .await
     }
 
-    /// Sends `sql` and does not wait for its answer, which comes before all others.
+    /// Sends `sql` without waiting for its answer, which arrives before all later ones.
     pub(crate) fn post(&mut self, sql: &str) {
         poll_once(self.client.batch_execute(sql));
         self.leave();
     }
 
-    /// Writes what is to be sent, even for a task that has used up its turn, and forgets who waited: what comes later wakes
-    /// nobody.
+    /// Flushes outgoing data, even in a task that has used up its cooperative budget, and detaches the waker: data
+    /// that arrives later wakes no task.
     pub(crate) fn leave(&mut self) {
         poll_once(unconstrained(poll_fn(|context| {
             move_on(&mut self.wire, &mut self.farewell, context);
@@ -118,18 +120,18 @@ impl Connection {
         })));
     }
 
-    /// What the server said when it ended the session before it was asked again: nothing that was sent since has run.
+    /// The error with which the server ended the session before the last request: nothing sent since has run.
     pub(super) fn take_farewell(&mut self) -> Option<Error> {
         self.farewell.take_if(|error| error.as_db_error().is_some())
     }
 
-    /// What ends the statement that runs on it, from outside.
+    /// A request that cancels the running statement, over a separate connection.
     pub(crate) fn cancel(&self) -> impl Future<Output = Result<(), Error>> + use<> {
         let (token, connector) = (self.client.cancel_token(), self.tls.connector());
         async move { token.cancel_query(connector).await }
     }
 
-    /// Takes what came since it was used last. Whether it can be used.
+    /// Processes what has arrived since the last use; true if the connection is usable.
     pub(super) fn is_alive(&mut self) -> bool {
         self.leave();
         self.wire.is_some()
@@ -137,7 +139,7 @@ impl Connection {
 }
 
 impl Drop for Connection {
-    /// Takes what came: a socket that is closed with something unread is reset, and PostgreSQL's log says so.
+    /// Reads what has arrived: closing a socket with unread data resets it, which PostgreSQL logs.
     fn drop(&mut self) {
         self.leave();
     }
@@ -145,19 +147,18 @@ impl Drop for Connection {
 
 type Wire = Option<tokio_postgres::Connection<Socket, Encrypted>>;
 
-/// Goes on with `work` once, for nobody who waits for its end: a call of the client has then put its message where the wire
-/// takes it from.
+/// Polls `work` once and does not wait for its end: a call of the client has queued its message by then.
 pub(crate) fn poll_once(work: impl Future) {
     let _ = pin!(work).poll(&mut Context::from_waker(Waker::noop()));
 }
 
-/// Writes what is to be sent, and hands what has come to whoever waits for it.
+/// Flushes outgoing data and dispatches what has arrived to the pending exchanges.
 fn move_on(wire: &mut Wire, farewell: &mut Option<Error>, context: &mut Context<'_>) {
     let Some(moving) = wire else { return };
     loop {
         match moving.poll_message(context) {
             Poll::Pending => return,
-            // A notice: nothing that anybody here asked for.
+            // A notice, which no exchange waits for.
             Poll::Ready(Some(Ok(_))) => {}
             Poll::Ready(ended) => {
                 *farewell = ended.and_then(Result::err);
@@ -168,11 +169,11 @@ fn move_on(wire: &mut Wire, farewell: &mut Option<Error>, context: &mut Context<
     }
 }
 
-/// How many statements a connection keeps prepared: some more than there are. Each takes memory of the server too, and
-/// filters make many texts of one statement.
+/// Prepared statements kept per connection: some more than there are. Each uses memory on the server too, and filters
+/// produce many texts of one statement.
 const MOST_STATEMENTS: usize = 256;
 
-/// The statements that a connection has prepared, by their text, each with the number of its last use.
+/// Prepared statements by text, each with the number of its last use.
 #[derive(Default)]
 pub(crate) struct Statements {
     prepared: HashMap<Box<str>, (Statement, u64)>,
@@ -180,7 +181,7 @@ pub(crate) struct Statements {
 }
 
 impl Statements {
-    /// Prepares it the first time.
+    /// Prepares it on first use.
     pub(crate) async fn prepared(&mut self, client: &Client, sql: &str) -> Result<Statement, Error> {
         self.uses += 1;
         if let Some((statement, used)) = self.prepared.get_mut(sql) {
@@ -195,7 +196,7 @@ impl Statements {
         Ok(statement)
     }
 
-    /// Gives up the one that was not used for longest; the server is told when nobody uses it any more.
+    /// Evicts the least recently used statement; the server is told once no exchange holds it.
     fn forget_oldest(&mut self) {
         let oldest = self.prepared.iter().min_by_key(|(_, (_, used))| *used);
         if let Some(sql) = oldest.map(|(sql, _)| sql.clone()) {

@@ -1,7 +1,8 @@
-//! Which server of a URL is dialled, and what is known of whether the database takes writes.
+//! Chooses which server of a URL to connect to, and tracks whether the database takes writes.
 //!
-//! A server that takes no writes, a standby or one that was made read-only, is used for reads while there is no other
-//! one. It must never be used for longer than that: a look is taken every second, by whoever needs a connection next.
+//! A server without writes, a standby or one that was made read-only, serves reads as long as no other is available.
+//! It must never be used for longer than that: once a second, the next request for a connection looks for a writable
+//! server.
 
 use super::connection::{Connection, is_on};
 use super::tls::{Encrypted, PostgresUrl, Tls};
@@ -15,16 +16,16 @@ use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Socket};
 
-/// How often it is tried whether there is a server that takes writes, while none is known.
+/// Interval between two looks for a server that takes writes, while none is known.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The servers that a URL names, each as a URL of its own, in the sequence in which they are tried.
+/// The servers of a URL, each as a URL of its own, in the order in which they are tried.
 #[derive(Debug, Clone)]
 pub(crate) struct Hosts {
     each: Vec<Config>,
     wanted: TargetSessionAttrs,
     tls: Tls,
-    /// How long one may take, so that all together take no longer than one may without the others.
+    /// Time limit for one server, so that trying all takes no longer than the limit for a single one.
     limit: Option<Duration>,
 }
 
@@ -53,7 +54,7 @@ impl Hosts {
             .await
     }
 
-    /// The driver bounds only how long TCP may take, not a server that accepts and says nothing.
+    /// The driver's limit covers only the TCP connect, not a server that accepts and then sends nothing.
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         match self.limit {
             Some(limit) => tokio::time::timeout(limit, work)
@@ -63,7 +64,8 @@ impl Hosts {
         }
     }
 
-    /// A connection of its own to a server that takes writes if there is one, in the session of whom the URL names.
+    /// A connection outside the pool, to a server that takes writes if there is one, in a session of the role that
+    /// the URL names.
     pub(crate) async fn own_connection(&self) -> Result<Client, StoreError> {
         let mut other = None;
         let mut failed = StoreError::Unavailable("the URL names no server".to_owned());
@@ -75,9 +77,9 @@ impl Hosts {
                     continue;
                 }
             };
-            // It ends by itself when the client is dropped.
+            // The task ends when the client is dropped.
             drop(tokio::spawn(wire));
-            // A simple query: what prepares something first has to know that the session is its own.
+            // A simple query: a prepared one relies on the session staying the same, which a pooler may not grant.
             let asked = client.simple_query("SHOW transaction_read_only");
             match self
                 .in_time(async { asked.await.map_err(|error| not_let_in(&error)) })
@@ -92,7 +94,7 @@ impl Hosts {
     }
 }
 
-/// `url` with one of its hosts only.
+/// `url` reduced to one of its hosts.
 fn only(url: &Config, place: usize, count: usize) -> Config {
     if count == 1 {
         let mut config = url.clone();
@@ -135,27 +137,27 @@ fn only(url: &Config, place: usize, count: usize) -> Config {
     config
 }
 
-/// What is known of whether the database takes writes, told by whoever dials and by whoever writes.
+/// Whether the database takes writes, as learned from connecting and from refused writes.
 #[derive(Debug, Default)]
 pub(crate) struct Writable {
     read_only: AtomicBool,
-    /// Which look it is; one connection to a server without writes belongs to one look.
+    /// Number of the current look; a connection to a server without writes belongs to one look.
     look: AtomicU64,
     looked: Mutex<Option<Instant>>,
 }
 
 impl Writable {
-    /// Whether no server is known that takes writes.
+    /// Whether no server that accepts writes is known.
     pub(crate) fn is_read_only(&self) -> bool {
         self.read_only.load(Ordering::Relaxed)
     }
 
-    /// A server that took writes takes none any more.
+    /// Records that a server refused a write.
     pub(crate) fn was_refused(&self) {
         self.read_only.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it is time that somebody looks; for one caller each time.
+    /// Whether a look is due; true for one caller per interval.
     fn is_due(&self) -> bool {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let due = looked.is_none_or(|last| last.elapsed() >= LOOK_EVERY);
@@ -165,7 +167,7 @@ impl Writable {
         due
     }
 
-    /// What dialling all servers came to. Once there is one that takes writes, all connections to others go.
+    /// Records the result of trying all servers. Once one takes writes, all connections to others become outdated.
     fn found(&self, writable: bool) {
         if self.read_only.swap(!writable, Ordering::Relaxed) && writable {
             self.look.fetch_add(1, Ordering::Relaxed);
@@ -176,11 +178,11 @@ impl Writable {
     }
 }
 
-/// Makes connections for the pool.
+/// Creates and checks connections for the pool.
 pub(crate) struct Manager {
     hosts: Hosts,
     writable: Arc<Writable>,
-    /// Who took writes last is tried first.
+    /// Index of the server that took writes last; it is tried first.
     first: AtomicUsize,
 }
 
@@ -206,8 +208,7 @@ impl Manager {
     }
 }
 
-/// Whatever the server says to somebody who knocks: he is not let in. Where only others have all connections, nothing is
-/// wrong with the server.
+/// Maps an error met while connecting. When all connections of the server are taken the server itself is healthy.
 fn not_let_in(error: &tokio_postgres::Error) -> StoreError {
     if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
         tracing::warn!(
@@ -222,13 +223,14 @@ impl managed::Manager for Manager {
     type Type = Connection;
     type Error = StoreError;
 
-    /// To the first server that takes writes, unless the URL wants others; if there is none, to one that can be read.
+    /// Connects to the first server that takes writes, unless the URL wants others; without one, to a server that
+    /// serves reads.
     async fn create(&self) -> Result<Connection, StoreError> {
         let count = self.hosts.each.len();
         let first = self.first.load(Ordering::Relaxed);
         let (mut readable, mut failed) = (None, None);
         for place in (0..count).map(|step| (first + step) % count) {
-            // In a box: it is large, rarely run, and part of every future that may need a connection.
+            // Boxed: this future is large, rarely run, and part of every future that may need a connection.
             match Box::pin(self.dial(place)).await {
                 Ok(connection) if connection.read_only().is_none() => {
                     if self.hosts.wanted == TargetSessionAttrs::ReadOnly {

@@ -1,9 +1,12 @@
-//! TLS to PostgreSQL, as a URL asks for it: `sslmode` and `sslrootcert`, with libpq's meanings.
+//! TLS to PostgreSQL as the URL's `sslmode` and `sslrootcert` demand, with libpq's meanings.
 //!
-//! `disable`: never. `prefer`, which is the default: if the server has it; nobody's certificate is looked at. `require`: always,
-//! whoever answers. `verify-ca`: somebody whom an authority of `sslrootcert` has certified; so does `require` with a
-//! `sslrootcert`. `verify-full`: the one who bears the name in the URL. Without `sslrootcert` the authorities are those of
-//! the operating system.
+//! - `disable`: never.
+//! - `prefer` (the default): if the server offers it; no certificate is checked.
+//! - `require`: always; the certificate is not checked, unless `sslrootcert` is set, which makes it `verify-ca`.
+//! - `verify-ca`: the certificate must be issued by an authority of `sslrootcert`.
+//! - `verify-full`: it must also bear the host name of the URL.
+//!
+//! Without `sslrootcert` the authorities are those of the operating system.
 
 use crate::error::StoreError;
 use rustls::client::WebPkiServerVerifier;
@@ -20,21 +23,21 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// A connection that may be encrypted.
+/// A socket that may be encrypted.
 pub(crate) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
-/// How connections are encrypted.
+/// TLS settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Tls(Arc<ClientConfig>);
 
 impl Tls {
-    /// For one connection.
+    /// A connector for one connection.
     pub(crate) fn connector(&self) -> MakeRustlsConnect {
         MakeRustlsConnect::new(ClientConfig::clone(&self.0))
     }
 }
 
-/// Where a PostgreSQL is, and how it is spoken to.
+/// Address of a PostgreSQL database and its TLS settings.
 #[derive(Debug, Clone)]
 pub struct PostgresUrl {
     pub(crate) config: Config,
@@ -44,14 +47,14 @@ pub struct PostgresUrl {
 impl FromStr for PostgresUrl {
     type Err = StoreError;
 
-    /// Reads a URL. The error says why it cannot be used, without the URL: it may hold a password.
+    /// Parses a URL. The error gives the reason without the URL, which may hold a password.
     fn from_str(url: &str) -> Result<Self, StoreError> {
         let setup = |why: String| StoreError::Setup(why);
         let (url, asked) = Asked::take_from(url).map_err(setup)?;
         let mut config = url
             .parse::<Config>()
             .map_err(|error| setup(format!("the PostgreSQL URL is not valid{}", why(&error))))?;
-        // A socket of this machine has nobody in between, and no name that a certificate could bear.
+        // A Unix socket cannot be intercepted, and has no name that a certificate could bear.
         let is_local = |host: &Host| !matches!(host, Host::Tcp(_));
         config.ssl_mode(
             if !config.get_hosts().is_empty() && config.get_hosts().iter().all(is_local) {
@@ -68,12 +71,12 @@ impl FromStr for PostgresUrl {
 }
 
 impl PostgresUrl {
-    /// Whether the URL lets nothing go in clear.
+    /// Whether the URL forbids unencrypted connections.
     pub(crate) fn demands_tls(&self) -> bool {
         self.config.get_ssl_mode() == SslMode::Require
     }
 
-    /// Whether what is sent leaves this machine, as far as the URL tells.
+    /// Whether traffic leaves this machine, as far as the URL shows.
     pub(crate) fn is_remote(&self) -> bool {
         let is_remote = |host: &Host| match host {
             Host::Tcp(name) if name == "localhost" => false,
@@ -92,8 +95,8 @@ impl PostgresUrl {
     }
 }
 
-/// What the driver says of a URL, if that names nothing but one of its own options: what it cannot read may be a piece of
-/// a password.
+/// The driver's message about a URL, only if it names one of the driver's own options: text that it cannot parse may
+/// be part of a password.
 fn why(error: &tokio_postgres::Error) -> String {
     let text = StoreError::driver_text(error);
     match text.find("invalid value for option `") {
@@ -102,7 +105,7 @@ fn why(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// Whose certificate is taken.
+/// How a server's certificate is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Check {
     Nobodys,
@@ -110,7 +113,7 @@ enum Check {
     OfAuthorityAndName,
 }
 
-/// What a URL asks for.
+/// The TLS options of a URL.
 #[derive(Debug, PartialEq, Eq)]
 struct Asked {
     mode: SslMode,
@@ -119,7 +122,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// Takes what is asked for out of a URL; the driver reads the rest.
+    /// Removes the TLS options from a URL; the driver parses the rest.
     fn take_from(url: &str) -> Result<(String, Self), String> {
         let (address, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut mode, mut roots, mut others) = (None, None, Vec::new());
@@ -214,7 +217,7 @@ impl Asked {
     }
 }
 
-/// A value of a URL's query without its `%XX`.
+/// Percent-decodes a value of a URL's query.
 fn decoded(value: &str) -> Result<String, String> {
     let wrong = || "sslrootcert in the PostgreSQL URL: write what is no letter or digit as %XX".to_owned();
     let mut bytes = Vec::with_capacity(value.len());
@@ -232,8 +235,8 @@ fn decoded(value: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| wrong())
 }
 
-/// Takes a certificate of an authority whatever name it bears, or anybody's. That who shows it has its key is looked at in
-/// either case.
+/// Accepts a certificate of a known authority for any host name, or any certificate at all. Possession of its key is
+/// verified in both cases.
 #[derive(Debug)]
 struct Verifier {
     authority: Option<Arc<WebPkiServerVerifier>>,

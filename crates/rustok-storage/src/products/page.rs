@@ -1,8 +1,8 @@
-//! A page of products: as many as were asked for, or as many as fit.
+//! A page of products: the requested number, or as many as fit the size limit of a page.
 //!
-//! Most products are small, and a page of them is two statements. A column that is large is left out by the first one
-//! and read by itself, only for products that are on the page; and variants come for some products at a time, so that
-//! never much more is read than is shown.
+//! Most products are small: a page of them takes two statements. The first one leaves out large columns, which are
+//! read separately and only for products on the page. Variants are read for a few products at a time, so that little
+//! more is read than is returned.
 
 use super::{Large, PRODUCTS, ProductFilter, SMALL_COLUMNS, Standing, add_variants, decode_with, large};
 use crate::error::StoreError;
@@ -17,15 +17,15 @@ use rustok_core::ids::{ProductId, TenantId};
 use rustok_core::page::{Cursor, Limit, ListKey, MAX_PAGE_BYTES, Page, fitting};
 use std::collections::HashMap;
 
-/// From here on a column is large, in bytes: so many of a hundred products are a page.
+/// Columns above this size in bytes are large; a hundred products with columns of this size fill about one page.
 const SMALL_BYTES: usize = MAX_PAGE_BYTES / 128;
-/// What a product and a variant take beside their texts, for most of them.
+/// Approximate size of a product and of a variant besides their texts, in bytes.
 const PRODUCT_BYTES: usize = 512;
 const VARIANT_BYTES: usize = 256;
-/// For how many products variants are read at first. How many more at once, those tell.
+/// The number of products whose variants are read first. Later batches are sized by the average so far.
 const FIRST_PRODUCTS: usize = 20;
 
-/// A product without its variants, and perhaps without its large columns.
+/// A product without its variants, and without its large columns if `is_whole` is false.
 struct Found {
     product: Product,
     is_whole: bool,
@@ -47,12 +47,12 @@ fn found(row: &Row<'_>) -> Result<Found, StoreError> {
     })
 }
 
-/// A page of products: newest first, or by [`ProductFilter::by_change`] those first that were changed last; `after` is
-/// the last one of the page before. Where several filters leave few of many products the page is shorter than `limit`, and
-/// the next one goes on.
+/// A page of products: newest first, or latest change first with [`ProductFilter::by_change`]. `after` is the key of
+/// the last product of the previous page. With several filters only a bounded number of products is examined: the
+/// page may be shorter than `limit` and still have a next one.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list_products(
     tx: &mut TenantTx,
     filter: &ProductFilter,
@@ -104,7 +104,7 @@ pub async fn list_products(
     })
 }
 
-/// The products with these ids, in this sequence: as many as fit on a page.
+/// The products with these ids, in the given order: as many as fit on a page.
 pub(super) async fn whole(
     tx: &mut TenantTx,
     ids: &[ProductId],
@@ -114,7 +114,7 @@ pub(super) async fn whole(
     complete(tx, found, standing).await
 }
 
-/// Reads the rest of what was found, as far as it fits on a page.
+/// Reads large columns and variants of as many products as fit on a page.
 async fn complete(
     tx: &mut TenantTx,
     mut found: Vec<Found>,
@@ -129,7 +129,7 @@ async fn complete(
     Ok(products)
 }
 
-/// How a list goes through the products: along an index, and what it looks at in each entry.
+/// The index that a list walks along, and the conditions that are checked per entry.
 pub(super) fn walk(filter: &ProductFilter) -> Walk<'_> {
     let status = filter.status.map(|status| ("status =", status.as_str().into()));
     let vendor = filter.vendor.as_deref().map(|vendor| ("vendor =", vendor.into()));
@@ -138,7 +138,7 @@ pub(super) fn walk(filter: &ProductFilter) -> Walk<'_> {
         filter.updated_after,
         filter.updated_before,
     );
-    // Which index those in use have, and how many of the conditions it ends the walk by.
+    // The index for products in use, and the number of leading conditions that it covers.
     let (in_use, ends) = match (&vendor, &status) {
         (Some(_), _) => ("products_vendor_idx", 1),
         (None, Some(_)) => ("products_status_idx", 1),
@@ -165,7 +165,7 @@ pub(super) fn walk(filter: &ProductFilter) -> Walk<'_> {
     }
 }
 
-/// The products with these ids, in this order.
+/// The products with these ids, in the given order.
 async fn find_all(tx: &mut TenantTx, ids: &[ProductId]) -> Result<Vec<Found>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -182,7 +182,7 @@ async fn find_all(tx: &mut TenantTx, ids: &[ProductId]) -> Result<Vec<Found>, St
     Ok(in_order(all, ids, |found| found.product.id))
 }
 
-/// Reads what the first statement left out.
+/// Reads the columns that the first statement left out.
 async fn add_large(tx: &mut TenantTx, found: &mut [Found]) -> Result<(), StoreError> {
     let mut ids: Vec<Value<'_>> = found
         .iter()
@@ -215,8 +215,8 @@ async fn add_large(tx: &mut TenantTx, found: &mut [Found]) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Gives the products their variants, as long as the page has room: for how many of them. `sizes` are those of the
-/// products before.
+/// Reads variants until the page is full; returns the number of products that fit. `sizes` are the sizes of the
+/// products in bytes, to which those of the variants are added.
 async fn add_all_variants(
     tx: &mut TenantTx,
     products: &mut [Product],
@@ -241,21 +241,21 @@ async fn add_all_variants(
         if fits < done {
             return Ok(fits);
         }
-        // Twice as many as would fit if they are like these.
+        // Twice as many as would fill a page at the average size so far.
         let mean = (so_far.sum::<usize>() / done).max(1);
         next = (2 * MAX_PAGE_BYTES / mean).max(1);
     }
     Ok(done)
 }
 
-/// About how many bytes a variant takes on a page.
+/// The approximate size of a variant on a page, in bytes.
 fn bytes(variant: &Variant) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let options: usize = variant.options.iter().map(String::len).sum();
     VARIANT_BYTES + variant.title.len() + text(&variant.sku) + text(&variant.barcode) + options
 }
 
-/// The columns of a product, those that may be large only where they are not.
+/// The columns of a product; columns that may be large only where they are small.
 fn columns(is_postgres: bool) -> String {
     let large = ["description_html", "tags", "images"].map(|column| {
         let bytes = if is_postgres {
@@ -270,7 +270,7 @@ fn columns(is_postgres: bool) -> String {
     format!("{SMALL_COLUMNS}, {}", large.join(", "))
 }
 
-/// Only the conditions that were asked for stand in the statement, so that each combination has a plan of its own.
+/// Contains only the conditions of the filter, so that each combination gets its own query plan.
 pub(super) fn list_statement<'a>(
     tenant: TenantId,
     columns: &str,

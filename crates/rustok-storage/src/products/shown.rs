@@ -1,8 +1,8 @@
-//! What the store shows: which version of each active product, its stock, and the whole products of those that somebody
-//! has not kept.
+//! What the storefront shows: the version of each active product, its stock, and the full products that the caller
+//! has not cached.
 //!
-//! A version of a product never changes but for its stock. So whoever kept one needs to know only that it is still the
-//! one to show, and how many pieces are left.
+//! A version of a product never changes except for its stock. A cached product therefore needs only a check of its
+//! version, and the current stock.
 
 use super::page::{list_statement, walk, whole};
 use super::{PRODUCTS, ProductFilter, Standing, VARIANTS};
@@ -18,18 +18,18 @@ use std::collections::HashMap;
 
 const COLUMNS: &str = "p.id, p.version, p.updated_at";
 
-/// Which version of a product is shown. The time belongs to it: a number that was lost in a restore is given again.
+/// The version of a product. The time is part of it: version numbers may be reused after a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProductVersion {
     /// The product.
     pub id: ProductId,
-    /// The number of its version.
+    /// The version number.
     pub version: i64,
-    /// When that was saved.
+    /// The save time of the version.
     pub updated_at: Timestamp,
 }
 
-/// How many pieces are left, of each variant that is counted.
+/// Available pieces of each tracked variant.
 pub type Stock = HashMap<VariantId, i64>;
 
 fn version(row: &Row<'_>) -> Result<ProductVersion, StoreError> {
@@ -40,10 +40,10 @@ fn version(row: &Row<'_>) -> Result<ProductVersion, StoreError> {
     })
 }
 
-/// Which versions a page of active products has, newest first. More is asked for afterwards.
+/// The versions of a page of active products, newest first. Must not be the last query of its transaction.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn list_active(
     tx: &mut TenantTx,
     after: Option<ProductId>,
@@ -66,10 +66,10 @@ pub async fn list_active(
     Ok(Page::cut(found, limit, |found| ListKey::Id(found.id)))
 }
 
-/// Which version is shown of the active product with this handle. More is asked for afterwards.
+/// The version of the active product with this handle. Must not be the last query of its transaction.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_active(tx: &mut TenantTx, handle: &str) -> Result<Option<ProductVersion>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM products p \
@@ -81,10 +81,10 @@ pub async fn find_active(tx: &mut TenantTx, handle: &str) -> Result<Option<Produ
     Ok(found.into_iter().next())
 }
 
-/// The stock of all variants of these products. A variant that was deleted may be among them.
+/// The stock of all variants of these products; may include deleted variants.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_stock(tx: &mut TenantTx, products: &[ProductId]) -> Result<Stock, StoreError> {
     let mut values: Vec<Value<'_>> = products.iter().map(|id| (*id).into()).collect();
     pad(&mut values);
@@ -100,10 +100,10 @@ pub async fn find_stock(tx: &mut TenantTx, products: &[ProductId]) -> Result<Sto
     Ok(levels.into_iter().collect())
 }
 
-/// These products in this sequence, as many as fit on a page, one at least.
+/// These products, in the given order: as many as fit on a page, at least one.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_products(tx: &mut TenantTx, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
     whole(tx, ids, Standing::InUse).await
 }

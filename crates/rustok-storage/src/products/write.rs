@@ -1,7 +1,7 @@
-//! Writing products: the whole product goes in, and only what differs is written.
+//! Writes products: takes the whole product and writes only the differences.
 //!
-//! Every change of a product compares its version first. A level of stock is never touched here, except that a new
-//! variant may start with one.
+//! Every change of a product checks its version first. Stock levels are never changed here, except that a new variant
+//! may start with one.
 
 use super::{ImageRow, PRODUCTS, VARIANTS};
 use crate::error::StoreError;
@@ -20,10 +20,10 @@ use rustok_text::plain::folded;
 
 const PRICES: &str = "prices";
 
-/// Which of these handles have a product, other than `except`.
+/// Which of these handles belong to a product other than `except`.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn find_taken_handles(
     tx: &mut TenantTx,
     handles: &[Handle],
@@ -41,20 +41,20 @@ pub async fn find_taken_handles(
         .await
 }
 
-/// Holds a product until the transaction ends, so that nobody changes it or starts to count its variants meanwhile;
-/// orders of it go on. Whether there is one.
+/// Locks a product until the end of the transaction: nobody else can change it or start to track its variants; orders
+/// are not blocked. Returns whether it exists.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn lock_product(tx: &mut TenantTx, id: ProductId) -> Result<bool, StoreError> {
     let found = lock(tx, "p.id = $2", id.into()).await?;
     Ok(found.is_some())
 }
 
-/// Holds the product that has this variant, as [`lock_product`] does. Which one it is.
+/// As [`lock_product`], by one of the product's variants. Returns the id of the product.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn lock_product_of_variant(
     tx: &mut TenantTx,
     id: VariantId,
@@ -65,7 +65,7 @@ pub async fn lock_product_of_variant(
 }
 
 async fn lock(tx: &mut TenantTx, condition: &str, value: Value<'_>) -> Result<Option<ProductId>, StoreError> {
-    // SQLite has one writer at a time: there is nothing to lock. NO KEY lets orders refer to the product meanwhile.
+    // SQLite needs no row lock: it has a single writer. NO KEY allows foreign key references by orders meanwhile.
     let lock = if tx.db.is_postgres() {
         "FOR NO KEY UPDATE OF p"
     } else {
@@ -80,10 +80,10 @@ async fn lock(tx: &mut TenantTx, condition: &str, value: Value<'_>) -> Result<Op
         .await
 }
 
-/// Gives a product that is held its next version, for a change that is written elsewhere. `version` is the one before.
+/// Increments the version of a locked product, for a change that is written elsewhere. `version` is the current one.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when the product has another version.
+/// [`StoreError::Stale`] if the product has another version.
 pub async fn advance_product(
     tx: &mut TenantTx,
     id: ProductId,
@@ -102,11 +102,11 @@ pub async fn advance_product(
         .await
 }
 
-/// Adds a product with all that belongs to it. `movements` are the first ledger lines of the variants that are
-/// tracked. `false`, and nothing is written, when another product has the handle.
+/// Inserts a product with everything that belongs to it. `movements` are the first ledger entries of its tracked
+/// variants. Returns `false`, and writes nothing, if another product has the handle.
 ///
 /// # Errors
-/// Those of the database.
+/// Database errors.
 pub async fn insert_product(
     tx: &mut TenantTx,
     product: &Product,
@@ -161,12 +161,13 @@ pub async fn insert_product(
     Ok(true)
 }
 
-/// Turns the product `before` into `after`, which has the next version. `movements` are the first ledger lines of new
-/// variants that are tracked; levels of variants that stay are left alone.
+/// Changes the product `before` into `after`, which has the next version. `movements` are the first ledger entries of
+/// new tracked variants; the stock levels of remaining variants do not change.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when somebody else changed it since `before` was read, owes pieces of a variant whose
-/// backorders are to end, or counts a variant that is to be deleted and was not tracked; [`StoreError::Taken`] with `products(handle)`.
+/// [`StoreError::Stale`] if the product was changed concurrently since `before` was read, if backorders are to end
+/// for a variant that owes pieces, or if a variant to delete was untracked and is tracked now; [`StoreError::Taken`]
+/// with `products(handle)`.
 pub async fn update_product(
     tx: &mut TenantTx,
     before: &Product,
@@ -191,8 +192,7 @@ pub async fn update_product(
     {
         statements.push(delete_variant(tx.tenant, gone, after.updated_at));
     }
-    // Levels are locked in the sequence of variant ids everywhere: two transactions that wait for each other crosswise
-    // would deadlock.
+    // Stock levels are locked in order of variant id everywhere, which prevents deadlocks.
     stays.sort_by_key(|(_, variant)| variant.id);
     for (old, variant) in stays {
         change_variant(tx.tenant, old, variant, after.updated_at, &mut statements);
@@ -206,10 +206,10 @@ pub async fn update_product(
     tx.db.execute_all(&statements).await
 }
 
-/// Deletes a product and its variants, softly; its handle is free from then on.
+/// Soft-deletes a product and its variants; frees its handle.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when somebody else changed it since this version.
+/// [`StoreError::Stale`] if the product was changed since this version.
 pub async fn delete_product(
     tx: &mut TenantTx,
     id: ProductId,
@@ -234,10 +234,10 @@ pub async fn delete_product(
         .await
 }
 
-/// Brings a deleted product back with the variants that it had, under this handle.
+/// Restores a deleted product with the variants that it had, under this handle.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when somebody else changed it since `before` was read; [`StoreError::Taken`] with
+/// [`StoreError::Stale`] if the product was changed since `before` was read; [`StoreError::Taken`] with
 /// `products(handle)`.
 pub async fn undelete_product(
     tx: &mut TenantTx,
@@ -246,7 +246,7 @@ pub async fn undelete_product(
     now: Timestamp,
     event: &Event,
 ) -> Result<(), StoreError> {
-    // First the variants: they are told by the moment in which their product was deleted.
+    // Variants first: they are recognised by the deletion time of the product, which the second statement clears.
     let variants = Statement {
         table: VARIANTS,
         sql: "UPDATE variants SET deleted_at = NULL WHERE tenant_id = $1 AND product_id = $2 AND deleted_at = $3".into(),
@@ -291,7 +291,7 @@ fn update_row(tenant: TenantId, version: i64, after: &Product) -> Statement<'_> 
     )
 }
 
-/// Title and vendor, one per line, so that no search text can match across both.
+/// Title and vendor on separate lines, so that no search text matches across both.
 fn search_text(product: &Product) -> String {
     let mut text = folded(&product.title);
     if let Some(vendor) = &product.vendor {
@@ -301,7 +301,7 @@ fn search_text(product: &Product) -> String {
     text
 }
 
-/// The writes that make the words by which the product is found follow its search text.
+/// The statements that update the search words of the product.
 fn words(tx: &TenantTx, id: ProductId, before: &str, after: &str) -> Vec<Statement<'static>> {
     let change = (before, after);
     search::write(
@@ -329,7 +329,7 @@ fn lists(product: &Product) -> [Value<'static>; 3] {
     ]
 }
 
-/// Rows of one table after the other, so that they are few statements.
+/// Grouped by table, which keeps the number of statements small.
 fn add_variants<'a>(
     tenant: TenantId,
     product: &'a Product,
@@ -447,7 +447,7 @@ fn change_variant<'a>(
     }
 }
 
-/// The price of a variant that has none in this currency.
+/// Inserts the price of a variant that has none in this currency.
 fn insert_price(tenant: TenantId, variant: VariantId, price: &Price) -> Statement<'static> {
     Statement::one(
         PRICES,
@@ -477,7 +477,7 @@ fn price_values(tenant: TenantId, variant: VariantId, price: &Price) -> [Value<'
     ]
 }
 
-/// A variant that was not tracked when it was read must not be tracked now: its level would be lost unseen.
+/// If the variant was untracked when it was read, it must still be: otherwise its stock level would be lost silently.
 fn delete_variant(tenant: TenantId, variant: &Variant, now: Timestamp) -> Statement<'static> {
     let sql = if variant.available.is_some() {
         "UPDATE variants SET deleted_at = $3 WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL"

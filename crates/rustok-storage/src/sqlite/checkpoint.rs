@@ -1,10 +1,10 @@
-//! Moves what was committed from the write-ahead log into the database file, beside the commits and not inside them.
+//! Checkpoints: moves committed pages from the write-ahead log into the database file, outside of commits.
 //!
-//! SQLite would do it in the COMMIT that fills the log (`wal_autocheckpoint`): that one and everybody behind it waits for
-//! two more fsyncs and the writing of a thousand pages. Here a thread with a connection of its own does it
-//! (`PASSIVE`: it waits for nobody and nobody waits for it). When everything is moved and nobody reads the log, the next
-//! write starts the log anew. Under writes without a pause that moment may never come by itself, so at [`LONG`] the
-//! committer waits for it, [`LONGEST_WAIT`] at most.
+//! By default SQLite does this in the COMMIT that fills the log (`wal_autocheckpoint`): that transaction and all
+//! queued behind it wait for two more fsyncs and the write of a thousand pages. Here a thread with its own connection
+//! runs `PASSIVE` checkpoints, which neither block nor wait. Once every page is moved and no reader uses the log, the
+//! next write restarts the log from its beginning. Under continuous writes that moment may never come, so at [`LONG`]
+//! pages the committer forces it, waiting at most [`LONGEST_WAIT`].
 
 use super::{FileWatch, note};
 use crate::error::StoreError;
@@ -14,34 +14,34 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-/// How many pages (of 4 KiB) are moved at once, about.
+/// Pages (of 4 KiB) moved per checkpoint, approximately.
 const STEP: u64 = 1_000;
-/// A log of so many pages (64 MiB) is started anew even if writers have to wait for it.
+/// At this many pages (64 MiB) the log is restarted even if writers have to wait for it.
 const LONG: u64 = 16_384;
-/// How long a writer waits for those who read the log, and how seldom.
+/// Longest time that the committer waits for readers of the log.
 const LONGEST_WAIT: Duration = Duration::from_millis(20);
 
-/// How much of a log was moved.
+/// Progress of a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Moved {
     /// Pages in the log.
     log: u64,
-    /// Those of them that are in the database file too.
+    /// Those of them that are also in the database file.
     moved: u64,
 }
 
-/// The log, as those who write and the one who moves know it.
+/// State of the log, shared by the writer and the checkpoint thread.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     pages: AtomicU64,
     moved: AtomicU64,
-    /// At how many pages it is tried next to start the log anew.
+    /// Number of pages at which the next restart is attempted.
     long: AtomicU64,
 }
 
 impl Log {
-    /// Has the writer's connection count what it commits; it moves nothing itself any more. `wake` is told when there is
-    /// enough to move.
+    /// Makes the writer's connection count committed pages and turns its automatic checkpoints off. Signals `wake`
+    /// when there is enough to move.
     pub(super) fn count(
         self: &Arc<Self>,
         writer: &mut Connection,
@@ -51,18 +51,18 @@ impl Log {
         log.long.store(LONG, Ordering::Relaxed);
         writer.wal_hook(Some(move |_: &mut _, pages| {
             if log.committed(u64::try_from(pages).unwrap_or_default()) {
-                // One that waits already is enough.
+                // If a signal is pending already, that one is enough.
                 let _ = wake.try_send(());
             }
             Ok(())
         }))
     }
 
-    /// Whether there is enough to move now that the log has so many pages.
+    /// Records the log's size in pages; true if there is enough to move.
     fn committed(&self, pages: u64) -> bool {
         let before = self.pages.swap(pages, Ordering::Relaxed);
         if pages < before {
-            // It was started anew.
+            // The log was restarted.
             self.moved.store(0, Ordering::Relaxed);
             self.long.store(LONG, Ordering::Relaxed);
         }
@@ -73,7 +73,8 @@ impl Log {
         self.moved.store(found.moved, Ordering::Relaxed);
     }
 
-    /// Starts a log anew that has become long. For the committer, between two transactions: nobody writes meanwhile.
+    /// Restarts a log that has become long. Called by the committer between two transactions, so no write is in
+    /// progress.
     pub(super) fn shorten(&self, writer: &Connection, watch: &FileWatch) {
         let pages = self.pages.load(Ordering::Relaxed);
         if pages < self.long.load(Ordering::Relaxed) {
@@ -85,31 +86,31 @@ impl Log {
         let _ = writer.busy_timeout(Duration::ZERO);
         match restarted {
             Ok(Some(found)) => self.moved(found),
-            // Somebody reads for long, a backup for example: later again.
+            // A long read, for example a backup, still uses the log: try again later.
             Ok(None) => self.long.store(pages + STEP, Ordering::Relaxed),
             Err(error) => noted(watch, &error),
         }
     }
 }
 
-/// Moves until the writers are gone.
+/// The checkpoint thread; returns when the writer is gone.
 pub(super) fn run(path: &Path, log: &Log, watch: &FileWatch, wake: &mpsc::Receiver<()>) {
     let mut conn = None;
     while wake.recv().is_ok() {
-        // It must not be another file than the one that is written.
+        // The path must still name the file that is written.
         if watch.check().is_err() {
             continue;
         }
         match step(&mut conn, path) {
             Ok(Some(found)) => log.moved(found),
-            // Another process moves just now.
+            // Another process is running a checkpoint.
             Ok(None) => {}
             Err(error) => noted(watch, &error),
         }
     }
 }
 
-/// Moves what is in the log by now and nobody needs there.
+/// Moves every page that no reader still needs in the log.
 fn step(conn: &mut Option<Connection>, path: &Path) -> rusqlite::Result<Option<Moved>> {
     let conn = match conn {
         Some(conn) => conn,
@@ -121,12 +122,12 @@ fn step(conn: &mut Option<Connection>, path: &Path) -> rusqlite::Result<Option<M
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let conn = Connection::open(path)?;
     conn.busy_timeout(Duration::ZERO)?;
-    // The log is on the disk before a page of the file is overwritten.
+    // Syncs the log to disk before a page of the file is overwritten.
     conn.pragma_update(None, "synchronous", "FULL")?;
     Ok(conn)
 }
 
-/// None when somebody was in the way.
+/// `None` if a lock was in the way.
 fn checkpoint(conn: &Connection, sql: &'static str) -> rusqlite::Result<Option<Moved>> {
     conn.prepare_cached(sql)?.query_row([], |row| {
         let (busy, log, moved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);

@@ -1,8 +1,8 @@
-//! Who holds the write lock of a SQLite file, when it is another process, and what can be done about him.
+//! Finds another process that holds the write lock of a SQLite file, and resumes it if it is stopped.
 //!
-//! A process that is stopped (SIGSTOP, a terminal's Ctrl-Z) keeps its locks. Nothing but going on gives them back without
-//! losing what it was writing, so whoever is stopped while he holds the lock is told to go on. Nobody is ever ended
-//! from here, and nobody who is not stopped is told anything.
+//! A stopped process (SIGSTOP, a terminal's Ctrl-Z) keeps its locks. Only resuming it releases them without losing
+//! what it was writing, so a stopped holder is sent SIGCONT. No process is ever terminated from here, and a running
+//! one gets no signal.
 
 use crate::migrate::beside;
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// The byte of the `-shm` file that is locked by whoever writes (<https://sqlite.org/walformat.html>, "WAL locks").
+/// The byte of the `-shm` file that a writer locks (<https://sqlite.org/walformat.html>, "WAL locks").
 const WRITE_LOCK: &str = "120";
 
 /// A process that holds the lock.
@@ -29,7 +29,8 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
-    /// Of the file's write lock, where the system tells (Linux does, of processes that this one can see).
+    /// The holder of the file's write lock, where the system shows it (Linux does, for processes visible to this
+    /// one).
     pub(super) fn of(database: &Path) -> Option<Self> {
         let inode = fs::metadata(beside(database, "-shm")).ok()?.ino();
         let pid = pid_in(&fs::read_to_string("/proc/locks").ok()?, inode)?;
@@ -40,14 +41,15 @@ impl Holder {
         })
     }
 
-    /// Lets him go on if he is stopped. Whether he was told.
+    /// Sends SIGCONT to a stopped holder; true if it was sent.
     pub(super) fn wake(self) -> bool {
         let pid = Pid::from_raw(self.pid).filter(|_| self.is_stopped);
         pid.is_some_and(|pid| kill_process(pid, Signal::CONT).is_ok())
     }
 }
 
-/// A line is `1: POSIX  ADVISORY  WRITE 4711 fd:01:1234 120 120`; of who only waits it has an arrow.
+/// A line is `1: POSIX  ADVISORY  WRITE 4711 fd:01:1234 120 120`; one for a waiting process has an arrow and does not
+/// match.
 fn pid_in(locks: &str, inode: u64) -> Option<i32> {
     let inode = inode.to_string();
     locks.lines().find_map(|line| {
@@ -60,7 +62,7 @@ fn pid_in(locks: &str, inode: u64) -> Option<i32> {
     })
 }
 
-/// What comes after the name, which may hold anything: `4711 (rustok) T 1 ...`.
+/// Reads the state behind the process name, which may contain anything: `4711 (rustok) T 1 ...`.
 fn is_stopped(status: &str) -> bool {
     let state = status.rsplit_once(") ").map(|(_, rest)| rest);
     state.is_some_and(|state| state.starts_with('T'))

@@ -1,8 +1,8 @@
-//! Whether the file that a server works on is still the one at its path, and whether it is whole.
+//! Checks that the open database file is still the one at its path, and that it is not damaged.
 //!
-//! An open file stays when its name goes: SQLite would go on writing to what nobody finds again. So the device and the
-//! number of the file and of its log are compared with those at the path, before anything is written and after it was
-//! committed. This must never change anything at the path.
+//! An open file survives the removal of its name: SQLite would go on writing to a file that cannot be found again.
+//! Therefore device and inode of the file and of its log are compared with those at the path, before every write and
+//! after every commit. These checks must never change anything at the path.
 
 use crate::error::StoreError;
 use crate::migrate::beside;
@@ -14,23 +14,23 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-/// What is known of a database without asking it.
+/// State of a database as recorded, without a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseState {
-    /// Nothing is wrong with it.
+    /// No fault is known.
     Ok,
-    /// It is read, and takes no writes.
+    /// It serves reads and refuses writes.
     ReadOnly,
-    /// Its file, or the log beside it, is not at its path any more.
+    /// The file, or the log beside it, is no longer at its path.
     Missing,
-    /// Another file is at the path.
+    /// Another file is at its path.
     Replaced,
     /// The file is damaged.
     Corrupt,
 }
 
 impl DatabaseState {
-    /// All of them, as a metric shows them.
+    /// All states, as the metric lists them.
     pub const ALL: [Self; 5] = [
         Self::Ok,
         Self::ReadOnly,
@@ -39,7 +39,7 @@ impl DatabaseState {
         Self::Corrupt,
     ];
 
-    /// Its name for people and machines.
+    /// Stable name, used in texts and by machines.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl DatabaseState {
     }
 }
 
-/// Device and number: which file it is, whatever its name.
+/// Device and inode: they identify a file whatever its name.
 type Identity = (u64, u64);
 
 fn identity(path: &Path) -> Result<Option<Identity>, std::io::Error> {
@@ -67,8 +67,8 @@ fn identity(path: &Path) -> Result<Option<Identity>, std::io::Error> {
 pub(crate) struct FileWatch {
     path: PathBuf,
     file: Identity,
-    /// What lies beside it: SQLite makes its log and its index with the first write, and keeps them while somebody has
-    /// them open. Whoever found other ones would miss what was written last, or write at the same time.
+    /// The log and its index. SQLite creates them with the first write and keeps them while a connection is open. A
+    /// process that opened other ones would miss the latest writes, or write at the same time.
     beside: [(PathBuf, OnceLock<Identity>); 2],
     place: AtomicU8,
     damaged: AtomicBool,
@@ -78,7 +78,7 @@ const HERE: u8 = 0;
 const MISSING: u8 = 1;
 const REPLACED: u8 = 2;
 
-/// What it means to find this where that was known.
+/// Compares a file's identity at the path with the recorded one.
 fn place_of(found: Option<Identity>, known: Option<Identity>) -> u8 {
     match (found, known) {
         (None, Some(_)) => MISSING,
@@ -88,7 +88,7 @@ fn place_of(found: Option<Identity>, known: Option<Identity>) -> u8 {
 }
 
 impl FileWatch {
-    /// Of a file that is open by now.
+    /// Starts to watch a file that is already open.
     pub(crate) fn of(path: &Path) -> Result<Self, StoreError> {
         let file = identity(path).ok().flatten();
         let file = file.ok_or_else(|| StoreError::Setup(format!("{} is gone again", path.display())))?;
@@ -101,7 +101,8 @@ impl FileWatch {
         })
     }
 
-    /// Looks at the path. An error of the file system tells nothing about the file.
+    /// Compares the path with the open file. An error of the file system proves nothing and leaves the state as it
+    /// is.
     pub(crate) fn look(&self) {
         let Ok(file) = identity(&self.path) else { return };
         let mut place = place_of(file, Some(self.file));
@@ -131,13 +132,13 @@ impl FileWatch {
         }
     }
 
-    /// Looks, and refuses to go on with a file that nobody would find again.
+    /// Compares now; fails if the file was removed or replaced.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.look();
         self.known()
     }
 
-    /// What the last look found.
+    /// Fails if the last comparison found the file removed or replaced.
     pub(crate) fn known(&self) -> Result<(), StoreError> {
         match self.place.load(Ordering::Relaxed) {
             HERE => Ok(()),
@@ -150,7 +151,7 @@ impl FileWatch {
         }
     }
 
-    /// SQLite found damage in it.
+    /// Records damage reported by SQLite; the first report is logged.
     pub(crate) fn damaged(&self, why: &str) {
         if !self.damaged.swap(true, Ordering::Relaxed) {
             tracing::error!(file = %self.path.display(), why, "the database file is damaged");
@@ -166,7 +167,7 @@ impl FileWatch {
         }
     }
 
-    /// Reads every page of the file, on a connection of its own that knows none of them yet. It holds nobody up.
+    /// Reads every page of the file on a new connection with an empty page cache. Blocks no other connection.
     pub(crate) fn read_through(&self) {
         if self.known().is_err() {
             return;

@@ -1,8 +1,8 @@
-//! Text that a stranger made up, as a part of a line: it must neither end the line nor speak to a terminal.
+//! Escapes untrusted text inside a log line: it must neither end the line nor send control sequences to a terminal.
 
 use std::fmt::{self, Write};
 
-/// Passes text on to a line with its quotes and everything unseen escaped, in JSON's way.
+/// Appends text to a line, with quotes and non-printable characters escaped as in JSON.
 pub(super) struct Escaped<'a>(pub(super) &'a mut String);
 
 impl Write for Escaped<'_> {
@@ -20,7 +20,7 @@ impl Write for Escaped<'_> {
                 '\n' => self.0.push_str("\\n"),
                 '\r' => self.0.push_str("\\r"),
                 '\t' => self.0.push_str("\\t"),
-                // All of them are in the basic plane: four digits are enough.
+                // All of these characters are in the basic plane: four digits suffice.
                 other => write!(self.0, "\\u{:04x}", u32::from(other))?,
             }
         }
@@ -29,8 +29,8 @@ impl Write for Escaped<'_> {
     }
 }
 
-/// Whether a character may stand for itself. Beside control characters, those are escaped that end a line somewhere or
-/// change the direction of what follows (<https://trojansource.codes>).
+/// Whether a character needs no escape. Besides control characters, those are escaped that some programs treat as a
+/// line end or that change the direction of the following text (<https://trojansource.codes>).
 const fn is_plain(c: char) -> bool {
     !matches!(
         c,

@@ -1,4 +1,4 @@
-//! One event as one line. The names of its first fields are a promise: `docs/OBSERVABILITY_GUIDE.md` lists them.
+//! Formats an event as one line. The names of the first fields are stable: `docs/OBSERVABILITY_GUIDE.md` lists them.
 
 use super::LogFormat;
 use super::escape::Escaped;
@@ -8,7 +8,7 @@ use std::fmt::{self, Write as _};
 use tracing::Event;
 use tracing::field::{Field, Visit};
 
-/// Writes the line of an event, with what it belongs to.
+/// Writes the line of an event, including the fields of its root span.
 pub(super) fn write(line: &mut String, format: LogFormat, event: &Event<'_>) {
     let mut fields = Fields {
         rest: String::new(),
@@ -44,7 +44,7 @@ pub(super) fn write(line: &mut String, format: LogFormat, event: &Event<'_>) {
     });
 }
 
-/// What the event belongs to. What the event says itself counts more.
+/// Writes the fields of the root span. A field of the event takes precedence.
 fn write_root(line: &mut String, format: LogFormat, root: &RootSpan, known: &[&str]) {
     let context = root.context();
     let mut add = |name: &str, value: &dyn fmt::Display| {
@@ -83,7 +83,7 @@ fn write_text(line: &mut String, format: LogFormat, name: &str, value: fmt::Argu
     }
 }
 
-/// The fields of an event, escaped as they come.
+/// Appends the fields of an event, escaped.
 struct Fields {
     message: String,
     rest: String,

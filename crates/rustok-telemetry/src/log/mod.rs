@@ -1,4 +1,4 @@
-//! Where log lines go and what they look like: standard error, as text for people or JSON for machines.
+//! Logging to standard error, as text for people or JSON for machines.
 
 mod escape;
 mod line;
@@ -15,12 +15,12 @@ use tracing_subscriber::filter::Targets;
 pub enum LogFormat {
     /// One JSON object per line.
     Json,
-    /// Readable lines.
+    /// Human-readable lines.
     Text,
 }
 
 impl LogFormat {
-    /// `json`, `text`, or `auto`: text on a terminal.
+    /// Parses `json`, `text`, or `auto`: text on a terminal, else JSON.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         match name {
@@ -33,24 +33,24 @@ impl LogFormat {
     }
 }
 
-/// Starts logging to standard error. A second call changes nothing. `filter` is `info` or `rustok=debug,warn`: a level
-/// for all, and levels for what starts with a name. What the `log` crate is told is not written: database drivers tell
-/// it the parameters of statements.
+/// Starts logging to standard error. A second call has no effect. `filter` is `info` or `rustok=debug,warn`: a
+/// default level, and levels for targets by prefix. Records of the `log` crate are not written: database drivers log
+/// statement parameters there.
 ///
 /// # Errors
-/// What is wrong with the filter.
+/// A description of what is wrong with the filter.
 pub fn init_log(filter: &str, format: LogFormat) -> Result<(), String> {
     let filter: Targets = filter.parse().map_err(|error| format!("{error}"))?;
     let lines = Lines::new(filter, format, |line: &str| {
-        // Nobody is left who could be told that this did not work.
+        // There is no other channel to report a write error.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     });
-    // Only a second call fails, and then there is a log already.
+    // Fails only on a second call, when logging has been started already.
     let _ = tracing::subscriber::set_global_default(lines);
     Ok(())
 }
 
-/// A subscriber whose lines go to `write`.
+/// A subscriber that passes its lines to `write`.
 #[cfg(test)]
 pub(crate) fn lines_for_tests(
     write: impl Fn(&str) + Send + Sync + 'static,

@@ -1,8 +1,8 @@
-//! What the `tracing` crate tells: events become lines of the log, spans become children of the recorded root.
+//! The `tracing` subscriber: events become log lines, spans become children of the recorded root span.
 //!
-//! A span exists only while the current root is recorded; otherwise it costs the question. Its target says that it is
-//! one of a trace: [`TRACES`]. An event of that target is no line of the log: its fields go to the innermost open span.
-//! It must never wait for anything but standard error.
+//! A span is created only while the current root is recorded; otherwise it costs only that check. Spans of a trace
+//! have the target [`TRACES`]. An event with that target is not logged: its fields go to the innermost open span. It
+//! must never wait for anything but standard error.
 
 use super::LogFormat;
 use super::line;
@@ -17,7 +17,7 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-/// The target of spans that are a part of a trace.
+/// The target of spans that are part of a trace.
 const TRACES: &str = "rustok.trace";
 
 /// Lines written, by level.
@@ -29,14 +29,14 @@ static WRITTEN: [(&str, AtomicU64); 5] = [
     ("trace", AtomicU64::new(0)),
 ];
 
-/// How many lines were written since the process started, by level; those that the filter kept out do not count.
+/// How many lines were written since the process started, by level; lines suppressed by the filter do not count.
 #[must_use]
 pub fn log_lines() -> [(&'static str, u64); 5] {
     let counted = WRITTEN.each_ref();
     counted.map(|(name, written)| (*name, written.load(Ordering::Relaxed)))
 }
 
-/// The subscriber of this process. `write` gets whole lines.
+/// The subscriber of this process. `write` receives whole lines.
 pub(super) struct Lines<W> {
     filter: Targets,
     format: LogFormat,
@@ -44,11 +44,11 @@ pub(super) struct Lines<W> {
 }
 
 thread_local! {
-    /// The line that is being made.
+    /// The buffer for the current line.
     static LINE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// A longer line is not kept for the next one.
+/// A larger buffer is not kept for the next line.
 const KEPT_LINE: usize = 4 << 10;
 
 impl<W: Fn(&str) + 'static> Lines<W> {
@@ -69,7 +69,7 @@ impl<W: Fn(&str) + 'static> Lines<W> {
             Level::TRACE => 4,
         };
         WRITTEN[level].1.fetch_add(1, Ordering::Relaxed);
-        // Taken out: a value that logs while it is formatted has a line of its own.
+        // Taken out of the cell: a value that logs while it is formatted uses a buffer of its own.
         let mut line = LINE.take();
         line::write(&mut line, self.format, event);
         (self.write)(&line);
@@ -101,7 +101,7 @@ impl<W: Fn(&str) + 'static> Subscriber for Lines<W> {
     fn max_level_hint(&self) -> Option<LevelFilter> {
         let levels = self.filter.iter().map(|(_, level)| level);
         let lines = levels.chain(self.filter.default_level()).max();
-        // Spans of traces are of this level, whatever the log shows.
+        // Spans of traces have this level, independent of the log level.
         lines.max(Some(LevelFilter::INFO))
     }
 
@@ -141,13 +141,13 @@ impl<W: Fn(&str) + 'static> Subscriber for Lines<W> {
 
 /// The id of a span that is not recorded.
 const NOWHERE: u64 = u64::MAX;
-/// How many bits of an id are the place within the root; the others are the root's.
+/// How many bits of an id hold the index within the root; the others identify the root.
 const PLACE_BITS: u32 = 16;
 const PLACE_MASK: u64 = (1 << PLACE_BITS) - 1;
 
-/// An id tells its root, so that a span that was carried into another request changes nothing there.
+/// An id identifies its root, so that a span moved to another request changes nothing there.
 fn id_of(root: u64, place: usize) -> u64 {
-    // Never 0, and never `NOWHERE`, since a root has few places.
+    // Never 0, and never `NOWHERE`, since the number of children of a root is limited.
     (root << PLACE_BITS) | (u64::try_from(place).unwrap_or_default() + 1) & PLACE_MASK
 }
 
@@ -161,7 +161,7 @@ fn at(span: &Id, change: impl FnOnce(&crate::trace::RootSpan, usize)) {
     });
 }
 
-/// Fields that become attributes.
+/// Collects fields as attributes.
 struct Fill<'a>(&'a mut Child);
 
 impl Visit for Fill<'_> {

@@ -1,10 +1,10 @@
-//! Which form a client takes, by its `Accept` (RFC 9110, 12.5.1). It must never refuse: who asks for nothing that there
-//! is gets plain text, as from other exporters.
+//! Selects the response format by the `Accept` header (RFC 9110, 12.5.1). It must never refuse: a client that accepts
+//! no supported format gets plain text, as from other exporters.
 
 use super::Form;
 
 impl Form {
-    /// OpenMetrics for a client that names it and likes it no less than plain text, and plain text for everybody else.
+    /// OpenMetrics if the client lists it with at least the quality of plain text, else plain text.
     #[must_use]
     pub fn accepted(accept: Option<&str>) -> Self {
         let ranges: Vec<Range<'_>> = accept.unwrap_or_default().split(',').map(Range::parse).collect();
@@ -13,7 +13,7 @@ impl Form {
             .filter(|range| range.is_open_metrics)
             .map(|range| range.quality)
             .max();
-        // The most specific range says it.
+        // The most specific range takes precedence.
         let plain = ["text/plain", "text/*", "*/*"]
             .into_iter()
             .find_map(|name| ranges.iter().find(|range| range.name.eq_ignore_ascii_case(name)))
@@ -28,9 +28,9 @@ impl Form {
 /// One media range.
 struct Range<'a> {
     name: &'a str,
-    /// Thousandths.
+    /// Quality in thousandths.
     quality: u16,
-    /// OpenMetrics in the version that there is.
+    /// OpenMetrics in the supported version.
     is_open_metrics: bool,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// `0`, `1`, or either with up to three decimals; what is anything else is not wanted.
+/// `0`, `1`, or either with up to three decimals; anything else counts as quality 0.
 fn thousandths(value: &str) -> u16 {
     let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
     let digits = decimals.len() <= 3 && decimals.bytes().all(|byte| byte.is_ascii_digit());

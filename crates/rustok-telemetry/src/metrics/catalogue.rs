@@ -1,4 +1,4 @@
-//! The catalogue as the code sees it. It must never be changed at run time.
+//! The metrics catalogue, parsed. It must never be changed at run time.
 
 use prometheus_client::registry::Unit;
 use serde::Deserialize;
@@ -19,12 +19,12 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Metric {
     pub(super) kind: Kind,
-    /// Its name without its unit and without `_total`, as the encoder wants it.
+    /// The name without its unit and without `_total`, as the encoder expects it.
     pub(super) stem: String,
     pub(super) unit: Option<Unit>,
     pub(super) help: String,
     pub(super) labels: Vec<String>,
-    /// The upper bounds of a histogram, in its unit, without the infinite one.
+    /// The upper bounds of a histogram, in its unit, without +Inf.
     pub(super) buckets: Vec<f64>,
 }
 
@@ -42,9 +42,9 @@ struct Entry {
 
 type Catalogue = BTreeMap<String, Metric>;
 
-/// The metric with this full name; `None` if there is none.
+/// The metric with this full name, if it exists.
 pub(super) fn metric(name: &str) -> Option<&'static Metric> {
-    // A test reads the file: here it can only be right.
+    // A test parses the embedded file, so parsing cannot fail here.
     static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| parse(TEXT).unwrap_or_default());
     CATALOGUE.get(name)
 }

@@ -1,7 +1,7 @@
-//! From numbers to text: OpenMetrics 1.0.0 with exemplars, or Prometheus' own text form 0.0.4 without.
+//! Exposition of metrics: OpenMetrics 1.0.0 with exemplars, or Prometheus' text format 0.0.4 without.
 //!
-//! A family that the catalogue does not name, or whose labels are not those of the catalogue, is an error: nothing gets
-//! out that nobody wrote down.
+//! A family that is not in the catalogue, or whose labels differ from the catalogue's, is an error: undocumented
+//! metrics cannot be exposed.
 
 use super::catalogue::{Kind, Metric, metric};
 use prometheus_client::collector::Collector;
@@ -14,17 +14,17 @@ use prometheus_client::registry::Registry;
 use std::collections::HashMap;
 use std::fmt;
 
-/// How metrics are written.
+/// The exposition format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// OpenMetrics 1.0.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>), with exemplars.
     OpenMetrics,
-    /// Prometheus' text form 0.0.4 (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+    /// Prometheus' text format 0.0.4 (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
     Plain,
 }
 
 impl Form {
-    /// What an answer in this form is called.
+    /// The `Content-Type` of this format.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -34,10 +34,10 @@ impl Form {
     }
 }
 
-/// Writes what `fill` tells.
+/// Writes the samples that `fill` adds.
 ///
 /// # Errors
-/// When it tells something that the catalogue does not have.
+/// When it adds something that is not in the catalogue.
 pub fn expose(
     form: Form,
     fill: impl Fn(&mut Samples<'_>) -> fmt::Result + Send + Sync + 'static,
@@ -66,18 +66,18 @@ impl<F: Fn(&mut Samples<'_>) -> fmt::Result + Send + Sync + 'static> Collector f
     }
 }
 
-/// Where the families of an answer go, one after the other.
+/// The output of an exposition: families, one after the other.
 #[derive(Debug)]
 pub struct Samples<'a> {
     encoder: DescriptorEncoder<'a>,
 }
 
 impl Samples<'_> {
-    /// Begins the family with this name of the catalogue. All of its samples must be told before the next one begins,
-    /// and no family may begin twice.
+    /// Begins the family with this name of the catalogue. All of its samples must be added before the next family
+    /// begins, and no family may begin twice.
     ///
     /// # Errors
-    /// When the catalogue does not have it.
+    /// When the catalogue does not contain it.
     pub fn family(&mut self, name: &str) -> Result<Family<'_>, fmt::Error> {
         let metric = metric(name).ok_or(fmt::Error)?;
         let kind = match metric.kind {
@@ -91,7 +91,7 @@ impl Samples<'_> {
         Ok(Family { encoder, metric })
     }
 
-    /// A family of one sample without labels.
+    /// Adds a family of one sample without labels.
     ///
     /// # Errors
     /// Those of [`Samples::family`] and [`Family::value`].
@@ -103,9 +103,9 @@ impl Samples<'_> {
 /// A sample's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
-    /// A count.
+    /// An integer.
     Whole(u64),
-    /// A measure.
+    /// A floating-point number.
     Real(f64),
 }
 
@@ -127,12 +127,12 @@ impl From<f64> for Number {
     }
 }
 
-/// What a histogram has counted.
+/// The counts of a histogram.
 #[derive(Debug, Clone, Copy)]
 pub struct Bucketed<'a> {
-    /// How many values each bucket has that no smaller one has; the last one is that without a bound.
+    /// Counts per bucket, not cumulative; the last one is the +Inf bucket.
     pub counts: &'a [u64],
-    /// All values together, in the histogram's unit.
+    /// The sum of all values, in the histogram's unit.
     pub sum: f64,
 }
 
@@ -144,10 +144,10 @@ pub struct Family<'a> {
 }
 
 impl Family<'_> {
-    /// One sample of a counter or a gauge.
+    /// Adds one sample of a counter or a gauge.
     ///
     /// # Errors
-    /// When the family is a histogram, or the labels are not its.
+    /// When the family is a histogram, or the labels do not match the family.
     pub fn value(&mut self, labels: &[(&str, &str)], value: impl Into<Number>) -> fmt::Result {
         let (kind, value) = (self.metric.kind, value.into());
         self.sample(labels, |encoder| match (kind, value) {
@@ -163,10 +163,10 @@ impl Family<'_> {
         })
     }
 
-    /// One histogram that was counted elsewhere, with the bounds of the catalogue.
+    /// Adds a histogram that was counted elsewhere, with the bounds of the catalogue.
     ///
     /// # Errors
-    /// When it has other buckets than the catalogue, or the labels are not the family's.
+    /// When its number of buckets differs from the catalogue's, or the labels do not match the family.
     pub fn histogram(&mut self, labels: &[(&str, &str)], counted: Bucketed<'_>) -> fmt::Result {
         let metric = self.metric;
         if metric.kind != Kind::Histogram || counted.counts.len() != metric.buckets.len() + 1 {
@@ -181,7 +181,7 @@ impl Family<'_> {
         })
     }
 
-    /// One histogram as the library keeps it.
+    /// Adds a histogram of the `prometheus_client` crate.
     pub(super) fn traced<S: EncodeLabelSet>(
         &mut self,
         labels: &[(&str, &str)],
@@ -214,7 +214,8 @@ impl Family<'_> {
     }
 }
 
-/// OpenMetrics in the older form: a counter's family is called as its samples are, exemplars and units are unknown.
+/// Converts OpenMetrics to the older format: a counter's family has the name of its samples; exemplars and units do
+/// not exist.
 fn plain(open_metrics: &str) -> String {
     let mut plain = String::with_capacity(open_metrics.len());
     let mut help = "";
@@ -243,7 +244,7 @@ fn plain(open_metrics: &str) -> String {
                 plain.push_str(part);
             }
         } else if !line.starts_with('#') {
-            // No label's value has this in it: they are all our own.
+            // No label value contains this separator: all of them are our own.
             plain.push_str(line.split_once(" # {").map_or(line, |(sample, _)| sample));
             plain.push('\n');
         }

@@ -1,8 +1,8 @@
-//! Requests by operation: how long they took and what was answered.
+//! HTTP metrics by operation: durations and response statuses.
 //!
-//! An operation is a method and a route template of the router, all known when the server starts; whatever else is asked
-//! for is one operation more. So the number of series has a bound, whatever a stranger sends. Recording finds its place
-//! without a lock that readers share, and allocates nothing.
+//! An operation is a method and a route template of the router, all known at startup; all other requests are counted
+//! as one further operation. So the number of series is bounded, whatever clients send. Recording finds its series
+//! without a lock that is shared with readers, and allocates nothing.
 
 use super::Samples;
 use super::catalogue::metric;
@@ -17,31 +17,30 @@ use std::time::Duration;
 const DURATIONS: &str = "http_server_request_duration_seconds";
 const REQUESTS: &str = "http_server_requests_total";
 
-/// The route of all that no operation takes.
+/// The route label of requests that match no operation.
 pub const UNMATCHED: &str = "unmatched";
-/// Its method.
+/// Their method label.
 const OTHER: &str = "_OTHER";
 
-/// What the server may answer to a request that no operation takes: to HEAD, preflights, what is not there, and what is
-/// too much.
+/// Statuses of responses to requests that match no operation: HEAD, preflights, not found, and overload.
 const UNMATCHED_STATUSES: [u16; 7] = [200, 204, 400, 404, 405, 429, 503];
 
-/// Answers by whether the server failed. How long a refusal took is told together with successes: five classes would be
-/// most of all series that there are.
+/// Status classes of durations: server failures and all others. Rejections share a class with successes: with five
+/// classes, these series would be the majority of all.
 const CLASSES: [&str; 2] = ["below_5xx", "5xx"];
 const FAILED: usize = 1;
 const LOWEST_STATUS: u16 = 100;
 const STATUSES: usize = 500;
 const FIRST_FAILURE: u16 = 500;
 
-/// A method and a route template, and the statuses that it is known to answer with.
+/// A method and a route template, and the statuses that it may respond with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
     /// `GET`.
     pub method: &'static str,
     /// `/api/store/v1/products/{handle}`.
     pub route: String,
-    /// Shown from the start, so that the first answer with one of them is a step from 0 to 1 that a rate sees.
+    /// Exposed with 0 from the start, so that the first response is an increase from 0 to 1, visible to `rate`.
     pub statuses: Vec<u16>,
 }
 
@@ -51,12 +50,12 @@ pub struct HttpMetrics {
     unmatched: Series,
 }
 
-/// What is counted of one operation.
+/// The metrics of one operation.
 struct Series {
     operation: Operation,
     /// By class.
     durations: [HistogramWithExemplars<TraceLabel>; CLASSES.len()],
-    /// By status, from 100 on.
+    /// By status, starting at 100.
     answers: Box<[AtomicU64]>,
 }
 
@@ -82,8 +81,8 @@ impl HttpMetrics {
         }
     }
 
-    /// Counts a request that was answered. `route` is the template that the router matched, never the path. The exemplar
-    /// is the last `trace` that was given: one that can be looked up.
+    /// Counts a finished request. `route` is the template that the router matched, never the path. The exemplar is
+    /// the last `trace` passed, which the caller passes only if it can be looked up.
     pub fn record(
         &self,
         method: &str,
@@ -92,7 +91,7 @@ impl HttpMetrics {
         took: Duration,
         trace: Option<TraceId>,
     ) {
-        // Every GET is a HEAD too.
+        // Every GET route also serves HEAD.
         let method = if method == "HEAD" { "GET" } else { method };
         let series = route
             .and_then(|route| self.routes.get(route))
@@ -101,12 +100,12 @@ impl HttpMetrics {
         series.record(status, took, trace);
     }
 
-    /// Tells what was counted.
+    /// Writes the samples.
     ///
     /// # Errors
     /// Those of [`Samples::family`].
     pub fn tell(&self, samples: &mut Samples<'_>) -> fmt::Result {
-        // Counters are read before the durations: no class is left out whose first answer comes in between.
+        // Counters are read before the durations, so that a first response in between is not missing from a class.
         let mut all: Vec<_> = self.routes.values().flatten().chain([&self.unmatched]).collect();
         all.sort_by_key(|series| (&series.operation.route, series.operation.method));
         let mut requests = samples.family(REQUESTS)?;
@@ -163,8 +162,8 @@ impl Series {
         Ok(())
     }
 
-    /// Failures come when they come; all else is shown from the start: a stranger who provokes the first refusal of every
-    /// operation makes no series.
+    /// The series of failures appear with the first failure, all others are exposed from the start: a client that
+    /// provokes the first rejection of every operation creates no new series.
     fn tell_durations(
         &self,
         mut tell: impl FnMut(&[(&str, &str)], &HistogramWithExemplars<TraceLabel>) -> fmt::Result,
@@ -195,7 +194,7 @@ impl Series {
     }
 }
 
-/// The place of a status in [`CLASSES`].
+/// The index of a status in [`CLASSES`].
 fn class_of(status: u16) -> usize {
     usize::from(status >= FIRST_FAILURE)
 }
@@ -330,7 +329,7 @@ mod tests {
     fn recording_allocates_nothing() {
         let metrics = metrics();
         let record = || metrics.record("GET", Some("/things/{id}"), 200, Duration::ZERO, Some(trace()));
-        // The first exemplar of a bucket makes its place.
+        // The first exemplar of a bucket allocates its storage.
         record();
         assert_eq!(allocation_counter::measure(record).count_total, 0);
     }

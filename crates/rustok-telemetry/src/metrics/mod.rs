@@ -1,8 +1,8 @@
-//! Metrics: what is counted while requests run, and how it is shown to Prometheus.
+//! Metrics: counters updated by requests, and their exposition to Prometheus.
 //!
-//! `ops/prometheus/metrics.toml` is the catalogue and the only place where a metric's type, unit and help stand; nothing
-//! that it does not name can be shown. A label must never take a value that a request brings. Recording
-//! allocates only for the first exemplar of a bucket, and waits for whoever reads only while its one series is written.
+//! `ops/prometheus/metrics.toml` is the catalogue and the single source of a metric's type, unit and help text;
+//! metrics that it does not name cannot be exposed. A label must never take a value from a request. Recording
+//! allocates only for the first exemplar of a bucket, and waits for a reader only while that writes the same series.
 
 mod accept;
 mod catalogue;

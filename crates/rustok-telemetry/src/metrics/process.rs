@@ -1,11 +1,11 @@
-//! What the operating system says about this process, under the names that every exporter has for it. Where `/proc` is
-//! not Linux' own, that part is left out.
+//! Metrics of this process from the operating system, under the names common to all exporters. On systems without
+//! Linux' `/proc` that part is omitted.
 
 use super::Samples;
 use rustix::time::{ClockId, clock_gettime};
 use std::fmt;
 
-/// Tells of the process; `started` is in seconds since 1970.
+/// Writes the process metrics; `started` is in seconds since 1970.
 ///
 /// # Errors
 /// Those of [`Samples::value`].
@@ -25,7 +25,7 @@ pub fn process(samples: &mut Samples<'_>, started: f64) -> fmt::Result {
         }
     }
     if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
-        // One of them is the folder itself, open for this look.
+        // One of them is the directory handle of this listing.
         samples.value("process_open_fds", files.count().saturating_sub(1))?;
     }
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
@@ -35,7 +35,7 @@ pub fn process(samples: &mut Samples<'_>, started: f64) -> fmt::Result {
     Ok(())
 }
 
-/// The number that follows `field` at the beginning of a line.
+/// The number after `field` at the start of a line.
 fn number_after(text: &str, field: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(field))?;
     rest.split_whitespace().next()?.parse().ok()

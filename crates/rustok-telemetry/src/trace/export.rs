@@ -1,4 +1,4 @@
-//! The task that sends what waits, beside the requests and never in their way.
+//! The background task that exports queued spans, without delaying requests.
 
 use super::otlp;
 use super::queue::{BATCH, Queue, spans_of};
@@ -7,20 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long the first span of a batch waits for others.
+/// How long the first span of a batch waits for more.
 const GATHER: Duration = Duration::from_millis(500);
-/// How often a batch is tried again before it is given up.
+/// How often a batch is retried before it is dropped.
 const RETRIES: u32 = 4;
-/// The pause before it is tried again, doubled each time.
+/// The pause before the first retry, doubled each time.
 const PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause, whatever the collector asks for.
+/// The longest pause, even if the collector asks for more.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// Sends until the queue is closed and empty.
+/// Exports until the queue is closed and empty.
 pub(super) async fn run(queue: Arc<Queue>, mut sink: Sink, resource: Vec<u8>) {
     let mut away = false;
     loop {
-        // Asked first: what was put in before the end began is seen by the question after it.
+        // Read before the length: spans queued before the close are then seen by the length check below.
         let closing = queue.is_closing();
         if queue.len() == 0 {
             if closing {
@@ -29,7 +29,7 @@ pub(super) async fn run(queue: Arc<Queue>, mut sink: Sink, resource: Vec<u8>) {
             queue.woken().await;
         }
         if queue.len() < BATCH && !queue.is_closing() {
-            // Woken again when the batch is full, or at the end.
+            // Woken again by a full batch or by the close.
             let _ = timeout(GATHER, queue.woken()).await;
         }
         let batch = queue.take();
@@ -72,7 +72,7 @@ async fn deliver(queue: &Queue, sink: &mut Sink, message: &[u8]) -> Result<u64, 
         if last || tried >= RETRIES {
             return Err(reason);
         }
-        // At the end there is no time to wait for a collector that is away: one more try, at once.
+        // During shutdown there is no time to wait for an unreachable collector: one more attempt, at once.
         last = queue.is_closing();
         if !last {
             let pause = PAUSE.saturating_mul(1 << tried).max(asked.unwrap_or_default());

@@ -1,7 +1,7 @@
-//! Traces: what happened in one request, sent to a collector over OTLP.
+//! Traces: the spans of requests, exported to a collector over OTLP.
 //!
-//! A request that is not sampled costs a few ids and nothing else. It must never wait for the collector, and never
-//! keep more than a fixed amount of memory for it: what cannot be sent is dropped, and counted.
+//! A request that is not sampled costs only the generation of a few ids. A request must never wait for the collector,
+//! and memory for unsent spans is limited: further ones are dropped and counted.
 
 mod export;
 mod otlp;

@@ -1,4 +1,4 @@
-//! Spans as OTLP has them: `opentelemetry.proto.collector.trace.v1`, which is stable
+//! Encodes spans as OTLP: `opentelemetry.proto.collector.trace.v1`, which is stable
 //! (<https://github.com/open-telemetry/opentelemetry-proto>). The numbers are those of its fields.
 
 use super::protobuf::{Field, Writer, fields};
@@ -7,9 +7,9 @@ use super::root::Child;
 use super::span::{Attribute, SpanKind, Value};
 use crate::propagation::{SpanId, TraceId};
 
-/// The conventions that names of attributes follow.
+/// The version of the semantic conventions for attribute names.
 const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
-/// `SpanFlags`: whether the parent is in another process is known, and it is.
+/// `SpanFlags`: the field `is_remote` is set, and true.
 const HAS_IS_REMOTE: u32 = 0x100;
 const IS_REMOTE: u32 = 0x200;
 const SAMPLED: u32 = 1;
@@ -36,7 +36,7 @@ pub(super) fn request(resource: &[u8], batch: &[Finished]) -> Vec<u8> {
     request.finish()
 }
 
-/// A `Resource`: who it is that sends.
+/// A `Resource`: the attributes of this process.
 pub(super) fn resource(attributes: &[Attribute]) -> Vec<u8> {
     let mut resource = Writer::default();
     for attribute in attributes {
@@ -45,7 +45,7 @@ pub(super) fn resource(attributes: &[Attribute]) -> Vec<u8> {
     resource.finish()
 }
 
-/// How many spans the collector refused, by an `ExportTraceServiceResponse`.
+/// How many spans the collector rejected, from an `ExportTraceServiceResponse`.
 pub(super) fn rejected(response: &[u8]) -> u64 {
     let partial = fields(response).find(|(number, _)| *number == 1);
     let Some((_, Field::Bytes(partial))) = partial else {
@@ -57,7 +57,7 @@ pub(super) fn rejected(response: &[u8]) -> u64 {
     }
 }
 
-/// What a span of either kind has.
+/// The common fields of both kinds of span.
 struct Span<'a> {
     trace: TraceId,
     id: SpanId,
@@ -90,7 +90,7 @@ fn write_root(writer: &mut Writer, finished: &Finished) {
 }
 
 fn write_child(writer: &mut Writer, finished: &Finished, child: &Child) {
-    // What is still open ends with its request.
+    // A span still open ends with its request.
     let end = child.end.unwrap_or(finished.duration);
     let span = Span {
         trace: finished.context.trace_id,
@@ -137,7 +137,7 @@ fn write_attribute(pair: &mut Writer, attribute: &Attribute) {
     pair.message(2, |value| match &attribute.value {
         Value::Text(text) => value.bytes(1, text.as_bytes()),
         Value::Flag(flag) => value.varint(2, u64::from(*flag)),
-        // Two's complement, as protobuf has it.
+        // Two's complement, as protobuf encodes it.
         Value::Int(number) => value.varint(3, number.cast_unsigned()),
     });
 }

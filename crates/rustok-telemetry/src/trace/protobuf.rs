@@ -1,4 +1,4 @@
-//! The little of protobuf's wire format that OTLP needs (<https://protobuf.dev/programming-guides/encoding/>).
+//! The part of protobuf's wire format that OTLP needs (<https://protobuf.dev/programming-guides/encoding/>).
 
 const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
@@ -35,7 +35,7 @@ impl Writer {
         self.0.extend_from_slice(value);
     }
 
-    /// A message within; its length is put before it once it is known.
+    /// Writes an embedded message; its length prefix is inserted once it is known.
     pub(super) fn message(&mut self, field: u32, write: impl FnOnce(&mut Self)) {
         self.key(field, BYTES);
         let start = self.0.len();
@@ -66,7 +66,7 @@ fn length(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-/// The fields of one message, in their order: field number and value. What is no message ends them.
+/// The fields of one message, in order: field number and value. Malformed input ends the iterator.
 pub(super) fn fields(message: &[u8]) -> impl Iterator<Item = (u64, Field<'_>)> {
     let mut rest = message;
     std::iter::from_fn(move || {

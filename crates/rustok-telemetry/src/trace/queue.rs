@@ -1,4 +1,4 @@
-//! What waits to be sent: so many spans and no more. Who puts something in never waits.
+//! The bounded queue of spans to export. A producer never waits.
 
 use super::root::{Children, RootSpan, nanos};
 use super::span::{Attribute, Told};
@@ -9,12 +9,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
-/// Spans that may wait. A span takes about half a kilobyte.
+/// Maximum number of queued spans. A span takes about half a kilobyte.
 const MAX_WAITING: usize = 8_192;
-/// Spans of one message; so many that wait are sent at once.
+/// Spans per message; a queue of this length is exported at once.
 pub(super) const BATCH: usize = 512;
 
-/// A request whose spans are complete.
+/// A finished request with all its spans.
 #[derive(Debug)]
 pub(super) struct Finished {
     pub(super) context: TraceContext,
@@ -28,7 +28,7 @@ pub(super) struct Finished {
 }
 
 impl Finished {
-    /// Ends the span now.
+    /// Finishes the span now.
     #[expect(
         clippy::disallowed_methods,
         reason = "a span is told with the time of the machine, whatever the application's clock says"
@@ -56,16 +56,16 @@ impl Finished {
     }
 }
 
-/// How many spans went where since the start.
+/// Numbers of spans since the start, by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TraceCounts {
-    /// Taken by the collector.
+    /// Accepted by the collector.
     pub exported: u64,
-    /// Never sent: too many waited already, or one request had too many.
+    /// Never sent: the queue was full, or the request had too many spans.
     pub dropped: u64,
-    /// Sent in vain: the collector refused them, or could not be reached for too long.
+    /// Sent without success: the collector rejected them, or was unreachable for too long.
     pub lost: u64,
-    /// Waiting now.
+    /// Currently queued.
     pub waiting: u64,
 }
 
@@ -109,7 +109,7 @@ impl Queue {
         }
     }
 
-    /// The oldest ones, up to a batch; a request is never torn apart.
+    /// Takes the oldest spans, up to a batch; the spans of one request stay together.
     pub(super) fn take(&self) -> Vec<Finished> {
         let mut waiting = self.waiting();
         let (mut taken, mut spans) = (Vec::new(), 0);
@@ -127,7 +127,7 @@ impl Queue {
         self.waiting().spans
     }
 
-    /// Until something was put in, or the end has come.
+    /// Waits until something was queued, or the queue was closed.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
     }
@@ -138,7 +138,7 @@ impl Queue {
         self.closed.notify_one();
     }
 
-    /// Until the end has come; for one who waits.
+    /// Waits until the queue is closed; for a single waiter.
     pub(super) async fn closed(&self) {
         self.closed.notified().await;
     }

@@ -1,8 +1,8 @@
-//! The outermost span of a request, or of one piece of a worker's work: whose trace it is, and what happens within.
+//! The root span of a request, or of one unit of a worker's work: its trace and its child spans.
 //!
-//! Everything that runs within [`RootSpan::run`] finds it again with [`RootSpan::current`]: lines of the log get their
-//! ids from it, and spans of the `tracing` crate become its children while it is recorded. Work that is spawned does
-//! not belong to it any more. It must never hold more than [`MAX_CHILDREN`] spans.
+//! Code inside [`RootSpan::run`] finds it with [`RootSpan::current`]: log lines take their ids from it, and spans of
+//! the `tracing` crate become its children while it is recorded. Spawned tasks do not belong to it. It must never
+//! hold more than [`MAX_CHILDREN`] spans.
 
 use super::span::{Attribute, SpanKind, Value};
 use crate::propagation::{SpanId, TraceContext, rng};
@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Spans within one request; what comes after them is counted only.
+/// Maximum number of spans in one request; further ones are only counted.
 pub(crate) const MAX_CHILDREN: usize = 256;
 
 tokio::task_local! {
     static CURRENT: RootSpan;
 }
 
-/// The outermost span. Cheap to clone.
+/// The root span. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RootSpan(Arc<Inner>);
 
@@ -31,7 +31,7 @@ struct Inner {
     request_id: Option<Box<str>>,
     tenant: OnceLock<Uuid>,
     start: Instant,
-    /// Only while it is recorded.
+    /// Only if it is recorded.
     children: Option<Mutex<Children>>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Children {
     pub(super) dropped: u64,
 }
 
-/// A span within. Times are nanoseconds after the start of the root.
+/// A child span. Times are nanoseconds since the start of the root.
 #[derive(Debug, Clone)]
 pub(crate) struct Child {
     pub(crate) id: SpanId,
@@ -56,7 +56,7 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Sets an attribute, or the special fields that say what the span is.
+    /// Sets an attribute, or one of the special fields for the kind and status of the span.
     pub(crate) fn set(&mut self, key: &'static str, value: Value) {
         match (key, &value) {
             ("otel.name", Value::Text(name)) => self.name = name.clone(),
@@ -97,45 +97,45 @@ impl RootSpan {
         }))
     }
 
-    /// The one that the running code belongs to.
+    /// The root span of the running code.
     #[must_use]
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Clone::clone).ok()
     }
 
-    /// Runs `work` as a part of this.
+    /// Runs `work` inside this root span.
     pub async fn run<F: Future>(&self, work: F) -> F::Output {
         CURRENT.scope(self.clone(), work).await
     }
 
-    /// As [`Self::run`] for work that does not wait.
+    /// As [`Self::run`] for synchronous work.
     pub fn run_now<T>(&self, work: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(self.clone(), work)
     }
 
-    /// Trace and span; its text form is the `traceparent` for whom we hand this on to.
+    /// Trace id and span id; the text form is the `traceparent` for downstream calls.
     #[must_use]
     pub fn context(&self) -> TraceContext {
         self.0.context
     }
 
-    /// What the request is called in the log: the name that a proxy of ours gave it, or its span id.
+    /// The request id for the log: the one that our proxy assigned, or the span id.
     pub(crate) fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// Takes note of the tenant whose request this is; the first one counts.
+    /// Sets the tenant of this request; only the first call counts.
     pub fn set_tenant(&self, tenant: Uuid) {
         let _ = self.0.tenant.set(tenant);
     }
 
-    /// The tenant, once it is known.
+    /// The tenant, if it is set.
     #[must_use]
     pub fn tenant(&self) -> Option<Uuid> {
         self.0.tenant.get().copied()
     }
 
-    /// How long it has been running.
+    /// The time since its start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.start.elapsed()
@@ -164,7 +164,7 @@ impl RootSpan {
         ))
     }
 
-    /// Opens a span under the innermost open one that is no call to somebody else. Its place, if it is recorded.
+    /// Opens a span under the innermost open span that is not a client call. Returns its index, if it is recorded.
     pub(crate) fn open(&self, name: &'static str, fill: impl FnOnce(&mut Child)) -> Option<usize> {
         let start = self.now();
         self.with_children(|children| {
@@ -195,7 +195,7 @@ impl RootSpan {
         self.with_children(|children| children.spans.get_mut(place).map(change));
     }
 
-    /// Changes the innermost span that is open.
+    /// Changes the innermost open span.
     pub(crate) fn change_innermost(&self, change: impl FnOnce(&mut Child)) {
         self.with_children(|children| {
             let open = children.spans.iter_mut().rev().find(|child| child.end.is_none());
@@ -208,13 +208,13 @@ impl RootSpan {
         self.change(place, |child| child.end = Some(now));
     }
 
-    /// What happened within, told once.
+    /// Takes the child spans; the second call returns none.
     pub(super) fn take_children(&self) -> Children {
         self.with_children(std::mem::take).unwrap_or_default()
     }
 }
 
-/// Looks at the current root, if there is one.
+/// Calls `look` with the current root, if there is one.
 pub(crate) fn with_current<T>(look: impl FnOnce(&RootSpan) -> T) -> Option<T> {
     CURRENT.try_with(look).ok()
 }

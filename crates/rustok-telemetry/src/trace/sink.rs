@@ -1,5 +1,5 @@
-//! The way to the collector: OTLP over gRPC, or as protobuf over HTTP. Plain text only: a collector that is not on this
-//! machine or in this network belongs behind one that is.
+//! The connection to the collector: OTLP over gRPC, or as protobuf over HTTP. Without TLS: a collector outside this
+//! machine or network belongs behind a local one.
 
 use super::otlp;
 use super::tracer::{OtlpProtocol, TraceSettings, TraceSettingsError};
@@ -13,19 +13,19 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// How long the collector may take for one message.
+/// Timeout for one message.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The most that is read of its answer, in bytes.
+/// Maximum size of its response, in bytes.
 const MAX_ANSWER: usize = 64 << 10;
 const GRPC_PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const HTTP_PATH: &str = "/v1/traces";
 
-/// Why a message did not arrive.
+/// Why a message was not delivered.
 #[derive(Debug)]
 pub(super) enum Undelivered {
-    /// The same message may be taken later, not before the time that the collector asked for.
+    /// The message may be retried, not before the time that the collector asked for.
     Later(String, Option<Duration>),
-    /// It will never be taken.
+    /// The collector will never accept it.
     Refused(String),
 }
 
@@ -72,7 +72,7 @@ impl Sink {
         })
     }
 
-    /// Sends one message; answers how many spans were refused. After a failure the next one has a new connection.
+    /// Sends one message; returns how many spans were rejected. After a failure the next call reconnects.
     pub(super) async fn send(&mut self, message: &[u8]) -> Result<u64, Undelivered> {
         let sent = tokio::time::timeout(TIMEOUT, self.exchange(message)).await;
         let sent = sent.unwrap_or_else(|_| Err(Undelivered::Later("no answer in time".to_owned(), None)));
@@ -160,7 +160,7 @@ impl Line {
         match self {
             Self::Http1(line) => {
                 line.ready().await?;
-                // Over one connection the target is a path.
+                // HTTP/1.1 needs the path alone as the request target.
                 let (mut head, body) = request.into_parts();
                 if let Some(path) = head.uri.path_and_query() {
                     head.uri = Uri::from(path.clone());
@@ -179,7 +179,7 @@ fn later(error: hyper::Error) -> Undelivered {
     Undelivered::Later(error.to_string(), None)
 }
 
-/// gRPC's frame: not compressed, and its length.
+/// A gRPC frame: uncompressed flag and length prefix.
 fn framed(message: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(message.len() + 5);
     frame.put_u8(0);
@@ -219,7 +219,7 @@ fn judge_grpc(
             None,
         ));
     }
-    // An answer without a body has it among its headers.
+    // A response without a body carries it in its headers.
     let status = trailers.and_then(|trailers| trailers.get("grpc-status"));
     let status = status.or_else(|| head.headers.get("grpc-status"));
     match status.and_then(|status| status.to_str().ok()).unwrap_or("none") {

@@ -1,19 +1,19 @@
-//! What a span is before it is encoded.
+//! The data of a span before it is encoded.
 
 use std::borrow::Cow;
 
-/// What a span stands for; the numbers are OTLP's.
+/// The kind of a span; the numbers are OTLP's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpanKind {
-    /// Something inside.
+    /// Internal work.
     Internal = 1,
-    /// A request that was answered.
+    /// A request that this server handled.
     Server = 2,
-    /// A call to somebody else.
+    /// A call to another service.
     Client = 3,
-    /// Something put into a queue.
+    /// A message put into a queue.
     Producer = 4,
-    /// Something taken from a queue.
+    /// A message taken from a queue.
     Consumer = 5,
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum Value {
     Flag(bool),
 }
 
-/// An attribute: a name of the semantic conventions, or one of ours that starts with `rustok.`.
+/// An attribute: a name of the semantic conventions, or our own with the prefix `rustok.`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribute {
     pub(crate) key: &'static str,
@@ -33,7 +33,7 @@ pub struct Attribute {
 }
 
 impl Attribute {
-    /// A text. It must be nothing that a client made up.
+    /// A text attribute. The value must never come from a client.
     #[must_use]
     pub fn text(key: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Attribute {
         }
     }
 
-    /// A number.
+    /// An integer attribute.
     #[must_use]
     pub const fn int(key: &'static str, value: i64) -> Self {
         Self {
@@ -52,15 +52,15 @@ impl Attribute {
     }
 }
 
-/// What is told of the outermost span once it has ended.
+/// The data of the root span that is known at its end.
 #[derive(Debug, Clone)]
 pub struct Told {
-    /// Of few different values, as `GET /nodes/{slug}`.
+    /// A name of low cardinality, such as `GET /nodes/{slug}`.
     pub name: Cow<'static, str>,
-    /// What it stands for.
+    /// Its kind.
     pub kind: SpanKind,
     /// Its attributes.
     pub attributes: Vec<Attribute>,
-    /// It failed; the `error.type` is among the attributes.
+    /// Whether it failed; then `error.type` is among the attributes.
     pub failed: bool,
 }

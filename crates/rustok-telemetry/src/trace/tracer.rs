@@ -1,4 +1,4 @@
-//! Who decides which requests are recorded, and hands them on to be sent.
+//! The tracer: decides which requests are recorded, and queues finished ones for export.
 
 use super::export;
 use super::otlp;
@@ -17,19 +17,19 @@ use thiserror::Error;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// What the collector speaks.
+/// The protocol of the collector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtlpProtocol {
-    /// OTLP/gRPC; collectors listen on port 4317.
+    /// OTLP/gRPC; the default port is 4317.
     Grpc,
-    /// OTLP/HTTP with protobuf; collectors listen on port 4318.
+    /// OTLP/HTTP with protobuf; the default port is 4318.
     HttpProtobuf,
 }
 
 impl FromStr for OtlpProtocol {
     type Err = TraceSettingsError;
 
-    /// `grpc` or `http/protobuf`, as `OTEL_EXPORTER_OTLP_PROTOCOL` has them.
+    /// Parses `grpc` or `http/protobuf`, the values of `OTEL_EXPORTER_OTLP_PROTOCOL`.
     fn from_str(name: &str) -> Result<Self, TraceSettingsError> {
         match name {
             "grpc" => Ok(Self::Grpc),
@@ -39,22 +39,22 @@ impl FromStr for OtlpProtocol {
     }
 }
 
-/// Where traces go, and which.
+/// Settings of the trace export.
 #[derive(Clone)]
 pub struct TraceSettings {
-    /// The collector: `http://host:port`; for HTTP `/v1/traces` is added.
+    /// The collector: `http://host:port`; for HTTP `/v1/traces` is appended.
     pub endpoint: String,
-    /// What it speaks.
+    /// The protocol.
     pub protocol: OtlpProtocol,
-    /// Header fields for the collector. They may hold secrets: never shown.
+    /// Headers of requests to the collector. They may contain secrets and are never shown.
     pub headers: HeaderMap,
     /// `service.name`.
     pub service_name: String,
     /// `service.version`.
     pub service_version: &'static str,
-    /// The share of requests that is recorded, from 0 to 1, where no proxy of ours has decided it.
+    /// The share of requests that is recorded, from 0 to 1, unless our proxy has decided.
     pub sample_ratio: f64,
-    /// A request that takes so long gets its span, recorded or not.
+    /// A request that takes at least this long exports its root span, even if it is not recorded.
     pub slow: Duration,
 }
 
@@ -68,10 +68,10 @@ impl fmt::Debug for TraceSettings {
 }
 
 impl TraceSettings {
-    /// Reads header fields as `OTEL_EXPORTER_OTLP_HEADERS` has them: `name=value,name=value`.
+    /// Parses headers in the format of `OTEL_EXPORTER_OTLP_HEADERS`: `name=value,name=value`.
     ///
     /// # Errors
-    /// [`TraceSettingsError::Headers`], which does not repeat what may be a secret.
+    /// [`TraceSettingsError::Headers`], without the text, which may be a secret.
     pub fn parse_headers(text: &str) -> Result<HeaderMap, TraceSettingsError> {
         let mut headers = HeaderMap::new();
         for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
@@ -86,10 +86,10 @@ impl TraceSettings {
     }
 }
 
-/// Why traces cannot be sent as configured.
+/// Why the settings are invalid.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum TraceSettingsError {
-    /// The endpoint cannot be used.
+    /// The endpoint is unusable.
     #[error("the endpoint of traces cannot be used: {0}")]
     Endpoint(&'static str),
     /// The protocol is unknown.
@@ -103,7 +103,7 @@ pub enum TraceSettingsError {
     SampleRatio,
 }
 
-/// Decides what is recorded and takes what is complete. Cheap to clone; [`Tracer::off`] records nothing.
+/// Decides what is recorded and queues finished spans. Cheap to clone; [`Tracer::off`] records nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Tracer(Option<Arc<Running>>);
 
@@ -116,13 +116,13 @@ struct Running {
 }
 
 impl Tracer {
-    /// One that records nothing. Requests have trace ids all the same.
+    /// A tracer that records nothing. Requests still have trace ids.
     #[must_use]
     pub const fn off() -> Self {
         Self(None)
     }
 
-    /// Starts sending to the collector, in a task of the current runtime. The collector need not be there.
+    /// Starts exporting to the collector, in a task of the current runtime. The collector may be unreachable.
     ///
     /// # Errors
     /// [`TraceSettingsError`].
@@ -147,8 +147,8 @@ impl Tracer {
         }))))
     }
 
-    /// Begins the outermost span of a request or of work that a request has left behind. `request_id` is what a proxy of
-    /// ours calls it.
+    /// Begins the root span of a request or of background work that a request caused. `request_id` is the one that
+    /// our proxy assigned.
     #[must_use]
     pub fn root(&self, incoming: Incoming, request_id: Option<Box<str>>) -> RootSpan {
         let Incoming {
@@ -159,7 +159,7 @@ impl Tracer {
         let mut rng = rng();
         let sampled = self.0.as_ref().is_some_and(|running| match parent {
             Some(parent) if trusted => parent.sampled,
-            // Not by the trace id: a stranger could choose one that is always recorded.
+            // Not derived from the trace id: a client could choose one that is always sampled.
             _ => running.sample_ratio > 0.0 && rng.random::<f64>() < running.sample_ratio,
         });
         let new_trace = || TraceId(rng.random_range(1..=u128::MAX));
@@ -171,7 +171,7 @@ impl Tracer {
         RootSpan::new(context, parent.map(|parent| parent.span_id), state, request_id)
     }
 
-    /// Whether this root is to be told now that it ends: it was recorded, it failed, or it was slow.
+    /// Whether a root that ends now is exported: it was recorded, it failed, or it was slow.
     #[must_use]
     pub fn wants(&self, root: &RootSpan, failed: bool) -> bool {
         self.0
@@ -179,27 +179,27 @@ impl Tracer {
             .is_some_and(|running| root.is_recorded() || failed || root.elapsed() >= running.slow)
     }
 
-    /// Whether somebody who looks for the trace of this root will find something: the collector has it, or there is no
-    /// collector, and the log is all there is.
+    /// Whether the trace id of this root can be looked up: it is exported, or there is no collector and the log is
+    /// the only place.
     #[must_use]
     pub fn leads_somewhere(&self, root: &RootSpan, failed: bool) -> bool {
         self.0.is_none() || self.wants(root, failed)
     }
 
-    /// Ends the root with all that is still open in it, and puts it where it waits to be sent.
+    /// Ends the root with all its open spans, and queues it for export.
     pub fn tell(&self, root: &RootSpan, told: Told) {
         if let Some(running) = &self.0 {
             running.queue.put(Finished::of(root, told));
         }
     }
 
-    /// How many spans went where; `None` when traces are off.
+    /// Numbers of spans by outcome; `None` when traces are off.
     #[must_use]
     pub fn counts(&self) -> Option<TraceCounts> {
         self.0.as_ref().map(|running| running.queue.counts())
     }
 
-    /// Sends what waits, for as long as that may take, and ends. What comes later is dropped.
+    /// Exports the queued spans for at most `limit`, and stops. Later spans are dropped.
     pub async fn shut_down(&self, limit: Duration) {
         let Some(running) = &self.0 else { return };
         running.queue.close();

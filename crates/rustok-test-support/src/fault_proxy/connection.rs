@@ -1,7 +1,7 @@
-//! One connection through the fault proxy: two pumps, one for each way.
+//! One connection through the fault proxy: two pumps, one for each direction.
 //!
-//! A pump must never touch a socket before it looked at the setting: all run on one thread, so nothing can change
-//! between that look and the system call.
+//! A pump must check the setting before it touches a socket: all run on one thread, so nothing can change between
+//! that check and the system call.
 
 use super::{Counts, Current, Direction, Fault, Setting};
 use rand::rngs::StdRng;
@@ -17,16 +17,16 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// How many bytes are read at once at most.
+/// Maximum number of bytes per read.
 const CHUNK: usize = 16 << 10;
-/// How many bytes may be under way in a pump before it stops to read.
+/// Maximum number of bytes in flight in a pump before it stops reading.
 const UNDER_WAY: usize = 1 << 20;
 
-/// What both pumps of a connection share.
+/// The state shared by both pumps of a connection.
 pub(super) struct Connection {
     /// From 1, in the order of acceptance.
     pub(super) number: u64,
-    /// The count of resets when it was accepted.
+    /// The reset count when it was accepted.
     pub(super) resets: u64,
     pub(super) setting: watch::Receiver<Setting>,
     pub(super) counts: Counts,
@@ -39,7 +39,7 @@ enum End {
 }
 
 impl From<io::Error> for End {
-    /// Most likely the other side did just that.
+    /// Most likely the other side has reset its connection.
     fn from(_: io::Error) -> Self {
         Self::Reset
     }
@@ -56,7 +56,7 @@ impl Connection {
             client.set_zero_linger().ok();
             return;
         };
-        // A piece is a packet, and one that is late is late because we say so.
+        // Without Nagle's algorithm a piece is one packet, and only the proxy delays it.
         client.set_nodelay(true).ok();
         server.set_nodelay(true).ok();
         let answered = AtomicBool::new(true);
@@ -69,7 +69,7 @@ impl Connection {
         }
     }
 
-    /// Not in a black hole: its server must not hear of this connection.
+    /// Not in a black hole: the server must not see this connection.
     async fn dial(&self, upstream: SocketAddr) -> Result<TcpStream, End> {
         let mut setting = self.setting.clone();
         let silent =
@@ -82,7 +82,7 @@ impl Connection {
     }
 }
 
-/// What was read at once.
+/// The data of one read.
 struct Chunk {
     bytes: Vec<u8>,
     sent: usize,
@@ -94,20 +94,20 @@ struct Pump<'a> {
     direction: Direction,
     from: ReadHalf<'a>,
     to: WriteHalf<'a>,
-    /// The client got something since it last spoke.
+    /// The client received data since it last sent.
     answered: &'a AtomicBool,
     setting: watch::Receiver<Setting>,
     current: Current,
-    /// Bytes that were handed on under the current fault.
+    /// Bytes forwarded under the current fault.
     passed: u64,
-    /// Under the current fault, nothing leaves before.
+    /// The earliest time of the next transfer under the current fault.
     free: Instant,
     generator: StdRng,
-    /// The jitter of the chunk in front.
+    /// The jitter of the first chunk.
     jitter: Duration,
     queue: VecDeque<Chunk>,
     queued: usize,
-    /// There is nothing more to read.
+    /// The source has no more data.
     ended: bool,
 }
 
@@ -167,7 +167,7 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Sees what is set now, and whether the connection may live.
+    /// Applies the current setting; fails if the connection must end.
     fn look(&mut self) -> Result<(), End> {
         let setting = *self.setting.borrow_and_update();
         if setting.resets != self.connection.resets {
@@ -202,7 +202,7 @@ impl<'a> Pump<'a> {
         match self.current.fault {
             Fault::Latency { delay, .. } => (chunk.arrived + delay + self.jitter, left),
             Fault::Bandwidth { bytes_per_second } => {
-                // Twenty pieces a second; each leaves when its last byte would.
+                // Twenty pieces per second; each leaves when its last byte would.
                 let n = usize::try_from(bytes_per_second / 20).map_or(left, |n| n.clamp(1, left));
                 let nanos = n as u64 * 1_000_000_000 / bytes_per_second;
                 (ready + Duration::from_nanos(nanos), n)
@@ -218,7 +218,7 @@ impl<'a> Pump<'a> {
 
     fn handed_on(&mut self, n: usize, leaves: Instant) {
         self.free = match self.current.fault {
-            // Not from now: a timer that is late must not make the line slower.
+            // Not from the current time: a late timer must not reduce the bandwidth.
             Fault::Bandwidth { .. } => leaves,
             Fault::Slice { pause, .. } => Instant::now() + pause,
             _ => self.free,

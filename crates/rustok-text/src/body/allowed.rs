@@ -1,20 +1,22 @@
-//! The lists: which elements may stay, which go with everything in them, and which attributes an element may have.
+//! The allowlists: which elements are kept, which are removed with their content, and which attributes an element may
+//! have.
 //!
-//! What is on no list goes. `docs/CONTENT_HTML.md` tells editors the same; a test compares the two.
+//! Anything that is not listed is removed. `docs/CONTENT_HTML.md` documents the same lists for editors; a test
+//! compares the two.
 
-/// What becomes of an element.
+/// How the sanitiser treats an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It stays.
+    /// Kept.
     Keep,
-    /// Its tag goes, its content stays.
+    /// The tags are removed, the content is kept.
     Unwrap,
-    /// It goes with its content, which is no text for a reader.
+    /// Removed with its content, which is not text for readers.
     Drop,
 }
 
-/// The elements that stay. None of them has a content that is read other than as HTML, and none acts. An `input` stays
-/// only as a checkbox that cannot be changed.
+/// The elements that are kept. The content of each is parsed as ordinary HTML, and none has behaviour of its own. An
+/// `input` is kept only as a disabled checkbox.
 #[rustfmt::skip]
 pub(super) const ELEMENTS: [&str; 88] = [
     "a", "abbr", "acronym", "address", "article", "aside", "audio", "b", "bdi", "bdo", "big", "blockquote", "br",
@@ -26,35 +28,35 @@ pub(super) const ELEMENTS: [&str; 88] = [
     "u", "ul", "var", "video", "wbr",
 ];
 
-/// The elements that go with everything in them.
+/// The elements that are removed with their content.
 pub(super) const DROPPED: [&str; 14] = [
     "iframe", "math", "noembed", "noframes", "noscript", "object", "script", "select", "style", "svg",
     "template", "textarea", "title", "xmp",
 ];
 
-/// The elements without content and end tag.
+/// The void elements: no content, no end tag.
 const VOID: [&str; 8] = ["br", "col", "hr", "img", "input", "source", "track", "wbr"];
 
-/// The unknown elements that make a parser read what is in them otherwise: taken out, they leave a text that has to be
-/// read again.
+/// The unknown elements that change how a parser reads their content: after unwrapping one, the text has to be parsed
+/// again.
 #[rustfmt::skip]
 const SHAPING: [&str; 14] = [
     "applet", "button", "dialog", "dir", "fieldset", "form", "listing", "marquee", "nobr", "optgroup", "option",
     "param", "plaintext", "image",
 ];
 
-/// The beginnings of classes that themes and highlighters know, and what Markdown becomes. Free classes would let a text
-/// dress up as a part of the page around it.
+/// The prefixes of classes that themes, highlighters and the Markdown renderer use. Arbitrary classes would let
+/// content imitate a part of the page around it.
 #[rustfmt::skip]
 pub(super) const CLASS_BEGINNINGS: [&str; 12] = [
     "align", "blocks-gallery", "footnote", "gallery", "has-", "is-", "lang-", "language-", "markdown-alert",
     "size-", "task-list", "wp-",
 ];
 
-/// Classes that are known as a whole.
+/// Classes that are allowed as a whole.
 pub(super) const CLASSES: [&str; 4] = ["contains-task-list", "fn", "screen-reader-text", "sr-only"];
 
-/// What a link may be to its target. None of these loads anything or hands over the window.
+/// The allowed link relations. None of them loads anything or gives the target access to the window.
 #[rustfmt::skip]
 pub(super) const RELS: [&str; 49] = [
     "acquaintance", "alternate", "attachment", "author", "bookmark", "canonical", "category", "child",
@@ -65,37 +67,37 @@ pub(super) const RELS: [&str; 49] = [
     "up",
 ];
 
-/// The roles, beside those that begin with `doc-`. None makes a text look like a control.
+/// The allowed roles, besides those with the prefix `doc-`. None makes content look like a control.
 #[rustfmt::skip]
 pub(super) const ROLES: [&str; 19] = [
     "cell", "columnheader", "complementary", "definition", "figure", "group", "img", "list", "listitem", "none",
     "note", "paragraph", "presentation", "region", "row", "rowheader", "separator", "table", "term",
 ];
 
-/// How an attribute's value is judged.
+/// How an attribute's value is validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// Text that nothing is done with.
+    /// Text, not validated.
     Text,
-    /// There or not.
+    /// A boolean attribute.
     Flag,
-    /// One of these words, in whatever case.
+    /// One of these words, case-insensitive.
     Words(&'static [&'static str]),
-    /// A whole number, perhaps with a sign.
+    /// An integer, optionally signed.
     Number,
-    /// A whole number, of pixels or with `%`.
+    /// An integer, in pixels or with `%`.
     Size,
-    /// The size of a `font`.
+    /// The `size` of a `font`.
     FontSize,
-    /// An address to follow.
+    /// A URL to follow.
     Link,
-    /// An address to load.
+    /// A URL to load.
     Resource,
-    /// Addresses to load, by width or density.
+    /// URLs to load, by width or density.
     Srcset,
-    /// Conditions and lengths.
+    /// A media query of conditions and lengths.
     Media,
-    /// A name that links lead to.
+    /// A name that links can target.
     Name,
     /// Names of other elements.
     References,
@@ -111,7 +113,7 @@ const ALIGN: Rule = Rule::Words(&[
 ]);
 const VALIGN: Rule = Rule::Words(&["top", "middle", "bottom", "baseline"]);
 
-/// What becomes of an element of HTML.
+/// How an HTML element is treated.
 pub(super) fn fate(element: &str) -> Fate {
     if ELEMENTS.binary_search(&element).is_ok() {
         Fate::Keep
@@ -126,21 +128,21 @@ pub(super) fn is_void(element: &str) -> bool {
     VOID.contains(&element)
 }
 
-/// Whether what is in an element that was unwrapped would be read otherwise without it.
+/// Whether unwrapping the element changes how its content is parsed.
 pub(super) fn is_shaping(element: &str) -> bool {
     SHAPING.contains(&element)
 }
 
-/// How the attribute of an element that stays is judged; `None` for one that goes.
+/// How an attribute of a kept element is validated; `None` if it is removed.
 pub(super) fn rule(element: &str, attribute: &str) -> Option<Rule> {
     match element {
-        // Its state is written by the sanitiser. Anything that names it could stand in for a control of the page.
+        // The sanitiser writes its state. Any attribute that names it could make it imitate a control of the page.
         "input" => matches!(attribute, "class" | "aria-label").then(|| global(attribute))?,
         _ => own(element, attribute).or_else(|| global(attribute)),
     }
 }
 
-/// The attributes that every element may have.
+/// The attributes allowed on every element.
 fn global(attribute: &str) -> Option<Rule> {
     Some(match attribute {
         "aria-describedby" | "aria-details" | "aria-labelledby" => Rule::References,
@@ -157,7 +159,7 @@ fn global(attribute: &str) -> Option<Rule> {
     })
 }
 
-/// The attributes of one element.
+/// The attributes allowed on one element.
 fn own(element: &str, attribute: &str) -> Option<Rule> {
     match element {
         "a" => link(attribute),
@@ -241,7 +243,7 @@ fn text(element: &str, attribute: &str) -> Option<Rule> {
     })
 }
 
-/// Their case matters: `a` and `A` are different.
+/// Case-sensitive: `a` and `A` differ.
 const LIST_TYPES: Rule = Rule::Words(&["1", "a", "A", "i", "I", "circle", "disc", "square"]);
 
 #[cfg(test)]
@@ -280,7 +282,7 @@ mod tests {
         assert_eq!(documented("style"), crate::body::style::PROPERTIES);
     }
 
-    /// Elements whose content a parser reads as something else than HTML, or that act by themselves.
+    /// Elements whose content a parser does not read as ordinary HTML, or that have behaviour of their own.
     #[test]
     fn nothing_dangerous_is_on_the_list() {
         for element in [

@@ -1,4 +1,4 @@
-//! Attacks on readers, and on the parsers of their browsers. None may pass, and what was taken out is named.
+//! Attacks on readers and on the parsers of their browsers. None may pass, and what was removed is reported.
 
 use super::allowed::{self, ELEMENTS};
 use super::fragments::table;
@@ -6,7 +6,7 @@ use super::{BodyFormat, MAX_REMOVALS, render_html, sanitise_html};
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-/// What no output may hold, in lower case. Text is escaped, so only markup can.
+/// What no output may contain, in lower case. Text is escaped, so only markup could contain it.
 #[rustfmt::skip]
 const EVIL: [&str; 37] = [
     "<script", "javascript:", "vbscript:", "data:", "onerror", "onload", "onplay", "onfocus", "ontoggle", "onbegin",
@@ -15,7 +15,7 @@ const EVIL: [&str; 37] = [
     "<xmp", "<map", "<area", "usemap", "opener\" href", "srcdoc",
 ];
 
-/// An attack, and something that is named as taken out of it; empty where the parser has dropped it already.
+/// An attack, and an item that is reported as removed; empty if the parser itself drops it.
 const ATTACKS: [(&str, &str); 62] = [
     ("<script>alert(1)</script>", "element script with its content"),
     ("<SCRIPT SRC=//evil></SCRIPT>", "element script with its content"),
@@ -238,7 +238,7 @@ fn nothing_that_acts_passes_and_it_is_named() {
     }
 }
 
-/// The tags of a piece of HTML in lower case, without the texts of titles and the like.
+/// The tags of an HTML text in lower case, without the values of `title` and `alt` attributes.
 fn markup_of(html: &str) -> String {
     let mut markup = String::new();
     for tag in html.split('<').skip(1) {
@@ -259,7 +259,7 @@ fn markup_of(html: &str) -> String {
 #[test]
 fn markdown_is_sanitised_too() {
     for (attack, named) in ATTACKS {
-        // A line's end in a tag may end a paragraph, so that it is text there.
+        // A line break in a tag may end a paragraph, which turns the tag into text.
         let attack = attack.replace('\n', " ");
         let clean = render_html(BodyFormat::Markdown, &format!("x {attack}")).unwrap();
         let markup = markup_of(&clean.html);
@@ -316,7 +316,7 @@ fn the_report_is_bounded() {
     assert_eq!(removed.total(), 1_000);
 }
 
-/// Another sanitiser, allowed the same elements and attributes, finds nothing to change in `html`.
+/// Checks that another sanitiser, configured with the same elements and attributes, does not change `html`.
 fn is_clean_for_ammonia(html: &str) -> Result<(), String> {
     let attributes = |element: &&'static str| {
         #[rustfmt::skip]
@@ -351,7 +351,7 @@ fn is_clean_for_ammonia(html: &str) -> Result<(), String> {
     }
 }
 
-/// The serialiser of the other one loses a line's end at the start of a `pre`.
+/// The other sanitiser's serialiser drops a line break at the start of a `pre`.
 fn has_line_end_in_pre(html: &str) -> bool {
     let mut starts = html.split("<pre").skip(1).filter_map(|rest| rest.split_once('>'));
     starts.any(|(_, content)| content.starts_with('\n'))
@@ -393,7 +393,7 @@ proptest! {
         }
         let inputs = once.matches("<input").count();
         prop_assert_eq!(inputs, once.matches("type=\"checkbox\" disabled=\"\"").count());
-        // What a browser makes of our output must be safe too, whatever it moves around (mutation XSS).
+        // The result must also be safe after a browser has parsed and rearranged it (mutation XSS).
         if !has_line_end_in_pre(&once) {
             prop_assert_eq!(is_clean_for_ammonia(&once), Ok(()));
         }

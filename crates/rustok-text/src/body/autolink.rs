@@ -1,23 +1,23 @@
-//! Addresses that stand bare in a text, found as "Autolinks (extension)" of GitHub Flavored Markdown says: `http://`,
-//! `https://`, `www.` and e-mail addresses. Quotation marks of all languages end an address too.
+//! Bare URLs and e-mail addresses in text, as in "Autolinks (extension)" of GitHub Flavored Markdown: `http://`,
+//! `https://`, `www.` and e-mail addresses. In addition, quotation marks of all languages end a URL.
 //!
-//! The work is linear in the text: what was looked at for an address that is none is not looked at again.
+//! The work is linear in the length of the text: a part that was searched without success is not searched again.
 
 use std::ops::Range;
 
-/// An address in a text.
+/// A URL or e-mail address in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Where it stands.
+    /// Its byte range.
     pub(super) place: Range<usize>,
-    /// What has to stand before it in a link.
+    /// The prefix for the link's target.
     pub(super) before: &'static str,
 }
 
-/// Where a search ended: with an address or without one, at a place from which to go on.
+/// The result of a search: a match, or the offset at which to resume.
 type Search = Result<Found, usize>;
 
-/// All addresses in `text`, which follows upon the character `previous`.
+/// All matches in `text`, which follows the character `previous`.
 pub(super) fn find(text: &str, previous: Option<char>) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     let mut done = 0;
@@ -60,14 +60,14 @@ pub(super) fn find(text: &str, previous: Option<char>) -> Vec<Found> {
                     ..address
                 });
             }
-            // An e-mail address may still be in there, so only searches for hosts are held back.
+            // This part may still contain an e-mail address, so only searches for hosts skip it.
             Err(looked_at) => done = at + looked_at,
         }
     }
     found
 }
 
-/// The length of a scheme that a link may begin with.
+/// The length of a link's scheme at the start of `text`.
 fn scheme(text: &str) -> Option<usize> {
     ["https://", "http://"]
         .iter()
@@ -78,12 +78,12 @@ fn scheme(text: &str) -> Option<usize> {
         .map(|scheme| scheme.len())
 }
 
-/// Whether what follows `c` is a part of a longer word.
+/// Whether the text after `c` continues a longer word.
 fn binds(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '/' | '.' | ':' | '@' | '-' | '=' | '&' | '?')
 }
 
-/// Whether a quotation mark ends what it stands behind.
+/// Whether a quotation mark ends a URL.
 fn is_quote(c: char) -> bool {
     matches!(
         c,
@@ -91,7 +91,7 @@ fn is_quote(c: char) -> bool {
     )
 }
 
-/// The address at the start of `text`, whose host begins at `host`.
+/// The URL at the start of `text`, whose host starts at `host`.
 fn url(text: &str, host: usize, before: &'static str) -> Search {
     let after_scheme = text.get(host..).unwrap_or_default();
     let in_host = |c: char| {
@@ -121,7 +121,7 @@ fn url(text: &str, host: usize, before: &'static str) -> Search {
     })
 }
 
-/// Whether the last two labels have no underscore and none of them is empty. Without a scheme there must be two.
+/// Whether the last two labels have no underscore and no label is empty. Without a scheme at least two are required.
 fn is_host(name: &str, has_scheme: bool) -> bool {
     let mut labels = name.rsplit('.');
     let fits = |label: &str| !label.is_empty() && !label.contains('_');
@@ -132,7 +132,7 @@ fn is_host(name: &str, has_scheme: bool) -> bool {
     }
 }
 
-/// The length of an address without the punctuation of the sentence that it stands in.
+/// The length of a URL without the punctuation of the surrounding sentence.
 fn without_trailing(url: &str) -> usize {
     let count = |wanted: char| url.chars().filter(|c| *c == wanted).count();
     let mut surplus = count(')').saturating_sub(count('('));
@@ -154,7 +154,7 @@ fn without_trailing(url: &str) -> usize {
     rest.len()
 }
 
-/// Without `&name;` at the end, or without the semicolon.
+/// Removes a trailing `&name;`, or else only a trailing semicolon.
 fn without_entity(url: &str) -> &str {
     let without = url.strip_suffix(';').unwrap_or(url);
     let name = without.trim_end_matches(|c: char| c.is_ascii_alphanumeric());
@@ -164,7 +164,7 @@ fn without_entity(url: &str) -> &str {
     }
 }
 
-/// The e-mail address around the `@` at `at`, none of which lies before `from`.
+/// The e-mail address around the `@` at `at`, which starts no earlier than `from`.
 fn email(text: &str, at: usize, from: usize) -> Option<Found> {
     let before = text.get(from..at)?;
     let local =
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(find("www.example.com", Some('*')).len(), 1);
     }
 
-    /// A search that began anew at every place would take minutes for these.
+    /// A search that restarted at every position would take minutes for these.
     #[test]
     fn no_text_makes_this_slow() {
         for part in [

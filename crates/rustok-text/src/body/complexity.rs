@@ -1,26 +1,26 @@
-//! How much work a fragment of HTML can make for a conforming parser, estimated in one pass before it is parsed.
+//! Estimates the cost of parsing a fragment of HTML with a conforming parser, in one pass before parsing.
 //!
-//! The tree construction of the HTML standard is not linear: it walks the stack of open elements at every tag, compares
-//! every attribute of a tag with those before it, and opens unclosed formatting elements again in every block (the
-//! standard's 13.2.4.2 and 13.2.4.3). 17 kB can so
-//! become 250 MB, and 250 kB nine seconds. The estimate may refuse what a parser
-//! would manage; it must never pass what a parser would not. It never decides what is safe.
+//! The tree construction of the HTML standard is not linear: it walks the stack of open elements at every tag,
+//! compares every attribute of a tag with those before it, and reopens unclosed formatting elements in every block
+//! (the standard's 13.2.4.2 and 13.2.4.3). This way 17 kB can become 250 MB, and 250 kB can take nine seconds. The
+//! estimate may refuse what a parser could handle; it must never pass what a parser could not. It does not decide
+//! what is safe.
 
 use super::BodyError;
 
-/// The most start and end tags.
+/// The maximum number of start and end tags.
 pub(super) const MAX_TAGS: usize = 20_000;
 
-/// The most attributes of one tag.
+/// The maximum number of attributes of one tag.
 pub(super) const MAX_ATTRIBUTES: usize = 1_024;
 
-/// The most elements that may be made by opening formatting elements again.
+/// The maximum number of elements created by reopening formatting elements.
 pub(super) const MAX_REOPENED: usize = 1_000_000;
 
-/// How many bytes may be looked at again in any text, however short.
+/// The number of bytes that may be scanned repeatedly in any text, however short.
 const FREE_WALKS: usize = 1 << 20;
 
-/// The formatting elements of the standard but `a` and `nobr`, which close themselves.
+/// The formatting elements of the standard, except `a` and `nobr`, which close themselves.
 const FORMATTING: [&str; 12] = [
     "b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u",
 ];
@@ -28,12 +28,12 @@ const FORMATTING: [&str; 12] = [
 /// The standard keeps at most three equal ones (its "Noah's Ark clause").
 const MOST_EQUAL: usize = 3;
 
-/// Looks at every place where a tag could start, also in comments and scripts: which of them are real only the parser
-/// knows, and none must be missed.
+/// Examines every position where a tag could start, also in comments and scripts: only the parser knows which tags
+/// are real, and none may be missed.
 pub(super) fn check(html: &str) -> Result<(), BodyError> {
     let bytes = html.as_bytes();
-    // Tags do not overlap, so honest markup is walked once; quotes that swallow tags are walked again and again, which
-    // does not matter in a short text.
+    // Tags do not overlap, so ordinary markup is scanned once. Quotes that contain tags are scanned repeatedly, which
+    // is negligible in a short text.
     let mut walks_left = bytes.len().saturating_mul(4).saturating_add(FREE_WALKS);
     let mut tags = 0_usize;
     let mut plain = [0_usize; FORMATTING.len()];
@@ -65,16 +65,16 @@ pub(super) fn check(html: &str) -> Result<(), BodyError> {
     }
 }
 
-/// A tag as the tokeniser of the standard (13.2.5) reads it from its name on.
+/// A tag, tokenised from its name on as in the standard (13.2.5).
 struct Tag<'a> {
     name: &'a [u8],
     is_end: bool,
     attributes: usize,
-    /// How many bytes were looked at.
+    /// The number of bytes scanned.
     walked: usize,
 }
 
-/// Where the tokeniser stands between a tag's name and its `>`.
+/// The tokeniser's state between a tag's name and its `>`.
 enum Place {
     BeforeName,
     Name,
@@ -107,7 +107,7 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// The number of attributes up to the `>` (or up to one more than allowed) and the bytes that took.
+/// The number of attributes up to the `>` (or up to one more than allowed), and the number of bytes scanned.
 fn count_attributes(text: &[u8]) -> (usize, usize) {
     let mut count = 0;
     let mut place = Place::BeforeName;
@@ -208,7 +208,7 @@ mod tests {
             check(&format!("<p>{unclosed}{}", "<p>x".repeat(1_000))),
             Err(BodyError::TooComplex)
         );
-        // A closing tag in a comment closes nothing.
+        // An end tag in a comment closes nothing.
         let hidden: String = (0..1_000)
             .map(|i| format!("<b class=\"{i}\"><!--</b>-->"))
             .collect();

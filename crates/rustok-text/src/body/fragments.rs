@@ -1,4 +1,4 @@
-//! The table of `fragments.txt`: what editors write, what is shown of it, what is named as taken out.
+//! The table `fragments.txt`: editors' source, the expected output, and what is reported as removed.
 
 use super::{BodyFormat, render_html, sanitise_html};
 

@@ -1,7 +1,7 @@
-//! Markdown to HTML, which is not safe before it is sanitised.
+//! Renders Markdown to HTML, which must be sanitised afterwards.
 //!
-//! CommonMark with what GitHub's dialect adds (tables, strikethrough, task lists, footnotes, bare addresses, alerts), and
-//! with definition lists and `{#names}` of headings. Formulas stay text.
+//! CommonMark with the extensions of GitHub's dialect (tables, strikethrough, task lists, footnotes, autolinks,
+//! alerts), and with definition lists and `{#names}` of headings. Formulas are rendered as text.
 
 use super::autolink;
 use super::{BodyError, MAX_HTML_BYTES};
@@ -19,16 +19,16 @@ const OPTIONS: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_DEFINITION_LIST)
     .union(Options::ENABLE_GFM);
 
-/// The most references to footnotes. Each becomes twenty times as long.
+/// The maximum number of footnote references. The HTML of each is twenty times as long as its source.
 const MAX_REFERENCES: usize = 4_000;
 
-/// Elements in whose text no address becomes a link.
+/// Elements in whose text URLs are not linked.
 const NO_LINKS_WITHIN: [&str; 8] = ["a", "code", "kbd", "pre", "samp", "script", "style", "textarea"];
 
-/// The HTML of `source`.
+/// Renders `source` to HTML.
 ///
 /// # Errors
-/// [`BodyError::TooLong`] over [`MAX_HTML_BYTES`], [`BodyError::TooComplex`] for too many references to footnotes.
+/// [`BodyError::TooLong`] over [`MAX_HTML_BYTES`], [`BodyError::TooComplex`] for too many footnote references.
 pub(super) fn to_html(source: &str) -> Result<String, BodyError> {
     let mut reader = Reader::new(source);
     for (event, range) in Parser::new_ext(source, OPTIONS).into_offset_iter() {
@@ -40,7 +40,7 @@ pub(super) fn to_html(source: &str) -> Result<String, BodyError> {
     Ok(html.0)
 }
 
-/// Text that may not become longer than a body's HTML.
+/// A buffer with the size limit of a body's HTML.
 struct Bounded(String);
 
 impl fmt::Write for Bounded {
@@ -53,37 +53,37 @@ impl fmt::Write for Bounded {
     }
 }
 
-/// A footnote: its label in the form in which labels are compared, and what it says.
+/// A footnote: its label, normalised for comparison, and its content.
 struct Note<'a> {
     label: String,
     events: Vec<Event<'a>>,
 }
 
-/// A part of the text whose events are collected: the text itself, or a footnote in it.
+/// A part of the document whose events are collected: the document itself, or a footnote in it.
 #[derive(Default)]
 struct Part<'a> {
     label: String,
     events: Vec<Event<'a>>,
-    /// The places of the events that open the lists around, and their items.
+    /// The indices of the events that open the enclosing lists, and their items.
     lists: Vec<(usize, usize)>,
 }
 
-/// Goes through the parser's events once.
+/// Processes the parser's events in one pass.
 struct Reader<'a> {
     source: &'a str,
     text: Part<'a>,
     notes: Vec<Note<'a>>,
-    /// The footnotes around, the innermost last.
+    /// The enclosing footnotes, innermost last.
     open_notes: Vec<Part<'a>>,
-    /// Text that may go on in the next event.
+    /// Text that the next event may continue.
     pending: Option<(String, Range<usize>)>,
-    /// How many links, images and code blocks are around.
+    /// The number of enclosing links, images and code blocks.
     unlinkable: usize,
     images: usize,
-    /// How many elements of [`NO_LINKS_WITHIN`] were opened as HTML in this block, and links in blocks of HTML.
+    /// The number of open elements of [`NO_LINKS_WITHIN`] written as HTML in this block, and of links in HTML blocks.
     inline_html: usize,
     block_links: usize,
-    /// Where the text of the heading around ends.
+    /// The source range of the enclosing heading's text.
     heading: Option<Heading>,
 }
 
@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Events of text are put together where nothing lies between them in the source.
+    /// Merges text events that are adjacent in the source.
     fn read_text(&mut self, text: &str, range: Range<usize>) {
         if let Some((pending, place)) = &mut self.pending {
             if place.end == range.start {
@@ -286,8 +286,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Braces at the end of a heading are its attributes only if they hold a name or classes and nothing else. The parser
-    /// takes all of them.
+    /// Braces at the end of a heading are attributes only if they contain nothing but a name or classes. The parser
+    /// treats all of them as attributes.
     fn restore_braces(&mut self, end: usize) {
         let Some(heading) = self.heading.take().filter(|heading| !heading.has_attributes) else {
             return;
@@ -300,7 +300,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Makes the item around a task, and its list a list of tasks.
+    /// Marks the enclosing item as a task, and its list as a task list.
     fn mark_task(&mut self) {
         let part = self.part();
         let Some(&(list, item)) = part.lists.last() else {
@@ -337,7 +337,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many elements are open after one more tag.
+/// The number of open elements after one more tag.
 fn stepped(open: usize, is_end: bool) -> usize {
     if is_end { open.saturating_sub(1) } else { open + 1 }
 }
@@ -356,7 +356,7 @@ fn tag_name(html: &str) -> Option<(String, bool)> {
     (!name.is_empty()).then(|| (name.to_ascii_lowercase(), is_end))
 }
 
-/// Labels are compared without regard to case.
+/// Labels are compared case-insensitively.
 fn comparable(label: &str) -> String {
     label.to_lowercase()
 }
@@ -374,13 +374,13 @@ fn alert(kind: BlockQuoteKind) -> String {
     )
 }
 
-/// Gives footnotes their numbers, in the order in which they are first referred to, and puts them at the end.
+/// Numbers footnotes by their first reference, and moves them to the end.
 struct Footnotes {
     known: HashSet<String>,
     numbers: HashMap<String, usize>,
-    /// The labels by their number less one.
+    /// The labels, indexed by number minus one.
     labels: Vec<String>,
-    /// How often each was referred to, by its number less one.
+    /// The number of references to each, indexed by number minus one.
     references: Vec<usize>,
     total: usize,
 }
@@ -404,7 +404,8 @@ impl Footnotes {
         for note in notes {
             match waiting.entry(note.label) {
                 Entry::Occupied(_) => {
-                    // Only the first of equal labels can be referred to; no text may be lost for that.
+                    // Only the first of several footnotes with the same label can be referenced; the others are kept
+                    // as well, so that no text is lost.
                     unreachable.push(note.events);
                 }
                 Entry::Vacant(free) => {
@@ -413,7 +414,8 @@ impl Footnotes {
                 }
             }
         }
-        // Footnotes may refer to each other, so all references are numbered before the first way back is written.
+        // Footnotes may refer to each other, so all references are numbered before the first back-reference is
+        // written.
         let mut numbered: Vec<Vec<Event<'a>>> = Vec::new();
         let mut order = order.into_iter();
         loop {
@@ -448,7 +450,7 @@ impl Footnotes {
         self.references.len()
     }
 
-    /// Writes the references in a text.
+    /// Writes the references in a list of events.
     fn number<'a>(&mut self, events: Vec<Event<'a>>) -> Result<Vec<Event<'a>>, BodyError> {
         let written = events.into_iter().map(|event| match event {
             Event::FootnoteReference(label) => self.reference(&label),
@@ -484,7 +486,7 @@ impl Footnotes {
         ))
     }
 
-    /// Writes a footnote with the ways back to where it is referred to.
+    /// Writes a footnote with its back-references.
     fn write<'a>(&self, at: usize, mut note: Vec<Event<'a>>, events: &mut Vec<Event<'a>>) {
         let number = at + 1;
         let count = self.references.get(at).copied().unwrap_or_default();
@@ -514,7 +516,7 @@ impl Footnotes {
     }
 }
 
-/// What tells apart the references to one footnote.
+/// The suffix that distinguishes several references to one footnote.
 fn reference_name(number: usize, nth: usize) -> String {
     match nth {
         0 | 1 => number.to_string(),

@@ -1,5 +1,5 @@
-//! Ids and anchors: as they are written, so that links from everywhere reach them, but for those that scripts or the
-//! page around could take for something else (DOM clobbering).
+//! Ids and anchors: kept as written, so that existing links still work, except those that could shadow names used by
+//! scripts or by the page around (DOM clobbering).
 //!
 //! See `docs/adr/0016-ids-stay-as-they-are-written.md`.
 
@@ -7,17 +7,18 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-/// Stands before a name that may not be taken as it is.
+/// The prefix of a name that cannot be kept as written.
 const PREFIX: &str = "content-";
 
-/// What the pages around a body name their own things with.
+/// Prefixes that the pages around a body use for their own names.
 const RESERVED_PREFIXES: [&str; 2] = ["rk-", "__"];
 
-/// The members of `document`, of a form and of every object, and those members of `window` that are no words of a text.
+/// The members of `document`, of a form and of every object, and those members of `window` that are not ordinary
+/// words.
 static RESERVED: LazyLock<HashSet<&str>> =
     LazyLock::new(|| include_str!("reserved.txt").split_ascii_whitespace().collect());
 
-/// The name to write for `name`, or `None` when it cannot be one. Equal names give equal names, so references follow.
+/// The name to write for `name`; `None` if it is invalid. Equal names give equal results, so references stay valid.
 pub(super) fn name(name: &str) -> Option<Cow<'_, str>> {
     let fits = |c: char| match c {
         '"' | '\'' | '<' | '>' | '&' | '`' => false,
@@ -42,8 +43,8 @@ pub(super) fn references(value: &str) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" "))
 }
 
-/// An address whose fragment is the name that its target has. Only addresses without a host are changed: what they lead
-/// to is of the same site.
+/// Rewrites the fragment of a URL to the name that its target gets. Only URLs without a host are changed: their
+/// targets are on the same site.
 pub(super) fn linked(url: String) -> String {
     let Some((page, fragment)) = url.split_once('#') else {
         return url;

@@ -1,33 +1,33 @@
-//! What was taken out of a body, so that an editor learns it from the answer and not from the page.
+//! What was removed from a body, so that the response can report it to the editor.
 
 use std::fmt;
 
-/// The most different things that are named; the rest is counted in one last entry.
+/// The maximum number of distinct entries; all others are counted in one last entry.
 pub const MAX_REMOVALS: usize = 50;
 
-/// The longest name that is told, in characters; a longer one is cut.
+/// The maximum length of a reported name, in characters; a longer one is truncated.
 const MAX_NAME_CHARS: usize = 60;
 
-/// What sort of thing was taken out.
+/// The kind of what was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum What {
-    /// A tag. Its content stayed, if it can have any.
+    /// A tag. Its content was kept, if it can have any.
     Element,
-    /// An element with everything in it, which is not named apart.
+    /// An element with its content, which is not reported separately.
     ElementWithContent,
-    /// An attribute, or one whose value is not allowed. Also a candidate of a `srcset` that is none.
+    /// An attribute, because of its name or its value. Also an invalid candidate of a `srcset`.
     Attribute,
-    /// An address, because of its scheme, which is the name: `javascript:`.
+    /// A URL, because of its scheme, which is the name: `javascript:`.
     Url,
-    /// A declaration of a `style`: the name is its property.
+    /// A declaration of a `style`; the name is its property.
     Style,
     /// One of the classes.
     Class,
     /// One of the words of a `rel`.
     Rel,
-    /// An `id` or a `name` that cannot be one; it has no name here.
+    /// An invalid `id` or `name`; the entry has no name.
     Id,
-    /// More than [`MAX_REMOVALS`] different things: all others.
+    /// All items beyond [`MAX_REMOVALS`] distinct ones.
     Other,
 }
 
@@ -49,16 +49,16 @@ impl What {
     }
 }
 
-/// Something that was taken out, and how often.
+/// An item that was removed, and how often.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removal {
-    /// What it was.
+    /// The kind of item.
     pub what: What,
-    /// Its name as it was written, in lower case where HTML does not care; may be empty, is cut when it is long.
+    /// Its name as written, lower-cased where HTML is case-insensitive; may be empty; truncated if long.
     pub name: String,
-    /// Where it stood: an element, or an attribute of one as `a[href]`. None for elements.
+    /// Where it was: an element, or an attribute of one as `a[href]`. `None` for elements.
     pub on: Option<String>,
-    /// How often.
+    /// The number of occurrences.
     pub count: u32,
 }
 
@@ -84,33 +84,33 @@ impl fmt::Display for Removal {
     }
 }
 
-/// All that was taken out of one body, in the order in which it was found first. At most [`MAX_REMOVALS`] entries and
-/// one that counts the rest.
+/// Everything removed from one body, in the sequence of first occurrence. At most [`MAX_REMOVALS`] entries and one
+/// that counts the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removed {
     entries: Vec<Removal>,
 }
 
 impl Removed {
-    /// Whether nothing was taken out.
+    /// Whether nothing was removed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// What was taken out.
+    /// The entries.
     #[must_use]
     pub fn entries(&self) -> &[Removal] {
         &self.entries
     }
 
-    /// How many things there were in all.
+    /// The total number of removed items.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.entries.iter().map(|entry| u64::from(entry.count)).sum()
     }
 
-    /// Notes one thing. `on` is an element and, for an address, its attribute.
+    /// Records one item. `on` is an element and, for a URL, its attribute.
     pub(super) fn note(&mut self, what: What, name: &str, on: Option<(&str, Option<&str>)>) {
         let name = shortened(name);
         let on = on.map(|(element, attribute)| {

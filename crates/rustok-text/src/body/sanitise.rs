@@ -1,9 +1,9 @@
-//! Writes a fragment anew from the tree that the parser made of it, with nothing but what is on the lists of
-//! [`super::allowed`], and notes what was left out.
+//! Serialises a fragment anew from the parser's tree, with only what the lists in [`super::allowed`] permit, and
+//! records what was removed.
 //!
-//! Nothing is copied from the source: every tag is one of ours, every attribute is quoted, all text is escaped. No element
-//! stays whose content a parser reads otherwise than as HTML, and none that is not HTML, so what a browser reads is what
-//! was judged here.
+//! Nothing is copied from the source: every tag is generated, every attribute is quoted, all text is escaped. No
+//! element is kept that is not HTML or whose content is not parsed as ordinary HTML, so a browser parses exactly what
+//! was checked here.
 
 use super::allowed::{CLASS_BEGINNINGS, CLASSES, Fate, RELS, ROLES, Rule, fate, is_shaping, is_void, rule};
 use super::removed::{Removed, What};
@@ -12,15 +12,15 @@ use super::url::{self, Use};
 use super::{names, style};
 use html5ever::{Attribute, QualName, ns};
 
-/// One reading of a fragment.
+/// The result of one pass over a fragment.
 pub(super) struct Pass {
     pub(super) html: String,
-    /// Whether a parser may read `html` otherwise than it is meant: the source was misnested, or lost an element that
-    /// decides how others are read.
+    /// Whether a parser may read `html` differently than intended: the source was misnested, or an element that
+    /// changes the parsing of others was removed.
     pub(super) is_unsettled: bool,
 }
 
-/// Sanitises `source` once; `None` when its elements are nested too deeply.
+/// Sanitises `source` once; `None` if its elements are nested too deeply.
 pub(super) fn pass(source: &str, removed: &mut Removed) -> Option<Pass> {
     let tree = Tree::parse(source)?;
     let mut writer = Writer {
@@ -64,7 +64,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes the start of a node; whether its content is to be looked at.
+    /// Writes the start of a node; returns whether to visit its content.
     fn enter(&mut self, data: &Data) -> bool {
         match data {
             Data::Root | Data::Unseen => false,
@@ -86,7 +86,7 @@ impl Writer<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        // At the very start it is no text but the mark of a file's encoding, and parsers leave it out.
+        // At the very start this character is a byte order mark, which parsers drop.
         let text = match self.html.is_empty() {
             true => text.trim_start_matches(|c| c == '\u{feff}' || is_left_out(c)),
             false => text,
@@ -94,7 +94,7 @@ impl Writer<'_> {
         let Some(first) = text.chars().find(|c| !is_left_out(*c)) else {
             return;
         };
-        // A parser swallows a line's end right behind `<pre>`.
+        // A parser drops a line break directly after `<pre>`.
         if std::mem::take(&mut self.is_at_start_of_pre) && matches!(first, '\n' | '\r') {
             self.html.push('\n');
         }
@@ -131,7 +131,7 @@ impl Writer<'_> {
         self.is_unsettled |= is_shaping(element);
     }
 
-    /// A checkbox that only shows whether it is checked, as in a list of tasks.
+    /// Writes a disabled checkbox, as in a task list.
     fn input(&mut self, attributes: &[Attribute]) -> bool {
         let find = |name: &str| attributes.iter().find(|attribute| *attribute.name.local == *name);
         if !find("type").is_some_and(|kind| kind.value.eq_ignore_ascii_case("checkbox")) {
@@ -150,7 +150,7 @@ impl Writer<'_> {
         false
     }
 
-    /// A start tag up to its `>`.
+    /// Writes a start tag up to its `>`.
     fn start<'t>(&mut self, element: &str, attributes: impl IntoIterator<Item = &'t Attribute>) {
         self.html.push('<');
         self.html.push_str(element);
@@ -186,7 +186,7 @@ impl Writer<'_> {
         self.html.push('"');
     }
 
-    /// The words that may stay, once each.
+    /// The allowed words, without duplicates.
     fn rel(&mut self, element: &str, value: &str) -> Vec<String> {
         let mut kept: Vec<String> = Vec::new();
         for word in value.split_ascii_whitespace() {
@@ -202,7 +202,7 @@ impl Writer<'_> {
         kept
     }
 
-    /// The value to write, or `None` when the attribute goes; that is noted.
+    /// The value to write; `None` if the attribute is removed, which is recorded.
     fn value(&mut self, element: &str, name: &str, rule: Rule, value: &str) -> Option<String> {
         let on = Some((element, None));
         match rule {
@@ -258,7 +258,7 @@ fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A value that needs no look at anything else.
+/// Validates a value that depends on nothing else.
 fn plain_value(rule: Rule, value: &str) -> Option<String> {
     let trimmed = value.trim();
     let is_number = |text: &str| (1..=9).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
@@ -304,12 +304,12 @@ fn plain_value(rule: Rule, value: &str) -> Option<String> {
     }
 }
 
-/// Control characters, which no source may have but as a character reference.
+/// Control characters, which a source can contain only as character references.
 fn is_left_out(c: char) -> bool {
     c.is_control() && !matches!(c, '\t' | '\n' | '\r')
 }
 
-/// Writes text, or an attribute's value, so that a parser reads the same.
+/// Escapes text, or an attribute's value, so that a parser reads the same text.
 fn escape(html: &mut String, text: &str, is_value: bool) {
     let mut from = 0;
     for (at, c) in text.char_indices() {

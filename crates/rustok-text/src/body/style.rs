@@ -1,13 +1,13 @@
-//! Inline styles: each declaration is judged by itself, and written anew when it may stay.
+//! Inline styles: each declaration is checked separately and serialised anew if it is allowed.
 //!
-//! Kept is what formats a text where it stands. Nothing may load, move over the page around, hide, or refer to what a
-//! theme has defined. Values are a few forms each: keywords, colours and lengths with a limit. Quotes, escapes, comments,
-//! functions other than colours and `!important` are in none of them.
+//! Allowed is what formats text in place. Nothing may load resources, cover the page around, hide content, or refer
+//! to what a theme defines. The values have a few forms: keywords, colours and limited lengths. Quotes, escapes,
+//! comments, functions other than colours and `!important` are never allowed.
 
 use super::removed::{Removed, What};
 
-/// The largest length by its unit, and the largest size of letters and width of a border. Enough for a wide table, too
-/// little to fill the page from one small block.
+/// For each unit the maximum length, and the maximum font size and border width. Enough for a wide table, too little
+/// to fill the page from one small block.
 const LENGTHS: [(&str, f32, f32); 12] = [
     ("px", 4_000.0, 200.0),
     ("%", 100.0, 0.0),
@@ -23,7 +23,7 @@ const LENGTHS: [(&str, f32, f32); 12] = [
     ("vw", 100.0, 5.0),
 ];
 
-/// The properties that have a form.
+/// The allowed properties.
 #[cfg(test)]
 #[rustfmt::skip]
 pub(super) const PROPERTIES: [&str; 57] = [
@@ -37,7 +37,7 @@ pub(super) const PROPERTIES: [&str; 57] = [
     "vertical-align", "white-space", "width", "word-break", "word-spacing", "word-wrap",
 ];
 
-/// What the value of a property looks like.
+/// The form of a property's value.
 #[derive(Clone, Copy)]
 enum Form {
     /// One of these words.
@@ -45,17 +45,17 @@ enum Form {
     /// One or more of these words.
     Words(&'static [&'static str]),
     Color,
-    /// Up to so many lengths, or these words.
+    /// Up to the given number of lengths, or these words.
     Lengths(usize, &'static [&'static str]),
-    /// The size of letters.
+    /// A font size.
     LetterSize,
-    /// A number of at most this, a length, or `normal`.
+    /// A number up to a limit, a length, or `normal`.
     LineHeight,
     /// 100 to 900, or one of these words.
     Weight,
-    /// A number, or two with a slash between.
+    /// A number, or two with a slash in between.
     Ratio,
-    /// Widths, a style and a colour of a border, in any order.
+    /// Widths, a style and a colour of a border, in any sequence.
     Border,
 }
 
@@ -71,7 +71,7 @@ const MARKERS: &[&str] = &[
 ];
 const SIZES: &[&str] = &["auto", "fit-content", "max-content", "min-content", "none"];
 
-/// The form of a property's value; `None` for a property that may not stay.
+/// The form of a property's value; `None` for a property that is not allowed.
 fn form(property: &str) -> Option<Form> {
     use Form::{Border, Color, Lengths, LetterSize, LineHeight, Ratio, Weight, Word, Words};
     Some(match property {
@@ -131,7 +131,7 @@ fn form(property: &str) -> Option<Form> {
     })
 }
 
-/// The declarations of `style` that may stay; empty if none may.
+/// The allowed declarations of `style`; empty if there is none.
 pub(super) fn declarations(style: &str, element: &str, removed: &mut Removed) -> String {
     let mut kept = String::with_capacity(style.len());
     for declaration in split(style) {
@@ -151,7 +151,7 @@ pub(super) fn declarations(style: &str, element: &str, removed: &mut Removed) ->
     kept
 }
 
-/// The declarations with something in them. A semicolon in a string or in parentheses ends none.
+/// The non-empty declarations. A semicolon in a string or in parentheses is not a separator.
 fn split(style: &str) -> impl Iterator<Item = &str> {
     let mut quote = None;
     let mut depth = 0_usize;
@@ -176,7 +176,7 @@ fn split(style: &str) -> impl Iterator<Item = &str> {
     style.split(ends).filter(|part| !part.trim().is_empty())
 }
 
-/// The value as it is written anew.
+/// The value, serialised anew.
 fn judge(form: Form, value: &str) -> Option<String> {
     let value = value.trim().to_ascii_lowercase();
     let words: Vec<&str> = value.split_ascii_whitespace().collect();
@@ -224,18 +224,18 @@ fn judge(form: Form, value: &str) -> Option<String> {
     }
 }
 
-/// A number that is not negative, of digits and at most one dot.
+/// A non-negative number of digits and at most one dot.
 fn number(text: &str) -> Option<f32> {
     let is_number = text.len() <= 20 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     text.parse().ok().filter(|_| is_number)
 }
 
-/// A number without needless digits.
+/// A number without redundant digits.
 fn plain(number: f32) -> String {
     number.to_string()
 }
 
-/// A length within its limit, or that of letters and borders; zero needs no unit.
+/// A length within its limit, or within that of fonts and borders; zero needs no unit.
 fn length(text: &str, is_small: bool) -> Option<String> {
     let digits = text
         .bytes()
@@ -251,7 +251,7 @@ fn length(text: &str, is_small: bool) -> Option<String> {
     (number <= *most).then(|| format!("{}{unit}", plain(number)))
 }
 
-/// A share of the letters around, up to five times.
+/// A percentage of the parent's font size, up to 500%.
 fn percent(text: &str) -> Option<String> {
     let number = number(text.strip_suffix('%')?)?;
     (number <= 500.0).then(|| format!("{}%", plain(number)))
@@ -273,7 +273,7 @@ fn ratio(value: &str) -> Option<String> {
     }
 }
 
-/// A colour by its name, in hexadecimal digits, or as `rgb()`, `rgba()`, `hsl()` or `hsla()` of numbers.
+/// A colour by name, in hexadecimal digits, or as `rgb()`, `rgba()`, `hsl()` or `hsla()` of numbers.
 pub(super) fn color(value: &str) -> Option<String> {
     let value = value.trim().to_ascii_lowercase();
     if let Some(digits) = value.strip_prefix('#') {

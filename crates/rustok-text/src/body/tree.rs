@@ -1,6 +1,6 @@
-//! The tree that the HTML parser builds of a fragment: nodes in one list, linked by their places in it.
+//! The tree that the HTML parser builds of a fragment: nodes in a vector, linked by index.
 //!
-//! It only keeps what the parser says. It must never decide what is safe; that is [`super::sanitise`]'s work.
+//! It only stores the parser's result and never decides what is safe; [`super::sanitise`] does that.
 
 use html5ever::interface::{ElementFlags, NodeOrText, QuirksMode, TreeSink};
 use html5ever::tendril::{StrTendril, TendrilSink};
@@ -9,34 +9,34 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// The place of a node in its tree.
+/// The index of a node in its tree.
 pub(super) type Id = usize;
 
-/// How deeply elements may be nested. Browsers stop at 512.
+/// The maximum nesting depth of elements. Browsers stop at 512.
 pub(super) const MAX_DEPTH: usize = 256;
 
-/// What stands above the elements of a fragment, and below them: the document, the element that holds it, and a text.
+/// The levels above and below the fragment's elements: the document, the context element, and a text.
 const ABOVE: usize = 3;
 
-/// After how many bytes it is looked at how deeply they are.
+/// The size of the chunks, in bytes, after which the nesting depth is checked.
 const PIECE: usize = 4 << 10;
 
 /// The document itself, the first node.
 const DOCUMENT: Id = 0;
 
-/// What a node is.
+/// The content of a node.
 pub(super) enum Data {
     /// The document, and the content of a `template`.
     Root,
     /// A tag with its attributes.
     Element(Rc<QualName>, Vec<Attribute>),
-    /// Text, with all character references resolved.
+    /// Text, with all character references decoded.
     Text(StrTendril),
-    /// Comments and the like, which nobody sees.
+    /// Comments and other nodes that are not displayed.
     Unseen,
 }
 
-/// A node and its neighbours.
+/// A node and its links.
 struct Node {
     data: Data,
     parent: Option<Id>,
@@ -46,17 +46,18 @@ struct Node {
     last: Option<Id>,
 }
 
-/// A fragment as the parser understood it.
+/// A parsed fragment.
 pub(super) struct Tree {
     nodes: Vec<Node>,
-    /// Whether the parser moved nodes away from where they were written: misnested formatting, text in tables.
+    /// Whether the parser moved nodes: misnested formatting, text in tables.
     pub(super) was_repaired: bool,
 }
 
 impl Tree {
-    /// Parses `html` as what stands inside a `div`; `None` when it is nested more deeply than [`MAX_DEPTH`].
+    /// Parses `html` as the content of a `div`; `None` if it is nested more deeply than [`MAX_DEPTH`].
     ///
-    /// A parser walks along what is open at every tag, so depth is what makes it slow. It is looked at now and then.
+    /// The parser walks the stack of open elements at every tag, so nesting depth makes it slow; the depth is checked
+    /// after each chunk.
     pub(super) fn parse(html: &str) -> Option<Self> {
         let context = QualName::new(None, ns!(html), local_name!("div"));
         let mut parser = parse_fragment(Sink::default(), ParseOpts::default(), context, Vec::new(), false);
@@ -74,7 +75,7 @@ impl Tree {
         Some(parser.finish())
     }
 
-    /// How deeply the newest node lies, as far as it matters.
+    /// The depth of the newest node, counted only as far as the limit requires.
     fn depth_of_newest(&self) -> usize {
         let newest = self.nodes.len().checked_sub(1);
         std::iter::successors(newest, |id| self.parent(*id))
@@ -82,7 +83,7 @@ impl Tree {
             .count()
     }
 
-    /// The element that holds the fragment. The parser puts it, an `html`, first into the document.
+    /// The element that contains the fragment. The parser puts it, an `html`, first into the document.
     pub(super) fn top(&self) -> Option<Id> {
         self.first(DOCUMENT)
     }
@@ -129,7 +130,7 @@ impl Tree {
         self.nodes.get(id)?.previous
     }
 
-    /// Takes a node out from under its parent, with all that is in it.
+    /// Removes a node and its subtree from its parent.
     fn detach(&mut self, id: Id) {
         let (parent, previous, next) = (self.parent(id), self.previous(id), self.next(id));
         match previous {
@@ -145,7 +146,7 @@ impl Tree {
         });
     }
 
-    /// Puts a node under `parent`, before `next` or at the end.
+    /// Inserts a node below `parent`, before `next` or at the end.
     fn attach(&mut self, id: Id, parent: Id, next: Option<Id>) {
         self.detach(id);
         let previous = match next {
@@ -184,7 +185,7 @@ impl Tree {
     }
 }
 
-/// A node as the parser knows it: its name is at hand without a look into the tree.
+/// The parser's reference to a node. It includes the name, which avoids a lookup in the tree.
 #[derive(Clone)]
 struct Handle {
     id: Id,
@@ -192,7 +193,7 @@ struct Handle {
     is_html_in_math: bool,
 }
 
-/// Takes what the parser finds.
+/// The sink of the parser's output.
 struct Sink {
     tree: RefCell<Tree>,
     nameless: Rc<QualName>,
@@ -280,7 +281,7 @@ impl TreeSink for Sink {
 
     fn append_doctype_to_document(&self, _: StrTendril, _: StrTendril, _: StrTendril) {}
 
-    /// What is in a `template` is never looked at, so it is kept nowhere.
+    /// The content of a `template` is never used, so it is not stored.
     fn get_template_contents(&self, _: &Handle) -> Handle {
         self.nameless(self.add(Data::Root))
     }
@@ -299,7 +300,7 @@ impl TreeSink for Sink {
         }
     }
 
-    /// Attributes of a second `html` or `body`, neither of which is in a fragment.
+    /// Attributes of a second `html` or `body`; a fragment has neither.
     fn add_attrs_if_missing(&self, _: &Handle, _: Vec<Attribute>) {}
 
     fn remove_from_parent(&self, target: &Handle) {

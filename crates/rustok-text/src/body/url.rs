@@ -1,26 +1,26 @@
-//! Which addresses a body may name, and the addresses of a `srcset`.
+//! The URLs that a body may contain, including those in a `srcset`.
 //!
-//! An address is read as the URL standard reads it: white space and control characters around it, and tabs and line
-//! ends within, do not count. What comes out is without them, so that nobody after us can read it differently.
+//! A URL is parsed as in the URL standard: surrounding white space and control characters, and tabs and line breaks
+//! within it, are ignored. They are removed from the output, so that no later parser can read it differently.
 
 use super::removed::{Removed, What};
 
-/// What an address is for.
+/// How a URL is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// A reader follows it.
+    /// The target of a link.
     Link,
-    /// A browser loads it, or it names a source.
+    /// A resource that the browser loads, or the URL of a source.
     Resource,
 }
 
 const LINK_SCHEMES: [&str; 5] = ["http", "https", "mailto", "tel", "sms"];
 const RESOURCE_SCHEMES: [&str; 2] = ["http", "https"];
 
-/// The address as it may be written.
+/// The URL in its output form.
 ///
 /// # Errors
-/// What stands before its first colon, when that is not a scheme that is allowed here.
+/// The text before the first colon, if it is not an allowed scheme.
 pub(super) fn judge(url: &str, used: Use) -> Result<String, String> {
     let kept = url
         .trim_matches(|c: char| c.is_control() || c.is_whitespace())
@@ -42,8 +42,8 @@ pub(super) fn judge(url: &str, used: Use) -> Result<String, String> {
     }
 }
 
-/// The candidates of a `srcset` that may be loaded, each judged by itself; empty if there is none. Read as the HTML
-/// standard says in "parsing a srcset attribute".
+/// The allowed candidates of a `srcset`, each checked separately; empty if there is none. Parsed as in "parsing a
+/// srcset attribute" of the HTML standard.
 pub(super) fn srcset(value: &str, element: &str, removed: &mut Removed) -> String {
     let mut kept = String::with_capacity(value.len());
     let mut rest = value;
@@ -75,7 +75,7 @@ pub(super) fn srcset(value: &str, element: &str, removed: &mut Removed) -> Strin
     }
 }
 
-/// The descriptors up to the comma that ends a candidate, which does not count in parentheses, and what follows it.
+/// Splits off the descriptors, up to the comma that ends a candidate; commas in parentheses do not count.
 fn split_descriptors(text: &str) -> (&str, &str) {
     let mut is_inside = false;
     for (at, c) in text.char_indices() {
@@ -89,8 +89,8 @@ fn split_descriptors(text: &str) -> (&str, &str) {
     (text, "")
 }
 
-/// The descriptors with a space before each, if the standard takes them: a width with or without a height, a density,
-/// or none.
+/// The descriptors, each preceded by a space, if they are valid in the standard: a width with or without a height, a
+/// density, or none.
 fn descriptor(text: &str) -> Option<String> {
     let mut words = text.split_ascii_whitespace();
     let (first, second) = (words.next(), words.next());

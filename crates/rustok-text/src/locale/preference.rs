@@ -1,8 +1,8 @@
-//! Which of the locales that there are comes nearest to what a reader wants.
+//! Locale negotiation: finds the available locale that is nearest to a reader's preference.
 //!
 //! Languages, scripts and regions are compared with Unicode's data (CLDR, by way of `icu_locale`): aliases (`iw` is
-//! `he`), likely subtags (`zh-TW` is written in `Hant`, plain `pt` is that of Brazil) and the parents of a locale
-//! (`es-MX` → `es-419` → `es`). It must never fail: something is always nearest.
+//! `he`), likely subtags (`zh-TW` implies the script `Hant`, plain `pt` the region Brazil) and parent locales
+//! (`es-MX` → `es-419` → `es`). Negotiation never fails: some locale is always the nearest.
 
 use super::Locale;
 use icu_locale::fallback::LocaleFallbacker;
@@ -12,30 +12,31 @@ use icu_locale::{DataLocale, LanguageIdentifier, LocaleCanonicalizer, LocaleExpa
 const BOKMAL: Language = language!("nb");
 const NORWEGIAN: Language = language!("no");
 
-/// What a reader wants, most wanted first, and what the tenant shows where nothing of it is there.
+/// The reader's locales in order of preference, and the tenant's default as the fallback.
 #[derive(Debug, Clone, Copy)]
 pub struct Preference<'a> {
-    /// The locales that the reader named.
+    /// The locales that the reader requested.
     pub wanted: &'a [Locale],
     /// The tenant's default.
     pub default: Locale,
 }
 
-/// A locale that there is.
+/// An available locale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
     /// The locale.
     pub locale: Locale,
-    /// Whether it is the one in which the thing was first written: the last resort.
+    /// Whether it is the original locale, in which the item was written first: the last resort.
     pub is_original: bool,
 }
 
-/// How far a candidate is from what is wanted; smaller is nearer.
+/// The distance between a candidate and the preference; smaller is nearer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Distance {
-    /// The named locale at this place, or one related to it.
+    /// The requested locale at this index, or one related to it.
     Wanted(usize, Relation),
-    /// The language of a named locale in another script: read by some, and nearer than another language.
+    /// The language of a requested locale in another script: some readers know it, and it is nearer than another
+    /// language.
     OtherScript(usize),
     /// The tenant's default, or one related to it.
     Default(Relation),
@@ -45,20 +46,21 @@ enum Distance {
     Unrelated,
 }
 
-/// How a candidate is related to one locale that was named.
+/// How a candidate is related to a requested locale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Relation {
-    /// The very tag.
+    /// The same tag.
     Same,
-    /// The n-th of its parents, or another tag for it.
+    /// Its n-th parent, or an equivalent tag.
     Parent(usize),
-    /// The same language in the same script, of another region.
+    /// The same language and script, another region.
     OtherRegion,
-    /// What is left of the tag without its region and script (RFC 4647, 3.4), though that is written in another script.
+    /// The language alone, as in RFC 4647, 3.4 (tag truncated by region and script), even if it implies another
+    /// script.
     Truncated,
 }
 
-/// A locale with all that its tag leaves out.
+/// A locale with its implied subtags added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Full {
     language: Language,
@@ -81,24 +83,24 @@ impl Full {
     }
 }
 
-/// The tag in its canonical form: aliases replaced.
+/// The tag in canonical form: aliases replaced.
 fn canonical(locale: Locale) -> LanguageIdentifier {
     let tag = LanguageIdentifier::try_from_str(locale.as_str()).unwrap_or(LanguageIdentifier::UNKNOWN);
     let mut tag = icu_locale::Locale::from(tag);
     LocaleCanonicalizer::new_extended().canonicalize(&mut tag);
-    // Bokmål is what the macrolanguage `no` stands for (CLDR, "Norwegian"); Unicode's data keeps both tags.
+    // The macrolanguage `no` stands for Bokmål (CLDR, "Norwegian"); Unicode's data keeps both tags.
     if tag.id.language == BOKMAL {
         tag.id.language = NORWEGIAN;
     }
     tag.id
 }
 
-/// One locale that was named, with its parents.
+/// A requested locale, with its parents.
 struct Wish {
     locale: Locale,
-    /// Itself and its parents, as far as they are written in its script.
+    /// The locale and its parents, as far as they share its script.
     parents: Vec<Full>,
-    /// Its language alone.
+    /// The language alone.
     language: Full,
 }
 
@@ -144,8 +146,8 @@ impl Wish {
 }
 
 impl Preference<'_> {
-    /// The place of the item whose locale comes nearest; `None` only when there is none. Where two are equally near, the
-    /// first by its tag. `candidate` tells an item's locale.
+    /// The index of the item with the nearest locale; `None` only if there are no items. Ties are broken by the first
+    /// tag in sort order. `candidate` returns an item's locale.
     ///
     /// ```
     /// use rustok_text::locale::{Candidate, Locale, Preference};
@@ -165,7 +167,8 @@ impl Preference<'_> {
         if items.len() < 2 {
             return (!items.is_empty()).then_some(0);
         }
-        // The usual case needs no data: the first that was named, or the default where nothing was, is there.
+        // Fast path without Unicode data: the first requested locale, or the default if none was requested, is
+        // available.
         let first = self.wanted.first().copied().unwrap_or(self.default);
         if let Some(exact) = items.iter().position(|item| candidate(item).locale == first) {
             return Some(exact);

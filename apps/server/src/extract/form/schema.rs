@@ -1,7 +1,7 @@
-//! Compares a tree with the schema that the OpenAPI document has of it.
+//! Compares a JSON tree with its schema in the OpenAPI document.
 //!
-//! Knows those keywords that the schemas of request bodies have, and a test sees to it that they have no others. It
-//! only explains what serde refused: it must never refuse anything by itself.
+//! Supports only the keywords that the schemas of request bodies use; a test checks that they use no others. It only
+//! explains what serde has refused and must never refuse anything by itself.
 
 use super::tree::{enter_index, enter_member};
 use jiff::Timestamp;
@@ -11,14 +11,14 @@ use std::sync::LazyLock;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// The schemas that others refer to, by their names.
+/// The schemas that can be the target of a `$ref`, by name.
 static SCHEMAS: LazyLock<Value> = LazyLock::new(|| {
     let components = crate::router::document().components.unwrap_or_default();
-    // A schema is always JSON.
+    // Serialising a schema to JSON cannot fail.
     serde_json::to_value(components.schemas).unwrap_or_default()
 });
 
-/// Notes in `found` where `tree` differs from the schema of `T`.
+/// Adds to `found` every place where `tree` differs from the schema of `T`.
 pub(super) fn compare<T: ToSchema>(tree: &Value, found: &mut Vec<FieldViolation>) {
     let schema = serde_json::to_value(T::schema()).unwrap_or_default();
     let mut at = String::from("#");
@@ -64,7 +64,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// It fits when it fits one of them. Else what is wrong is told by the only one of the same type, if there is one.
+    /// The value must match one of the branches. If it matches none and exactly one has its type, that branch's
+    /// violations are reported.
     fn one_of(&mut self, branches: &[Value], value: &Value) {
         let mut closest = Vec::new();
         for branch in branches {
@@ -134,7 +135,7 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether the value has the type, or one of the types. No type is every type.
+/// Whether the value has the type or one of the types. A schema without a type accepts every type.
 fn is_of_type(wanted: &Value, value: &Value) -> bool {
     match wanted {
         Value::Array(types) => types.iter().any(|wanted| is_of_type(wanted, value)),
@@ -152,7 +153,7 @@ fn is_of_type(wanted: &Value, value: &Value) -> bool {
     }
 }
 
-/// The types in words.
+/// The types as text for a violation.
 fn named(wanted: &Value) -> String {
     match wanted {
         Value::Array(types) => types.iter().map(named).collect::<Vec<_>>().join(" or "),
@@ -180,7 +181,8 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// Keywords that [`Comparison`] looks at, and those of rules that the domain tells by itself, or of no rule.
+    /// The keywords that [`Comparison`] checks, those whose rules the domain checks itself, and annotations without a
+    /// rule.
     const KNOWN: [&str; 20] = [
         "$ref",
         "oneOf",

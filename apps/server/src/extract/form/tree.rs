@@ -1,15 +1,16 @@
-//! A JSON document as a tree, with the places of members that stand twice: other readers keep the last one silently,
-//! and two readers that keep different ones can be played off against each other (RFC 8259, 4).
+//! A JSON document as a tree, with the pointers of duplicate members. Other parsers silently keep the last duplicate,
+//! and two parsers that keep different ones can be exploited against each other (RFC 8259, 4).
 
 use rustok_core::error::{ErrorKind, FieldViolation, MAX_VIOLATIONS, RichError};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// The longest part of a pointer that is told, in characters: a name may be as long as the body.
+/// The maximum length of one reported segment of a pointer, in characters: a member's name may be as long as the
+/// body.
 const MAX_NAME_CHARS: usize = 100;
 
-/// Reads a document; members that stand twice are noted in `found`.
+/// Parses a document and adds its duplicate members to `found`.
 ///
 /// # Errors
 /// `malformed_json`.
@@ -30,7 +31,7 @@ pub(crate) fn read(body: &[u8], found: &mut Vec<FieldViolation>) -> Result<Value
     })
 }
 
-/// Appends a member's name to a pointer (RFC 6901, 3).
+/// Appends a member's name to a pointer, escaped (RFC 6901, 3).
 pub(super) fn enter_member(at: &mut String, name: &str) {
     at.push('/');
     for c in name.chars().take(MAX_NAME_CHARS) {
@@ -48,7 +49,7 @@ pub(super) fn enter_index(at: &mut String, index: usize) {
     at.push_str(&index.to_string());
 }
 
-/// One value of the document, at `at`.
+/// The deserialisation seed for one value of the document, at the pointer `at`.
 struct Branch<'a> {
     at: &'a mut String,
     found: &'a mut Vec<FieldViolation>,

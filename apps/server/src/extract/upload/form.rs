@@ -1,4 +1,4 @@
-//! The fields of an import's form, checked before its file is received: all that is wrong is told at once.
+//! The form fields of an import, validated before the file is received; all violations are reported at once.
 
 use rustok_app::Ctx;
 use rustok_app::import::{self, ImportSource};
@@ -7,12 +7,12 @@ use rustok_core::money::Currency;
 use rustok_text::Locale;
 use std::collections::BTreeMap;
 
-/// The fields that stand before the file.
+/// The fields that must precede the file.
 const FIELDS: [&str; 4] = ["source", "currency", "locale", "dry_run"];
-/// The longest name of a file that is kept, in characters.
+/// The maximum length of a stored file name, in characters.
 const MAX_NAME_CHARS: usize = 255;
 
-/// The last part of the name that the client gave, for the report.
+/// The last path segment of the client's file name, for the report.
 pub(super) fn file_name(given: Option<&str>) -> String {
     let name = given
         .unwrap_or_default()
@@ -31,7 +31,7 @@ pub(super) fn file_name(given: Option<&str>) -> String {
     }
 }
 
-/// The fields as they came, and what is wrong with them.
+/// The fields as received, and their violations.
 #[derive(Debug, Default)]
 pub(super) struct Form {
     values: BTreeMap<String, String>,
@@ -39,7 +39,7 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Takes note of a field; `None` for a value that is too long or no text.
+    /// Records a field; the value is `None` if it is too long or not text.
     pub(super) fn note(&mut self, name: String, value: Option<String>) {
         let mut wrong = |code: &'static str, why: &'static str| {
             let at = format!("#/{}", file_name(Some(&name)));
@@ -57,10 +57,10 @@ impl Form {
         self.values.insert(name, value);
     }
 
-    /// What they say, once all is right with them and the file follows.
+    /// The import's source and whether it is a dry run, if all fields are valid and the file follows.
     ///
     /// # Errors
-    /// `validation_failed` with all that is wrong.
+    /// `validation_failed` with all violations.
     pub(super) fn checked(&mut self, ctx: &Ctx, has_file: bool) -> Result<(ImportSource, bool), RichError> {
         let currency = self.read(
             "currency",

@@ -1,8 +1,8 @@
-//! The address a request comes from: that of the connection, or what a trusted proxy says it is.
+//! The address of a request's client: that of the connection's peer, or the one that a trusted proxy reports.
 //!
-//! `X-Forwarded-For` grows to the right, one address by each proxy. So it is read from the right, as long as the one
-//! who wrote the entry is trusted; anything to the left of the first stranger is the stranger's own invention. `Forwarded`
-//! (RFC 7239) grows in the same way, and is read where there is no `X-Forwarded-For`.
+//! `X-Forwarded-For` grows to the right, one address per proxy. So it is read from the right, as long as the author
+//! of the entry is trusted; anything to the left of the first untrusted address may be forged. `Forwarded` (RFC 7239)
+//! grows in the same way, and is read if there is no `X-Forwarded-For`.
 
 use super::proxies::contain;
 pub(crate) use super::proxies::contain as contains;
@@ -28,7 +28,7 @@ pub(crate) fn address(proxies: &[IpNet], extensions: &Extensions, headers: &Head
     let entries = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     let elements = match headers.contains_key(X_FORWARDED_FOR) {
         true => Vec::new(),
-        // One that is malformed was refused before.
+        // A malformed field was refused before.
         false => forwarded::elements(headers).unwrap_or_default(),
     };
     let standard = elements.iter().rev().map(|element| element.client);
@@ -41,13 +41,13 @@ pub(crate) fn address(proxies: &[IpNet], extensions: &Extensions, headers: &Head
     Some(client)
 }
 
-/// Whether the request comes from a proxy of ours.
+/// Whether the peer is a trusted proxy.
 pub(crate) fn is_proxy(proxies: &[IpNet], extensions: &Extensions) -> bool {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     peer.is_some_and(|ConnectInfo(peer)| contain(proxies, peer.ip()))
 }
 
-/// `203.0.113.7`, `2001:db8::1`, and both with a port.
+/// Parses `203.0.113.7`, `2001:db8::1`, and both with a port.
 fn parse(entry: &[u8]) -> Option<IpAddr> {
     let entry = std::str::from_utf8(entry).ok()?.trim();
     let with_port = || entry.parse::<SocketAddr>().ok().map(|address| address.ip());
@@ -55,8 +55,8 @@ fn parse(entry: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// What is limited as one: an IPv4 address, however it is written, and of IPv6 the /64 that a subscriber has at least
-/// (RFC 6177).
+/// The unit that limits apply to: an IPv4 address in either notation, or the /64 of an IPv6 address, which is the
+/// least that a subscriber has (RFC 6177).
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         address @ IpAddr::V4(_) => address,
@@ -71,7 +71,7 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    /// The address of a client whose connection comes from `peer`; 10.0.0.0/8 and fd00::/8 are our proxies.
+    /// The address of a client whose connection comes from `peer`; 10.0.0.0/8 and fd00::/8 are trusted proxies.
     fn seen(peer: &str, forwarded: &[&str]) -> String {
         let lines: Vec<_> = forwarded.iter().map(|line| ("x-forwarded-for", *line)).collect();
         seen_with(peer, &lines)

@@ -1,6 +1,6 @@
-//! What a request says about its tenant: its target, `Host`, and the headers of a trusted proxy.
+//! The tenant identifiers in a request: in its target, in `Host`, and in the headers of a trusted proxy.
 //!
-//! It must never choose between two voices that differ: then the request is refused.
+//! It must never choose between identifiers that differ: it refuses such a request.
 
 use crate::middleware::forwarded::{self, X_FORWARDED_HOST};
 use http::header::HOST;
@@ -11,22 +11,24 @@ use rustok_tenancy::{IdentifierError, TenantError, TenantIdentifier, TenantIdent
 
 const X_TENANT_ID: HeaderName = HeaderName::from_static("x-tenant-id");
 
-/// The names of a tenant in one request; at least one is there.
+/// The tenant identifiers of one request; at least one is present.
 #[derive(Debug)]
 pub(super) struct Named {
-    /// By the host. None when the host is an IP address, which is no name, and there is another name.
+    /// From the host. `None` when the host is an IP address, which identifies no tenant, and there is another
+    /// identifier.
     pub(super) by_host: Option<TenantIdentifier>,
-    /// By the host that the request is sent to, when `X-Forwarded-Host` or `Forwarded` of a trusted proxy stands above it and says
-    /// something else: the proxy's own name for this server, or what a client made up that the proxy let through.
+    /// From the host that the request was sent to, when `X-Forwarded-Host` or `Forwarded` of a trusted proxy
+    /// overrides it with a different one: the proxy's own name for this server, or a forged host that the proxy let
+    /// through.
     pub(super) by_target: Option<TenantIdentifier>,
-    /// By `X-Tenant-ID` of a trusted proxy.
+    /// From `X-Tenant-ID` of a trusted proxy.
     pub(super) by_header: Option<TenantIdentifier>,
 }
 
-/// Why a request names no tenant: its head is wrong, or what stands there is no identifier.
+/// Why a request has no tenant identifier: its head is wrong, or the value is not an identifier.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NameError {
-    /// A sentence that is fit for the public.
+    /// A sentence that may be shown to clients.
     Head(&'static str),
     Identifier(IdentifierError),
 }
@@ -52,7 +54,8 @@ impl From<NameError> for RichError {
 const NO_HOST: NameError = NameError::Head("The request has no Host.");
 
 impl Named {
-    /// Reads them. `trusted` says that the peer is a proxy whose headers count; anyone else's are not even read.
+    /// Reads the identifiers. `trusted` says that the peer is a trusted proxy; the headers of any other peer are not
+    /// read.
     pub(super) fn read(
         validator: &TenantIdentifierValidator,
         parts: &Parts,
@@ -72,7 +75,7 @@ impl Named {
         };
         let target = target(validator, parts);
         let forwarded = match forwarded_host(validator, &parts.headers) {
-            // A proxy may call this server by its address, when it names the tenant besides.
+            // A proxy may use this server's IP address when it also identifies the tenant.
             Err(NameError::Identifier(IdentifierError::IpLiteral)) if by_header.is_some() => {
                 return Ok(Self {
                     by_host: None,
@@ -102,8 +105,8 @@ impl Named {
     }
 }
 
-/// Refuses a request that breaks the rules of `Host`, for whatever route: in HTTP/1.1 it stands once (RFC 9112, 3.2),
-/// in every other version at most once.
+/// Refuses a request that breaks the rules of `Host`, on any route: HTTP/1.1 requires exactly one (RFC 9112, 3.2),
+/// every other version allows at most one.
 ///
 /// # Errors
 /// A problem with status 400.
@@ -115,8 +118,8 @@ pub fn check_host_lines(version: Version, headers: &HeaderMap) -> Result<(), Ric
     Ok(())
 }
 
-/// The tenant that is named by the host which a request was sent to, beside `X-Forwarded-Host`. A proxy may call this server
-/// by a name of its own, which need not be one that a tenant could have.
+/// The tenant identified by the host that a request was sent to, where `X-Forwarded-Host` overrides it. A proxy may
+/// use its own name for this server, which need not be one that a tenant could have.
 fn name_of_its_own(
     validator: &TenantIdentifierValidator,
     target: Result<&str, NameError>,
@@ -128,15 +131,15 @@ fn name_of_its_own(
     }
 }
 
-/// The host that the request is sent to.
+/// The host that the request was sent to.
 fn target<'a>(validator: &TenantIdentifierValidator, parts: &'a Parts) -> Result<&'a str, NameError> {
     let host = single(&parts.headers, &HOST)?;
     let Some(authority) = parts.uri.authority() else {
         return host.ok_or(NO_HOST);
     };
     let authority = authority.as_str();
-    // In HTTP/1.1 the authority of an absolute target replaces Host (RFC 9112, 3.2.2). In HTTP/2 there is always one,
-    // and a Host that names another is an attempt to be two things to two readers (RFC 9113, 8.3.1).
+    // In HTTP/1.1 the authority of an absolute target replaces Host (RFC 9112, 3.2.2). HTTP/2 always has an
+    // authority, and a different Host is an attempt to be read differently by two parsers (RFC 9113, 8.3.1).
     if parts.version >= Version::HTTP_2
         && host.is_some_and(|host| validator.hostname(host) != validator.hostname(authority))
     {
@@ -145,8 +148,8 @@ fn target<'a>(validator: &TenantIdentifierValidator, parts: &'a Parts) -> Result
     Ok(authority)
 }
 
-/// What all values of `X-Forwarded-Host` and all hosts of `Forwarded` name; each proxy on the way may have added one, after
-/// a comma or on a line of its own.
+/// The tenant that all values of `X-Forwarded-Host` and all hosts of `Forwarded` identify. Each proxy on the way may
+/// have added one, after a comma or on a line of its own.
 fn forwarded_host(
     validator: &TenantIdentifierValidator,
     headers: &HeaderMap,
@@ -182,7 +185,7 @@ fn agree(
     Ok(())
 }
 
-/// The value of a header that may stand once only.
+/// The value of a header that may occur only once.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, NameError> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
@@ -194,7 +197,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
     first.map(text).transpose()
 }
 
-/// UTF-8, since a name may come in the letters of its script; [`HeaderValue::to_str`] knows ASCII only.
+/// UTF-8, since a host may contain non-ASCII letters; [`HeaderValue::to_str`] accepts ASCII only.
 fn text(value: &HeaderValue) -> Result<&str, NameError> {
     std::str::from_utf8(value.as_bytes())
         .map_err(|_| NameError::Head("A header that names the tenant is not text."))

@@ -1,13 +1,13 @@
-//! Which peers may say for whom a request is.
+//! Which peers are trusted proxies.
 
 use ipnet::{IpNet, Ipv4Net};
 use std::net::IpAddr;
 
-/// How many bits of an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) come before the IPv4 address.
+/// Number of bits of an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) before the IPv4 address.
 const MAPPED_PREFIX: u8 = 96;
 
-/// Whether `peer` is in one of the networks. An IPv4-mapped address is the IPv4 address, on both sides; `::/0` is IPv6
-/// only.
+/// Whether `peer` is in one of the networks. An IPv4-mapped address equals its IPv4 address, on both sides; `::/0` is
+/// IPv6 only.
 pub(crate) fn contain(networks: &[IpNet], peer: IpAddr) -> bool {
     let peer = peer.to_canonical();
     networks.iter().any(|network| unmapped(*network).contains(&peer))

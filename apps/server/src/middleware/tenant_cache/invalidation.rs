@@ -1,19 +1,20 @@
-//! When what a load found may no longer be served.
+//! Decides when a loaded entry may no longer be served.
 //!
-//! Every load takes the number of the last invalidation before it asks, and keeps it beside what it finds. Whatever was
-//! invalidated under a higher number is out of date, also when the load ends only afterwards. It must never forget an
-//! invalidation: groups of keys share a number, so a neighbour may cost a load too many, never a lie.
+//! Every load reads the number of the last invalidation before it asks the directory, and stores it with the result.
+//! Anything invalidated under a higher number is out of date, also when the load ends only after that. An
+//! invalidation must never be lost: groups of keys share a number, so an invalidation may cause an extra load of a
+//! neighbouring key, but never leaves a stale entry.
 
 use rustok_core::ids::TenantId;
 use rustok_tenancy::{IdentifierView, TenantIdentifier};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Numbers are kept for so many groups of keys: memory stays fixed (64 KiB), and with 20,000 names an invalidation
-/// costs the loads of two or three neighbours.
+/// Number of groups of keys with a number each: memory is fixed (64 KiB), and with 20,000 names an invalidation
+/// causes extra loads of two or three neighbours.
 const GROUPS: u16 = 8_192;
 
-/// The number of the last invalidation when a load began, and the groups that what it found belongs to.
+/// The number of the last invalidation when a load began, and the groups that its result belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
     number: u64,
@@ -30,7 +31,7 @@ impl Mark {
 
 #[derive(Debug)]
 pub(super) struct Invalidations {
-    /// How many there were. The others hold the number of the last one that was about them.
+    /// Number of invalidations. Each field below holds the number of the last invalidation that concerned it.
     count: AtomicU64,
     groups: Box<[AtomicU64]>,
     everything: AtomicU64,
@@ -51,12 +52,12 @@ impl Invalidations {
         }
     }
 
-    /// To be taken before the directory is asked.
+    /// The current number, to be read before the directory is asked.
     pub(super) fn now(&self) -> u64 {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// The mark of what a load found that began at `number`.
+    /// The mark of a tenant found by a load that began at `number`.
     pub(super) fn found(&self, number: u64, identifier: &TenantIdentifier, tenant: TenantId) -> Mark {
         Mark {
             number,
@@ -75,27 +76,27 @@ impl Invalidations {
         }
     }
 
-    /// Whether nothing says that what was found is out of date. No hash and no clock: hits pass here.
+    /// Whether the entry is neither invalidated nor in doubt. No hash and no clock: every hit runs this.
     pub(super) fn is_fresh(&self, mark: Mark) -> bool {
         mark.number >= self.doubt.load(Ordering::Acquire) && self.groups_allow(mark)
     }
 
-    /// Whether it is not known to be wrong. It may be in doubt.
+    /// Whether the entry is not invalidated. It may be in doubt.
     pub(super) fn stands(&self, mark: Mark) -> bool {
         mark.number >= self.everything.load(Ordering::Acquire) && self.groups_allow(mark)
     }
 
-    /// As [`Self::is_fresh`] for a name that nobody had.
+    /// As [`Self::is_fresh`] for a cached "not found".
     pub(super) fn is_still_absent(&self, mark: Mark) -> bool {
         mark.number >= self.absences.load(Ordering::Acquire) && self.is_fresh(mark)
     }
 
-    /// As [`Self::stands`] for a name that nobody had.
+    /// As [`Self::stands`] for a cached "not found".
     pub(super) fn absence_stands(&self, mark: Mark) -> bool {
         mark.number >= self.absences.load(Ordering::Acquire) && self.stands(mark)
     }
 
-    /// One name; if it is an id, all names of that tenant.
+    /// Invalidates one identifier; for an id, all identifiers of its tenant.
     pub(super) fn name(&self, identifier: &TenantIdentifier) {
         let number = self.next();
         raise(self.number_of(self.group(identifier)), number);
@@ -104,15 +105,15 @@ impl Invalidations {
         }
     }
 
-    /// All names of a tenant, those it had when they were loaded and those it has now.
+    /// Invalidates all identifiers of a tenant, those it had when they were loaded and those it has now.
     pub(super) fn tenant(&self, tenant: TenantId) {
         let number = self.next();
         raise(self.number_of(self.group(&tenant)), number);
-        // Which names it has now is not known here; an absence is cheap to ask for again.
+        // The identifiers that it has now are not known here; a cached "not found" is cheap to load again.
         raise(Some(&self.absences), number);
     }
 
-    /// Everything is known to be wrong.
+    /// Invalidates everything.
     pub(super) fn everything(&self) {
         let number = self.next();
         for about in [&self.everything, &self.doubt, &self.absences] {
@@ -120,7 +121,7 @@ impl Invalidations {
         }
     }
 
-    /// Everything may be wrong.
+    /// Marks everything as in doubt.
     pub(super) fn doubt(&self) {
         let number = self.next();
         raise(Some(&self.doubt), number);
@@ -148,7 +149,7 @@ impl Invalidations {
     }
 }
 
-/// Of two invalidations at once the later one counts.
+/// Of two concurrent invalidations the later number wins.
 fn raise(about: Option<&AtomicU64>, number: u64) {
     if let Some(about) = about {
         about.fetch_max(number, Ordering::AcqRel);
@@ -175,7 +176,7 @@ mod tests {
             all.group(&tenant(1)),
             all.group(&names.known_id(tenant(1))),
         ];
-        // One that shares its number with none of the others.
+        // A key that shares its group with none of the others.
         let slug = (1..100)
             .map(|n| names.slug(&format!("shop{n}")).unwrap())
             .find(|slug| !taken.contains(&all.group(slug)))
@@ -184,7 +185,7 @@ mod tests {
             let number = all.now();
             (all.found(number, &host, tenant(1)), all.absent(number, &slug))
         };
-        // What is done, then: is the tenant fresh, does it stand; is the absence fresh, does it stand.
+        // The invalidation, then: is the tenant fresh, does it stand; is the absence fresh, does it stand.
         type Case<'a> = (&'a dyn Fn(), [bool; 4]);
         let cases: [Case<'_>; 6] = [
             (&|| all.name(&host), [false, false, true, true]),

@@ -1,6 +1,7 @@
-//! What strangers can make the cache do: so many unknown names per client, so many loads at once.
+//! Limits what untrusted clients can make the cache do: unknown identifiers per client, and concurrent loads.
 //!
-//! Memory is fixed, whoever asks and how often: clients share slots. What is in the cache is never refused by this.
+//! Memory must never depend on the number of clients or requests: clients share slots. Cached tenants are never
+//! refused by these limits.
 
 use crate::middleware::tenant::client::network;
 use rustok_tenancy::TenantError;
@@ -11,22 +12,22 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
-/// Slots that clients share (64 KiB). Each client has two, and is refused only when both are used up: a neighbour who
-/// floods must share both to matter.
+/// Number of slots, which clients share (64 KiB). Each client has two, and is refused only when both are used up: a
+/// flooding client affects another only if it shares both.
 const SLOTS: usize = 8_192;
-/// Unused allowance is saved up for so long.
+/// Unused allowance accumulates for this long.
 const SAVED: Duration = Duration::from_secs(10);
-/// How long a load may wait for its turn.
+/// How long a load may wait in the queue.
 const TURN_LIMIT: Duration = Duration::from_secs(1);
 
-/// How many names that nobody has each client may ask for (the generic cell rate algorithm, ITU-T I.371).
+/// Limits the unknown identifiers that each client may request (the generic cell rate algorithm, ITU-T I.371).
 #[derive(Debug)]
 pub(super) struct UnknownNames {
     /// When a slot's allowance is full again, in microseconds after `start`.
     slots: Box<[AtomicU64]>,
     hashers: [RandomState; 2],
     start: Instant,
-    /// What one name costs.
+    /// Cost of one identifier, in microseconds.
     cost_us: u64,
 }
 
@@ -41,7 +42,7 @@ impl UnknownNames {
         })
     }
 
-    /// Refuses a client that has asked for too many names that nobody has.
+    /// Refuses a client that has requested too many unknown identifiers.
     pub(super) fn check(&self, client: IpAddr) -> Result<(), TenantError> {
         let limit = self
             .now()
@@ -56,13 +57,13 @@ impl UnknownNames {
         }
     }
 
-    /// The client asked for a name that nobody has.
+    /// Charges the client for an unknown identifier.
     pub(super) fn charge(&self, client: IpAddr) {
         let now = self.now();
         let full = now.saturating_add(micros(SAVED));
         for slot in self.slots_of(client) {
             let add = |at: u64| Some(at.max(now).saturating_add(self.cost_us).min(full));
-            // The closure always answers, so this cannot fail.
+            // The closure always returns `Some`, so this cannot fail.
             let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         }
     }
@@ -84,7 +85,8 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// How many loads run and wait at once. Beyond it they are refused: a queue without bound answers nobody.
+/// Limits running and queued loads. Further loads are refused: with an unbounded queue no request would be answered
+/// in time.
 #[derive(Debug)]
 pub(super) struct Turns {
     running: Semaphore,
@@ -101,7 +103,8 @@ impl Turns {
         }
     }
 
-    /// `None` when the queue is full or the turn does not come in time. The load runs as long as it holds this.
+    /// Waits for a turn; `None` when the queue is full or the wait is too long. The load runs as long as it holds the
+    /// permits.
     pub(super) async fn take(&self) -> Option<[SemaphorePermit<'_>; 2]> {
         let place = self.all.try_acquire().ok()?;
         let turn = timeout(TURN_LIMIT, self.running.acquire()).await.ok()?.ok()?;
@@ -117,7 +120,7 @@ mod tests {
 
     const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
-    /// How many names it may ask for now.
+    /// Number of unknown identifiers that the client may request now.
     fn names(limit: &UnknownNames, client: IpAddr) -> usize {
         (0..1_000)
             .take_while(|_| {
@@ -161,7 +164,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_client_does_not_use_up_what_others_have() {
         let limit = UnknownNames::per_second(1).unwrap();
-        // A whole /64 and the mapped form of an address are one client each.
+        // All addresses of a /64 are one client, and so are an IPv4 address and its mapped form.
         let v6 = |last| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 9, 9, 9, last));
         let flood: usize = (0..500).map(|n| names(&limit, v6(n))).sum();
         let mapped = IpAddr::V6(Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped());

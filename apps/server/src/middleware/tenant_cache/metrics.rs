@@ -1,6 +1,7 @@
-//! What the cache tells about itself.
+//! Metrics of the tenant cache.
 //!
-//! Counting must never cost the hits: their counter is striped over threads, the others count what is slow anyway.
+//! Counting must never slow down hits: their counter is striped over threads; the other counters count operations
+//! that are slow anyway.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,29 +10,29 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct TenantCacheMetrics {
-    /// Answered by a tenant in the cache.
+    /// Requests answered by a cached tenant.
     pub hits: u64,
-    /// Answered by "there is none" in the cache.
+    /// Requests answered by a cached "not found".
     pub negative_hits: u64,
-    /// Answered by neither: they waited for a load, their own or another's.
+    /// Requests answered by neither: they waited for a load, their own or another request's.
     pub misses: u64,
-    /// How often the directory was asked.
+    /// Loads from the directory.
     pub loads: u64,
-    /// How often the directory gave no answer.
+    /// Loads that failed.
     pub load_failures: u64,
-    /// Misses that another's load answered.
+    /// Misses answered by another request's load.
     pub coalesced: u64,
-    /// Answered by what was known last, because the directory did not answer (in time).
+    /// Requests answered by a stale tenant, because the directory did not respond (in time).
     pub stale: u64,
-    /// Refused, because the client asked for too many names that nobody has.
+    /// Requests refused, because the client requested too many unknown identifiers.
     pub refused: u64,
-    /// Loads not made, because too many were under way.
+    /// Loads refused, because too many were running and queued.
     pub overloaded: u64,
-    /// Names of tenants that had to leave because the cache was full.
+    /// Identifiers of tenants evicted because the cache was full.
     pub evictions: u64,
-    /// Names of tenants in the cache, about.
+    /// Cached identifiers of tenants, approximately.
     pub entries: u64,
-    /// Unknown names in the cache, about.
+    /// Cached unknown identifiers, approximately.
     pub absent_entries: u64,
 }
 
@@ -70,18 +71,18 @@ impl Counters {
     }
 }
 
-/// One more.
+/// Adds one.
 pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
 const STRIPES: usize = 16;
 
-/// A counter in pieces, so that threads that count at once do not pass one cache line around.
+/// A counter in stripes, so that threads that count concurrently do not contend for one cache line.
 #[derive(Debug, Default)]
 pub(super) struct Striped([Stripe; STRIPES]);
 
-/// Two cache lines, since neighbours are fetched in pairs.
+/// Two cache lines, since adjacent lines are prefetched in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Stripe(AtomicU64);
@@ -99,7 +100,7 @@ impl Striped {
     }
 }
 
-/// Threads take the stripes in turn.
+/// Assigns the stripes to threads in turn.
 fn next_stripe() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES

@@ -1,6 +1,6 @@
-//! The settings of a breaker: the three-field config that most callers need, and the builder for the rest.
+//! The settings of a breaker: the three-field config for most uses, and the builder for everything else.
 //!
-//! Nothing here runs a call. Settings do not change once a breaker is built.
+//! Nothing here runs a call. Settings are fixed once a breaker is built.
 
 use super::CircuitBreaker;
 use super::circuit::MAX_STREAK;
@@ -19,11 +19,11 @@ use thiserror::Error;
 /// The settings that every breaker has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CircuitBreakerConfig {
-    /// So many failures in a row open the breaker. 1 to 1,048,575.
+    /// Consecutive failures that open the breaker. 1 to 1,048,575.
     pub failure_threshold: u32,
-    /// So many successful probes close it again. At least 1.
+    /// Successful probes that close it again. At least 1.
     pub success_threshold: u32,
-    /// How long it stays open before it lets a probe through. At least 1 ms.
+    /// How long it stays open before it admits a probe. At least 1 ms.
     pub timeout: Duration,
 }
 
@@ -53,25 +53,25 @@ const MIN_OPEN_TIME: Duration = Duration::from_millis(1);
 /// How long the breaker stays open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenTime {
-    /// Always the same.
+    /// Constant.
     Fixed(Duration),
-    /// Longer each time the probes fail again, from `initial` by `factor` up to `cap`; once the breaker has closed it
-    /// starts over. At most `jitter_percent` of the time (0 to 100) is taken off by chance, so that many processes do
+    /// Grows each time the probes fail again, from `initial` by `factor` up to `cap`; starts over once the breaker
+    /// has closed. Random jitter shortens the time by up to `jitter_percent` (0 to 100), so that many processes do
     /// not probe at once and the cap still holds.
     Exponential {
-        /// The first time.
+        /// The first open time.
         initial: Duration,
-        /// The factor from one time to the next, at least 1.
+        /// The growth factor, at least 1.
         factor: u32,
-        /// The longest time.
+        /// The longest open time.
         cap: Duration,
-        /// How much of it chance may take off, in percent.
+        /// Maximum jitter, in percent of the open time.
         jitter_percent: u8,
     },
 }
 
 impl OpenTime {
-    /// The time of the `nth` opening in a row (from 1). No number overflows.
+    /// The open time of the `nth` consecutive opening (from 1). Never overflows.
     pub(super) fn of(&self, nth: u32, jitter: &JitterSource) -> Duration {
         match *self {
             Self::Fixed(time) => time,
@@ -92,7 +92,7 @@ impl OpenTime {
         }
     }
 
-    /// The time without chance of the first opening: what a manually opened breaker tells its callers.
+    /// The open time of the first opening without jitter: the `retry_after` of a manually opened breaker.
     pub(super) const fn initial(&self) -> Duration {
         match *self {
             Self::Fixed(time) | Self::Exponential { initial: time, .. } => time,
@@ -121,7 +121,7 @@ impl Rate {
     }
 }
 
-/// Everything the state machine follows.
+/// The rules that the state machine applies.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
     pub(super) consecutive: Option<u32>,
@@ -153,11 +153,11 @@ impl Rules {
     }
 }
 
-/// Called after each transition, in order, outside every lock.
+/// Called after each transition, in order, without any lock held.
 pub(super) type Listener = Box<dyn Fn(&Transition) + Send + Sync>;
 
-/// Builds a [`CircuitBreaker`]. It starts from the defaults of [`CircuitBreakerConfig`], one probe at a time with a
-/// lease of 30 s, and a window of 10 s in 10 buckets for the rate rules, of which none is set.
+/// Builds a [`CircuitBreaker`]. Defaults: those of [`CircuitBreakerConfig`], one probe at a time with a lease of 30
+/// s, and a window of 10 s in 10 buckets for the rate rules, none of which is set.
 #[must_use]
 pub struct CircuitBreakerBuilder {
     name: Cow<'static, str>,
@@ -176,7 +176,7 @@ impl CircuitBreakerBuilder {
         }
     }
 
-    /// Takes over the three settings of a config.
+    /// Applies the three settings of a config.
     pub fn config(mut self, config: CircuitBreakerConfig) -> Self {
         self.rules.consecutive = Some(config.failure_threshold);
         self.rules.success_threshold = config.success_threshold;
@@ -184,20 +184,20 @@ impl CircuitBreakerBuilder {
         self
     }
 
-    /// Opens after so many failures in a row (1 to 1,048,575).
+    /// Opens after this many consecutive failures (1 to 1,048,575).
     pub fn consecutive_failures(mut self, failures: u32) -> Self {
         self.rules.consecutive = Some(failures);
         self
     }
 
-    /// Failures in a row alone do not open it.
+    /// Turns the rule on consecutive failures off.
     pub fn without_consecutive_failures(mut self) -> Self {
         self.rules.consecutive = None;
         self
     }
 
     /// Opens when at least `percent` (1 to 100) of the calls in the window failed, once it holds `minimum_calls` (at
-    /// least 1). It is a failure that opens it, or a call that completes the minimum.
+    /// least 1). The rule is evaluated on a failure, and on the call that completes the minimum.
     pub fn failure_rate(mut self, percent: u8, minimum_calls: u32) -> Self {
         self.rules.failure_rate = Some(Rate {
             percent,
@@ -219,15 +219,16 @@ impl CircuitBreakerBuilder {
         self
     }
 
-    /// The length of the window of the rate rules (at least 1 µs) and its number of buckets (1 to 1000), by which it
-    /// moves on. Each thread that calls keeps its own buckets: 32 bytes each. Buckets shorter than a tick of the kernel
-    /// (1 to 10 ms) are no more exact than that.
+    /// The length of the window of the rate rules (at least 1 µs) and the number of buckets (1 to 1000) in which it
+    /// slides. Each calling thread has its own buckets of 32 bytes each. The precision is limited to a kernel tick (1
+    /// to 10 ms), even with shorter buckets.
     pub fn window(mut self, length: Duration, buckets: u16) -> Self {
         self.rules.window = (length, buckets);
         self
     }
 
-    /// So many successful probes close it again (at least 1). It may be more than run at once: one follows the other.
+    /// Successful probes that close it again (at least 1). May exceed the number of concurrent probes: they follow
+    /// each other.
     pub fn success_threshold(mut self, successes: u32) -> Self {
         self.rules.success_threshold = successes;
         self
@@ -239,51 +240,52 @@ impl CircuitBreakerBuilder {
         self
     }
 
-    /// How many probes (1 to 1000) may run at once while half-open.
+    /// How many probes (1 to 1000) may run concurrently while half-open.
     pub fn half_open_probes(mut self, probes: u32) -> Self {
         self.rules.probes = probes;
         self
     }
 
-    /// After how long a probe that has not ended gives its place to another one. Its own result then counts no more.
+    /// The lease of a probe: one that has not ended after this time loses its slot to another, and its own result no
+    /// longer counts.
     pub fn probe_lease(mut self, lease: Duration) -> Self {
         self.rules.lease = lease;
         self
     }
 
-    /// What a future that is dropped before it ended counts as; [`BreakerOutcome::Ignored`] unless set. One that is
-    /// dropped at or after its deadline ([`super::Call::until`], or a `with_timeout` around it) is a failure in any
-    /// case.
+    /// How a future that is dropped before completion counts; default [`BreakerOutcome::Ignored`]. One that is
+    /// dropped at or after its deadline ([`super::Call::until`], or a `with_timeout` around it) is always a failure.
     pub fn cancelled_as(mut self, outcome: BreakerOutcome) -> Self {
         self.rules.cancelled = outcome;
         self
     }
 
-    /// Follows the kernel's clocks even where tokio's clock can be paused. Without this a breaker in a test follows
-    /// tokio's clock, which costs more per call; for measurements.
+    /// Uses the kernel's clocks even where tokio's clock can be paused. By default a breaker in a test uses tokio's
+    /// clock, which costs more per call. For benchmarks.
     #[doc(hidden)]
     pub fn kernel_clock(mut self) -> Self {
         self.time = Source::kernel();
         self
     }
 
-    /// Where chance for the open time comes from.
+    /// The random source of the open time's jitter.
     pub fn jitter_source(mut self, source: JitterSource) -> Self {
         self.rules.jitter = source;
         self
     }
 
-    /// Adds a listener. Listeners hear of transitions one after the other, in order, outside every lock: they may use
-    /// the breaker. A listener that blocks delays the call that caused the transition; one that panics is logged.
+    /// Adds a listener. Listeners are called for each transition, one after the other, in order, without any lock
+    /// held: they may use the breaker. A listener that blocks delays the call that caused the transition; a panic in
+    /// one is logged.
     pub fn on_transition(mut self, listener: impl Fn(&Transition) + Send + Sync + 'static) -> Self {
         self.listeners.push(Box::new(listener));
         self
     }
 
-    /// The breaker, closed.
+    /// Builds the breaker, closed.
     ///
     /// # Errors
-    /// [`CircuitBreakerConfigError`] names the first setting that is out of bounds.
+    /// [`CircuitBreakerConfigError`] for the first setting that is out of bounds.
     pub fn build(self) -> Result<CircuitBreaker, CircuitBreakerConfigError> {
         self.validate()?;
         Ok(self.build_unchecked())
@@ -350,25 +352,25 @@ impl fmt::Debug for CircuitBreakerBuilder {
     }
 }
 
-/// A setting that makes no sense.
+/// An invalid setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CircuitBreakerConfigError {
     /// The name is empty.
     #[error("the breaker has no name")]
     Name,
-    /// Nothing could ever open it.
+    /// No rule could ever open it.
     #[error("the breaker has no rule that opens it")]
     NoRule,
-    /// Not 1 to 1,048,575 failures in a row.
+    /// Outside 1 to 1,048,575 consecutive failures.
     #[error("the failure threshold must be 1 to 1048575")]
     FailureThreshold,
-    /// A percentage outside 1 to 100, or no minimum of calls.
+    /// A percentage outside 1 to 100, or a minimum of zero calls.
     #[error("a rate needs 1 to 100 percent and a minimum of at least 1 call")]
     Rate,
-    /// Every call would be slow.
+    /// A slow-call threshold that makes every call slow.
     #[error("the duration of a slow call must not be zero")]
     SlowCall,
-    /// Not 1 to 1000 buckets, or a window below 1 µs.
+    /// Outside 1 to 1000 buckets, or a window below 1 µs.
     #[error("the window needs 1 to 1000 buckets and at least 1 µs")]
     Window,
     /// Zero successes.
@@ -379,10 +381,10 @@ pub enum CircuitBreakerConfigError {
         "the open time must be at least 1 ms, its cap not below it, its factor at least 1, its jitter at most 100 %"
     )]
     OpenTime,
-    /// Not 1 to 1000 probes.
+    /// Outside 1 to 1000 probes.
     #[error("half-open needs 1 to 1000 probes")]
     Probes,
-    /// A zero lease.
+    /// A lease of zero.
     #[error("the lease of a probe must not be zero")]
     Lease,
 }

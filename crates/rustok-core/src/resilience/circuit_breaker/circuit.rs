@@ -1,10 +1,11 @@
-//! The circuit: who gets through and what the results do, with no lock and no shared write while all is well.
+//! The circuit: admits calls and records their results, without a lock or a shared write while it is closed and
+//! healthy.
 //!
-//! The machine under the lock is the truth about the phase; `word`, `until` and the window's tag are copies of it,
+//! The machine under the lock is authoritative for the phase; `word`, `until` and the window's tag are copies of it,
 //! written under the lock. On the closed path a call loads them, and writes only its thread's lane. A result may only
 //! count in the generation in which its call was admitted: everything that a result writes carries that generation.
 //!
-//! The model checker runs this file against its own atomics, so they come from `super::sync` only.
+//! The model checker compiles this file against its own atomics, so they come from `super::sync` only.
 
 use super::builder::Rules;
 use super::lanes::{Lanes, Tally};
@@ -15,13 +16,13 @@ use super::time::Time;
 use super::window::Window;
 use crate::error::BreakerOutcome;
 
-/// Generation, failures in a row, and phase, so that all three are read and changed at the same moment.
+/// Generation, consecutive failures and phase, packed so that all three are read and changed atomically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(u64);
 
 const PHASE_BITS: u32 = 3;
 const STREAK_BITS: u32 = 20;
-/// The longest streak that is counted.
+/// The streak counter saturates here.
 pub(super) const MAX_STREAK: u32 = (1 << STREAK_BITS) - 1;
 
 impl Word {
@@ -29,7 +30,7 @@ impl Word {
         Self(generation << (STREAK_BITS + PHASE_BITS) | (streak as u64) << PHASE_BITS | phase as u64)
     }
 
-    /// 41 bits of it: the same number comes again after 2 * 10^12 transitions.
+    /// 41 bits: it wraps around after 2 * 10^12 transitions.
     pub(super) const fn generation(self) -> u64 {
         self.0 >> (STREAK_BITS + PHASE_BITS)
     }
@@ -52,23 +53,23 @@ impl Word {
     }
 }
 
-/// What became of a result.
+/// The effect of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Settled {
     /// It counted, or there was nothing to count.
     Counted,
-    /// It came too late: another generation, or the probe's lease went to somebody else.
+    /// Too late: another generation, or the probe's lease had passed to another call.
     Late,
-    /// It changed the state; listeners are to be told.
+    /// It changed the state; the caller must notify listeners.
     Changed,
 }
 
 #[derive(Debug)]
 pub(super) struct Circuit {
     word: AtomicU64,
-    /// While open: when the first probe may go through.
+    /// While open: when the first probe may be admitted.
     until: AtomicU64,
-    /// While half-open: until when all places are taken, unless a probe ends.
+    /// While half-open: until when all slots are taken, unless a probe ends.
     full_until: AtomicU64,
     window: Option<Window>,
     consecutive: u64,
@@ -102,7 +103,7 @@ impl Circuit {
         Word(self.word.load(Ordering::Acquire))
     }
 
-    /// May a call go through?
+    /// Admits or rejects a call.
     #[inline]
     pub(super) fn admit(&self, time: &impl Time) -> Admission {
         let word = self.word();
@@ -117,7 +118,7 @@ impl Circuit {
             Phase::HalfOpen => &self.full_until,
             Phase::ForcedOpen => return self.admit_locked(time),
         };
-        // The coarse clock is never ahead: what it says is left, is left.
+        // The coarse clock never runs ahead, so the remaining time is not underestimated.
         let left = until.load(Ordering::Relaxed).saturating_sub(time.coarse());
         if left == 0 {
             return self.admit_locked(time);
@@ -133,7 +134,7 @@ impl Circuit {
         self.change(|machine| machine.admit(time.precise()))
     }
 
-    /// Takes the result of an admitted call. `thread` says which lane to write.
+    /// Records the result of an admitted call. `thread` selects the lane to write.
     #[inline]
     pub(super) fn settle(
         &self,
@@ -166,7 +167,7 @@ impl Circuit {
         self.settle_unusual(ticket, failure, slow, time)
     }
 
-    /// The tag under which a result counts now; `None` if its generation is over.
+    /// The tag under which a result counts now; `None` if its generation has ended.
     #[inline]
     fn tag(&self, window: &Window, ticket: Ticket, time: &impl Time) -> Option<u64> {
         let now = time.coarse();
@@ -177,7 +178,7 @@ impl Circuit {
         self.tag_locked(window, ticket, now)
     }
 
-    /// The window has to move on, or the generation has just begun or ended.
+    /// Slow path: the window has to advance, or the generation has just begun or ended.
     #[cold]
     fn tag_locked(&self, window: &Window, ticket: Ticket, now: u64) -> Option<u64> {
         let machine = self.lock();
@@ -188,7 +189,7 @@ impl Circuit {
         Some(window.tag())
     }
 
-    /// A failure, a slow call, a success after failures, or one that may complete the minimum of calls.
+    /// Records a failure, a slow call, a success after failures, or a call that may complete the minimum.
     #[cold]
     fn settle_unusual(&self, ticket: Ticket, failure: bool, slow: bool, time: &impl Time) -> Settled {
         let Some(streak) = self.extend_streak(ticket, failure) else {
@@ -211,7 +212,7 @@ impl Circuit {
         }
     }
 
-    /// One failure more in a row, or none any more; `None` if the generation is over.
+    /// Extends the failure streak or resets it; `None` if the generation has ended.
     fn extend_streak(&self, ticket: Ticket, failure: bool) -> Option<u32> {
         let mut word = self.word();
         loop {
@@ -254,17 +255,17 @@ impl Circuit {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the machine, and the copies that calls read without the lock.
+    /// Changes the machine and updates the copies that are read without the lock.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Machine) -> T) -> T {
         let mut machine = self.lock();
         let before = machine.generation();
         let result = change(&mut machine);
-        // Before the word: whoever sees the word "open" sees the time that belongs to it, or a later one.
+        // Stored before the word: a thread that reads the phase "open" also reads the matching time, or a later one.
         self.until.store(machine.until(), Ordering::Relaxed);
         self.full_until.store(machine.full_until(), Ordering::Relaxed);
         if machine.generation() != before {
             let word = Word::new(machine.generation(), 0, machine.phase());
-            // A swap, not a store: a result that extends the streak meanwhile is before it or fails.
+            // A swap, not a store: a concurrent streak update is ordered before it or fails.
             self.word.swap(word.0, Ordering::AcqRel);
             if let Some(window) = &self.window {
                 window.begin(machine.generation());
@@ -273,12 +274,12 @@ impl Circuit {
         result
     }
 
-    /// Whether the caller is to tell the listeners; see [`Machine::begin_telling`].
+    /// Whether the caller must notify the listeners; see [`Machine::begin_telling`].
     pub(super) fn begin_telling(&self) -> bool {
         self.lock().begin_telling()
     }
 
-    /// What to tell next; see [`Machine::next_untold`].
+    /// The next transition to report; see [`Machine::next_untold`].
     pub(super) fn next_untold(&self) -> Option<Transition> {
         self.lock().next_untold()
     }
@@ -288,7 +289,7 @@ impl Circuit {
         read(&self.lock())
     }
 
-    /// What the window holds now; nothing without a rule that needs it.
+    /// The current counts in the window; empty without a rate rule.
     pub(super) fn tally(&self, time: &impl Time) -> Tally {
         let Some(window) = &self.window else {
             return Tally::default();

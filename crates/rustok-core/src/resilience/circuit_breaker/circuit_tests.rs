@@ -1,4 +1,4 @@
-//! The circuit without clock and calls: every rule by example. What it does after any history is in `model_tests`.
+//! The circuit without clock and calls: one example per rule. `model_tests` covers arbitrary histories.
 
 use super::builder::{OpenTime, Rate, Rules};
 use super::circuit::{Circuit, Settled};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub(super) const SECOND: u64 = 1_000_000_000;
 
-/// Both clocks, where the test says.
+/// Both clocks, set by the test.
 #[derive(Clone, Copy)]
 pub(super) struct At {
     pub(super) precise: u64,
@@ -87,7 +87,7 @@ fn opened(rules: Rules) -> Circuit {
     circuit
 }
 
-/// What the window holds.
+/// The counts in the window.
 fn held(circuit: &Circuit, now: u64) -> Tally {
     circuit.tally(&at(now))
 }

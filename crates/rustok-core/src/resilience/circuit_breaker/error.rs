@@ -1,6 +1,6 @@
-//! What a caller gets when a breaker is in the way.
+//! The errors of a call through a breaker.
 //!
-//! A rejection is our own: it is Unavailable with local origin, so an outer breaker does not take it for a failure of
+//! A rejection is our own: it is Unavailable with local origin, so an outer breaker does not count it as a failure of
 //! the dependency.
 
 use super::CircuitState;
@@ -8,41 +8,41 @@ use crate::error::{ErrorKind, Origin, RichError};
 use std::time::Duration;
 use thiserror::Error;
 
-/// The breaker did not let the call through.
+/// The breaker did not admit the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("circuit breaker is {state}, retry after {retry_after:?}")]
 pub struct Rejection {
-    /// When to come back: the rest of the open time; at most 1 s while half-open and full; the first open time when
-    /// somebody opened it by hand.
+    /// When to retry: the rest of the open time; at most 1 s while half-open and full; the first open time when it
+    /// was opened manually.
     pub retry_after: Duration,
-    /// Open, or half-open with all places taken.
+    /// Open, or half-open with all slots taken.
     pub state: CircuitState,
 }
 
-/// What `call` fails with.
+/// The error of `call`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CircuitBreakerError<E> {
-    /// The call was not let through; its closure was not run.
+    /// The call was rejected; its closure was not run.
     #[error("circuit breaker is {state}, retry after {retry_after:?}")]
     Rejected {
-        /// When to come back; see [`Rejection::retry_after`].
+        /// When to retry; see [`Rejection::retry_after`].
         retry_after: Duration,
-        /// Open, or half-open with all places taken.
+        /// Open, or half-open with all slots taken.
         state: CircuitState,
     },
-    /// The call was let through and failed.
+    /// The call was admitted and failed.
     #[error(transparent)]
     Inner(E),
 }
 
 impl<E> CircuitBreakerError<E> {
-    /// Whether the call was not let through.
+    /// Whether the call was rejected.
     #[must_use]
     pub const fn is_rejected(&self) -> bool {
         matches!(self, Self::Rejected { .. })
     }
 
-    /// When to come back, if it was not let through.
+    /// When to retry, if it was rejected.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -51,7 +51,7 @@ impl<E> CircuitBreakerError<E> {
         }
     }
 
-    /// The call's own error, if it was let through.
+    /// The call's own error, if it was admitted.
     #[must_use]
     pub fn into_inner(self) -> Option<E> {
         match self {

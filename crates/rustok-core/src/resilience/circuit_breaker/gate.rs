@@ -1,6 +1,6 @@
 //! The gate: the circuit with a name, a clock, a log and listeners.
 //!
-//! Nothing is called back and nothing is awaited while a lock is held, and a rejection is never a log line of its own.
+//! No callback runs and nothing is awaited while a lock is held. Rejections are logged in samples, not one line each.
 
 use super::CircuitMode;
 use super::builder::{Listener, Rules};
@@ -17,21 +17,21 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-/// How a call that was let through ended.
+/// How an admitted call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     Returned(BreakerOutcome),
     Panicked,
     /// Dropped at or after its deadline.
     TimedOut,
-    /// Dropped before.
+    /// Dropped before its deadline.
     Cancelled,
 }
 
 pub(super) struct Gate {
     circuit: Circuit,
     time: Source,
-    /// From how many nanoseconds on a call is slow, if there is a rule on that.
+    /// The duration in nanoseconds from which a call is slow, if there is such a rule.
     slow: Option<u64>,
     cancelled: BreakerOutcome,
     log: RejectionLog,
@@ -39,7 +39,7 @@ pub(super) struct Gate {
     listeners: Vec<Listener>,
 }
 
-/// A full half-open breaker asks to come back after this at the latest: the probes usually end soon.
+/// The longest `retry_after` of a full half-open breaker: probes usually end soon.
 const HALF_OPEN_RETRY: Duration = Duration::from_secs(1);
 
 impl Gate {
@@ -55,7 +55,7 @@ impl Gate {
         }
     }
 
-    /// When a call began, if a rule wants to know how long it takes.
+    /// The start time of a call, if a rule needs its duration.
     #[inline]
     pub(super) fn start(&self) -> u64 {
         if self.slow.is_some() {
@@ -70,12 +70,12 @@ impl Gate {
         (phase.state(), phase.mode())
     }
 
-    /// Lets a call through or not.
+    /// Admits or rejects a call.
     #[inline]
     pub(super) fn admit(&self) -> Result<Ticket, Rejection> {
         match self.circuit.admit(&self.time) {
             Admission::Admitted(ticket) => {
-                // Half-open may have just begun.
+                // The breaker may have just become half-open.
                 if ticket.lease != 0 {
                     self.tell_all();
                 }
@@ -114,7 +114,7 @@ impl Gate {
         }
     }
 
-    /// Takes the ending of a call that was let through.
+    /// Records the end of an admitted call.
     #[inline]
     pub(super) fn settle(&self, ticket: Ticket, ending: Ending, started: u64) {
         let word = self.circuit.word();
@@ -176,17 +176,18 @@ impl Gate {
         outcome
     }
 
-    /// Changes the machine by hand.
+    /// Applies a manual change to the machine.
     pub(super) fn command(&self, change: impl FnOnce(&mut Machine, u64)) {
         self.circuit
             .change(|machine| change(machine, self.time.precise()));
         self.tell_all();
     }
 
-    /// Tells the listeners what they have not heard yet, unless somebody else is at it.
+    /// Notifies the listeners of pending transitions, unless another thread is doing so.
     #[cold]
     fn tell_all(&self) {
-        // Another one: somebody may have changed the state between the last transition told and the end of telling.
+        // Loops because another thread may have added a transition between the last one reported and the end of the
+        // notification.
         while self.circuit.begin_telling() {
             while let Some(transition) = self.circuit.next_untold() {
                 self.tell(&transition);
@@ -210,8 +211,8 @@ impl Gate {
                 tracing::info!(%breaker, from, to = to.as_str(), ?mode, ?reason, "circuit breaker changed state");
             }
         };
-        // A panic of foreign code must neither end the call that happened to cause the transition nor stop the telling
-        // for ever.
+        // A panic in foreign code must neither fail the call that caused the transition nor block all later
+        // notifications.
         let _ = catch_unwind(AssertUnwindSafe(log));
         for listener in &self.listeners {
             if catch_unwind(AssertUnwindSafe(|| listener(transition))).is_err() {

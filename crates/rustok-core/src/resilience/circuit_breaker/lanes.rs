@@ -1,16 +1,16 @@
-//! Counters that every thread writes for itself and anybody may add up.
+//! Counters that each thread writes for itself and any thread may sum.
 //!
-//! A counter that all threads share costs each of them the cache line of the others. Here each thread has a lane of its
-//! own, which nobody else writes: counting is a load and a store, no atomic read-modify-write, and exact. A lane must
+//! With a counter shared by all threads, its cache line moves between them on every write. Here each thread has its
+//! own lane with a single writer: counting is a load and a store, no atomic read-modify-write, and exact. A lane must
 //! never be written by two threads at once.
 
 use super::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 use std::sync::OnceLock;
 
-/// How many threads can have a lane of their own; the rest share one behind a lock.
+/// How many threads can have their own lane; the others share one behind a lock.
 pub(super) const LANES: usize = 128;
 
-/// A number that one thread at a time writes.
+/// A number with one writing thread at a time.
 #[derive(Debug, Default)]
 pub(super) struct Count(AtomicU64);
 
@@ -31,7 +31,7 @@ impl Count {
     }
 }
 
-/// What one thread has counted since the breaker was made, and lately.
+/// The counts of one thread: since the breaker was created, and in the window.
 #[derive(Debug)]
 // Two cache lines: processors fetch them in pairs.
 #[repr(align(128))]
@@ -45,23 +45,23 @@ pub(super) struct Lane {
     pub(super) slow: Count,
     pub(super) late: Count,
     pub(super) rejected: Count,
-    /// The place of the newest bucket in `buckets`.
+    /// The index of the newest bucket in `buckets`.
     newest: Count,
-    /// A ring: a new tag takes the place of the oldest one.
+    /// A ring buffer: a new tag replaces the oldest one.
     buckets: Box<[Bucket]>,
 }
 
-/// The calls of one thread in one stretch of the window.
+/// The calls of one thread in one time slice of the window.
 #[derive(Debug, Default)]
 struct Bucket {
-    /// Which stretch; 0 is none.
+    /// Identifies the time slice; 0 means empty.
     tag: AtomicU64,
     calls: Count,
     failures: Count,
     slow: Count,
 }
 
-/// What happened in a stretch of time.
+/// The counts of a time slice or of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Tally {
     pub(super) calls: u64,
@@ -86,7 +86,7 @@ impl Lane {
         }
     }
 
-    /// Counts a call in the stretch `tag`. Only the lane's own thread may; tags must not repeat.
+    /// Counts a call in the time slice `tag`. Only the lane's own thread may call this; tags must not repeat.
     #[inline]
     pub(super) fn record(&self, tag: u64, failure: bool, slow: bool) {
         let newest = usize::try_from(self.newest.get()).unwrap_or(0);
@@ -117,14 +117,14 @@ impl Lane {
         bucket.calls.clear();
         bucket.failures.clear();
         bucket.slow.clear();
-        // Whoever sees the tag sees empty counts or later ones.
+        // Released last: a thread that reads the tag also reads the empty counts or later ones.
         bucket.tag.store(tag, Ordering::Release);
         self.newest.0.store(place as u64, Ordering::Relaxed);
         Some(bucket)
     }
 }
 
-/// The lanes of one breaker. A thread's lane is made when it counts for the first time.
+/// The lanes of one breaker. A thread's lane is created when it first counts a call.
 #[derive(Debug)]
 pub(super) struct Lanes {
     own: Box<[OnceLock<Box<Lane>>]>,
@@ -132,7 +132,7 @@ pub(super) struct Lanes {
     buckets: usize,
 }
 
-/// A lane that may be written now.
+/// A lane with exclusive write access.
 #[derive(Debug)]
 pub(super) struct Writable<'a> {
     pub(super) lane: &'a Lane,
@@ -140,7 +140,7 @@ pub(super) struct Writable<'a> {
 }
 
 impl Lanes {
-    /// Lanes with so many window buckets each.
+    /// Lanes with `buckets` window buckets each.
     pub(super) fn new(buckets: usize) -> Self {
         Self {
             own: (0..=LANES).map(|_| OnceLock::new()).collect(),
@@ -149,7 +149,7 @@ impl Lanes {
         }
     }
 
-    /// The lane of the thread that holds the number `thread` (see [`my_number`]), else the shared one.
+    /// The lane of the thread with the number `thread` (see [`my_number`]), else the shared one.
     #[inline]
     pub(super) fn of(&self, thread: Option<usize>) -> Writable<'_> {
         let (number, shared) = match thread {
@@ -170,12 +170,12 @@ impl Lanes {
         self.own.iter().filter_map(|lane| lane.get().map(AsRef::as_ref))
     }
 
-    /// Adds up one counter.
+    /// Sums one counter over all lanes.
     pub(super) fn sum(&self, counter: impl Fn(&Lane) -> &Count) -> u64 {
         self.all().map(|lane| counter(lane).get()).sum()
     }
 
-    /// Adds up the buckets whose tag `counts`.
+    /// Sums the buckets for whose tag `counts` returns true.
     pub(super) fn tally(&self, counts: impl Fn(u64) -> bool) -> Tally {
         let mut tally = Tally::default();
         for bucket in self.all().flat_map(|lane| &lane.buckets) {

@@ -1,7 +1,7 @@
-//! The closed path and the places of half-open under every interleaving of two or three threads.
+//! The closed path and the half-open slots under every interleaving of two or three threads.
 //!
-//! The very files of the circuit are compiled a second time here, against the atomics and the lock of the model checker
-//! loom, which runs each test once per possible order of events and per value that a relaxed load may see.
+//! The source files of the circuit are compiled a second time here, against the atomics and the lock of the model
+//! checker loom, which runs each test once per possible order of events and per value that a relaxed load may return.
 #![expect(
     clippy::duplicate_mod,
     reason = "compiled once for use and once for the model checker"
@@ -59,7 +59,7 @@ fn rules(consecutive: Option<u32>, minimum_calls: Option<u32>) -> Rules {
     }
 }
 
-/// Checks `then` in every interleaving of the two threads' work on one circuit.
+/// Runs `then` after every interleaving of the two threads' work on one circuit.
 fn explore(
     rules: Rules,
     prepare: fn(&Circuit),
@@ -70,7 +70,8 @@ fn explore(
     model.preemption_bound = Some(3);
     model.check(move || {
         let circuit = Arc::new(Circuit::new(rules.clone()));
-        // Both lanes exist before the threads do: how they are made is the standard library's.
+        // Both lanes exist before the threads start: their creation uses the standard library, which loom does not
+        // check.
         drop(circuit.lanes().of(Some(0)));
         drop(circuit.lanes().of(Some(1)));
         prepare(&circuit);
@@ -160,7 +161,7 @@ fn a_result_from_after_a_reset_is_in_the_window_whatever_the_order() {
         |c| {
             let ticket = closed(c);
             let settled = settle(c, 0, ticket, Failure, 0);
-            // Either it was admitted before the reset, and may be late, or it counts.
+            // It was admitted either before the reset, and may be late, or after it, and counts.
             assert!(settled == Settled::Counted || ticket.generation == 0);
             let counts = ticket.generation == 1;
             assert!(!counts || c.tally(&At(0)).calls == 1);

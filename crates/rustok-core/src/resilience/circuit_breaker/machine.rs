@@ -1,7 +1,7 @@
-//! The state machine of a breaker, alone: no lock, no clock, no call.
+//! The pure state machine of a breaker: no lock, no clock, no call.
 //!
-//! Time comes in as nanoseconds since the breaker was made. Every change of state is decided here and only here; the
-//! circuit around it adds the lock, the counting and the shortcuts.
+//! Times are nanoseconds since the breaker was created. Every change of state is decided here and only here; the
+//! circuit around it adds the lock, the counters and the fast paths.
 
 use super::builder::Rules;
 use super::metrics::{CircuitMode, CircuitState, Transition, TransitionReason};
@@ -10,7 +10,7 @@ use crate::resilience::jitter::nanos;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The three states, and the manual ones that are latched until somebody releases them.
+/// The three states, and the manual ones, which hold until they are released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Phase {
@@ -41,7 +41,7 @@ impl Phase {
     }
 }
 
-/// What an admitted call must show when it reports its result.
+/// Identifies an admitted call when it reports its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket {
     pub(super) generation: u64,
@@ -49,11 +49,11 @@ pub(super) struct Ticket {
     pub(super) lease: u64,
 }
 
-/// May the call go through?
+/// The decision about a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
     Admitted(Ticket),
-    /// Come back after so many nanoseconds.
+    /// Retry after this many nanoseconds.
     Rejected {
         state: CircuitState,
         retry_after: u64,
@@ -70,20 +70,20 @@ struct Lease {
 pub(super) struct Machine {
     pub(super) rules: Rules,
     phase: Phase,
-    /// Counts phases; a result of an earlier generation does not count.
+    /// Counts phase changes; a result of an earlier generation does not count.
     generation: u64,
     entered: u64,
     until: u64,
-    /// Openings since it was last closed.
+    /// Consecutive openings since it was last closed.
     openings: u32,
     successes: u32,
     leases: Vec<Lease>,
     last_lease: u64,
     time_in_state: [u64; 3],
     transitions: [u64; 3],
-    /// Transitions nobody has heard of yet.
+    /// Transitions not yet reported to the listeners.
     untold: VecDeque<Transition>,
-    /// Somebody is telling the listeners; whoever causes a transition meanwhile leaves it to them.
+    /// A thread is notifying the listeners; other threads leave their transitions to it.
     telling: bool,
 }
 
@@ -114,12 +114,12 @@ impl Machine {
         self.generation
     }
 
-    /// When an open breaker lets the first probe through.
+    /// When an open breaker admits the first probe.
     pub(super) const fn until(&self) -> u64 {
         self.until
     }
 
-    /// Until when all places of a half-open breaker are taken, unless a probe ends; 0 while there is a free one.
+    /// Until when all slots of a half-open breaker are taken, unless a probe ends; 0 while one is free.
     pub(super) fn full_until(&self) -> u64 {
         if (self.leases.len() as u64) < u64::from(self.rules.probes) {
             return 0;
@@ -127,7 +127,7 @@ impl Machine {
         self.leases.iter().map(|lease| lease.expires).min().unwrap_or(0)
     }
 
-    /// Asks for a call to be let through. An open breaker whose time is up becomes half-open here.
+    /// Decides about a call. An open breaker whose open time has elapsed becomes half-open here.
     pub(super) fn admit(&mut self, now: u64) -> Admission {
         if self.phase == Phase::Open && now >= self.until {
             self.enter(Phase::HalfOpen, now, TransitionReason::OpenTimeElapsed);
@@ -168,7 +168,7 @@ impl Machine {
         })
     }
 
-    /// Opens, if the call belongs to the present generation and that is closed. False: somebody else was faster.
+    /// Opens, if the call belongs to the current generation and that is closed. False: another thread was faster.
     pub(super) fn trip(&mut self, ticket: Ticket, reason: TransitionReason, now: u64) -> bool {
         let counts = ticket.generation == self.generation && self.phase == Phase::Closed;
         if counts {
@@ -177,8 +177,8 @@ impl Machine {
         counts
     }
 
-    /// Takes the result of a probe. False: it came too late to count (another generation, or its lease went to
-    /// somebody else).
+    /// Records the result of a probe. False: too late to count (another generation, or its lease had passed to
+    /// another call).
     pub(super) fn record_probe(
         &mut self,
         ticket: Ticket,
@@ -206,14 +206,14 @@ impl Machine {
         true
     }
 
-    /// Latches a manual phase.
+    /// Enters a manual phase.
     pub(super) fn force(&mut self, phase: Phase, now: u64) {
         if self.phase != phase {
             self.enter(phase, now, TransitionReason::Manual);
         }
     }
 
-    /// Ends a manual phase: forced open goes on with probes, the others start closed and clean. Nothing to do in an
+    /// Ends a manual phase: forced open continues half-open, the others closed with empty counters. No effect in an
     /// automatic phase.
     pub(super) fn release(&mut self, now: u64) {
         match self.phase {
@@ -225,7 +225,7 @@ impl Machine {
         }
     }
 
-    /// Starts over, closed and clean, whatever it was.
+    /// Starts over: closed, with empty counters, from any phase.
     pub(super) fn reset(&mut self, now: u64) {
         self.enter(Phase::Closed, now, TransitionReason::Reset);
     }
@@ -259,38 +259,39 @@ impl Machine {
         });
     }
 
-    /// Whether the caller is now the one who tells; then it asks for [`Machine::next_untold`] until there is none.
+    /// Whether the caller becomes the notifying thread; it must then call [`Machine::next_untold`] until that returns
+    /// `None`.
     pub(super) fn begin_telling(&mut self) -> bool {
         let begins = !self.telling && !self.untold.is_empty();
         self.telling |= begins;
         begins
     }
 
-    /// What to tell next, oldest first; with `None` the telling has ended.
+    /// The next transition to report, oldest first; `None` ends the notification.
     pub(super) fn next_untold(&mut self) -> Option<Transition> {
         let next = self.untold.pop_front();
         self.telling = next.is_some();
         next
     }
 
-    /// How often each state was entered from another one.
+    /// How often each state was entered from another state.
     pub(super) const fn transitions(&self) -> [u64; 3] {
         self.transitions
     }
 
-    /// How long it was in each state until `now`.
+    /// Total time in each state until `now`.
     pub(super) fn time_in_state(&self, now: u64) -> [Duration; 3] {
         let mut times = self.time_in_state;
         times[self.phase.state().index()] += now.saturating_sub(self.entered);
         times.map(Duration::from_nanos)
     }
 
-    /// How long the present state has lasted.
+    /// Time since the last transition.
     pub(super) const fn since_transition(&self, now: u64) -> Duration {
         Duration::from_nanos(now.saturating_sub(self.entered))
     }
 
-    /// Probes that are running and still hold their place.
+    /// Running probes whose lease is still valid.
     pub(super) fn probes_in_flight(&self, now: u64) -> usize {
         self.leases.iter().filter(|lease| lease.expires > now).count()
     }

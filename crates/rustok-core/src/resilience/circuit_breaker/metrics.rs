@@ -1,6 +1,6 @@
-//! What a breaker tells about itself: states, transitions, counters, and the sampled log of rejections.
+//! Metrics of a breaker: states, transitions, counters, and the sampled log of rejections.
 //!
-//! Reading never changes a breaker, and a counter is never part of a decision.
+//! Reading never changes a breaker, and no decision depends on a counter.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,11 +10,11 @@ use std::time::Duration;
 /// The three states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CircuitState {
-    /// Calls go through.
+    /// Calls are admitted.
     Closed,
     /// Calls are rejected.
     Open,
-    /// A few probes go through, the rest is rejected.
+    /// A few probes are admitted, other calls are rejected.
     HalfOpen,
 }
 
@@ -22,7 +22,7 @@ impl CircuitState {
     /// All states, in the order of [`CircuitState::index`].
     pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
 
-    /// The place in arrays that have one entry per state.
+    /// The index in arrays with one entry per state.
     #[must_use]
     pub const fn index(self) -> usize {
         match self {
@@ -49,29 +49,29 @@ impl fmt::Display for CircuitState {
     }
 }
 
-/// Who decides about the state.
+/// Whether the state is automatic or manual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CircuitMode {
-    /// The rules.
+    /// The rules decide.
     Automatic,
-    /// Somebody opened it; it rejects until it is released.
+    /// Opened manually; rejects until it is released.
     ForcedOpen,
-    /// Somebody closed it; it counts but does not open until it is released.
+    /// Closed manually; counts but does not open until it is released.
     ForcedClosed,
-    /// Somebody switched it off; it does not even count until it is released.
+    /// Disabled manually; does not even count until it is released.
     Disabled,
 }
 
 /// Why a state changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransitionReason {
-    /// Too many failures in a row.
+    /// Too many consecutive failures.
     ConsecutiveFailures,
     /// Too large a share of failures in the window.
     FailureRate,
     /// Too large a share of slow calls in the window.
     SlowCallRate,
-    /// The open time was up and a call came.
+    /// The open time had elapsed and a call arrived.
     OpenTimeElapsed,
     /// A probe failed or was slow.
     ProbeFailed,
@@ -92,15 +92,15 @@ pub struct Transition {
     pub from: CircuitState,
     /// The state now.
     pub to: CircuitState,
-    /// Who decides now.
+    /// The mode now.
     pub mode: CircuitMode,
-    /// Why.
+    /// The reason.
     pub reason: TransitionReason,
     /// How long it stays open, if the rules opened it.
     pub open_for: Option<Duration>,
 }
 
-/// A snapshot. The counters are read one by one while calls go on, so they may differ by calls that just ended.
+/// A snapshot. Counters are read one by one while calls continue, so they may differ by calls that have just ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CircuitBreakerMetrics {
@@ -108,7 +108,7 @@ pub struct CircuitBreakerMetrics {
     pub name: Cow<'static, str>,
     /// The state.
     pub state: CircuitState,
-    /// Who decides about it.
+    /// Automatic or manual.
     pub mode: CircuitMode,
     /// Calls that counted as success.
     pub successes: u64,
@@ -116,27 +116,27 @@ pub struct CircuitBreakerMetrics {
     pub failures: u64,
     /// Calls that counted as neither.
     pub ignored: u64,
-    /// Calls whose future was dropped before its end and its deadline. They are in no other counter.
+    /// Calls whose future was dropped before completion and before its deadline. They are in no other counter.
     pub cancelled: u64,
     /// Failures that were panics.
     pub panics: u64,
     /// Failures that were futures dropped at or after their deadline.
     pub timeouts: u64,
-    /// Calls that took as long as the slow-call rule says, or longer; 0 without such a rule.
+    /// Calls at least as long as the threshold of the slow-call rule; 0 without such a rule.
     pub slow: u64,
-    /// Results that came too late to count: the state had changed, or the probe's lease had run out.
+    /// Results too late to count: the state had changed, or the probe's lease had expired.
     pub late: u64,
-    /// Calls that were not let through.
+    /// Rejected calls.
     pub rejected: u64,
-    /// How often each state was entered from another one; see [`CircuitState::index`].
+    /// How often each state was entered from another state; see [`CircuitState::index`].
     pub transitions: [u64; 3],
-    /// How long it was in each state, in all.
+    /// Total time in each state.
     pub time_in_state: [Duration; 3],
-    /// How long since the last transition.
+    /// Time since the last transition.
     pub since_transition: Duration,
-    /// Failures in a row now.
+    /// Current number of consecutive failures.
     pub consecutive_failures: u32,
-    /// Probes that are running.
+    /// Running probes.
     pub probes_in_flight: usize,
     /// Calls in the window of the rate rules; 0 without such a rule.
     pub window_calls: u64,
@@ -145,7 +145,7 @@ pub struct CircuitBreakerMetrics {
 }
 
 impl CircuitBreakerMetrics {
-    /// 1 for the present state, 0 for the others; see [`CircuitState::index`].
+    /// 1 for the current state, 0 for the others; see [`CircuitState::index`].
     #[must_use]
     pub fn state_one_hot(&self) -> [u8; 3] {
         CircuitState::ALL.map(|state| u8::from(state == self.state))
@@ -159,14 +159,13 @@ impl CircuitBreakerMetrics {
             .saturating_add(self.ignored)
     }
 
-    /// Successes per success or failure, 0 to 1; `None` before the first.
+    /// Successes divided by successes plus failures, 0 to 1; `None` before the first result.
     #[must_use]
     pub fn success_rate(&self) -> Option<f64> {
         ratio(self.successes, self.successes.saturating_add(self.failures))
     }
 
-    /// Rejections per call that wanted to go through, 0 to 1; `None` before the first. Calls that still run do not
-    /// count.
+    /// Rejections divided by all call attempts, 0 to 1; `None` before the first. Running calls are not included.
     #[must_use]
     pub fn rejection_rate(&self) -> Option<f64> {
         let ended = self.completed().saturating_add(self.cancelled);
@@ -182,10 +181,10 @@ fn ratio(part: u64, all: u64) -> Option<f64> {
     (all > 0).then(|| part as f64 / all as f64)
 }
 
-/// Lets one rejection per second into the log.
+/// Limits the log to one line per second about rejections.
 #[derive(Debug, Default)]
 pub(super) struct RejectionLog {
-    /// Nanoseconds since the breaker was made.
+    /// When the next line may be written, in nanoseconds since the breaker was created.
     next: AtomicU64,
     told: AtomicU64,
 }
@@ -193,13 +192,13 @@ pub(super) struct RejectionLog {
 const LOG_EVERY: u64 = 1_000_000_000;
 
 impl RejectionLog {
-    /// Whether it is time for a line.
+    /// Whether a line is due.
     #[inline]
     pub(super) fn is_due(&self, now: u64) -> bool {
         now >= self.next.load(Ordering::Relaxed)
     }
 
-    /// Whether the caller is the one who logs now, and if so how many of the `rejected` calls no line has told of yet.
+    /// Whether the caller writes the line now; if so, how many of the `rejected` calls no line has reported yet.
     pub(super) fn sample(&self, now: u64, rejected: u64) -> Option<u64> {
         let next = self.next.load(Ordering::Relaxed);
         if now < next {

@@ -1,4 +1,4 @@
-//! The circuit against a plain model that keeps every call in a list, and against any history: random calls, outcomes,
+//! The circuit compared with a simple model that keeps every call in a list, over random histories: calls, outcomes,
 //! cancellations, hung probes, manual states and clock moves.
 
 use super::builder::{Rate, Rules};
@@ -10,7 +10,7 @@ use crate::error::BreakerOutcome::{self, Failure, Ignored, Success};
 use proptest::prelude::*;
 use std::time::Duration;
 
-/// What the circuit should do, told as simply as possible.
+/// The expected behaviour of the circuit, written as simply as possible.
 #[derive(Debug)]
 struct Model {
     rules: Rules,
@@ -21,10 +21,10 @@ struct Model {
     until: u64,
     streak: u32,
     successes: u32,
-    /// Which lease, until when.
+    /// Lease and its expiry.
     leases: Vec<(u64, u64)>,
     last_lease: u64,
-    /// Stretch of the window, failure, slow: all calls of this generation.
+    /// Time slice of the window, failure, slow: all calls of this generation.
     calls: Vec<(u64, bool, bool)>,
     armed: bool,
 }
@@ -67,7 +67,7 @@ impl Model {
         }
     }
 
-    /// The lease of the admitted call (0: not a probe), or the time to come back after.
+    /// The lease of the admitted call (0: not a probe), or the time to retry after.
     fn admit(&mut self) -> Result<u64, u64> {
         let coarse = self.time().coarse;
         if self.phase == Phase::Open && coarse >= self.until {
@@ -178,8 +178,8 @@ impl Model {
 #[derive(Debug, Clone)]
 enum Step {
     Admit,
-    /// The result of one of the running calls, told by a thread with that lane. Ignored is also what a cancelled call
-    /// gives; a hung one gives none.
+    /// The result of one of the running calls, recorded by a thread with this lane. A cancelled call also reports
+    /// Ignored; a hung one reports nothing.
     Settle(usize, BreakerOutcome, bool, usize),
     Wait(u64),
     Force(u8),
@@ -201,7 +201,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Rules of every kind, alone and together.
+/// Rules of every kind, one by one and combined.
 fn any_rules() -> impl Strategy<Value = Rules> {
     let rate = || {
         (20_u8..=100, 1_u32..8).prop_map(|(percent, minimum_calls)| Rate {
@@ -308,7 +308,7 @@ proptest! {
             }
             compare(&circuit, &model, has_window)?;
         }
-        // Unless somebody holds it open, it lets a call through when the open time and the leases are over.
+        // Unless it is held open manually, it admits a call once the open time and the leases have expired.
         model.now += 60 * SECOND + lag;
         let admitted = matches!(circuit.admit(&model.time()), Admission::Admitted(_));
         prop_assert_eq!(admitted, model.phase != Phase::ForcedOpen);

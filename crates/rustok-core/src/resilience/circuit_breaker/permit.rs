@@ -1,4 +1,4 @@
-//! A call's place behind the breaker. It reports exactly once, whatever happens to the call.
+//! The permit of an admitted call. It reports exactly once, whatever happens to the call.
 
 use super::error::Rejection;
 use super::gate::{Ending, Gate};
@@ -9,10 +9,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The right to make one call. Say how it ended with [`Permit::finish`].
+/// The right to make one call. Report its result with [`Permit::finish`].
 ///
-/// Dropped without that it gives its place back: as a failure when a panic drops it, or when its deadline or the
-/// current one ([`Deadline::current`]) has passed, else as what [`super::CircuitBreakerBuilder::cancelled_as`] says.
+/// A permit dropped without a result counts as a failure when a panic drops it, or when its deadline or the current
+/// one ([`Deadline::current`]) has passed, else as [`super::CircuitBreakerBuilder::cancelled_as`].
 ///
 /// ```
 /// use rustok_core::resilience::{BreakerOutcome, CircuitBreaker};
@@ -25,13 +25,13 @@ use std::sync::Arc;
 #[must_use = "dropping it at once counts as a cancelled call"]
 pub struct Permit<'a>(Place<&'a Gate>);
 
-/// A [`Permit`] that owns its breaker, for work that is kept somewhere: a transaction, a stream. Made by
-/// [`super::CircuitBreaker::acquire_owned`]; dropped unfinished it does the same.
+/// A [`Permit`] that owns its breaker, for long-lived work: a transaction, a stream. Created by
+/// [`super::CircuitBreaker::acquire_owned`]; dropped without a result it behaves the same.
 #[must_use = "dropping it at once counts as a cancelled call"]
 pub struct OwnedPermit(Place<Arc<Gate>>);
 
 impl<'a> Permit<'a> {
-    /// For `run`, which knows by itself whether the call is being polled.
+    /// For `run`, which tracks by itself whether the call is being polled.
     pub(super) fn acquire(gate: &'a Gate) -> Result<Self, Rejection> {
         Ok(Self(Place::new(gate.admit()?, gate, false)))
     }
@@ -49,7 +49,7 @@ impl<'a> Permit<'a> {
         self.0.running = running;
     }
 
-    /// The call ended, with this.
+    /// Reports the call's result.
     pub fn finish(mut self, outcome: BreakerOutcome) {
         self.0.report(Ending::Returned(outcome));
     }
@@ -60,23 +60,23 @@ impl OwnedPermit {
         Ok(Self(Place::new(gate.admit()?, Arc::clone(gate), true)))
     }
 
-    /// The call ended, with this.
+    /// Reports the call's result.
     pub fn finish(mut self, outcome: BreakerOutcome) {
         self.0.report(Ending::Returned(outcome));
     }
 }
 
-/// What both permits are.
+/// The common part of both permits.
 struct Place<G: Deref<Target = Gate>> {
     gate: G,
     ticket: Ticket,
-    /// When it began, if a rule wants to know; nanoseconds on the gate's clock.
+    /// When the call began, if a rule needs it; nanoseconds on the gate's clock.
     started: u64,
     deadline: Deadline,
-    /// Foreign code is running under this permit right now.
+    /// Foreign code is running under this permit.
     running: bool,
-    /// A panic of the thread that drops it is a panic of the call. A thread that was panicking already says nothing
-    /// about the call.
+    /// Whether a panic of the dropping thread counts as a panic of the call. Never if the thread was already
+    /// panicking at the start: that panic says nothing about the call.
     watches_thread: bool,
     reported: bool,
 }

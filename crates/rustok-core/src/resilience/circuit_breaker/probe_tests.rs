@@ -1,4 +1,4 @@
-//! Probes that never end well, by the thousand; and what a call allocates.
+//! Thousands of probes that are cancelled, panic or hang; and the allocations of a call.
 
 use super::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
@@ -13,7 +13,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 type Probe = Pin<Box<dyn Future<Output = Result<(), CircuitBreakerError<()>>>>>;
 
-/// Begins a probe; `None` if it was rejected.
+/// Starts a probe; `None` if it was rejected.
 fn begin(breaker: &CircuitBreaker) -> Option<Probe> {
     let breaker = breaker.clone();
     let mut probe: Probe = Box::pin(async move { breaker.call(pending::<Result<(), ()>>).await });
@@ -54,7 +54,7 @@ async fn ten_thousand_bad_probes_in_any_order_never_leave_it_stuck() {
                 };
                 let _ = tokio::spawn(panics).await;
             }
-            // Hangs, for ever or until one of the next ones ends it.
+            // Hangs, forever or until one of the next steps ends it.
             2 => hung.extend(begin(&breaker)),
             3 if !hung.is_empty() => {
                 let which = random.random_range(0..hung.len());
@@ -76,7 +76,7 @@ async fn ten_thousand_bad_probes_in_any_order_never_leave_it_stuck() {
     assert!(healthy > 100, "{healthy}");
 }
 
-/// Polls a call that ends at once.
+/// Polls a call that is ready at once.
 fn call(breaker: &CircuitBreaker, result: Result<u64, u64>) -> Result<u64, CircuitBreakerError<u64>> {
     let call = std::pin::pin!(breaker.call(|| ready(result)));
     match call.poll(&mut Context::from_waker(Waker::noop())) {
@@ -99,7 +99,7 @@ fn nothing_is_allocated_closed_or_open() {
         .build()
         .unwrap();
     for breaker in [windowed, consecutive] {
-        // The thread's lane is made by its first call.
+        // The first call of a thread creates its lane.
         let _ = call(&breaker, Ok(1));
         let closed = allocation_counter::measure(|| {
             for n in 0..1000 {

@@ -1,10 +1,10 @@
-//! The breaker under real threads. No clock: what is checked is who gets a place and what is counted.
+//! The breaker under real threads, without a clock: which calls get a slot, and what is counted.
 
 use super::*;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Real threads: time does not matter here, only who gets a place.
+/// Real threads: only the number of admitted probes matters, not the time.
 #[test]
 fn half_open_admits_exactly_its_number_of_probes_under_64_threads() {
     for probes in [1, 2, 3, 7] {
@@ -32,7 +32,7 @@ fn half_open_admits_exactly_its_number_of_probes_under_64_threads() {
     }
 }
 
-/// Many threads, every ending there is: each admitted call is counted exactly once.
+/// Many threads, every way a call can end: each admitted call is counted exactly once.
 #[test]
 fn no_call_is_lost_under_threads() {
     let breaker = CircuitBreaker::builder("x")

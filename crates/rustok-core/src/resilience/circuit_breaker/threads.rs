@@ -1,7 +1,7 @@
-//! A small number for each living thread, so that it finds its lanes without a search.
+//! A small number for each live thread, used as an index to its lanes.
 //!
-//! A number belongs to one thread at a time. When the thread ends it goes to the next one that asks, so threads that
-//! come and go do not use them up.
+//! A number belongs to one thread at a time. When a thread ends, its number is reused, so short-lived threads do not
+//! exhaust them.
 
 use super::lanes::LANES;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers {
     next: 0,
 });
 
-/// A number, for as long as its thread lives.
+/// A number, held for the lifetime of its thread.
 struct Claim(Option<usize>);
 
 impl Claim {
@@ -35,7 +35,7 @@ impl Claim {
 }
 
 impl Drop for Claim {
-    /// The lock orders all that this thread wrote before what the next owner writes.
+    /// The lock orders all writes of this thread before those of the next owner.
     fn drop(&mut self) {
         if let Some(number) = self.0 {
             let mut numbers = NUMBERS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +48,7 @@ thread_local! {
     static CLAIM: Claim = Claim::new();
 }
 
-/// This thread's number, below [`LANES`]; `None` while there are more threads than numbers, and while it is ending.
+/// This thread's number, below [`LANES`]; `None` while there are more threads than numbers, and during thread exit.
 #[inline]
 pub(super) fn my_number() -> Option<usize> {
     CLAIM.try_with(|claim| claim.0).ok().flatten()
@@ -81,7 +81,7 @@ mod tests {
             let distinct: HashSet<_> = given.iter().collect();
             assert_eq!(distinct.len(), given.len());
             assert!(given.iter().all(|number| *number < LANES));
-            // Other tests of this process hold some; without giving back, the second round would get none.
+            // Other tests of this process hold some numbers; without reuse, the second round would get none.
             assert!(given.len() > LANES / 2, "only {}", given.len());
         }
     }

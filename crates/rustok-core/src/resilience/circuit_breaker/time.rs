@@ -1,26 +1,26 @@
-//! What time it is: precisely where something is decided, cheaply where a call only passes.
+//! The clock of a breaker: precise for decisions, coarse and cheap for calls on the closed path.
 //!
-//! Time is nanoseconds since the breaker was made, on one monotonic line. The cheap clock lags behind the precise one
-//! by at most a tick of the kernel (1 to 10 ms) and is never ahead of it, so nothing happens too early by it.
+//! Times are monotonic nanoseconds since the breaker was created. The coarse clock lags behind the precise one by at
+//! most a kernel tick (1 to 10 ms) and is never ahead of it, so it never causes anything too early.
 
 use crate::resilience::jitter::nanos;
 use tokio::time::Instant;
 
 /// The two clocks.
 pub(super) trait Time {
-    /// Now, to the nanosecond. A read costs more than all the rest of a closed call.
+    /// Now, to the nanosecond. One read costs more than the rest of a closed call.
     fn precise(&self) -> u64;
 
-    /// Now, or a tick ago.
+    /// Now, at most one kernel tick behind.
     fn coarse(&self) -> u64;
 }
 
-/// Where the time comes from.
+/// The source of the time.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// tokio's clock, which a test may pause and move. Both clocks are precise.
+    /// tokio's clock, which a test may pause and advance. Both clocks are precise.
     Tokio(Instant),
-    /// The kernel's monotonic clocks; what `Instant` reads is the precise one of them.
+    /// The kernel's monotonic clocks; the precise one is that of `Instant`.
     #[cfg(target_os = "linux")]
     Kernel(u64),
 }
@@ -35,7 +35,7 @@ impl Source {
         }
     }
 
-    /// The kernel's clocks. Where there is no cheap one, tokio's, which is then the same as `Instant`.
+    /// The kernel's clocks. On systems without a coarse clock, tokio's, which then equals `Instant`.
     pub(super) fn kernel() -> Self {
         #[cfg(target_os = "linux")]
         let source = Self::Kernel(kernel::precise());
@@ -92,11 +92,11 @@ mod kernel {
 
 /// Whether tokio is built with its feature `test-util`.
 ///
-/// Only then does `tokio::time::pause` exist. A glob import inside a block hides the item of the same name around the
-/// block, so `pause` means tokio's function if there is one (a function item has no size), else the constant here.
+/// Only then does `tokio::time::pause` exist. A glob import inside a block shadows the item of the same name outside
+/// it, so `pause` is tokio's function if it exists (a function item has size zero), else the constant here.
 const CLOCK_CAN_BE_PAUSED: bool = {
     use tokio::time::*;
-    // So that the import is used in any case.
+    // Keeps the import used in both cases.
     let _: Option<Sleep> = None;
     size_of_val(&pause) != size_of_val(&self::pause)
 };

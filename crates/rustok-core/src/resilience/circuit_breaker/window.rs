@@ -1,8 +1,8 @@
-//! The sliding time window of the rate rules: a fixed number of stretches of time, named by tags.
+//! The sliding time window of the rate rules: a fixed number of time slices, identified by tags.
 //!
-//! The counts themselves are in the lanes; here is which of them belong to the window now. Memory does not grow with
-//! traffic, and moving on costs the same however long nothing happened. It must never count a result in a generation
-//! that is not its own, so a tag carries the generation.
+//! The lanes hold the counts; this file decides which of them belong to the window now. Memory does not grow with
+//! traffic, and advancing costs the same after any idle time. It must never count a result in another generation, so
+//! a tag carries the generation.
 
 use super::builder::{Rate, Rules};
 use super::lanes::{Lanes, Tally};
@@ -10,15 +10,15 @@ use super::metrics::TransitionReason;
 use super::sync::{AtomicU64, Ordering, fence};
 use crate::resilience::jitter::nanos;
 
-/// The window. The stretch that is being filled counts as a whole one, so it covers between (n - 1)/n and all of its
-/// length.
+/// The window. The current, partly filled slice counts as a whole one, so the window covers between (n - 1)/n and all
+/// of its length.
 #[derive(Debug)]
 pub(super) struct Window {
-    /// The present stretch: 20 bits of the generation, 44 of its number. Written under the circuit's lock.
+    /// The tag of the current slice: 20 bits of the generation, 44 of its number. Written under the circuit's lock.
     tag: AtomicU64,
-    /// When that stretch ends.
+    /// When the current slice ends.
     ends: AtomicU64,
-    /// The last look at the rules found the share reached, but too few calls: a success may complete the minimum.
+    /// At the last evaluation the share was reached, but with too few calls: a success may complete the minimum.
     armed: AtomicU64,
     length_ns: u64,
     stretches: u64,
@@ -47,7 +47,7 @@ impl Window {
         let stretches = u64::from(stretches).max(1);
         let length_ns = (nanos(length) / stretches).max(1);
         Some(Self {
-            // Numbers begin at 1: an empty bucket has the tag 0.
+            // Numbers start at 1: an empty bucket has the tag 0.
             tag: AtomicU64::new(make_tag(0, 1)),
             ends: AtomicU64::new(length_ns),
             armed: AtomicU64::new(0),
@@ -70,7 +70,7 @@ impl Window {
     /// Whether a result of this generation may count under `tag` at this time.
     #[inline]
     pub(super) fn is_current(&self, tag: u64, generation: u64, now: u64) -> bool {
-        // Both sides as the tag keeps the generation, in 20 bits.
+        // Compares only the 20 bits of the generation that a tag holds.
         tag >> NUMBER_BITS == (generation << NUMBER_BITS) >> NUMBER_BITS
             && now < self.ends.load(Ordering::Relaxed)
     }
@@ -80,15 +80,15 @@ impl Window {
         self.armed.load(Ordering::Relaxed) != 0
     }
 
-    /// Starts empty, for a new generation. Only under the circuit's lock.
+    /// Starts a new generation with an empty window. Only under the circuit's lock.
     pub(super) fn begin(&self, generation: u64) {
         let next = number(self.tag.load(Ordering::Relaxed)) + 1;
         self.armed.store(0, Ordering::Relaxed);
         self.tag.store(make_tag(generation, next), Ordering::Release);
     }
 
-    /// Lets as many stretches pass as the time says. Only under the circuit's lock. A time before the present stretch
-    /// is in it.
+    /// Advances to the slice of `now`. Only under the circuit's lock. A time before the current slice counts as
+    /// inside it.
     pub(super) fn move_to(&self, now: u64) {
         let ends = self.ends.load(Ordering::Relaxed);
         if now < ends {
@@ -96,7 +96,7 @@ impl Window {
         }
         let passed = (now - ends) / self.length_ns + 1;
         let tag = self.tag.load(Ordering::Relaxed);
-        // More than all of them is as good as all of them.
+        // Advancing by more than all slices is the same as by all of them.
         let next = number(tag) + passed.min(self.stretches);
         self.tag
             .store(tag & !((1 << NUMBER_BITS) - 1) | number(next), Ordering::Release);
@@ -104,7 +104,7 @@ impl Window {
         self.ends.store(ends, Ordering::Relaxed);
     }
 
-    /// What it holds.
+    /// The current counts in the window.
     pub(super) fn tally(&self, lanes: &Lanes) -> Tally {
         let newest = self.tag();
         lanes.tally(|tag| {
@@ -115,13 +115,13 @@ impl Window {
         })
     }
 
-    /// Looks at the rules after a failure or a slow call (`bad`), and after other calls while a look found the share
-    /// reached but too few calls.
+    /// Evaluates the rules after a failure or a slow call (`bad`), and after other calls while the last evaluation
+    /// found the share reached but too few calls.
     pub(super) fn reason_to_trip(&self, lanes: &Lanes, bad: bool) -> Option<TransitionReason> {
         if !bad && !self.is_armed() {
             return None;
         }
-        // Of two threads that each count the decisive call, at least one must see both (C++ memory model, fences).
+        // When two threads count the last two calls at once, at least one must see both (C++ memory model, fences).
         fence(Ordering::SeqCst);
         let Tally {
             calls,

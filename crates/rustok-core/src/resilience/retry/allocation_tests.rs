@@ -1,4 +1,4 @@
-//! What a call that goes well allocates: nothing.
+//! A successful call allocates nothing.
 
 use super::*;
 use crate::deadline::Deadline;
@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Allocations of one polled-to-the-end future on a runtime that is warm already.
+/// Allocations of one future polled to completion on a runtime that is already warm.
 fn allocations<F: Future>(make: impl Fn() -> F) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

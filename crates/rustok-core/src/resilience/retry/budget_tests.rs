@@ -1,4 +1,4 @@
-//! The budget: what each call pays and gets back, beside a plain model, and from many threads.
+//! The budget: costs and refunds of each call, compared with a simple model, and from many threads.
 
 use super::*;
 use crate::deadline::Deadline;
@@ -72,7 +72,7 @@ async fn successes_pay_one_or_what_the_last_retry_cost() {
     let succeeds_at = |attempt| {
         policy.run(
             Deadline::never(),
-            // The first failure is throttled, what follows is transient.
+            // The first failure is throttled, the following ones are transient.
             |n: &u32| if *n == 1 { THROTTLED } else { TRANSIENT },
             move |n| ready(if n == attempt { Ok(()) } else { Err(n) }),
         )
@@ -131,7 +131,7 @@ async fn an_attempt_that_is_not_made_costs_nothing() {
     use StopReason::{Attempts, Deadline as Late, NotRetryable, RetryAfterTooLong};
     assert_eq!(reasons, [Late, RetryAfterTooLong, Attempts, NotRetryable]);
     assert_eq!(budget.balance(), 500);
-    // A retry that the deadline cuts off was made, and is paid.
+    // A retry that the deadline cuts off was made, so it is charged.
     let deadline = Deadline::after(3 * PAUSE);
     let cut_off = policy.run(
         deadline,
@@ -150,14 +150,14 @@ async fn an_attempt_that_is_not_made_costs_nothing() {
     assert_eq!(budget.balance(), 486);
 }
 
-/// What happens next to one of the callers.
+/// The next event of one of the callers.
 #[derive(Debug, Clone, Copy)]
 enum Event {
-    /// Its attempt succeeds, after it has begun a call if it has none.
+    /// Its attempt succeeds; starts a call first if none is running.
     Succeeds,
-    /// Its attempt fails in this way.
+    /// Its attempt fails with this decision.
     Fails(RetryDecision),
-    /// It loses interest.
+    /// It cancels the call.
     Leaves,
 }
 
@@ -171,12 +171,12 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// What a call that has ended looks like: how many attempts, and why there was no further one.
+/// The result of a finished call: number of attempts, and why no further one was made.
 type Ended = (u32, Option<StopReason>);
 
 type Returned = Result<(), RetryError<RetryDecision>>;
 
-/// One caller of the real policy. Its attempt waits until a result lies in the cell.
+/// A caller of the real policy. Its attempt waits for a result in the cell.
 struct Caller {
     result: Rc<Cell<Option<Result<(), RetryDecision>>>>,
     attempts: Rc<Cell<u32>>,
@@ -205,7 +205,7 @@ impl Caller {
         }));
     }
 
-    /// Lets one attempt end so and waits out the pause after it.
+    /// Ends one attempt with this event and waits until the following pause is over.
     async fn step(&mut self, policy: &RetryPolicy, event: Event) -> Option<Ended> {
         let result = match event {
             Event::Leaves => {
@@ -240,13 +240,13 @@ impl Caller {
     }
 }
 
-/// The same in plain numbers, signed and without bounds, so that it could see one being passed.
+/// The same in plain signed numbers without bounds, so that a violated bound becomes visible.
 struct Model {
     tokens: i64,
     capacity: i64,
     costs: [i64; 2],
     max_attempts: u32,
-    /// Attempts made and the cost of the last retry, of each caller.
+    /// Attempts made and the cost of the last retry, per caller.
     callers: Vec<(u32, i64)>,
 }
 
@@ -311,7 +311,7 @@ proptest! {
     }
 }
 
-/// A cheap sequence that differs per thread; its quality does not matter.
+/// A cheap pseudo-random sequence that differs per thread; its quality does not matter.
 fn next(state: &mut u32) -> u32 {
     *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
     *state >> 16
@@ -331,7 +331,7 @@ fn no_token_is_lost_or_made_between_threads() {
                 for _ in 0..200_000 {
                     let roll = next(&mut state);
                     let decision = if roll & 1 == 0 { TRANSIENT } else { THROTTLED };
-                    // Half of the time it takes, half of the time it gives back: nothing is above the capacity.
+                    // Withdraws half of the time and deposits half of the time: the total stays within the capacity.
                     match (roll & 2 == 0, held.pop()) {
                         (true, before) => held.extend(before.into_iter().chain(budget.withdraw(decision))),
                         (false, Some(cost)) => budget.deposit(cost),

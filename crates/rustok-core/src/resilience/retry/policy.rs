@@ -1,4 +1,4 @@
-//! The policy: how long to wait, how often to try, and the loop that does it.
+//! The policy: pauses, number of attempts, and the retry loop.
 
 use super::{RetryBudget, RetryDecision, RetryError, StopReason};
 use crate::deadline::Deadline;
@@ -6,8 +6,8 @@ use crate::resilience::jitter::nanos;
 use crate::resilience::{JitterSource, with_deadline};
 use std::time::Duration;
 
-/// How the pauses grow. No attempt number and no duration overflows: what is too long counts as the longest there is,
-/// and the policy's cap holds for all. A zero pause is a pause in which other tasks may run.
+/// How the pauses grow. Attempt numbers and durations never overflow: they saturate, and the policy's cap applies to
+/// all pauses. A pause of zero still yields to other tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backoff {
     /// Always the same pause.
@@ -16,21 +16,21 @@ pub enum Backoff {
     Linear {
         /// The first pause.
         initial: Duration,
-        /// What each further one adds.
+        /// The increment of each further pause.
         step: Duration,
     },
     /// `initial`, then `factor` times as long each time.
     Exponential {
         /// The first pause.
         initial: Duration,
-        /// The factor. 1 is a fixed pause; 0 counts as 1, for pauses that shrink to nothing are no backoff.
+        /// The factor. 1 means constant pauses; 0 counts as 1, since shrinking pauses are not a backoff.
         factor: u32,
     },
 }
 
 impl Backoff {
-    /// The pause after the failed attempt `attempt` (from 1; 0 counts as 1), without cap and jitter. Exponential pauses
-    /// end at 2^64 - 1 ns (584 years), the others at [`Duration::MAX`].
+    /// The pause after the failed attempt `attempt` (from 1; 0 counts as 1), without cap and jitter. Exponential
+    /// pauses saturate at 2^64 - 1 ns (584 years), the others at [`Duration::MAX`].
     #[must_use]
     pub fn pause_after(self, attempt: u32) -> Duration {
         let earlier = attempt.saturating_sub(1);
@@ -47,8 +47,8 @@ impl Backoff {
 
 /// How a call is retried. Cheap to clone; clones share the budget and the random source.
 ///
-/// Nothing set here can panic, overflow or hang; what makes no sense is taken as each method says. Every pause is
-/// asynchronous, and every number of attempts ends at [`u32::MAX`].
+/// No setting can cause a panic, an overflow or a hang; each method documents how it treats invalid values. All
+/// pauses are asynchronous, and attempt numbers saturate at [`u32::MAX`].
 ///
 /// ```
 /// use rustok_core::deadline::Deadline;
@@ -79,8 +79,8 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// At most 3 attempts, pauses of at most 20 s with full jitter, after a throttled answer 1 s that doubles; no
-    /// budget. The numbers are the AWS SDKs' (see [`RetryBudget`]).
+    /// Defaults: at most 3 attempts, pauses of at most 20 s with full jitter, after a throttled answer 1 s that
+    /// doubles; no budget. The numbers are the AWS SDKs' (see [`RetryBudget`]).
     pub fn new(backoff: Backoff) -> Self {
         Self {
             backoff,
@@ -111,58 +111,59 @@ impl RetryPolicy {
         Self::new(Backoff::Exponential { initial, factor: 2 })
     }
 
-    /// The most attempts there are, the first one included; 0 counts as 1.
+    /// Maximum number of attempts, including the first; 0 counts as 1.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// The pauses after a throttled answer ([`RetryDecision::Throttled`]): 1 s, then twice as long each time, unless set
-    /// here. A dependency that says "slow down" is not helped by the short pauses that mend a lost connection.
+    /// The pauses after a throttled answer ([`RetryDecision::Throttled`]); default 1 s, doubled each time. A
+    /// dependency that asks for fewer calls needs longer pauses than a lost connection.
     pub fn throttled_backoff(mut self, backoff: Backoff) -> Self {
         self.throttled_backoff = backoff;
         self
     }
 
-    /// The longest pause by backoff, before jitter (20 s unless set). It does not shorten a `Retry-After`. Zero means
-    /// no pauses but those that the dependency asks for.
+    /// The longest backoff pause before jitter (default 20 s). It does not shorten a `Retry-After`. Zero means no
+    /// pauses except those that the dependency asks for.
     pub fn cap(mut self, cap: Duration) -> Self {
         self.cap = cap;
         self
     }
 
-    /// The longest `Retry-After` that is waited for (60 s unless set); beyond it the policy gives up, since to come back
-    /// earlier than asked is rude and to wait is hopeless. Zero: whenever the dependency asks for a pause.
+    /// The longest `Retry-After` that is waited for (default 60 s); beyond it the policy gives up, because an earlier
+    /// retry would ignore the dependency's request and a longer wait is unlikely to help. Zero: gives up on any
+    /// requested pause.
     pub fn longest_retry_after(mut self, longest: Duration) -> Self {
         self.longest_retry_after = longest;
         self
     }
 
-    /// Full jitter from this source: a pause is drawn between zero and what the backoff says (Brooker, "Exponential
+    /// Full jitter from this source: a pause is drawn uniformly between zero and the backoff (Brooker, "Exponential
     /// Backoff And Jitter", AWS 2015).
     pub fn full_jitter(mut self, source: JitterSource) -> Self {
         self.jitter = Some(source);
         self
     }
 
-    /// Pauses exactly as the backoff says.
+    /// Disables jitter: pauses are exactly the backoff.
     pub fn without_jitter(mut self) -> Self {
         self.jitter = None;
         self
     }
 
-    /// The budget that is shared by all callers of the dependency.
+    /// The budget shared by all callers of the dependency.
     pub fn budget(mut self, budget: RetryBudget) -> Self {
         self.budget = Some(budget);
         self
     }
 
-    /// Runs `call` until it succeeds, `decide` says stop, or attempts, deadline or budget are used up. `call` is given
-    /// the number of the attempt, from 1.
+    /// Runs `call` until it succeeds, `decide` returns stop, or attempts, deadline or budget are used up. `call`
+    /// receives the number of the attempt, from 1.
     ///
-    /// The deadline, or that of an enclosing timeout if it is earlier ([`Deadline::current`]), bounds attempts and
-    /// pauses together: an attempt that is running when it passes is dropped, and a pause that would reach it is not
-    /// begun. A success at the first attempt allocates nothing and locks nothing.
+    /// The deadline, or that of an enclosing timeout if it is earlier ([`Deadline::current`]), limits attempts and
+    /// pauses together: an attempt still running at the deadline is dropped, and a pause that would reach it is not
+    /// started. A success at the first attempt allocates nothing and takes no lock.
     ///
     /// # Errors
     /// [`RetryError`] with the last attempt's error.
@@ -213,8 +214,8 @@ impl RetryPolicy {
         }
     }
 
-    /// How long to wait before the next attempt and what it cost, or why there is none. The budget is asked last: it is
-    /// not to pay for an attempt that is not made.
+    /// The pause before the next attempt and its cost, or why there is none. The budget is checked last, so that no
+    /// tokens are spent on an attempt that is not made.
     pub(super) fn prepare(
         &self,
         decision: RetryDecision,
@@ -245,8 +246,8 @@ impl RetryPolicy {
         }
     }
 
-    /// With jitter, the backoff spreads the callers after the moment that the dependency asked for: it asked all of
-    /// them for the same.
+    /// With jitter, the backoff is added after the requested time, because the dependency gave all callers the same
+    /// time.
     fn pause(&self, backoff: Duration, asked: Duration) -> Duration {
         match &self.jitter {
             Some(jitter) => asked.saturating_add(jitter.between(Duration::ZERO, backoff)),
