@@ -82,7 +82,7 @@ both_databases! {
         }
     }
 
-    /// Who asks for a hundred pays for those that fit.
+    /// A hundred are asked for, but only those that fit are read, and once the one that does not fit any more.
     async fn texts_behind_a_full_page_are_not_read(db) {
         let shop = Shop::open(db.url()).await;
         for n in 0..4 {
@@ -99,8 +99,9 @@ both_databases! {
         };
         let path = "/api/store/v1/nodes?limit=100&include=body";
         let (_, first) = list(&shop, path, None).await;
-        let once = reads().await;
+        list(&shop, path, None).await;
+        let before = reads().await;
         let (_, again) = list(&shop, path, None).await;
-        assert_eq!((first, reads().await), (again, once));
+        assert_eq!((first, reads().await), (again, before));
     }
 }
