@@ -57,12 +57,18 @@ pub struct Buyer<'a> {
     pub network: Option<&'a [u8; 16]>,
 }
 
-/// A subquery for the pieces of tracked stock held by pending orders `o` of the tenant that meet the condition. CROSS
-/// JOIN keeps SQLite from starting at the lines.
-fn pending_pieces(condition: &str) -> String {
+/// A subquery for the pieces of tracked stock held by orders `o` of the tenant that meet the condition. Without the
+/// named index, SQLite reads all pending orders of the tenant; CROSS JOIN keeps it from starting at the lines.
+/// PostgreSQL chooses by its statistics.
+fn held_pieces(index: &str, condition: &str, is_postgres: bool) -> String {
+    let by = if is_postgres {
+        String::new()
+    } else {
+        format!("INDEXED BY {index} ")
+    };
     format!(
-        "(SELECT COALESCE(CAST(sum(l.quantity) AS bigint), 0) FROM orders o \
-         CROSS JOIN order_lines l WHERE o.tenant_id = $1 AND o.status = 'pending' AND {condition} \
+        "(SELECT COALESCE(CAST(sum(l.quantity) AS bigint), 0) FROM orders o {by}\
+         CROSS JOIN order_lines l WHERE o.tenant_id = $1 AND {condition} \
          AND l.tenant_id = $1 AND l.order_id = o.id AND l.stock_taken)"
     )
 }
@@ -104,19 +110,24 @@ pub async fn read_shelf(
             pending: 0,
         });
     }
+    let is_postgres = tx.db.is_postgres();
+    let of_customer = held_pieces(
+        "orders_pending_customer_idx",
+        "o.status = 'pending' \
+         AND o.customer_id = (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $3)",
+        is_postgres,
+    );
+    // Only pending orders have a network: see the CHECK of `placed_from`.
+    let of_network = held_pieces("orders_placed_from_idx", "o.placed_from = $4", is_postgres);
     let sql = format!(
         "SELECT v.id, v.product_id, p.title, v.title AS variant_title, v.sku, r.amount_minor, s.available, \
          s.allow_backorder, (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $3) AS customer_id, \
-         {} AS of_customer, {} AS of_network \
+         {of_customer} AS of_customer, {of_network} AS of_network \
          FROM variants v \
          JOIN products p ON p.tenant_id = v.tenant_id AND p.id = v.product_id \
          LEFT JOIN prices r ON r.tenant_id = v.tenant_id AND r.variant_id = v.id AND r.currency = $2 \
          LEFT JOIN stock_levels s ON s.tenant_id = v.tenant_id AND s.variant_id = v.id \
          WHERE v.tenant_id = $1 AND v.{} AND v.deleted_at IS NULL AND p.deleted_at IS NULL AND p.status = 'active'",
-        pending_pieces(
-            "o.customer_id = (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $3)"
-        ),
-        pending_pieces("o.placed_from = $4"),
         either(&wanted)
     );
     let rows = tx

@@ -10,11 +10,14 @@ use crate::nodes::public::{self, PublicFilter};
 use crate::nodes::texts::Part;
 use crate::orders::{OrderFilter, list_orders};
 use crate::products::{ProductFilter, list_products};
+use crate::reservations::{Buyer, read_shelf};
 use crate::tx::TenantTx;
 use crate::value::params;
 use rustok_commerce::OrderStatus;
 use rustok_commerce::product::ProductStatus;
 use rustok_content::NodeStatus;
+use rustok_core::ids::VariantId;
+use rustok_core::money::Currency;
 use rustok_core::page::{Cursor, Limit, Page};
 use rustok_test_support::both_databases;
 use rustok_text::locale::Preference;
@@ -59,7 +62,7 @@ fn time(number: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + number).unwrap()
 }
 
-/// Runs a statement for each number `i` up to `count`: `{id}`, `{time:x}` and `{other}` are written in the database's words.
+/// Runs a statement for each number `i` up to `count`: `{id:x}`, `{time:x}` and `{zeros:x}` are written in the database's words.
 async fn fill(tx: &mut TenantTx, count: i64, insert: &str, select: &str) {
     let postgres = tx.db.is_postgres();
     let mut sql = format!(
@@ -74,8 +77,8 @@ async fn fill(tx: &mut TenantTx, count: i64, insert: &str, select: &str) {
             ("id", false) => format!("unhex(printf('%032x', {of}))"),
             ("time", true) => format!("to_timestamp(1700000000 + {of})"),
             ("time", false) => format!("((1700000000 + {of}) * 1000000)"),
-            ("hash", true) => "decode(repeat('00', 32), 'hex')".to_owned(),
-            ("hash", false) => "zeroblob(32)".to_owned(),
+            ("zeros", true) => format!("decode(repeat('00', {of}), 'hex')"),
+            ("zeros", false) => format!("zeroblob({of})"),
             _ => panic!("{word}"),
         };
         sql.replace_range(at..=end, &written);
@@ -179,9 +182,16 @@ async fn products(tx: &mut TenantTx, count: i64) {
     )
     .await;
     words(tx, count, "product", "").await;
+    // The first product can be bought.
+    let sql = "INSERT INTO variants (tenant_id, id, product_id, position, title, option_values) \
+               VALUES ($1, $2, $2, 0, '', '[]')";
+    tx.db
+        .execute_one("variants", sql, params![tx.tenant, id(1)])
+        .await
+        .unwrap();
 }
 
-/// Orders: odd ones pending and of one buyer, even ones cancelled and of another.
+/// Orders: odd ones pending, of one buyer and from one network, even ones cancelled and of another buyer.
 async fn orders(tx: &mut TenantTx, count: i64) {
     for (number, email) in [(1, "even@example.com"), (2, "odd@example.com")] {
         let sql = "INSERT INTO customers (tenant_id, id, email, created_at) VALUES ($1, $2, $3, $4)";
@@ -193,11 +203,12 @@ async fn orders(tx: &mut TenantTx, count: i64) {
         tx,
         count,
         "orders (tenant_id, id, customer_id, email, status, currency, total_minor, secret_hash, created_at, updated_at, \
-         expires_at, cancelled_at, cancel_reason, version)",
+         expires_at, cancelled_at, cancel_reason, version, placed_from)",
         &format!(
             "{{id:i}}, {{id:i % 2 + 1}}, 'x@example.com', CASE WHEN {odd} THEN 'pending' ELSE 'cancelled' END, 'USD', 1, \
-             {{hash:}}, {{time:i}}, {{time:i}}, CASE WHEN {odd} THEN {{time:i}} END, \
-             CASE WHEN {odd} THEN NULL ELSE {{time:i}} END, CASE WHEN {odd} THEN NULL ELSE 'why' END, 1 FROM n"
+             {{zeros:32}}, {{time:i}}, {{time:i}}, CASE WHEN {odd} THEN {{time:i}} END, \
+             CASE WHEN {odd} THEN NULL ELSE {{time:i}} END, CASE WHEN {odd} THEN NULL ELSE 'why' END, 1, \
+             CASE WHEN {odd} THEN {{zeros:16}} END FROM n"
         ),
     )
     .await;
@@ -457,6 +468,29 @@ both_databases! {
                     page.map(|product| number(product.id.as_uuid()))
                 },
             ).await;
+        }).await;
+    }
+
+    async fn what_an_order_needs_before_it_is_placed(db) {
+        with_both(&db, async |tried: Tried<'_>| {
+            let usd = Currency::parse("USD").unwrap();
+            let [new, known] = ["new", "even"].map(|name| CanonicalEmail::parse(&format!("{name}@example.com")).unwrap());
+            for email in [&new, &known] {
+                for network in [None, Some(&[1; 16])] {
+                    let mut costs = Vec::new();
+                    for shop in [tried.few, tried.many] {
+                        let mut tx = tried.store.read(shop, soon()).await.unwrap();
+                        let before = cost(&mut tx).await;
+                        let buyer = Buyer { email, network };
+                        let variant = VariantId::from(id(1));
+                        let shelf = read_shelf(&mut tx, &[variant], &[], usd, buyer).await.unwrap();
+                        assert_eq!((shelf.variants.len(), shelf.pending), (1, 0));
+                        assert_eq!(shelf.customer.is_some(), email == &known);
+                        costs.push(cost(&mut tx).await - before);
+                    }
+                    assert!(costs[1] < costs[0] + 100, "{} {network:?}: {costs:?}", email.as_str());
+                }
+            }
         }).await;
     }
 
