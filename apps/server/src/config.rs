@@ -327,10 +327,8 @@ impl Config {
     /// refused, before anything is spent on it.
     #[must_use]
     pub fn places(&self) -> (usize, usize) {
-        let is_postgres = self
-            .database_url
-            .as_deref()
-            .is_some_and(|url| url.starts_with("postgres"));
+        let url = self.database_url.as_deref();
+        let is_postgres = url.is_some_and(DatabaseUrl::names_postgres);
         let all = if is_postgres {
             self.postgres_waiting.max(1)
         } else {

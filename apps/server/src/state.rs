@@ -68,6 +68,22 @@ impl AppState {
         }))
     }
 
+    /// A state on a new SQLite database, which exists as long as the second value.
+    #[cfg(test)]
+    pub(crate) async fn for_test(config: Config) -> (Self, rustok_test_support::TestDatabase) {
+        let database = rustok_test_support::TestDatabase::sqlite();
+        let config = Config {
+            database_url: Some(database.url().to_owned()),
+            ..config
+        };
+        let store = rustok_storage::Store::open(config.store().unwrap(), rustok_storage::Opener::Server)
+            .await
+            .unwrap();
+        let clock = Arc::new(rustok_core::clock::SystemClock);
+        let services = Services::new(store, clock, config.validator().unwrap());
+        (Self::new(config, Arc::new(services)), database)
+    }
+
     /// The configuration.
     #[must_use]
     pub fn config(&self) -> &Config {

@@ -37,6 +37,16 @@ pub struct Reply {
     pub replayed: bool,
 }
 
+impl From<StoredReply> for Reply {
+    /// A new response.
+    fn from(stored: StoredReply) -> Self {
+        Self {
+            stored,
+            replayed: false,
+        }
+    }
+}
+
 /// The start of a unit of work.
 #[expect(
     clippy::large_enum_variant,
@@ -291,10 +301,7 @@ impl<T: KeepsReplies> Work<T> {
             self.tx.keep(&request.scope, &record, self.now).await?;
         }
         self.tx.commit().await?;
-        Ok(Reply {
-            stored: reply,
-            replayed: false,
-        })
+        Ok(reply.into())
     }
 
     /// Ends a unit of work that was refused before it changed anything, and returns the refusal.

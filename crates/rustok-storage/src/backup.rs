@@ -147,8 +147,7 @@ impl Partial {
             copy.sync_all()?;
             // A hard link fails if the target exists by now; a rename would replace it.
             std::fs::hard_link(&self.path, target)?;
-            let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty());
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+            File::open(files::folder_of(target))?.sync_all()?;
             Ok(copy.metadata()?.len())
         };
         finish().map_err(|error: std::io::Error| match error.kind() {

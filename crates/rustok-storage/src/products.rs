@@ -8,7 +8,7 @@ mod page;
 pub mod shown;
 mod write;
 
-pub use page::list_products;
+pub use page::{find_products, list_products};
 pub use write::{
     advance_product, delete_product, find_taken_handles, insert_product, lock_product,
     lock_product_of_variant, undelete_product, update_product,

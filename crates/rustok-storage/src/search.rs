@@ -8,7 +8,9 @@ use crate::error::StoreError;
 use crate::row::{FromColumn, Row};
 use crate::tx::{Expect, Statement, TenantTx};
 use crate::value::{Value, params};
-use crate::walk::{EXAMINED, EXAMINED_PLUS_ONE, Entry, Walk, list_key, page_of_fitting};
+use crate::walk::{
+    EXAMINED, EXAMINED_PLUS_ONE, Entry, Walk, key_values, list_fitting, list_key, page_of_fitting,
+};
 use rustok_core::ids::TenantId;
 use rustok_core::page::{Limit, ListKey, Page};
 use rustok_text::words::{self, Lookup, Query};
@@ -60,8 +62,29 @@ enum Candidates<'a> {
     All,
 }
 
-/// The positions of a page of things that match the words and belong to the list of `walk`; newest first.
-pub(crate) async fn list_matching<I>(
+/// The positions of a page of the list of `walk`; with a query only of things that match its words, newest first.
+pub(crate) async fn list_keys<I>(
+    tx: &mut TenantTx,
+    kind: Kind,
+    query: Option<&Query>,
+    walk: &Walk<'_>,
+    after: Option<ListKey<I>>,
+    limit: Limit,
+) -> Result<Page<ListKey<I>>, StoreError>
+where
+    I: FromColumn + Into<Uuid> + Copy + PartialEq + Serialize,
+    Value<'static>: From<I>,
+{
+    match query {
+        Some(query) => list_matching(tx, kind, query, walk, after, limit).await,
+        None => {
+            let key = |row: &Row<'_>| list_key(row, walk.time.is_some());
+            list_fitting(tx, walk, key, after.map(key_values), limit).await
+        }
+    }
+}
+
+async fn list_matching<I>(
     tx: &mut TenantTx,
     kind: Kind,
     query: &Query,

@@ -48,12 +48,18 @@ impl DatabaseUrl {
             }
             return Ok(Self::Sqlite(PathBuf::from(path)));
         }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        if Self::names_postgres(url) {
             return url.parse().map(|url| Self::Postgres(Box::new(url)));
         }
         Err(StoreError::Setup(
             "a database URL starts with sqlite:// or postgres://".to_owned(),
         ))
+    }
+
+    /// Whether a URL has a scheme of PostgreSQL; the rest of it is not checked.
+    #[must_use]
+    pub fn names_postgres(url: &str) -> bool {
+        url.starts_with("postgres://") || url.starts_with("postgresql://")
     }
 
     /// `sqlite` or `postgresql`.

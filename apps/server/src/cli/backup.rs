@@ -3,7 +3,7 @@
 use super::output::{Failure, Format};
 use super::{Flags, progress, services};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -13,26 +13,31 @@ pub(super) struct Options {
     format: Format,
 }
 
+/// A backup that was made or restored.
 #[derive(Serialize)]
-struct Made {
-    file: String,
-    bytes: u64,
+pub(super) struct Copied {
+    pub(super) file: String,
+    pub(super) bytes: u64,
+}
+
+impl Copied {
+    pub(super) fn of(file: &Path, bytes: u64) -> Self {
+        Self {
+            file: file.display().to_string(),
+            bytes,
+        }
+    }
 }
 
 pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> {
     let services = services(flags).await?;
     let bar = progress::steps(0);
-    let shown = bar.clone();
-    let copied = services.store.backup(&options.file, move |done, total| {
-        shown.set_length(total);
-        shown.set_position(done);
-    });
-    let copied = copied.await;
+    let copied = services
+        .store
+        .backup(&options.file, progress::shown_on(&bar))
+        .await;
     bar.finish_and_clear();
-    let made = Made {
-        file: options.file.display().to_string(),
-        bytes: copied?,
-    };
+    let made = Copied::of(&options.file, copied?);
     options.format.print(&made, |made| {
         format!("{} is a whole, checked copy ({} bytes)", made.file, made.bytes)
     })

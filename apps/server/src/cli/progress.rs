@@ -13,6 +13,15 @@ pub(super) fn steps(total: u64) -> ProgressBar {
     bar(total, "{wide_bar} {percent} % {eta}")
 }
 
+/// Shows on `bar` what work reports: how much of how much is done.
+pub(super) fn shown_on(bar: &ProgressBar) -> impl FnMut(u64, u64) + Send + use<> {
+    let bar = bar.clone();
+    move |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    }
+}
+
 fn bar(total: u64, template: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

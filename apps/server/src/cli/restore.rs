@@ -1,8 +1,8 @@
 //! `rustok restore`: a backup brought back, to where there is nothing yet.
 
+use super::backup::Copied;
 use super::output::{Failure, Format};
 use super::{Flags, load, progress};
-use serde::Serialize;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -13,26 +13,12 @@ pub(super) struct Options {
     format: Format,
 }
 
-#[derive(Serialize)]
-struct Restored {
-    file: String,
-    bytes: u64,
-}
-
 pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> {
     let config = load(flags)?.store()?;
     let bar = progress::steps(0);
-    let shown = bar.clone();
-    let restored = rustok_storage::restore(&config.url, &options.file, move |done, total| {
-        shown.set_length(total);
-        shown.set_position(done);
-    });
-    let restored = restored.await;
+    let restored = rustok_storage::restore(&config.url, &options.file, progress::shown_on(&bar)).await;
     bar.finish_and_clear();
-    let restored = Restored {
-        file: options.file.display().to_string(),
-        bytes: restored?,
-    };
+    let restored = Copied::of(&options.file, restored?);
     options.format.print(&restored, |restored| {
         format!(
             "all of {} is in the database ({} bytes)",

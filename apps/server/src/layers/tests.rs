@@ -4,9 +4,7 @@ use super::*;
 use crate::config::Config;
 use axum::body::{Body, to_bytes};
 use axum::routing::get;
-use rustok_app::{PlatformCtx, Services, tenants};
-use rustok_core::clock::SystemClock;
-use rustok_storage::{Opener, Store};
+use rustok_app::{PlatformCtx, tenants};
 use rustok_tenancy::{NewTenantInput, TenantSettings};
 use rustok_test_support::TestDatabase;
 use serde_json::Value;
@@ -21,20 +19,14 @@ struct Small {
 
 impl Small {
     async fn new() -> Self {
-        let database = TestDatabase::sqlite();
         let config = Config {
-            database_url: Some(database.url().to_owned()),
             max_requests_in_flight: 1,
             max_requests_waiting: 0,
             request_timeout_ms: 250,
             rate_limit_tenant_per_minute: 6,
             ..Config::default()
         };
-        let store = Store::open(config.store().unwrap(), Opener::Server)
-            .await
-            .unwrap();
-        let services = Services::new(store, Arc::new(SystemClock), config.validator().unwrap());
-        let state = AppState::new(config, Arc::new(services));
+        let (state, database) = AppState::for_test(config).await;
         let router = Router::new()
             .route("/hangs", get(std::future::pending::<()>))
             .route("/panics", get(async || -> () { panic!("canary") }))

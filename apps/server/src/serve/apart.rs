@@ -42,27 +42,14 @@ pub fn serve_apart(
 mod tests {
     use super::*;
     use crate::config::Config;
-    use rustok_app::Services;
-    use rustok_core::clock::SystemClock;
-    use rustok_storage::{Opener, Store};
-    use rustok_test_support::TestDatabase;
     use std::io::{Read as _, Write as _};
     use std::net::TcpStream;
-    use std::sync::{Arc, mpsc};
+    use std::sync::mpsc;
     use std::time::Duration;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn it_answers_while_all_workers_are_held() {
-        let database = TestDatabase::sqlite();
-        let config = Config {
-            database_url: Some(database.url().to_owned()),
-            ..Config::default()
-        };
-        let store = Store::open(config.store().unwrap(), Opener::Server)
-            .await
-            .unwrap();
-        let services = Services::new(store, Arc::new(SystemClock), config.validator().unwrap());
-        let state = AppState::new(config, Arc::new(services));
+        let (state, _database) = AppState::for_test(Config::default()).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/livez", axum::routing::get(async || "alive"));

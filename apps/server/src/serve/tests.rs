@@ -5,9 +5,6 @@ use axum::routing::get;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http2;
-use rustok_app::Services;
-use rustok_core::clock::SystemClock;
-use rustok_storage::{Opener, Store};
 use rustok_test_support::TestDatabase;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::{Instant, sleep};
@@ -20,17 +17,11 @@ struct Small {
 
 impl Small {
     async fn new(keep_alive_ms: u64) -> Self {
-        let database = TestDatabase::sqlite();
         let config = Config {
-            database_url: Some(database.url().to_owned()),
             keep_alive_ms,
             ..Config::default()
         };
-        let store = Store::open(config.store().unwrap(), Opener::Server)
-            .await
-            .unwrap();
-        let services = Services::new(store, Arc::new(SystemClock), config.validator().unwrap());
-        let state = AppState::new(config, Arc::new(services));
+        let (state, database) = AppState::for_test(config).await;
         let router = Router::new().route("/", get(async || "here"));
         let server = Server::new(router, &state, 80, &Shutdown::default());
         tokio::time::pause();

@@ -115,7 +115,7 @@ impl Moment {
         let products = if missing.is_empty() {
             Vec::new()
         } else {
-            shown::find_products(self.0.last(), missing).await?
+            products::find_products(self.0.last(), missing).await?
         };
         Ok(Unkept { stock, products })
     }

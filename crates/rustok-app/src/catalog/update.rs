@@ -103,10 +103,7 @@ impl Changed {
         if let Some(tx) = self.tx {
             tx.commit().await?;
         }
-        Ok(Reply {
-            stored,
-            replayed: false,
-        })
+        Ok(stored.into())
     }
 }
 

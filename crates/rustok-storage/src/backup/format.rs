@@ -27,8 +27,10 @@ use std::path::Path;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 const FIRST_LINE: &[u8; 16] = b"rustok backup 1\n";
+/// The beginning of the first line in every version of the format.
+pub(super) const PREFIX: &[u8; 14] = b"rustok backup ";
 /// The beginning of a SQLite database, to recognise a file of the other kind.
-const SQLITE: &[u8; 16] = b"SQLite format 3\0";
+pub(super) const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 /// The maximum length of a record's content, in bytes.
 const MAX_CONTENT: usize = 1 << 20;
 /// Bytes of a table per record.
@@ -233,17 +235,13 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     async fn first_line(&mut self) -> Result<(), StoreError> {
-        let mut line = [0; FIRST_LINE.len()];
-        let mut read = 0;
-        while let Some(rest) = line.get_mut(read..).filter(|rest| !rest.is_empty()) {
-            match self.from.read(rest).await {
-                Ok(0) => break,
-                Ok(more) => read += more,
-                Err(error) => return Err(self.failed(&error)),
-            }
+        let mut line = Vec::with_capacity(FIRST_LINE.len());
+        let mut begin = (&mut self.from).take(16);
+        if let Err(error) = begin.read_to_end(&mut line).await {
+            return Err(self.failed(&error));
         }
         let file = &self.file;
-        let told = match line.get(..read).unwrap_or_default() {
+        let told = match line.as_slice() {
             whole if whole == FIRST_LINE => {
                 self.before.update(FIRST_LINE);
                 self.place = 16;
@@ -253,7 +251,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 "{file} is a copy of a SQLite database: it is restored where the database's URL begins with sqlite://"
             ),
             begun if !begun.is_empty() && FIRST_LINE.starts_with(begun) => return Err(self.cut_off()),
-            newer if newer.starts_with(b"rustok backup ") => {
+            newer if newer.starts_with(PREFIX) => {
                 format!("{file} is a backup of another format than this binary knows: use a newer rustok")
             }
             _ => format!("{file} is no backup of RusToK"),

@@ -1,7 +1,8 @@
 //! A copy of a SQLite database: one snapshot. A read transaction is held throughout, which does not block writers in
 //! WAL mode. Without it, each write by another connection would restart the copy.
 
-use super::{Partial, exists};
+use super::Partial;
+use super::format::{PREFIX, SQLITE};
 use crate::error::StoreError;
 use crate::files;
 use crate::inspect::{Schema, find_schema};
@@ -19,10 +20,8 @@ const COPY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
     .union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
     .union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
 
+/// The caller has checked that `target` does not exist.
 pub(super) fn copy(source: &Path, target: &Path, progress: impl FnMut(u64, u64)) -> Result<u64, StoreError> {
-    if target.symlink_metadata().is_ok() {
-        return Err(exists(target));
-    }
     let partial = Partial::create(target)?;
     let failed = |error: rusqlite::Error| StoreError::Setup(format!("the copy failed: {error}"));
     copy_pages(source, &partial.path, progress).map_err(failed)?;
@@ -80,11 +79,11 @@ async fn look_at(file: &Path) -> Result<(), StoreError> {
             file.display(),
             latest_schema()
         ),
-        _ if begins(b"rustok backup ") => format!(
+        _ if begins(PREFIX) => format!(
             "{} is a backup of a PostgreSQL database: it is restored where the database's URL begins with postgres://",
             file.display()
         ),
-        Err(error) if begins(b"SQLite format 3\0") => format!(
+        Err(error) if begins(SQLITE) => format!(
             "{} is damaged ({error}): nothing was restored; copy it again, or take another backup",
             file.display()
         ),

@@ -16,7 +16,7 @@ use crate::search::{self, Kind};
 use crate::terms;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
-use crate::walk::{Walk, in_order, key_values, list_fitting, list_key, standing, times};
+use crate::walk::{Walk, in_order, key_values, standing, times};
 use rustok_content::{Author, NodeKind, NodeStatus, Revision, Translation};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TermId};
@@ -137,19 +137,8 @@ pub async fn list_nodes(
     let mut page = if filter.query.is_none() && walk.rest.is_empty() {
         Page::cut(list_heads(tx, &walk, after, limit).await?, limit, key)
     } else {
-        let keys = match &filter.query {
-            Some(query) => search::list_matching(tx, Kind::Node, query, &walk, after, limit).await?,
-            None => {
-                list_fitting(
-                    tx,
-                    &walk,
-                    |row| list_key(row, by_change),
-                    after.map(key_values),
-                    limit,
-                )
-                .await?
-            }
-        };
+        let query = filter.query.as_ref();
+        let keys = search::list_keys(tx, Kind::Node, query, &walk, after, limit).await?;
         let ids: Vec<NodeId> = keys.items.iter().map(|key| key.id()).collect();
         Page {
             items: find_heads(tx, &ids).await?,

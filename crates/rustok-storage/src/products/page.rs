@@ -10,7 +10,7 @@ use crate::row::Row;
 use crate::search::{self, Kind};
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, placeholders};
-use crate::walk::{Walk, in_order, key_values, list_fitting, list_key, standing, times};
+use crate::walk::{Walk, in_order, key_values, standing, times};
 use rustok_commerce::product::Product;
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ProductId, TenantId};
@@ -72,19 +72,8 @@ pub async fn list_products(
         let found = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
         Page::cut(found, limit, |found| key(&found.product))
     } else {
-        let keys = match &filter.query {
-            Some(query) => search::list_matching(tx, Kind::Product, query, &walk, after, limit).await?,
-            None => {
-                list_fitting(
-                    tx,
-                    &walk,
-                    |row| list_key(row, by_change),
-                    after.map(key_values),
-                    limit,
-                )
-                .await?
-            }
-        };
+        let query = filter.query.as_ref();
+        let keys = search::list_keys(tx, Kind::Product, query, &walk, after, limit).await?;
         let ids: Vec<ProductId> = keys.items.iter().map(|key| key.id()).collect();
         Page {
             items: find_all(tx, &ids).await?,
@@ -104,14 +93,13 @@ pub async fn list_products(
     })
 }
 
-/// The products with these ids, in the given order: as many as fit on a page.
-pub(super) async fn whole(
-    tx: &mut TenantTx,
-    ids: &[ProductId],
-    standing: Standing,
-) -> Result<Vec<Product>, StoreError> {
+/// The products in use with these ids, in the given order: as many as fit on a page, at least one.
+///
+/// # Errors
+/// Database errors.
+pub async fn find_products(tx: &mut TenantTx, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
     let found = find_all(tx, ids).await?;
-    complete(tx, found, standing).await
+    complete(tx, found, Standing::InUse).await
 }
 
 /// Reads large columns and variants of as many products as fit on a page.

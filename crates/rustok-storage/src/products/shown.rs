@@ -4,14 +4,14 @@
 //! A version of a product never changes except for its stock. A cached product therefore needs only a check of its
 //! version, and the current stock.
 
-use super::page::{list_statement, walk, whole};
+use super::page::{list_statement, walk};
 use super::{PRODUCTS, ProductFilter, Standing, VARIANTS};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, placeholders};
 use jiff::Timestamp;
-use rustok_commerce::product::{Product, ProductStatus};
+use rustok_commerce::product::ProductStatus;
 use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::page::{Limit, ListKey, Page};
 use std::collections::HashMap;
@@ -98,12 +98,4 @@ pub async fn find_stock(tx: &mut TenantTx, products: &[ProductId]) -> Result<Sto
     let level = |row: &Row<'_>| Ok((row.get("variant_id")?, row.get("available")?));
     let levels = tx.db.fetch(VARIANTS, &sql, &values, level).await?;
     Ok(levels.into_iter().collect())
-}
-
-/// These products, in the given order: as many as fit on a page, at least one.
-///
-/// # Errors
-/// Database errors.
-pub async fn find_products(tx: &mut TenantTx, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
-    whole(tx, ids, Standing::InUse).await
 }

@@ -21,15 +21,6 @@ const LONG: u64 = 16_384;
 /// Longest time that the committer waits for readers of the log.
 const LONGEST_WAIT: Duration = Duration::from_millis(20);
 
-/// Progress of a checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Moved {
-    /// Pages in the log.
-    log: u64,
-    /// Those of them that are also in the database file.
-    moved: u64,
-}
-
 /// State of the log, shared by the writer and the checkpoint thread.
 #[derive(Debug, Default)]
 pub(super) struct Log {
@@ -69,8 +60,8 @@ impl Log {
         pages.saturating_sub(self.moved.load(Ordering::Relaxed)) >= STEP
     }
 
-    fn moved(&self, found: Moved) {
-        self.moved.store(found.moved, Ordering::Relaxed);
+    fn moved(&self, pages: u64) {
+        self.moved.store(pages, Ordering::Relaxed);
     }
 
     /// Restarts a log that has become long. Called by the committer between two transactions, so no write is in
@@ -85,7 +76,7 @@ impl Log {
             .and_then(|()| checkpoint(writer, "PRAGMA wal_checkpoint(RESTART)"));
         let _ = writer.busy_timeout(Duration::ZERO);
         match restarted {
-            Ok(Some(found)) => self.moved(found),
+            Ok(Some(pages)) => self.moved(pages),
             // A long read, for example a backup, still uses the log: try again later.
             Ok(None) => self.long.store(pages + STEP, Ordering::Relaxed),
             Err(error) => noted(watch, &error),
@@ -102,7 +93,7 @@ pub(super) fn run(path: &Path, log: &Log, watch: &FileWatch, wake: &mpsc::Receiv
             continue;
         }
         match step(&mut conn, path) {
-            Ok(Some(found)) => log.moved(found),
+            Ok(Some(pages)) => log.moved(pages),
             // Another process is running a checkpoint.
             Ok(None) => {}
             Err(error) => noted(watch, &error),
@@ -111,7 +102,7 @@ pub(super) fn run(path: &Path, log: &Log, watch: &FileWatch, wake: &mpsc::Receiv
 }
 
 /// Moves every page that no reader still needs in the log.
-fn step(conn: &mut Option<Connection>, path: &Path) -> rusqlite::Result<Option<Moved>> {
+fn step(conn: &mut Option<Connection>, path: &Path) -> rusqlite::Result<Option<u64>> {
     let conn = match conn {
         Some(conn) => conn,
         none => none.insert(open(path)?),
@@ -127,15 +118,12 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// `None` if a lock was in the way.
-fn checkpoint(conn: &Connection, sql: &'static str) -> rusqlite::Result<Option<Moved>> {
+/// How many pages of the log are also in the database file now; `None` if a lock was in the way.
+fn checkpoint(conn: &Connection, sql: &'static str) -> rusqlite::Result<Option<u64>> {
     conn.prepare_cached(sql)?.query_row([], |row| {
-        let (busy, log, moved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let pages = |number| u64::try_from(number).unwrap_or_default();
-        Ok((busy == 0).then(|| Moved {
-            log: pages(log),
-            moved: pages(moved),
-        }))
+        // The columns are `busy`, the pages in the log, and those that were moved.
+        let (busy, moved): (i64, i64) = (row.get(0)?, row.get(2)?);
+        Ok((busy == 0).then(|| u64::try_from(moved).unwrap_or_default()))
     })
 }
 
@@ -197,10 +185,10 @@ mod tests {
             self.log.pages.load(Ordering::Relaxed)
         }
 
-        fn step(&self) -> Moved {
-            let found = step(&mut None, &self.path()).unwrap().unwrap();
-            self.log.moved(found);
-            found
+        fn step(&self) -> u64 {
+            let moved = step(&mut None, &self.path()).unwrap().unwrap();
+            self.log.moved(moved);
+            moved
         }
     }
 
@@ -214,8 +202,7 @@ mod tests {
         case.commit(900);
         assert_eq!(case.file_pages(), before, "a commit moved pages");
         case.wake.try_recv().unwrap();
-        let found = case.step();
-        assert_eq!(found.log, found.moved);
+        assert_eq!(case.step(), case.pages());
         assert!(case.file_pages() > 2_700);
         // All is moved: the log starts anew.
         case.commit(10);

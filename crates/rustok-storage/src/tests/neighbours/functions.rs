@@ -161,7 +161,7 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Told {
         "products/shown::list_active" => |tx| products::shown::list_active(tx, None, limit);
         "products/shown::find_active" => |tx| products::shown::find_active(tx, WORD);
         "products/shown::find_stock" => |tx| products::shown::find_stock(tx, &[product]);
-        "products/shown::find_products" => |tx| products::shown::find_products(tx, &[product]);
+        "products/page::find_products" => |tx| products::find_products(tx, &[product]);
         "products::find_deleted_product" => |tx| async {
             products::delete_product(tx, product, 1, now(), &event(tenant)).await?;
             products::find_deleted_product(tx, product).await

@@ -304,10 +304,7 @@ async fn update(
         })
     };
     let tenant = tenants::update(&ctx, &named(&ctx, id), edit).await?;
-    let reply = Reply {
-        stored: shown(StatusCode::OK, &tenant, None),
-        replayed: false,
-    };
+    let reply = shown(StatusCode::OK, &tenant, None).into();
     Ok(changed(&state, Some(tenant.id), reply))
 }
 

@@ -7,7 +7,7 @@ use crate::state::AppState;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use rustok_app::{Reply, tenants};
+use rustok_app::tenants;
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
 use rustok_tenancy::Tenant;
@@ -79,10 +79,7 @@ async fn remove(
     let ctx = command.ctx.0;
     let check = |version| if_match.check(version);
     let tenant = tenants::remove_host(&ctx, &named(&ctx, id), &host, check).await?;
-    let reply = Reply {
-        stored: shown(StatusCode::OK, &tenant, None),
-        replayed: false,
-    };
+    let reply = shown(StatusCode::OK, &tenant, None).into();
     Ok(changed(&state, Some(tenant.id), reply))
 }
 
