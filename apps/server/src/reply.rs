@@ -4,8 +4,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use rustok_app::Reply;
-use rustok_storage::idempotency::StoredReply;
+use rustok_app::{Done, StoredReply};
 use serde::Serialize;
 use std::hash::{DefaultHasher, Hasher};
 
@@ -63,14 +62,12 @@ pub fn stored_with_more<T: Serialize, A: Serialize>(
     }
 }
 
-/// The reply to a write that has nothing to return.
+/// The response to a write that has nothing to return.
 #[must_use]
-pub fn no_content() -> StoredReply {
-    StoredReply {
-        status: StatusCode::NO_CONTENT.as_u16(),
-        headers: Vec::new(),
-        body: Vec::new(),
-    }
+pub fn no_content() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// The response to work that is accepted and done later; `location` is where to read its progress.
@@ -84,20 +81,30 @@ pub fn accepted<T: Serialize>(view: &T, location: &str) -> Response {
     response
 }
 
-/// Sends the reply to a write, or its repetition.
+/// The response to a write, or its repetition. `render` makes the reply that a request with an `Idempotency-Key` stored.
 #[must_use]
-pub fn send(reply: Reply) -> Response {
-    let mut response = Response::new(Body::from(reply.stored.body));
-    *response.status_mut() = StatusCode::from_u16(reply.stored.status).unwrap_or(StatusCode::OK);
-    for (name, value) in &reply.stored.headers {
+pub fn done<T>(done: Done<T>, render: impl Fn(&T) -> StoredReply) -> Response {
+    match done {
+        Done::Made(outcome) => send(render(&outcome)),
+        Done::Repeated(reply) => {
+            let mut response = send(reply);
+            response
+                .headers_mut()
+                .insert("idempotent-replayed", HeaderValue::from_static("true"));
+            response
+        }
+    }
+}
+
+/// The response with this status, these headers and this body.
+#[must_use]
+pub fn send(reply: StoredReply) -> Response {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+    for (name, value) in &reply.headers {
         if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().insert(name, value);
         }
-    }
-    if reply.replayed {
-        response
-            .headers_mut()
-            .insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
     response
 }

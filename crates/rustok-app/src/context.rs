@@ -3,7 +3,6 @@
 //! Requests, workers, commands and tests all build a [`Ctx`]; there is no other access to a tenant's data.
 
 use crate::counts::Counts;
-use crate::idempotency::Idempotency;
 use crate::work::InFlight;
 use rand::rngs::StdRng;
 use rustok_auth::{Action, Actor, authorize};
@@ -82,8 +81,6 @@ pub struct Ctx {
     pub deadline: Deadline,
     /// The W3C trace context of the request; copied into events.
     pub traceparent: Option<String>,
-    /// Set when the request carries an `Idempotency-Key`.
-    pub idempotency: Option<Idempotency>,
     /// The network of the client, if it is known and not a loopback address: an IPv6 address, or an IPv4-mapped one
     /// (RFC 4291, 2.5.5.2).
     pub network: Option<[u8; 16]>,
@@ -109,7 +106,6 @@ impl Ctx {
             actor: Actor::System(name),
             deadline,
             traceparent: None,
-            idempotency: None,
             network: None,
             use_case: UseCase::default(),
             sender: None,
@@ -149,8 +145,8 @@ impl Ctx {
             .await?)
     }
 
-    /// Starts a read-write transaction on the tenant's data, without an `Idempotency-Key`. Requests use
-    /// [`Ctx::begin`](crate::work).
+    /// Starts a read-write transaction on the tenant's data. Use cases that can be repeated with an `Idempotency-Key`
+    /// use `begin`.
     ///
     /// # Errors
     /// If the database is unavailable. Its commit is refused if the token or the tenant may not write any more.
@@ -184,8 +180,6 @@ pub struct PlatformCtx {
     pub actor: Actor,
     /// The deadline of the request.
     pub deadline: Deadline,
-    /// Set when the request carries an `Idempotency-Key`.
-    pub idempotency: Option<Idempotency>,
     /// The tracing span.
     pub use_case: UseCase,
 }
@@ -198,7 +192,6 @@ impl PlatformCtx {
             services,
             actor: Actor::System(name),
             deadline,
-            idempotency: None,
             use_case: UseCase::default(),
         }
     }

@@ -48,7 +48,7 @@ pub struct Counts {
     /// Retries of orders because their stock changed concurrently.
     pub order_retries: Tally<1>,
     /// Nodes by transition.
-    pub node_transitions: Tally<8>,
+    pub node_transitions: Tally<9>,
 }
 
 impl Default for Counts {
@@ -61,6 +61,7 @@ impl Default for Counts {
             node_transitions: Tally::new([
                 "create",
                 "update",
+                "remove_translation",
                 "publish",
                 "unpublish",
                 "archive",
@@ -103,15 +104,15 @@ pub(crate) struct Placement<'a> {
 }
 
 impl Placement<'_> {
-    /// Ends the attempt; `Ok` says whether the response is a replay.
-    pub(crate) fn end(mut self, replayed: Result<bool, &RichError>) {
-        self.outcome = match replayed {
-            Ok(false) => PLACED,
-            Ok(true) => REPLAYED,
+    /// Ends the attempt; `Ok` says whether an order was placed, and not a stored response repeated.
+    pub(crate) fn end(mut self, is_placed: Result<bool, &RichError>) {
+        self.outcome = match is_placed {
+            Ok(true) => PLACED,
+            Ok(false) => REPLAYED,
             Err(error) if error.status() >= 500 => FAILED,
             Err(_) => REFUSED,
         };
-        if let Err(error) = replayed {
+        if let Err(error) = is_placed {
             self.counts.oversell_refusals.count(error.code());
         }
     }
@@ -136,8 +137,8 @@ mod tests {
     fn a_placement_is_counted_once_by_how_it_ended() {
         let counts = Counts::default();
         let error = |kind, code| RichError::new(kind, "inside").with_code(code);
-        counts.begin_placement().end(Ok(false));
         counts.begin_placement().end(Ok(true));
+        counts.begin_placement().end(Ok(false));
         counts
             .begin_placement()
             .end(Err(&error(ErrorKind::BusinessRule, OVERSELL)));

@@ -1,7 +1,7 @@
 //! Use cases: authorise, open a transaction, apply the domain logic, store the response, commit.
 //!
-//! Every function takes a [`Ctx`] (or a [`PlatformCtx`] for the tenant directory) first. This crate contains neither
-//! SQL nor HTTP.
+//! Every function takes a [`Ctx`] (or a [`PlatformCtx`] for the tenant directory) first, then values, and returns
+//! values. This crate contains neither SQL nor HTTP.
 
 pub mod catalog;
 pub mod content;
@@ -12,9 +12,11 @@ mod idempotency;
 pub mod import;
 mod numbers;
 pub mod orders;
+pub mod precondition;
 pub mod tenants;
-pub mod work;
+mod work;
 
 pub use context::{Ctx, PlatformCtx, Services, UseCase};
 pub use idempotency::Idempotency;
-pub use work::{Begun, Reply, Work};
+pub use precondition::Precondition;
+pub use work::{Done, IdempotencyKey, REPLY_KEPT, Render, StoredReply};

@@ -1,9 +1,9 @@
 //! A unit of work: one transaction, which also stores the response if the request has an `Idempotency-Key`.
 //!
 //! ```text
-//! let mut work = match ctx.begin().await? { Begun::Fresh(work) => work, Begun::Replay(reply) => return Ok(reply) };
+//! let mut work = match ctx.begin(key).await? { Begun::Fresh(work) => work, Begun::Repeated(reply) => return Ok(reply.into()) };
 //! ...                                      // change things through work.tx
-//! work.finish(render(&outcome)).await      // keeps the answer, commits, and only then tells it
+//! work.finish(outcome).await               // stores the response, commits, and only then returns the outcome
 //! ```
 
 use crate::context::{Ctx, PlatformCtx, Services};
@@ -12,10 +12,10 @@ use rand::Rng;
 use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::TenantId;
-use rustok_storage::idempotency::{self, IdempotencyRecord, IdempotencyScope, StoredReply};
-use rustok_storage::{PlatformTx, StoreError, TenantTx};
+pub use rustok_storage::idempotency::StoredReply;
+use rustok_storage::idempotency::{self, IdempotencyRecord, IdempotencyScope, KeyState};
+use rustok_storage::{Owner, Platform, Tx};
 use std::collections::HashSet;
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,116 +28,80 @@ pub const REPLY_KEPT: Duration = Duration::from_secs(24 * 3_600);
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// The response of a use case: new, or replayed from an earlier request.
+/// The outcome of a use case that can be repeated with an `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// The response.
-    pub stored: StoredReply,
-    /// Whether it is a replay.
-    pub replayed: bool,
+#[must_use]
+pub enum Done<T> {
+    /// It was done now.
+    Made(T),
+    /// An earlier request with the same key did it; this is its stored response.
+    Repeated(StoredReply),
 }
 
-impl From<StoredReply> for Reply {
-    /// A new response.
-    fn from(stored: StoredReply) -> Self {
-        Self {
-            stored,
-            replayed: false,
+impl<T> Done<T> {
+    /// The outcome, for callers that sent no key.
+    ///
+    /// # Errors
+    /// `internal` for a repetition, which there is none without a key.
+    pub fn made(self) -> Result<T, RichError> {
+        match self {
+            Self::Made(outcome) => Ok(outcome),
+            Self::Repeated(_) => Err(RichError::new(
+                ErrorKind::Internal,
+                "a repetition of a request without a key",
+            )),
         }
     }
+
+    /// Whether it was done now.
+    pub(crate) const fn is_made(&self) -> bool {
+        matches!(self, Self::Made(_))
+    }
 }
+
+/// The `Idempotency-Key` of a request whose outcome is `T`, with the rendering of its response by the surface that
+/// received it. The unit of work stores that response in its transaction.
+pub struct IdempotencyKey<'a, T> {
+    sent: Option<(&'a Idempotency, &'a Render<'a, T>)>,
+}
+
+/// Renders the response to a request with the outcome `T`.
+pub type Render<'a, T> = dyn Fn(&T) -> StoredReply + Send + Sync + 'a;
+
+impl<'a, T> IdempotencyKey<'a, T> {
+    /// The key, if the request has one. `render` must give the same response for the same outcome.
+    #[must_use]
+    pub fn new(sent: Option<&'a Idempotency>, render: &'a Render<'a, T>) -> Self {
+        Self {
+            sent: sent.map(|key| (key, render)),
+        }
+    }
+
+    /// A caller without a key.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { sent: None }
+    }
+}
+
+impl<T> Clone for IdempotencyKey<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for IdempotencyKey<'_, T> {}
 
 /// The start of a unit of work.
 #[expect(
     clippy::large_enum_variant,
     reason = "it is matched where it is made; a box would only be an allocation"
 )]
-pub enum Begun<T = TenantTx> {
+pub(crate) enum Begun<'a, T, O> {
     /// A new request.
-    Fresh(Work<T>),
+    Fresh(Work<'a, T, O>),
     /// A repeated request, with the stored response.
-    Replay(Reply),
-}
-
-/// A transaction that can store responses: a tenant's, or the platform's.
-pub trait KeepsReplies: Sized + Send {
-    /// The tenant; `None` for the platform.
-    fn owner(&self) -> Option<TenantId>;
-
-    /// As [`idempotency::claim`].
-    fn claim(
-        &mut self,
-        scope: &IdempotencyScope,
-        lock_key: i64,
-        not_before: Timestamp,
-    ) -> impl Future<Output = Result<Option<Option<IdempotencyRecord>>, StoreError>> + Send;
-
-    /// As [`idempotency::insert_record`].
-    fn keep(
-        &mut self,
-        scope: &IdempotencyScope,
-        record: &IdempotencyRecord,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// As [`TenantTx::commit`].
-    fn commit(self) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-impl KeepsReplies for TenantTx {
-    fn owner(&self) -> Option<TenantId> {
-        Some(self.tenant())
-    }
-
-    async fn claim(
-        &mut self,
-        scope: &IdempotencyScope,
-        lock_key: i64,
-        not_before: Timestamp,
-    ) -> Result<Option<Option<IdempotencyRecord>>, StoreError> {
-        idempotency::claim(self, scope, lock_key, not_before).await
-    }
-
-    async fn keep(
-        &mut self,
-        scope: &IdempotencyScope,
-        record: &IdempotencyRecord,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        idempotency::insert_record(self, scope, record, now).await
-    }
-
-    async fn commit(self) -> Result<(), StoreError> {
-        Self::commit(self).await
-    }
-}
-
-impl KeepsReplies for PlatformTx {
-    fn owner(&self) -> Option<TenantId> {
-        None
-    }
-
-    async fn claim(
-        &mut self,
-        scope: &IdempotencyScope,
-        lock_key: i64,
-        not_before: Timestamp,
-    ) -> Result<Option<Option<IdempotencyRecord>>, StoreError> {
-        idempotency::claim_platform(self, scope, lock_key, not_before).await
-    }
-
-    async fn keep(
-        &mut self,
-        scope: &IdempotencyScope,
-        record: &IdempotencyRecord,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        idempotency::insert_platform_record(self, scope, record, now).await
-    }
-
-    async fn commit(self) -> Result<(), StoreError> {
-        Self::commit(self).await
-    }
+    Repeated(StoredReply),
 }
 
 /// A tenant (`None` for the platform) and a scope.
@@ -148,13 +112,13 @@ type InFlightScope = (Option<TenantId>, IdempotencyScope);
 pub(crate) struct InFlight(Arc<Mutex<HashSet<InFlightScope>>>);
 
 /// Releases its scope on drop.
-struct Claim {
+struct ScopeGuard {
     set: Arc<Mutex<HashSet<InFlightScope>>>,
     scope: InFlightScope,
 }
 
 impl InFlight {
-    fn claim(&self, owner: Option<TenantId>, scope: &IdempotencyScope) -> Result<Claim, RichError> {
+    fn claim(&self, owner: Option<TenantId>, scope: &IdempotencyScope) -> Result<ScopeGuard, RichError> {
         let scope = (owner, scope.clone());
         let free = self
             .0
@@ -162,7 +126,7 @@ impl InFlight {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(scope.clone());
         if free {
-            Ok(Claim {
+            Ok(ScopeGuard {
                 set: Arc::clone(&self.0),
                 scope,
             })
@@ -172,7 +136,7 @@ impl InFlight {
     }
 }
 
-impl Drop for Claim {
+impl Drop for ScopeGuard {
     fn drop(&mut self) {
         self.set
             .lock()
@@ -188,18 +152,22 @@ fn still_running() -> RichError {
         .with_retry_after(Duration::from_secs(1))
 }
 
-/// A running transaction with its idempotency state.
-pub struct Work<T = TenantTx> {
+/// A running transaction for the outcome `T`, with its idempotency state.
+pub(crate) struct Work<'a, T, O> {
     /// The transaction.
-    pub tx: T,
-    idempotency: Option<Kept>,
+    pub(crate) tx: Tx<O>,
+    stores: Option<StoredKey<'a, T>>,
     now: Timestamp,
 }
 
-/// Where to store the response.
-struct Kept {
-    request: Idempotency,
-    _claim: Claim,
+/// A unit of work on one tenant's data.
+pub(crate) type TenantWork<'a, T> = Work<'a, T, TenantId>;
+
+/// A claimed key, under which the response is stored.
+struct StoredKey<'a, T> {
+    key: &'a Idempotency,
+    render: &'a Render<'a, T>,
+    _guard: ScopeGuard,
     nonce: [u8; 24],
 }
 
@@ -209,10 +177,12 @@ impl Ctx {
     /// # Errors
     /// `idempotency_in_flight` while the first request runs, `idempotency_key_reused` for another body, and database
     /// errors.
-    pub async fn begin(&self) -> Result<Begun, RichError> {
-        let owner = Some(self.tenant.id);
-        let claim = claimed(&self.services, owner, self.idempotency.as_ref())?;
-        begun(&self.services, self.write().await?, claim).await
+    pub(crate) async fn begin<'a, T>(
+        &self,
+        key: IdempotencyKey<'a, T>,
+    ) -> Result<Begun<'a, T, TenantId>, RichError> {
+        let claimed = claim(&self.services, Some(self.tenant.id), key)?;
+        begin(&self.services, self.write().await?, claimed).await
     }
 }
 
@@ -221,101 +191,110 @@ impl PlatformCtx {
     ///
     /// # Errors
     /// Those of [`Ctx::begin`].
-    pub(crate) async fn begin(&self) -> Result<Begun<PlatformTx>, RichError> {
-        let claim = claimed(&self.services, None, self.idempotency.as_ref())?;
-        begun(&self.services, self.write().await?, claim).await
+    pub(crate) async fn begin<'a, T>(
+        &self,
+        key: IdempotencyKey<'a, T>,
+    ) -> Result<Begun<'a, T, Platform>, RichError> {
+        let claimed = claim(&self.services, None, key)?;
+        begin(&self.services, self.write().await?, claimed).await
     }
 }
 
-/// Claims the scope within this process, before the request waits for the database.
-fn claimed<'a>(
+/// Claims the key's scope within this process, before the request waits for the database.
+fn claim<'a, T>(
     services: &Services,
     owner: Option<TenantId>,
-    request: Option<&'a Idempotency>,
-) -> Result<Option<(&'a Idempotency, Claim)>, RichError> {
-    let claim = |request: &'a Idempotency| Ok((request, services.in_flight.claim(owner, &request.scope)?));
-    request.map(claim).transpose()
+    key: IdempotencyKey<'a, T>,
+) -> Result<Option<StoredKey<'a, T>>, RichError> {
+    let Some((key, render)) = key.sent else {
+        return Ok(None);
+    };
+    let guard = services.in_flight.claim(owner, &key.scope)?;
+    let mut nonce = [0; 24];
+    services.with_rng(|rng| rng.fill_bytes(&mut nonce));
+    Ok(Some(StoredKey {
+        key,
+        render,
+        _guard: guard,
+        nonce,
+    }))
 }
 
-async fn begun<T: KeepsReplies>(
+async fn begin<'a, T, O: Owner>(
     services: &Services,
-    mut tx: T,
-    claim: Option<(&Idempotency, Claim)>,
-) -> Result<Begun<T>, RichError> {
+    mut tx: Tx<O>,
+    claimed: Option<StoredKey<'a, T>>,
+) -> Result<Begun<'a, T, O>, RichError> {
     let now = services.clock.now();
-    let Some((request, claim)) = claim else {
-        return Ok(Begun::Fresh(Work {
-            tx,
-            idempotency: None,
-            now,
-        }));
-    };
-    let not_before = now.checked_sub(REPLY_KEPT).unwrap_or(Timestamp::MIN);
-    let Some(record) = locked(&mut tx, request, not_before).await? else {
-        let mut nonce = [0; 24];
-        services.with_rng(|rng| rng.fill_bytes(&mut nonce));
-        return Ok(Begun::Fresh(Work {
-            tx,
-            idempotency: Some(Kept {
-                request: request.clone(),
-                _claim: claim,
-                nonce,
-            }),
-            now,
-        }));
-    };
-    // The replay is returned only after this commit: on SQLite it waits until the first request's commit is durable,
-    // and it frees the scope's lock, which the client's next request with this key would meet otherwise.
-    tx.commit().await?;
-    Ok(Begun::Replay(Reply {
-        stored: request.open(record)?,
-        replayed: true,
+    if let Some(StoredKey { key, .. }) = &claimed {
+        let not_before = now.checked_sub(REPLY_KEPT).unwrap_or(Timestamp::MIN);
+        if let Some(record) = find_record(&mut tx, key, not_before).await? {
+            // The replay is returned only after this commit: on SQLite it waits until the first request's commit is
+            // durable, and it frees the scope's lock, which the client's next request with this key would meet
+            // otherwise.
+            tx.commit().await?;
+            return Ok(Begun::Repeated(key.open(record)?));
+        }
+    }
+    Ok(Begun::Fresh(Work {
+        tx,
+        stores: claimed,
+        now,
     }))
 }
 
 /// The stored response of a scope, read under the scope's lock.
-async fn locked<T: KeepsReplies>(
-    tx: &mut T,
-    request: &Idempotency,
+async fn find_record<O: Owner>(
+    tx: &mut Tx<O>,
+    key: &Idempotency,
     not_before: Timestamp,
 ) -> Result<Option<IdempotencyRecord>, RichError> {
-    let lock_key = request.lock_key(tx.owner());
-    for _ in 1..LOCK_TRIES {
-        if let Some(kept) = tx.claim(&request.scope, lock_key, not_before).await? {
-            return Ok(kept);
+    let lock_key = key.lock_key(tx.owner());
+    for tried in 1..=LOCK_TRIES {
+        match idempotency::claim(tx, &key.scope, lock_key, not_before).await? {
+            KeyState::New => return Ok(None),
+            KeyState::Answered(record) => return Ok(Some(record)),
+            KeyState::Running if tried < LOCK_TRIES => tokio::time::sleep(LOCK_PAUSE).await,
+            KeyState::Running => {}
         }
-        tokio::time::sleep(LOCK_PAUSE).await;
     }
-    let kept = tx.claim(&request.scope, lock_key, not_before).await?;
-    kept.ok_or_else(still_running)
+    Err(still_running())
 }
 
-impl<T: KeepsReplies> Work<T> {
-    /// Stores the response if the request has an `Idempotency-Key`, commits, and only then returns the response.
+impl<T, O: Owner> Work<'_, T, O> {
+    /// Stores the response if the request has an `Idempotency-Key`, commits, and only then returns the outcome.
     ///
     /// # Errors
     /// Database errors; nothing was changed then (after a timeout this is unknown).
-    pub async fn finish(mut self, reply: StoredReply) -> Result<Reply, RichError> {
-        if let Some(Kept { request, nonce, .. }) = &self.idempotency {
-            let record = request.seal(&reply, *nonce)?;
-            self.tx.keep(&request.scope, &record, self.now).await?;
+    pub(crate) async fn finish(mut self, outcome: T) -> Result<Done<T>, RichError> {
+        if let Some(StoredKey {
+            key, render, nonce, ..
+        }) = &self.stores
+        {
+            let record = key.seal(&render(&outcome), *nonce)?;
+            idempotency::insert_record(&mut self.tx, &key.scope, &record, self.now).await?;
         }
         self.tx.commit().await?;
-        Ok(reply.into())
+        Ok(Done::Made(outcome))
     }
 
-    /// Ends a unit of work that was refused before it changed anything, and returns the refusal.
-    ///
-    /// On SQLite the data that it read may belong to other transactions whose group commit is still pending and must
-    /// not become visible outside before that. Committing a transaction without changes waits for it.
+    /// As [`refuse`].
     pub(crate) async fn refuse(self, refusal: RichError) -> RichError {
-        match refusal.kind() {
-            ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::BusinessRule | ErrorKind::Conflict => {
-                self.tx.commit().await.map_or_else(RichError::from, |()| refusal)
-            }
-            // After a database error no data was read.
-            _ => refusal,
+        refuse(self.tx, refusal).await
+    }
+}
+
+/// Ends a transaction that was refused before it changed anything, and returns the refusal.
+///
+/// On SQLite the data that it read may belong to other transactions whose group commit is still pending and must not
+/// become visible outside before that. Committing a transaction without changes waits for it.
+pub(crate) async fn refuse<O: Owner>(tx: Tx<O>, refusal: RichError) -> RichError {
+    match refusal.kind() {
+        ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::BusinessRule | ErrorKind::Conflict => {
+            tx.commit().await.map_or_else(RichError::from, |()| refusal)
         }
+        // After a database error no data was read.
+        _ => refusal,
     }
 }
 
@@ -329,13 +308,13 @@ mod tests {
         let scope = |key: &str| Idempotency::new("a".to_owned(), "r".to_owned(), key, b"").scope;
         let in_flight = InFlight::default();
         let tenant = |n| Some(TenantId::from_uuid(Uuid::from_u128(n)));
-        let claim = in_flight.claim(tenant(1), &scope("k")).unwrap();
+        let guard = in_flight.claim(tenant(1), &scope("k")).unwrap();
         assert!(in_flight.claim(tenant(1), &scope("k")).is_err());
         assert!(in_flight.claim(tenant(1), &scope("other")).is_ok());
         for other in [tenant(2), None] {
             assert!(in_flight.claim(other, &scope("k")).is_ok());
         }
-        drop(claim);
+        drop(guard);
         assert!(in_flight.claim(tenant(1), &scope("k")).is_ok());
     }
 }

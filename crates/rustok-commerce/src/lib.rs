@@ -17,6 +17,7 @@ pub use error::CommerceError;
 pub use order::{OrderLine, OrderStatus, Placement};
 pub use product::{Product, ProductStatus};
 pub use state_machine::{
-    AnyOrder, Cancelled, Confirmed, Delivered, Order, OrderRow, Paid, Pending, Shipped, order_machine,
+    AnyOrder, Cancelled, Confirmed, Delivered, Order, OrderColumns, OrderRow, Paid, Pending, Shipped,
+    order_machine,
 };
 pub use variant::Variant;

@@ -20,7 +20,7 @@ mod row;
 mod states;
 
 pub use any::AnyOrder;
-pub use row::{Fulfilment, OrderRow};
+pub use row::{Fulfilment, FulfilmentColumns, OrderColumns, OrderRow};
 pub use states::{Cancelled, Claim, Confirmed, Delivered, OrderState, Paid, Pending, Shipped};
 
 use crate::error::CommerceError;

@@ -5,9 +5,10 @@
 
 use crate::error::StoreError;
 use crate::row::{Json, Row};
-use crate::tx::{Db, PlatformTx, TenantTx};
-use crate::value::{Value, params};
+use crate::tx::{Db, Owner, PlatformTx, TenantTx, Tx};
+use crate::value::params;
 use jiff::Timestamp;
+use rustok_core::ids::TenantId;
 
 const TABLE: &str = "idempotency_records";
 const PLATFORM_TABLE: &str = "platform_idempotency_records";
@@ -54,48 +55,50 @@ pub struct IdempotencyRecord {
     pub reply: SealedReply,
 }
 
-/// The response stored for a scope, unless it is older than `not_before`.
-///
-/// On PostgreSQL this also takes the scope's lock for the transaction; an outer `None` means that another transaction
-/// holds it: the first request is still running.
-///
-/// # Errors
-/// Those of the database.
-pub async fn claim(
-    tx: &mut TenantTx,
-    scope: &IdempotencyScope,
-    lock_key: i64,
-    not_before: Timestamp,
-) -> Result<Option<Option<IdempotencyRecord>>, StoreError> {
-    if !try_lock(&mut tx.db, TABLE, lock_key).await? {
-        return Ok(None);
-    }
-    let sql = "SELECT body_hash, status, headers, sealed_body FROM idempotency_records \
-               WHERE tenant_id = $1 AND actor = $2 AND route = $3 AND key_hash = $4 AND created_at >= $5";
-    let scope = params![tx.tenant, &scope.actor, &scope.route, &scope.key_hash, not_before];
-    tx.db.fetch_optional(TABLE, sql, scope, decode).await.map(Some)
+/// What is known of a request with an `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyState {
+    /// It is new, and no other transaction can claim its scope before the end of this one.
+    New,
+    /// Another transaction has claimed its scope: the first request is still running. Only on PostgreSQL.
+    Running,
+    /// It was answered before.
+    Answered(IdempotencyRecord),
 }
 
-/// As [`claim`], for a request to the platform.
+/// Claims a scope for the transaction and finds its stored response, unless that is older than `not_before`.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn claim_platform(
-    tx: &mut PlatformTx,
+pub async fn claim<O: Owner>(
+    tx: &mut Tx<O>,
     scope: &IdempotencyScope,
     lock_key: i64,
     not_before: Timestamp,
-) -> Result<Option<Option<IdempotencyRecord>>, StoreError> {
-    if !try_lock(&mut tx.db, PLATFORM_TABLE, lock_key).await? {
-        return Ok(None);
+) -> Result<KeyState, StoreError> {
+    let owner = tx.owner();
+    let table = table_of(owner);
+    if !try_lock(&mut tx.db, table, lock_key).await? {
+        return Ok(KeyState::Running);
     }
-    let sql = "SELECT body_hash, status, headers, sealed_body FROM platform_idempotency_records \
-               WHERE actor = $1 AND route = $2 AND key_hash = $3 AND created_at >= $4";
-    let scope = params![&scope.actor, &scope.route, &scope.key_hash, not_before];
-    tx.db
-        .fetch_optional(PLATFORM_TABLE, sql, scope, decode)
-        .await
-        .map(Some)
+    let mut values = params![&scope.actor, &scope.route, &scope.key_hash, not_before].to_vec();
+    let sql = match owner {
+        Some(tenant) => {
+            values.push(tenant.into());
+            "SELECT body_hash, status, headers, sealed_body FROM idempotency_records \
+             WHERE tenant_id = $5 AND actor = $1 AND route = $2 AND key_hash = $3 AND created_at >= $4"
+        }
+        None => {
+            "SELECT body_hash, status, headers, sealed_body FROM platform_idempotency_records \
+             WHERE actor = $1 AND route = $2 AND key_hash = $3 AND created_at >= $4"
+        }
+    };
+    let found = tx.db.fetch_optional(table, sql, &values, decode).await?;
+    Ok(found.map_or(KeyState::New, KeyState::Answered))
+}
+
+fn table_of(owner: Option<TenantId>) -> &'static str {
+    owner.map_or(PLATFORM_TABLE, |_| TABLE)
 }
 
 /// Tries to take the lock. SQLite has a single writer, which holds it implicitly.
@@ -127,56 +130,45 @@ fn decode(row: &Row<'_>) -> Result<IdempotencyRecord, StoreError> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn insert_record(
-    tx: &mut TenantTx,
+pub async fn insert_record<O: Owner>(
+    tx: &mut Tx<O>,
     scope: &IdempotencyScope,
     record: &IdempotencyRecord,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO idempotency_records \
-               (actor, route, key_hash, body_hash, status, headers, sealed_body, created_at, tenant_id) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-               ON CONFLICT (tenant_id, actor, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
-               status = excluded.status, headers = excluded.headers, sealed_body = excluded.sealed_body, \
-               created_at = excluded.created_at";
-    let mut values = columns(scope, record, now);
-    values.push(tx.tenant.into());
-    tx.db.execute_one(TABLE, sql, &values).await
-}
-
-/// The values of `$1` to `$8` of both inserts.
-fn columns<'a>(scope: &'a IdempotencyScope, record: &'a IdempotencyRecord, now: Timestamp) -> Vec<Value<'a>> {
-    params![
+    let headers = serde_json::json!(record.reply.headers);
+    let mut values = params![
         &scope.actor,
         &scope.route,
         &scope.key_hash,
         &record.body_hash,
         i64::from(record.reply.status),
-        &serde_json::json!(record.reply.headers),
+        &headers,
         record.reply.sealed_body.as_slice(),
         now
     ]
-    .to_vec()
-}
-
-/// As [`insert_record`], for a request to the platform.
-///
-/// # Errors
-/// Those of the database.
-pub async fn insert_platform_record(
-    tx: &mut PlatformTx,
-    scope: &IdempotencyScope,
-    record: &IdempotencyRecord,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let sql = "INSERT INTO platform_idempotency_records \
-               (actor, route, key_hash, body_hash, status, headers, sealed_body, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-               ON CONFLICT (actor, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
-               status = excluded.status, headers = excluded.headers, sealed_body = excluded.sealed_body, \
-               created_at = excluded.created_at";
-    let values = columns(scope, record, now);
-    tx.db.execute_one(PLATFORM_TABLE, sql, &values).await
+    .to_vec();
+    let owner = tx.owner();
+    let sql = match owner {
+        Some(tenant) => {
+            values.push(tenant.into());
+            "INSERT INTO idempotency_records \
+             (actor, route, key_hash, body_hash, status, headers, sealed_body, created_at, tenant_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             ON CONFLICT (tenant_id, actor, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
+             status = excluded.status, headers = excluded.headers, sealed_body = excluded.sealed_body, \
+             created_at = excluded.created_at"
+        }
+        None => {
+            "INSERT INTO platform_idempotency_records \
+             (actor, route, key_hash, body_hash, status, headers, sealed_body, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+             ON CONFLICT (actor, route, key_hash) DO UPDATE SET body_hash = excluded.body_hash, \
+             status = excluded.status, headers = excluded.headers, sealed_body = excluded.sealed_body, \
+             created_at = excluded.created_at"
+        }
+    };
+    tx.db.execute_one(table_of(owner), sql, &values).await
 }
 
 /// Whether there are responses older than `before`.

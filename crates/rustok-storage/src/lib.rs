@@ -44,7 +44,7 @@ pub use postgres::PostgresUrl;
 pub use sqlite::DatabaseState;
 pub use store::{Connections, DatabaseUrl, Opener, Store, StoreConfig};
 pub use timings::{Durations, OperationTimes, StoreTimes};
-pub use tx::{PlatformTx, TenantTx};
+pub use tx::{Owner, Platform, PlatformTx, TenantTx, Tx};
 
 #[cfg(test)]
 mod tests;

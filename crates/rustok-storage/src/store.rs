@@ -6,9 +6,8 @@ use crate::migrate;
 use crate::postgres::{Limits, Mode, Postgres, PostgresUrl, Role};
 use crate::span;
 use crate::sqlite::{DatabaseState, Sqlite};
-use crate::standing::Writer;
 use crate::timings::{StoreTimes, Timings};
-use crate::tx::{Db, Inner, PlatformTx, TenantTx};
+use crate::tx::{Db, Inner, Platform, PlatformTx, TenantTx};
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::TenantId;
 use rustok_core::resilience::CircuitBreaker;
@@ -274,11 +273,7 @@ impl Store {
     pub async fn read(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
         let tenant = tenant.tenant_id();
         let db = self.begin(Role::App(tenant), Mode::Read, deadline).await?;
-        Ok(TenantTx {
-            db,
-            tenant,
-            writer: Writer::System,
-        })
+        Ok(TenantTx::new(db, tenant))
     }
 
     /// A transaction that may change one tenant's data. On SQLite it holds the only writer: await nothing but the
@@ -289,11 +284,7 @@ impl Store {
     pub async fn write(&self, tenant: TenantHandle, deadline: Deadline) -> Result<TenantTx, StoreError> {
         let tenant = tenant.tenant_id();
         let db = self.begin(Role::App(tenant), Mode::Write, deadline).await?;
-        Ok(TenantTx {
-            db,
-            tenant,
-            writer: Writer::System,
-        })
+        Ok(TenantTx::new(db, tenant))
     }
 
     /// A read-only transaction on the tenant directory and due work.
@@ -302,10 +293,7 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
     pub async fn platform_read(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
         let db = self.begin(Role::Platform, Mode::Read, deadline).await?;
-        Ok(PlatformTx {
-            db,
-            writer: Writer::System,
-        })
+        Ok(PlatformTx::new(db, Platform))
     }
 
     /// A transaction that may change the tenant directory and the outbox.
@@ -314,10 +302,7 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Timeout`], [`StoreError::Rejected`] and [`StoreError::Overloaded`].
     pub async fn platform_write(&self, deadline: Deadline) -> Result<PlatformTx, StoreError> {
         let db = self.begin(Role::Platform, Mode::Write, deadline).await?;
-        Ok(PlatformTx {
-            db,
-            writer: Writer::System,
-        })
+        Ok(PlatformTx::new(db, Platform))
     }
 
     /// A pooled PostgreSQL connection as it was returned, to inspect what was left on it.

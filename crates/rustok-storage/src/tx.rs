@@ -315,19 +315,70 @@ fn tell(sql: &str, joins: bool) {
     tracing::trace!(target: "rustok_storage::sql", sql, joins);
 }
 
-/// A transaction on one tenant's data. It is made only from a `TenantHandle`, so a query on tenant data without a
-/// tenant does not compile.
-pub struct TenantTx {
+/// What the data of a transaction belongs to: one tenant, or the platform.
+pub trait Owner: Copy + Send + sealed::Sealed {
+    /// The tenant; `None` is the platform.
+    fn tenant_id(self) -> Option<TenantId>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::TenantId {}
+    impl Sealed for super::Platform {}
+}
+
+/// The platform: the tenant directory, and the tables that workers claim from across tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Platform;
+
+impl Owner for TenantId {
+    fn tenant_id(self) -> Option<TenantId> {
+        Some(self)
+    }
+}
+
+impl Owner for Platform {
+    fn tenant_id(self) -> Option<TenantId> {
+        None
+    }
+}
+
+/// A transaction on the data of one owner. That of a tenant is made only from a `TenantHandle`, so a query on tenant
+/// data without a tenant does not compile.
+pub struct Tx<O> {
     pub(crate) db: Db,
-    pub(crate) tenant: TenantId,
+    /// The owner.
+    pub(crate) tenant: O,
     pub(crate) writer: Writer,
 }
+
+/// A transaction on one tenant's data.
+pub type TenantTx = Tx<TenantId>;
+
+/// A transaction on the platform's data.
+pub type PlatformTx = Tx<Platform>;
 
 impl TenantTx {
     /// The tenant whose data this transaction sees.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
         self.tenant
+    }
+}
+
+impl<O: Owner> Tx<O> {
+    pub(crate) fn new(db: Db, tenant: O) -> Self {
+        Self {
+            db,
+            tenant,
+            writer: Writer::System,
+        }
+    }
+
+    /// The tenant whose data this transaction sees; `None` for the platform's.
+    #[must_use]
+    pub fn owner(&self) -> Option<TenantId> {
+        self.tenant.tenant_id()
     }
 
     /// Declares that the next reading function is the last: the end of the transaction travels with its query, which
@@ -350,36 +401,10 @@ impl TenantTx {
     /// [`StoreError::InDoubt`] when it is unknown whether anything was committed; with any other error nothing was.
     /// [`StoreError::TokenRevoked`] and [`StoreError::TenantSuspended`] when the actor may no longer write.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let questions = standing::of_tenant(self.tenant, self.writer);
+        let questions = match self.owner() {
+            Some(tenant) => standing::of_tenant(tenant, self.writer),
+            None => standing::of_platform(self.writer),
+        };
         self.db.commit(&questions).await
-    }
-}
-
-/// A transaction on the tenant directory and on the tables that workers claim from across tenants.
-pub struct PlatformTx {
-    pub(crate) db: Db,
-    pub(crate) writer: Writer,
-}
-
-impl PlatformTx {
-    /// As [`TenantTx::last`].
-    pub fn last(&mut self) -> &mut Self {
-        self.db.last = true;
-        self
-    }
-
-    /// As [`TenantTx::on_behalf_of`].
-    #[must_use]
-    pub fn on_behalf_of(mut self, writer: Writer) -> Self {
-        self.writer = writer;
-        self
-    }
-
-    /// As [`TenantTx::commit`].
-    ///
-    /// # Errors
-    /// As [`TenantTx::commit`].
-    pub async fn commit(self) -> Result<(), StoreError> {
-        self.db.commit(&standing::of_platform(self.writer)).await
     }
 }

@@ -160,7 +160,7 @@ mod tests {
     fn sqlite_tells_walks_of_tables_from_those_of_subqueries() {
         let conn = Connection::open_in_memory().unwrap();
         let schema = "CREATE TABLE authors (tenant_id, id, login, status, PRIMARY KEY (tenant_id, id)); \
-                      CREATE INDEX by_status ON authors (tenant_id, status, login)";
+                      CREATE INDEX by_status ON authors (tenant_id, status, id)";
         conn.execute_batch(schema).unwrap();
         let walks = |sql: &str| sqlite_walks(&conn, sql);
         assert_eq!(walks(BY_KEY), [""; 0]);
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(walks(&format!("{of_tenant} ORDER BY login LIMIT 9")).len(), 1);
         let of_status = format!("{of_tenant} AND status = $2");
         assert_eq!(walks(&of_status).len(), 1, "nor are all of a status");
-        assert_eq!(walks(&format!("{of_status} AND login = $3")), [""; 0]);
+        assert_eq!(walks(&format!("{of_status} AND id = $3")), [""; 0]);
     }
 
     #[tokio::test]

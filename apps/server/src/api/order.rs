@@ -2,7 +2,7 @@
 //!
 //! Must never show the hash of a secret, nor which inside id stands behind an address.
 
-use rustok_commerce::{AnyOrder, OrderLine, OrderRow};
+use rustok_commerce::{AnyOrder, OrderColumns, OrderLine};
 use rustok_core::clock::Timestamp;
 use rustok_core::money::{Currency, Money};
 use serde::Serialize;
@@ -12,52 +12,52 @@ use uuid::Uuid;
 /// An amount of money.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderMoney)]
-pub struct MoneyView {
+pub struct MoneyView<'a> {
     /// A decimal with exactly as many digits as the currency has.
     #[schema(example = "19.99")]
     amount: String,
     /// ISO 4217.
     #[schema(example = "USD")]
-    currency: String,
+    currency: &'a str,
 }
 
-impl MoneyView {
-    fn new(minor: i64, currency: &str) -> Self {
+impl<'a> MoneyView<'a> {
+    fn new(minor: i64, currency: &'a str) -> Self {
         // The code was read from a row that is an order; an amount without a currency could not be shown at all.
         let amount =
             Currency::parse(currency).map(|currency| Money::from_minor(minor, currency).amount().to_string());
         Self {
             amount: amount.unwrap_or_default(),
-            currency: currency.to_owned(),
+            currency,
         }
     }
 }
 
 /// What was bought, at the price of that moment.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct OrderLineView {
+pub struct OrderLineView<'a> {
     variant_id: Uuid,
     product_id: Uuid,
-    title: String,
-    variant_title: String,
+    title: &'a str,
+    variant_title: &'a str,
     #[schema(required)]
-    sku: Option<String>,
+    sku: Option<&'a str>,
     quantity: i64,
     /// For one piece.
-    unit_price: MoneyView,
+    unit_price: MoneyView<'a>,
     /// For all of them.
-    total: MoneyView,
+    total: MoneyView<'a>,
 }
 
-impl OrderLineView {
-    fn new(line: OrderLine, currency: &str) -> Self {
+impl<'a> OrderLineView<'a> {
+    fn new(line: &'a OrderLine, currency: &'a str) -> Self {
         let total = line.total_minor().unwrap_or(i64::MAX);
         Self {
             variant_id: line.variant_id.as_uuid(),
             product_id: line.product_id.as_uuid(),
-            title: line.title,
-            variant_title: line.variant_title,
-            sku: line.sku,
+            title: &line.title,
+            variant_title: &line.variant_title,
+            sku: line.sku.as_deref(),
             quantity: line.quantity,
             unit_price: MoneyView::new(line.unit_price_minor, currency),
             total: MoneyView::new(total, currency),
@@ -67,19 +67,19 @@ impl OrderLineView {
 
 /// The payment that was recorded.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PaymentView {
+pub struct PaymentView<'a> {
     /// The payment provider's name for it.
-    payment_id: String,
-    method: String,
+    payment_id: &'a str,
+    method: &'a str,
     /// RFC 3339, UTC.
     paid_at: String,
 }
 
 /// How it came to the buyer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct FulfilmentView {
-    tracking: String,
-    carrier: String,
+pub struct FulfilmentView<'a> {
+    tracking: &'a str,
+    carrier: &'a str,
     /// RFC 3339, UTC.
     shipped_at: String,
     /// RFC 3339, UTC.
@@ -87,40 +87,40 @@ pub struct FulfilmentView {
     delivered_at: Option<String>,
     /// Who took it.
     #[schema(required)]
-    signature: Option<String>,
+    signature: Option<&'a str>,
 }
 
 /// Why and when it was called off.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct CancellationView {
+pub struct CancellationView<'a> {
     /// `expired`: nobody confirmed it in time, or it was confirmed and not paid in time.
-    reason: String,
+    reason: &'a str,
     /// RFC 3339, UTC.
     cancelled_at: String,
     /// The payment provider's name for the refund of a paid order.
     #[schema(required)]
-    refund_id: Option<String>,
+    refund_id: Option<&'a str>,
 }
 
 /// An order.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Order)]
-pub struct OrderView {
+pub struct OrderView<'a> {
     id: Uuid,
     /// `pending`, `confirmed`, `paid`, `shipped`, `delivered` or `cancelled`.
     #[schema(example = "pending")]
-    status: String,
-    email: String,
+    status: &'static str,
+    email: &'a str,
     /// ISO 4217.
-    currency: String,
-    total: MoneyView,
-    lines: Vec<OrderLineView>,
+    currency: &'a str,
+    total: MoneyView<'a>,
+    lines: Vec<OrderLineView<'a>>,
     #[schema(required)]
-    payment: Option<PaymentView>,
+    payment: Option<PaymentView<'a>>,
     #[schema(required)]
-    fulfilment: Option<FulfilmentView>,
+    fulfilment: Option<FulfilmentView<'a>>,
     #[schema(required)]
-    cancellation: Option<CancellationView>,
+    cancellation: Option<CancellationView<'a>>,
     /// RFC 3339, UTC.
     created_at: String,
     /// When it came into its status; RFC 3339, UTC.
@@ -133,48 +133,47 @@ pub struct OrderView {
     version: i64,
 }
 
-impl From<&AnyOrder> for OrderView {
-    fn from(order: &AnyOrder) -> Self {
-        let row = OrderRow::from(order);
+impl<'a> From<&'a AnyOrder> for OrderView<'a> {
+    fn from(order: &'a AnyOrder) -> Self {
+        let order = OrderColumns::from(order);
         let text = |time: Timestamp| time.to_string();
-        let payment = row.payment.map(|payment| PaymentView {
-            payment_id: payment.payment_id,
-            method: payment.method,
+        let payment = order.payment.map(|payment| PaymentView {
+            payment_id: &payment.payment_id,
+            method: &payment.method,
             paid_at: text(payment.paid_at),
         });
-        let fulfilment = row.fulfilment.map(|fulfilment| FulfilmentView {
+        let fulfilment = order.fulfilment.map(|fulfilment| FulfilmentView {
             tracking: fulfilment.tracking,
             carrier: fulfilment.carrier,
             shipped_at: text(fulfilment.shipped_at),
             delivered_at: fulfilment.delivered_at.map(text),
             signature: fulfilment.signature,
         });
-        let cancellation = row
+        let cancellation = order
             .cancel_reason
-            .zip(row.cancelled_at)
+            .zip(order.cancelled_at)
             .map(|(reason, at)| CancellationView {
                 reason,
                 cancelled_at: text(at),
-                refund_id: row.refund.map(|refund| refund.refund_id),
+                refund_id: order.refund.map(|refund| refund.refund_id.as_str()),
             });
+        let lines = order.lines.iter();
         Self {
-            id: row.id.as_uuid(),
-            status: row.status,
-            email: row.email,
-            total: MoneyView::new(row.total_minor, &row.currency),
-            lines: row
-                .lines
-                .into_iter()
-                .map(|line| OrderLineView::new(line, &row.currency))
+            id: order.id.as_uuid(),
+            status: order.status.as_str(),
+            email: order.email,
+            currency: order.currency,
+            total: MoneyView::new(order.total_minor, order.currency),
+            lines: lines
+                .map(|line| OrderLineView::new(line, order.currency))
                 .collect(),
-            currency: row.currency,
             payment,
             fulfilment,
             cancellation,
-            created_at: text(row.created_at),
-            updated_at: text(row.updated_at),
-            expires_at: row.expires_at.map(text),
-            version: row.version,
+            created_at: text(order.created_at),
+            updated_at: text(order.updated_at),
+            expires_at: order.expires_at.map(text),
+            version: order.version,
         }
     }
 }
@@ -182,9 +181,9 @@ impl From<&AnyOrder> for OrderView {
 /// A new order with the secret that opens it, which is shown this once.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PlacedOrder)]
-pub struct PlacedOrderView {
+pub struct PlacedOrderView<'a> {
     #[serde(flatten)]
-    pub(super) order: OrderView,
+    pub(super) order: OrderView<'a>,
     /// Send it as `X-Order-Secret` to read the order; it cannot be shown again.
     #[schema(example = "ros_3q2-7wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs")]
     pub(super) secret: String,
@@ -193,16 +192,16 @@ pub struct PlacedOrderView {
 /// An order as the shop's people see it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AdminOrder)]
-pub struct AdminOrderView {
+pub struct AdminOrderView<'a> {
     #[serde(flatten)]
-    order: OrderView,
+    order: OrderView<'a>,
     /// The names of the POSTs that its status allows.
     #[schema(example = json!(["confirm", "cancel"]))]
     allowed_transitions: Vec<&'static str>,
 }
 
-impl From<&AnyOrder> for AdminOrderView {
-    fn from(order: &AnyOrder) -> Self {
+impl<'a> From<&'a AnyOrder> for AdminOrderView<'a> {
+    fn from(order: &'a AnyOrder) -> Self {
         Self {
             order: order.into(),
             allowed_transitions: order.allowed_transitions().collect(),

@@ -3,7 +3,8 @@
 use super::output::{Failure, Format};
 use super::{Flags, platform, services};
 use clap::Subcommand;
-use rustok_app::{PlatformCtx, tenants};
+use rustok_app::tenants::{self, MovedHost};
+use rustok_app::{IdempotencyKey, PlatformCtx};
 use rustok_core::page::Limit;
 use rustok_tenancy::{NewTenantInput, Tenant, TenantError, TenantIdentifier, TenantSettings, TenantStatus};
 use serde::Serialize;
@@ -129,16 +130,15 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
                 default_locale: locale,
                 ..TenantSettings::default()
             };
-            let tenant = tenants::create(
-                &ctx,
-                NewTenantInput {
-                    slug,
-                    name,
-                    hosts,
-                    settings,
-                },
-            )
-            .await?;
+            let input = NewTenantInput {
+                slug,
+                name,
+                hosts,
+                settings,
+            };
+            let tenant = tenants::create(&ctx, input, IdempotencyKey::none())
+                .await?
+                .made()?;
             format.print(&Shown::from(tenant), |t| {
                 format!("created tenant {} ({})", t.slug, t.id)
             })
@@ -147,12 +147,15 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
         Command::Suspend(named) => set_status(&ctx, named, TenantStatus::Suspended).await,
         Command::Resume(named) => set_status(&ctx, named, TenantStatus::Active).await,
         Command::AddHost { tenant, host, format } => {
-            let tenant = tenants::add_host(&ctx, &identifier(&ctx, &tenant)?, &host).await?;
+            let tenant = identifier(&ctx, &tenant)?.into();
+            let tenant = tenants::add_host(&ctx, tenant, &host, IdempotencyKey::none())
+                .await?
+                .made()?;
             format.print(&Shown::from(tenant), Shown::row)
         }
         Command::RemoveHost { tenant, host, format } => {
-            let tenant = identifier(&ctx, &tenant)?;
-            let tenant = tenants::remove_host(&ctx, &tenant, &host, |_| Ok(())).await?;
+            let tenant = identifier(&ctx, &tenant)?.into();
+            let tenant = tenants::remove_host(&ctx, tenant, &host).await?;
             format.print(&Shown::from(tenant), Shown::row)
         }
         Command::MoveHost {
@@ -161,9 +164,10 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
             to,
             format,
         } => {
-            let (from, to) = (identifier(&ctx, &tenant)?, identifier(&ctx, &to)?);
-            let both = tenants::move_host(&ctx, &from, &host, &to).await?;
-            let both = both.map(Shown::from);
+            let (from, to) = (identifier(&ctx, &tenant)?.into(), identifier(&ctx, &to)?);
+            let moved = tenants::move_host(&ctx, from, &host, &to, IdempotencyKey::none()).await?;
+            let MovedHost { from, to } = moved.made()?;
+            let both = [from, to].map(Shown::from);
             format.print(&both, |both| {
                 both.iter().map(Shown::row).collect::<Vec<_>>().join("\n")
             })
@@ -189,7 +193,10 @@ async fn list(ctx: &PlatformCtx, format: Format) -> Result<(), Failure> {
 }
 
 async fn set_status(ctx: &PlatformCtx, named: Named, status: TenantStatus) -> Result<(), Failure> {
-    let tenant = tenants::set_status(ctx, &identifier(ctx, &named.tenant)?, status).await?;
+    let tenant = identifier(ctx, &named.tenant)?.into();
+    let tenant = tenants::set_status(ctx, tenant, status, IdempotencyKey::none())
+        .await?
+        .made()?;
     named.format.print(&Shown::from(tenant), Shown::row)
 }
 

@@ -1,9 +1,8 @@
 //! The sample shop: created once, in an empty default database, through the regular use cases.
 
-use crate::reply;
-use rustok_app::content::{NewContent, TermRef};
+use rustok_app::content::{NewContent, PublishNode, PutTranslation, TermRef};
 use rustok_app::tenants::{self, IssuedToken};
-use rustok_app::{Ctx, PlatformCtx, Services, catalog, content};
+use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Precondition, Services, catalog, content};
 use rustok_auth::Role;
 use rustok_commerce::price::MoneyInput;
 use rustok_commerce::product::ProductInput;
@@ -99,10 +98,14 @@ pub async fn create(services: &Arc<Services>) -> Result<Option<FirstStart>, Rich
     }
     let sample: Sample = serde_json::from_str(SAMPLE)
         .map_err(|error| RichError::new(ErrorKind::Internal, "sample data").with_source(error))?;
-    let tenant = tenants::create(&platform, shop()).await?;
+    let tenant = tenants::create(&platform, shop(), IdempotencyKey::none())
+        .await?
+        .made()?;
     let ctx = Ctx::system(Arc::clone(services), Arc::new(tenant), "sample-data", deadline);
     for product in sample.products {
-        catalog::create(&ctx, product.into(), |_, _| reply::no_content()).await?;
+        catalog::create(&ctx, product.into(), IdempotencyKey::none())
+            .await?
+            .made()?;
     }
     for node in sample.nodes {
         create_node(&ctx, node).await?;
@@ -199,27 +202,29 @@ async fn create_node(ctx: &Ctx, node: SampleNode) -> Result<(), RichError> {
                 author: None,
                 terms: node.terms.iter().map(TermRef::from).collect(),
             };
-            content::create(ctx, new, |detail, _| {
-                made = Some(detail.node.any().id());
-                reply::no_content()
-            })
-            .await?;
+            let created = content::create(ctx, new, IdempotencyKey::none()).await?.made()?;
+            made = Some(created.detail.node.any().id());
             continue;
         };
         let locale = Locale::parse(&locale)
             .map_err(|error| RichError::new(ErrorKind::Internal, "sample data").with_source(error))?;
-        content::put_translation(
-            ctx,
+        let put = PutTranslation {
             id,
+            if_match: Precondition::None,
             locale,
-            text.into(),
-            |_, _| Ok(()),
-            |_, _, _| reply::no_content(),
-        )
-        .await?;
+            text: text.into(),
+        };
+        content::put_translation(ctx, put).await?;
     }
     if let Some(id) = made.filter(|_| !node.draft) {
-        content::publish(ctx, id, None, |_| Ok(()), |_| reply::no_content()).await?;
+        let publish = PublishNode {
+            id,
+            if_match: Precondition::None,
+            published_at: None,
+        };
+        content::publish(ctx, publish, IdempotencyKey::none())
+            .await?
+            .made()?;
     }
     Ok(())
 }

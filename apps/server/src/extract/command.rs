@@ -24,10 +24,12 @@ const MAX_KEY_BYTES: usize = 255;
 /// A write request with the JSON body `T`. The context `C` determines which callers are allowed.
 #[derive(Debug)]
 pub struct Command<C, T> {
-    /// Tenant, actor, deadline, idempotency key.
+    /// Tenant, actor, deadline.
     pub ctx: C,
     /// The decoded body.
     pub body: T,
+    /// The `Idempotency-Key`. Only a POST has one: the other methods are idempotent by themselves.
+    pub idempotency: Option<Idempotency>,
 }
 
 /// A body that says nothing: absent, empty or `{}`.
@@ -63,33 +65,33 @@ impl Form for MergePatch {
     }
 }
 
-/// A context that can carry an `Idempotency-Key`.
-pub trait Repeatable {
-    /// The actor, and the field that receives the request's idempotency key.
-    fn slot(&mut self) -> (Actor, &mut Option<Idempotency>);
+/// A context with an actor, to whom an `Idempotency-Key` belongs.
+pub trait HasActor {
+    /// The actor.
+    fn actor(&self) -> Actor;
 }
 
-impl Repeatable for StoreCtx {
-    fn slot(&mut self) -> (Actor, &mut Option<Idempotency>) {
-        (self.0.actor, &mut self.0.idempotency)
+impl HasActor for StoreCtx {
+    fn actor(&self) -> Actor {
+        self.0.actor
     }
 }
 
-impl Repeatable for AdminCtx {
-    fn slot(&mut self) -> (Actor, &mut Option<Idempotency>) {
-        (self.0.actor, &mut self.0.idempotency)
+impl HasActor for AdminCtx {
+    fn actor(&self) -> Actor {
+        self.0.actor
     }
 }
 
-impl Repeatable for PlatformAccess {
-    fn slot(&mut self) -> (Actor, &mut Option<Idempotency>) {
-        (self.0.actor, &mut self.0.idempotency)
+impl HasActor for PlatformAccess {
+    fn actor(&self) -> Actor {
+        self.0.actor
     }
 }
 
 impl<C, T> FromRequest<AppState> for Command<C, T>
 where
-    C: FromRequestParts<AppState, Rejection = RichError> + Repeatable + Send,
+    C: FromRequestParts<AppState, Rejection = RichError> + HasActor + Send,
     T: Form,
 {
     type Rejection = RichError;
@@ -97,17 +99,18 @@ where
     async fn from_request(request: Request, state: &AppState) -> Result<Self, RichError> {
         let (mut parts, body) = request.into_parts();
         // Authentication and authorisation come first: the body of a caller without access is never read.
-        let mut ctx = C::from_request_parts(&mut parts, state).await?;
+        let ctx = C::from_request_parts(&mut parts, state).await?;
         let body = received(body, state.config().max_body_bytes).await?;
         check_content_type(&parts.headers, body.is_empty())?;
         complexity::check(&body)?;
-        if parts.method == Method::POST {
-            let (actor, slot) = ctx.slot();
-            *slot = idempotency(&parts, &body, actor)?;
-        }
+        let idempotency = match parts.method {
+            Method::POST => idempotency(&parts, &body, ctx.actor())?,
+            _ => None,
+        };
         Ok(Self {
             ctx,
             body: T::read(&body)?,
+            idempotency,
         })
     }
 }

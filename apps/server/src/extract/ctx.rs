@@ -56,7 +56,6 @@ impl FromRequestParts<AppState> for PlatformAccess {
             services: Arc::clone(state.services()),
             actor,
             deadline,
-            idempotency: None,
             use_case: UseCase::default(),
         }))
     }
@@ -76,7 +75,6 @@ fn context(parts: &Parts, state: &AppState, actor: Actor) -> Result<Ctx, RichErr
             .then(RootSpan::current)
             .flatten()
             .map(|root| root.context().to_string()),
-        idempotency: None,
         // Used by limits on orders; safe methods place none.
         network: (!parts.method.is_safe()).then(|| network(parts, state)).flatten(),
         use_case: UseCase::default(),

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Config;
 use axum::body::{Body, to_bytes};
 use axum::routing::get;
-use rustok_app::{PlatformCtx, tenants};
+use rustok_app::{Done, IdempotencyKey, PlatformCtx, tenants};
 use rustok_tenancy::{NewTenantInput, TenantSettings};
 use rustok_test_support::TestDatabase;
 use serde_json::Value;
@@ -75,7 +75,8 @@ async fn add_shop(state: &AppState) {
         hosts: Vec::new(),
         settings,
     };
-    tenants::create(&ctx, input).await.unwrap();
+    let created = tenants::create(&ctx, input, IdempotencyKey::none()).await;
+    assert!(matches!(created, Ok(Done::Made(_))), "{created:?}");
 }
 
 /// Whether the deadline of the request is the current one.

@@ -2,7 +2,7 @@
 
 use super::{FORGOTTEN_AT_ONCE, Round, round_deadline};
 use crate::state::AppState;
-use rustok_app::work::REPLY_KEPT;
+use rustok_app::REPLY_KEPT;
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;

@@ -89,6 +89,10 @@ async fn work(shop: &Shop) {
     let path = format!("/nodes/{}", id(&node));
     let edit = shop.admin(Method::PATCH, &path).header("if-match", "*");
     ok(edit.json(&json!({ "title": "Ho" })), 200).await;
+    let german = format!("{path}/translations/de");
+    let text = json!({ "title": "Hallo", "body": "", "format": "html" });
+    ok(shop.admin(Method::PUT, &german).json(&text), 201).await;
+    ok(shop.admin(Method::DELETE, &german), 200).await;
     for verb in ["publish", "unpublish", "publish", "archive", "restore"] {
         let body = if verb == "archive" {
             json!({ "reason": "old" })
@@ -134,7 +138,7 @@ both_databases! {
         let shop = Shop::open(db.url()).await;
         work(&shop).await;
         let seen = when(&shop, |seen| seen.has("rustok_outbox_depth")
-            && seen.value("rustok_outbox_delivered_total", &[]) >= 21.0).await;
+            && seen.value("rustok_outbox_delivered_total", &[]) >= 23.0).await;
         for (transition, times) in [("place", 7.0), ("confirm", 1.0), ("pay", 1.0), ("ship", 1.0), ("deliver", 1.0),
             ("cancel", 1.0), ("expire", 0.0)] {
             assert_eq!(seen.value("rustok_order_transitions_total", &[("transition", transition)]), times, "{transition}");
@@ -143,7 +147,7 @@ both_databases! {
             assert_eq!(seen.value("rustok_order_placements_total", &[("outcome", outcome)]), times, "{outcome}");
         }
         assert_eq!(seen.value("rustok_oversell_refusals_total", &[]), 3.0);
-        for (transition, times) in [("create", 1.0), ("update", 1.0), ("publish", 2.0), ("unpublish", 1.0),
+        for (transition, times) in [("create", 1.0), ("update", 2.0), ("remove_translation", 1.0), ("publish", 2.0), ("unpublish", 1.0),
             ("archive", 1.0), ("restore", 1.0), ("delete", 1.0), ("undelete", 1.0)] {
             assert_eq!(seen.value("rustok_node_transitions_total", &[("transition", transition)]), times, "{transition}");
         }

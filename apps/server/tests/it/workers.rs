@@ -3,14 +3,13 @@
 use crate::orders::{available, id, ok, order_of, place, product};
 use crate::platform::{Shop, rustok, tenant};
 use reqwest::Method;
-use rustok_app::{Ctx, Services, orders, tenants};
-use rustok_app::{PlatformCtx, orders::PlacedOrder};
+use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Services, orders, tenants};
 use rustok_auth::Actor;
 use rustok_commerce::order::{LineInput, OrderInput};
 use rustok_core::clock::{Clock, ManualClock, SystemClock, Timestamp};
 use rustok_core::deadline::Deadline;
 use rustok_core::page::Limit;
-use rustok_storage::idempotency::{self, IdempotencyRecord, IdempotencyScope, SealedReply, StoredReply};
+use rustok_storage::idempotency::{self, IdempotencyRecord, IdempotencyScope, KeyState, SealedReply};
 use rustok_storage::tenants::list_tenants as tenants_of;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
 use rustok_tenancy::{TenantHandle, TenantIdentifierValidator};
@@ -56,12 +55,8 @@ pub(crate) async fn place_two_hours_ago(database_url: &str, variant: &Value) {
         currency: "USD".into(),
         lines: vec![line],
     };
-    let reply = |_: &PlacedOrder| StoredReply {
-        status: 201,
-        headers: Vec::new(),
-        body: Vec::new(),
-    };
-    orders::place(&ctx, input, reply).await.unwrap();
+    let placed = orders::place(&ctx, input, IdempotencyKey::none()).await;
+    placed.unwrap().made().unwrap();
 }
 
 /// Which of yesterday's and today's answers there are, of the tenant and of the platform.
@@ -72,11 +67,11 @@ async fn kept_answers(store: &Store, shop: TenantHandle) -> [bool; 4] {
         let scope = scope(key);
         let mut tx = store.write(shop, deadline).await.unwrap();
         let claim = idempotency::claim(&mut tx, &scope, 1, Timestamp::UNIX_EPOCH);
-        found[nth] = claim.await.unwrap().unwrap().is_some();
+        found[nth] = matches!(claim.await.unwrap(), KeyState::Answered(_));
         drop(tx);
         let mut tx = store.platform_write(deadline).await.unwrap();
-        let claim = idempotency::claim_platform(&mut tx, &scope, 1, Timestamp::UNIX_EPOCH);
-        found[2 + nth] = claim.await.unwrap().unwrap().is_some();
+        let claim = idempotency::claim(&mut tx, &scope, 1, Timestamp::UNIX_EPOCH);
+        found[2 + nth] = matches!(claim.await.unwrap(), KeyState::Answered(_));
     }
     found
 }
@@ -107,7 +102,7 @@ both_databases! {
             idempotency::insert_record(&mut tx, &scope(key), &record, at).await.unwrap();
             tx.commit().await.unwrap();
             let mut tx = store.platform_write(deadline).await.unwrap();
-            idempotency::insert_platform_record(&mut tx, &scope(key), &record, at).await.unwrap();
+            idempotency::insert_record(&mut tx, &scope(key), &record, at).await.unwrap();
             tx.commit().await.unwrap();
         }
         assert_eq!(kept_answers(&store, shop).await, [true; 4]);

@@ -5,12 +5,11 @@ use super::draft::{CheckedDraft, check_new};
 use super::handle::free_handle;
 use super::{currency, first_movements, handle_taken, product_event};
 use crate::context::Ctx;
-use crate::work::{Begun, Reply};
+use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
 use rustok_commerce::product::{Product, ProductInput};
 use rustok_core::error::RichError;
 use rustok_events::Topic;
-use rustok_storage::idempotency::StoredReply;
 use rustok_storage::inventory::MovementReason;
 use rustok_storage::{TenantTx, products};
 use rustok_text::body::Removed;
@@ -18,21 +17,29 @@ use rustok_text::body::Removed;
 /// How often to look for a free handle. An attempt fails only if a concurrent request takes the same handle.
 const ATTEMPTS: usize = 100;
 
-/// Creates a product, a draft by default. Without a handle, one is made from the title. `render` also gets what the
-/// sanitiser removed from the description.
+/// A product after a change of its own fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenProduct {
+    /// The product.
+    pub product: Product,
+    /// What the sanitiser removed from the description.
+    pub removed: Removed,
+}
+
+/// Creates a product, a draft by default. Without a handle, one is made from the title.
 ///
 /// # Errors
 /// `validation_failed` with all fields at once; `handle_taken` if another product has the given handle.
 pub async fn create(
     ctx: &Ctx,
     input: ProductInput,
-    render: impl FnOnce(&Product, &Removed) -> StoredReply,
-) -> Result<Reply, RichError> {
+    key: IdempotencyKey<'_, WrittenProduct>,
+) -> Result<Done<WrittenProduct>, RichError> {
     ctx.authorize(Action::CreateProduct)?;
     let mut draft = check_new(input)?;
-    let mut work = match ctx.begin().await? {
+    let mut work = match ctx.begin(key).await? {
         Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(reply),
+        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
     };
     let clash = if draft.handle_given {
         Clash::Refuse
@@ -41,7 +48,7 @@ pub async fn create(
     };
     let removed = std::mem::take(&mut draft.removed);
     let product = insert(&mut work.tx, ctx, draft, clash, MovementReason::Set).await?;
-    work.finish(render(&product, &removed)).await
+    work.finish(WrittenProduct { product, removed }).await
 }
 
 /// What to do if another product has the handle.

@@ -3,61 +3,60 @@
 use super::handle::free_handle;
 use super::{handle_taken, product_event, product_not_found};
 use crate::context::Ctx;
-use crate::work::{Begun, Reply};
+use crate::precondition::Precondition;
+use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
 use rustok_commerce::product::Product;
 use rustok_core::error::RichError;
 use rustok_core::ids::ProductId;
 use rustok_events::Topic;
-use rustok_storage::idempotency::StoredReply;
 use rustok_storage::products;
+
+/// A product to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfProduct {
+    /// The product.
+    pub id: ProductId,
+    /// The condition on its version.
+    pub if_match: Precondition,
+}
 
 /// Soft-deletes a product with its variants, and frees its handle.
 ///
 /// # Errors
-/// `product_not_found`; the error of `precondition`; `version_conflict` after a concurrent change.
-pub async fn delete(
-    ctx: &Ctx,
-    id: ProductId,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce() -> StoredReply,
-) -> Result<Reply, RichError> {
+/// `product_not_found`; `version_conflict`.
+pub async fn delete(ctx: &Ctx, OfProduct { id, if_match }: OfProduct) -> Result<(), RichError> {
     ctx.authorize(Action::DeleteProduct)?;
-    let mut work = match ctx.begin().await? {
-        Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(reply),
-    };
-    let mut product = products::find_product(&mut work.tx, id)
+    let mut tx = ctx.write().await?;
+    let mut product = products::find_product(&mut tx, id)
         .await?
         .ok_or_else(|| product_not_found(id))?;
     let version = product.version;
-    precondition(version)?;
+    if_match.check(version)?;
     product.version += 1;
     let event = product_event(ctx, Topic::ProductDeleted, &product);
-    products::delete_product(&mut work.tx, id, version, ctx.now(), &event).await?;
-    work.finish(render()).await
+    products::delete_product(&mut tx, id, version, ctx.now(), &event).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Restores a deleted product with the variants that it had. A handle that was taken meanwhile is numbered.
 ///
 /// # Errors
-/// `product_not_found`, also if it is not deleted; the error of `precondition`; `version_conflict` and `handle_taken`
-/// after a concurrent change.
+/// `product_not_found`, also if it is not deleted; `version_conflict`; `handle_taken` after a concurrent change.
 pub async fn undelete(
     ctx: &Ctx,
-    id: ProductId,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&Product) -> StoredReply,
-) -> Result<Reply, RichError> {
+    OfProduct { id, if_match }: OfProduct,
+    key: IdempotencyKey<'_, Product>,
+) -> Result<Done<Product>, RichError> {
     ctx.authorize(Action::UndeleteProduct)?;
-    let mut work = match ctx.begin().await? {
+    let mut work = match ctx.begin(key).await? {
         Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(reply),
+        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
     };
     let before = products::find_deleted_product(&mut work.tx, id)
         .await?
         .ok_or_else(|| product_not_found(id))?;
-    precondition(before.version)?;
+    if_match.check(before.version)?;
     let now = ctx.now();
     let after = Product {
         handle: free_handle(&mut work.tx, &before.handle, Some(id)).await?,
@@ -68,7 +67,7 @@ pub async fn undelete(
     };
     let event = product_event(ctx, Topic::ProductUndeleted, &after);
     match products::undelete_product(&mut work.tx, &before, &after.handle, now, &event).await {
-        Ok(()) => work.finish(render(&after)).await,
+        Ok(()) => work.finish(after).await,
         Err(error) if error.is_taken("products(handle)") => Err(handle_taken()),
         Err(error) => Err(error.into()),
     }

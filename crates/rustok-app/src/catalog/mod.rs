@@ -14,13 +14,13 @@ mod stock;
 mod tests;
 mod update;
 
-pub use create::create;
-pub use delete::{delete, undelete};
+pub use create::{WrittenProduct, create};
+pub use delete::{OfProduct, delete, undelete};
 pub use draft::{CheckedDraft, check};
 pub use read::{Moment, ProductFilter, ShownPrice, Unkept, get, get_active, get_variant, list, list_active};
 pub use rustok_storage::products::shown::{ProductVersion, Stock};
-pub use stock::{adjust_stock, set_stock};
-pub use update::{update, update_variant};
+pub use stock::{AdjustStock, SetStock, StockCondition, VariantOfProduct, adjust_stock, set_stock};
+pub use update::{Edit, UpdateProduct, UpdateVariant, update, update_variant};
 
 use crate::context::Ctx;
 use rustok_commerce::CommerceError;

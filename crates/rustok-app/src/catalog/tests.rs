@@ -1,17 +1,20 @@
 //! On both databases: what a changed file does to the products of the first one, and what those get who lose a race.
 
 use super::import::{ImportedProduct, ImportedStock, Upserted, upsert};
-use super::{ProductFilter, check, create, delete, get, list, set_stock, update};
+use super::{
+    OfProduct, ProductFilter, SetStock, UpdateProduct, check, create, delete, get, list, set_stock, update,
+};
 use crate::context::{Ctx, PlatformCtx, Services};
+use crate::precondition::Precondition;
 use crate::tenants;
+use crate::work::IdempotencyKey;
 use rustok_commerce::price::MoneyInput;
 use rustok_commerce::product::{Product, ProductInput};
 use rustok_commerce::variant::{Variant, VariantInput};
 use rustok_core::clock::SystemClock;
 use rustok_core::deadline::Deadline;
-use rustok_core::ids::ProductId;
+use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::page::Limit;
-use rustok_storage::idempotency::StoredReply;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
 use rustok_tenancy::{NewTenantInput, TenantIdentifierValidator, TenantSettings};
 use rustok_test_support::{TestDatabase, both_databases};
@@ -29,7 +32,8 @@ async fn ctx(db: &TestDatabase) -> Ctx {
         hosts: Vec::new(),
         settings: TenantSettings::default(),
     };
-    let tenant = tenants::create(&platform, input).await.unwrap();
+    let tenant = tenants::create(&platform, input, IdempotencyKey::none()).await;
+    let tenant = tenant.unwrap().made().unwrap();
     Ctx::system(services, Arc::new(tenant), "test", Deadline::never())
 }
 
@@ -80,12 +84,26 @@ async fn import(ctx: &Ctx, known: Option<ProductId>, item: ImportedProduct) -> U
     upserted
 }
 
-fn reply() -> StoredReply {
-    StoredReply {
-        status: 200,
-        headers: Vec::new(),
-        body: Vec::new(),
-    }
+async fn count(ctx: &Ctx, id: VariantId, quantity: i64) {
+    let set = SetStock {
+        id,
+        condition: &|_, _| Ok(()),
+        quantity,
+        allow_backorder: None,
+    };
+    set_stock(ctx, set).await.unwrap();
+}
+
+async fn add(ctx: &Ctx, title: &str) {
+    let input = ProductInput {
+        title: title.to_owned(),
+        ..ProductInput::default()
+    };
+    create(ctx, input, IdempotencyKey::none())
+        .await
+        .unwrap()
+        .made()
+        .unwrap();
 }
 
 /// Size, price and stock of each variant.
@@ -136,7 +154,7 @@ both_databases! {
         let unknown = ImportedStock { quantity: None, ..tracked(0) };
         import(&ctx, Some(id), item(&[("S", "1", unknown)])).await;
         assert_eq!(rows(&get(&ctx, id).await.unwrap()), [row("S", "1.00", Some(0))]);
-        set_stock(&ctx, get(&ctx, id).await.unwrap().variants[0].id, 3, None, |_, _| Ok(()), |_, _| reply()).await.unwrap();
+        count(&ctx, get(&ctx, id).await.unwrap().variants[0].id, 3).await;
         assert_eq!(import(&ctx, Some(id), item(&[("S", "1", unknown)])).await, Upserted::Unchanged(id));
     }
 
@@ -151,7 +169,7 @@ both_databases! {
         };
         let id = import(&ctx, None, named(&[("S", "1", UNTRACKED), ("M", "1", tracked(4))])).await.id();
         let before = get(&ctx, id).await.unwrap();
-        set_stock(&ctx, before.variants[0].id, 3, None, |_, _| Ok(()), |_, _| reply()).await.unwrap();
+        count(&ctx, before.variants[0].id, 3).await;
         // Renamed options, and no tracker in the file: the SKUs tell which variants they are.
         import(&ctx, Some(id), named(&[("Small", "2", UNTRACKED), ("Medium", "1", UNTRACKED)])).await;
         let after = get(&ctx, id).await.unwrap();
@@ -186,8 +204,7 @@ both_databases! {
 
     async fn a_handle_that_is_taken_gives_way_and_stays_so(db) {
         let ctx = ctx(&db).await;
-        let own = ProductInput { title: "Tea".to_owned(), ..ProductInput::default() };
-        create(&ctx, own, |_, _| reply()).await.unwrap();
+        add(&ctx, "Tea").await;
         let id = import(&ctx, None, item(&[("S", "1", UNTRACKED)])).await.id();
         assert_eq!(get(&ctx, id).await.unwrap().handle.as_str(), "tea-2");
         import(&ctx, Some(id), item(&[("S", "2", UNTRACKED)])).await;
@@ -197,7 +214,7 @@ both_databases! {
     async fn a_product_that_was_deleted_comes_anew(db) {
         let ctx = ctx(&db).await;
         let id = import(&ctx, None, item(&[("S", "1", UNTRACKED)])).await.id();
-        delete(&ctx, id, |_| Ok(()), reply).await.unwrap();
+        delete(&ctx, OfProduct { id, if_match: Precondition::None }).await.unwrap();
         let again = import(&ctx, Some(id), item(&[("S", "1", UNTRACKED)])).await;
         assert!(matches!(again, Upserted::Created(new) if new != id), "{again:?}");
     }
@@ -212,7 +229,7 @@ both_databases! {
                     input.tags.push(format!("t{n}"));
                     Ok(input)
                 };
-                update(&ctx, id, edit, |_, _| reply()).await
+                update(&ctx, UpdateProduct { id, if_match: Precondition::None, edit: &edit }).await
             })
         });
         for edit in edits.collect::<Vec<_>>() {
@@ -226,13 +243,10 @@ both_databases! {
         let ctx = ctx(&db).await;
         let creations = (0..12).map(|_| {
             let ctx = ctx.clone();
-            tokio::spawn(async move {
-                let tea = ProductInput { title: "Tea".to_owned(), ..ProductInput::default() };
-                create(&ctx, tea, |_, _| reply()).await
-            })
+            tokio::spawn(async move { add(&ctx, "Tea").await })
         });
         for creation in creations.collect::<Vec<_>>() {
-            creation.await.unwrap().unwrap();
+            creation.await.unwrap();
         }
         let page = list(&ctx, &ProductFilter::default(), None, Limit::default()).await.unwrap();
         let mut handles: Vec<_> = page.items.iter().map(|product| product.handle.as_str().to_owned()).collect();

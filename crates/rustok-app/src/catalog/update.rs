@@ -4,14 +4,16 @@
 //! after a lost race is it repeated with the product locked, which ends the race.
 
 use super::assemble::Assembler;
+use super::create::WrittenProduct;
 use super::draft::{CheckedDraft, check_against};
 use super::handle::free_handle;
 use super::read::ShownPrice;
+use super::stock::VariantOfProduct;
 use super::{
     currency, first_movements, handle_taken, product_event, product_not_found, refused, variant_not_found,
 };
 use crate::context::Ctx;
-use crate::work::Reply;
+use crate::precondition::Precondition;
 use rustok_auth::Action;
 use rustok_commerce::CommerceError;
 use rustok_commerce::product::{Product, ProductInput};
@@ -20,56 +22,62 @@ use rustok_core::error::{FieldViolation, RichError};
 use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::money::Currency;
 use rustok_events::Topic;
-use rustok_storage::idempotency::StoredReply;
 use rustok_storage::inventory::MovementReason;
 use rustok_storage::{StoreError, TenantTx, products};
 use rustok_text::body::Removed;
 use uuid::Uuid;
 
-/// Changes a product. `edit` gets the product and the input that would leave it unchanged, and returns the wanted
-/// input. It may be called again after a concurrent change, so preconditions belong in it. An edit without changes
-/// makes no new version. `render` also gets what the sanitiser removed from a new description.
+/// Turns the input that would leave a thing of a product unchanged into the wanted one. It may be called again after a
+/// concurrent change.
+pub type Edit<'a, T> = dyn Fn(&Product, T) -> Result<T, RichError> + Sync + 'a;
+
+/// Changes a product.
+pub struct UpdateProduct<'a> {
+    /// The product.
+    pub id: ProductId,
+    /// The condition on its version.
+    pub if_match: Precondition,
+    /// The change.
+    pub edit: &'a Edit<'a, ProductInput>,
+}
+
+/// Changes one variant.
+pub struct UpdateVariant<'a> {
+    /// The variant.
+    pub id: VariantId,
+    /// The condition on the version of its product.
+    pub if_match: Precondition,
+    /// The change.
+    pub edit: &'a Edit<'a, VariantInput>,
+}
+
+/// Changes a product. An edit without changes makes no new version.
 ///
 /// # Errors
 /// `product_not_found`, `validation_failed` with all fields at once, `variant_in_use` if tracked variants are left
-/// out, `handle_taken`, `version_conflict`, and the error of `edit`.
-pub async fn update(
-    ctx: &Ctx,
-    id: ProductId,
-    edit: impl Fn(&Product, ProductInput) -> Result<ProductInput, RichError>,
-    render: impl FnOnce(&Product, &Removed) -> StoredReply,
-) -> Result<Reply, RichError> {
+/// out, `handle_taken`, `version_conflict`, and the error of the edit.
+pub async fn update(ctx: &Ctx, update: UpdateProduct<'_>) -> Result<WrittenProduct, RichError> {
     ctx.authorize(Action::UpdateProduct)?;
-    let changed = change(ctx, Target::Product(id), &edit).await?;
-    changed.finish(render).await
+    change(ctx, Target::Product(update.id), &update.if_match, update.edit).await
 }
 
 /// Changes one variant, like [`update`]. Its options can be changed through the product only.
 ///
 /// # Errors
 /// As [`update`], and `variant_not_found`. Pointers start at the variant.
-pub async fn update_variant(
-    ctx: &Ctx,
-    id: VariantId,
-    edit: impl Fn(&Product, VariantInput) -> Result<VariantInput, RichError>,
-    render: impl FnOnce(&Product, &Variant) -> StoredReply,
-) -> Result<Reply, RichError> {
+pub async fn update_variant(ctx: &Ctx, update: UpdateVariant<'_>) -> Result<VariantOfProduct, RichError> {
     ctx.authorize(Action::UpdateProduct)?;
-    let edit_product = |product: &Product, mut input: ProductInput| {
+    let id = update.id;
+    let edit = |product: &Product, mut input: ProductInput| {
         let variant = input.variants.iter_mut().find(|variant| variant.id == Some(id));
         let variant = variant.ok_or_else(|| variant_not_found(id))?;
-        *variant = edit(product, std::mem::take(variant))?;
+        *variant = (update.edit)(product, std::mem::take(variant))?;
         Ok(input)
     };
-    let changed = change(ctx, Target::Variant(id), &edit_product).await?;
-    let variant = changed
-        .product
-        .variants
-        .iter()
-        .find(|variant| variant.id == id)
-        .cloned();
+    let WrittenProduct { product, .. } = change(ctx, Target::Variant(id), &update.if_match, &edit).await?;
+    let variant = product.variants.iter().find(|variant| variant.id == id).cloned();
     let variant = variant.ok_or_else(|| variant_not_found(id))?;
-    changed.finish(|product, _| render(product, &variant)).await
+    Ok(VariantOfProduct { product, variant })
 }
 
 #[derive(Clone, Copy)]
@@ -78,32 +86,11 @@ enum Target {
     Variant(VariantId),
 }
 
-/// The product after the edit, and the transaction to commit, if there is one.
-struct Changed {
-    product: Product,
-    tx: Option<TenantTx>,
-    removed: Removed,
-}
-
-impl Changed {
-    /// An unchanged product.
-    fn not(product: Product) -> Self {
-        Self {
-            product,
-            tx: None,
-            removed: Removed::default(),
-        }
-    }
-
-    async fn finish(
-        self,
-        render: impl FnOnce(&Product, &Removed) -> StoredReply,
-    ) -> Result<Reply, RichError> {
-        let stored = render(&self.product, &self.removed);
-        if let Some(tx) = self.tx {
-            tx.commit().await?;
-        }
-        Ok(stored.into())
+/// The result of an edit without changes.
+fn unchanged(product: Product) -> WrittenProduct {
+    WrittenProduct {
+        product,
+        removed: Removed::default(),
     }
 }
 
@@ -112,37 +99,33 @@ impl Changed {
 async fn change(
     ctx: &Ctx,
     target: Target,
-    edit: &impl Fn(&Product, ProductInput) -> Result<ProductInput, RichError>,
-) -> Result<Changed, RichError> {
+    if_match: &Precondition,
+    edit: &Edit<'_, ProductInput>,
+) -> Result<WrittenProduct, RichError> {
     let product = find(&mut ctx.read().await?, target).await?;
+    if_match.check(product.version)?;
     let Some(mut draft) = edited(ctx, &product, target, edit)? else {
-        return Ok(Changed::not(product));
+        return Ok(unchanged(product));
     };
-    // Not `begin`: only a POST can have an Idempotency-Key, and edits are not POSTs.
     let mut tx = ctx.write().await?;
     let removed = std::mem::take(&mut draft.removed);
     if let Ok(product) = save(&mut tx, ctx, &product, draft).await? {
-        return Ok(Changed {
-            product,
-            tx: Some(tx),
-            removed,
-        });
+        tx.commit().await?;
+        return Ok(WrittenProduct { product, removed });
     }
     drop(tx);
     let mut tx = ctx.write().await?;
     let product = find(&mut tx, target).await?;
     products::lock_product(&mut tx, product.id).await?;
     let product = find(&mut tx, target).await?;
+    if_match.check(product.version)?;
     let Some(mut draft) = edited(ctx, &product, target, edit)? else {
-        return Ok(Changed::not(product));
+        return Ok(unchanged(product));
     };
     let removed = std::mem::take(&mut draft.removed);
     let product = save(&mut tx, ctx, &product, draft).await??;
-    Ok(Changed {
-        product,
-        tx: Some(tx),
-        removed,
-    })
+    tx.commit().await?;
+    Ok(WrittenProduct { product, removed })
 }
 
 async fn find(tx: &mut TenantTx, target: Target) -> Result<Product, RichError> {
@@ -162,11 +145,11 @@ fn edited(
     ctx: &Ctx,
     before: &Product,
     target: Target,
-    edit: &impl Fn(&Product, ProductInput) -> Result<ProductInput, RichError>,
+    edit: &Edit<'_, ProductInput>,
 ) -> Result<Option<CheckedDraft>, RichError> {
-    let unchanged = shown_input(before, currency(ctx)?);
-    let input = edit(before, unchanged.clone())?;
-    if input == unchanged {
+    let shown = shown_input(before, currency(ctx)?);
+    let input = edit(before, shown.clone())?;
+    if input == shown {
         return Ok(None);
     }
     let left_out = tracked_and_left_out(before, &input);

@@ -30,6 +30,19 @@ pub(super) enum Verb {
 }
 
 impl Verb {
+    #[cfg(test)]
+    const ALL: [Self; 9] = [
+        Self::Create,
+        Self::Update,
+        Self::RemoveTranslation,
+        Self::Publish,
+        Self::Unpublish,
+        Self::Archive,
+        Self::Restore,
+        Self::Delete,
+        Self::Undelete,
+    ];
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -214,5 +227,18 @@ pub(super) fn show_addresses(detail: &mut NodeDetail, addresses: Addresses<'_>) 
             }
             Addresses::Remove(_) | Addresses::DropRemoved => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counts::Counts;
+
+    #[test]
+    fn every_change_of_a_node_has_its_count() {
+        let counts = Counts::default();
+        let names: Vec<_> = counts.node_transitions.read().map(|(name, _)| name).collect();
+        assert_eq!(names, Verb::ALL.map(Verb::name));
     }
 }

@@ -7,7 +7,7 @@ use super::locales::{check_listed, default_locale, parse_locale};
 use super::terms::{self, TermRef};
 use crate::context::Ctx;
 use crate::heavy::heavy;
-use crate::work::{Begun, Reply};
+use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
 use rustok_content::translation::Source;
 use rustok_content::{
@@ -17,7 +17,6 @@ use rustok_content::{
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
 use rustok_storage::TenantTx;
-use rustok_storage::idempotency::StoredReply;
 use rustok_storage::nodes::details::term_ids;
 use rustok_storage::nodes::{NodeDetail, StoredNode, TranslationState};
 use rustok_text::Locale;
@@ -84,26 +83,35 @@ pub(super) fn violations(error: ContentError) -> Vec<FieldError> {
     }
 }
 
-/// Creates a draft. `render` also gets what the sanitiser removed from its body.
+/// A node after a change of its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenNode {
+    /// The node.
+    pub detail: NodeDetail,
+    /// What the sanitiser removed from the text.
+    pub removed: Removed,
+}
+
+/// Creates a draft.
 ///
 /// # Errors
 /// `validation_failed` with all fields at once, `slug_taken` for a requested slug, authorization and database errors.
 pub async fn create(
     ctx: &Ctx,
     new: NewContent,
-    render: impl FnOnce(&NodeDetail, &Removed) -> StoredReply,
-) -> Result<Reply, RichError> {
+    key: IdempotencyKey<'_, WrittenNode>,
+) -> Result<Done<WrittenNode>, RichError> {
     ctx.authorize(Action::CreateNode)?;
     let checked = check(ctx, &new.kind, new.locale.as_deref(), new.text)?;
-    let mut work = match ctx.begin().await? {
+    let mut work = match ctx.begin(key).await? {
         Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(reply),
+        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
     };
     let removed = checked.text.removed().clone();
     let detail = insert(ctx, &mut work.tx, checked, new.author.as_ref(), &new.terms).await?;
-    let reply = work.finish(render(&detail, &removed)).await?;
+    let done = work.finish(WrittenNode { detail, removed }).await?;
     ctx.services.counts.node_transitions.count(Verb::Create.name());
-    Ok(reply)
+    Ok(done)
 }
 
 async fn insert(

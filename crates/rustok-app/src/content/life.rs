@@ -4,14 +4,14 @@ use super::addresses::free_slug;
 use super::change::{Change, Verb, show_addresses, with_removed};
 use super::read::{find, load};
 use crate::context::Ctx;
-use crate::work::{Begun, Reply, Work};
+use crate::precondition::Precondition;
+use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
 use rustok_content::{AnyContentNode, ContentError};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
 use rustok_storage::TenantTx;
-use rustok_storage::idempotency::StoredReply;
 use rustok_storage::nodes::save::Addresses;
 use rustok_storage::nodes::slugs::list_saved;
 use rustok_storage::nodes::{NodeDetail, StoredNode};
@@ -24,202 +24,190 @@ struct Transition {
     addresses: Option<Addresses<'static>>,
 }
 
+/// A node to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfNode {
+    /// The node.
+    pub id: NodeId,
+    /// The condition on its version.
+    pub if_match: Precondition,
+}
+
+/// Publishes the working revisions of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishNode {
+    /// The node.
+    pub id: NodeId,
+    /// The condition on its version.
+    pub if_match: Precondition,
+    /// When it becomes public: now, if `None`.
+    pub published_at: Option<Timestamp>,
+}
+
+/// Archives a published node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchiveNode {
+    /// The node.
+    pub id: NodeId,
+    /// The condition on its version.
+    pub if_match: Precondition,
+    /// Why.
+    pub reason: String,
+}
+
+/// The key of a transition, whose outcome is the node after it.
+type Key<'a> = IdempotencyKey<'a, NodeDetail>;
+
 /// Publishes the working revisions: a draft at `published_at` if that is given, else now.
 ///
 /// # Errors
-/// `node_not_found`, the error of `precondition`, `illegal_transition`, authorization and database errors.
-pub async fn publish(
-    ctx: &Ctx,
-    id: NodeId,
-    published_at: Option<Timestamp>,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&NodeDetail) -> StoredReply,
-) -> Result<Reply, RichError> {
+/// `node_not_found`, `version_conflict`, `illegal_transition`, authorization and database errors.
+pub async fn publish(ctx: &Ctx, publish: PublishNode, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
     let transition = Transition {
         action: Action::PublishNode,
         verb: Verb::Publish,
         addresses: Some(Addresses::Publish),
     };
-    let publish = |node: AnyContentNode, now| match published_at {
+    let PublishNode {
+        id,
+        if_match,
+        published_at,
+    } = publish;
+    let apply = |node: AnyContentNode, now| match published_at {
         Some(published_at) => node.schedule_at(published_at, now),
         None => node.publish_at(now),
     };
-    pass(ctx, id, &transition, precondition, publish, render).await
+    pass(ctx, OfNode { id, if_match }, &transition, apply, key).await
 }
 
 /// Turns a published node into a draft.
 ///
 /// # Errors
 /// As [`publish`].
-pub async fn unpublish(
-    ctx: &Ctx,
-    id: NodeId,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&NodeDetail) -> StoredReply,
-) -> Result<Reply, RichError> {
+pub async fn unpublish(ctx: &Ctx, node: OfNode, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
     let transition = Transition {
         action: Action::UnpublishNode,
         verb: Verb::Unpublish,
         addresses: Some(Addresses::Unpublish),
     };
-    pass(
-        ctx,
-        id,
-        &transition,
-        precondition,
-        AnyContentNode::unpublish_at,
-        render,
-    )
-    .await
+    pass(ctx, node, &transition, AnyContentNode::unpublish_at, key).await
 }
 
 /// Archives a published node, with a reason. It is not public any more.
 ///
 /// # Errors
 /// As [`publish`], and `validation_failed` at `#/reason`.
-pub async fn archive(
-    ctx: &Ctx,
-    id: NodeId,
-    reason: String,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&NodeDetail) -> StoredReply,
-) -> Result<Reply, RichError> {
+pub async fn archive(ctx: &Ctx, archive: ArchiveNode, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
     let transition = Transition {
         action: Action::ArchiveNode,
         verb: Verb::Archive,
         addresses: Some(Addresses::Unpublish),
     };
-    pass(
-        ctx,
-        id,
-        &transition,
-        precondition,
-        |node, now| node.archive_at(reason, now),
-        render,
-    )
-    .await
+    let ArchiveNode { id, if_match, reason } = archive;
+    let apply = |node: AnyContentNode, now| node.archive_at(reason, now);
+    pass(ctx, OfNode { id, if_match }, &transition, apply, key).await
 }
 
 /// Turns an archived node into a draft.
 ///
 /// # Errors
 /// As [`publish`].
-pub async fn restore(
-    ctx: &Ctx,
-    id: NodeId,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&NodeDetail) -> StoredReply,
-) -> Result<Reply, RichError> {
+pub async fn restore(ctx: &Ctx, node: OfNode, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
     let transition = Transition {
         action: Action::RestoreNode,
         verb: Verb::Restore,
         addresses: None,
     };
-    pass(
-        ctx,
-        id,
-        &transition,
-        precondition,
-        AnyContentNode::restore_at,
-        render,
-    )
-    .await
+    pass(ctx, node, &transition, AnyContentNode::restore_at, key).await
 }
 
 async fn pass(
     ctx: &Ctx,
-    id: NodeId,
+    OfNode { id, if_match }: OfNode,
     transition: &Transition,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
     apply: impl FnOnce(AnyContentNode, Timestamp) -> Result<AnyContentNode, ContentError>,
-    render: impl FnOnce(&NodeDetail) -> StoredReply,
-) -> Result<Reply, RichError> {
+    key: Key<'_>,
+) -> Result<Done<NodeDetail>, RichError> {
     ctx.authorize(transition.action)?;
-    let mut work = match ctx.begin().await? {
+    let mut work = match ctx.begin(key).await? {
         Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(reply),
+        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
     };
     let (detail, node) = load(ctx, &mut work.tx, id, None).await?;
-    precondition(node.version())?;
+    if_match.check(node.version())?;
     // The history stores this name permanently, so it must be in the state machine's table.
     node.check(transition.verb.name())?;
     let node = apply(node, ctx.now())?;
     let after = StoredNode::InUse(node);
-    finish(
+    let detail = save(
         ctx,
-        work,
+        &mut work.tx,
         detail,
         after,
         transition.verb,
         transition.addresses,
-        render,
     )
-    .await
+    .await?;
+    let done = work.finish(detail).await?;
+    count(ctx, transition.verb);
+    Ok(done)
+}
+
+fn count(ctx: &Ctx, verb: Verb) {
+    ctx.services.counts.node_transitions.count(verb.name());
 }
 
 /// Soft-deletes a draft or an archived node; it can be undeleted for a while. Its slugs become free.
 ///
 /// # Errors
-/// `node_not_found`, the error of `precondition`, `node_still_published`, authorization and database errors.
-pub async fn delete(
-    ctx: &Ctx,
-    id: NodeId,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&NodeDetail) -> StoredReply,
-) -> Result<Reply, RichError> {
+/// `node_not_found`, `version_conflict`, `node_still_published`, authorization and database errors.
+pub async fn delete(ctx: &Ctx, OfNode { id, if_match }: OfNode) -> Result<(), RichError> {
     ctx.authorize(Action::DeleteNode)?;
-    let mut work = match ctx.begin().await? {
-        Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(reply),
-    };
-    let (detail, node) = load(ctx, &mut work.tx, id, None).await?;
-    precondition(node.version())?;
+    let mut tx = ctx.write().await?;
+    let (detail, node) = load(ctx, &mut tx, id, None).await?;
+    if_match.check(node.version())?;
     let after = StoredNode::Deleted(node.delete_at(ctx.now())?);
-    finish(
+    save(
         ctx,
-        work,
+        &mut tx,
         detail,
         after,
         Verb::Delete,
         Some(Addresses::Release),
-        render,
     )
-    .await
+    .await?;
+    tx.commit().await?;
+    count(ctx, Verb::Delete);
+    Ok(())
 }
 
 /// Restores a deleted node in its former status. A slug that was taken meanwhile is numbered.
 ///
 /// # Errors
-/// `node_not_found`, also if it is not deleted; the error of `precondition`; authorization and database errors.
+/// `node_not_found`, also if it is not deleted; `version_conflict`; authorization and database errors.
 pub async fn undelete(
     ctx: &Ctx,
-    id: NodeId,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&NodeDetail) -> StoredReply,
-) -> Result<Reply, RichError> {
+    OfNode { id, if_match }: OfNode,
+    key: Key<'_>,
+) -> Result<Done<NodeDetail>, RichError> {
     ctx.authorize(Action::UndeleteNode)?;
-    let mut work = match ctx.begin().await? {
+    let mut work = match ctx.begin(key).await? {
         Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(reply),
+        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
     };
     let detail = find(ctx, &mut work.tx, id, None).await?;
     let detail = detail.ok_or_else(|| ContentError::NotFound(id.to_string()))?;
-    precondition(detail.node.any().version())?;
+    if_match.check(detail.node.any().version())?;
     let after = match &detail.node {
         StoredNode::Deleted(deleted) => StoredNode::InUse(deleted.clone().undelete_at(ctx.now())),
         StoredNode::InUse(_) => return Err(ContentError::NotFound(id.to_string()).into()),
     };
     let slugs = free_slugs(&mut work.tx, id).await?;
-    finish(
-        ctx,
-        work,
-        detail,
-        after,
-        Verb::Undelete,
-        Some(Addresses::Take(&slugs)),
-        render,
-    )
-    .await
+    let taken = Some(Addresses::Take(&slugs));
+    let detail = save(ctx, &mut work.tx, detail, after, Verb::Undelete, taken).await?;
+    let done = work.finish(detail).await?;
+    count(ctx, Verb::Undelete);
+    Ok(done)
 }
 
 /// Free slugs for a node that released its own.
@@ -231,24 +219,22 @@ pub(super) async fn free_slugs(tx: &mut TenantTx, id: NodeId) -> Result<Vec<(Loc
     Ok(slugs)
 }
 
-async fn finish(
+/// Saves the node as `after`; returns the node to show.
+async fn save(
     ctx: &Ctx,
-    mut work: Work,
+    tx: &mut TenantTx,
     mut detail: NodeDetail,
     after: StoredNode,
     verb: Verb,
     addresses: Option<Addresses<'_>>,
-    render: impl FnOnce(&NodeDetail) -> StoredReply,
-) -> Result<Reply, RichError> {
+) -> Result<NodeDetail, RichError> {
     let mut change = Change::of(ctx, &detail.node);
     change.step(verb, after.any());
     let addresses = addresses.map_or(Vec::new(), |last| with_removed(&detail.translations, last));
-    change.save(&mut work.tx, &after, None, &addresses, None).await?;
+    change.save(tx, &after, None, &addresses, None).await?;
     detail.node = after;
     for addresses in addresses {
         show_addresses(&mut detail, addresses);
     }
-    let reply = work.finish(render(&detail)).await?;
-    ctx.services.counts.node_transitions.count(verb.name());
-    Ok(reply)
+    Ok(detail)
 }

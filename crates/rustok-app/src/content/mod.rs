@@ -16,8 +16,8 @@ pub mod terms;
 mod update;
 
 pub use authors::AuthorRef;
-pub use create::{NewContent, create};
-pub use life::{archive, delete, publish, restore, undelete, unpublish};
+pub use create::{NewContent, WrittenNode, create};
+pub use life::{ArchiveNode, OfNode, PublishNode, archive, delete, publish, restore, undelete, unpublish};
 pub use public::{find_public, list_public, public_texts};
 pub use read::{get, history, list};
 pub use rustok_storage::nodes::details::NodeFilter;
@@ -26,4 +26,4 @@ pub use rustok_storage::nodes::public::{PublicFilter, PublicHead, PublicTerm};
 pub use rustok_storage::nodes::texts::{Part, PublicText, TextBody, TextKey};
 pub use rustok_storage::nodes::{FiledTerm, ListedText, NodeDetail, StoredNode, TranslationState};
 pub use terms::TermRef;
-pub use update::{NodeEdit, delete_translation, put_translation, update};
+pub use update::{NodeEdit, PutTranslation, UpdateNode, delete_translation, put_translation, update};

@@ -5,12 +5,13 @@
 use super::addresses::{IfTaken, settle};
 use super::authors::{self, AuthorRef};
 use super::change::{Change, Verb, show_addresses, show_text};
-use super::create::{validated, violations};
+use super::create::{WrittenNode, validated, violations};
+use super::life::OfNode;
 use super::locales::check_listed;
 use super::read::load;
 use super::terms::{self, TermRef};
 use crate::context::Ctx;
-use crate::work::{Begun, Reply};
+use crate::precondition::Precondition;
 use rustok_auth::Action;
 use rustok_content::translation::Source;
 use rustok_content::{
@@ -19,12 +20,10 @@ use rustok_content::{
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
 use rustok_storage::TenantTx;
-use rustok_storage::idempotency::StoredReply;
 use rustok_storage::nodes::details::term_ids;
 use rustok_storage::nodes::save::Addresses;
 use rustok_storage::nodes::{FiledTerm, NodeDetail, StoredNode};
 use rustok_text::Locale;
-use rustok_text::body::Removed;
 
 /// The complete wanted state of a node; unchanged parts must be included. Not validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,44 +38,45 @@ pub struct NodeEdit {
     pub text: TranslationInput,
 }
 
-/// Changes a node and its text in `locale`; if `None`, in the locale nearest to the tenant's default. `edit` turns
-/// the current state into the wanted one; `render` also gets what the sanitiser removed from a new text.
+/// Changes a node and its text in one locale.
+pub struct UpdateNode<'a> {
+    /// The node.
+    pub id: NodeId,
+    /// The condition on its version.
+    pub if_match: Precondition,
+    /// The locale of the text; if `None`, the one nearest to the tenant's default.
+    pub locale: Option<Locale>,
+    /// Turns the current state into the wanted one.
+    pub edit: &'a (dyn Fn(&NodeDetail) -> Result<NodeEdit, RichError> + Sync),
+}
+
+/// Changes a node and its text in one locale.
 ///
 /// # Errors
-/// `node_not_found`, `translation_not_found`, the error of `precondition`, those of `edit`, `validation_failed`,
+/// `node_not_found`, `translation_not_found`, `version_conflict`, those of the edit, `validation_failed`,
 /// `slug_taken`, `node_not_editable`, authorization and database errors.
-pub async fn update(
-    ctx: &Ctx,
-    id: NodeId,
-    locale: Option<Locale>,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    edit: impl FnOnce(&NodeDetail) -> Result<NodeEdit, RichError>,
-    render: impl FnOnce(&NodeDetail, &Removed) -> StoredReply,
-) -> Result<Reply, RichError> {
+pub async fn update(ctx: &Ctx, update: UpdateNode<'_>) -> Result<WrittenNode, RichError> {
     ctx.authorize(Action::UpdateNode)?;
-    let (mut detail, node) = read(ctx, id, locale).await?;
-    precondition(node.version())?;
-    let edit = edit(&detail)?;
+    let (mut detail, node) = read(ctx, update.id, update.locale).await?;
+    update.if_match.check(node.version())?;
+    let edit = (update.edit)(&detail)?;
     let checked = check(ctx, &detail, &edit.kind, edit.text)?;
     let removed = checked
         .1
         .as_ref()
         .map(|text| text.removed().clone())
         .unwrap_or_default();
-    let mut work = match ctx.begin().await? {
-        Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(reply),
-    };
-    let found = find_changes(ctx, &mut work.tx, &detail, checked, edit.author, &edit.terms).await?;
+    let mut tx = ctx.write().await?;
+    let found = find_changes(ctx, &mut tx, &detail, checked, edit.author, &edit.terms).await?;
     let changed = found.is_some();
     if changed {
-        apply(ctx, &mut work.tx, &mut detail, node, found).await?;
+        apply(ctx, &mut tx, &mut detail, node, found).await?;
     }
-    let reply = work.finish(render(&detail, &removed)).await?;
+    tx.commit().await?;
     if changed {
         ctx.services.counts.node_transitions.count(Verb::Update.name());
     }
-    Ok(reply)
+    Ok(WrittenNode { detail, removed })
 }
 
 /// Reads the node before the write transaction: sanitising a large text would block other writers for too long. The
@@ -249,65 +249,72 @@ pub(super) fn refiled(
     Ok(AnyContentNode::try_from(row).map_err(ContentError::from)?)
 }
 
-/// Writes the whole text of a node in one locale: creates or replaces the translation. Without a slug an existing
-/// translation keeps its own. `precondition` gets the node's version and whether the translation exists; `render`
-/// gets whether it is new, and what the sanitiser removed from its body.
+/// Writes the whole text of a node in one locale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutTranslation {
+    /// The node.
+    pub id: NodeId,
+    /// The condition on its version; required if the translation exists.
+    pub if_match: Precondition,
+    /// The locale.
+    pub locale: Locale,
+    /// The text.
+    pub text: TranslationInput,
+}
+
+/// Creates or replaces a translation; returns the node and whether the translation is new. Without a slug an existing
+/// translation keeps its own.
 ///
 /// # Errors
-/// `node_not_found`, those of `precondition`, `validation_failed`, `slug_taken`, `node_not_editable`, authorization
-/// and database errors.
-pub async fn put_translation(
-    ctx: &Ctx,
-    id: NodeId,
-    locale: Locale,
-    text: TranslationInput,
-    precondition: impl FnOnce(i64, bool) -> Result<(), RichError>,
-    render: impl FnOnce(&NodeDetail, bool, &Removed) -> StoredReply,
-) -> Result<Reply, RichError> {
+/// `node_not_found`, `precondition_required`, `version_conflict`, `validation_failed`, `slug_taken`,
+/// `node_not_editable`, authorization and database errors.
+pub async fn put_translation(ctx: &Ctx, put: PutTranslation) -> Result<(WrittenNode, bool), RichError> {
     ctx.authorize(Action::UpdateNode)?;
+    let PutTranslation {
+        id,
+        if_match,
+        locale,
+        text,
+    } = put;
     let (mut detail, node) = read(ctx, id, None).await?;
     check_listed(ctx, "locale", locale).map_err(|error| ContentError::ValidationFailed(vec![error]))?;
     let own = detail.translation(locale).and_then(|state| state.slug.clone());
-    precondition(node.version(), own.is_some())?;
+    let is_new = own.is_none();
+    if !is_new {
+        if_match.required()?;
+    }
+    if_match.check(node.version())?;
     let draft = validated(text, node.kind(), Source::Editor)?;
     let removed = draft.removed().clone();
-    let mut work = match ctx.begin().await? {
-        Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(reply),
-    };
-    let draft = match own.clone() {
+    let mut tx = ctx.write().await?;
+    let draft = match own {
         Some(own) if !draft.slug_is_given() => draft.with_slug(own),
-        _ => address(&mut work.tx, &detail, locale, draft).await?,
+        _ => address(&mut tx, &detail, locale, draft).await?,
     };
     let found = Found {
         text: Some((locale, draft)),
         ..Found::default()
     };
-    apply(ctx, &mut work.tx, &mut detail, node, found).await?;
-    let reply = work.finish(render(&detail, own.is_none(), &removed)).await?;
+    apply(ctx, &mut tx, &mut detail, node, found).await?;
+    tx.commit().await?;
     ctx.services.counts.node_transitions.count(Verb::Update.name());
-    Ok(reply)
+    Ok((WrittenNode { detail, removed }, is_new))
 }
 
 /// Removes a translation. A published text stays public until the next publish.
 ///
 /// # Errors
-/// `node_not_found`, `translation_not_found`, the error of `precondition`, `original_translation` for the node's
-/// original locale, `node_not_editable`, authorization and database errors.
+/// `node_not_found`, `translation_not_found`, `version_conflict`, `original_translation` for the node's original
+/// locale, `node_not_editable`, authorization and database errors.
 pub async fn delete_translation(
     ctx: &Ctx,
-    id: NodeId,
+    OfNode { id, if_match }: OfNode,
     locale: Locale,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&NodeDetail) -> StoredReply,
-) -> Result<Reply, RichError> {
+) -> Result<NodeDetail, RichError> {
     ctx.authorize(Action::UpdateNode)?;
-    let mut work = match ctx.begin().await? {
-        Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(reply),
-    };
-    let (mut detail, node) = load(ctx, &mut work.tx, id, None).await?;
-    precondition(node.version())?;
+    let mut tx = ctx.write().await?;
+    let (mut detail, node) = load(ctx, &mut tx, id, None).await?;
+    if_match.check(node.version())?;
     let is_original = match detail.translation(locale) {
         None => return Err(ContentError::TranslationNotFound { locale }.into()),
         Some(translation) => translation.is_original,
@@ -320,19 +327,19 @@ pub async fn delete_translation(
     change.step(Verb::RemoveTranslation, &node);
     let node = StoredNode::InUse(node);
     let removed = Addresses::Remove(locale);
-    change.save(&mut work.tx, &node, None, &[removed], None).await?;
+    change.save(&mut tx, &node, None, &[removed], None).await?;
     detail.node = node;
     show_addresses(&mut detail, removed);
     if detail.shown.locale == locale {
         // The removed text cannot be shown; the response shows another locale.
-        detail = load(ctx, &mut work.tx, id, None).await?.0;
+        detail = load(ctx, &mut tx, id, None).await?.0;
     }
-    let reply = work.finish(render(&detail)).await?;
+    tx.commit().await?;
     ctx.services
         .counts
         .node_transitions
         .count(Verb::RemoveTranslation.name());
-    Ok(reply)
+    Ok(detail)
 }
 
 fn original_translation() -> RichError {

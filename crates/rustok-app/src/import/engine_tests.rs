@@ -3,6 +3,7 @@
 use super::engine::{Engine, Fault, Key, Source, Written};
 use super::{ImportReport, Mode};
 use crate::context::{Ctx, PlatformCtx, Services};
+use crate::work::IdempotencyKey;
 use crate::{content, tenants};
 use rustok_auth::{Role, SecretKind, TokenSecret};
 use rustok_core::clock::SystemClock;
@@ -124,7 +125,8 @@ async fn ctx(db: &TestDatabase) -> Ctx {
         hosts: Vec::new(),
         settings: TenantSettings::default(),
     };
-    let tenant = tenants::create(&platform, input).await.unwrap();
+    let tenant = tenants::create(&platform, input, IdempotencyKey::none()).await;
+    let tenant = tenant.unwrap().made().unwrap();
     Ctx::system(services, Arc::new(tenant), "test", Deadline::never())
 }
 

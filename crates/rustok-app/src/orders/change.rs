@@ -2,14 +2,14 @@
 
 use super::{after_minutes, expiry_of, load, movements, order_event};
 use crate::context::Ctx;
-use crate::work::{Begun, Reply};
+use crate::precondition::Precondition;
+use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
-use rustok_commerce::{AnyOrder, CommerceError, OrderRow, OrderStatus, order_machine};
+use rustok_commerce::{AnyOrder, CommerceError, OrderStatus, order_machine};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::OrderId;
 use rustok_events::Topic;
-use rustok_storage::idempotency::StoredReply;
 use rustok_storage::orders::{OrderChange, PAYMENT_REFERENCE, REFUND_REFERENCE, save_change};
 use rustok_storage::{StoreError, TenantTx};
 
@@ -25,29 +25,85 @@ pub(super) const CANCEL: Transition = Transition {
     topic: Topic::OrderCancelled,
 };
 
-/// Accepts a pending order, which then waits for its payment for the time in the tenant's settings. `precondition`
-/// gets its version.
+/// Accepts a pending order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmOrder {
+    /// The order.
+    pub id: OrderId,
+    /// The condition on its version.
+    pub if_match: Precondition,
+}
+
+/// Records the payment of a confirmed order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayOrder {
+    /// The order.
+    pub id: OrderId,
+    /// The condition on its version.
+    pub if_match: Precondition,
+    /// The payment provider's name for the payment.
+    pub payment_id: String,
+    /// How it was paid.
+    pub method: String,
+}
+
+/// Records the shipment of a paid order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShipOrder {
+    /// The order.
+    pub id: OrderId,
+    /// The condition on its version.
+    pub if_match: Precondition,
+    /// The tracking number.
+    pub tracking: String,
+    /// The carrier.
+    pub carrier: String,
+}
+
+/// Records the delivery of a shipped order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliverOrder {
+    /// The order.
+    pub id: OrderId,
+    /// The condition on its version.
+    pub if_match: Precondition,
+    /// The name of the recipient.
+    pub signature: Option<String>,
+}
+
+/// Cancels an order and returns its stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelOrder {
+    /// The order.
+    pub id: OrderId,
+    /// The condition on its version.
+    pub if_match: Precondition,
+    /// Why.
+    pub reason: String,
+    /// The payment provider's name for the refund: required for a paid order, refused for others.
+    pub refund_id: Option<String>,
+}
+
+/// The key of a transition, whose outcome is the order after it.
+type Key<'a> = IdempotencyKey<'a, AnyOrder>;
+
+/// Accepts a pending order, which then waits for its payment for the time in the tenant's settings.
 ///
 /// # Errors
-/// `order_not_found`, the error of `precondition`, `illegal_transition` with `current_state` and
-/// `allowed_transitions`, `version_conflict` after a concurrent change.
-pub async fn confirm(
-    ctx: &Ctx,
-    id: OrderId,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&AnyOrder) -> StoredReply,
-) -> Result<Reply, RichError> {
+/// `order_not_found`, `version_conflict`, `illegal_transition` with `current_state` and `allowed_transitions`.
+pub async fn confirm(ctx: &Ctx, confirm: ConfirmOrder, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
     ctx.authorize(Action::ConfirmOrder)?;
     let transition = Transition {
         name: "confirm",
         topic: Topic::OrderConfirmed,
     };
     let minutes = ctx.tenant.settings.confirmed_order_ttl_minutes;
-    let confirm = |order: AnyOrder, now| {
+    let ConfirmOrder { id, if_match } = confirm;
+    let apply = |order: AnyOrder, now| {
         let expires_at = (minutes > 0).then(|| after_minutes(now, minutes));
         order.confirm_until_at(expires_at, now)
     };
-    change(ctx, id, transition, precondition, confirm, render).await
+    change(ctx, id, transition, &if_match, apply, key).await
 }
 
 /// Records the payment of a confirmed order.
@@ -55,123 +111,91 @@ pub async fn confirm(
 /// # Errors
 /// Those of [`confirm`]; `validation_failed` for a blank or too long text; `used_for_another_order` if the payment is
 /// recorded for another order.
-pub async fn pay(
-    ctx: &Ctx,
-    id: OrderId,
-    payment_id: String,
-    method: String,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&AnyOrder) -> StoredReply,
-) -> Result<Reply, RichError> {
+pub async fn pay(ctx: &Ctx, pay: PayOrder, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
     ctx.authorize(Action::PayOrder)?;
     let transition = Transition {
         name: "pay",
         topic: Topic::OrderPaid,
     };
-    change(
-        ctx,
+    let PayOrder {
         id,
-        transition,
-        precondition,
-        |order, now| order.pay_at(payment_id, method, now),
-        render,
-    )
-    .await
+        if_match,
+        payment_id,
+        method,
+    } = pay;
+    let apply = |order: AnyOrder, now| order.pay_at(payment_id, method, now);
+    change(ctx, id, transition, &if_match, apply, key).await
 }
 
 /// Records the shipment of a paid order.
 ///
 /// # Errors
 /// Those of [`pay`].
-pub async fn ship(
-    ctx: &Ctx,
-    id: OrderId,
-    tracking: String,
-    carrier: String,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&AnyOrder) -> StoredReply,
-) -> Result<Reply, RichError> {
+pub async fn ship(ctx: &Ctx, ship: ShipOrder, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
     ctx.authorize(Action::ShipOrder)?;
     let transition = Transition {
         name: "ship",
         topic: Topic::OrderShipped,
     };
-    change(
-        ctx,
+    let ShipOrder {
         id,
-        transition,
-        precondition,
-        |order, now| order.ship_at(tracking, carrier, now),
-        render,
-    )
-    .await
+        if_match,
+        tracking,
+        carrier,
+    } = ship;
+    let apply = |order: AnyOrder, now| order.ship_at(tracking, carrier, now);
+    change(ctx, id, transition, &if_match, apply, key).await
 }
 
-/// Records the delivery of a shipped order; `signature` is the name of the recipient.
+/// Records the delivery of a shipped order.
 ///
 /// # Errors
 /// Those of [`pay`].
-pub async fn deliver(
-    ctx: &Ctx,
-    id: OrderId,
-    signature: Option<String>,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&AnyOrder) -> StoredReply,
-) -> Result<Reply, RichError> {
+pub async fn deliver(ctx: &Ctx, deliver: DeliverOrder, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
     ctx.authorize(Action::DeliverOrder)?;
     let transition = Transition {
         name: "deliver",
         topic: Topic::OrderDelivered,
     };
-    change(
-        ctx,
+    let DeliverOrder {
         id,
-        transition,
-        precondition,
-        |order, now| order.deliver_at(signature, now),
-        render,
-    )
-    .await
+        if_match,
+        signature,
+    } = deliver;
+    let apply = |order: AnyOrder, now| order.deliver_at(signature, now);
+    change(ctx, id, transition, &if_match, apply, key).await
 }
 
-/// Cancels an order and returns its stock, once. A paid order needs `refund_id`; other orders must not have it.
+/// Cancels an order and returns its stock, once.
 ///
 /// # Errors
 /// Those of [`pay`].
-pub async fn cancel(
-    ctx: &Ctx,
-    id: OrderId,
-    reason: String,
-    refund_id: Option<String>,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-    render: impl FnOnce(&AnyOrder) -> StoredReply,
-) -> Result<Reply, RichError> {
+pub async fn cancel(ctx: &Ctx, cancel: CancelOrder, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
     ctx.authorize(Action::CancelOrder)?;
-    change(
-        ctx,
+    let CancelOrder {
         id,
-        CANCEL,
-        precondition,
-        |order, now| order.cancel_at(reason, refund_id, now),
-        render,
-    )
-    .await
+        if_match,
+        reason,
+        refund_id,
+    } = cancel;
+    let apply = |order: AnyOrder, now| order.cancel_at(reason, refund_id, now);
+    change(ctx, id, CANCEL, &if_match, apply, key).await
 }
 
 async fn change(
     ctx: &Ctx,
     id: OrderId,
     transition: Transition,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
+    if_match: &Precondition,
     apply: impl FnOnce(AnyOrder, Timestamp) -> Result<AnyOrder, CommerceError>,
-    render: impl FnOnce(&AnyOrder) -> StoredReply,
-) -> Result<Reply, RichError> {
-    let mut work = match ctx.begin().await? {
+    key: Key<'_>,
+) -> Result<Done<AnyOrder>, RichError> {
+    let mut work = match ctx.begin(key).await? {
         Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(reply),
+        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
     };
     let apply = |order: AnyOrder| {
-        precondition(order.version())?;
+        if_match.check(order.version())?;
         // The history stores this name permanently, so it must be in the state machine's table.
         order_machine().check(order.status().as_str(), transition.name)?;
         Ok(apply(order, ctx.now())?)
@@ -182,9 +206,9 @@ async fn change(
     };
     match save(ctx, &mut work.tx, transition, from, &after).await {
         Ok(()) => {
-            let reply = work.finish(render(&after)).await?;
+            let done = work.finish(after).await?;
             ctx.services.counts.order_transitions.count(transition.name);
-            Ok(reply)
+            Ok(done)
         }
         Err(StoreError::Stale { .. }) => {
             drop(work);
@@ -246,7 +270,7 @@ pub(super) async fn save(
     let change = OrderChange {
         from,
         transition: transition.name,
-        row: &OrderRow::from(after),
+        after: after.into(),
         actor: &ctx.actor.to_string(),
         returned: &returned,
         expiry: expiry.as_ref(),

@@ -2,16 +2,15 @@
 
 use super::{after_minutes, basket, expiry_of, movements, order_event};
 use crate::context::Ctx;
-use crate::work::{Begun, Reply, Work};
+use crate::work::{Begun, Done, IdempotencyKey, StoredReply, TenantWork};
 use rustok_auth::{Action, SecretKind, TokenSecret};
 use rustok_commerce::order::{OrderInput, OrderRequest, lines_total_minor};
-use rustok_commerce::{AnyOrder, CommerceError, Order, OrderLine, OrderRow, Placement};
+use rustok_commerce::{AnyOrder, CommerceError, Order, OrderColumns, OrderLine, Placement};
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::ids::CustomerId;
 use rustok_core::money::Money;
 use rustok_events::Topic;
 use rustok_storage::customers::upsert_customer;
-use rustok_storage::idempotency::StoredReply;
 use rustok_storage::orders::{NewOrder, insert_order};
 use rustok_storage::reservations::{Buyer, STOCK_LEVELS, Shelf, read_shelf};
 use rustok_storage::{StoreError, TenantTx};
@@ -30,9 +29,13 @@ pub struct PlacedOrder {
     pub secret: TokenSecret,
 }
 
-enum Attempt {
-    Done(Box<(Work, PlacedOrder)>),
-    Replay(Reply),
+/// The key of a request that places an order.
+type Key<'a> = IdempotencyKey<'a, PlacedOrder>;
+
+enum Attempt<'a> {
+    /// Saved, not committed yet.
+    Saved(Box<(TenantWork<'a, PlacedOrder>, PlacedOrder)>),
+    Repeated(StoredReply),
     /// A concurrent order took the stock, or the database aborted this transaction to resolve a conflict.
     Raced,
 }
@@ -42,33 +45,29 @@ enum Attempt {
 ///
 /// # Errors
 /// `validation_failed` with all lines at once, `insufficient_stock` with `available`, `requested`, `product_id` and
-/// `variant_id`, `too_many_pending_pieces`, `total_changed` with `total`, those of [`Ctx::begin`].
-pub async fn place(
-    ctx: &Ctx,
-    input: OrderInput,
-    render: impl FnOnce(&PlacedOrder) -> StoredReply,
-) -> Result<Reply, RichError> {
+/// `variant_id`, `too_many_pending_pieces`, `total_changed` with `total`, those of the key.
+pub async fn place(ctx: &Ctx, input: OrderInput, key: Key<'_>) -> Result<Done<PlacedOrder>, RichError> {
     let placement = ctx.services.counts.begin_placement();
-    let reply = place_within_tries(ctx, input, render).await;
-    placement.end(reply.as_ref().map(|reply| reply.replayed));
-    reply
+    let done = place_within_tries(ctx, input, key).await;
+    placement.end(done.as_ref().map(Done::is_made));
+    done
 }
 
 async fn place_within_tries(
     ctx: &Ctx,
     input: OrderInput,
-    render: impl FnOnce(&PlacedOrder) -> StoredReply,
-) -> Result<Reply, RichError> {
+    key: Key<'_>,
+) -> Result<Done<PlacedOrder>, RichError> {
     ctx.authorize(Action::PlaceOrder)?;
     // Before the transaction, which on SQLite occupies the only writer.
     let request = input.validate().map_err(CommerceError::ValidationFailed)?;
     for _ in 0..TRIES {
-        match attempt(ctx, &request).await? {
-            Attempt::Done(done) => {
-                let (work, placed) = *done;
-                return work.finish(render(&placed)).await;
+        match attempt(ctx, &request, key).await? {
+            Attempt::Saved(saved) => {
+                let (work, placed) = *saved;
+                return work.finish(placed).await;
             }
-            Attempt::Replay(reply) => return Ok(reply),
+            Attempt::Repeated(reply) => return Ok(Done::Repeated(reply)),
             Attempt::Raced => ctx.services.counts.retry_order(),
         }
     }
@@ -79,10 +78,10 @@ async fn place_within_tries(
     .with_retry_after(Duration::from_secs(1)))
 }
 
-async fn attempt(ctx: &Ctx, request: &OrderRequest) -> Result<Attempt, RichError> {
-    let mut work = match ctx.begin().await? {
+async fn attempt<'a>(ctx: &Ctx, request: &OrderRequest, key: Key<'a>) -> Result<Attempt<'a>, RichError> {
+    let mut work = match ctx.begin(key).await? {
         Begun::Fresh(work) => work,
-        Begun::Replay(reply) => return Ok(Attempt::Replay(reply)),
+        Begun::Repeated(reply) => return Ok(Attempt::Repeated(reply)),
     };
     let order = match draw_up(ctx, &mut work.tx, request).await {
         Ok(order) => order,
@@ -92,7 +91,7 @@ async fn attempt(ctx: &Ctx, request: &OrderRequest) -> Result<Attempt, RichError
         .services
         .with_rng(|rng| TokenSecret::generate(SecretKind::Order, rng));
     match save(ctx, &mut work.tx, &order, &secret).await {
-        Ok(()) => Ok(Attempt::Done(Box::new((work, PlacedOrder { order, secret })))),
+        Ok(()) => Ok(Attempt::Saved(Box::new((work, PlacedOrder { order, secret })))),
         Err(
             StoreError::Stale {
                 table: STOCK_LEVELS, ..
@@ -181,11 +180,11 @@ async fn save(
     order: &AnyOrder,
     secret: &TokenSecret,
 ) -> Result<(), StoreError> {
-    let row = OrderRow::from(order);
-    let due_at = row.expires_at.unwrap_or(row.created_at);
-    let expiry = expiry_of(ctx, row.id, due_at);
+    let columns = OrderColumns::from(order);
+    let due_at = columns.expires_at.unwrap_or(columns.created_at);
+    let expiry = expiry_of(ctx, columns.id, due_at);
     let new = NewOrder {
-        row: &row,
+        order: columns,
         secret_hash: &secret.hash(),
         placed_from: ctx.network.as_ref(),
         actor: &ctx.actor.to_string(),

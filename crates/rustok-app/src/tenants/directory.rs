@@ -1,6 +1,8 @@
-//! Operations on tenants and their hosts, without `Idempotency-Key`; those with one are in `repeatable.rs`.
+//! Operations on tenants and their hosts.
 
 use crate::context::PlatformCtx;
+use crate::precondition::Precondition;
+use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::ids::TenantId;
@@ -11,20 +13,56 @@ use rustok_tenancy::{
     NewTenant, NewTenantInput, Tenant, TenantEdit, TenantError, TenantIdentifier, TenantStatus,
 };
 
+/// A tenant to change.
+#[derive(Debug, Clone)]
+pub struct OfTenant {
+    /// The tenant.
+    pub identifier: TenantIdentifier,
+    /// The condition on its version.
+    pub if_match: Precondition,
+}
+
+impl From<TenantIdentifier> for OfTenant {
+    /// Without a condition.
+    fn from(identifier: TenantIdentifier) -> Self {
+        Self {
+            identifier,
+            if_match: Precondition::None,
+        }
+    }
+}
+
+/// Changes a tenant's name and settings.
+pub struct UpdateTenant<'a> {
+    /// The tenant.
+    pub of: OfTenant,
+    /// Turns the current state into the wanted one.
+    pub edit: &'a (dyn Fn(&Tenant) -> Result<TenantEdit, RichError> + Sync),
+}
+
+/// The key of a change of a tenant, whose outcome is the tenant after it.
+type Key<'a> = IdempotencyKey<'a, Tenant>;
+
 /// Creates a tenant.
 ///
 /// # Errors
 /// `validation_failed` with all fields at once, `slug_taken`, `host_taken`.
-pub async fn create(ctx: &PlatformCtx, input: NewTenantInput) -> Result<Tenant, RichError> {
+pub async fn create(
+    ctx: &PlatformCtx,
+    input: NewTenantInput,
+    key: Key<'_>,
+) -> Result<Done<Tenant>, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let new = checked(ctx, input)?;
-    let mut tx = ctx.write().await?;
-    tenants::insert_tenant(&mut tx, &new).await.map_err(taken)?;
-    tx.commit().await?;
-    Ok(new.into())
+    let mut work = match ctx.begin(key).await? {
+        Begun::Fresh(work) => work,
+        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
+    };
+    tenants::insert_tenant(&mut work.tx, &new).await.map_err(taken)?;
+    work.finish(new.into()).await
 }
 
-pub(super) fn checked(ctx: &PlatformCtx, input: NewTenantInput) -> Result<NewTenant, RichError> {
+fn checked(ctx: &PlatformCtx, input: NewTenantInput) -> Result<NewTenant, RichError> {
     let (id, now) = (ctx.services.ids.next(), ctx.services.clock.now());
     let new = input.check(&ctx.services.validator, id, now);
     new.map_err(|violations| {
@@ -32,7 +70,7 @@ pub(super) fn checked(ctx: &PlatformCtx, input: NewTenantInput) -> Result<NewTen
     })
 }
 
-pub(super) fn taken(error: StoreError) -> RichError {
+fn taken(error: StoreError) -> RichError {
     if error.is_taken("tenants(slug)") {
         TenantError::SlugTaken.into()
     } else if error.is_taken("tenant_hosts(host)") {
@@ -71,20 +109,15 @@ pub async fn list(
     Ok(tenants::list_tenants(&mut tx, after, limit).await?)
 }
 
-/// Changes a tenant's name and settings. `edit` gets the tenant and returns the wanted state; preconditions on the
-/// version belong in it. An edit without changes makes no new version.
+/// Changes a tenant's name and settings. An edit without changes makes no new version.
 ///
 /// # Errors
-/// `tenant_not_found`, `validation_failed` with all fields at once, `version_conflict`, and the error of `edit`.
-pub async fn update(
-    ctx: &PlatformCtx,
-    identifier: &TenantIdentifier,
-    edit: impl FnOnce(&Tenant) -> Result<TenantEdit, RichError>,
-) -> Result<Tenant, RichError> {
+/// `tenant_not_found`, `validation_failed` with all fields at once, `version_conflict`, and the error of the edit.
+pub async fn update(ctx: &PlatformCtx, update: UpdateTenant<'_>) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.write().await?;
-    let tenant = get_tenant(&mut tx, identifier).await?;
-    let edit = edit(&tenant)?.checked().map_err(TenantError::Invalid)?;
+    let tenant = get_seen(&mut tx, &update.of).await?;
+    let edit = (update.edit)(&tenant)?.checked().map_err(TenantError::Invalid)?;
     if edit.name == tenant.name && edit.settings == tenant.settings {
         return Ok(tenant);
     }
@@ -99,108 +132,115 @@ pub async fn update(
     })
 }
 
-/// Suspends or resumes a tenant. Idempotent.
-///
-/// # Errors
-/// `tenant_not_found`.
-pub async fn set_status(
-    ctx: &PlatformCtx,
-    identifier: &TenantIdentifier,
-    status: TenantStatus,
-) -> Result<Tenant, RichError> {
-    ctx.authorize(Action::ManageTenants)?;
-    let mut tx = ctx.write().await?;
-    let tenant = save_status(ctx, &mut tx, identifier, status, |_| Ok(())).await?;
-    tx.commit().await?;
+/// The tenant, in a version that the caller has seen.
+async fn get_seen(tx: &mut PlatformTx, of: &OfTenant) -> Result<Tenant, RichError> {
+    let tenant = get_tenant(tx, &of.identifier).await?;
+    of.if_match.check(tenant.version)?;
     Ok(tenant)
 }
 
-pub(super) async fn save_status(
-    ctx: &PlatformCtx,
-    tx: &mut PlatformTx,
-    identifier: &TenantIdentifier,
-    status: TenantStatus,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-) -> Result<Tenant, RichError> {
+/// As [`get_seen`], with the directory locked until the commit.
+async fn lock_seen(tx: &mut PlatformTx, of: &OfTenant) -> Result<Tenant, RichError> {
     tenants::hold_directory(tx).await?;
-    let tenant = get_tenant(tx, identifier).await?;
-    precondition(tenant.version)?;
-    if tenant.status == status {
-        return Ok(tenant);
+    get_seen(tx, of).await
+}
+
+/// Suspends or resumes a tenant. Idempotent.
+///
+/// # Errors
+/// `tenant_not_found`, `version_conflict`.
+pub async fn set_status(
+    ctx: &PlatformCtx,
+    of: OfTenant,
+    status: TenantStatus,
+    key: Key<'_>,
+) -> Result<Done<Tenant>, RichError> {
+    ctx.authorize(Action::ManageTenants)?;
+    let mut work = match ctx.begin(key).await? {
+        Begun::Fresh(work) => work,
+        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
+    };
+    let mut tenant = lock_seen(&mut work.tx, &of).await?;
+    if tenant.status != status {
+        tenants::set_status(&mut work.tx, tenant.id, status, ctx.services.clock.now()).await?;
+        tenant.status = status;
+        tenant.version += 1;
     }
-    tenants::set_status(tx, tenant.id, status, ctx.services.clock.now()).await?;
-    Ok(Tenant {
-        status,
-        version: tenant.version + 1,
-        ..tenant
-    })
+    work.finish(tenant).await
 }
 
 /// Adds a custom host to a tenant.
 ///
 /// # Errors
-/// `tenant_not_found`, `host_taken`, `validation_failed` at `#/host`.
+/// `tenant_not_found`, `version_conflict`, `host_taken`, `validation_failed` at `#/host`.
 pub async fn add_host(
     ctx: &PlatformCtx,
-    identifier: &TenantIdentifier,
+    of: OfTenant,
     host: &str,
-) -> Result<Tenant, RichError> {
+    key: Key<'_>,
+) -> Result<Done<Tenant>, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let host = checked_host(ctx, host)?;
-    let mut tx = ctx.write().await?;
-    let tenant = insert_host(ctx, &mut tx, identifier, &host, |_| Ok(())).await?;
-    tx.commit().await?;
-    Ok(tenant)
+    let mut work = match ctx.begin(key).await? {
+        Begun::Fresh(work) => work,
+        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
+    };
+    let mut tenant = lock_seen(&mut work.tx, &of).await?;
+    if tenant.hosts.len() >= MAX_HOSTS {
+        let violation = FieldViolation::new("#/host", "too_many_items", format!("at most {MAX_HOSTS} hosts"));
+        return Err(TenantError::Invalid(vec![violation]).into());
+    }
+    tenants::add_host(&mut work.tx, tenant.id, &host, ctx.services.clock.now())
+        .await
+        .map_err(taken)?;
+    tenant.hosts.push(host);
+    tenant.version += 1;
+    work.finish(tenant).await
 }
 
 /// Removes a custom host from a tenant; it then resolves to no tenant. The last one may be removed too, since the
-/// slug below the base domain and the id still identify the tenant. `precondition` gets the tenant's current version.
+/// slug below the base domain and the id still identify the tenant.
 ///
 /// # Errors
-/// `tenant_not_found`, `host_not_found`, and the error of `precondition`.
-pub async fn remove_host(
-    ctx: &PlatformCtx,
-    identifier: &TenantIdentifier,
-    host: &str,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-) -> Result<Tenant, RichError> {
+/// `tenant_not_found`, `version_conflict`, `host_not_found`.
+pub async fn remove_host(ctx: &PlatformCtx, of: OfTenant, host: &str) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.write().await?;
-    let (tenant, host) = host_of(ctx, &mut tx, identifier, host, precondition).await?;
+    let (tenant, host) = host_of(ctx, &mut tx, &of, host).await?;
     tenants::remove_host(&mut tx, tenant.id, &host, ctx.services.clock.now()).await?;
     tx.commit().await?;
     Ok(without(tenant, &host))
 }
 
-/// Moves a host from one tenant to another atomically: it always resolves to exactly one of them. Returns both, the
-/// former owner first.
-///
-/// # Errors
-/// `tenant_not_found`, `host_not_found`, `validation_failed` at `#/to`.
-pub async fn move_host(
-    ctx: &PlatformCtx,
-    identifier: &TenantIdentifier,
-    host: &str,
-    to: &TenantIdentifier,
-) -> Result<[Tenant; 2], RichError> {
-    ctx.authorize(Action::ManageTenants)?;
-    let mut tx = ctx.write().await?;
-    let both = hand_over(ctx, &mut tx, identifier, host, to, |_| Ok(())).await?;
-    tx.commit().await?;
-    Ok(both)
+/// Both tenants after a host was moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedHost {
+    /// The tenant that had it.
+    pub from: Tenant,
+    /// The tenant that has it.
+    pub to: Tenant,
 }
 
-pub(super) async fn hand_over(
+/// Moves a host from one tenant to another atomically: it always resolves to exactly one of them. The condition is on
+/// the tenant that has it.
+///
+/// # Errors
+/// `tenant_not_found`, `version_conflict`, `host_not_found`, `validation_failed` at `#/to`.
+pub async fn move_host(
     ctx: &PlatformCtx,
-    tx: &mut PlatformTx,
-    identifier: &TenantIdentifier,
+    of: OfTenant,
     host: &str,
     to: &TenantIdentifier,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-) -> Result<[Tenant; 2], RichError> {
-    let (from, host) = host_of(ctx, tx, identifier, host, precondition).await?;
+    key: IdempotencyKey<'_, MovedHost>,
+) -> Result<Done<MovedHost>, RichError> {
+    ctx.authorize(Action::ManageTenants)?;
+    let mut work = match ctx.begin(key).await? {
+        Begun::Fresh(work) => work,
+        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
+    };
+    let (from, host) = host_of(ctx, &mut work.tx, &of, host).await?;
     let refused = |code, why: String| TenantError::Invalid(vec![FieldViolation::new("#/to", code, why)]);
-    let Some(mut to) = tenants::find_tenant(tx, to).await? else {
+    let Some(mut to) = tenants::find_tenant(&mut work.tx, to).await? else {
         return Err(refused("unknown_tenant", "there is no such tenant".to_owned()).into());
     };
     if to.id == from.id {
@@ -213,24 +253,22 @@ pub(super) async fn hand_over(
         )
         .into());
     }
-    tenants::move_host(tx, from.id, to.id, &host, ctx.services.clock.now()).await?;
+    tenants::move_host(&mut work.tx, from.id, to.id, &host, ctx.services.clock.now()).await?;
     to.hosts.push(host.clone());
     to.hosts.sort_unstable();
     to.version += 1;
-    Ok([without(from, &host), to])
+    let from = without(from, &host);
+    work.finish(MovedHost { from, to }).await
 }
 
 /// The tenant, and its host in canonical form.
 async fn host_of(
     ctx: &PlatformCtx,
     tx: &mut PlatformTx,
-    identifier: &TenantIdentifier,
+    of: &OfTenant,
     host: &str,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
 ) -> Result<(Tenant, String), RichError> {
-    tenants::hold_directory(tx).await?;
-    let tenant = get_tenant(tx, identifier).await?;
-    precondition(tenant.version)?;
+    let tenant = lock_seen(tx, of).await?;
     // Not validated as a new custom host: the name may have become reserved for a slug since it was added.
     let canonical = ctx.services.validator.hostname(host);
     let is_it = |has: &&String| canonical.as_ref().is_ok_and(|host| host.as_str() == has.as_str());
@@ -247,34 +285,10 @@ fn without(mut tenant: Tenant, host: &str) -> Tenant {
 }
 
 /// Validates a custom host; returns its canonical form.
-pub(super) fn checked_host(ctx: &PlatformCtx, host: &str) -> Result<String, RichError> {
+fn checked_host(ctx: &PlatformCtx, host: &str) -> Result<String, RichError> {
     let host = ctx.services.validator.custom_host(host).map_err(|error| {
         let violation = FieldViolation::new("#/host", error.code(), error.to_string());
         TenantError::Invalid(vec![violation])
     })?;
     Ok(host.as_str().to_owned())
-}
-
-pub(super) async fn insert_host(
-    ctx: &PlatformCtx,
-    tx: &mut PlatformTx,
-    identifier: &TenantIdentifier,
-    host: &str,
-    precondition: impl FnOnce(i64) -> Result<(), RichError>,
-) -> Result<Tenant, RichError> {
-    tenants::hold_directory(tx).await?;
-    let mut tenant = get_tenant(tx, identifier).await?;
-    precondition(tenant.version)?;
-    if tenant.hosts.len() >= MAX_HOSTS {
-        let violation = FieldViolation::new("#/host", "too_many_items", format!("at most {MAX_HOSTS} hosts"));
-        return Err(TenantError::Invalid(vec![violation]).into());
-    }
-    tenants::add_host(tx, tenant.id, host, ctx.services.clock.now())
-        .await
-        .map_err(taken)?;
-    tenant.hosts.push(host.to_owned());
-    Ok(Tenant {
-        version: tenant.version + 1,
-        ..tenant
-    })
 }

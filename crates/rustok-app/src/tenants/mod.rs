@@ -1,11 +1,12 @@
 //! The tenant directory: tenants, hosts and tokens.
 
 mod directory;
-mod repeatable;
 mod tokens;
 
-pub use directory::{add_host, create, find, list, move_host, remove_host, set_status, update};
-pub use repeatable::{add_host_once, create_once, move_host_once, set_status_once};
+pub use directory::{
+    MovedHost, OfTenant, UpdateTenant, add_host, create, find, list, move_host, remove_host, set_status,
+    update,
+};
 pub use tokens::{
     IssuedToken, authenticate, authenticate_platform, check_standing, issue_platform_token, issue_token,
     list_platform_tokens, list_tokens, revoke_platform_token, revoke_token,

@@ -1,6 +1,7 @@
 //! A tenant on a database of its own, with a clock that the test moves.
 
-use rustok_app::{Ctx, PlatformCtx, Reply, Services, catalog, orders, tenants};
+use rustok_app::orders::{ConfirmOrder, PayOrder};
+use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Precondition, Services, catalog, orders, tenants};
 use rustok_auth::Actor;
 use rustok_commerce::AnyOrder;
 use rustok_commerce::order::{LineInput, OrderInput};
@@ -11,7 +12,6 @@ use rustok_core::clock::{ManualClock, Timestamp};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
 use rustok_core::ids::{OrderId, VariantId};
-use rustok_storage::idempotency::StoredReply;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
 use rustok_tenancy::{NewTenantInput, Tenant, TenantIdentifierValidator, TenantSettings};
 use std::sync::Arc;
@@ -33,14 +33,6 @@ pub(crate) async fn services(url: &str, opener: Opener, clock: &Arc<ManualClock>
         clock.clone(),
         TenantIdentifierValidator::new("localhost").unwrap(),
     ))
-}
-
-pub(crate) fn reply() -> StoredReply {
-    StoredReply {
-        status: 200,
-        headers: Vec::new(),
-        body: Vec::new(),
-    }
 }
 
 pub(crate) fn soon() -> Deadline {
@@ -98,14 +90,9 @@ impl Shop {
             variants: variants.collect(),
             ..ProductInput::default()
         };
-        let mut ids = Vec::new();
-        let ctx = self.ctx();
-        let made = catalog::create(&ctx, input, |product, _| {
-            ids = product.variants.iter().map(|variant| variant.id).collect();
-            reply()
-        });
-        made.await.unwrap();
-        ids
+        let created = catalog::create(&self.ctx(), input, IdempotencyKey::none()).await;
+        let product = created.unwrap().made().unwrap().product;
+        product.variants.iter().map(|variant| variant.id).collect()
     }
 
     /// What is left of a variant.
@@ -120,15 +107,30 @@ impl Shop {
 
     pub(crate) async fn place_and_confirm(&self, variant: VariantId, quantity: i64) -> OrderId {
         let id = self.place(&[(variant, quantity)]).await.unwrap();
-        orders::confirm(&self.ctx(), id, |_| Ok(()), |_| reply())
-            .await
-            .unwrap();
+        self.confirm(id).await.unwrap();
         id
     }
 
-    pub(crate) async fn pay(&self, id: OrderId) -> Result<Reply, RichError> {
-        let (payment, method) = ("pay_1".to_owned(), "card".to_owned());
-        orders::pay(&self.ctx(), id, payment, method, |_| Ok(()), |_| reply()).await
+    pub(crate) async fn confirm(&self, id: OrderId) -> Result<AnyOrder, RichError> {
+        let confirm = ConfirmOrder {
+            id,
+            if_match: Precondition::None,
+        };
+        orders::confirm(&self.ctx(), confirm, IdempotencyKey::none())
+            .await?
+            .made()
+    }
+
+    pub(crate) async fn pay(&self, id: OrderId) -> Result<AnyOrder, RichError> {
+        let pay = PayOrder {
+            id,
+            if_match: Precondition::None,
+            payment_id: "pay_1".to_owned(),
+            method: "card".to_owned(),
+        };
+        orders::pay(&self.ctx(), pay, IdempotencyKey::none())
+            .await?
+            .made()
     }
 
     pub(crate) async fn order(&self, id: OrderId) -> AnyOrder {
@@ -137,7 +139,6 @@ impl Shop {
 }
 
 pub(crate) async fn place(ctx: &Ctx, email: &str, lines: &[(VariantId, i64)]) -> Result<OrderId, RichError> {
-    let mut id = None;
     let line = |(variant, quantity): &(VariantId, i64)| LineInput {
         variant_id: Some(variant.to_string()),
         sku: None,
@@ -149,12 +150,8 @@ pub(crate) async fn place(ctx: &Ctx, email: &str, lines: &[(VariantId, i64)]) ->
         currency: "USD".into(),
         lines: lines.iter().map(line).collect(),
     };
-    let placed = orders::place(ctx, input, |placed| {
-        id = Some(placed.order.id());
-        reply()
-    });
-    placed.await?;
-    Ok(id.unwrap())
+    let placed = orders::place(ctx, input, IdempotencyKey::none()).await?.made()?;
+    Ok(placed.order.id())
 }
 
 pub(crate) async fn add_tenant(services: &Arc<Services>, slug: &str) -> Arc<Tenant> {
@@ -166,5 +163,6 @@ pub(crate) async fn add_tenant(services: &Arc<Services>, slug: &str) -> Arc<Tena
         hosts: Vec::new(),
         settings,
     };
-    Arc::new(tenants::create(&ctx, input).await.unwrap())
+    let created = tenants::create(&ctx, input, IdempotencyKey::none()).await;
+    Arc::new(created.unwrap().made().unwrap())
 }

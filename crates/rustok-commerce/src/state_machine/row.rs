@@ -5,8 +5,7 @@
 
 use super::guards::{cancellable, confirmable, payable, shippable};
 use super::{
-    AnyOrder, Before, Cancelled, Claim, Confirmed, Delivered, Head, Order, OrderState, Paid, Pending,
-    Shipment, Shipped,
+    AnyOrder, Before, Cancelled, Claim, Confirmed, Delivered, Head, Order, Paid, Pending, Shipment, Shipped,
 };
 use crate::error::CommerceError;
 use crate::order::{MAX_QUANTITY, OrderLine, OrderStatus, lines_total_minor};
@@ -296,81 +295,138 @@ impl StateData {
     }
 }
 
-impl From<&AnyOrder> for OrderRow {
-    fn from(order: &AnyOrder) -> Self {
-        order.clone().into()
-    }
+/// The columns of an order in any state, borrowed from it.
+#[derive(Debug, Clone, Copy)]
+pub struct OrderColumns<'a> {
+    /// See [`OrderRow`], also for the other fields.
+    pub id: OrderId,
+    /// The shop.
+    pub tenant_id: TenantId,
+    /// The buyer.
+    pub customer_id: CustomerId,
+    /// Empty for an order that was not placed, which no row can hold.
+    pub email: &'a str,
+    /// The status.
+    pub status: OrderStatus,
+    /// ISO 4217 code.
+    pub currency: &'a str,
+    /// -1 for a total that is not valid money, which no row can hold.
+    pub total_minor: i64,
+    /// When it was placed.
+    pub created_at: Timestamp,
+    /// When it entered its current state.
+    pub updated_at: Timestamp,
+    /// When it is cancelled automatically.
+    pub expires_at: Option<Timestamp>,
+    /// When it was confirmed.
+    pub confirmed_at: Option<Timestamp>,
+    /// The payment.
+    pub payment: Option<&'a Payment>,
+    /// The fulfilment.
+    pub fulfilment: Option<FulfilmentColumns<'a>>,
+    /// The refund.
+    pub refund: Option<&'a Refund>,
+    /// Why it was cancelled.
+    pub cancel_reason: Option<&'a str>,
+    /// When it was cancelled.
+    pub cancelled_at: Option<Timestamp>,
+    /// The version.
+    pub version: i64,
+    /// The lines.
+    pub lines: &'a [OrderLine],
 }
 
-impl From<AnyOrder> for OrderRow {
-    /// An order created by [`Order::new_pending`] has neither lines nor an e-mail address, so decoding its row fails.
-    /// A total that is not valid money is written as -1, which fails as well.
-    fn from(order: AnyOrder) -> Self {
+/// The columns of a [`Fulfilment`], borrowed from its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FulfilmentColumns<'a> {
+    /// The tracking number.
+    pub tracking: &'a str,
+    /// The carrier.
+    pub carrier: &'a str,
+    /// When it was shipped.
+    pub shipped_at: Timestamp,
+    /// The recipient's name, if recorded.
+    pub signature: Option<&'a str>,
+    /// When it was delivered.
+    pub delivered_at: Option<Timestamp>,
+}
+
+impl<'a> From<&'a AnyOrder> for OrderColumns<'a> {
+    fn from(order: &'a AnyOrder) -> Self {
+        let status = order.status();
         match order {
             AnyOrder::Pending(Order { head, total, state }) => Self {
                 expires_at: state.expires_at,
-                ..bare::<Pending>(head, total)
+                ..Self::bare(status, head, claimed(total))
             },
             AnyOrder::Confirmed(Order { head, total, state }) => Self {
                 expires_at: state.expires_at,
-                ..bare::<Confirmed>(head, total.into()).confirmed(state.confirmed_at)
+                ..Self::bare(status, head, priced(*total)).confirmed(state.confirmed_at)
             },
-            AnyOrder::Paid(Order { head, total, state }) => bare::<Paid>(head, total.into()).paid(state),
+            AnyOrder::Paid(Order { head, total, state }) => {
+                Self::bare(status, head, priced(*total)).paid(state)
+            }
             AnyOrder::Shipped(Order { head, total, state }) => {
-                bare::<Shipped>(head, total.into()).shipped(state, Arrival::default())
+                Self::bare(status, head, priced(*total)).shipped(state, None, None)
             }
             AnyOrder::Delivered(Order { head, total, state }) => {
-                let arrival = Arrival {
-                    signature: state.signature,
-                    delivered_at: Some(state.delivered_at),
-                };
-                bare::<Delivered>(head, total.into()).shipped(state.shipped, arrival)
+                let (signature, delivered_at) = (state.signature.as_deref(), Some(state.delivered_at));
+                Self::bare(status, head, priced(*total)).shipped(&state.shipped, signature, delivered_at)
             }
             AnyOrder::Cancelled(Order { head, total, state }) => {
-                let row = bare::<Cancelled>(head, total);
-                let row = match state.before {
-                    Before::Pending => row,
-                    Before::Confirmed(confirmed_at) => row.confirmed(confirmed_at),
+                let columns = Self::bare(status, head, claimed(total));
+                let columns = match &state.before {
+                    Before::Pending => columns,
+                    Before::Confirmed(confirmed_at) => columns.confirmed(*confirmed_at),
                     Before::Paid(paid, refund) => Self {
                         refund: Some(refund),
-                        ..row.paid(paid)
+                        ..columns.paid(paid)
                     },
                 };
                 Self {
-                    cancel_reason: Some(state.reason),
+                    cancel_reason: Some(&state.reason),
                     cancelled_at: Some(state.cancelled_at),
-                    ..row
+                    ..columns
                 }
             }
         }
     }
 }
 
-/// A row of the state `S` without state-specific data.
-fn bare<S: OrderState>(head: Head, total: Claim) -> OrderRow {
-    OrderRow {
-        id: head.id,
-        tenant_id: head.tenant_id,
-        customer_id: head.customer_id,
-        email: head.email.map(CanonicalEmail::into_string).unwrap_or_default(),
-        status: S::NAME.to_owned(),
-        total_minor: total.money().map_or(-1, Money::minor),
-        currency: total.currency.into_owned(),
-        created_at: head.created_at,
-        updated_at: head.updated_at,
-        expires_at: None,
-        confirmed_at: None,
-        payment: None,
-        fulfilment: None,
-        refund: None,
-        cancel_reason: None,
-        cancelled_at: None,
-        version: head.version,
-        lines: head.lines,
-    }
+/// The minor units and the currency of a total.
+fn claimed(total: &Claim) -> (i64, &str) {
+    (total.money().map_or(-1, Money::minor), &total.currency)
 }
 
-impl OrderRow {
+fn priced(total: Money) -> (i64, &'static str) {
+    (total.minor(), total.currency().code())
+}
+
+impl<'a> OrderColumns<'a> {
+    /// The columns without the data of a particular state.
+    fn bare(status: OrderStatus, head: &'a Head, (total_minor, currency): (i64, &'a str)) -> Self {
+        Self {
+            id: head.id,
+            tenant_id: head.tenant_id,
+            customer_id: head.customer_id,
+            email: head.email.as_ref().map_or("", CanonicalEmail::as_str),
+            status,
+            currency,
+            total_minor,
+            created_at: head.created_at,
+            updated_at: head.updated_at,
+            expires_at: None,
+            confirmed_at: None,
+            payment: None,
+            fulfilment: None,
+            refund: None,
+            cancel_reason: None,
+            cancelled_at: None,
+            version: head.version,
+            lines: &head.lines,
+        }
+    }
+
     fn confirmed(self, confirmed_at: Timestamp) -> Self {
         Self {
             confirmed_at: Some(confirmed_at),
@@ -378,33 +434,68 @@ impl OrderRow {
         }
     }
 
-    fn paid(self, state: Paid) -> Self {
+    fn paid(self, state: &'a Paid) -> Self {
         Self {
-            payment: Some(state.payment),
+            payment: Some(&state.payment),
             ..self.confirmed(state.confirmed_at)
         }
     }
 
-    fn shipped(self, state: Shipped, arrival: Arrival) -> Self {
-        let Shipment {
-            tracking,
-            carrier,
-            shipped_at,
-        } = state.shipment;
-        let Arrival {
-            signature,
-            delivered_at,
-        } = arrival;
-        let fulfilment = Fulfilment {
-            tracking,
-            carrier,
-            shipped_at,
+    fn shipped(
+        self,
+        state: &'a Shipped,
+        signature: Option<&'a str>,
+        delivered_at: Option<Timestamp>,
+    ) -> Self {
+        let fulfilment = FulfilmentColumns {
+            tracking: &state.shipment.tracking,
+            carrier: &state.shipment.carrier,
+            shipped_at: state.shipment.shipped_at,
             signature,
             delivered_at,
         };
         Self {
             fulfilment: Some(fulfilment),
-            ..self.paid(state.paid)
+            ..self.paid(&state.paid)
         }
+    }
+}
+
+impl From<OrderColumns<'_>> for OrderRow {
+    /// A copy, as if it were read from the database.
+    fn from(columns: OrderColumns<'_>) -> Self {
+        let fulfilment = |columns: FulfilmentColumns<'_>| Fulfilment {
+            tracking: columns.tracking.to_owned(),
+            carrier: columns.carrier.to_owned(),
+            shipped_at: columns.shipped_at,
+            signature: columns.signature.map(str::to_owned),
+            delivered_at: columns.delivered_at,
+        };
+        Self {
+            id: columns.id,
+            tenant_id: columns.tenant_id,
+            customer_id: columns.customer_id,
+            email: columns.email.to_owned(),
+            status: columns.status.as_str().to_owned(),
+            currency: columns.currency.to_owned(),
+            total_minor: columns.total_minor,
+            created_at: columns.created_at,
+            updated_at: columns.updated_at,
+            expires_at: columns.expires_at,
+            confirmed_at: columns.confirmed_at,
+            payment: columns.payment.cloned(),
+            fulfilment: columns.fulfilment.map(fulfilment),
+            refund: columns.refund.cloned(),
+            cancel_reason: columns.cancel_reason.map(str::to_owned),
+            cancelled_at: columns.cancelled_at,
+            version: columns.version,
+            lines: columns.lines.to_vec(),
+        }
+    }
+}
+
+impl From<&AnyOrder> for OrderRow {
+    fn from(order: &AnyOrder) -> Self {
+        OrderColumns::from(order).into()
     }
 }

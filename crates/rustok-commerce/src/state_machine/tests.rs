@@ -128,7 +128,7 @@ fn every_pair_of_state_and_transition() {
                 (Ok(next), Some(to)) => {
                     assert_eq!(next.status().as_str(), *to, "{name} of {from}");
                     assert_eq!(next.version(), version + 1);
-                    assert_eq!(OrderRow::from(next).updated_at, at(9));
+                    assert_eq!(OrderColumns::from(&next).updated_at, at(9));
                 }
                 (Err(CommerceError::IllegalTransition(refusal)), None) => {
                     assert_eq!((refusal.machine, refusal.current_state), ("order", from));
@@ -174,9 +174,9 @@ fn an_order_waits_for_its_payment_until_its_time_is_over() {
     assert!(order.is_expired_at(at(100)) && !AnyOrder::from(confirmed()).is_expired_at(at(1_000_000)));
     let pay = |order: AnyOrder| order.pay_at("pay_1".into(), "card".into(), at(101)).unwrap();
     assert_eq!(pay(order.clone()).expires_at(), None);
-    assert_eq!(OrderRow::from(pay(order.clone())).expires_at, None);
+    assert_eq!(OrderColumns::from(&pay(order.clone())).expires_at, None);
     let cancelled = order.cancel_at("expired".into(), None, at(101)).unwrap();
-    assert_eq!(OrderRow::from(cancelled).expires_at, None);
+    assert_eq!(OrderColumns::from(&cancelled).expires_at, None);
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn an_order_that_was_not_placed_is_not_read_back() {
         "USD".into(),
         at(0),
     );
-    assert!(AnyOrder::try_from(OrderRow::from(AnyOrder::from(order))).is_err());
+    assert!(AnyOrder::try_from(OrderRow::from(&AnyOrder::from(order))).is_err());
     let order = Order::new_pending_at(
         Uuid::nil(),
         Uuid::nil(),
@@ -414,12 +414,12 @@ fn an_order_that_was_not_placed_is_not_read_back() {
         "?".into(),
         at(0),
     );
-    assert_eq!(OrderRow::from(AnyOrder::from(order)).total_minor, -1);
+    assert_eq!(OrderColumns::from(&AnyOrder::from(order)).total_minor, -1);
 }
 
 /// Breaks the row of `order` and tells which rule it then breaks.
 fn broken(order: impl Into<AnyOrder>, break_it: impl FnOnce(&mut OrderRow)) -> &'static str {
-    let mut row = OrderRow::from(order.into());
+    let mut row = OrderRow::from(&order.into());
     break_it(&mut row);
     match AnyOrder::try_from(row) {
         Err(CommerceError::InconsistentRow {
@@ -523,7 +523,7 @@ fn states_without_their_data_are_refused() {
 
 #[test]
 fn states_with_data_of_others_are_refused() {
-    let full = OrderRow::from(AnyOrder::from(delivered()));
+    let full = OrderRow::from(&AnyOrder::from(delivered()));
     let payment = || full.payment.clone();
     let fulfilment = || full.fulfilment.clone();
     let refund = || {

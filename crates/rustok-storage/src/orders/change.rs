@@ -8,7 +8,7 @@ use crate::outbox::insert_event;
 use crate::reservations::{Movement, Mover};
 use crate::tx::{Statement, TenantTx};
 use crate::value::Value;
-use rustok_commerce::{OrderRow, OrderStatus};
+use rustok_commerce::{OrderColumns, OrderStatus};
 use rustok_core::ids::TenantId;
 use rustok_events::{Event, Job};
 
@@ -25,7 +25,7 @@ pub struct OrderChange<'a> {
     /// The transition's name.
     pub transition: &'static str,
     /// The order after the transition; its version is one higher.
-    pub row: &'a OrderRow,
+    pub after: OrderColumns<'a>,
     /// The actor in its stable text form.
     pub actor: &'a str,
     /// Pieces to return to tracked stock, sorted by variant.
@@ -47,25 +47,25 @@ pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<
     let OrderChange {
         from,
         transition,
-        row,
+        after,
         actor,
         ..
     } = *change;
     let mover = Mover {
         tenant,
-        order: row.id,
+        order: after.id,
         actor,
-        now: row.updated_at,
+        now: after.updated_at,
     };
     let mut writes = Vec::with_capacity(6 + change.returned.len() * 2);
     // Comes first, because the order's row refers to it. A lost race leaves no trace of it either.
-    writes.extend(insert_side(tenant, row));
-    writes.push(swap(tenant, from, row));
-    writes.push(history::insert_step(tenant, row, transition, Some(from), actor));
+    writes.extend(insert_side(tenant, after));
+    writes.push(swap(tenant, from, after));
+    writes.push(history::insert_step(tenant, after, transition, Some(from), actor));
     match change.expiry {
         Some(job) => writes.push(replace_expiry_write(tenant, job)),
         None if matches!(from, OrderStatus::Pending | OrderStatus::Confirmed) => {
-            writes.push(delete_expiry_write(tenant, row.id));
+            writes.push(delete_expiry_write(tenant, after.id));
         }
         None => {}
     }
@@ -74,8 +74,8 @@ pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<
     tx.db.execute_all(&writes).await
 }
 
-fn swap(tenant: TenantId, from: OrderStatus, row: &OrderRow) -> Statement<'_> {
-    let fulfilment = row.fulfilment.as_ref();
+fn swap(tenant: TenantId, from: OrderStatus, after: OrderColumns<'_>) -> Statement<'_> {
+    let fulfilment = after.fulfilment;
     Statement::one(
         ORDERS,
         "UPDATE orders SET status = $5, updated_at = $6, expires_at = $7, confirmed_at = $8, payment_id = $9, \
@@ -83,74 +83,71 @@ fn swap(tenant: TenantId, from: OrderStatus, row: &OrderRow) -> Statement<'_> {
          placed_from = NULL, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND status = $3 AND version = $4",
         &[
             tenant.into(),
-            row.id.into(),
+            after.id.into(),
             from.as_str().into(),
-            (row.version - 1).into(),
-            Value::from(&row.status),
-            row.updated_at.into(),
-            row.expires_at.into(),
-            row.confirmed_at.into(),
-            row.payment
-                .as_ref()
-                .map(|payment| payment.payment_id.as_str())
-                .into(),
-            fulfilment.map(|fulfilment| fulfilment.tracking.as_str()).into(),
+            (after.version - 1).into(),
+            after.status.as_str().into(),
+            after.updated_at.into(),
+            after.expires_at.into(),
+            after.confirmed_at.into(),
+            after.payment.map(|payment| payment.payment_id.as_str()).into(),
+            fulfilment.map(|fulfilment| fulfilment.tracking).into(),
             fulfilment.and_then(|fulfilment| fulfilment.delivered_at).into(),
-            row.cancelled_at.into(),
-            row.cancel_reason.as_ref().into(),
-            row.refund.as_ref().map(|refund| refund.refund_id.as_str()).into(),
+            after.cancelled_at.into(),
+            after.cancel_reason.into(),
+            after.refund.map(|refund| refund.refund_id.as_str()).into(),
         ],
     )
 }
 
 /// Inserts the payment, refund or fulfilment that this status brings. An order has at most one of each: for the
 /// second of two concurrent transactions no row is inserted, which the check reports.
-fn insert_side(tenant: TenantId, row: &OrderRow) -> Option<Statement<'_>> {
-    match (row.status.parse(), &row.payment, &row.fulfilment, &row.refund) {
-        (Ok(OrderStatus::Paid), Some(payment), ..) => Some(Statement::one(
+fn insert_side(tenant: TenantId, after: OrderColumns<'_>) -> Option<Statement<'_>> {
+    match (after.status, after.payment, after.fulfilment, after.refund) {
+        (OrderStatus::Paid, Some(payment), ..) => Some(Statement::one(
             "payments",
             "INSERT INTO payments (tenant_id, order_id, payment_id, method, amount_minor, currency, paid_at, reference) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, order_id) DO NOTHING",
             &[
                 tenant.into(),
-                row.id.into(),
+                after.id.into(),
                 Value::from(&payment.payment_id),
                 Value::from(&payment.method),
-                row.total_minor.into(),
-                Value::from(&row.currency),
+                after.total_minor.into(),
+                after.currency.into(),
                 payment.paid_at.into(),
                 payment.reference().into(),
             ],
         )),
-        (Ok(OrderStatus::Shipped), _, Some(fulfilment), _) => Some(Statement::one(
+        (OrderStatus::Shipped, _, Some(fulfilment), _) => Some(Statement::one(
             "fulfilments",
             "INSERT INTO fulfilments (tenant_id, order_id, tracking, carrier, shipped_at) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, order_id) DO NOTHING",
             &[
                 tenant.into(),
-                row.id.into(),
-                Value::from(&fulfilment.tracking),
-                Value::from(&fulfilment.carrier),
+                after.id.into(),
+                fulfilment.tracking.into(),
+                fulfilment.carrier.into(),
                 fulfilment.shipped_at.into(),
             ],
         )),
-        (Ok(OrderStatus::Delivered), _, Some(fulfilment), _) => fulfilment.signature.as_ref().map(|signature| {
+        (OrderStatus::Delivered, _, Some(fulfilment), _) => fulfilment.signature.map(|signature| {
             Statement::one(
                 "fulfilments",
                 "UPDATE fulfilments SET signature = $3 WHERE tenant_id = $1 AND order_id = $2 AND signature IS NULL",
-                &[tenant.into(), row.id.into(), signature.into()],
+                &[tenant.into(), after.id.into(), signature.into()],
             )
         }),
-        (Ok(OrderStatus::Cancelled), Some(payment), _, Some(refund)) => Some(Statement::one(
+        (OrderStatus::Cancelled, Some(payment), _, Some(refund)) => Some(Statement::one(
             "refunds",
             "INSERT INTO refunds (tenant_id, order_id, refund_id, amount_minor, currency, refunded_at, reference) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, order_id) DO NOTHING",
             &[
                 tenant.into(),
-                row.id.into(),
+                after.id.into(),
                 Value::from(&refund.refund_id),
-                row.total_minor.into(),
-                Value::from(&row.currency),
+                after.total_minor.into(),
+                after.currency.into(),
                 refund.refunded_at.into(),
                 payment.reference_of(refund).into(),
             ],

@@ -2,9 +2,9 @@
 
 use crate::error::StoreError;
 use crate::tx::{Statement, TenantTx};
-use crate::value::{Value, params};
+use crate::value::params;
 use jiff::Timestamp;
-use rustok_commerce::{OrderRow, OrderStatus};
+use rustok_commerce::{OrderColumns, OrderStatus};
 use rustok_core::ids::{OrderId, TenantId};
 
 const ORDER_HISTORY: &str = "order_history";
@@ -28,10 +28,10 @@ pub struct OrderHistory {
     pub at: Timestamp,
 }
 
-/// The statement that inserts the step to `row`, the order after the step.
+/// The statement that inserts the step to `after`, the order after the step.
 pub(super) fn insert_step<'a>(
     tenant: TenantId,
-    row: &'a OrderRow,
+    after: OrderColumns<'a>,
     transition: &'static str,
     from: Option<OrderStatus>,
     actor: &'a str,
@@ -42,14 +42,14 @@ pub(super) fn insert_step<'a>(
          at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         &[
             tenant.into(),
-            row.id.into(),
-            row.version.into(),
+            after.id.into(),
+            after.version.into(),
             transition.into(),
             from.map(OrderStatus::as_str).into(),
-            Value::from(&row.status),
+            after.status.as_str().into(),
             actor.into(),
-            row.cancel_reason.as_ref().into(),
-            row.updated_at.into(),
+            after.cancel_reason.into(),
+            after.updated_at.into(),
         ],
     )
 }

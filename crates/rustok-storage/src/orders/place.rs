@@ -19,7 +19,7 @@ use crate::reservations::{Movement, Mover};
 use crate::tx::{Statement, TenantTx};
 use crate::value::Value;
 use rustok_auth::TokenHash;
-use rustok_commerce::{OrderLine, OrderRow};
+use rustok_commerce::{OrderColumns, OrderLine};
 use rustok_core::ids::{OrderId, TenantId};
 use rustok_events::{Event, Job};
 
@@ -27,7 +27,7 @@ use rustok_events::{Event, Job};
 #[derive(Debug, Clone, Copy)]
 pub struct NewOrder<'a> {
     /// The order, in status pending.
-    pub row: &'a OrderRow,
+    pub order: OrderColumns<'a>,
     /// The hash of the buyer's order secret.
     pub secret_hash: &'a TokenHash,
     /// The network of the client.
@@ -47,47 +47,48 @@ pub struct NewOrder<'a> {
 /// # Errors
 /// [`StoreError::Stale`] of [`STOCK_LEVELS`](crate::reservations::STOCK_LEVELS) if a concurrent transaction left too
 /// little stock. Nothing is saved then.
-pub async fn insert_order(tx: &mut TenantTx, order: &NewOrder<'_>) -> Result<(), StoreError> {
+pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<(), StoreError> {
     let tenant = tx.tenant;
-    let NewOrder { row, actor, .. } = *order;
+    let NewOrder { order, actor, .. } = *new;
     let mover = Mover {
         tenant,
-        order: row.id,
+        order: order.id,
         actor,
-        now: row.created_at,
+        now: order.created_at,
     };
-    let mut writes = Vec::with_capacity(4 + row.lines.len() * 3);
-    writes.push(insert_head(row, order));
-    for (position, line) in (0..).zip(&row.lines) {
-        writes.push(insert_line(tenant, row.id, position, line));
+    let mut writes = Vec::with_capacity(4 + order.lines.len() * 3);
+    writes.push(insert_head(new));
+    for (position, line) in (0..).zip(order.lines) {
+        writes.push(insert_line(tenant, order.id, position, line));
     }
-    writes.extend(mover.reserved(order.taken));
-    writes.push(history::insert_step(tenant, row, "place", None, actor));
-    writes.push(insert_event(tenant, order.event));
-    writes.push(insert_job(tenant, order.expiry));
-    writes.extend(mover.take(order.taken));
+    writes.extend(mover.reserved(new.taken));
+    writes.push(history::insert_step(tenant, order, "place", None, actor));
+    writes.push(insert_event(tenant, new.event));
+    writes.push(insert_job(tenant, new.expiry));
+    writes.extend(mover.take(new.taken));
     tx.db.execute_all(&writes).await
 }
 
-fn insert_head<'a>(row: &'a OrderRow, order: &NewOrder<'a>) -> Statement<'a> {
+fn insert_head<'a>(new: &NewOrder<'a>) -> Statement<'a> {
+    let order = new.order;
     Statement::one(
         ORDERS,
         "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, secret_hash, \
          created_at, updated_at, expires_at, version, placed_from) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)",
         &[
-            row.tenant_id.into(),
-            row.id.into(),
-            row.customer_id.into(),
-            Value::from(&row.email),
-            Value::from(&row.status),
-            Value::from(&row.currency),
-            row.total_minor.into(),
-            Value::from(order.secret_hash.as_bytes()),
-            row.created_at.into(),
-            row.expires_at.into(),
-            row.version.into(),
-            order.placed_from.map(|network| &network[..]).into(),
+            order.tenant_id.into(),
+            order.id.into(),
+            order.customer_id.into(),
+            order.email.into(),
+            order.status.as_str().into(),
+            order.currency.into(),
+            order.total_minor.into(),
+            Value::from(new.secret_hash.as_bytes()),
+            order.created_at.into(),
+            order.expires_at.into(),
+            order.version.into(),
+            new.placed_from.map(|network| &network[..]).into(),
         ],
     )
 }

@@ -165,17 +165,16 @@ async fn draw_up(tx: &mut TenantTx, number: u128, quantity: i64) -> AnyOrder {
 }
 
 async fn insert(tx: &mut TenantTx, order: &AnyOrder) -> Result<(), StoreError> {
-    let row = OrderRow::from(order);
-    let number = row.id.as_uuid().as_u128();
+    let number = order.id().as_uuid().as_u128();
     let expiry = Job {
         id: id(number + 2).into(),
-        tenant_id: row.tenant_id,
+        tenant_id: order.tenant_id(),
         kind: JobKind::ExpireOrder,
-        subject_id: row.id.as_uuid(),
+        subject_id: order.id().as_uuid(),
         due_at: later(60),
     };
     let new = NewOrder {
-        row: &row,
+        order: order.into(),
         placed_from: None,
         secret_hash: &secret(),
         actor: "anonymous",
@@ -203,7 +202,7 @@ async fn save(
     let change = OrderChange {
         from: before.status(),
         transition: "test",
-        row: &OrderRow::from(after),
+        after: after.into(),
         actor: "test",
         returned: &returned,
         expiry: None,
@@ -338,7 +337,7 @@ both_databases! {
         let mut tx = store.write(shop, soon()).await.unwrap();
         // The customer that was made beside the slow order went with its transaction.
         let known = read_shelf(&mut tx, &[id(FREE).into()], &[], usd(), buyer(&jane())).await.unwrap().customer;
-        let slow = OrderRow { customer_id: known.unwrap(), ..OrderRow::from(slow) };
+        let slow = OrderRow { customer_id: known.unwrap(), ..OrderRow::from(&slow) };
         let refused = insert(&mut tx, &slow.try_into().unwrap()).await.unwrap_err();
         assert!(matches!(refused, StoreError::Stale { table: STOCK_LEVELS, .. }), "{refused:?}");
         drop(tx);

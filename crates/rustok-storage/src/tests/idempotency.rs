@@ -1,7 +1,8 @@
 //! Kept answers: found again byte for byte, in their scope only, and one request at a time.
 
 use super::*;
-use crate::idempotency::{self, IdempotencyRecord, IdempotencyScope, SealedReply};
+use crate::idempotency::{self, IdempotencyRecord, IdempotencyScope, KeyState, SealedReply};
+use crate::{Owner, Tx};
 use rustok_test_support::both_databases;
 
 fn scope(key: u8) -> IdempotencyScope {
@@ -41,11 +42,19 @@ async fn find(
     scope: &IdempotencyScope,
     not_before: Timestamp,
 ) -> Option<IdempotencyRecord> {
-    let mut tx = store.write(tenant, soon()).await.unwrap();
-    idempotency::claim(&mut tx, scope, 42, not_before)
-        .await
-        .unwrap()
-        .unwrap()
+    find_in(store.write(tenant, soon()).await.unwrap(), scope, not_before).await
+}
+
+async fn find_in<O: Owner>(
+    mut tx: Tx<O>,
+    scope: &IdempotencyScope,
+    not_before: Timestamp,
+) -> Option<IdempotencyRecord> {
+    match idempotency::claim(&mut tx, scope, 42, not_before).await.unwrap() {
+        KeyState::New => None,
+        KeyState::Answered(record) => Some(record),
+        KeyState::Running => panic!("another transaction has the scope"),
+    }
 }
 
 both_databases! {
@@ -92,14 +101,13 @@ both_databases! {
         let store = open(&db).await;
         let shop = tenant(&store, 1, "shop1").await;
         let find = async |scope: &IdempotencyScope, not_before| {
-            let mut tx = store.platform_write(soon()).await.unwrap();
-            idempotency::claim_platform(&mut tx, scope, 42, not_before).await.unwrap().unwrap()
+            find_in(store.platform_write(soon()).await.unwrap(), scope, not_before).await
         };
         keep(&store, shop, &scope(b'a'), now()).await;
         assert_eq!(find(&scope(b'a'), now()).await, None);
         for at in [now(), now() + Duration::from_secs(1)] {
             let mut tx = store.platform_write(soon()).await.unwrap();
-            idempotency::insert_platform_record(&mut tx, &scope(b'a'), &record(), at).await.unwrap();
+            idempotency::insert_record(&mut tx, &scope(b'a'), &record(), at).await.unwrap();
             tx.commit().await.unwrap();
         }
         assert_eq!(find(&scope(b'a'), now()).await, Some(record()));
@@ -128,14 +136,14 @@ async fn postgres_lets_one_request_at_a_time_claim_a_key() {
         idempotency::claim(&mut first, &scope(b'a'), 1, now())
             .await
             .unwrap(),
-        Some(None)
+        KeyState::New
     );
     let mut second = store.write(shop, soon()).await.unwrap();
     assert_eq!(
         idempotency::claim(&mut second, &scope(b'a'), 1, now())
             .await
             .unwrap(),
-        None
+        KeyState::Running
     );
     drop(second);
     idempotency::insert_record(&mut first, &scope(b'a'), &record(), now())
@@ -147,7 +155,7 @@ async fn postgres_lets_one_request_at_a_time_claim_a_key() {
         .await
         .unwrap();
     assert!(
-        matches!(found, Some(Some(_))),
+        matches!(found, KeyState::Answered(_)),
         "free, and the answer is there: {found:?}"
     );
 }

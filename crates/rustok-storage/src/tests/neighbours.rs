@@ -39,7 +39,10 @@ fn functions_below(folder: &Path, path: &str, found: &mut BTreeSet<String>) {
         let file = name.trim_end_matches(".rs");
         for function in source.split("pub async fn ").skip(1) {
             let (name, rest) = function.split_once('(').unwrap();
-            if rest.trim_start().starts_with("tx: &mut TenantTx") {
+            let rest = rest.trim_start();
+            // Also those on the transaction of any owner.
+            if rest.starts_with("tx: &mut TenantTx") || rest.starts_with("tx: &mut Tx<") {
+                let name = name.split('<').next().unwrap();
                 found.insert(format!("{path}{file}::{name}"));
             }
         }

@@ -5,19 +5,17 @@ use crate::platform::{Shop, problem, rustok, tenant};
 use reqwest::StatusCode;
 use rustok_app::content::import::{ImportedNode, ImportedTerm, Publication, upsert};
 use rustok_app::content::terms;
-use rustok_app::content::{self, NewContent, NodeDetail, authors};
-use rustok_app::{Ctx, PlatformCtx, Services, tenants};
+use rustok_app::content::{self, NewContent, OfNode, PublishNode, PutTranslation, authors};
+use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Precondition, Services, tenants};
 use rustok_content::{NodeKind, Taxonomy, TranslationInput};
 use rustok_core::clock::{SystemClock, Timestamp};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
-use rustok_storage::idempotency::StoredReply;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig, outbox};
 use rustok_tenancy::TenantIdentifierValidator;
 use rustok_test_support::{TestDatabase, both_databases};
 use rustok_text::BodyFormat;
-use rustok_text::body::Removed;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -195,24 +193,20 @@ both_databases! {
         // No server runs here, whose worker would deliver the events.
         tenant(&rustok(db.url()), "shop1", "admin").await;
         let ctx = beside(&db).await;
-        let done = |_: &NodeDetail| StoredReply { status: 200, headers: Vec::new(), body: Vec::new() };
-        let id = std::cell::Cell::new(None);
         let text = item("One", None, LIVE).text;
         let new = NewContent { kind: "post".to_owned(), locale: None, text, author: None, terms: Vec::new() };
-        let noted = |detail: &NodeDetail, _: &Removed| {
-            id.set(Some(detail.node.any().id()));
-            done(detail)
-        };
-        content::create(&ctx, new, noted).await.unwrap();
-        let id = id.get().unwrap();
-        content::publish(&ctx, id, None, |_| Ok(()), done).await.unwrap();
-        let russian = TranslationInput { title: "Два".to_owned(), ..item("Two", None, LIVE).text };
-        let put = content::put_translation(&ctx, id, "ru".parse().unwrap(), russian, |_, _| Ok(()), |node, _, _| done(node));
-        put.await.unwrap();
-        content::unpublish(&ctx, id, |_| Ok(()), done).await.unwrap();
-        content::delete(&ctx, id, |_| Ok(()), done).await.unwrap();
+        let created = content::create(&ctx, new, IdempotencyKey::none()).await.unwrap().made().unwrap();
+        let id = created.detail.node.any().id();
+        let node = || OfNode { id, if_match: Precondition::None };
+        let publish = || PublishNode { id, if_match: Precondition::None, published_at: None };
+        content::publish(&ctx, publish(), IdempotencyKey::none()).await.unwrap().made().unwrap();
+        let text = TranslationInput { title: "Два".to_owned(), ..item("Two", None, LIVE).text };
+        let put = PutTranslation { id, if_match: Precondition::None, locale: "ru".parse().unwrap(), text };
+        content::put_translation(&ctx, put).await.unwrap();
+        content::unpublish(&ctx, node(), IdempotencyKey::none()).await.unwrap().made().unwrap();
+        content::delete(&ctx, node()).await.unwrap();
         // What is refused is not told.
-        assert!(content::publish(&ctx, id, None, |_| Ok(()), done).await.is_err());
+        assert!(content::publish(&ctx, publish(), IdempotencyKey::none()).await.is_err());
         let mut tx = ctx.services.store.platform_write(Deadline::never()).await.unwrap();
         let events = outbox::claim_events(&mut tx, 100).await.unwrap();
         let told: Vec<_> = events.iter().map(|event| (event.topic.as_str(), event.payload["version"].as_i64())).collect();

@@ -8,7 +8,7 @@ use rustok_test_support::{PATIENCE, TestDatabase, eventually};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// Requests a second that each tenant may send.
 const LIMIT: u64 = 50;
@@ -90,9 +90,15 @@ async fn a_tenant_at_ten_times_its_limit_costs_its_neighbour_nothing() {
     }
     // What the attacker has saved up goes first.
     eventually(PATIENCE, async || {
-        match send(&shop, "shop2", 2 * ATTACK).await.get(&200) {
-            Some(&answered) if answered > 3 * LIMIT => Err(answered),
-            _ => Ok(()),
+        let begun = Instant::now();
+        let answered = send(&shop, "shop2", 2 * ATTACK).await[&200];
+        // On a busy machine the phase takes longer, and the limit allows more.
+        let allowed = LIMIT as f64 * begun.elapsed().as_secs_f64();
+        let is_used_up = answered as f64 <= 1.5 * allowed;
+        if is_used_up {
+            Ok(())
+        } else {
+            Err((answered, allowed))
         }
     })
     .await;

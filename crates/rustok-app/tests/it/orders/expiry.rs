@@ -1,11 +1,11 @@
 //! Orders that nobody confirms, or that nobody pays, give their stock back, once, whoever looks.
 
-use crate::shop::{Shop, add_tenant, reply, services, soon};
+use crate::shop::{Shop, add_tenant, services, soon};
 use futures_util::future::join_all;
 use rustok_app::orders::{ExpiryRound, expire_due};
 use rustok_app::{Ctx, PlatformCtx, orders};
 use rustok_auth::{SecretKind, TokenSecret};
-use rustok_commerce::{AnyOrder, OrderRow, OrderStatus};
+use rustok_commerce::{AnyOrder, OrderColumns, OrderStatus};
 use rustok_events::{Job, JobKind, Topic};
 use rustok_storage::Opener;
 use rustok_storage::orders::{NewOrder, insert_order};
@@ -23,25 +23,25 @@ fn round(due: usize, cancelled: usize, failed: usize) -> ExpiryRound {
 
 /// Saves a copy of an order that no order can be: its total is not the sum of its lines. It is due as the order is.
 async fn poison(ctx: &Ctx, order: &AnyOrder) {
-    let row = OrderRow {
+    let poisoned = OrderColumns {
         id: ctx.id(),
         total_minor: 1,
-        ..OrderRow::from(order)
+        ..order.into()
     };
     let expiry = Job {
         id: ctx.id(),
-        tenant_id: row.tenant_id,
+        tenant_id: poisoned.tenant_id,
         kind: JobKind::ExpireOrder,
-        subject_id: row.id.as_uuid(),
-        due_at: row.expires_at.unwrap(),
+        subject_id: poisoned.id.as_uuid(),
+        due_at: poisoned.expires_at.unwrap(),
     };
     let new = NewOrder {
-        row: &row,
+        order: poisoned,
         placed_from: None,
         secret_hash: &TokenSecret::from_random_bytes(SecretKind::Order, [7; 32]).hash(),
         actor: "test",
         taken: &[],
-        event: &ctx.event(Topic::OrderPlaced, row.id.as_uuid(), serde_json::json!({})),
+        event: &ctx.event(Topic::OrderPlaced, poisoned.id.as_uuid(), serde_json::json!({})),
         expiry: &expiry,
     };
     let mut tx = ctx.write().await.unwrap();
@@ -55,7 +55,7 @@ both_databases! {
         let [counted, free] = shop.product(&[("A", Some(5)), ("B", None)]).await.try_into().unwrap();
         let pending = shop.place(&[(counted, 2), (free, 3)]).await.unwrap();
         let confirmed = shop.place(&[(counted, 1)]).await.unwrap();
-        orders::confirm(&shop.ctx(), confirmed, |_| Ok(()), |_| reply()).await.unwrap();
+        shop.confirm(confirmed).await.unwrap();
         assert_eq!(shop.available(counted).await, Some(2));
 
         shop.clock.advance(30 * MINUTE - Duration::from_micros(1));
@@ -138,8 +138,8 @@ both_databases! {
             placed.push(shop.place(&[(variant, 3)]).await.unwrap());
         }
         shop.clock.advance(60 * MINUTE);
-        let (ctx, platform) = (shop.ctx(), shop.platform());
-        let confirming = join_all(placed.iter().map(|id| orders::confirm(&ctx, *id, |_| Ok(()), |_| reply())));
+        let platform = shop.platform();
+        let confirming = join_all(placed.iter().map(|id| shop.confirm(*id)));
         let (confirmed, expired) = tokio::join!(confirming, expire_due(&platform, 100));
         let confirmed = confirmed.iter().filter(|confirmed| confirmed.is_ok()).count();
         let expired = expired.unwrap();

@@ -1,8 +1,9 @@
 //! Who comes second is told so, with numbers, and changes nothing.
 
-use crate::shop::{Shop, reply};
+use crate::shop::Shop;
 use futures_util::future::join_all;
-use rustok_app::orders;
+use rustok_app::orders::{self, CancelOrder};
+use rustok_app::{IdempotencyKey, Precondition};
 use rustok_core::error::RichError;
 use rustok_test_support::both_databases;
 use serde_json::Value;
@@ -35,8 +36,9 @@ both_databases! {
         for _ in 0..10 {
             let id = shop.place(&[(variant, 1)]).await.unwrap();
             let ctx = shop.ctx();
-            let cancelling = join_all((0..8).map(|n| orders::cancel(&ctx, id, format!("no {n}"), None, |_| Ok(()), |_| reply())));
-            let results = cancelling.await;
+            let cancel = |n| CancelOrder { id, if_match: Precondition::None, reason: format!("no {n}"), refund_id: None };
+            let cancelling = (0..8).map(|n| orders::cancel(&ctx, cancel(n), IdempotencyKey::none()));
+            let results = join_all(cancelling).await;
             assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
             for problem in results.iter().filter_map(|result| result.as_ref().err()).map(wire) {
                 match problem["code"].as_str() {

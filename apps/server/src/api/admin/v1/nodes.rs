@@ -12,15 +12,14 @@ use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::content::{self, NodeDetail, NodeFilter, Part};
+use rustok_app::content::{self, NodeDetail, NodeFilter, OfNode, Part, UpdateNode, WrittenNode};
+use rustok_app::{IdempotencyKey, StoredReply};
 use rustok_auth::Action;
 use rustok_content::{NodeKind, NodeStatus};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, Page};
-use rustok_storage::idempotency::StoredReply;
 use rustok_text::Locale;
-use rustok_text::body::Removed;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -95,20 +94,19 @@ impl LocaleQuery {
 }
 
 /// The answer of a write: the node as it is now.
-fn shown(status: StatusCode, detail: &NodeDetail, location: Option<String>) -> StoredReply {
+fn shown(detail: &NodeDetail) -> StoredReply {
     reply::stored(
-        status,
+        StatusCode::OK,
         &NodeView::from(detail),
         detail.node.any().version(),
-        location,
+        None,
     )
 }
 
 /// The answer of a write of text: also what was taken out of it.
 fn written(
     status: StatusCode,
-    detail: &NodeDetail,
-    removed: &Removed,
+    WrittenNode { detail, removed }: &WrittenNode,
     location: Option<String>,
 ) -> StoredReply {
     let view = NodeView::from(detail);
@@ -121,6 +119,10 @@ fn written(
         detail.node.any().version(),
         location,
     )
+}
+
+fn created(node: &WrittenNode) -> StoredReply {
+    written(StatusCode::CREATED, node, Some(address(&node.detail)))
 }
 
 fn address(detail: &NodeDetail) -> String {
@@ -168,12 +170,16 @@ async fn list(
     extensions(("x-problems" = json!(["slug_taken"])))
 )]
 async fn create(command: Command<AdminCtx, CreateNode>) -> Result<Response, RichError> {
-    let render = |detail: &NodeDetail, removed: &Removed| {
-        written(StatusCode::CREATED, detail, removed, Some(address(detail)))
-    };
-    content::create(&command.ctx.0, command.body.into(), render)
-        .await
-        .map(reply::send)
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let key = IdempotencyKey::new(idempotency.as_ref(), &created);
+    Ok(reply::done(
+        content::create(&ctx.0, body.into(), key).await?,
+        created,
+    ))
 }
 
 /// Read a node.
@@ -225,15 +231,18 @@ async fn update(
 ) -> Result<Response, RichError> {
     // Who may not change it is told so first.
     command.ctx.0.authorize(Action::UpdateNode)?;
+    let if_match = if_match.precondition();
     if_match.required()?;
     let mut patch = command.body;
     let locale = addressed_locale(&mut patch, query.read()?)?;
-    let edit = |detail: &NodeDetail| EditableNode::patched(detail, &patch);
-    let check = |version| if_match.check(version);
-    let render = |detail: &NodeDetail, removed: &Removed| written(StatusCode::OK, detail, removed, None);
-    content::update(&command.ctx.0, id, locale, check, edit, render)
-        .await
-        .map(reply::send)
+    let update = UpdateNode {
+        id,
+        if_match,
+        locale,
+        edit: &|detail| EditableNode::patched(detail, &patch),
+    };
+    let node = content::update(&command.ctx.0, update).await?;
+    Ok(reply::send(written(StatusCode::OK, &node, None)))
 }
 
 /// Delete a node that is not published, softly.
@@ -252,10 +261,9 @@ async fn delete(
     if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    content::delete(&command.ctx.0, id, check, |_| reply::no_content())
-        .await
-        .map(reply::send)
+    let if_match = if_match.precondition();
+    content::delete(&command.ctx.0, OfNode { id, if_match }).await?;
+    Ok(reply::no_content())
 }
 
 /// Write the whole text of a node in one locale. `If-Match` is demanded when there is one already.
@@ -282,24 +290,19 @@ async fn put_translation(
     command: Command<AdminCtx, PutTranslation>,
 ) -> Result<Response, RichError> {
     let locale = locale_in_path(&locale)?;
-    let check = |version, exists| {
-        if exists {
-            if_match.required()?;
-        }
-        if_match.check(version)
+    let put = content::PutTranslation {
+        id,
+        if_match: if_match.precondition(),
+        locale,
+        text: command.body.into(),
     };
-    let render = |detail: &NodeDetail, is_new: bool, removed: &Removed| match is_new {
-        true => written(
-            StatusCode::CREATED,
-            detail,
-            removed,
-            Some(format!("{}?locale={locale}", address(detail))),
-        ),
-        false => written(StatusCode::OK, detail, removed, None),
-    };
-    content::put_translation(&command.ctx.0, id, locale, command.body.into(), check, render)
-        .await
-        .map(reply::send)
+    let (node, is_new) = content::put_translation(&command.ctx.0, put).await?;
+    Ok(reply::send(if is_new {
+        let location = format!("{}?locale={locale}", address(&node.detail));
+        written(StatusCode::CREATED, &node, Some(location))
+    } else {
+        written(StatusCode::OK, &node, None)
+    }))
 }
 
 /// Take the text of a node in one locale away. What is live stays until the next publish; the text in the locale that the
@@ -323,11 +326,9 @@ async fn delete_translation(
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
     let locale = locale_in_path(&locale)?;
-    let check = |version| if_match.check(version);
-    let render = |detail: &NodeDetail| shown(StatusCode::OK, detail, None);
-    content::delete_translation(&command.ctx.0, id, locale, check, render)
-        .await
-        .map(reply::send)
+    let if_match = if_match.precondition();
+    let detail = content::delete_translation(&command.ctx.0, OfNode { id, if_match }, locale).await?;
+    Ok(reply::send(shown(&detail)))
 }
 
 fn locale_in_path(locale: &str) -> Result<Locale, RichError> {

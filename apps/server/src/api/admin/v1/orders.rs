@@ -7,11 +7,11 @@ use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use rustok_app::orders::{self, OrderFilter, OrderHistory, OrderPlace};
+use rustok_app::{IdempotencyKey, StoredReply};
 use rustok_commerce::AnyOrder;
 use rustok_core::error::RichError;
 use rustok_core::ids::OrderId;
 use rustok_core::page::Page;
-use rustok_storage::idempotency::StoredReply;
 use rustok_text::CanonicalEmail;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -21,8 +21,8 @@ use utoipa_axum::routes;
 /// A page of orders.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderPage)]
-pub(super) struct OrderPage {
-    items: Vec<AdminOrderView>,
+pub(super) struct OrderPage<'a> {
+    items: Vec<AdminOrderView<'a>>,
     #[schema(required)]
     next_cursor: Option<String>,
 }
@@ -166,7 +166,7 @@ pub(super) struct OrderHistoryList {
     tag = "orders",
     security(("tenant_token" = [])),
     params(ListOrders),
-    responses((status = 200, body = OrderPage))
+    responses((status = 200, body = OrderPage<'_>))
 )]
 async fn list(
     AdminCtx(ctx): AdminCtx,
@@ -191,7 +191,7 @@ async fn list(
     tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = AdminOrderView), (status = 304, description = "`If-None-Match` names what is shown now.")),
+    responses((status = 200, body = AdminOrderView<'_>), (status = 304, description = "`If-None-Match` names what is shown now.")),
     extensions(("x-problems" = json!(["order_not_found"])))
 )]
 async fn read_one(
@@ -249,7 +249,7 @@ fn changed(order: &AnyOrder) -> StoredReply {
     tag = "orders",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = AdminOrderView)),
+    responses((status = 200, body = AdminOrderView<'_>)),
     extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict"])))
 )]
 async fn confirm(
@@ -257,10 +257,11 @@ async fn confirm(
     if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    Ok(reply::send(
-        orders::confirm(&command.ctx.0, id, check, changed).await?,
-    ))
+    let Command { ctx, idempotency, .. } = command;
+    let if_match = if_match.precondition();
+    let key = IdempotencyKey::new(idempotency.as_ref(), &changed);
+    let done = orders::confirm(&ctx.0, orders::ConfirmOrder { id, if_match }, key).await?;
+    Ok(reply::done(done, changed))
 }
 
 /// Record the payment of a confirmed order.
@@ -272,7 +273,7 @@ async fn confirm(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = PayOrder,
-    responses((status = 200, body = AdminOrderView)),
+    responses((status = 200, body = AdminOrderView<'_>)),
     extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict", "used_for_another_order"])))
 )]
 async fn pay(
@@ -280,11 +281,20 @@ async fn pay(
     if_match: IfMatch,
     command: Command<AdminCtx, PayOrder>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    let PayOrder { payment_id, method } = command.body;
-    Ok(reply::send(
-        orders::pay(&command.ctx.0, id, payment_id, method, check, changed).await?,
-    ))
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let PayOrder { payment_id, method } = body;
+    let pay = orders::PayOrder {
+        id,
+        if_match: if_match.precondition(),
+        payment_id,
+        method,
+    };
+    let key = IdempotencyKey::new(idempotency.as_ref(), &changed);
+    Ok(reply::done(orders::pay(&ctx.0, pay, key).await?, changed))
 }
 
 /// Record that a paid order was shipped.
@@ -296,7 +306,7 @@ async fn pay(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = ShipOrder,
-    responses((status = 200, body = AdminOrderView)),
+    responses((status = 200, body = AdminOrderView<'_>)),
     extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict"])))
 )]
 async fn ship(
@@ -304,11 +314,20 @@ async fn ship(
     if_match: IfMatch,
     command: Command<AdminCtx, ShipOrder>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    let ShipOrder { tracking, carrier } = command.body;
-    Ok(reply::send(
-        orders::ship(&command.ctx.0, id, tracking, carrier, check, changed).await?,
-    ))
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let ShipOrder { tracking, carrier } = body;
+    let ship = orders::ShipOrder {
+        id,
+        if_match: if_match.precondition(),
+        tracking,
+        carrier,
+    };
+    let key = IdempotencyKey::new(idempotency.as_ref(), &changed);
+    Ok(reply::done(orders::ship(&ctx.0, ship, key).await?, changed))
 }
 
 /// Record that a shipped order was delivered.
@@ -320,7 +339,7 @@ async fn ship(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = Option<DeliverOrder>,
-    responses((status = 200, body = AdminOrderView)),
+    responses((status = 200, body = AdminOrderView<'_>)),
     extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict"])))
 )]
 async fn deliver(
@@ -328,11 +347,18 @@ async fn deliver(
     if_match: IfMatch,
     command: Command<AdminCtx, DeliverOrder>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    let signature = command.body.signature;
-    Ok(reply::send(
-        orders::deliver(&command.ctx.0, id, signature, check, changed).await?,
-    ))
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let deliver = orders::DeliverOrder {
+        id,
+        if_match: if_match.precondition(),
+        signature: body.signature,
+    };
+    let key = IdempotencyKey::new(idempotency.as_ref(), &changed);
+    Ok(reply::done(orders::deliver(&ctx.0, deliver, key).await?, changed))
 }
 
 /// Cancel an order. Its stock goes back; a paid order needs the refund.
@@ -344,7 +370,7 @@ async fn deliver(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     request_body = CancelOrder,
-    responses((status = 200, body = AdminOrderView)),
+    responses((status = 200, body = AdminOrderView<'_>)),
     extensions(("x-problems" = json!(["order_not_found", "illegal_transition", "transition_refused", "version_conflict", "used_for_another_order"])))
 )]
 async fn cancel(
@@ -352,11 +378,20 @@ async fn cancel(
     if_match: IfMatch,
     command: Command<AdminCtx, CancelOrder>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    let CancelOrder { reason, refund_id } = command.body;
-    Ok(reply::send(
-        orders::cancel(&command.ctx.0, id, reason, refund_id, check, changed).await?,
-    ))
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let CancelOrder { reason, refund_id } = body;
+    let cancel = orders::CancelOrder {
+        id,
+        if_match: if_match.precondition(),
+        reason,
+        refund_id,
+    };
+    let key = IdempotencyKey::new(idempotency.as_ref(), &changed);
+    Ok(reply::done(orders::cancel(&ctx.0, cancel, key).await?, changed))
 }
 
 /// All routes of this file.

@@ -7,14 +7,13 @@ use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::catalog::{self, ProductFilter, ShownPrice};
+use rustok_app::catalog::{self, OfProduct, ProductFilter, ShownPrice, UpdateProduct, WrittenProduct};
+use rustok_app::{IdempotencyKey, StoredReply};
 use rustok_auth::Action;
 use rustok_commerce::product::Product;
 use rustok_core::error::RichError;
 use rustok_core::ids::ProductId;
 use rustok_core::money::Currency;
-use rustok_storage::idempotency::StoredReply;
-use rustok_text::body::Removed;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -105,14 +104,19 @@ async fn list(
     extensions(("x-problems" = json!(["handle_taken"])))
 )]
 async fn create(command: Command<AdminCtx, ProductFields>) -> Result<Response, RichError> {
-    let ctx = command.ctx.0;
-    let currency = catalog::currency(&ctx)?;
-    let input = command.body.into_input(currency.code())?;
-    let reply = catalog::create(&ctx, input, |product, removed| {
-        let location = format!("/api/admin/v1/products/{}", product.id);
-        written(StatusCode::CREATED, product, removed, currency, Some(location))
-    });
-    Ok(reply::send(reply.await?))
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let currency = catalog::currency(&ctx.0)?;
+    let input = body.into_input(currency.code())?;
+    let created = |written_product: &WrittenProduct| {
+        let location = format!("/api/admin/v1/products/{}", written_product.product.id);
+        written(StatusCode::CREATED, written_product, currency, Some(location))
+    };
+    let key = IdempotencyKey::new(idempotency.as_ref(), &created);
+    Ok(reply::done(catalog::create(&ctx.0, input, key).await?, created))
 }
 
 /// Read a product in any status.
@@ -148,8 +152,7 @@ fn as_it_is_now(product: &Product, currency: Currency) -> StoredReply {
 /// The answer of a write of the product's own fields: also what was taken out of its description.
 fn written(
     status: StatusCode,
-    product: &Product,
-    removed: &Removed,
+    WrittenProduct { product, removed }: &WrittenProduct,
     currency: Currency,
     location: Option<String>,
 ) -> StoredReply {
@@ -182,20 +185,20 @@ async fn update(
     let (ctx, patch) = (command.ctx.0, command.body);
     // Who may not change it is told so first.
     ctx.authorize(Action::UpdateProduct)?;
+    let if_match = if_match.precondition();
     if_match.required()?;
     let currency = catalog::currency(&ctx)?;
-    let reply = catalog::update(
-        &ctx,
+    let update = UpdateProduct {
         id,
-        |product, input| {
-            if_match.check(product.version)?;
+        if_match,
+        edit: &|product, input| {
             ProductFields::from(input)
                 .patched(&patch, &product.variants)?
                 .into_input(currency.code())
         },
-        |product, removed| written(StatusCode::OK, product, removed, currency, None),
-    );
-    Ok(reply::send(reply.await?))
+    };
+    let product = catalog::update(&ctx, update).await?;
+    Ok(reply::send(written(StatusCode::OK, &product, currency, None)))
 }
 
 /// Delete a product with its variants. Orders keep what they say of it.
@@ -214,9 +217,9 @@ async fn delete(
     if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    let reply = catalog::delete(&command.ctx.0, id, check, reply::no_content).await?;
-    Ok(reply::send(reply))
+    let if_match = if_match.precondition();
+    catalog::delete(&command.ctx.0, OfProduct { id, if_match }).await?;
+    Ok(reply::no_content())
 }
 
 /// Bring a deleted product back as what it was, with its variants. A handle that was taken meanwhile is numbered.
@@ -235,15 +238,13 @@ async fn undelete(
     if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let ctx = command.ctx.0;
-    let currency = catalog::currency(&ctx)?;
-    let reply = catalog::undelete(
-        &ctx,
-        id,
-        |version| if_match.check(version),
-        |product| as_it_is_now(product, currency),
-    );
-    Ok(reply::send(reply.await?))
+    let Command { ctx, idempotency, .. } = command;
+    let currency = catalog::currency(&ctx.0)?;
+    let if_match = if_match.precondition();
+    let render = |product: &Product| as_it_is_now(product, currency);
+    let key = IdempotencyKey::new(idempotency.as_ref(), &render);
+    let done = catalog::undelete(&ctx.0, OfProduct { id, if_match }, key).await?;
+    Ok(reply::done(done, render))
 }
 
 /// All routes of this file.

@@ -6,7 +6,8 @@ use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::catalog::{self, ShownPrice};
+use rustok_app::catalog::{self, AdjustStock, SetStock, ShownPrice, UpdateVariant, VariantOfProduct};
+use rustok_app::{IdempotencyKey, StoredReply};
 use rustok_auth::Action;
 use rustok_commerce::inventory::Adjustment;
 use rustok_commerce::product::Product;
@@ -14,7 +15,6 @@ use rustok_commerce::variant::Variant;
 use rustok_core::error::RichError;
 use rustok_core::ids::VariantId;
 use rustok_core::money::Currency;
-use rustok_storage::idempotency::StoredReply;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -62,22 +62,20 @@ async fn update(
     let (ctx, patch) = (command.ctx.0, command.body);
     // Who may not change it is told so first.
     ctx.authorize(Action::UpdateProduct)?;
+    let if_match = if_match.precondition();
     if_match.required()?;
     let currency = catalog::currency(&ctx)?;
-    let reply = catalog::update_variant(
-        &ctx,
+    let update = UpdateVariant {
         id,
-        |product, input| {
-            if_match.check(product.version)?;
-            VariantPatch::patched(input, &patch, currency.code())
-        },
-        |product, variant| as_it_is_now(product, variant, currency),
-    );
-    Ok(reply::send(reply.await?))
+        if_match,
+        edit: &|_, input| VariantPatch::patched(input, &patch, currency.code()),
+    };
+    let changed = catalog::update_variant(&ctx, update).await?;
+    Ok(reply::send(as_it_is_now(&changed, currency)))
 }
 
 /// The answer of a write.
-fn as_it_is_now(product: &Product, variant: &Variant, currency: Currency) -> StoredReply {
+fn as_it_is_now(VariantOfProduct { product, variant }: &VariantOfProduct, currency: Currency) -> StoredReply {
     let view = VariantDetailView::new(product, variant, ShownPrice::Preferably(currency));
     reply::stored(StatusCode::OK, &view, product.version, None)
 }
@@ -131,15 +129,14 @@ async fn set_stock(
         allow_backorder,
     } = command.body;
     let currency = catalog::currency(&ctx)?;
-    let reply = catalog::set_stock(
-        &ctx,
+    let set = SetStock {
         id,
+        condition: &|product, variant| check_stock(&if_match, product, variant, currency),
         quantity,
         allow_backorder,
-        |product, variant| check_stock(&if_match, product, variant, currency),
-        |product, variant| as_it_is_now(product, variant, currency),
-    );
-    Ok(reply::send(reply.await?))
+    };
+    let changed = catalog::set_stock(&ctx, set).await?;
+    Ok(reply::send(as_it_is_now(&changed, currency)))
 }
 
 /// Change the stock of a variant by a number of pieces, with the reason. Changes that are made at once add up.
@@ -163,20 +160,28 @@ async fn adjust_stock(
     if_match: IfMatch,
     command: Command<AdminCtx, AdjustmentFields>,
 ) -> Result<Response, RichError> {
-    let ctx = command.ctx.0;
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let ctx = ctx.0;
     // Who may not change it is told so first.
     ctx.authorize(Action::AdjustStock)?;
-    let AdjustmentFields { delta, reason } = command.body;
+    let AdjustmentFields { delta, reason } = body;
     let adjustment = Adjustment::checked(delta, &reason)?;
     let currency = catalog::currency(&ctx)?;
-    let reply = catalog::adjust_stock(
-        &ctx,
+    let adjust = AdjustStock {
         id,
+        condition: &|product, variant| check_stock(&if_match, product, variant, currency),
         adjustment,
-        |product, variant| check_stock(&if_match, product, variant, currency),
-        |product, variant| as_it_is_now(product, variant, currency),
-    );
-    Ok(reply::send(reply.await?))
+    };
+    let render = |changed: &VariantOfProduct| as_it_is_now(changed, currency);
+    let key = IdempotencyKey::new(idempotency.as_ref(), &render);
+    Ok(reply::done(
+        catalog::adjust_stock(&ctx, adjust, key).await?,
+        render,
+    ))
 }
 
 /// All routes of this file.

@@ -11,11 +11,11 @@ use crate::state::AppState;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::{PlatformCtx, Reply, tenants};
+use rustok_app::tenants::{self, OfTenant, UpdateTenant};
+use rustok_app::{Done, IdempotencyKey, PlatformCtx, StoredReply};
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
 use rustok_core::page::Page;
-use rustok_storage::idempotency::StoredReply;
 use rustok_tenancy::{NewTenantInput, Tenant, TenantEdit, TenantIdentifier, TenantSettings, TenantStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -222,26 +222,33 @@ async fn create(
     State(state): State<AppState>,
     command: Command<PlatformAccess, CreateTenant>,
 ) -> Result<Response, RichError> {
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
     let CreateTenant {
         slug,
         name,
         hosts,
         settings,
-    } = command.body;
+    } = body;
     let input = NewTenantInput {
         slug,
         name,
         hosts,
         settings: settings.into(),
     };
-    let mut made = None;
-    let reply = tenants::create_once(&command.ctx.0, input, |tenant| {
-        made = Some(tenant.id);
+    let created = |tenant: &Tenant| {
         let location = format!("/api/platform/v1/tenants/{}", tenant.id);
         shown(StatusCode::CREATED, tenant, Some(location))
-    });
-    let reply = reply.await?;
-    Ok(changed(&state, made, reply))
+    };
+    let key = IdempotencyKey::new(idempotency.as_ref(), &created);
+    let done = tenants::create(&ctx.0, input, key).await?;
+    if let Done::Made(tenant) = &done {
+        state.tenants().invalidate_tenant(tenant.id);
+    }
+    Ok(reply::done(done, created))
 }
 
 /// Read a tenant.
@@ -290,9 +297,9 @@ async fn update(
     command: Command<PlatformAccess, MergePatch>,
 ) -> Result<Response, RichError> {
     let (ctx, patch) = (command.ctx.0, command.body);
-    if_match.required()?;
+    let of = seen(&ctx, id, &if_match);
+    of.if_match.required()?;
     let edit = |tenant: &Tenant| {
-        if_match.check(tenant.version)?;
         let shown = EditableTenant {
             name: tenant.name.clone(),
             settings: tenant.settings.clone().into(),
@@ -303,25 +310,30 @@ async fn update(
             settings: settings.into(),
         })
     };
-    let tenant = tenants::update(&ctx, &named(&ctx, id), edit).await?;
-    let reply = shown(StatusCode::OK, &tenant, None).into();
-    Ok(changed(&state, Some(tenant.id), reply))
+    let tenant = tenants::update(&ctx, UpdateTenant { of, edit: &edit }).await?;
+    state.tenants().invalidate_tenant(tenant.id);
+    Ok(reply::send(now(&tenant)))
 }
 
 fn named(ctx: &PlatformCtx, id: Uuid) -> TenantIdentifier {
     ctx.services.validator.known_id(TenantId::from_uuid(id))
 }
 
+/// The tenant with this id, and the condition on its version.
+fn seen(ctx: &PlatformCtx, id: Uuid, if_match: &IfMatch) -> OfTenant {
+    OfTenant {
+        identifier: named(ctx, id),
+        if_match: if_match.precondition(),
+    }
+}
+
 fn shown(status: StatusCode, tenant: &Tenant, location: Option<String>) -> StoredReply {
     reply::stored(status, &TenantView::from(tenant), tenant.version, location)
 }
 
-/// The cache forgets what it knew of a tenant that was changed before the answer goes out.
-fn changed(state: &AppState, tenant: Option<TenantId>, reply: Reply) -> Response {
-    if let Some(tenant) = tenant {
-        state.tenants().invalidate_tenant(tenant);
-    }
-    reply::send(reply)
+/// The reply with a tenant after a change.
+fn now(tenant: &Tenant) -> StoredReply {
+    shown(StatusCode::OK, tenant, None)
 }
 
 /// Suspend a tenant: every request for it is refused from now on.
@@ -341,20 +353,22 @@ async fn suspend(
     if_match: IfMatch,
     command: Command<PlatformAccess, Empty>,
 ) -> Result<Response, RichError> {
-    set_status(&state, &command.ctx.0, id, TenantStatus::Suspended, &if_match).await
+    set_status(&state, command, id, TenantStatus::Suspended, &if_match).await
 }
 
 async fn set_status(
     state: &AppState,
-    ctx: &PlatformCtx,
+    command: Command<PlatformAccess, Empty>,
     id: Uuid,
     status: TenantStatus,
     if_match: &IfMatch,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    let render = |tenant: &Tenant| shown(StatusCode::OK, tenant, None);
-    let reply = tenants::set_status_once(ctx, &named(ctx, id), status, check, render).await?;
-    Ok(changed(state, Some(TenantId::from_uuid(id)), reply))
+    let Command { ctx, idempotency, .. } = command;
+    let key = IdempotencyKey::new(idempotency.as_ref(), &now);
+    let done = tenants::set_status(&ctx.0, seen(&ctx.0, id, if_match), status, key).await?;
+    // The cache forgets what it knew of the tenant before the answer goes out.
+    state.tenants().invalidate_tenant(TenantId::from_uuid(id));
+    Ok(reply::done(done, now))
 }
 
 /// Resume a suspended tenant.
@@ -374,7 +388,7 @@ async fn resume(
     if_match: IfMatch,
     command: Command<PlatformAccess, Empty>,
 ) -> Result<Response, RichError> {
-    set_status(&state, &command.ctx.0, id, TenantStatus::Active, &if_match).await
+    set_status(&state, command, id, TenantStatus::Active, &if_match).await
 }
 
 /// All routes of this file.

@@ -7,7 +7,8 @@ use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::orders;
+use rustok_app::orders::{self, PlacedOrder};
+use rustok_app::{IdempotencyKey, StoredReply};
 use rustok_auth::{SecretKind, TokenSecret};
 use rustok_commerce::order::{LineInput, OrderInput};
 use rustok_core::error::RichError;
@@ -77,19 +78,30 @@ impl From<PlaceOrder> for OrderInput {
     operation_id = "place_order",
     tag = "store",
     request_body = PlaceOrder,
-    responses((status = 201, body = PlacedOrderView)),
+    responses((status = 201, body = PlacedOrderView<'_>)),
     extensions(("x-problems" = json!(["insufficient_stock", "too_many_pending_pieces", "total_changed"])))
 )]
 async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichError> {
-    let reply = orders::place(&command.ctx.0, command.body.into(), |placed| {
-        let location = format!("/api/store/v1/orders/{}", placed.order.id());
-        let view = PlacedOrderView {
-            order: (&placed.order).into(),
-            secret: placed.secret.expose(),
-        };
-        reply::stored(StatusCode::CREATED, &view, placed.order.version(), Some(location))
-    });
-    Ok(reply::send(reply.await?))
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let key = IdempotencyKey::new(idempotency.as_ref(), &placed);
+    Ok(reply::done(
+        orders::place(&ctx.0, body.into(), key).await?,
+        placed,
+    ))
+}
+
+/// The reply with a new order and its secret.
+fn placed(placed: &PlacedOrder) -> StoredReply {
+    let location = format!("/api/store/v1/orders/{}", placed.order.id());
+    let view = PlacedOrderView {
+        order: (&placed.order).into(),
+        secret: placed.secret.expose(),
+    };
+    reply::stored(StatusCode::CREATED, &view, placed.order.version(), Some(location))
 }
 
 /// Read an order with its own secret.
@@ -102,7 +114,7 @@ async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichE
         ("id" = Uuid, Path),
         ("X-Order-Secret" = String, Header, description = "`secret` of the answer that placed the order")
     ),
-    responses((status = 200, body = OrderView), (status = 304, description = "`If-None-Match` names what is shown now.")),
+    responses((status = 200, body = OrderView<'_>), (status = 304, description = "`If-None-Match` names what is shown now.")),
     extensions(("x-problems" = json!(["order_not_found"])))
 )]
 async fn read(

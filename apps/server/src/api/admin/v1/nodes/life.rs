@@ -7,17 +7,12 @@ use crate::extract::{AdminCtx, Command, Empty, IfMatch, PathParams};
 use crate::reply;
 use crate::state::AppState;
 use axum::response::Response;
-use http::StatusCode;
-use rustok_app::content::{self, NodeDetail};
+use rustok_app::IdempotencyKey;
+use rustok_app::content::{self, OfNode};
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
-use rustok_storage::idempotency::StoredReply;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-fn render(detail: &NodeDetail) -> StoredReply {
-    shown(StatusCode::OK, detail, None)
-}
 
 /// Publish the working revision of every locale.
 #[utoipa::path(
@@ -36,10 +31,18 @@ async fn publish(
     if_match: IfMatch,
     command: Command<AdminCtx, PublishNode>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    content::publish(&command.ctx.0, id, command.body.published_at, check, render)
-        .await
-        .map(reply::send)
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let publish = content::PublishNode {
+        id,
+        if_match: if_match.precondition(),
+        published_at: body.published_at,
+    };
+    let key = IdempotencyKey::new(idempotency.as_ref(), &shown);
+    Ok(reply::done(content::publish(&ctx.0, publish, key).await?, shown))
 }
 
 /// Take a published node back to a draft.
@@ -58,10 +61,11 @@ async fn unpublish(
     if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    content::unpublish(&command.ctx.0, id, check, render)
-        .await
-        .map(reply::send)
+    let Command { ctx, idempotency, .. } = command;
+    let if_match = if_match.precondition();
+    let key = IdempotencyKey::new(idempotency.as_ref(), &shown);
+    let done = content::unpublish(&ctx.0, OfNode { id, if_match }, key).await?;
+    Ok(reply::done(done, shown))
 }
 
 /// Take a published node out of sight, for a reason.
@@ -81,10 +85,18 @@ async fn archive(
     if_match: IfMatch,
     command: Command<AdminCtx, ArchiveNode>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    content::archive(&command.ctx.0, id, command.body.reason, check, render)
-        .await
-        .map(reply::send)
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let archive = content::ArchiveNode {
+        id,
+        if_match: if_match.precondition(),
+        reason: body.reason,
+    };
+    let key = IdempotencyKey::new(idempotency.as_ref(), &shown);
+    Ok(reply::done(content::archive(&ctx.0, archive, key).await?, shown))
 }
 
 /// Bring an archived node back as a draft.
@@ -103,10 +115,11 @@ async fn restore(
     if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    content::restore(&command.ctx.0, id, check, render)
-        .await
-        .map(reply::send)
+    let Command { ctx, idempotency, .. } = command;
+    let if_match = if_match.precondition();
+    let key = IdempotencyKey::new(idempotency.as_ref(), &shown);
+    let done = content::restore(&ctx.0, OfNode { id, if_match }, key).await?;
+    Ok(reply::done(done, shown))
 }
 
 /// Bring a deleted node back as what it was. An address that was taken meanwhile is numbered.
@@ -125,10 +138,11 @@ async fn undelete(
     if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let check = |version| if_match.check(version);
-    content::undelete(&command.ctx.0, id, check, render)
-        .await
-        .map(reply::send)
+    let Command { ctx, idempotency, .. } = command;
+    let if_match = if_match.precondition();
+    let key = IdempotencyKey::new(idempotency.as_ref(), &shown);
+    let done = content::undelete(&ctx.0, OfNode { id, if_match }, key).await?;
+    Ok(reply::done(done, shown))
 }
 
 /// All routes of this file.

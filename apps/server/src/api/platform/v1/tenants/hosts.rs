@@ -1,16 +1,16 @@
 //! `/tenants/{id}/hosts`: give, take away, move. What names a tenant besides is its slug below the base domain, so it may
 //! lose its last host.
 
-use super::{TenantView, changed, named, shown};
+use super::{TenantView, named, now, seen};
 use crate::extract::{Command, Empty, IfMatch, PathParams, PlatformAccess};
+use crate::reply;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
-use rustok_app::tenants;
+use rustok_app::IdempotencyKey;
+use rustok_app::tenants::{self, MovedHost};
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
-use rustok_tenancy::Tenant;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -51,12 +51,15 @@ async fn add(
     if_match: IfMatch,
     command: Command<PlatformAccess, AddHost>,
 ) -> Result<Response, RichError> {
-    let ctx = command.ctx.0;
-    let check = |version| if_match.check(version);
-    let render = |tenant: &Tenant| shown(StatusCode::OK, tenant, None);
-    let host = &command.body.host;
-    let reply = tenants::add_host_once(&ctx, &named(&ctx, id), host, check, render).await?;
-    Ok(changed(&state, Some(TenantId::from_uuid(id)), reply))
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let key = IdempotencyKey::new(idempotency.as_ref(), &now);
+    let done = tenants::add_host(&ctx.0, seen(&ctx.0, id, &if_match), &body.host, key).await?;
+    state.tenants().invalidate_tenant(TenantId::from_uuid(id));
+    Ok(reply::done(done, now))
 }
 
 /// Take a host from a tenant: it names nobody then. The tenant's slug below the base domain names it still.
@@ -77,10 +80,9 @@ async fn remove(
     command: Command<PlatformAccess, Empty>,
 ) -> Result<Response, RichError> {
     let ctx = command.ctx.0;
-    let check = |version| if_match.check(version);
-    let tenant = tenants::remove_host(&ctx, &named(&ctx, id), &host, check).await?;
-    let reply = shown(StatusCode::OK, &tenant, None).into();
-    Ok(changed(&state, Some(tenant.id), reply))
+    let tenant = tenants::remove_host(&ctx, seen(&ctx, id, &if_match), &host).await?;
+    state.tenants().invalidate_tenant(tenant.id);
+    Ok(reply::send(now(&tenant)))
 }
 
 /// Move a host to another tenant, in one step: at no moment it names both, or nobody. `If-Match` is about the tenant that
@@ -102,13 +104,19 @@ async fn hand_over(
     if_match: IfMatch,
     command: Command<PlatformAccess, MoveHost>,
 ) -> Result<Response, RichError> {
-    let (ctx, to) = (command.ctx.0, command.body.to);
-    let check = |version| if_match.check(version);
-    let render = |tenant: &Tenant| shown(StatusCode::OK, tenant, None);
-    let (from, target) = (named(&ctx, id), named(&ctx, to));
-    let reply = tenants::move_host_once(&ctx, &from, &host, &target, check, render).await?;
-    state.tenants().invalidate_tenant(TenantId::from_uuid(to));
-    Ok(changed(&state, Some(TenantId::from_uuid(id)), reply))
+    let Command {
+        ctx,
+        body,
+        idempotency,
+    } = command;
+    let (ctx, to) = (ctx.0, body.to);
+    let render = |moved: &MovedHost| now(&moved.from);
+    let key = IdempotencyKey::new(idempotency.as_ref(), &render);
+    let done = tenants::move_host(&ctx, seen(&ctx, id, &if_match), &host, &named(&ctx, to), key).await?;
+    for tenant in [id, to] {
+        state.tenants().invalidate_tenant(TenantId::from_uuid(tenant));
+    }
+    Ok(reply::done(done, render))
 }
 
 /// All routes of this file.
