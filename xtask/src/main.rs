@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().skip(1).collect();
     let args: Vec<_> = args.iter().map(String::as_str).collect();
     let root = tidy::workspace_root();
-    let told = match args.as_slice() {
+    let message = match args.as_slice() {
         ["tidy"] => match tidy::check_workspace(&root) {
             Ok(breaches) if breaches.is_empty() => return ExitCode::SUCCESS,
             Ok(breaches) => breaches
@@ -36,6 +36,6 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let _ = told; // a closed pipe does not change the result
+    let _ = message; // a closed pipe does not change the result
     ExitCode::FAILURE
 }

@@ -66,7 +66,7 @@ pub struct Config {
     pub service_name: String,
     /// The share of requests whose traces are recorded, from 0 to 1. A trusted proxy that has decided it decides it.
     pub trace_sample_ratio: f64,
-    /// A request that takes so long is told to the collector, recorded or not, in milliseconds.
+    /// A request that takes so long is reported to the collector, sampled or not, in milliseconds.
     pub trace_slow_ms: u64,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
@@ -112,7 +112,7 @@ pub struct Config {
     pub rate_limit_address_per_minute: u32,
     /// Requests a minute with one token, saved up for a minute; 0 is no limit.
     pub rate_limit_token_per_minute: u32,
-    /// Requests a minute for one tenant, whoever sends them, saved up for a minute; 0 is no limit.
+    /// Requests a minute for one tenant, from all clients together, saved up for a minute; 0 is no limit.
     pub rate_limit_tenant_per_minute: u32,
     /// Where files to import wait for their turn: a folder of the server's own, on its own disk. Empty means `imports`
     /// beside the SQLite file, or `rustok-imports` in the system's folder for temporary files.
@@ -129,7 +129,7 @@ pub struct Config {
     pub max_imports_running: usize,
     /// After how long an import has failed whose server is not heard of any more, in milliseconds.
     pub import_lease_ms: u64,
-    /// How long the server goes on accepting after SIGTERM while `/readyz` says no already, so that whoever spreads the
+    /// How long the server goes on accepting after SIGTERM while `/readyz` says no already, so that the proxy that spreads the
     /// load can see it, in milliseconds.
     pub shutdown_delay_ms: u64,
     /// How long requests in flight may take to finish after that, in milliseconds.
@@ -156,7 +156,7 @@ pub struct Config {
     /// How much memory the products and the texts of nodes take at most that are kept as JSON, and pages of those, in
     /// bytes; 0: none is kept.
     pub rendered_bytes: u64,
-    /// What was odd about the settings, to be told once there is a log.
+    /// Warnings about the settings, to be logged once there is a log.
     #[serde(skip)]
     pub remarks: Vec<String>,
 }
@@ -255,7 +255,7 @@ impl Config {
         sources::gather(flags, extra)
     }
 
-    /// Whether anybody can ask for metrics.
+    /// Whether metrics can be requested at all.
     #[must_use]
     pub const fn is_measured(&self) -> bool {
         self.management_listen.0.is_some()
@@ -540,8 +540,8 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap(), expected, "{text}");
         }
-        let told = read("10.0.0.0/8,proxy.example").unwrap_err();
-        assert!(told.contains("`proxy.example` is no network"), "{told}");
+        let message = read("10.0.0.0/8,proxy.example").unwrap_err();
+        assert!(message.contains("`proxy.example` is no network"), "{message}");
     }
 
     #[test]
@@ -558,10 +558,10 @@ mod tests {
             assert_eq!(read(ms), Ok(Duration::from_millis(ms)));
         }
         for ms in [0, 999, 3_600_001] {
-            let told = read(ms).unwrap_err();
+            let message = read(ms).unwrap_err();
             assert!(
-                told.contains("between 1000 and 3600000") && told.contains("keep_alive_ms"),
-                "{told}"
+                message.contains("between 1000 and 3600000") && message.contains("keep_alive_ms"),
+                "{message}"
             );
         }
     }

@@ -4,23 +4,23 @@
 //! One layer does all of it: each separate layer would clone the router's service for every request.
 
 mod coding;
-mod guarded;
 mod head;
-mod outage;
 mod problems;
 mod receive;
+mod security_headers;
 mod span;
+mod unavailable_log;
 
 pub use coding::Places as CodingPlaces;
-pub use guarded::of_management;
-pub use outage::Outage;
+pub use security_headers::of_management;
+pub use unavailable_log::UnavailableLog;
 
 use crate::health;
 use crate::imports;
 use crate::limits::{Shares, overloaded};
-use crate::middleware::cors::Asker;
+use crate::middleware::cors::CorsOrigin;
+use crate::middleware::external_url::ExternalUrl;
 use crate::middleware::framing;
-use crate::middleware::outside::Outside;
 use crate::middleware::tenant::check_host_lines;
 use crate::state::AppState;
 use axum::Router;
@@ -30,13 +30,13 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use coding::Coding;
 use futures_util::FutureExt as _;
-use guarded::Guarded;
-use problems::Asked;
+use problems::RequestInfo;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::resilience::with_deadline;
 use rustok_tenancy::Tenant;
-use span::Ending;
+use security_headers::SecurityHeaders;
+use span::SpanGuard;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -47,17 +47,17 @@ pub fn wrap(router: Router, state: &AppState) -> Router {
 
 async fn every_request(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let root = span::begin(state.tracer(), state.config(), &request);
-    let (outside, unreadable) = match Outside::of(state.config(), &request) {
-        Ok(outside) => (outside, None),
-        Err(refused) => (Outside::said(state.config()), Some(refused)),
+    let (external_url, unreadable) = match ExternalUrl::of(state.config(), &request) {
+        Ok(external_url) => (external_url, None),
+        Err(refused) => (ExternalUrl::said(state.config()), Some(refused)),
     };
-    let asked = Asked::of(&request, root.clone());
-    let ending = Ending::of(state.tracer(), &asked);
-    let asker = Asker::of(&mut request);
-    let guarded = Guarded::of(&request, outside.is_https);
+    let request_info = RequestInfo::of(&request, root.clone());
+    let span = SpanGuard::of(state.tracer(), &request_info);
+    let cors = CorsOrigin::of(&mut request);
+    let guarded = SecurityHeaders::of(&request, external_url.is_https);
     let coding = Coding::of(state.config(), &mut request);
-    if outside.prefix().is_some() {
-        request.extensions_mut().insert(outside.clone());
+    if external_url.prefix().is_some() {
+        request.extensions_mut().insert(external_url.clone());
     }
     let answer = async {
         let answer = async {
@@ -68,23 +68,24 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
         };
         let answer = AssertUnwindSafe(answer).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
-        let (response, failure) = asked.finish(state.config(), &outside, state.outage(), response);
+        let (response, failure) =
+            request_info.finish(state.config(), &external_url, state.outage(), response);
         let response = coding.apply(state.coding(), response).await;
         if let Some(http) = state.metrics().http() {
-            let (method, status) = (asked.method.as_str(), response.status().as_u16());
-            let trace = state.tracer().leads_somewhere(&root, failure.is_some());
+            let (method, status) = (request_info.method.as_str(), response.status().as_u16());
+            let trace = state.tracer().can_be_looked_up(&root, failure.is_some());
             let trace = trace.then(|| root.context().trace_id());
-            http.record(method, asked.route(), status, root.elapsed(), trace);
+            http.record(method, request_info.route(), status, root.elapsed(), trace);
         }
         (response, failure)
     };
     let (mut response, failure) = root.run(answer).await;
-    ending.answered(response.status().as_u16(), failure);
-    if let Some(asker) = asker {
-        asker.mark(&mut response);
+    span.answered(response.status().as_u16(), failure);
+    if let Some(cors) = cors {
+        cors.mark(&mut response);
     }
     guarded.mark(&mut response);
-    outside.mark(&mut response);
+    external_url.mark(&mut response);
     response
 }
 
@@ -139,7 +140,7 @@ async fn admitted(state: &AppState, mut request: Request, next: Next) -> Respons
     {
         response = unread("Ask again later.").into_response();
     }
-    admission.tell(&mut response);
+    admission.write_headers(&mut response);
     response
 }
 
@@ -189,9 +190,9 @@ pub async fn limit_tenant_and_token(State(state): State<AppState>, request: Requ
         Ok(_place) => next.run(request).await,
         Err(refused) => refused.into_response(),
     };
-    token.tell(&mut response);
+    token.write_headers(&mut response);
     if let Some(tenant) = tenant {
-        tenant.tell(&mut response);
+        tenant.write_headers(&mut response);
     }
     response
 }

@@ -13,7 +13,7 @@ mod refusals;
 pub(crate) use gate::overloaded;
 pub use gate::{Gate, GateNumbers};
 pub use rate::{Admission, Rate, Refusal};
-pub(crate) use refusals::Untold;
+pub(crate) use refusals::UnloggedCount;
 
 use crate::config::Config;
 use crate::imports;

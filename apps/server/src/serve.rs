@@ -6,16 +6,16 @@
 //! during a request.
 
 mod answer;
-mod apart;
 mod connection;
 pub mod descriptors;
+mod own_thread;
 
-pub use apart::serve_apart;
+pub use own_thread::serve_on_own_thread;
 
 use crate::config::Config;
 use crate::limits::Shares;
 use crate::state::AppState;
-use answer::Answer;
+use answer::CountedBody;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -182,7 +182,7 @@ impl Server {
         let stream = TokioIo::new(stream);
         let mut connection = pin!(http.serve_connection(stream, TowerToHyperService::new(service)));
         tokio::select! {
-            ended = connection.as_mut() => return told(peer, ended),
+            ended = connection.as_mut() => return log_end(peer, ended),
             end = activity.watch(&places, patience) => {
                 if end == End::Idle {
                     connection.as_mut().graceful_shutdown();
@@ -193,11 +193,11 @@ impl Server {
             () = shutdown.closing.cancelled() => {}
         }
         tokio::select! {
-            ended = connection.as_mut() => return told(peer, ended),
+            ended = connection.as_mut() => return log_end(peer, ended),
             () = tokio::time::sleep(LAST_SILENCE) => {}
         }
         connection.as_mut().graceful_shutdown();
-        told(peer, connection.await);
+        log_end(peer, connection.await);
     }
 }
 
@@ -206,7 +206,7 @@ async fn answer(
     request: Request<Incoming>,
     activity: Activity,
     draining: CancellationToken,
-) -> Result<Response<Answer>, Infallible> {
+) -> Result<Response<CountedBody>, Infallible> {
     let in_hand = activity.in_hand.begin();
     // HTTP/2 has its own signal for this.
     let http1 = request.version() < Version::HTTP_2;
@@ -215,10 +215,10 @@ async fn answer(
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
-    Ok(response.map(|body| Answer::new(body, &activity.answers, in_hand)))
+    Ok(response.map(|body| CountedBody::new(body, &activity.answers, in_hand)))
 }
 
-fn told<E: std::fmt::Display>(peer: SocketAddr, ended: Result<(), E>) {
+fn log_end<E: std::fmt::Display>(peer: SocketAddr, ended: Result<(), E>) {
     if let Err(error) = ended {
         tracing::debug!(%error, %peer, "connection ended");
     }

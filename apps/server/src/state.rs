@@ -4,7 +4,7 @@ use crate::api::node::texts::RenderedTexts;
 use crate::api::product::rendered::RenderedProducts;
 use crate::config::Config;
 use crate::imports::Imports;
-use crate::layers::{CodingPlaces, Outage};
+use crate::layers::{CodingPlaces, UnavailableLog};
 use crate::limits::Limits;
 use crate::metrics::ServerMetrics;
 use crate::middleware::tenant_cache_v3::TenantCacheV3;
@@ -29,7 +29,7 @@ struct Inner {
     limits: Limits,
     imports: Imports,
     metrics: ServerMetrics,
-    outage: Outage,
+    outage: UnavailableLog,
     coding: CodingPlaces,
     tracer: Tracer,
     draining: AtomicBool,
@@ -61,7 +61,7 @@ impl AppState {
             config,
             services,
             tenants,
-            outage: Outage::new(),
+            outage: UnavailableLog::new(),
             coding: CodingPlaces::default(),
             tracer,
             draining: AtomicBool::new(false),
@@ -140,7 +140,7 @@ impl AppState {
 
     /// The rate limit of log lines for 503 responses.
     #[must_use]
-    pub fn outage(&self) -> &Outage {
+    pub fn outage(&self) -> &UnavailableLog {
         &self.0.outage
     }
 

@@ -21,7 +21,7 @@ mod states;
 
 pub use any::AnyOrder;
 pub use row::{Fulfilment, FulfilmentColumns, OrderColumns, OrderRow};
-pub use states::{Cancelled, Claim, Confirmed, Delivered, OrderState, Paid, Pending, Shipped};
+pub use states::{Cancelled, Confirmed, Delivered, OrderState, Paid, Pending, Shipped, UncheckedTotal};
 
 use crate::error::CommerceError;
 use crate::order::{OrderLine, Placement};
@@ -33,7 +33,7 @@ use rustok_core::ids::{CustomerId, OrderId, TenantId};
 use rustok_core::money::Money;
 use rustok_core::state_machine::{StateMachineBuilder, TransitionGuard, TransitionTable};
 use rustok_text::CanonicalEmail;
-use states::{Before, Shipment};
+use states::{PreviousState, Shipment};
 
 /// The data that an order has in every state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl Order<Pending> {
         };
         Self {
             head,
-            total: Claim {
+            total: UncheckedTotal {
                 amount,
                 currency: currency.into(),
             },
@@ -204,7 +204,7 @@ impl Order<Pending> {
     /// # Errors
     /// [`CommerceError::ValidationFailed`] if the reason is blank or longer than 1,000 bytes.
     pub fn cancel_at(self, reason: String, now: Timestamp) -> Result<Order<Cancelled>, CommerceError> {
-        cancel(self.head, self.total, reason, Before::Pending, now)
+        cancel(self.head, self.total, reason, PreviousState::Pending, now)
     }
 }
 
@@ -264,7 +264,7 @@ impl Order<Confirmed> {
             self.head,
             self.total.into(),
             reason,
-            Before::Confirmed(self.state.confirmed_at),
+            PreviousState::Confirmed(self.state.confirmed_at),
             now,
         )
     }
@@ -333,7 +333,7 @@ impl Order<Paid> {
         refund_id: String,
         now: Timestamp,
     ) -> Result<Order<Cancelled>, CommerceError> {
-        let before = Before::Paid(
+        let before = PreviousState::Paid(
             self.state,
             Refund {
                 refund_id,
@@ -369,9 +369,9 @@ impl Order<Shipped> {
 
 fn cancel(
     head: Head,
-    total: Claim,
+    total: UncheckedTotal,
     reason: String,
-    before: Before,
+    before: PreviousState,
     now: Timestamp,
 ) -> Result<Order<Cancelled>, CommerceError> {
     let state = Cancelled {

@@ -12,6 +12,6 @@ pub use error::{ContentError, FieldError};
 pub use node::{Author, NewNode, NodeKind, NodeStatus, Taxonomy, Term};
 pub use revision::Revision;
 pub use state_machine::{
-    AnyContentNode, Archived, ContentNode, DeletedNode, Draft, InvalidNodeRow, NodeRow, Published,
+    AnyContentNode, Archived, ContentNode, DeletedNode, Draft, InvalidNodeRow, NodeChange, NodeRow, Published,
 };
 pub use translation::{Source, Translation, TranslationDraft, TranslationInput};

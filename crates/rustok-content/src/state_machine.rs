@@ -73,6 +73,29 @@ pub struct ContentNode<S: State> {
     state: S,
 }
 
+/// A change of a node that keeps its state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeChange {
+    /// Another kind of content.
+    pub kind: Option<NodeKind>,
+    /// Another author.
+    pub author_id: Option<AuthorId>,
+    /// Whether it adds a revision: only a change of a text does.
+    pub adds_revision: bool,
+}
+
+impl NodeChange {
+    /// A new revision, and nothing else.
+    #[must_use]
+    pub const fn revision() -> Self {
+        Self {
+            kind: None,
+            author_id: None,
+            adds_revision: true,
+        }
+    }
+}
+
 /// The data that a node has in every state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct NodeCore {
@@ -145,10 +168,26 @@ impl<S: State> ContentNode<S> {
         }
     }
 
-    /// Keeps the state and adds one revision.
-    fn revise_in_place(mut self, now: Timestamp) -> Self {
-        self.core.working_revision = self.core.working_revision.saturating_add(1);
+    /// Keeps the state.
+    fn change_in_place(mut self, change: NodeChange, now: Timestamp) -> Self {
+        let NodeChange {
+            kind,
+            author_id,
+            adds_revision,
+        } = change;
+        if let Some(kind) = kind {
+            self.core.kind = kind;
+        }
+        self.core.author_id = author_id.unwrap_or(self.core.author_id);
+        if adds_revision {
+            self.core.working_revision = self.core.working_revision.saturating_add(1);
+        }
         self.step(now, |state| state)
+    }
+
+    /// Keeps the state and adds one revision.
+    fn revise_in_place(self, now: Timestamp) -> Self {
+        self.change_in_place(NodeChange::revision(), now)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It is passed as a value, and is also available as the current deadline of the code inside a timeout: code below a
 //! [`with_timeout`](crate::resilience::with_timeout) can read it without a parameter. It must also be readable while
-//! a future is being dropped: this is how a timed-out call is told apart from one that its caller cancelled.
+//! a future is being dropped: this is how a timed-out call is distinguished from one that its caller cancelled.
 
 use std::cell::Cell;
 use std::pin::{Pin, pin};

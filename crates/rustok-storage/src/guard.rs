@@ -52,7 +52,7 @@ impl Guard {
         on_open: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, CircuitBreakerConfigError> {
         let opened = Arc::new(Notify::new());
-        let told = Arc::clone(&opened);
+        let opened_signal = Arc::clone(&opened);
         let breaker = CircuitBreaker::builder("database")
             .consecutive_failures(FAILURES)
             .success_threshold(PROBES)
@@ -62,7 +62,7 @@ impl Guard {
             .on_transition(move |transition| {
                 if transition.to == CircuitState::Open {
                     on_open();
-                    told.notify_waiters();
+                    opened_signal.notify_waiters();
                 }
             })
             .build()?;
@@ -88,10 +88,10 @@ impl Guard {
         deadline: Deadline,
         guarded: bool,
         connect: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<(Watch, T), StoreError> {
+    ) -> Result<(TxMonitor, T), StoreError> {
         // Subscribes before taking the permit, so that no opening is missed.
         let opened = Arc::clone(&self.opened).notified_owned();
-        let mut watch = Watch {
+        let mut watch = TxMonitor {
             permit: guarded.then(|| self.breaker.acquire_owned()).transpose()?,
             deadline,
             answer_timeout: self.answer_timeout,
@@ -154,7 +154,7 @@ impl Drop for Queued<'_> {
 }
 
 /// State of one transaction for the breaker.
-pub(crate) struct Watch {
+pub(crate) struct TxMonitor {
     /// `None` once reported, and when the caller holds its own permit.
     permit: Option<OwnedPermit>,
     deadline: Deadline,
@@ -168,7 +168,7 @@ pub(crate) struct Watch {
     left_in_time: bool,
 }
 
-impl Watch {
+impl TxMonitor {
     /// Waits for the answer to a statement, until the deadline and never longer than the answer time-out. `work` is
     /// large; it is passed pinned, since taking it by value would reserve space for it in every enclosing future.
     pub(crate) async fn answer<T>(
@@ -241,7 +241,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for TxMonitor {
     /// Reports the end. A panic during a transaction is not the database's fault, so the permit's own drop must not
     /// decide.
     fn drop(&mut self) {
@@ -255,7 +255,7 @@ impl Drop for Watch {
 
 /// A wait in progress. Dropped before the answer it reports a failure if the deadline, the transaction's or that of
 /// an enclosing timeout, has passed, since the database was too slow; before the deadline the outcome is unknown.
-struct Waiting<'a>(&'a mut Watch);
+struct Waiting<'a>(&'a mut TxMonitor);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {

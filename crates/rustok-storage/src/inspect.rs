@@ -281,7 +281,7 @@ mod tests {
         tenant(&store, 1, "shop1").await;
         let (root, connection) = tokio_postgres::connect(db.superuser_url(), NoTls).await.unwrap();
         tokio::spawn(connection);
-        for (breach, repair, told) in [
+        for (breach, repair, message) in [
             (
                 "ALTER TABLE authors NO FORCE ROW LEVEL SECURITY",
                 "ALTER TABLE authors FORCE ROW LEVEL SECURITY",
@@ -324,7 +324,7 @@ mod tests {
             root.batch_execute(&repair.replace("window", "shop_window"))
                 .await
                 .unwrap();
-            assert_eq!(faults, told.replace("window", "shop_window"));
+            assert_eq!(faults, message.replace("window", "shop_window"));
         }
         assert_eq!(
             store.find_isolation_faults(nobody(), soon()).await.unwrap(),
@@ -352,7 +352,7 @@ mod tests {
         db.superuser_run("ALTER EXTENSION plpgsql ADD TABLE theirs").await;
         assert_eq!(faults().await, "");
 
-        // One that many servers have: anybody may read its views, which fail where it is not loaded.
+        // One that many servers have: every role may read its views, which fail where it is not loaded.
         let known = "SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_stat_statements'";
         if db.superuser_count(known).await == 0 {
             eprintln!("this PostgreSQL does not have pg_stat_statements: not checked");

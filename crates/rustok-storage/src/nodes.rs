@@ -3,8 +3,8 @@
 //! [`details`] reads any node for the administration, [`public`] only published ones; [`save`] is the only way to
 //! change a node. The state machine is in `rustok-content`: a row is converted to its types, or refused.
 
+mod by_term;
 pub mod details;
-mod filed;
 pub mod history;
 #[cfg(test)]
 mod plans;

@@ -8,7 +8,7 @@ mod dial;
 mod tls;
 
 use crate::error::StoreError;
-use crate::guard::{Guard, Watch};
+use crate::guard::{Guard, TxMonitor};
 use crate::standing;
 use crate::store::Connections;
 use crate::tx::Statement;
@@ -42,7 +42,7 @@ pub(crate) type Object = managed::Object<Manager>;
 /// Time for an abandoned statement to end before its connection is closed.
 const DRAIN_LIMIT: Duration = Duration::from_millis(250);
 /// Statements sent in one flight; `join_all` keeps their order up to this many.
-pub(crate) const FLIGHT: usize = 30;
+pub(crate) const BATCH_SIZE: usize = 30;
 
 /// Defaults for what the URL leaves unset: time to connect, time until sent data is acknowledged, and TCP keepalive
 /// of an idle connection.
@@ -180,7 +180,7 @@ impl Postgres {
         };
         let (watch, (client, share)) = self.guard.begin(deadline, guarded, connecting).await?;
         let begin = begin_text(role, mode, watch.statement_limit());
-        let line = Line {
+        let line = Exchange {
             client: Some(client),
             begin: Some(begin),
             open: false,
@@ -268,12 +268,12 @@ fn begin_text(role: Role, mode: Mode, statement_limit: Option<Duration>) -> Stri
 
 /// A transaction on one pooled connection, under the guard.
 pub(crate) struct PgTx {
-    line: Line,
-    watch: Watch,
+    line: Exchange,
+    watch: TxMonitor,
 }
 
 /// The connection and its state for cleanup.
-struct Line {
+struct Exchange {
     client: Option<Object>,
     /// The text that opens the transaction, sent with the first statement; kept until that is answered.
     begin: Option<String>,
@@ -356,10 +356,10 @@ impl PgTx {
         statements: &[Cow<'_, Statement<'_>>],
     ) -> Result<(), StoreError> {
         let Self { line, watch } = self;
-        for flight in statements.chunks(FLIGHT) {
+        for flight in statements.chunks(BATCH_SIZE) {
             let exchange = async {
                 loop {
-                    let changed = line.fly(flight).await;
+                    let changed = line.send_batch(flight).await;
                     if !line.is_renewed_after(&changed).await? {
                         return changed;
                     }
@@ -371,13 +371,13 @@ impl PgTx {
     }
 
     /// COMMIT answers Ok for a failed transaction too: the caller must know that every statement succeeded. The
-    /// `questions` travel ahead of it in the same flight; one that finds no row raises an error, so that nothing is
+    /// `commit_checks` travel ahead of it in the same flight; one that finds no row raises an error, so that nothing is
     /// committed.
-    pub(crate) async fn commit(mut self, questions: &[Statement<'_>]) -> Result<(), StoreError> {
+    pub(crate) async fn commit(mut self, commit_checks: &[Statement<'_>]) -> Result<(), StoreError> {
         if self.line.open {
             let Self { line, watch } = &mut self;
             watch
-                .answer(pin!(line.commit(questions)))
+                .answer(pin!(line.commit(commit_checks)))
                 .await
                 .map_err(StoreError::of_commit)?;
             self.line.open = false;
@@ -386,7 +386,7 @@ impl PgTx {
     }
 }
 
-impl Line {
+impl Exchange {
     /// One exchange with the server.
     async fn run<T>(
         &mut self,
@@ -406,13 +406,13 @@ impl Line {
         self.in_flight = false;
         result.map_err(|error| {
             let farewell = error.is_closed().then(|| self.client.as_mut()?.take_farewell());
-            self.told(table, farewell.flatten().as_ref().unwrap_or(&error))
+            self.note_error(table, farewell.flatten().as_ref().unwrap_or(&error))
         })
     }
 
     /// Maps an error. If the session cannot be used any more it is closed after this transaction, and the idle
     /// connections made like it are dropped at once.
-    fn told(&mut self, table: &'static str, error: &tokio_postgres::Error) -> StoreError {
+    fn note_error(&mut self, table: &'static str, error: &tokio_postgres::Error) -> StoreError {
         let error = StoreError::from_postgres(table, error);
         match error {
             // The transaction itself was opened read-only.
@@ -437,22 +437,24 @@ impl Line {
         }
     }
 
-    async fn commit(&mut self, questions: &[Statement<'_>]) -> Result<(), StoreError> {
+    async fn commit(&mut self, commit_checks: &[Statement<'_>]) -> Result<(), StoreError> {
         let answers = self.run("", async |client, statements, _| {
-            let mut prepared = Vec::with_capacity(questions.len());
-            for question in questions {
-                match statements.prepared(client, &question.sql).await {
-                    Ok(statement) => prepared.push((statement, references(&question.params))),
+            let mut prepared = Vec::with_capacity(commit_checks.len());
+            for commit_check in commit_checks {
+                match statements.prepared(client, &commit_check.sql).await {
+                    Ok(statement) => prepared.push((statement, references(&commit_check.params))),
                     // COMMIT was not sent.
-                    Err(error) => return Ok(Err((question.table, error))),
+                    Err(error) => return Ok(Err((commit_check.table, error))),
                 }
             }
             let asked = join_all(prepared.iter().map(|(sql, params)| client.execute(sql, params)));
             let (answers, committed) = join(asked, client.batch_execute("COMMIT")).await;
-            for (question, answer) in questions.iter().zip(answers) {
+            for (commit_check, answer) in commit_checks.iter().zip(answers) {
                 match answer {
                     // The question failed in the database, so the COMMIT behind it only ended a failed transaction.
-                    Err(error) if error.as_db_error().is_some() => return Ok(Err((question.table, error))),
+                    Err(error) if error.as_db_error().is_some() => {
+                        return Ok(Err((commit_check.table, error)));
+                    }
                     answer => drop(answer?),
                 }
             }
@@ -465,7 +467,7 @@ impl Line {
         answers.await?.map_err(failed)
     }
 
-    async fn fly(&mut self, flight: &[Cow<'_, Statement<'_>>]) -> Result<(), StoreError> {
+    async fn send_batch(&mut self, flight: &[Cow<'_, Statement<'_>>]) -> Result<(), StoreError> {
         let table = flight.first().map_or("", |statement| statement.table);
         let changed = self.run(table, async |client, statements, begin| {
             let mut prepared = Vec::with_capacity(flight.len());
@@ -478,7 +480,7 @@ impl Line {
         });
         let changed = changed.await?;
         for (statement, changed) in flight.iter().zip(changed) {
-            let changed = changed.map_err(|error| self.told(statement.table, &error))?;
+            let changed = changed.map_err(|error| self.note_error(statement.table, &error))?;
             statement.expect.check(statement.table, changed)?;
         }
         Ok(())

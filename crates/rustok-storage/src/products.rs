@@ -5,7 +5,7 @@
 //! only on request.
 
 mod page;
-pub mod shown;
+pub mod storefront;
 mod write;
 
 pub use page::{find_products, list_products};
@@ -113,7 +113,7 @@ fn decode_with(row: &Row<'_>, large: Large) -> Result<Product, StoreError> {
 /// # Errors
 /// Database errors.
 pub async fn find_product(tx: &mut TenantTx, id: ProductId) -> Result<Option<Product>, StoreError> {
-    find(tx, "p.id = $2", id.into(), Standing::InUse).await
+    find(tx, "p.id = $2", id.into(), Lifecycle::InUse).await
 }
 
 /// Finds the product that has this variant.
@@ -126,7 +126,7 @@ pub async fn find_product_of_variant(
 ) -> Result<Option<Product>, StoreError> {
     let condition = "p.id = (SELECT product_id FROM variants v \
                      WHERE v.tenant_id = $1 AND v.id = $2 AND v.deleted_at IS NULL)";
-    find(tx, condition, id.into(), Standing::InUse).await
+    find(tx, condition, id.into(), Lifecycle::InUse).await
 }
 
 /// Finds a deleted product, with the variants that it had when it was deleted.
@@ -134,7 +134,7 @@ pub async fn find_product_of_variant(
 /// # Errors
 /// Database errors.
 pub async fn find_deleted_product(tx: &mut TenantTx, id: ProductId) -> Result<Option<Product>, StoreError> {
-    find(tx, "p.id = $2", id.into(), Standing::Deleted).await
+    find(tx, "p.id = $2", id.into(), Lifecycle::Deleted).await
 }
 
 impl ProductFilter {
@@ -145,23 +145,23 @@ impl ProductFilter {
         self.query.is_none() && (self.updated_after.is_some() || self.updated_before.is_some())
     }
 
-    const fn standing(&self) -> Standing {
+    const fn standing(&self) -> Lifecycle {
         if self.deleted {
-            Standing::Deleted
+            Lifecycle::Deleted
         } else {
-            Standing::InUse
+            Lifecycle::InUse
         }
     }
 }
 
 /// Whether to find products in use or deleted ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum Lifecycle {
     InUse,
     Deleted,
 }
 
-impl Standing {
+impl Lifecycle {
     /// The condition on the row of the product.
     const fn of_rows(self) -> &'static str {
         standing(matches!(self, Self::Deleted))
@@ -183,7 +183,7 @@ async fn find(
     tx: &mut TenantTx,
     condition: &str,
     value: Value<'_>,
-    standing: Standing,
+    standing: Lifecycle,
 ) -> Result<Option<Product>, StoreError> {
     let sql = format!(
         "SELECT {SMALL_COLUMNS}, p.description_html, p.tags, p.images FROM products p \
@@ -240,7 +240,7 @@ fn decode_price(row: &Row<'_>) -> Result<Option<Price>, StoreError> {
 
 /// Selects the variants of `count` products with stock and prices, unsorted: sorting so few rows is cheaper here than
 /// in the database.
-fn variants_statement(count: usize, standing: Standing) -> String {
+fn variants_statement(count: usize, standing: Lifecycle) -> String {
     format!(
         "SELECT v.product_id, v.id, v.position, v.sku, v.barcode, v.title, v.option_values, v.weight_grams, \
          s.available, s.allow_backorder, r.currency, r.amount_minor, r.compare_at_minor \
@@ -257,7 +257,7 @@ fn variants_statement(count: usize, standing: Standing) -> String {
 async fn add_variants(
     tx: &mut TenantTx,
     products: &mut [Product],
-    standing: Standing,
+    standing: Lifecycle,
     last: bool,
 ) -> Result<(), StoreError> {
     if products.is_empty() {

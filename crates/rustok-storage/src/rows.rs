@@ -64,7 +64,7 @@ mod tests {
         Statement::one("t", INSERT, params![number, -number])
     }
 
-    fn told(statements: &[Statement<'_>]) -> Vec<(String, usize, Expect)> {
+    fn reported(statements: &[Statement<'_>]) -> Vec<(String, usize, Expect)> {
         together(statements)
             .iter()
             .map(|statement| {
@@ -85,7 +85,7 @@ mod tests {
         let update = ("UPDATE t SET a = $1".to_owned(), 1, Expect::Exactly(1));
         let one = (INSERT.to_owned(), 2, Expect::Exactly(1));
         assert_eq!(
-            told(&rows),
+            reported(&rows),
             [
                 (both.to_owned(), 4, Expect::Exactly(2)),
                 one.clone(),
@@ -108,8 +108,8 @@ mod tests {
         let mut different = std::collections::BTreeSet::new();
         for count in 0..300 {
             let rows: Vec<_> = (0..count).map(row).collect();
-            let told = told(&rows);
-            let expected: u64 = told
+            let reported = reported(&rows);
+            let expected: u64 = reported
                 .iter()
                 .map(|(_, _, expect)| match expect {
                     Expect::Exactly(rows) => *rows,
@@ -117,7 +117,7 @@ mod tests {
                 })
                 .sum();
             assert_eq!(expected, u64::try_from(count).unwrap());
-            different.extend(told.into_iter().map(|(sql, ..)| sql));
+            different.extend(reported.into_iter().map(|(sql, ..)| sql));
         }
         assert_eq!(different.len(), 7);
     }
@@ -131,12 +131,12 @@ mod tests {
             "INSERT INTO t (a, b) SELECT a, b FROM u WHERE c IN ($1, $2)",
         ] {
             let rows = || Statement::one("t", sql, params![1, 2]);
-            assert_eq!(told(&[rows(), rows()]).len(), 2, "{sql}");
+            assert_eq!(reported(&[rows(), rows()]).len(), 2, "{sql}");
         }
         let any = || Statement {
             expect: Expect::Any,
             ..row(1)
         };
-        assert_eq!(told(&[any(), any()]).len(), 2);
+        assert_eq!(reported(&[any(), any()]).len(), 2);
     }
 }

@@ -52,14 +52,14 @@ pub(crate) struct Sqlite {
 struct Writer {
     conn: Connection,
     /// Set while another process holds the write lock.
-    held: Option<Held>,
+    held: Option<ForeignLock>,
     /// The members of the open group, which wait for its COMMIT.
-    waiting: Vec<oneshot::Sender<Result<(), Lost>>>,
+    waiting: Vec<oneshot::Sender<Result<(), GroupFailure>>>,
 }
 
 /// Another process holds the write lock.
 #[derive(Debug, Clone, Copy)]
-struct Held {
+struct ForeignLock {
     since: Instant,
     /// When this process last tried to take the lock.
     seen: Instant,
@@ -67,7 +67,7 @@ struct Held {
     looked: Option<(Instant, Option<Holder>)>,
 }
 
-impl Held {
+impl ForeignLock {
     /// Looks up the holder, at most once per [`BUSY_LOOK`], and resumes it if it is stopped.
     fn look(&mut self, path: &Path) {
         if self.looked.is_some_and(|(at, _)| at.elapsed() < BUSY_LOOK) {
@@ -89,7 +89,7 @@ impl Writer {
         let now = Instant::now();
         let held = match &mut self.held {
             Some(held) if now.saturating_duration_since(held.seen) < FORGOTTEN => held,
-            held => held.insert(Held {
+            held => held.insert(ForeignLock {
                 since: now,
                 seen: now,
                 looked: None,
@@ -114,18 +114,18 @@ impl Writer {
 
 /// Why a group's transaction was not committed, or why its outcome is unknown.
 #[derive(Debug, Clone)]
-enum Lost {
+enum GroupFailure {
     Trouble(String),
     Unavailable(String),
     InDoubt(String),
 }
 
-impl From<Lost> for StoreError {
-    fn from(lost: Lost) -> Self {
-        match lost {
-            Lost::Trouble(why) => Self::Trouble(why),
-            Lost::Unavailable(why) => Self::Unavailable(why),
-            Lost::InDoubt(why) => Self::InDoubt(why),
+impl From<GroupFailure> for StoreError {
+    fn from(failure: GroupFailure) -> Self {
+        match failure {
+            GroupFailure::Trouble(why) => Self::Trouble(why),
+            GroupFailure::Unavailable(why) => Self::Unavailable(why),
+            GroupFailure::InDoubt(why) => Self::InDoubt(why),
         }
     }
 }
@@ -311,22 +311,24 @@ fn commit_groups(writer: &FairMutex<Writer>, watch: &FileWatch, log: &Log, wake:
             let _ = member.send(result.clone());
         }
         if result.is_ok() {
-            log.shorten(&writer.conn, watch);
+            log.restart_if_long(&writer.conn, watch);
         }
     }
 }
 
 /// A commit counts only if the file is still at its path afterwards.
-fn commit(conn: &Connection, watch: &FileWatch) -> Result<(), Lost> {
+fn commit(conn: &Connection, watch: &FileWatch) -> Result<(), GroupFailure> {
     watch
         .check()
-        .map_err(|error| Lost::Unavailable(error.to_string()))?;
+        .map_err(|error| GroupFailure::Unavailable(error.to_string()))?;
     control(conn, "COMMIT").map_err(|error| {
         let error = StoreError::from_sqlite("", &error);
         note(watch, &error);
-        Lost::Trouble(error.to_string())
+        GroupFailure::Trouble(error.to_string())
     })?;
-    watch.check().map_err(|error| Lost::InDoubt(error.to_string()))
+    watch
+        .check()
+        .map_err(|error| GroupFailure::InDoubt(error.to_string()))
 }
 
 /// Records damage that an error reports.
@@ -488,7 +490,7 @@ impl Drop for WriteTx {
         }
         // An error such as a full disk ended the whole transaction: every member of the group lost its writes.
         for member in std::mem::take(&mut writer.waiting) {
-            let _ = member.send(Err(Lost::Trouble(
+            let _ = member.send(Err(GroupFailure::Trouble(
                 "an error ended the whole transaction".to_owned(),
             )));
         }

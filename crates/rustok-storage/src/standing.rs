@@ -33,7 +33,7 @@ const PLATFORM_TOKEN: &str =
 /// PostgreSQL's error code for a division by zero.
 pub(crate) const DIVISION_BY_ZERO: &str = "22012";
 
-fn question<'a>(table: &'static str, sql: &'static str, params: &[Value<'a>]) -> Statement<'a> {
+fn commit_check<'a>(table: &'static str, sql: &'static str, params: &[Value<'a>]) -> Statement<'a> {
     Statement {
         table,
         sql: sql.into(),
@@ -44,13 +44,13 @@ fn question<'a>(table: &'static str, sql: &'static str, params: &[Value<'a>]) ->
 
 /// The questions for the commit of a transaction on a tenant's data.
 pub(crate) fn of_tenant(tenant: TenantId, writer: Writer) -> Vec<Statement<'static>> {
-    let is_served = question("tenants", TENANT, &[tenant.into()]);
+    let is_served = commit_check("tenants", TENANT, &[tenant.into()]);
     match writer {
         Writer::System => Vec::new(),
         Writer::Anyone => vec![is_served],
         Writer::Token(id) => vec![
             is_served,
-            question("api_tokens", TOKEN, &[tenant.into(), id.into()]),
+            commit_check("api_tokens", TOKEN, &[tenant.into(), id.into()]),
         ],
     }
 }
@@ -59,7 +59,7 @@ pub(crate) fn of_tenant(tenant: TenantId, writer: Writer) -> Vec<Statement<'stat
 pub(crate) fn of_platform(writer: Writer) -> Vec<Statement<'static>> {
     match writer {
         Writer::System | Writer::Anyone => Vec::new(),
-        Writer::Token(id) => vec![question("platform_tokens", PLATFORM_TOKEN, &[id.into()])],
+        Writer::Token(id) => vec![commit_check("platform_tokens", PLATFORM_TOKEN, &[id.into()])],
     }
 }
 

@@ -1,7 +1,7 @@
 //! Transactions, the only access to the data: tenant data needs a tenant, the directory a platform transaction.
 
 use crate::error::StoreError;
-use crate::postgres::{FLIGHT, PgTx};
+use crate::postgres::{BATCH_SIZE, PgTx};
 use crate::row::{Places, Row};
 use crate::rows;
 use crate::span;
@@ -122,7 +122,7 @@ impl Db {
     ) -> Result<Vec<T>, StoreError> {
         let began = self.start(table)?;
         let timed = self.timings.time(Operation::of(sql), table, began);
-        tell(sql, false);
+        trace_statement(sql, false);
         let span = span::statement(self.system(), table, sql);
         let rows = match &mut self.inner {
             Inner::SqliteRead(tx) => tx
@@ -180,7 +180,7 @@ impl Db {
     ) -> Result<u64, StoreError> {
         let began = self.start(table)?;
         let timed = self.timings.time(Operation::of(sql), table, began);
-        tell(sql, false);
+        trace_statement(sql, false);
         let span = span::statement(self.system(), table, sql);
         let changed = match &mut self.inner {
             Inner::SqliteRead(tx) => tx
@@ -218,7 +218,7 @@ impl Db {
             let began = self.start(table)?;
             let statements = rows::together(statements);
             for (place, statement) in statements.iter().enumerate() {
-                tell(&statement.sql, place % FLIGHT != 0);
+                trace_statement(&statement.sql, place % BATCH_SIZE != 0);
             }
             let timed = self.timings.time(Operation::Batch, table, began);
             let span = span::batch("postgresql", &statements);
@@ -240,14 +240,14 @@ impl Db {
         Ok(())
     }
 
-    /// Commits, unless one of the `questions` finds no row (see [`standing`]). No result may leave the server before
+    /// Commits, unless one of the `commit_checks` finds no row (see [`standing`]). No result may leave the server before
     /// this returns.
-    pub(crate) async fn commit(mut self, questions: &[Statement<'_>]) -> Result<(), StoreError> {
+    pub(crate) async fn commit(mut self, commit_checks: &[Statement<'_>]) -> Result<(), StoreError> {
         if let Inner::SqliteWrite(_) = self.inner {
-            for question in questions {
+            for commit_check in commit_checks {
                 let Statement {
                     table, sql, params, ..
-                } = question;
+                } = commit_check;
                 let stands = self.fetch_optional(table, sql, params, standing::stands);
                 if stands.await? != Some(true) {
                     return Err(standing::refusal(table));
@@ -258,19 +258,19 @@ impl Db {
         if matches!(self.inner, Inner::SqliteRead(_)) {
             return Ok(());
         }
-        let joins = self.is_postgres() && !questions.is_empty();
+        let joins = self.is_postgres() && !commit_checks.is_empty();
         if joins {
-            for (place, question) in questions.iter().enumerate() {
-                tell(&question.sql, place > 0);
+            for (place, commit_check) in commit_checks.iter().enumerate() {
+                trace_statement(&commit_check.sql, place > 0);
             }
         }
-        tell("COMMIT", joins);
+        trace_statement("COMMIT", joins);
         let _timed = self.timings.time(Operation::Commit, "", began);
         let span = span::statement(self.system(), "", "COMMIT");
         let committed = match self.inner {
             Inner::SqliteRead(_) => Ok(()),
             Inner::SqliteWrite(tx) => tx.commit(self.deadline).await,
-            Inner::Postgres(tx) => tx.commit(questions).await,
+            Inner::Postgres(tx) => tx.commit(commit_checks).await,
         };
         span::ended(&span, &committed);
         committed
@@ -311,7 +311,7 @@ impl Db {
 /// Logs a statement at level `trace`, in its place among the events of a request: its text, never its values, and
 /// whether it joins the previous statement instead of waiting for that one's answer. Tests use this to count
 /// statements and round trips and to inspect query plans.
-fn tell(sql: &str, joins: bool) {
+fn trace_statement(sql: &str, joins: bool) {
     tracing::trace!(target: "rustok_storage::sql", sql, joins);
 }
 
@@ -401,10 +401,10 @@ impl<O: Owner> Tx<O> {
     /// [`StoreError::InDoubt`] when it is unknown whether anything was committed; with any other error nothing was.
     /// [`StoreError::TokenRevoked`] and [`StoreError::TenantSuspended`] when the actor may no longer write.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let questions = match self.owner() {
+        let commit_checks = match self.owner() {
             Some(tenant) => standing::of_tenant(tenant, self.writer),
             None => standing::of_platform(self.writer),
         };
-        self.db.commit(&questions).await
+        self.db.commit(&commit_checks).await
     }
 }

@@ -8,7 +8,8 @@
 
 use http::HeaderMap;
 use rustok_telemetry::{
-    Attribute, Incoming, LogFormat, OtlpProtocol, RootSpan, SpanKind, Told, TraceSettings, Tracer, init_log,
+    Attribute, Incoming, LogFormat, OtlpProtocol, RootSpan, SpanEnd, SpanKind, TraceSettings, Tracer,
+    init_log,
 };
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -50,7 +51,7 @@ async fn request(tracer: &Tracer, headers: &HeaderMap) {
             "http.route",
             "server.address",
         ];
-        let told = Told {
+        let end = SpanEnd {
             name: "GET /api/store/v1/products".into(),
             kind: SpanKind::Server,
             attributes: attributes
@@ -59,7 +60,7 @@ async fn request(tracer: &Tracer, headers: &HeaderMap) {
                 .collect(),
             failed: false,
         };
-        tracer.tell(&root, told);
+        tracer.finish(&root, end);
     }
 }
 

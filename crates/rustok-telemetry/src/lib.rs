@@ -8,5 +8,6 @@ mod trace;
 pub use log::{LogFormat, init_log, log_lines};
 pub use propagation::{Incoming, SpanId, TraceContext, TraceId};
 pub use trace::{
-    Attribute, OtlpProtocol, RootSpan, SpanKind, Told, TraceCounts, TraceSettings, TraceSettingsError, Tracer,
+    Attribute, OtlpProtocol, RootSpan, SpanEnd, SpanKind, TraceCounts, TraceSettings, TraceSettingsError,
+    Tracer,
 };

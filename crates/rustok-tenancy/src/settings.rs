@@ -341,9 +341,9 @@ mod tests {
             max_pending_pieces: u32::MAX,
         };
         let found = settings.checked("#/settings").unwrap_err();
-        let told: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();
+        let reported: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();
         assert_eq!(
-            told,
+            reported,
             [
                 ("#/settings/default_currency", "invalid_currency"),
                 ("#/settings/pending_order_ttl_minutes", "out_of_range"),
@@ -371,9 +371,9 @@ mod tests {
             ..TenantSettings::default()
         };
         let found = settings.checked("#").unwrap_err();
-        let told: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();
+        let reported: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();
         assert_eq!(
-            told,
+            reported,
             [
                 ("#/pending_order_ttl_minutes", "out_of_range"),
                 ("#/confirmed_order_ttl_minutes", "out_of_range"),

@@ -368,9 +368,9 @@ mod tests {
         bad.hosts = vec!["ok.example".into(), "a_b".into(), "other.localhost".into()];
         bad.settings.default_currency = "???".into();
         let found = check(bad).unwrap_err();
-        let told: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();
+        let reported: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();
         assert_eq!(
-            told,
+            reported,
             [
                 ("#/slug", "reserved_slug"),
                 ("#/name", "required"),

@@ -159,7 +159,7 @@ impl Cluster {
     async fn sweep(&self) -> Result<(), String> {
         let sql = "SELECT datname FROM pg_database d WHERE datname ~ '^rustok_test_[0-9a-f]{16}_' AND NOT EXISTS \
                    (SELECT FROM pg_stat_activity a WHERE a.application_name = left(d.datname, 28))";
-        for row in self.client.query(sql, &[]).await.map_err(told)? {
+        for row in self.client.query(sql, &[]).await.map_err(message)? {
             let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", row.get::<_, String>(0));
             // Another process may sweep at the same time.
             self.client.batch_execute(&sql).await.ok();
@@ -184,7 +184,7 @@ impl Cluster {
         let user = config.get_user().ok_or("the URL names no user")?;
         // Copies the template's files: several times faster than through the write-ahead log where fsync is off.
         let sql = format!("CREATE DATABASE {name} TEMPLATE {template} OWNER \"{user}\" STRATEGY file_copy");
-        self.client.batch_execute(&sql).await.map_err(told)?;
+        self.client.batch_execute(&sql).await.map_err(message)?;
         let made = Made {
             url: with_database(&url, &name),
             superuser_url: with_database(&variable(URL), &name),
@@ -218,15 +218,15 @@ impl Cluster {
         let user = config.get_user().ok_or("the URL names no user")?;
         let sql = "SELECT rolname FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_platform', 'rustok_backup') \
                    AND current_setting('server_version_num')::int >= 160000";
-        for row in self.client.query(sql, &[]).await.map_err(told)? {
+        for row in self.client.query(sql, &[]).await.map_err(message)? {
             let sql = format!("GRANT {} TO \"{user}\"", row.get::<_, String>(0));
-            self.client.batch_execute(&sql).await.map_err(told)?;
+            self.client.batch_execute(&sql).await.map_err(message)?;
         }
         Ok(())
     }
 }
 
-fn told(error: tokio_postgres::Error) -> String {
+fn message(error: tokio_postgres::Error) -> String {
     error
         .as_db_error()
         .map_or_else(|| error.to_string(), |db| db.message().to_owned())

@@ -26,5 +26,5 @@ pub use lateness::Lateness;
 pub use otlp::{OtlpReceiver, ReceivedSpan};
 pub use pgbouncer::PgBouncer;
 pub use server::{Finished, ServerCommand, TestServer};
-pub use waiting::{PATIENCE, all_pages, eventually, eventually_is};
+pub use waiting::{TIMEOUT, all_pages, eventually, eventually_is};
 pub use wall::FilterProxy;

@@ -3,7 +3,7 @@
 //! It decodes with the `opentelemetry-proto` crate, so that our hand-written encoder is checked by an independent
 //! decoder. It must never be more lenient than a real collector: malformed messages are rejected.
 
-use crate::waiting::PATIENCE;
+use crate::waiting::TIMEOUT;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::combinators::BoxBody;
@@ -108,8 +108,8 @@ impl OtlpReceiver {
             heads: Vec::new(),
             answer: Answer::Taken,
         }));
-        let (told, arrived) = watch::channel(());
-        let task = tokio::spawn(accept(listener, Arc::clone(&kept), Arc::new(told))).abort_handle();
+        let (reported, arrived) = watch::channel(());
+        let task = tokio::spawn(accept(listener, Arc::clone(&kept), Arc::new(reported))).abort_handle();
         Self {
             url,
             kept,
@@ -155,7 +155,7 @@ impl OtlpReceiver {
     /// After twenty seconds, with all received spans.
     pub async fn wait_until(&self, mut enough: impl FnMut(&[ReceivedSpan]) -> bool) -> Vec<ReceivedSpan> {
         let mut arrived = self.arrived.clone();
-        let waited = timeout(PATIENCE, async {
+        let waited = timeout(TIMEOUT, async {
             loop {
                 arrived.mark_unchanged();
                 let spans = self.spans();
@@ -169,7 +169,7 @@ impl OtlpReceiver {
             Ok(spans) => spans,
             Err(_) => {
                 let names = self.spans().into_iter().map(|span| (span.trace_id, span.name));
-                panic!("not within {PATIENCE:?}: {:#?}", names.collect::<Vec<_>>())
+                panic!("not within {TIMEOUT:?}: {:#?}", names.collect::<Vec<_>>())
             }
         }
     }
@@ -185,12 +185,12 @@ fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept(listener: TcpListener, kept: Arc<Mutex<Kept>>, told: Arc<watch::Sender<()>>) {
+async fn accept(listener: TcpListener, kept: Arc<Mutex<Kept>>, reported: Arc<watch::Sender<()>>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let (kept, told) = (Arc::clone(&kept), Arc::clone(&told));
+        let (kept, reported) = (Arc::clone(&kept), Arc::clone(&reported));
         connections.spawn(async move {
-            let service = service_fn(move |request| take(Arc::clone(&kept), Arc::clone(&told), request));
+            let service = service_fn(move |request| take(Arc::clone(&kept), Arc::clone(&reported), request));
             let server = Builder::new(TokioExecutor::new());
             let _ = server.serve_connection(TokioIo::new(stream), service).await;
         });
@@ -201,7 +201,7 @@ type Body = BoxBody<Bytes, Infallible>;
 
 async fn take(
     kept: Arc<Mutex<Kept>>,
-    told: Arc<watch::Sender<()>>,
+    reported: Arc<watch::Sender<()>>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, hyper::Error> {
     let (head, body) = request.into_parts();
@@ -232,7 +232,7 @@ async fn take(
         0
     };
     lock(&kept).spans.extend(spans);
-    told.send_replace(());
+    reported.send_replace(());
     let response = ExportTraceServiceResponse {
         partial_success: (rejected > 0).then(|| ExportTracePartialSuccess {
             rejected_spans: i64::try_from(rejected).unwrap(),

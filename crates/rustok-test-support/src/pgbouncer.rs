@@ -1,6 +1,6 @@
 //! A real PgBouncer in front of a test's database, if one is installed.
 
-use crate::waiting::{PATIENCE, eventually};
+use crate::waiting::{TIMEOUT, eventually};
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
@@ -64,7 +64,7 @@ impl PgBouncer {
             .unwrap();
         let pooler = Self { child, folder, user };
         let through = pooler.database_url(url);
-        eventually(PATIENCE, async || {
+        eventually(TIMEOUT, async || {
             tokio_postgres::connect(&through, NoTls)
                 .await
                 .map(drop)

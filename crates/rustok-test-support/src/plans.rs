@@ -24,7 +24,7 @@ impl TestDatabase {
     ///
     /// # Panics
     /// When the database rejects the statement, or no role may run it.
-    pub async fn whole_walks(&self, sql: &str) -> Vec<String> {
+    pub async fn full_scans(&self, sql: &str) -> Vec<String> {
         if self.is_postgres() {
             self.postgres_walks(sql).await
         } else {
@@ -54,9 +54,9 @@ impl TestDatabase {
             };
             let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE looked_at{values}");
             match client.simple_query(&explain).await {
-                Ok(told) => {
+                Ok(reported) => {
                     allowed += 1;
-                    let rows = told.iter().filter_map(|message| match message {
+                    let rows = reported.iter().filter_map(|message| match message {
                         SimpleQueryMessage::Row(row) => row.get(0),
                         _ => None,
                     });
@@ -195,14 +195,14 @@ mod tests {
     #[tokio::test]
     async fn postgres_shows_what_reads_a_table_from_end_to_end() {
         let db = TestDatabase::postgres().await;
-        assert_eq!(db.whole_walks(BY_KEY).await, [""; 0]);
+        assert_eq!(db.full_scans(BY_KEY).await, [""; 0]);
         let by_name = "SELECT slug FROM tenants WHERE name = $1";
-        assert_eq!(db.whole_walks(by_name).await, ["Seq Scan on tenants"]);
+        assert_eq!(db.full_scans(by_name).await, ["Seq Scan on tenants"]);
         let along = "SELECT id FROM tenants ORDER BY id";
-        assert_eq!(db.whole_walks(along).await, ["Index Only Scan on tenants"]);
+        assert_eq!(db.full_scans(along).await, ["Index Only Scan on tenants"]);
         // Row security adds the tenant as a condition to every plan.
         assert_eq!(
-            db.whole_walks("SELECT login FROM authors WHERE display_name = $1")
+            db.full_scans("SELECT login FROM authors WHERE display_name = $1")
                 .await,
             [""; 0]
         );

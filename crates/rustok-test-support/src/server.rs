@@ -2,7 +2,7 @@
 //!
 //! It must never be influenced by this process's own `RUSTOK_*` variables or by a stray `rustok.toml`.
 
-use crate::waiting::PATIENCE;
+use crate::waiting::TIMEOUT;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ impl ServerCommand {
     /// Starts a server and waits until it has printed both of its addresses.
     ///
     /// # Panics
-    /// With all its output, when it exits instead or prints no addresses within [`PATIENCE`].
+    /// With all its output, when it exits instead or prints no addresses within [`TIMEOUT`].
     pub async fn start(&self) -> TestServer {
         match self.try_start().await {
             Ok(server) => server,
@@ -91,22 +91,22 @@ impl ServerCommand {
     /// How it exited.
     ///
     /// # Panics
-    /// When it neither starts nor exits within [`PATIENCE`].
+    /// When it neither starts nor exits within [`TIMEOUT`].
     pub async fn try_start(&self) -> Result<TestServer, Finished> {
         let mut command = self.command();
         command.arg("serve").args(&self.args);
         let mut child = spawn(command);
         let (stdout, mut addresses) = Output::read(child.stdout.take().unwrap());
         let (stderr, _) = Output::read(child.stderr.take().unwrap());
-        let told = timeout(PATIENCE, addresses.wait_for(Addresses::complete)).await;
-        let told = told.map(|told| told.map(|addresses| addresses.clone()));
-        let (url, management_url) = match told {
+        let reported = timeout(TIMEOUT, addresses.wait_for(Addresses::complete)).await;
+        let reported = reported.map(|reported| reported.map(|addresses| addresses.clone()));
+        let (url, management_url) = match reported {
             Ok(Ok(Addresses {
                 public: Some(public),
                 management: Some(management),
             })) => (public, management),
             Err(_) => panic!(
-                "no addresses after {PATIENCE:?}: {:?} {:?}",
+                "no addresses after {TIMEOUT:?}: {:?} {:?}",
                 stdout.text(),
                 stderr.text()
             ),
@@ -133,7 +133,7 @@ impl ServerCommand {
     /// Runs a command, such as `["tenant", "create", "shop1", "--json"]`, until it exits.
     ///
     /// # Panics
-    /// When it runs for more than [`PATIENCE`].
+    /// When it runs for more than [`TIMEOUT`].
     pub async fn run(&self, args: &[&str]) -> Finished {
         let mut command = self.command();
         command.args(args);
@@ -235,7 +235,7 @@ impl TestServer {
     /// [`ServerCommand::run`] on the same database.
     ///
     /// # Panics
-    /// When it runs for more than [`PATIENCE`].
+    /// When it runs for more than [`TIMEOUT`].
     pub async fn run(&self, args: &[&str]) -> Finished {
         self.command.run(args).await
     }
@@ -283,7 +283,7 @@ impl TestServer {
     /// Sends SIGTERM and waits for the exit.
     ///
     /// # Panics
-    /// When it is still running after [`PATIENCE`].
+    /// When it is still running after [`TIMEOUT`].
     pub async fn terminate(self) -> Finished {
         self.signal_terminate().await;
         self.finished().await
@@ -292,7 +292,7 @@ impl TestServer {
     /// Waits for the exit.
     ///
     /// # Panics
-    /// When it is still running after [`PATIENCE`].
+    /// When it is still running after [`TIMEOUT`].
     pub async fn finished(mut self) -> Finished {
         let status = wait(&mut self.child, "end").await;
         Finished::new(status, self.stdout.finish().await, self.stderr.finish().await)
@@ -314,9 +314,9 @@ fn spawn(mut command: Command) -> Child {
 }
 
 async fn wait(child: &mut Child, doing: &str) -> ExitStatus {
-    match timeout(PATIENCE, child.wait()).await {
+    match timeout(TIMEOUT, child.wait()).await {
         Ok(status) => status.unwrap(),
-        Err(_) => panic!("process {:?} did not {doing} within {PATIENCE:?}", child.id()),
+        Err(_) => panic!("process {:?} did not {doing} within {TIMEOUT:?}", child.id()),
     }
 }
 
@@ -359,7 +359,7 @@ struct Output {
 
 impl Output {
     fn read(pipe: impl AsyncRead + Unpin + Send + 'static) -> (Self, watch::Receiver<Addresses>) {
-        let (addresses, told) = watch::channel(Addresses::default());
+        let (addresses, reported) = watch::channel(Addresses::default());
         let text = Arc::new(Mutex::new(String::new()));
         let filled = Arc::clone(&text);
         let reader = tokio::spawn(async move {
@@ -373,7 +373,7 @@ impl Output {
                 addresses.send_if_modified(|addresses| addresses.read(&line));
             }
         });
-        (Self { text, reader }, told)
+        (Self { text, reader }, reported)
     }
 
     fn text(&self) -> String {
@@ -383,7 +383,7 @@ impl Output {
     /// The whole output, once the child has closed its end.
     async fn finish(self) -> String {
         let Self { text, reader } = self;
-        timeout(PATIENCE, reader).await.ok();
+        timeout(TIMEOUT, reader).await.ok();
         text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 /// The timeout for states that must be reached, however busy the machine is. It says nothing about how soon they are
 /// reached.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+pub const TIMEOUT: Duration = Duration::from_secs(300);
 /// The pause between two polls.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Minimum number of polls: after a stall of the machine the bound may be over before anything could happen.
@@ -92,7 +92,7 @@ mod tests {
     #[tokio::test]
     async fn a_state_is_waited_for() {
         let mut looks = 0;
-        let found = eventually(PATIENCE, async || {
+        let found = eventually(TIMEOUT, async || {
             looks += 1;
             if looks == 3 { Ok("there") } else { Err(looks) }
         });

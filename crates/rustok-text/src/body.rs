@@ -1,7 +1,7 @@
 //! Bodies: the author's source, and the safe HTML that is served to browsers.
 //!
 //! Every body is rendered to HTML and sanitised on write, never on read. No script, style sheet, frame, form or event
-//! handler passes, whoever the author is. Everything removed is reported to the author. `docs/CONTENT_HTML.md`
+//! handler passes, whichever author wrote it. Everything removed is reported to the author. `docs/CONTENT_HTML.md`
 //! documents what is kept.
 
 mod allowed;

@@ -182,8 +182,8 @@ impl Case {
         let _ = writeln!(text, "    interval: {step}\n    input_series:");
         // Without this series every case would describe a server that is down.
         let up = ("up{job=\"rustok\"}".to_owned(), "1x500".to_owned());
-        let is_told = self.series.keys().any(|series| series.starts_with("up{"));
-        for (series, values) in self.series.iter().chain((!is_told).then_some((&up.0, &up.1))) {
+        let is_given = self.series.keys().any(|series| series.starts_with("up{"));
+        for (series, values) in self.series.iter().chain((!is_given).then_some((&up.0, &up.1))) {
             input(text, series, values);
         }
         let _ = writeln!(text, "    promql_expr_test:");

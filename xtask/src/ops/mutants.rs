@@ -121,16 +121,16 @@ fn falls(mutant: &Mutant, folder: &Path) -> Result<bool, String> {
             .map(|(name, _)| folder.join("tests").join(name)),
     );
     let done = command.output().map_err(|error| format!("promtool: {error}"))?;
-    let told = format!(
+    let message = format!(
         "{}{}",
         String::from_utf8_lossy(&done.stdout),
         String::from_utf8_lossy(&done.stderr)
     );
-    match (done.status.success(), told.contains("exp:")) {
+    match (done.status.success(), message.contains("exp:")) {
         (true, _) => Ok(false),
         (false, true) => Ok(true),
         // Rules that cannot be loaded prove nothing about the cases.
-        (false, false) => Err(format!("{}: {told}", mutant.what)),
+        (false, false) => Err(format!("{}: {message}", mutant.what)),
     }
 }
 

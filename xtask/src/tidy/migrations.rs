@@ -63,7 +63,7 @@ fn number(name: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn told(sqlite: &[&str], postgres: &[&str]) -> String {
+    fn message(sqlite: &[&str], postgres: &[&str]) -> String {
         let own = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         check(&own(sqlite), &own(postgres))
             .iter()
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn twins_in_order_pass() {
         assert_eq!(
-            told(
+            message(
                 &["0001_base.sql", "0002_stock.sql"],
                 &["0001_base.sql", "0002_stock.sql"]
             ),
@@ -85,28 +85,28 @@ mod tests {
     #[test]
     fn a_missing_twin_is_told_for_either_side() {
         assert!(
-            told(&["0001_base.sql", "0002_a.sql"], &["0001_base.sql"])
+            message(&["0001_base.sql", "0002_a.sql"], &["0001_base.sql"])
                 .contains("sqlite/0002_a.sql: has no twin")
         );
         assert!(
-            told(&["0001_base.sql"], &["0001_base.sql", "0002_a.sql"])
+            message(&["0001_base.sql"], &["0001_base.sql", "0002_a.sql"])
                 .contains("postgres/0002_a.sql: has no twin")
         );
-        assert!(told(&["0001_base.sql"], &["0001_other.sql"]).contains("has no twin"));
+        assert!(message(&["0001_base.sql"], &["0001_other.sql"]).contains("has no twin"));
     }
 
     #[test]
     fn gaps_doubles_bad_names_and_empty_folders_are_told() {
         assert!(
-            told(&["0001_a.sql", "0003_b.sql"], &["0001_a.sql", "0003_b.sql"])
+            message(&["0001_a.sql", "0003_b.sql"], &["0001_a.sql", "0003_b.sql"])
                 .contains("has number 3, the next one is 2")
         );
         assert!(
-            told(&["0001_a.sql", "0001_b.sql"], &["0001_a.sql", "0001_b.sql"])
+            message(&["0001_a.sql", "0001_b.sql"], &["0001_a.sql", "0001_b.sql"])
                 .contains("has number 1, the next one is 2")
         );
-        assert!(told(&["1_a.sql"], &["1_a.sql"]).contains("is not named like"));
-        assert!(told(&[], &[]).contains("postgres: holds no migration"));
+        assert!(message(&["1_a.sql"], &["1_a.sql"]).contains("is not named like"));
+        assert!(message(&[], &[]).contains("postgres: holds no migration"));
     }
 
     #[test]

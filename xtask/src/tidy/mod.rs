@@ -128,8 +128,8 @@ mod tests {
     #[test]
     fn this_workspace_is_tidy() {
         let breaches = check_workspace(&workspace_root()).unwrap();
-        let told: String = breaches.iter().map(|b| format!("\n{b}")).collect();
-        assert!(breaches.is_empty(), "{told}");
+        let message: String = breaches.iter().map(|b| format!("\n{b}")).collect();
+        assert!(breaches.is_empty(), "{message}");
     }
 
     #[test]

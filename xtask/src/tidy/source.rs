@@ -26,6 +26,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("axum_core::", &["rustok-core"]),
     ("tower_http::", &["rustok-server"]),
 ];
+/// Words that comments and names must not use: say who or what does it (docs/GLOSSARY.md).
+const REFUSED: [&str; 6] = ["told", "tells", "whoever", "somebody", "anybody", "asker"];
 const IMPURE: [&str; 5] = [
     "std::fs",
     "std::env::",
@@ -119,6 +121,7 @@ fn check_words(path: &str, views: &Views, breaches: &mut Vec<Breach>) {
             );
         }
     }
+    check_language(path, views, breaches);
     if DOMAIN.contains(&room) {
         for word in IMPURE {
             find(path, &views.code, word, "domain crates are pure", breaches);
@@ -136,6 +139,22 @@ fn check_words(path: &str, views: &Views, breaches: &mut Vec<Breach>) {
                     place,
                     "a route's parameter is written `/{id}`, not `/:id`",
                 ));
+            }
+        }
+    }
+}
+
+/// Refuses [`REFUSED`] in comments and names.
+fn check_language(path: &str, views: &Views, breaches: &mut Vec<Breach>) {
+    for view in [&views.code, &views.comments] {
+        for (number, line) in view.lines().enumerate() {
+            for word in line.split(|c: char| !c.is_ascii_alphabetic()) {
+                if REFUSED.iter().any(|refused| word.eq_ignore_ascii_case(refused)) {
+                    let place = format!("{path}:{}", number + 1);
+                    let rule =
+                        format!("`{word}`: write plain technical English, which names who or what does it");
+                    breaches.push(Breach::new(place, rule));
+                }
             }
         }
     }
@@ -178,7 +197,7 @@ mod tests {
     const STORAGE: &str = "crates/rustok-storage/src/orders.rs";
 
     /// The violations in a file with a valid first line, one per line.
-    fn told(path: &str, body: &str) -> String {
+    fn message(path: &str, body: &str) -> String {
         check(path, &format!("//! Doc.\n{body}\n"))
             .iter()
             .map(|b| format!("{b}\n"))
@@ -188,14 +207,14 @@ mod tests {
     #[test]
     fn clean_code_passes_whatever_its_comments_say() {
         assert_eq!(
-            told(
+            message(
                 SERVER,
                 "// axum::Router answers SELECT ; see rusqlite::Row\nuse axum::Router;"
             ),
             ""
         );
         assert_eq!(
-            told(
+            message(
                 DOMAIN_FILE,
                 "/// `todo!()` and `#[allow(x)]` are refused.\nfn my_todo() {}"
             ),
@@ -205,86 +224,96 @@ mod tests {
 
     #[test]
     fn size_opening_and_name_are_checked() {
-        assert!(told(SERVER, &"\n".repeat(800)).contains("800 is the limit"));
-        assert_eq!(told(SERVER, &"\n".repeat(798)), "");
+        assert!(message(SERVER, &"\n".repeat(800)).contains("800 is the limit"));
+        assert_eq!(message(SERVER, &"\n".repeat(798)), "");
         assert!(check(SERVER, "use x;\n")[0].message.contains("must open with"));
         assert_eq!(check(SERVER, "#![doc = include_str!(\"README.md\")]\n"), []);
         assert_eq!(
             check("crates/rustok-commerce/tests/ui/ship.rs", "fn main() {}\n"),
             []
         );
-        assert!(told("crates/rustok-app/src/utils.rs", "").contains("says nothing"));
-        assert!(told("crates/rustok-app/src/common/orders.rs", "").contains("says nothing"));
+        assert!(message("crates/rustok-app/src/utils.rs", "").contains("says nothing"));
+        assert!(message("crates/rustok-app/src/common/orders.rs", "").contains("says nothing"));
     }
 
     #[test]
     fn leftovers_are_told_with_their_line_in_tests_too() {
         let source = "#[cfg(test)]\nmod tests {\n    fn a() { todo!() }\n}";
-        assert!(told(SERVER, source).starts_with("apps/server/src/router.rs:4: `todo!`"));
-        assert!(told(SERVER, "fn a() { unimplemented!(\"x\") }").contains("unimplemented!"));
-        assert!(told(SERVER, "// FIXME later").contains("FIXME"));
-        assert!(told(SERVER, "/* XXX */").contains("XXX"));
-        assert!(told(SERVER, "#[allow(dead_code)]\nfn a() {}").contains("#[expect("));
-        assert!(told(SERVER, "#![allow(dead_code)]").contains("#[expect("));
-        assert_eq!(told(SERVER, "let code = \"XXX\"; // template.XXXXXX"), "");
+        assert!(message(SERVER, source).starts_with("apps/server/src/router.rs:4: `todo!`"));
+        assert!(message(SERVER, "fn a() { unimplemented!(\"x\") }").contains("unimplemented!"));
+        assert!(message(SERVER, "// FIXME later").contains("FIXME"));
+        assert!(message(SERVER, "/* XXX */").contains("XXX"));
+        assert!(message(SERVER, "#[allow(dead_code)]\nfn a() {}").contains("#[expect("));
+        assert!(message(SERVER, "#![allow(dead_code)]").contains("#[expect("));
+        assert_eq!(message(SERVER, "let code = \"XXX\"; // template.XXXXXX"), "");
+    }
+
+    #[test]
+    fn refused_words_are_found_in_comments_and_names() {
+        assert!(message(SERVER, "/// Whoever asks.").contains(":2: `Whoever`"));
+        assert!(message(SERVER, "fn is_told() {}").contains("`told`"));
+        assert!(message(SERVER, "struct Told;").contains("`Told`"));
+        assert_eq!(message(SERVER, "f(\"changed by somebody else\"); // untold"), "");
+        assert_eq!(message("apps/server/tests/it/leaks.rs", "fn is_told() {}"), "");
     }
 
     #[test]
     fn sql_lives_in_storage_and_tests_only() {
         let query = "const Q: &str = r\"SELECT 1\";";
-        assert!(told(SERVER, query).contains(":2: `SELECT`: SQL belongs to rustok-storage"));
+        assert!(message(SERVER, query).contains(":2: `SELECT`: SQL belongs to rustok-storage"));
         assert!(
-            told(
+            message(
                 "crates/rustok-app/src/orders/ship.rs",
                 "f(\"x\\\n  INSERT INTO y\")"
             )
             .contains(":3: `INSERT INTO`")
         );
-        assert_eq!(told(STORAGE, query), "");
+        assert_eq!(message(STORAGE, query), "");
         assert_eq!(
-            told(SERVER, &format!("#[cfg(test)]\nmod tests {{\n{query}\n}}")),
+            message(SERVER, &format!("#[cfg(test)]\nmod tests {{\n{query}\n}}")),
             ""
         );
-        assert_eq!(told("apps/server/tests/it/leaks.rs", query), "");
+        assert_eq!(message("apps/server/tests/it/leaks.rs", query), "");
     }
 
     #[test]
     fn drivers_and_http_are_named_in_their_rooms_only() {
-        assert!(told(SERVER, "use rusqlite::Connection;").contains("belongs to rustok-storage"));
+        assert!(message(SERVER, "use rusqlite::Connection;").contains("belongs to rustok-storage"));
         assert!(
-            told("crates/rustok-app/src/context.rs", "fn a(x: axum::Router) {}")
+            message("crates/rustok-app/src/context.rs", "fn a(x: axum::Router) {}")
                 .contains("belongs to rustok-server")
         );
         assert!(
-            told("crates/rustok-telemetry/src/http.rs", "use tower_http::trace;").contains("rustok-server")
+            message("crates/rustok-telemetry/src/http.rs", "use tower_http::trace;")
+                .contains("rustok-server")
         );
         assert_eq!(
-            told(STORAGE, "use rusqlite::Connection; use tokio_postgres::Row;"),
+            message(STORAGE, "use rusqlite::Connection; use tokio_postgres::Row;"),
             ""
         );
     }
 
     #[test]
     fn domain_crates_touch_nothing_outside() {
-        assert!(told(DOMAIN_FILE, "let x = std::fs::read(y);").contains("pure"));
+        assert!(message(DOMAIN_FILE, "let x = std::fs::read(y);").contains("pure"));
         assert!(
-            told(
+            message(
                 DOMAIN_FILE,
                 "use std::time::{Duration};\nlet n = SystemTime::now();"
             )
             .contains("pure")
         );
         assert_eq!(
-            told("crates/rustok-storage/src/lock.rs", "let x = std::fs::read(y);"),
+            message("crates/rustok-storage/src/lock.rs", "let x = std::fs::read(y);"),
             ""
         );
     }
 
     #[test]
     fn routes_use_braces() {
-        assert!(told(SERVER, "r.route(\"/orders/:id\", get(f))").contains("/{id}"));
+        assert!(message(SERVER, "r.route(\"/orders/:id\", get(f))").contains("/{id}"));
         assert_eq!(
-            told(
+            message(
                 SERVER,
                 "r.route(\"/orders/{id}\", get(f)); let u = \"http://x/\";"
             ),

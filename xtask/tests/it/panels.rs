@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// From a slow machine's first scrape to the last rule of the slowest group.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Every query of the dashboards that are committed: where it stands, and PromQL.
 fn panels() -> Vec<(String, String)> {
@@ -130,7 +130,7 @@ async fn every_panel_and_every_rule_has_series() {
     while !missing.is_empty() {
         let waited = begun.elapsed();
         assert!(
-            waited < PATIENCE,
+            waited < TIMEOUT,
             "{} of {all} without series: {missing:#?}",
             missing.len()
         );

@@ -31,14 +31,14 @@ impl Shop {
             .run(&["tenant", "create", "shop1", "--name", "Shop 1", "--json"])
             .await
             .success();
-        let told = direct
+        let reported = direct
             .run(&[
                 "token", "create", "--tenant", "shop1", "--role", "admin", "--json",
             ])
             .await
             .success();
-        let told: Value = serde_json::from_str(&told).unwrap();
-        let token = told["token"].as_str().unwrap().to_owned();
+        let reported: Value = serde_json::from_str(&reported).unwrap();
+        let token = reported["token"].as_str().unwrap().to_owned();
         Arc::new(Self {
             server: command.start().await,
             client: Client::new(),

@@ -50,7 +50,7 @@ pub(super) struct Options {
     /// The slug or id of the tenant that gets it
     #[arg(long)]
     tenant: String,
-    /// Do everything, then take it back: tells what would happen
+    /// Do everything, then take it back: shows what would happen
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -108,7 +108,7 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
         looking.abort();
     }
     bar.finish_and_clear();
-    tell(options, report)
+    print_report(options, report)
 }
 
 /// For as long as the import takes. Without it that is only longer.
@@ -149,7 +149,7 @@ async fn ctx(flags: &Flags, typed: &str) -> Result<Ctx, Failure> {
 }
 
 /// Prints the report, whether all went well or not; it fails unless it did.
-fn tell(options: &Options, report: ImportReport) -> Result<(), Failure> {
+fn print_report(options: &Options, report: ImportReport) -> Result<(), Failure> {
     let stopped = report.stopped;
     let printed = Printed {
         dry_run: options.dry_run,

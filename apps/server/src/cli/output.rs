@@ -52,7 +52,7 @@ impl From<RichError> for Failure {
         for violation in response.violations() {
             message.push_str(&format!("\n  {}: {}", violation.pointer, violation.detail));
         }
-        // Whoever runs commands runs the server: they may see what is inside.
+        // People who run commands run the server: they may see internal details.
         if response.status() >= 500 {
             let mut source = std::error::Error::source(&error);
             while let Some(inner) = source {
@@ -70,7 +70,7 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// Tells on standard error what went wrong.
+/// Writes to standard error what went wrong.
 pub(super) fn complain(failure: &Failure) {
     // Nobody is left to tell when standard error is closed.
     let _ = writeln!(std::io::stderr(), "error: {}", failure.message);

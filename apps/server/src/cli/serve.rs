@@ -1,11 +1,11 @@
-//! `rustok serve`: opens the database, says where everything is, serves until it is told to stop.
+//! `rustok serve`: opens the database, reports where it listens, serves until it gets a stop signal.
 
 use super::output::{Failure, line};
 use super::{Flags, load_with};
 use crate::config::{Config, ListenAddress};
 use crate::demo;
 use crate::router;
-use crate::serve::{Shutdown, descriptors, serve, serve_apart};
+use crate::serve::{Shutdown, descriptors, serve, serve_on_own_thread};
 use crate::state::AppState;
 use clap::Args;
 use rustok_app::{Services, tenants};
@@ -72,14 +72,14 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
     } else {
         None
     };
-    // Before anybody is told where the server is: who knows it may stop it.
-    let told = StopSignals::listen()?;
+    // Before the address is reported: a process that knows it may send a stop signal at once.
+    let stop_signals = StopSignals::listen()?;
     greet(&config, &services, &public, management.as_ref()).await?;
     if let Some(first) = first {
         show_once(&first)?;
     }
     let state = AppState::with_tracer(config, services, tracer);
-    run_until_stopped(state, public, management, told).await
+    run_until_stopped(state, public, management, stop_signals).await
 }
 
 fn tracer(config: &Config) -> Result<Tracer, Failure> {
@@ -150,7 +150,7 @@ async fn run_until_stopped(
     state: AppState,
     public: TcpListener,
     management: Option<TcpListener>,
-    mut told: StopSignals,
+    mut stop_signals: StopSignals,
 ) -> Result<(), Failure> {
     let shutdown = Shutdown::default();
     let management_shutdown = Shutdown::default();
@@ -159,7 +159,7 @@ async fn run_until_stopped(
     let management = management.map(|listener| {
         let router = router::management(&state);
         let most = MANAGEMENT_CONNECTIONS;
-        serve_apart("management", listener, router, &state, most, &management_shutdown)
+        serve_on_own_thread("management", listener, router, &state, most, &management_shutdown)
     });
     let management = management.transpose()?;
     let serving = serve(
@@ -170,11 +170,11 @@ async fn run_until_stopped(
         &shutdown,
     );
     let stopping = async {
-        // A supervisor may have told others to send requests here; who sits at the terminal does not want to wait.
+        // Load balancers need time to send requests elsewhere; a person at the terminal does not want to wait.
         let delay = tokio::select! {
-            _ = told.terminate.recv() => Duration::from_millis(config.shutdown_delay_ms),
-            () = StopSignals::hung_up(&mut told.hangup) => Duration::from_millis(config.shutdown_delay_ms),
-            _ = told.interrupt.recv() => Duration::ZERO,
+            _ = stop_signals.terminate.recv() => Duration::from_millis(config.shutdown_delay_ms),
+            () = StopSignals::hung_up(&mut stop_signals.hangup) => Duration::from_millis(config.shutdown_delay_ms),
+            _ = stop_signals.interrupt.recv() => Duration::ZERO,
         };
         tracing::info!("shutting down: finishing what is in flight");
         state.start_draining();
@@ -185,7 +185,7 @@ async fn run_until_stopped(
     let (finished, ()) = tokio::join!(serving, stopping);
     workers.finish().await;
     state.tracer().shut_down(FLUSH_LIMIT).await;
-    // To the end it tells who asks that the server is not ready.
+    // Until the end it reports that the server is not ready.
     management_shutdown.draining.cancel();
     management_shutdown.closing.cancel();
     if let Some(management) = management {
@@ -204,7 +204,7 @@ async fn run_until_stopped(
 struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    /// The terminal was closed; none where somebody, such as nohup, has said that this changes nothing.
+    /// The terminal was closed; none if a parent process, such as nohup, has it ignored.
     hangup: Option<Signal>,
 }
 
@@ -228,7 +228,7 @@ impl StopSignals {
     }
 }
 
-/// Whether SIGHUP was ignored when this process began, as far as the system tells.
+/// Whether SIGHUP was ignored when this process began, as far as the system shows it.
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

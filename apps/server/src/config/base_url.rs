@@ -1,6 +1,6 @@
 //! `base_url`: the server's public URL.
 
-use crate::middleware::outside::is_prefix;
+use crate::middleware::external_url::is_prefix;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;

@@ -164,7 +164,7 @@ mod tests {
                 "https://collector/ingest/S",
                 "S",
             ] {
-                // The second half of such a password cannot be told from a host.
+                // The second half of such a password cannot be distinguished from a host.
                 if form == "postgres://app:S" && secret.contains('@') {
                     continue;
                 }

@@ -72,7 +72,7 @@ pub enum ConfigError {
 
 impl From<figment::Error> for ConfigError {
     fn from(errors: figment::Error) -> Self {
-        let told = errors.into_iter().map(|mut error| {
+        let message = errors.into_iter().map(|mut error| {
             if error
                 .path
                 .first()
@@ -82,7 +82,7 @@ impl From<figment::Error> for ConfigError {
             }
             error.to_string()
         });
-        Self::Setting(told.collect::<Vec<_>>().join("\n"))
+        Self::Setting(message.collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_without_what_may_be_secret() {
-        for (text, told) in [
+        for (text, message) in [
             (
                 "listen = 1\n",
                 "for key \"default.listen\" in rustok.toml TOML file",
@@ -350,7 +350,7 @@ mod tests {
             ("databse_url = \"hunter2\"", "databse_url"),
         ] {
             let seen = syntax(text);
-            assert!(seen.contains(told), "{text}: {seen}");
+            assert!(seen.contains(message), "{text}: {seen}");
             assert!(
                 !seen.contains("hunter2") && !seen.contains("4711"),
                 "{text}: {seen}"
@@ -371,10 +371,10 @@ mod tests {
         std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         // Only root can change the owner of a file.
         if std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() {
-            let told = beside(&path).err().unwrap().to_string();
+            let message = beside(&path).err().unwrap().to_string();
             assert!(
-                told.contains("another user") && told.contains("--config"),
-                "{told}"
+                message.contains("another user") && message.contains("--config"),
+                "{message}"
             );
         }
     }
@@ -413,17 +413,18 @@ mod tests {
             ("max_body", None),
             ("colour", None),
         ] {
-            let told = remark(key, known.iter());
+            let message = remark(key, known.iter());
             assert!(
-                told.starts_with(&format!("RUSTOK_{} is no setting", key.to_uppercase())),
-                "{told}"
+                message.starts_with(&format!("RUSTOK_{} is no setting", key.to_uppercase())),
+                "{message}"
             );
             assert_eq!(
-                told.split("; is ")
+                message
+                    .split("; is ")
                     .nth(1)
                     .map(|rest| rest.trim_end_matches(" meant?")),
                 near,
-                "{told}"
+                "{message}"
             );
         }
     }

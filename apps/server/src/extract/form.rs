@@ -142,16 +142,16 @@ mod tests {
         quantity: i64,
     }
 
-    fn told<T: Form>(body: &str) -> (u16, String, Vec<String>) {
+    fn reported<T: Form>(body: &str) -> (u16, String, Vec<String>) {
         let Err(error) = T::read(body.as_bytes()) else {
             return (200, String::new(), Vec::new());
         };
         let response = error.to_response();
-        let told = response
+        let reported = response
             .violations()
             .iter()
             .map(|v| format!("{} {}", v.pointer, v.code));
-        (response.status(), response.code().to_owned(), told.collect())
+        (response.status(), response.code().to_owned(), reported.collect())
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
             "lines": [{ "quantity": "2", "sku": null }, { "sku": "A" }, 3, { "quantity": 1.5, "price": 0 }],
             "to/tal": 1,
         });
-        let (status, code, told) = told::<PlaceOrder>(&body.to_string());
+        let (status, code, reported) = reported::<PlaceOrder>(&body.to_string());
         assert_eq!((status, &*code), (422, "validation_failed"));
         let expected = [
             "#/currency required",
@@ -173,14 +173,14 @@ mod tests {
             "#/lines/3/quantity invalid",
             "#/to~1tal unknown_member",
         ];
-        assert_eq!(told, expected);
+        assert_eq!(reported, expected);
     }
 
     #[test]
     fn a_member_that_stands_twice_is_refused_where_it_stands() {
         let body = r#"{"email":"a@b.c","currency":"USD","lines":[{"sku":"A","quantity":1,"quantity":2}]}"#;
         assert_eq!(
-            told::<PlaceOrder>(body).2,
+            reported::<PlaceOrder>(body).2,
             ["#/lines/0/quantity duplicate_member"]
         );
     }
@@ -188,19 +188,19 @@ mod tests {
     #[test]
     fn what_is_no_json_says_so_whatever_else_is_wrong() {
         for body in [" ", "{", r#"{"email":7,}"#, r#"{"email":7} x"#, "nul"] {
-            assert_eq!(told::<PlaceOrder>(body).1, "malformed_json", "{body}");
+            assert_eq!(reported::<PlaceOrder>(body).1, "malformed_json", "{body}");
         }
         for body in ["[]", "null", "7", "\"x\""] {
-            assert_eq!(told::<PlaceOrder>(body).2, ["# invalid"], "{body}");
+            assert_eq!(reported::<PlaceOrder>(body).2, ["# invalid"], "{body}");
         }
     }
 
     #[test]
     fn depth_counts_brackets_outside_strings() {
         let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(told::<PlaceOrder>(&nested(MAX_DEPTH)).1, "validation_failed");
-        assert_eq!(told::<PlaceOrder>(&nested(MAX_DEPTH + 1)).1, "body_too_deep");
-        assert_eq!(told::<PlaceOrder>(&"[".repeat(100_000)).1, "body_too_deep");
+        assert_eq!(reported::<PlaceOrder>(&nested(MAX_DEPTH)).1, "validation_failed");
+        assert_eq!(reported::<PlaceOrder>(&nested(MAX_DEPTH + 1)).1, "body_too_deep");
+        assert_eq!(reported::<PlaceOrder>(&"[".repeat(100_000)).1, "body_too_deep");
         assert!(scan(format!("\"{}\\\"{}\"", "[".repeat(50), "[".repeat(50)).as_bytes()).is_ok());
     }
 
@@ -215,7 +215,7 @@ mod tests {
     fn a_flood_of_faults_is_cut() {
         let many: Vec<String> = (0..1_000).map(|n| format!("\"{n}\":1")).collect();
         assert_eq!(
-            told::<PlaceOrder>(&format!("{{{}}}", many.join(","))).2.len(),
+            reported::<PlaceOrder>(&format!("{{{}}}", many.join(","))).2.len(),
             MAX_VIOLATIONS
         );
     }

@@ -36,8 +36,8 @@ impl<T: DeserializeOwned + IntoParams, S: Send + Sync> FromRequestParts<S> for Q
             .map_err(|rejection| {
                 let found = form_faults(&parts.uri, &T::into_params(|| None));
                 if found.is_empty() {
-                    let told = format!("The query is not valid: {}", rejection.body_text());
-                    invalid_query(found).with_public(told)
+                    let reported = format!("The query is not valid: {}", rejection.body_text());
+                    invalid_query(found).with_public(reported)
                 } else {
                     invalid_query(found)
                 }
@@ -269,25 +269,25 @@ mod tests {
         kind: String,
     }
 
-    async fn told(query: &str) -> Vec<String> {
+    async fn reported(query: &str) -> Vec<String> {
         let request = http::Request::get(format!("/things?{query}")).body(()).unwrap();
         let (mut parts, ()) = request.into_parts();
         let read = QueryParams::<ListThings>::from_request_parts(&mut parts, &()).await;
         let Err(error) = read else { return Vec::new() };
         assert_eq!((error.status(), error.code()), (400, "invalid_query"));
         let response = error.to_response();
-        let told = response
+        let reported = response
             .violations()
             .iter()
             .map(|v| format!("{} {}", v.pointer, v.code));
-        told.collect()
+        reported.collect()
     }
 
     #[tokio::test]
     async fn all_faults_of_the_form_are_told_at_once() {
-        assert_eq!(told("kind=a&limit=3&deleted=true").await, [""; 0]);
+        assert_eq!(reported("kind=a&limit=3&deleted=true").await, [""; 0]);
         assert_eq!(
-            told("limit=x&colour=red&deleted=maybe&size=&limit=3&limit=4").await,
+            reported("limit=x&colour=red&deleted=maybe&size=&limit=3&limit=4").await,
             [
                 "?limit invalid",
                 "?colour unknown_parameter",
@@ -300,11 +300,11 @@ mod tests {
         );
         for not_whole in ["", "1.0", "1e3", "99999999999999999999", "+-1", "%c0%af", "٣"] {
             let query = format!("kind=a&limit={not_whole}");
-            assert_eq!(told(&query).await, ["?limit invalid"], "{not_whole}");
+            assert_eq!(reported(&query).await, ["?limit invalid"], "{not_whole}");
         }
         // The number of reported violations is limited, however many parameters are sent.
         let flood: Vec<_> = (0..1_000).map(|n| format!("a{n}=1")).collect();
-        assert_eq!(told(&flood.join("&")).await.len(), MAX_VIOLATIONS);
+        assert_eq!(reported(&flood.join("&")).await.len(), MAX_VIOLATIONS);
     }
 
     #[test]

@@ -60,14 +60,14 @@ impl FromRequest<AppState> for ImportUpload {
         let mut body = Paced::new(body);
         let received = receive(&mut parts, &mut body, state).await;
         if received.is_err() {
-            drop(tokio::spawn(linger(body)));
+            drop(tokio::spawn(drain(body)));
         }
         received
     }
 }
 
 /// Drains the rest of the body for at most [`LINGER`].
-async fn linger(mut body: Paced) {
+async fn drain(mut body: Paced) {
     let rest = async {
         while let Some(Ok(_)) = std::future::poll_fn(|cx| Pin::new(&mut body.body).poll_frame(cx)).await {}
     };
@@ -89,14 +89,14 @@ async fn receive(parts: &mut Parts, body: &mut Paced, state: &AppState) -> Resul
     });
     let (upload, file) = tokio::select! {
         received = all => received.map_err(|_| too_slow())??,
-        refusal = barred(&ctx, config.request_timeout()) => return Err(refusal),
+        refusal = await_revocation(&ctx, config.request_timeout()) => return Err(refusal),
     };
     ctx.deadline = Deadline::after(config.request_timeout());
     Ok(ImportUpload { ctx, upload, file })
 }
 
 /// Completes with the refusal once the caller's authorisation is gone, which aborts the upload.
-async fn barred(ctx: &Ctx, limit: Duration) -> RichError {
+async fn await_revocation(ctx: &Ctx, limit: Duration) -> RichError {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let ctx = Ctx {
@@ -376,24 +376,24 @@ mod tests {
 
     #[test]
     fn a_form_says_so_and_has_a_boundary() {
-        let told = |value: &'static str| {
+        let reported = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static(value));
             boundary(&headers).map_err(|error| (error.status(), error.code().to_owned()))
         };
-        assert_eq!(told("multipart/form-data; boundary=x"), Ok("x".to_owned()));
+        assert_eq!(reported("multipart/form-data; boundary=x"), Ok("x".to_owned()));
         assert_eq!(
-            told("Multipart/Form-Data; boundary=\"a b\""),
+            reported("Multipart/Form-Data; boundary=\"a b\""),
             Ok("a b".to_owned())
         );
         let malformed = Err((400, "malformed_multipart".to_owned()));
-        assert_eq!(told("multipart/form-data"), malformed);
-        assert_eq!(told("multipart/form-data; boundary="), malformed);
+        assert_eq!(reported("multipart/form-data"), malformed);
+        assert_eq!(reported("multipart/form-data; boundary="), malformed);
         let long = "multipart/form-data; boundary=1234567890123456789012345678901234567890123456789012345678901234567890x";
-        assert_eq!(told(long), malformed);
+        assert_eq!(reported(long), malformed);
         let unsupported = Err((415, "unsupported_media_type".to_owned()));
-        assert_eq!(told("application/json"), unsupported);
-        assert_eq!(told("multipart/mixed; boundary=x"), unsupported);
+        assert_eq!(reported("application/json"), unsupported);
+        assert_eq!(reported("multipart/mixed; boundary=x"), unsupported);
         assert!(boundary(&HeaderMap::new()).is_err_and(|error| error.status() == 415));
     }
 }

@@ -274,13 +274,13 @@ mod tests {
     use super::*;
 
     async fn sent(request: &[(&'static str, &str)], method: Method, response: Response) -> Response {
-        let mut asked = Request::new(Body::empty());
-        *asked.method_mut() = method;
+        let mut request_info = Request::new(Body::empty());
+        *request_info.method_mut() = method;
         for (name, value) in request {
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
-            asked.headers_mut().append(*name, value);
+            request_info.headers_mut().append(*name, value);
         }
-        let coding = Coding::of(&Config::default(), &mut asked);
+        let coding = Coding::of(&Config::default(), &mut request_info);
         coding.apply(&Places::default(), response).await
     }
 
@@ -388,11 +388,11 @@ mod tests {
         let packed = sent(&[("accept-encoding", "br")], Method::GET, packed).await;
         assert_eq!(field(&packed, &header::CONTENT_ENCODING), "gzip");
         let places = Places(Semaphore::new(0));
-        let mut asked = Request::new(Body::empty());
-        asked
+        let mut request_info = Request::new(Body::empty());
+        request_info
             .headers_mut()
             .insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let full = Coding::of(&Config::default(), &mut asked)
+        let full = Coding::of(&Config::default(), &mut request_info)
             .apply(&places, answer("text/css", &json))
             .await;
         assert_eq!(
@@ -419,7 +419,7 @@ mod tests {
         let inside: Vec<_> = request.headers().get_all(header::IF_NONE_MATCH).iter().collect();
         assert_eq!(inside, ["\"7.a\", W/\"8.b\"", "\"9.c\""]);
         assert_eq!(request.headers()[header::IF_MATCH], "\"7.a\"");
-        for (tag, told) in [
+        for (tag, reported) in [
             ("\"7.a\"", "\"7.a-gzip\""),
             ("\"8.b\"", "\"8.b-br\""),
             ("\"9.c\"", "\"9.c\""),
@@ -428,7 +428,7 @@ mod tests {
             *fresh.status_mut() = StatusCode::NOT_MODIFIED;
             fresh.headers_mut().insert(header::ETAG, tag.parse().unwrap());
             let fresh = coding.apply(&Places::default(), fresh).await;
-            assert_eq!(field(&fresh, &header::ETAG), told);
+            assert_eq!(field(&fresh, &header::ETAG), reported);
             assert_eq!(field(&fresh, &header::VARY), "accept-encoding");
         }
     }

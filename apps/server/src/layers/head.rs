@@ -51,7 +51,7 @@ mod tests {
     use axum::body::Body;
     use http::request::Builder;
 
-    fn told(request: Builder) -> Option<(u16, String)> {
+    fn reported(request: Builder) -> Option<(u16, String)> {
         let request = request.body(Body::empty()).unwrap();
         let refused = refusal(&request, &Config::default())?;
         Some((refused.status(), refused.code().to_owned()))
@@ -61,9 +61,9 @@ mod tests {
     fn a_head_may_be_as_large_as_its_limits_and_no_larger() {
         let limits = Config::default();
         let get = |length: usize| Builder::new().uri(format!("/{}", "a".repeat(length - 1)));
-        assert_eq!(told(get(limits.max_url_bytes)), None);
+        assert_eq!(reported(get(limits.max_url_bytes)), None);
         assert_eq!(
-            told(get(limits.max_url_bytes + 1)),
+            reported(get(limits.max_url_bytes + 1)),
             Some((414, "url_too_long".to_owned()))
         );
         let with = |length: usize| {
@@ -72,13 +72,13 @@ mod tests {
                 .header("x", "a".repeat(length - 1 - FIELD_OVERHEAD))
         };
         let large = Some((431, "header_too_large".to_owned()));
-        assert_eq!(told(with(limits.max_header_bytes)), None);
-        assert_eq!(told(with(limits.max_header_bytes + 1)), large);
+        assert_eq!(reported(with(limits.max_header_bytes)), None);
+        assert_eq!(reported(with(limits.max_header_bytes + 1)), large);
         let fields = |count| (0..count).fold(Builder::new().uri("/"), |request, _| request.header("x", "a"));
-        assert_eq!(told(fields(MAX_FIELDS)), None);
-        assert_eq!(told(fields(MAX_FIELDS + 1)), large);
+        assert_eq!(reported(fields(MAX_FIELDS)), None);
+        assert_eq!(reported(fields(MAX_FIELDS + 1)), large);
         let nul = Some((400, "invalid_query".to_owned()));
-        assert_eq!(told(Builder::new().uri("/a%00b")), nul);
-        assert_eq!(told(Builder::new().uri("/a?b=%00")), nul);
+        assert_eq!(reported(Builder::new().uri("/a%00b")), nul);
+        assert_eq!(reported(Builder::new().uri("/a?b=%00")), nul);
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! A failure is logged here, once, and gets what only the outermost layer knows: trace id, instance and absolute
 //! type. Error level is for 5xx only. A refused request is logged at debug level only, except for a 503, whose lines
-//! [`Outage`] limits. A successful request costs no allocation here.
+//! [`UnavailableLog`] limits. A successful request costs no allocation here.
 
-use super::outage::Outage;
 use super::span;
+use super::unavailable_log::UnavailableLog;
 use crate::config::Config;
-use crate::middleware::outside::Outside;
+use crate::middleware::external_url::ExternalUrl;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// What a problem reports about its request. Its clones share the request's memory.
-pub(super) struct Asked {
+pub(super) struct RequestInfo {
     pub(super) root: RootSpan,
     pub(super) method: Method,
     pub(super) version: Version,
@@ -27,7 +27,7 @@ pub(super) struct Asked {
     route: Option<MatchedPath>,
 }
 
-impl Asked {
+impl RequestInfo {
     pub(super) fn of(request: &Request, root: RootSpan) -> Self {
         Self {
             root,
@@ -67,8 +67,8 @@ impl Asked {
     pub(super) fn finish(
         &self,
         config: &Config,
-        outside: &Outside,
-        outage: &Outage,
+        outside: &ExternalUrl,
+        outage: &UnavailableLog,
         mut response: Response,
     ) -> (Response, Option<String>) {
         let Some(mut problem) = response.extensions_mut().remove::<ErrorResponse>() else {
@@ -106,12 +106,17 @@ impl Asked {
     }
 
     /// Logs one line per failure. Returns whether it needs attention, which is when its level is above debug.
-    fn log_failure(&self, outage: &Outage, problem: &ErrorResponse, inside: Option<&RichError>) -> bool {
+    fn log_failure(
+        &self,
+        outage: &UnavailableLog,
+        problem: &ErrorResponse,
+        inside: Option<&RichError>,
+    ) -> bool {
         let (route, method) = (self.route().unwrap_or_default(), span::method(&self.method));
         let (code, status) = (problem.code(), problem.status());
         if status >= 500 && status != 503 {
             tracing::error!(code, status, method, route, error = ?inside, "request failed");
-        } else if status == 503 && outage.tells_one() {
+        } else if status == 503 && outage.may_log() {
             tracing::warn!(code, status, method, route, error = ?inside, "request refused");
         } else {
             tracing::debug!(code, status, method, route, error = ?inside, "request refused");
@@ -147,13 +152,17 @@ mod tests {
             .unwrap()
     }
 
-    fn asked(request: &Request) -> Asked {
-        Asked::of(request, Tracer::off().root(Incoming::default(), None))
+    fn request_info(request: &Request) -> RequestInfo {
+        RequestInfo::of(request, Tracer::off().root(Incoming::default(), None))
     }
 
     async fn finished(config: &Config, response: Response) -> (Response, serde_json::Value) {
-        let (response, _) =
-            asked(&request()).finish(config, &Outside::said(config), &Outage::new(), response);
+        let (response, _) = request_info(&request()).finish(
+            config,
+            &ExternalUrl::said(config),
+            &UnavailableLog::new(),
+            response,
+        );
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let document = serde_json::from_slice(&body).unwrap();
@@ -165,11 +174,14 @@ mod tests {
         let (config, request) = (Config::default(), request());
         // URI and header fields that come from a connection share their memory already.
         let _shared = (request.uri().clone(), request.headers().clone());
-        let (root, outage) = (Tracer::off().root(Incoming::default(), None), Outage::new());
+        let (root, outage) = (
+            Tracer::off().root(Incoming::default(), None),
+            UnavailableLog::new(),
+        );
         let response = Response::new(Body::empty());
         let counted = allocation_counter::measure(|| {
-            let outside = Outside::of(&config, &request).unwrap();
-            let _ = Asked::of(&request, root).finish(&config, &outside, &outage, response);
+            let outside = ExternalUrl::of(&config, &request).unwrap();
+            let _ = RequestInfo::of(&request, root).finish(&config, &outside, &outage, response);
         });
         assert_eq!(counted.count_total, 0);
     }
@@ -205,12 +217,13 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_sent_away_does_not_come_back_with_all_others() {
-        let (config, outage) = (Config::default(), Outage::new());
-        let outside = Outside::said(&config);
+        let (config, outage) = (Config::default(), UnavailableLog::new());
+        let outside = ExternalUrl::said(&config);
         let mut back = [0; 5];
         for _ in 0..9 {
             let away = RichError::new(ErrorKind::Unavailable, "x").with_retry_after(Duration::from_secs(2));
-            let (response, _) = asked(&request()).finish(&config, &outside, &outage, away.into_response());
+            let (response, _) =
+                request_info(&request()).finish(&config, &outside, &outage, away.into_response());
             let seconds = response.headers()[header::RETRY_AFTER].to_str().unwrap();
             back[seconds.parse::<usize>().unwrap()] += 1;
         }

@@ -3,12 +3,12 @@
 //!
 //! A request that is neither recorded nor failed nor slow costs one clock read here.
 
-use super::problems::Asked;
+use super::problems::RequestInfo;
 use crate::config::Config;
 use crate::middleware::tenant::client;
 use axum::extract::Request;
 use http::{HeaderMap, Method, Version};
-use rustok_telemetry::{Attribute, Incoming, RootSpan, SpanKind, Told, Tracer};
+use rustok_telemetry::{Attribute, Incoming, RootSpan, SpanEnd, SpanKind, Tracer};
 use uuid::Uuid;
 
 /// Maximum length of a request id set by a proxy, in bytes.
@@ -29,18 +29,18 @@ fn request_id(headers: &HeaderMap) -> Option<Box<str>> {
 }
 
 /// Reports a request when it ends, also when it is cancelled because its client is gone.
-pub(super) struct Ending<'a> {
+pub(super) struct SpanGuard<'a> {
     tracer: &'a Tracer,
-    asked: &'a Asked,
+    request_info: &'a RequestInfo,
     status: Option<u16>,
     failure: Option<String>,
 }
 
-impl<'a> Ending<'a> {
-    pub(super) const fn of(tracer: &'a Tracer, asked: &'a Asked) -> Self {
+impl<'a> SpanGuard<'a> {
+    pub(super) const fn of(tracer: &'a Tracer, request_info: &'a RequestInfo) -> Self {
         Self {
             tracer,
-            asked,
+            request_info,
             status: None,
             failure: None,
         }
@@ -53,14 +53,14 @@ impl<'a> Ending<'a> {
     }
 }
 
-impl Drop for Ending<'_> {
+impl Drop for SpanGuard<'_> {
     fn drop(&mut self) {
-        let root = &self.asked.root;
+        let root = &self.request_info.root;
         if !self.tracer.wants(root, self.failure.is_some()) {
             return;
         }
         let failed = self.failure.is_some() || self.status.is_some_and(|status| status >= 500);
-        let mut attributes = attributes(self.asked);
+        let mut attributes = attributes(self.request_info);
         if let Some(status) = self.status {
             attributes.push(Attribute::int("http.response.status_code", status.into()));
         }
@@ -70,40 +70,43 @@ impl Drop for Ending<'_> {
             (None, None) => Some("cancelled".to_owned()),
         };
         attributes.extend(error.map(|error| Attribute::text("error.type", error)));
-        let told = Told {
-            name: name(self.asked).into(),
+        let end = SpanEnd {
+            name: name(self.request_info).into(),
             kind: SpanKind::Server,
             attributes,
             failed,
         };
-        self.tracer.tell(root, told);
+        self.tracer.finish(root, end);
     }
 }
 
-fn attributes(asked: &Asked) -> Vec<Attribute> {
+fn attributes(request_info: &RequestInfo) -> Vec<Attribute> {
     let mut attributes = vec![
-        Attribute::text("http.request.method", method(&asked.method)),
+        Attribute::text("http.request.method", method(&request_info.method)),
         Attribute::text("url.scheme", "http"),
-        Attribute::text("url.path", path(asked)),
-        Attribute::text("network.protocol.version", version(asked.version)),
+        Attribute::text("url.path", path(request_info)),
+        Attribute::text("network.protocol.version", version(request_info.version)),
     ];
-    if let Some(route) = asked.route() {
+    if let Some(route) = request_info.route() {
         attributes.push(Attribute::text("http.route", route.to_owned()));
     }
     // Until a tenant is found by it, the host is unverified client input.
-    if let Some(host) = asked.host().filter(|_| asked.root.tenant().is_some()) {
+    if let Some(host) = request_info
+        .host()
+        .filter(|_| request_info.root.tenant().is_some())
+    {
         attributes.push(Attribute::text("server.address", host.to_owned()));
     }
     attributes
 }
 
 /// `{method} {route}`; the method is `HTTP` if it is unknown.
-fn name(asked: &Asked) -> String {
-    let method = match method(&asked.method) {
+fn name(request_info: &RequestInfo) -> String {
+    let method = match method(&request_info.method) {
         "_OTHER" => "HTTP",
         known => known,
     };
-    match asked.route() {
+    match request_info.route() {
         Some(route) => format!("{method} {route}"),
         None => method.to_owned(),
     }
@@ -135,14 +138,14 @@ const fn version(version: Version) -> &'static str {
 
 /// The path without client input: a route parameter is shown only if it is an id, otherwise by its name in the
 /// template. Any other value may be text that a user typed or pasted.
-fn path(asked: &Asked) -> String {
-    let Some(route) = asked.route() else {
+fn path(request_info: &RequestInfo) -> String {
+    let Some(route) = request_info.route() else {
         return "/".to_owned();
     };
     let shown = |(place, given): (&str, &str)| match Uuid::try_parse(given) {
         Ok(id) if place.starts_with('{') => id.to_string(),
         _ => place.to_owned(),
     };
-    let segments = route.split('/').zip(asked.path().split('/')).map(shown);
+    let segments = route.split('/').zip(request_info.path().split('/')).map(shown);
     segments.collect::<Vec<_>>().join("/")
 }

@@ -146,21 +146,21 @@ async fn scripts_of_listed_origins_may_read_what_the_layers_answer() {
         let marks = (mark("access-control-allow-origin"), mark("vary"));
         (answer.status().as_u16(), marks)
     };
-    let told = (vec![SHOP.to_owned()], vec!["origin".to_owned()]);
+    let reported = (vec![SHOP.to_owned()], vec!["origin".to_owned()]);
     let refused = (Vec::new(), vec!["origin".to_owned()]);
     let nothing = (Vec::new(), Vec::new());
     let (hangs, panics, sees) = ("/api/store/hangs", "/api/store/panics", "/api/store/sees");
     assert_eq!(
         ask("shop1.localhost", sees, Some(SHOP)).await,
-        (200, told.clone())
+        (200, reported.clone())
     );
     assert_eq!(
         ask("shop1.localhost", hangs, Some(SHOP)).await,
-        (504, told.clone())
+        (504, reported.clone())
     );
     assert_eq!(
         ask("shop1.localhost", panics, Some(SHOP)).await,
-        (500, told.clone())
+        (500, reported.clone())
     );
     let other = Some("https://other.example");
     assert_eq!(
@@ -173,7 +173,7 @@ async fn scripts_of_listed_origins_may_read_what_the_layers_answer() {
     while last.0 == 200 {
         last = ask("shop1.localhost", sees, Some(SHOP)).await;
     }
-    assert_eq!(last, (429, told));
+    assert_eq!(last, (429, reported));
     // Nobody knows of a list before there is a tenant.
     for path in [hangs, "/hangs", "/panics"] {
         let (_, marks) = ask("shop2.localhost", path, Some(SHOP)).await;

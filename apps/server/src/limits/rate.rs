@@ -93,7 +93,7 @@ impl Counting {
             Ok(state) => {
                 let left = state.remaining_burst_capacity();
                 let scarce = u64::from(left) * 2 < u64::from(self.quota.get());
-                Ok(Admission(scarce.then(|| Standing {
+                Ok(Admission(scarce.then(|| QuotaState {
                     name: self.name,
                     quota: self.quota,
                     left,
@@ -122,28 +122,28 @@ impl Counting {
             "There were more than {} requests a minute {whose}. Nothing was changed.",
             self.quota
         ));
-        let standing = Standing {
+        let quota = QuotaState {
             name: self.name,
             quota: self.quota,
             left: 0,
             // The same value as in `Retry-After`.
             seconds: problem.retry_after_seconds().unwrap_or(1),
         };
-        Refusal { problem, standing }
+        Refusal { problem, quota }
     }
 }
 
 /// How much of a limit a client has left.
 #[derive(Debug, Clone, Copy)]
-struct Standing {
+struct QuotaState {
     name: &'static str,
     quota: NonZeroU32,
     left: u32,
     seconds: u64,
 }
 
-impl Standing {
-    fn tell(self, response: &mut Response) {
+impl QuotaState {
+    fn write_headers(self, response: &mut Response) {
         let Self {
             name,
             quota,
@@ -151,8 +151,8 @@ impl Standing {
             seconds,
         } = self;
         let policy = format!("\"{name}\";q={quota};w={}", MINUTE.as_secs());
-        let standing = format!("\"{name}\";r={left};t={seconds}");
-        for (header, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, standing)] {
+        let quota = format!("\"{name}\";r={left};t={seconds}");
+        for (header, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, quota)] {
             if let Ok(value) = HeaderValue::try_from(value) {
                 // Appended, since these fields are lists: another limit may have added its entry already.
                 response.headers_mut().append(header, value);
@@ -164,13 +164,13 @@ impl Standing {
 /// A request within the limit.
 #[derive(Debug, Default)]
 #[must_use = "the answer tells how much is left"]
-pub struct Admission(Option<Standing>);
+pub struct Admission(Option<QuotaState>);
 
 impl Admission {
     /// Adds the fields to the response when less than half of the quota is left.
-    pub fn tell(&self, response: &mut Response) {
-        if let Some(standing) = self.0 {
-            standing.tell(response);
+    pub fn write_headers(&self, response: &mut Response) {
+        if let Some(quota) = self.0 {
+            quota.write_headers(response);
         }
     }
 }
@@ -179,13 +179,13 @@ impl Admission {
 #[derive(Debug)]
 pub struct Refusal {
     problem: ErrorResponse,
-    standing: Standing,
+    quota: QuotaState,
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = self.problem.into_response();
-        self.standing.tell(&mut response);
+        self.quota.write_headers(&mut response);
         response
     }
 }
@@ -194,14 +194,14 @@ impl IntoResponse for Refusal {
 mod tests {
     use super::*;
 
-    fn told(answer: &Response) -> (Option<&str>, Option<&str>) {
-        let told = |name| answer.headers().get(name).map(|value| value.to_str().unwrap());
-        (told(RATE_LIMIT_POLICY), told(RATE_LIMIT))
+    fn reported(answer: &Response) -> (Option<&str>, Option<&str>) {
+        let reported = |name| answer.headers().get(name).map(|value| value.to_str().unwrap());
+        (reported(RATE_LIMIT_POLICY), reported(RATE_LIMIT))
     }
 
     fn answered(admission: &Admission) -> Response {
         let mut response = Response::default();
-        admission.tell(&mut response);
+        admission.write_headers(&mut response);
         response
     }
 
@@ -214,7 +214,7 @@ mod tests {
             let policy = "\"token\";q=6;w=60";
             let scarce = left < 3;
             assert_eq!(
-                told(&answer),
+                reported(&answer),
                 (scarce.then_some(policy), scarce.then_some(&*expected))
             );
         }
@@ -224,7 +224,7 @@ mod tests {
             (429, &HeaderValue::from(10))
         );
         assert_eq!(
-            told(&refused),
+            reported(&refused),
             (Some("\"token\";q=6;w=60"), Some("\"token\";r=0;t=10"))
         );
         let _ = rate.admit("two").unwrap();
@@ -251,9 +251,9 @@ mod tests {
     fn two_standings_stand_side_by_side() {
         let rate = |name| Rate::per_minute(name, 1).admit(1).unwrap();
         let mut response = answered(&rate("address"));
-        rate("tenant").tell(&mut response);
-        let told: Vec<_> = response.headers().get_all(RATE_LIMIT).iter().collect();
-        assert_eq!(told, ["\"address\";r=0;t=60", "\"tenant\";r=0;t=60"]);
+        rate("tenant").write_headers(&mut response);
+        let reported: Vec<_> = response.headers().get_all(RATE_LIMIT).iter().collect();
+        assert_eq!(reported, ["\"address\";r=0;t=60", "\"tenant\";r=0;t=60"]);
     }
 
     #[test]

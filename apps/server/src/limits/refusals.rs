@@ -10,7 +10,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 
 /// The events counted since the last line.
 #[derive(Debug)]
-pub(crate) struct Untold {
+pub(crate) struct UnloggedCount {
     start: Instant,
     count: AtomicU64,
     /// When the next line may be written, in milliseconds after `start`.
@@ -21,7 +21,7 @@ pub(crate) struct Untold {
 #[derive(Debug)]
 pub(super) struct Refusals {
     limit: &'static str,
-    untold: Untold,
+    unlogged: UnloggedCount,
     total: AtomicU64,
 }
 
@@ -29,7 +29,7 @@ impl Refusals {
     pub(super) fn of(limit: &'static str) -> Self {
         Self {
             limit,
-            untold: Untold::new(),
+            unlogged: UnloggedCount::new(),
             total: AtomicU64::new(0),
         }
     }
@@ -37,7 +37,7 @@ impl Refusals {
     /// Counts a refusal, and logs a line if one is due.
     pub(super) fn count(&self) {
         self.total.fetch_add(1, Ordering::Relaxed);
-        if let Some(refused) = self.untold.add() {
+        if let Some(refused) = self.unlogged.add() {
             tracing::warn!(limit = self.limit, refused, "requests over a limit are refused");
         }
     }
@@ -48,7 +48,7 @@ impl Refusals {
     }
 }
 
-impl Untold {
+impl UnloggedCount {
     pub(crate) fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -74,7 +74,7 @@ impl Untold {
 }
 
 #[cfg(test)]
-impl Untold {
+impl UnloggedCount {
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
@@ -86,12 +86,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_while_is_one_line() {
-        let untold = Untold::new();
-        let mut told = Vec::new();
+        let unlogged = UnloggedCount::new();
+        let mut reported = Vec::new();
         for _ in 0..25 {
-            told.extend(untold.add());
+            reported.extend(unlogged.add());
             tokio::time::advance(Duration::from_secs(1)).await;
         }
-        assert_eq!(told, [1, 10, 10]);
+        assert_eq!(reported, [1, 10, 10]);
     }
 }

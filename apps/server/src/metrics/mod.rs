@@ -3,8 +3,8 @@
 //! Every name is declared in `ops/prometheus/metrics.toml`. A scrape must never query the database, wait for
 //! anything, or change anything; no label takes a value from a request.
 
+mod collect;
 mod operations;
-mod tell;
 
 use crate::state::AppState;
 use axum::extract::State;
@@ -107,7 +107,9 @@ pub async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Respo
     let form = Form::accepted(Some(&accept.join(",")));
     // Read here: a collector runs outside the runtime.
     let runtime = tokio::runtime::Handle::current().metrics();
-    match expose(form, move |samples| tell::everything(&state, &runtime, samples)) {
+    match expose(form, move |samples| {
+        collect::everything(&state, &runtime, samples)
+    }) {
         Ok(text) => ([(header::CONTENT_TYPE, form.content_type())], text).into_response(),
         Err(_) => {
             RichError::new(ErrorKind::Internal, "a metric is not as the catalogue has it").into_response()

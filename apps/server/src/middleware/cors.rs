@@ -5,11 +5,11 @@
 //! lists all names below a domain, for preview deployments; `*` in the list opens the store only. For a tenant
 //! without a list, responses have no CORS headers.
 //!
-//! [`allow_origin`] decides once the tenant is known, and [`Asker`] adds the headers in the outermost layer, since
+//! [`allow_origin`] decides once the tenant is known, and [`CorsOrigin`] adds the headers in the outermost layer, since
 //! layers that know no tenant respond too: a script has to see a timeout or an overload. A response sent before the
 //! tenant is known (unknown host, address over its rate, no room, head too large) has no CORS headers: only the
 //! tenant decides whose scripts may read, looking it up would make refusals expensive, and `*` would reveal to every
-//! site how this server judges its visitor. The browser then tells the script only that the request failed.
+//! site how this server judges its visitor. The browser then shows the script only that the request failed.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -37,14 +37,14 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 /// A cross-origin request, and what the tenant allows its script to read. Empty until the tenant is known, and for a
 /// tenant without a list.
 #[derive(Debug, Clone, Default)]
-pub struct Asker(Arc<OnceLock<Option<HeaderValue>>>);
+pub struct CorsOrigin(Arc<OnceLock<Option<HeaderValue>>>);
 
-impl Asker {
+impl CorsOrigin {
     /// Creates one for a request with an `Origin` header, and adds it to the request's extensions.
     pub fn of(request: &mut Request) -> Option<Self> {
-        let asker = request.headers().contains_key(ORIGIN).then(Self::default)?;
-        request.extensions_mut().insert(asker.clone());
-        Some(asker)
+        let cors = request.headers().contains_key(ORIGIN).then(Self::default)?;
+        request.extensions_mut().insert(cors.clone());
+        Some(cors)
     }
 
     /// Adds the headers to the response, whichever layer produced it.
@@ -74,16 +74,16 @@ pub async fn allow_origin(request: Request, next: Next) -> Response {
     let Some(tenant) = tenant.cloned() else {
         return next.run(request).await;
     };
-    let (Some(origin), Some(asker)) = (request.headers().get(ORIGIN), request.extensions().get::<Asker>())
-    else {
+    let (Some(origin), Some(cors)) = (
+        request.headers().get(ORIGIN),
+        request.extensions().get::<CorsOrigin>(),
+    ) else {
         let mut response = next.run(request).await;
         vary(&mut response);
         return response;
     };
     let is_store = request.uri().path().starts_with("/api/store/");
-    let allowed = asker
-        .0
-        .get_or_init(|| allowed(&tenant.settings, origin, is_store));
+    let allowed = cors.0.get_or_init(|| allowed(&tenant.settings, origin, is_store));
     let is_preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     if allowed.is_some() && is_preflight {

@@ -2,9 +2,9 @@
 //! CORS.
 
 pub mod cors;
+pub mod external_url;
 pub(crate) mod forwarded;
 pub mod framing;
-pub mod outside;
 pub mod tenant;
 pub mod tenant_cache;
 pub mod tenant_cache_v2;

@@ -13,7 +13,7 @@ pub use metrics::TenantCacheMetrics;
 
 use futures_util::FutureExt as _;
 use invalidation::{Invalidations, Mark};
-use limits::{Turns, UnknownNames};
+use limits::{LoadQueue, UnknownNames};
 use metrics::{Counters, count};
 use moka::future::Cache;
 use moka::notification::RemovalCause;
@@ -40,7 +40,7 @@ const ABSENT_CAPACITY: u64 = 10_000;
 /// Time until the directory is asked again for a stale tenant.
 const RECHECK: Duration = Duration::from_secs(1);
 /// How long a request waits for the directory when a stale tenant could be served.
-const PATIENCE: Duration = Duration::from_millis(100);
+const TIMEOUT: Duration = Duration::from_millis(100);
 /// How often a request repeats a load that an invalidation overtook, if the request began before the load.
 const OVERTAKEN_LIMIT: usize = 3;
 
@@ -140,9 +140,9 @@ struct Inner<L> {
     stale_if_error: Duration,
     invalidations: Invalidations,
     unknown_names: Option<UnknownNames>,
-    turns: Turns,
+    turns: LoadQueue,
     /// For clients that have requested too many unknown identifiers.
-    slow_turns: Turns,
+    slow_turns: LoadQueue,
     counters: Arc<Counters>,
 }
 
@@ -195,8 +195,8 @@ impl<L: TenantLoader> TenantCache<L> {
                 stale_if_error,
                 invalidations: Invalidations::new(),
                 unknown_names: UnknownNames::per_second(settings.unknown_per_second),
-                turns: Turns::new(settings.concurrent_loads, settings.waiting_loads),
-                slow_turns: Turns::new(SLOW_LOADS, settings.waiting_loads),
+                turns: LoadQueue::new(settings.concurrent_loads, settings.waiting_loads),
+                slow_turns: LoadQueue::new(SLOW_LOADS, settings.waiting_loads),
                 counters,
             }),
         }
@@ -267,7 +267,7 @@ impl<L: TenantLoader> TenantCache<L> {
         let fetching = tokio::spawn(self.clone().fetch(client, lane, identifier.clone()));
         let fetched = match known {
             None => fetching.await,
-            Some(known) => match timeout(PATIENCE, fetching).await {
+            Some(known) => match timeout(TIMEOUT, fetching).await {
                 Ok(fetched) => fetched,
                 // The load continues. An invalidation may have arrived during the wait.
                 Err(_) if inner.invalidations.stands(known.entry.mark) => {

@@ -15,7 +15,7 @@ const OWN_PROBLEMS: &str = "x-problems";
 /// Adds problems and headers to an operation.
 pub(super) fn complete(path: &str, method: &'static str, operation: &mut Operation) {
     let own = own_problems(operation);
-    let sort = Sort::of(path, method, operation, &own);
+    let sort = Features::of(path, method, operation, &own);
     let codes = sort.problems().into_iter().map(str::to_owned).chain(own);
     for (status, types) in by_status(codes, &sort) {
         operation
@@ -35,7 +35,7 @@ fn own_problems(operation: &mut Operation) -> Vec<String> {
 }
 
 /// The features of an operation that determine its problems and headers.
-struct Sort {
+struct Features {
     method: &'static str,
     in_tenant: bool,
     with_token: bool,
@@ -49,7 +49,7 @@ struct Sort {
     needs_match: bool,
 }
 
-impl Sort {
+impl Features {
     fn of(path: &str, method: &'static str, operation: &Operation, own: &[String]) -> Self {
         let has = |place| parameters(operation).any(|parameter| parameter.parameter_in == place);
         let own = |code: &str| own.iter().any(|own| own == code);
@@ -249,7 +249,7 @@ fn text_schema() -> RefOr<Schema> {
 /// Groups the problem types by the statuses that they have here. 412 needs an operation that takes `If-Match`.
 fn by_status(
     codes: impl Iterator<Item = String>,
-    sort: &Sort,
+    sort: &Features,
 ) -> BTreeMap<u16, BTreeMap<&'static str, &'static ProblemType>> {
     let mut found: BTreeMap<u16, BTreeMap<_, _>> = BTreeMap::new();
     for known in codes.filter_map(|code| types::find(&code)) {

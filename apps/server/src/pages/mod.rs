@@ -3,7 +3,7 @@
 
 pub mod problems;
 
-use crate::middleware::outside::Outside;
+use crate::middleware::external_url::ExternalUrl;
 use axum::Extension;
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Response};
@@ -24,7 +24,7 @@ static OPENAPI: LazyLock<String> =
 const SERVER: &str = r#""servers":[{"url":"/"}]"#;
 
 /// Serves the OpenAPI document; behind a path prefix, `servers` contains that prefix.
-pub async fn openapi(outside: Option<Extension<Outside>>) -> Response {
+pub async fn openapi(outside: Option<Extension<ExternalUrl>>) -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
     let Some(prefix) = outside.as_ref().and_then(|outside| outside.prefix()) else {
         return (json, OPENAPI.as_str()).into_response();

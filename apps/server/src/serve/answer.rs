@@ -17,7 +17,7 @@ const PIECE: usize = 16 << 10;
 
 /// Counts the requests of a connection: those in flight, and all so far.
 #[derive(Debug, Clone, Default)]
-pub(super) struct InHand(Arc<Counts>);
+pub(super) struct InFlight(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -29,7 +29,7 @@ struct Counts {
 #[derive(Debug)]
 pub(super) struct Request(Arc<Counts>);
 
-impl InHand {
+impl InFlight {
     pub(super) fn begin(&self) -> Request {
         self.0.in_hand.fetch_add(1, Ordering::Relaxed);
         self.0.begun.fetch_add(1, Ordering::Relaxed);
@@ -53,7 +53,7 @@ impl Drop for Request {
 }
 
 /// The body of a response.
-pub(super) struct Answer {
+pub(super) struct CountedBody {
     inner: Body,
     /// Data that was read from `inner` and not handed on yet.
     rest: Bytes,
@@ -61,7 +61,7 @@ pub(super) struct Answer {
     _request: Request,
 }
 
-impl Answer {
+impl CountedBody {
     pub(super) fn new(inner: Body, share: &Arc<Share>, request: Request) -> Self {
         // A body of unknown length is counted as it arrives.
         let bytes = inner.size_hint().exact().unwrap_or_default();
@@ -74,7 +74,7 @@ impl Answer {
     }
 }
 
-impl HttpBody for Answer {
+impl HttpBody for CountedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -142,9 +142,9 @@ mod tests {
     fn a_body_is_counted_until_its_last_piece_is_dropped() {
         let limits = Limits::new(&Config::default());
         let share = limits.answers.share();
-        let in_hand = InHand::default();
+        let in_hand = InFlight::default();
         let whole: Vec<u8> = (0..=255).cycle().take(3 * PIECE + 7).collect();
-        let mut body = Answer::new(Body::from(whole.clone()), &share, in_hand.begin());
+        let mut body = CountedBody::new(Body::from(whole.clone()), &share, in_hand.begin());
         assert_eq!(body.size_hint().exact(), Some(whole.len() as u64));
         let mut pieces = Vec::new();
         while let Some(frame) = body.frame().now_or_never().unwrap() {
@@ -169,11 +169,11 @@ mod tests {
     fn an_answer_that_nobody_takes_is_released_with_its_connection() {
         let limits = Limits::new(&Config::default());
         let share = limits.answers.share();
-        let in_hand = InHand::default();
-        let body = Answer::new(Body::from("never read"), &share, in_hand.begin());
+        let in_hand = InFlight::default();
+        let body = CountedBody::new(Body::from("never read"), &share, in_hand.begin());
         assert!(!in_hand.is_none() && share.held() == 10);
         drop(body);
         assert!(in_hand.is_none() && share.held() == 0);
-        assert!(Answer::new(Body::empty(), &share, in_hand.begin()).is_end_stream());
+        assert!(CountedBody::new(Body::empty(), &share, in_hand.begin()).is_end_stream());
     }
 }

@@ -1,7 +1,7 @@
 //! Decides when a connection must end although its client keeps it open: the client does not read its responses, or
 //! sends no requests.
 
-use super::answer::InHand;
+use super::answer::InFlight;
 use crate::limits::bytes::Share;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_secs(2);
 pub(super) struct Activity {
     /// Whether a request has ever arrived.
     pub(super) asked: Arc<AtomicBool>,
-    pub(super) in_hand: InHand,
+    pub(super) in_hand: InFlight,
     pub(super) answers: Arc<Share>,
 }
 
@@ -62,7 +62,7 @@ impl Activity {
     pub(super) fn new(answers: Arc<Share>) -> Self {
         Self {
             asked: Arc::default(),
-            in_hand: InHand::default(),
+            in_hand: InFlight::default(),
             answers,
         }
     }

@@ -41,7 +41,7 @@ const YOUNG: Duration = Duration::from_secs(60);
 const BATCH: i64 = 100;
 
 /// The running imports, and the files to retry.
-struct Desk {
+struct ImportScheduler {
     state: AppState,
     stop: CancellationToken,
     running: JoinSet<Option<SpoolFile>>,
@@ -53,7 +53,7 @@ struct Desk {
 /// Runs imports until `stop` is cancelled.
 pub(super) async fn run(state: AppState, stop: CancellationToken) {
     let every = (state.config().import_lease() / 4).min(ROUND_EVERY);
-    let mut desk = Desk {
+    let mut desk = ImportScheduler {
         state,
         stop: stop.clone(),
         running: JoinSet::new(),
@@ -77,7 +77,7 @@ pub(super) async fn run(state: AppState, stop: CancellationToken) {
     }
 }
 
-impl Desk {
+impl ImportScheduler {
     fn start_what_may(&mut self) {
         while self.running.len() < self.state.config().max_imports_running.max(1) && !self.stop.is_cancelled()
         {
@@ -86,7 +86,7 @@ impl Desk {
                 return;
             };
             let owner = file.tenant();
-            let one = One {
+            let one = ImportRun {
                 state: self.state.clone(),
                 stop: self.stop.clone(),
             };
@@ -223,12 +223,12 @@ enum Read {
 }
 
 /// Runs one import.
-struct One {
+struct ImportRun {
     state: AppState,
     stop: CancellationToken,
 }
 
-impl One {
+impl ImportRun {
     /// Returns the file if this process must retry it.
     async fn import(&self, mut file: SpoolFile) -> Option<SpoolFile> {
         file.attempts += 1;

@@ -10,7 +10,7 @@ use crate::state::AppState;
 use rustok_core::error::RichError;
 use rustok_events::Event;
 use rustok_storage::{PlatformTx, outbox};
-use rustok_telemetry::{Attribute, Incoming, SpanKind, Told, Tracer};
+use rustok_telemetry::{Attribute, Incoming, SpanEnd, SpanKind, Tracer};
 use std::time::{Duration, Instant};
 
 /// Interval of rounds: how long an event may wait.
@@ -27,17 +27,17 @@ const SUM_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Sum {
     events: usize,
-    told: Option<Instant>,
+    end: Option<Instant>,
 }
 
 impl Sum {
     /// The number of events, if a line is due.
     fn due(&mut self, now: Instant) -> Option<usize> {
-        let is_early = self.told.is_some_and(|told| now < told + SUM_EVERY);
+        let is_early = self.end.is_some_and(|end| now < end + SUM_EVERY);
         if self.events == 0 || is_early {
             return None;
         }
-        self.told = Some(now);
+        self.end = Some(now);
         Some(std::mem::take(&mut self.events))
     }
 }
@@ -90,12 +90,12 @@ async fn claim(tx: &mut PlatformTx) -> Result<Vec<Event>, RichError> {
 fn deliver(tracer: &Tracer, event: &Event) {
     let root = tracer.root(Incoming::of_ours(event.traceparent.as_deref()), None);
     root.set_tenant(event.tenant_id.as_uuid());
-    root.run_now(|| tell(event));
+    root.run_now(|| log_event(event));
     // An event without a trace starts none: it would be a trace of a single span.
     if event.traceparent.is_none() || !tracer.wants(&root, false) {
         return;
     }
-    let told = Told {
+    let end = SpanEnd {
         name: format!("process {}", event.topic).into(),
         kind: SpanKind::Consumer,
         attributes: vec![
@@ -107,10 +107,10 @@ fn deliver(tracer: &Tracer, event: &Event) {
         ],
         failed: false,
     };
-    tracer.tell(&root, told);
+    tracer.finish(&root, end);
 }
 
-fn tell(event: &Event) {
+fn log_event(event: &Event) {
     tracing::debug!(
         target: "rustok.events",
         event_id = %event.id,
@@ -149,11 +149,11 @@ mod tests {
     fn a_sum_is_told_once_a_minute_and_loses_nothing() {
         let begun = Instant::now();
         let mut sum = Sum::default();
-        let mut told = Vec::new();
+        let mut end = Vec::new();
         for second in 0..150 {
             sum.events += usize::from(second < 100) * 7;
-            told.extend(sum.due(begun + Duration::from_secs(second)));
+            end.extend(sum.due(begun + Duration::from_secs(second)));
         }
-        assert_eq!(told, [7, 60 * 7, 39 * 7]);
+        assert_eq!(end, [7, 60 * 7, 39 * 7]);
     }
 }

@@ -128,9 +128,12 @@ async fn who_is_no_proxy_of_ours_moves_nothing() {
     let db = TestDatabase::sqlite();
     let shop = Shop::open(db.url()).await;
     let request = handed_on(shop.request(Method::GET, "/nothing"));
-    let told = problem(request.send().await.unwrap(), 404, "route_not_found").await;
-    assert_eq!(told["type"], "http://shop1.localhost/problems/route_not_found");
-    assert_eq!(told["instance"], "/nothing");
+    let reported = problem(request.send().await.unwrap(), 404, "route_not_found").await;
+    assert_eq!(
+        reported["type"],
+        "http://shop1.localhost/problems/route_not_found"
+    );
+    assert_eq!(reported["instance"], "/nothing");
     // Not even read.
     let rubbish = shop
         .request(Method::GET, "/api/store/v1/products")
@@ -192,7 +195,7 @@ async fn what_a_proxy_says_must_be_readable_and_one_thing() {
 #[tokio::test]
 async fn a_base_url_is_looked_at_before_anything_starts() {
     let db = TestDatabase::sqlite();
-    for (url, told) in [
+    for (url, reported) in [
         ("shops.example", "absolute URL"),
         ("https://me:hunter2@shops.example", "no user or password"),
         ("https://shops.example/?x=1", "neither a query nor a fragment"),
@@ -201,7 +204,7 @@ async fn a_base_url_is_looked_at_before_anything_starts() {
     ] {
         let refused = rustok(db.url()).env("RUSTOK_BASE_URL", url).run(&["serve"]).await;
         assert_eq!(refused.code, Some(2), "{url}: {}", refused.stderr);
-        assert!(refused.stderr.contains(told), "{url}: {}", refused.stderr);
+        assert!(refused.stderr.contains(reported), "{url}: {}", refused.stderr);
         assert!(
             refused.stderr.to_lowercase().contains("base_url"),
             "{url}: {}",
@@ -210,10 +213,13 @@ async fn a_base_url_is_looked_at_before_anything_starts() {
         assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
     }
     let shop = open(db.url(), &[("RUSTOK_BASE_URL", "https://example.com/shops/")]).await;
-    let told = shop.request(Method::GET, "/nothing").send().await.unwrap();
-    let told = problem(told, 404, "route_not_found").await;
-    assert_eq!(told["type"], "https://example.com/shops/problems/route_not_found");
-    assert_eq!(told["instance"], "/shops/nothing");
+    let reported = shop.request(Method::GET, "/nothing").send().await.unwrap();
+    let reported = problem(reported, 404, "route_not_found").await;
+    assert_eq!(
+        reported["type"],
+        "https://example.com/shops/problems/route_not_found"
+    );
+    assert_eq!(reported["instance"], "/shops/nothing");
     let made = shop
         .admin(Method::POST, "/products")
         .json(&json!({ "title": "Tea" }))

@@ -240,8 +240,8 @@ both_databases! {
             assert_eq!(body["detail"], kind.public_sentence(), "{path}");
         }
         let log = shop.server.terminate().await.stderr;
-        let told = log.lines().filter(|line| line.contains("request refused") || line.contains("request failed"));
-        assert!(told.filter(|line| line.contains("caused by: database")).count() >= paths.len(), "{log}");
+        let reported = log.lines().filter(|line| line.contains("request refused") || line.contains("request failed"));
+        assert!(reported.filter(|line| line.contains("caused by: database")).count() >= paths.len(), "{log}");
         assert!(!log.contains("hunter2"), "the password is in the log: {log}");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::platform::{Shop, printed, rustok, tenant, token};
 use reqwest::{Client, Method, StatusCode};
-use rustok_test_support::{Lateness, PATIENCE, TestDatabase, both_databases, eventually};
+use rustok_test_support::{Lateness, TIMEOUT, TestDatabase, both_databases, eventually};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ async fn until(shop: &Shop, host: &str, status: StatusCode) -> Duration {
     let lateness = Lateness::watch_process(shop.server.pid());
     let url = format!("{}/api/store/v1/products", shop.server.url());
     let start = Instant::now();
-    eventually(PATIENCE, async || {
+    eventually(TIMEOUT, async || {
         let answer = Client::new().get(&url).header("host", host).send().await.unwrap();
         if answer.status() == status {
             Ok(())
@@ -256,11 +256,11 @@ async fn a_database_of_another_encoding_is_refused_with_what_to_do() {
         ),
     ] {
         let finished = command.run(args).await;
-        let told = format!("{}{}", finished.stdout, finished.stderr);
-        assert_eq!(finished.code, Some(1), "{args:?}: {told}");
+        let reported = format!("{}{}", finished.stdout, finished.stderr);
+        assert_eq!(finished.code, Some(1), "{args:?}: {reported}");
         assert!(
-            told.contains(failed) && told.contains("ENCODING 'UTF8' TEMPLATE template0"),
-            "{args:?}: {told}"
+            reported.contains(failed) && reported.contains("ENCODING 'UTF8' TEMPLATE template0"),
+            "{args:?}: {reported}"
         );
     }
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";

@@ -102,10 +102,10 @@ async fn the_readme_works_when_it_is_pasted() {
         .await
         .unwrap();
     let output = shell.wait_with_output().await.unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
+    let reported = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(errors, "", "is curl installed?\n{told}");
-    let answers: Vec<Value> = told
+    assert_eq!(errors, "", "is curl installed?\n{reported}");
+    let answers: Vec<Value> = reported
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();

@@ -14,7 +14,7 @@ use rustok_server::state::AppState;
 use rustok_storage::{Opener, Store};
 use rustok_tenancy::TenantIdentifierValidator;
 use rustok_test_support::lateness::preemptions;
-use rustok_test_support::{Fault, FaultProxy, Lateness, PATIENCE, TestDatabase, eventually};
+use rustok_test_support::{Fault, FaultProxy, Lateness, TIMEOUT, TestDatabase, eventually};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,7 +109,7 @@ impl World {
     async fn recover(&self) -> Duration {
         let lateness = Lateness::watch_process(self.shop.server.pid());
         let begun = Instant::now();
-        eventually(PATIENCE, async || match self.is_well().await {
+        eventually(TIMEOUT, async || match self.is_well().await {
             true => Ok(()),
             false => Err(self.shop.server.stderr()),
         })
@@ -125,7 +125,7 @@ impl World {
             format!("SELECT count(*) {ours}"),
         );
         // The second look may see the first one's own connection go.
-        eventually(PATIENCE, async || {
+        eventually(TIMEOUT, async || {
             let open = self.db.superuser_count(&open).await;
             let all = self.db.superuser_count(&all).await;
             let left = format!("{open} transactions open, {all} connections");
@@ -355,7 +355,7 @@ impl Inside {
             token,
             platform_token: platform["token"].as_str().unwrap().to_owned(),
         };
-        eventually(PATIENCE, async || {
+        eventually(TIMEOUT, async || {
             let status = inside.ask(Method::GET, PRODUCTS, "").await.0.status();
             if status == 200 { Ok(()) } else { Err(status) }
         })

@@ -183,10 +183,10 @@ both_databases! {
         assert_eq!((&sweater["vendor"], &sweater["tags"]), (&json!("North Pier"), &json!(["women"])));
         assert_eq!(sweater["images"].as_array().unwrap().len(), 1);
         let variants = sweater["variants"].as_array().unwrap();
-        let told: Vec<_> = variants.iter().map(|v| (&v["title"], &v["price"], &v["available"], &v["sku"])).collect();
+        let reported: Vec<_> = variants.iter().map(|v| (&v["title"], &v["price"], &v["available"], &v["sku"])).collect();
         let price = json!({ "amount": "60.00", "currency": "USD" });
-        assert_eq!(told.len(), 3);
-        for (variant, title) in told.iter().zip(["Small", "Medium", "Large"]) {
+        assert_eq!(reported.len(), 3);
+        for (variant, title) in reported.iter().zip(["Small", "Medium", "Large"]) {
             assert_eq!(*variant, (&json!(title), &price, &Value::Null, &Value::Null));
         }
         // What is counted: some, none, fewer than none where that may be sold and where it may not, no number.
@@ -274,10 +274,10 @@ both_databases! {
     async fn a_rehearsal_tells_all_and_does_nothing(db) {
         let shop = Shop::open(db.url()).await;
         let command = shop.server.command();
-        for (kind, file, told) in [("shopify", shop_csv(), [24, 0, 0, 0]), ("wordpress", site_xml(), [35, 0, 0, 12])] {
+        for (kind, file, reported) in [("shopify", shop_csv(), [24, 0, 0, 0]), ("wordpress", site_xml(), [35, 0, 0, 12])] {
             for _ in 0..2 {
                 let rehearsed = printed(import(command, kind, &file, "shop1", &["--dry-run"]).await);
-                assert_eq!((counts(&rehearsed), &rehearsed["dry_run"]), (told, &json!(true)), "{rehearsed}");
+                assert_eq!((counts(&rehearsed), &rehearsed["dry_run"]), (reported, &json!(true)), "{rehearsed}");
             }
         }
         assert!(admin(&shop, "/products").await.is_empty() && admin(&shop, "/nodes").await.is_empty());

@@ -8,7 +8,7 @@ mod standing;
 use crate::limits::{Raw, open};
 use crate::platform::{Shop, problem, status_kib, tenant, token};
 use reqwest::{Method, RequestBuilder, StatusCode};
-use rustok_test_support::{PATIENCE, TestDatabase, both_databases, eventually, eventually_is};
+use rustok_test_support::{TIMEOUT, TestDatabase, both_databases, eventually, eventually_is};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,7 +67,7 @@ async fn read(shop: &Shop, id: &Value) -> Value {
 
 /// The import once `is_there` says so; asked for again and again, as a client would.
 async fn until(shop: &Shop, id: &Value, is_there: impl Fn(&Value) -> bool) -> Value {
-    eventually(PATIENCE, async || {
+    eventually(TIMEOUT, async || {
         let import = read(shop, id).await;
         if is_there(&import) {
             return Ok(import);
@@ -140,7 +140,7 @@ fn files(shop: &Shop) -> usize {
 
 /// Waits until so many files lie there: one goes only after its import has ended.
 async fn has_files(shop: &Shop, count: usize) {
-    eventually(PATIENCE, async || match files(shop) {
+    eventually(TIMEOUT, async || match files(shop) {
         seen if seen == count => Ok(()),
         seen => Err(format!("{seen} files, not {count}")),
     })

@@ -56,7 +56,7 @@ async fn without_a_wall_the_walk_finds_the_neighbour() {
         "list_products",
         "list_published_nodes",
     ] {
-        let told = found.iter().any(|leak| leak.split(' ').next() == Some(operation));
-        assert!(told, "{operation}: not seen in\n{}", found.join("\n"));
+        let reported = found.iter().any(|leak| leak.split(' ').next() == Some(operation));
+        assert!(reported, "{operation}: not seen in\n{}", found.join("\n"));
     }
 }

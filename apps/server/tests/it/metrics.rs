@@ -7,7 +7,7 @@ use crate::orders::{id, ok, order_of, place, product};
 use crate::platform::{Shop, problem};
 use exposition::{Exposition, Sample, catalogue};
 use reqwest::Method;
-use rustok_test_support::{PATIENCE, both_databases, eventually};
+use rustok_test_support::{TIMEOUT, both_databases, eventually};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ pub(crate) async fn exemplars(shop: &Shop, route: &str) -> BTreeSet<String> {
 
 /// Asks until `yes`, since workers take their time.
 pub(crate) async fn when(shop: &Shop, yes: impl Fn(&Exposition) -> bool) -> Exposition {
-    eventually(PATIENCE, async || {
+    eventually(TIMEOUT, async || {
         let seen = metrics(shop).await;
         if yes(&seen) { Ok(seen) } else { Err(seen) }
     })

@@ -104,6 +104,6 @@ pub(crate) async fn all_orders(shop: &Shop) -> Vec<Value> {
 }
 
 /// Status and body of an answer.
-async fn told(response: Response) -> (u16, Value) {
+async fn reported(response: Response) -> (u16, Value) {
     (response.status().as_u16(), response.json().await.unwrap())
 }

@@ -18,11 +18,11 @@ async fn a_pooler_in_transaction_mode_is_refused_by_all_that_begin_with_the_data
         let command = rustok(&pooler.database_url(db.url()));
         for args in [["serve"], ["migrate"], ["doctor"]] {
             let finished = command.run(&args).await;
-            let told = format!("{}{}", finished.stdout, finished.stderr);
-            assert_eq!(finished.code, Some(1), "{args:?}: {told}");
+            let reported = format!("{}{}", finished.stdout, finished.stderr);
+            assert_eq!(finished.code, Some(1), "{args:?}: {reported}");
             assert!(
-                told.contains("PgBouncer") && told.contains("set pool_mode=session"),
-                "{args:?}: {told}"
+                reported.contains("PgBouncer") && reported.contains("set pool_mode=session"),
+                "{args:?}: {reported}"
             );
         }
     }

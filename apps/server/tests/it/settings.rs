@@ -71,8 +71,11 @@ async fn a_password_is_neither_printed_nor_repeated_in_an_error() {
             .env("RUSTOK_DATABASE_URL", url)
             .run(&["migrate"])
             .await;
-        for told in [shown.success(), failed.stdout + &failed.stderr] {
-            assert!(!told.contains("ter2") && !told.contains("hun"), "{url}: {told}");
+        for reported in [shown.success(), failed.stdout + &failed.stderr] {
+            assert!(
+                !reported.contains("ter2") && !reported.contains("hun"),
+                "{url}: {reported}"
+            );
         }
     }
     write(

@@ -9,7 +9,7 @@ use crate::limits::{Answer, Raw, open};
 use crate::orders;
 use crate::platform::{Shop, status};
 use futures_util::future::join_all;
-use rustok_test_support::{Lateness, PATIENCE, both_databases, eventually, eventually_is};
+use rustok_test_support::{Lateness, TIMEOUT, both_databases, eventually, eventually_is};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,7 +68,7 @@ async fn read_answer(stream: &mut TcpStream) -> Result<String, String> {
 
 /// When `/readyz` said no for the first time.
 async fn not_ready(url: String) -> Instant {
-    eventually_is(PATIENCE, "a 503 of /readyz", async || {
+    eventually_is(TIMEOUT, "a 503 of /readyz", async || {
         reqwest::get(&url)
             .await
             .is_ok_and(|answer| answer.status() == 503)
@@ -79,7 +79,7 @@ async fn not_ready(url: String) -> Instant {
 
 /// When the public listener refused a connection for the first time.
 async fn refused(address: String) -> Instant {
-    eventually_is(PATIENCE, "a refused connection", async || {
+    eventually_is(TIMEOUT, "a refused connection", async || {
         TcpStream::connect(&address).await.is_err()
     })
     .await;
@@ -105,7 +105,7 @@ async fn round(shop: &Shop, variant: &serde_json::Value) -> usize {
     let watching = not_ready(format!("{}/readyz", shop.server.management_url()));
     let listening = refused(address.clone());
     let term = async {
-        eventually(PATIENCE, async || match answered.load(Ordering::Relaxed) {
+        eventually(TIMEOUT, async || match answered.load(Ordering::Relaxed) {
             seen if seen >= 10 * CLIENTS => Ok(()),
             seen => Err(seen),
         })
@@ -113,7 +113,7 @@ async fn round(shop: &Shop, variant: &serde_json::Value) -> usize {
         shop.server.signal_terminate().await;
         (Instant::now(), answered.load(Ordering::Relaxed))
     };
-    let (ended, (told, before), not_ready, refused) = tokio::join!(clients, term, watching, listening);
+    let (ended, (reported, before), not_ready, refused) = tokio::join!(clients, term, watching, listening);
     for client in ended {
         assert_eq!(client.unwrap(), Ok(()));
     }
@@ -121,7 +121,7 @@ async fn round(shop: &Shop, variant: &serde_json::Value) -> usize {
         not_ready < refused,
         "connections were refused before /readyz said no"
     );
-    assert!(told.elapsed() < Duration::from_secs(10) + lateness.since(told));
+    assert!(reported.elapsed() < Duration::from_secs(10) + lateness.since(reported));
     answered.load(Ordering::Relaxed) - before
 }
 

@@ -8,7 +8,7 @@ use crate::metrics::{metrics, when};
 use crate::orders::{all_orders, id, ok, order_of, place, product};
 use crate::platform::{Shop, problem, rustok};
 use reqwest::Method;
-use rustok_test_support::{PATIENCE, TestDatabase, eventually};
+use rustok_test_support::{TIMEOUT, TestDatabase, eventually};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
@@ -28,15 +28,15 @@ async fn readyz(shop: &Shop) -> (u16, Value) {
 
 /// Waits until `/readyz` says this of the database.
 async fn until_told(shop: &Shop, system: &str, database: &str, status: u16) {
-    eventually(PATIENCE, async || {
-        let told = readyz(shop).await;
+    eventually(TIMEOUT, async || {
+        let reported = readyz(shop).await;
         // Both are about the same moment only while the state does not change between them.
         let labels = [("db_system_name", system), ("state", database)];
         let gauge = metrics(shop).await.value("rustok_database_state", &labels);
-        if told.0 == status && told.1["database"] == database && gauge == 1.0 {
+        if reported.0 == status && reported.1["database"] == database && gauge == 1.0 {
             return Ok(());
         }
-        Err(format!("{told:?}, gauge {gauge}"))
+        Err(format!("{reported:?}, gauge {gauge}"))
     })
     .await;
 }
@@ -44,7 +44,7 @@ async fn until_told(shop: &Shop, system: &str, database: &str, status: u16) {
 /// How long it takes until an order is taken again, and the order.
 async fn until_ordered(shop: &Shop, tea: &Value) -> (Duration, Value) {
     let begun = Instant::now();
-    let order = eventually(PATIENCE, async || {
+    let order = eventually(TIMEOUT, async || {
         let answer = place(shop, &order_of(tea, 1)).send().await.unwrap();
         let (status, body): (_, Value) = (answer.status(), answer.json().await.unwrap());
         if status == 201 { Ok(body) } else { Err(body) }
@@ -80,7 +80,7 @@ async fn a_database_that_takes_no_writes_is_told_of_and_writes_are_back_with_it(
     let on = set("on");
     db.superuser_run(&on).await;
     db.superuser_run(&ended).await;
-    eventually(PATIENCE, async || {
+    eventually(TIMEOUT, async || {
         let answer = place(&shop, &order_of(&tea, 1)).send().await.unwrap();
         let status = answer.status().as_u16();
         if status == 503 { Ok(()) } else { Err(status) }

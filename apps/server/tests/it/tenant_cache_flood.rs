@@ -42,11 +42,11 @@ fn alone(test: &str) -> bool {
         .env(CHILD, "1")
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
+    let reported = String::from_utf8_lossy(&output.stdout);
     let why = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && told.contains("1 passed"),
-        "{told}{why}"
+        output.status.success() && reported.contains("1 passed"),
+        "{reported}{why}"
     );
     eprint!("{why}");
     false

@@ -6,7 +6,7 @@ use rustok_server::middleware::tenant_cache::{TenantCache, TenantCacheSettings, 
 use rustok_server::middleware::tenant_cache_v3::{Guarded, TenantCacheV3};
 use rustok_storage::Store;
 use rustok_tenancy::{Tenant, TenantError, TenantIdentifier, TenantStatus};
-use rustok_test_support::{Lateness, PATIENCE, TestDatabase, both_databases, eventually};
+use rustok_test_support::{Lateness, TIMEOUT, TestDatabase, both_databases, eventually};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -275,7 +275,7 @@ both_databases! {
         away.store(false, Ordering::SeqCst);
         // The breaker lets a probe through after a second at most.
         let (lateness, begun) = (Lateness::watch(), Instant::now());
-        eventually(PATIENCE, async || cache.get_or_fetch(&unknown).await).await;
+        eventually(TIMEOUT, async || cache.get_or_fetch(&unknown).await).await;
         assert!(begun.elapsed() < Duration::from_secs(5) + lateness.since(begun));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::platform::{printed, rustok, tenant};
 use reqwest::{Client, Method};
-use rustok_test_support::{Lateness, PATIENCE, TestDatabase, TestServer, both_databases, eventually};
+use rustok_test_support::{Lateness, TIMEOUT, TestDatabase, TestServer, both_databases, eventually};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -50,7 +50,7 @@ impl Node {
 
     /// How long after `since` this node answers so under every name, without what the machine took of it.
     async fn sees(&self, id: &str, statuses: [u16; 3], since: Instant) -> Duration {
-        eventually(PATIENCE, async || match self.statuses(id).await {
+        eventually(TIMEOUT, async || match self.statuses(id).await {
             seen if seen == statuses => Ok(()),
             seen => Err(seen),
         })

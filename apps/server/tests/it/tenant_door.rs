@@ -6,7 +6,7 @@ mod wire;
 
 use crate::platform::{printed, rustok, tenant};
 use futures_util::future::join_all;
-use rustok_test_support::{PATIENCE, ServerCommand, TestServer, both_databases, eventually_is};
+use rustok_test_support::{ServerCommand, TIMEOUT, TestServer, both_databases, eventually_is};
 use serde_json::json;
 use wire::{Answer, get, http2};
 
@@ -232,7 +232,7 @@ both_databases! {
         let headers = [address, "X-Tenant-ID: shop-example"];
         let suspended = refused(403, "tenant_suspended");
         // It was asked for before, and is known for a moment.
-        eventually_is(PATIENCE, "a suspended tenant", async || street.who(&line, &headers).await == suspended).await;
+        eventually_is(TIMEOUT, "a suspended tenant", async || street.who(&line, &headers).await == suspended).await;
     }
 
     async fn what_is_for_no_tenant_needs_none(db) {

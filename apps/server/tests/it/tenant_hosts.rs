@@ -99,9 +99,9 @@ both_databases! {
             let request = directory.ask(Method::POST, &format!("/hosts/{HOST}/move")).json(&json!({ "to": shop2 }));
             request.send().await.unwrap().status().as_u16()
         };
-        let mut told = futures_util::future::join_all((0..8).map(moved)).await;
-        told.sort_unstable();
-        assert_eq!(told, [200, 404, 404, 404, 404, 404, 404, 404]);
+        let mut reported = futures_util::future::join_all((0..8).map(moved)).await;
+        reported.sort_unstable();
+        assert_eq!(reported, [200, 404, 404, 404, 404, 404, 404, 404]);
     }
 
     async fn commands_move_and_take_away_too(db) {

@@ -79,8 +79,8 @@ both_databases! {
         let refused = ok(by_proxy(&order_of(&tea, 1)), 409).await;
         assert_eq!(refused["trace_id"], TRACE);
 
-        let told = |spans: &[ReceivedSpan]| spans.iter().any(|span| span.kind == "consumer");
-        let spans = receiver.wait_until(told).await;
+        let reported = |spans: &[ReceivedSpan]| spans.iter().any(|span| span.kind == "consumer");
+        let spans = receiver.wait_until(reported).await;
         assert!(spans.iter().all(|span| span.trace_id == TRACE), "{spans:#?}");
         assert_whole(&spans);
         let servers: Vec<_> = spans.iter().filter(|span| span.kind == "server").collect();

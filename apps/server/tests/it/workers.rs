@@ -13,7 +13,7 @@ use rustok_storage::idempotency::{self, IdempotencyRecord, IdempotencyScope, Key
 use rustok_storage::tenants::list_tenants as tenants_of;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
 use rustok_tenancy::{TenantHandle, TenantIdentifierValidator};
-use rustok_test_support::{Lateness, PATIENCE, both_databases, eventually, eventually_is};
+use rustok_test_support::{Lateness, TIMEOUT, both_databases, eventually, eventually_is};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +108,7 @@ both_databases! {
         assert_eq!(kept_answers(&store, shop).await, [true; 4]);
         let _server = command.start().await;
         let expected = [false, true, false, true];
-        eventually_is(PATIENCE, "it", async || kept_answers(&store, shop).await == expected).await;
+        eventually_is(TIMEOUT, "it", async || kept_answers(&store, shop).await == expected).await;
     }
 
     async fn without_being_asked_the_log_tells_how_many_events_there_were(db) {
@@ -117,9 +117,9 @@ both_databases! {
         for _ in 0..30 {
             product(&shop, json!([{ "available": 1 }])).await;
         }
-        eventually_is(PATIENCE, "a sum", async || shop.server.stderr().contains("events delivered")).await;
+        eventually_is(TIMEOUT, "a sum", async || shop.server.stderr().contains("events delivered")).await;
         let left = "SELECT count(*) FROM outbox WHERE delivered_at IS NULL";
-        eventually_is(PATIENCE, "all are delivered", async || db.count(left).await == 0).await;
+        eventually_is(TIMEOUT, "all are delivered", async || db.count(left).await == 0).await;
         assert_eq!(events(&shop, "product"), [Value::Null; 0]);
         let log = shop.server.stderr();
         assert!(log.lines().count() < 15, "{log}");
@@ -130,17 +130,17 @@ both_databases! {
         let tea = product(&shop, json!([{ "available": 1 }])).await.remove(0);
         let placed = ok(place(&shop, &order_of(&tea, 1)), 201).await;
         ok(place(&shop, &order_of(&tea, 1)), 409).await;
-        eventually_is(PATIENCE, "it", async || !events(&shop, "order.placed").is_empty()).await;
+        eventually_is(TIMEOUT, "it", async || !events(&shop, "order.placed").is_empty()).await;
         let command = shop.server.command().clone();
         let finished = shop.server.terminate().await;
         assert_eq!(finished.code, Some(0), "{finished:#?}");
 
         let shop = Shop { server: command.start().await, ..shop };
         ok(shop.admin(Method::POST, &format!("/orders/{}/confirm", id(&placed))), 200).await;
-        eventually_is(PATIENCE, "it", async || !events(&shop, "order.confirmed").is_empty()).await;
+        eventually_is(TIMEOUT, "it", async || !events(&shop, "order.confirmed").is_empty()).await;
         let log = finished.stdout + &finished.stderr;
-        let told = log.lines().filter(|line| line.contains("order.placed")).count();
-        assert_eq!((told, events(&shop, "order.placed").len()), (1, 0), "{log}");
+        let reported = log.lines().filter(|line| line.contains("order.placed")).count();
+        assert_eq!((reported, events(&shop, "order.placed").len()), (1, 0), "{log}");
         let confirmed = events(&shop, "order.confirmed");
         assert!(confirmed[0].to_string().contains(id(&placed)), "{confirmed:#?}");
         assert!(!log.contains(placed["secret"].as_str().unwrap()), "a secret is in the log");
@@ -152,7 +152,7 @@ both_databases! {
         let tea = product(&shop, json!([{ "available": 5 }])).await.remove(0);
         place_two_hours_ago(db.url(), &tea).await;
         let fresh = ok(place(&shop, &order_of(&tea, 1)), 201).await;
-        eventually_is(PATIENCE, "it", async || available(&shop, &tea).await == 4).await;
+        eventually_is(TIMEOUT, "it", async || available(&shop, &tea).await == 4).await;
         let orders = ok(shop.admin(Method::GET, "/orders?email=late@example.com"), 200).await;
         assert_eq!(orders["items"][0]["cancellation"]["reason"], "expired");
         let fresh = ok(shop.admin(Method::GET, &format!("/orders/{}", id(&fresh))), 200).await;
@@ -170,7 +170,7 @@ both_databases! {
         let lateness = Lateness::watch_process(shop.server.pid());
         let until = async |slug: &str, expected: u16| {
             let begun = Instant::now();
-            eventually(PATIENCE, async || match status(slug).await {
+            eventually(TIMEOUT, async || match status(slug).await {
                 seen if seen == expected => Ok(()),
                 seen => Err(seen),
             })

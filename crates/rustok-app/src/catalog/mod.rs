@@ -17,8 +17,10 @@ mod update;
 pub use create::{WrittenProduct, create};
 pub use delete::{OfProduct, delete, undelete};
 pub use draft::{CheckedDraft, check};
-pub use read::{Moment, ProductFilter, ShownPrice, Unkept, get, get_active, get_variant, list, list_active};
-pub use rustok_storage::products::shown::{ProductVersion, Stock};
+pub use read::{
+    ProductFilter, ShownPrice, StorefrontSnapshot, Uncached, get, get_active, get_variant, list, list_active,
+};
+pub use rustok_storage::products::storefront::{ProductVersion, Stock};
 pub use stock::{AdjustStock, SetStock, StockCondition, VariantOfProduct, adjust_stock, set_stock};
 pub use update::{Edit, UpdateProduct, UpdateVariant, update, update_variant};
 

@@ -10,7 +10,7 @@ use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::money::Currency;
 use rustok_core::page::{Limit, ListKey, Page};
-use rustok_storage::products::shown::{self, ProductVersion, Stock};
+use rustok_storage::products::storefront::{self, ProductVersion, Stock};
 use rustok_storage::{TenantTx, products};
 
 pub use rustok_storage::products::ProductFilter;
@@ -91,33 +91,33 @@ pub(super) fn with_variant(product: Product, id: VariantId) -> Option<(Product, 
 }
 
 /// The snapshot from which the storefront shows active products, some of them from a cache.
-pub struct Moment(TenantTx);
+pub struct StorefrontSnapshot(TenantTx);
 
 /// The part of a response that does not come from the cache.
-pub struct Unkept {
+pub struct Uncached {
     /// The stock of the cached products.
     pub stock: Stock,
     /// The products that are not cached, with their stock; as many as fit on a page, at least one.
     pub products: Vec<Product>,
 }
 
-impl Moment {
+impl StorefrontSnapshot {
     /// Reads the stock of the products in `kept` (cached), and the full products in `missing`.
     ///
     /// # Errors
     /// Database errors.
-    pub async fn unkept(mut self, kept: &[ProductId], missing: &[ProductId]) -> Result<Unkept, RichError> {
+    pub async fn unkept(mut self, kept: &[ProductId], missing: &[ProductId]) -> Result<Uncached, RichError> {
         let stock = match (kept.is_empty(), missing.is_empty()) {
             (true, _) => Stock::new(),
-            (false, true) => shown::find_stock(self.0.last(), kept).await?,
-            (false, false) => shown::find_stock(&mut self.0, kept).await?,
+            (false, true) => storefront::find_stock(self.0.last(), kept).await?,
+            (false, false) => storefront::find_stock(&mut self.0, kept).await?,
         };
         let products = if missing.is_empty() {
             Vec::new()
         } else {
             products::find_products(self.0.last(), missing).await?
         };
-        Ok(Unkept { stock, products })
+        Ok(Uncached { stock, products })
     }
 }
 
@@ -125,7 +125,7 @@ impl Moment {
 ///
 /// # Errors
 /// `product_not_found`, also for a draft or archived product.
-pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<(ProductVersion, Moment), RichError> {
+pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<(ProductVersion, StorefrontSnapshot), RichError> {
     ctx.authorize(Action::ReadProduct)?;
     let not_found = || {
         RichError::new(ErrorKind::NotFound, "no active product with this handle")
@@ -134,8 +134,8 @@ pub async fn get_active(ctx: &Ctx, handle: &str) -> Result<(ProductVersion, Mome
     };
     let handle = Handle::parse(handle).ok_or_else(not_found)?;
     let mut tx = ctx.read().await?;
-    let found = shown::find_active(&mut tx, handle.as_str()).await?;
-    Ok((found.ok_or_else(not_found)?, Moment(tx)))
+    let found = storefront::find_active(&mut tx, handle.as_str()).await?;
+    Ok((found.ok_or_else(not_found)?, StorefrontSnapshot(tx)))
 }
 
 /// Storefront: the current versions of a page of active products, newest first.
@@ -146,9 +146,9 @@ pub async fn list_active(
     ctx: &Ctx,
     after: Option<ProductId>,
     limit: Limit,
-) -> Result<(Page<ProductVersion>, Moment), RichError> {
+) -> Result<(Page<ProductVersion>, StorefrontSnapshot), RichError> {
     ctx.authorize(Action::ListProducts)?;
     let mut tx = ctx.read().await?;
-    let page = shown::list_active(&mut tx, after, limit).await?;
-    Ok((page, Moment(tx)))
+    let page = storefront::list_active(&mut tx, after, limit).await?;
+    Ok((page, StorefrontSnapshot(tx)))
 }

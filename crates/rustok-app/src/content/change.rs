@@ -10,7 +10,7 @@ use rustok_core::ids::TermId;
 use rustok_events::{Event, Topic};
 use rustok_storage::TenantTx;
 use rustok_storage::nodes::history::NodeHistoryEntry;
-use rustok_storage::nodes::save::{Addresses, NodeSave, SavedText, save};
+use rustok_storage::nodes::save::{NodeSave, SavedText, SlugChange, save};
 use rustok_storage::nodes::{NodeDetail, StoredNode, TranslationState};
 use rustok_text::plain::folded;
 use serde_json::json;
@@ -136,7 +136,7 @@ impl<'c> Change<'c> {
         tx: &mut TenantTx,
         after: &StoredNode,
         text: Option<&Revision>,
-        addresses: &[Addresses<'_>],
+        addresses: &[SlugChange<'_>],
         terms: Option<&[TermId]>,
     ) -> Result<(), RichError> {
         let title = text.map(|revision| folded(&revision.translation.title));
@@ -192,40 +192,43 @@ pub(super) fn show_text(detail: &mut NodeDetail, revision: Revision) {
 }
 
 /// The slug changes for `last`: first drops the removed ones of `translations`, if `last` requires it.
-pub(super) fn with_removed<'a>(translations: &[TranslationState], last: Addresses<'a>) -> Vec<Addresses<'a>> {
-    let ends = matches!(last, Addresses::Publish | Addresses::Unpublish);
+pub(super) fn with_removed<'a>(
+    translations: &[TranslationState],
+    last: SlugChange<'a>,
+) -> Vec<SlugChange<'a>> {
+    let ends = matches!(last, SlugChange::Publish | SlugChange::Unpublish);
     let removed = ends && translations.iter().any(|state| state.is_removed);
-    let first = removed.then_some(Addresses::DropRemoved);
+    let first = removed.then_some(SlugChange::DropRemoved);
     first.into_iter().chain([last]).collect()
 }
 
 /// Updates `detail` after a change of its slugs.
-pub(super) fn show_addresses(detail: &mut NodeDetail, addresses: Addresses<'_>) {
+pub(super) fn show_addresses(detail: &mut NodeDetail, addresses: SlugChange<'_>) {
     match addresses {
-        Addresses::DropRemoved => detail.translations.retain(|state| !state.is_removed),
-        Addresses::Remove(locale) => detail
+        SlugChange::DropRemoved => detail.translations.retain(|state| !state.is_removed),
+        SlugChange::Remove(locale) => detail
             .translations
             .retain(|state| state.locale != locale || state.published_revision.is_some()),
-        Addresses::Publish | Addresses::Unpublish | Addresses::Release | Addresses::Take(_) => {}
+        SlugChange::Publish | SlugChange::Unpublish | SlugChange::Release | SlugChange::Take(_) => {}
     }
     for state in &mut detail.translations {
         match addresses {
-            Addresses::Publish => {
+            SlugChange::Publish => {
                 state.published_slug = state.slug.clone();
                 state.published_revision = Some(state.working_revision);
             }
-            Addresses::Unpublish => (state.published_slug, state.published_revision) = (None, None),
-            Addresses::Release => {
+            SlugChange::Unpublish => (state.published_slug, state.published_revision) = (None, None),
+            SlugChange::Release => {
                 (state.slug, state.published_slug, state.published_revision) = (None, None, None);
             }
-            Addresses::Take(slugs) => {
+            SlugChange::Take(slugs) => {
                 let own = slugs.iter().find(|(locale, _)| *locale == state.locale);
                 state.slug = own.map(|(_, slug)| slug.clone());
             }
-            Addresses::Remove(locale) if state.locale == locale => {
+            SlugChange::Remove(locale) if state.locale == locale => {
                 (state.slug, state.is_removed) = (None, true);
             }
-            Addresses::Remove(_) | Addresses::DropRemoved => {}
+            SlugChange::Remove(_) | SlugChange::DropRemoved => {}
         }
     }
 }

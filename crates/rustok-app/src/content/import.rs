@@ -10,19 +10,18 @@ use super::create::validated;
 use super::life::free_slugs;
 use super::locales::preference;
 use super::terms;
-use super::update::refiled;
 use crate::context::Ctx;
 use rustok_content::translation::Source;
 use rustok_content::{
-    AnyContentNode, ContentNode, NewNode, NodeKind, NodeStatus, Revision, Taxonomy, TranslationDraft,
-    TranslationInput,
+    AnyContentNode, ContentNode, NewNode, NodeChange, NodeKind, NodeStatus, Revision, Taxonomy,
+    TranslationDraft, TranslationInput,
 };
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::{AuthorId, NodeId, TermId};
 use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::{ShownLocale, find_node};
-use rustok_storage::nodes::save::Addresses;
+use rustok_storage::nodes::save::SlugChange;
 use rustok_storage::nodes::{NodeDetail, StoredNode};
 use rustok_text::{Locale, Slug};
 
@@ -134,8 +133,8 @@ async fn create(tx: &mut TenantTx, ctx: &Ctx, new: Prepared) -> Result<NodeId, R
     let mut change = Change::new(ctx);
     change.step(Verb::Create, &node);
     let node = publish(ctx, &mut change, node, new.publication)?;
-    let addresses: &[Addresses<'_>] = match node.status() {
-        NodeStatus::Published => &[Addresses::Publish],
+    let addresses: &[SlugChange<'_>] = match node.status() {
+        NodeStatus::Published => &[SlugChange::Publish],
         _ => &[],
     };
     change
@@ -208,17 +207,22 @@ async fn update(
         change.step(Verb::Restore, &node);
     }
     let text = settle(tx, new.locale, id, new.text, IfTaken::Number).await?;
-    node = refiled(node.revise_at(now)?, Some(new.kind), Some(new.author))?;
+    let of_node = NodeChange {
+        kind: Some(new.kind),
+        author_id: Some(new.author),
+        adds_revision: true,
+    };
+    node = node.change_at(of_node, now)?;
     change.step(Verb::Update, &node);
     let revision = Revision::of(&node, new.locale, text, ctx.actor.to_string());
     // The slug of the new text replaces the old one.
     taken.retain(|(locale, _)| *locale != new.locale);
     let node = publish(ctx, &mut change, node, new.publication)?;
     let live = match node.status() {
-        NodeStatus::Published => Addresses::Publish,
-        NodeStatus::Draft | NodeStatus::Archived => Addresses::Unpublish,
+        NodeStatus::Published => SlugChange::Publish,
+        NodeStatus::Draft | NodeStatus::Archived => SlugChange::Unpublish,
     };
-    let mut addresses = vec![Addresses::Take(&taken)];
+    let mut addresses = vec![SlugChange::Take(&taken)];
     addresses.extend(with_removed(&before.translations, live));
     change
         .save(

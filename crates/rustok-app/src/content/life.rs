@@ -12,7 +12,7 @@ use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
 use rustok_storage::TenantTx;
-use rustok_storage::nodes::save::Addresses;
+use rustok_storage::nodes::save::SlugChange;
 use rustok_storage::nodes::slugs::list_saved;
 use rustok_storage::nodes::{NodeDetail, StoredNode};
 use rustok_text::{Locale, Slug};
@@ -21,7 +21,7 @@ use rustok_text::{Locale, Slug};
 struct Transition {
     action: Action,
     verb: Verb,
-    addresses: Option<Addresses<'static>>,
+    addresses: Option<SlugChange<'static>>,
 }
 
 /// A node to change.
@@ -66,7 +66,7 @@ pub async fn publish(ctx: &Ctx, publish: PublishNode, key: Key<'_>) -> Result<Do
     let transition = Transition {
         action: Action::PublishNode,
         verb: Verb::Publish,
-        addresses: Some(Addresses::Publish),
+        addresses: Some(SlugChange::Publish),
     };
     let PublishNode {
         id,
@@ -88,7 +88,7 @@ pub async fn unpublish(ctx: &Ctx, node: OfNode, key: Key<'_>) -> Result<Done<Nod
     let transition = Transition {
         action: Action::UnpublishNode,
         verb: Verb::Unpublish,
-        addresses: Some(Addresses::Unpublish),
+        addresses: Some(SlugChange::Unpublish),
     };
     pass(ctx, node, &transition, AnyContentNode::unpublish_at, key).await
 }
@@ -101,7 +101,7 @@ pub async fn archive(ctx: &Ctx, archive: ArchiveNode, key: Key<'_>) -> Result<Do
     let transition = Transition {
         action: Action::ArchiveNode,
         verb: Verb::Archive,
-        addresses: Some(Addresses::Unpublish),
+        addresses: Some(SlugChange::Unpublish),
     };
     let ArchiveNode { id, if_match, reason } = archive;
     let apply = |node: AnyContentNode, now| node.archive_at(reason, now);
@@ -173,7 +173,7 @@ pub async fn delete(ctx: &Ctx, OfNode { id, if_match }: OfNode) -> Result<(), Ri
         detail,
         after,
         Verb::Delete,
-        Some(Addresses::Release),
+        Some(SlugChange::Release),
     )
     .await?;
     tx.commit().await?;
@@ -203,7 +203,7 @@ pub async fn undelete(
         StoredNode::InUse(_) => return Err(ContentError::NotFound(id.to_string()).into()),
     };
     let slugs = free_slugs(&mut work.tx, id).await?;
-    let taken = Some(Addresses::Take(&slugs));
+    let taken = Some(SlugChange::Take(&slugs));
     let detail = save(ctx, &mut work.tx, detail, after, Verb::Undelete, taken).await?;
     let done = work.finish(detail).await?;
     count(ctx, Verb::Undelete);
@@ -226,7 +226,7 @@ async fn save(
     mut detail: NodeDetail,
     after: StoredNode,
     verb: Verb,
-    addresses: Option<Addresses<'_>>,
+    addresses: Option<SlugChange<'_>>,
 ) -> Result<NodeDetail, RichError> {
     let mut change = Change::of(ctx, &detail.node);
     change.step(verb, after.any());

@@ -15,13 +15,13 @@ use crate::precondition::Precondition;
 use rustok_auth::Action;
 use rustok_content::translation::Source;
 use rustok_content::{
-    AnyContentNode, Author, ContentError, NodeKind, NodeRow, Revision, TranslationDraft, TranslationInput,
+    AnyContentNode, Author, ContentError, NodeChange, NodeKind, Revision, TranslationDraft, TranslationInput,
 };
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::NodeId;
 use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::term_ids;
-use rustok_storage::nodes::save::Addresses;
+use rustok_storage::nodes::save::SlugChange;
 use rustok_storage::nodes::{FiledTerm, NodeDetail, StoredNode};
 use rustok_text::Locale;
 
@@ -194,14 +194,12 @@ async fn apply(
     found: Found,
 ) -> Result<(), RichError> {
     let mut change = Change::of(ctx, &detail.node);
-    // A change of the node without its text is refused in the same states as a change of the text.
-    let revised = node.clone().revise_at(ctx.now())?;
-    let revised = if found.text.is_some() {
-        revised
-    } else {
-        next_version(ctx, &node)?
+    let of_node = NodeChange {
+        kind: found.kind,
+        author_id: found.author.as_ref().map(|author| author.id),
+        adds_revision: found.text.is_some(),
     };
-    let node = refiled(revised, found.kind, found.author.as_ref().map(|author| author.id))?;
+    let node = node.change_at(of_node, ctx.now())?;
     let revision = found
         .text
         .map(|(locale, text)| Revision::of(&node, locale, text, ctx.actor.to_string()));
@@ -218,35 +216,6 @@ async fn apply(
         show_text(detail, revision);
     }
     Ok(())
-}
-
-/// The node with its version incremented, without a new revision.
-fn next_version(ctx: &Ctx, node: &AnyContentNode) -> Result<AnyContentNode, RichError> {
-    let row = NodeRow::from(node);
-    let row = NodeRow {
-        version: row.version.saturating_add(1),
-        updated_at: ctx.now(),
-        ..row
-    };
-    Ok(AnyContentNode::try_from(row).map_err(ContentError::from)?)
-}
-
-/// The node with another kind or author.
-pub(super) fn refiled(
-    node: AnyContentNode,
-    kind: Option<NodeKind>,
-    author: Option<rustok_core::ids::AuthorId>,
-) -> Result<AnyContentNode, RichError> {
-    if kind.is_none() && author.is_none() {
-        return Ok(node);
-    }
-    let row = NodeRow::from(&node);
-    let row = NodeRow {
-        kind: kind.map_or(row.kind, String::from),
-        author_id: author.unwrap_or(row.author_id),
-        ..row
-    };
-    Ok(AnyContentNode::try_from(row).map_err(ContentError::from)?)
 }
 
 /// Writes the whole text of a node in one locale.
@@ -326,7 +295,7 @@ pub async fn delete_translation(
     let mut change = Change::of(ctx, &detail.node);
     change.step(Verb::RemoveTranslation, &node);
     let node = StoredNode::InUse(node);
-    let removed = Addresses::Remove(locale);
+    let removed = SlugChange::Remove(locale);
     change.save(&mut tx, &node, None, &[removed], None).await?;
     detail.node = node;
     show_addresses(&mut detail, removed);

@@ -156,7 +156,7 @@ pub(super) struct Engine<'a, S> {
     is_sqlite: bool,
     last_commit: Duration,
     /// Whether the log already contains a warning about a refused item.
-    has_told: bool,
+    has_warned: bool,
 }
 
 impl<'a, S: Source> Engine<'a, S> {
@@ -171,7 +171,7 @@ impl<'a, S: Source> Engine<'a, S> {
             report,
             is_sqlite,
             last_commit: Duration::ZERO,
-            has_told: false,
+            has_warned: false,
         }
     }
 
@@ -375,7 +375,7 @@ impl<'a, S: Source> Engine<'a, S> {
                 | ErrorKind::BusinessRule
                 | ErrorKind::Internal => {
                     // The report lists all of them; the log must not be flooded by a bad file.
-                    if std::mem::replace(&mut self.has_told, true) {
+                    if std::mem::replace(&mut self.has_warned, true) {
                         tracing::debug!(error = ?error, line = entry.line, "an item was refused by the database");
                     } else {
                         tracing::warn!(error = ?error, line = entry.line, "an item was refused by the database; more of them are told at the level debug");
@@ -447,14 +447,14 @@ async fn pause(attempt: u32) {
 
 /// The error in the report: only its public part.
 fn fault<C>(entry: &Entry<C>, error: &RichError) -> Fault {
-    let told = error.to_response();
-    let mut reasons: Vec<String> = told
+    let reported = error.to_response();
+    let mut reasons: Vec<String> = reported
         .violations()
         .iter()
         .map(|found| format!("{}: {}", found.pointer.trim_start_matches("#/"), found.detail))
         .collect();
     if reasons.is_empty() {
-        reasons.push(told.detail().to_owned());
+        reasons.push(reported.detail().to_owned());
     }
     Fault {
         line: entry.line,

@@ -195,7 +195,7 @@ both_databases! {
         assert!(report.errors.iter().all(|error| !error.reason.contains("purpose")), "{:?}", report.errors);
     }
 
-    async fn an_import_stops_between_two_batches_when_it_is_told_to(db) {
+    async fn an_import_stops_between_two_batches_when_it_is_asked_to(db) {
         let ctx = ctx(&db).await;
         let source = Authors::default();
         let mut engine = Engine::new(&ctx, &source, "a.csv", Mode::Commit);
@@ -212,7 +212,7 @@ both_databases! {
         assert!(!engine.finish(None).is_interrupted);
     }
 
-    async fn a_refused_item_is_told_by_its_rules_without_a_second_look(db) {
+    async fn a_refused_item_is_reported_with_its_rules_without_a_second_look(db) {
         let ctx = ctx(&db).await;
         let source = Authors::default();
         let report = run(&ctx, &source, &items(5, &[(2, Act::Fails(ErrorKind::Validation, 1))]), Mode::Commit).await;

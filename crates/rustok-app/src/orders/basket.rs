@@ -9,7 +9,7 @@ use rustok_core::ids::VariantId;
 use rustok_storage::reservations::Sellable;
 
 /// The requested ids and SKUs, without duplicates.
-pub(super) fn wanted(request: &OrderRequest) -> (Vec<VariantId>, Vec<&str>) {
+pub(super) fn requested_ids(request: &OrderRequest) -> (Vec<VariantId>, Vec<&str>) {
     let (mut ids, mut skus) = (Vec::new(), Vec::new());
     for line in &request.lines {
         match &line.variant {
@@ -36,7 +36,10 @@ struct Picked<'a> {
 /// # Errors
 /// `validation_failed` with all lines that name no variant, several variants, or one without a price in the currency,
 /// or if the total exceeds 64 bits; `insufficient_stock` for the first variant (by id) without enough stock.
-pub(super) fn fill(request: &OrderRequest, variants: &[Sellable]) -> Result<Vec<OrderLine>, RichError> {
+pub(super) fn build_lines(
+    request: &OrderRequest,
+    variants: &[Sellable],
+) -> Result<Vec<OrderLine>, RichError> {
     let mut picked: Vec<Picked<'_>> = Vec::with_capacity(request.lines.len());
     let mut violations = Vec::new();
     for (at, line) in request.lines.iter().enumerate() {
@@ -218,18 +221,18 @@ mod tests {
         ];
         let request = request(vec![by_sku("A", 2), by_id(1, 1), by_id(2, 3)]);
         assert_eq!(
-            wanted(&request),
+            requested_ids(&request),
             (
                 vec![Uuid::from_u128(1).into(), Uuid::from_u128(2).into()],
                 vec!["A"]
             )
         );
-        let lines = fill(&request, &shelf).unwrap();
-        let told: Vec<_> = lines
+        let lines = build_lines(&request, &shelf).unwrap();
+        let reported: Vec<_> = lines
             .iter()
             .map(|l| (l.quantity, l.unit_price_minor, l.stock_taken))
             .collect();
-        assert_eq!(told, [(5, 500, true), (1, 0, false)]);
+        assert_eq!(reported, [(5, 500, true), (1, 0, false)]);
     }
 
     #[test]
@@ -239,12 +242,12 @@ mod tests {
             variant(2, "A", Some(1), None),
             variant(3, "C", None, None),
         ];
-        let refused = fill(
+        let refused = build_lines(
             &request(vec![by_sku("A", 1), by_id(9, 1), by_sku("C", 1), by_id(1, 1)]),
             &shelf,
         );
         let errors = wire(&refused.unwrap_err())["errors"].clone();
-        let told: Vec<_> = errors
+        let reported: Vec<_> = errors
             .as_array()
             .unwrap()
             .iter()
@@ -256,7 +259,7 @@ mod tests {
             ("#/lines/2/sku", "not_priced"),
         ];
         assert_eq!(
-            told,
+            reported,
             expected.map(|(pointer, code)| (pointer.into(), code.into()))
         );
     }
@@ -264,17 +267,17 @@ mod tests {
     #[test]
     fn a_total_beyond_the_limit_is_refused_before_anything_is_written() {
         let shelf = [variant(1, "A", Some(i64::MAX), None)];
-        assert!(fill(&request(vec![by_id(1, 1)]), &shelf).is_ok());
-        let refused = wire(&fill(&request(vec![by_id(1, 2)]), &shelf).unwrap_err());
+        assert!(build_lines(&request(vec![by_id(1, 1)]), &shelf).is_ok());
+        let refused = wire(&build_lines(&request(vec![by_id(1, 2)]), &shelf).unwrap_err());
         assert_eq!(refused["errors"][0]["code"], "total_out_of_range");
     }
 
     #[test]
     fn merged_lines_keep_the_limits() {
         let shelf = [variant(1, "A", Some(1), Some(20_000))];
-        let refused = fill(&request(vec![by_id(1, 6_000), by_sku("A", 4_001)]), &shelf).unwrap_err();
+        let refused = build_lines(&request(vec![by_id(1, 6_000), by_sku("A", 4_001)]), &shelf).unwrap_err();
         assert_eq!(wire(&refused)["errors"][0]["pointer"], "#/lines/1/quantity");
-        let short = fill(
+        let short = build_lines(
             &request(vec![by_id(1, 6_000), by_sku("A", 4_000)]),
             &[variant(1, "A", Some(1), Some(9_999))],
         );

@@ -64,7 +64,7 @@ pub async fn expire_due(ctx: &PlatformCtx, limit: i64) -> Result<ExpiryRound, Ri
             Err(error) => {
                 round.failed += 1;
                 tracing::error!(tenant_id = %job.tenant_id, order_id = %job.subject_id, ?error, "cannot expire an order");
-                if let Err(error) = put_off(ctx, &job).await {
+                if let Err(error) = postpone(ctx, &job).await {
                     tracing::warn!(order_id = %job.subject_id, ?error, "cannot put work off that failed");
                 }
             }
@@ -128,7 +128,7 @@ async fn expire(ctx: &Ctx, id: OrderId) -> Result<bool, RichError> {
 }
 
 /// Does not read the tenant, since its row may be the broken part.
-async fn put_off(ctx: &PlatformCtx, job: &Job) -> Result<(), RichError> {
+async fn postpone(ctx: &PlatformCtx, job: &Job) -> Result<(), RichError> {
     let to = ctx
         .services
         .clock

@@ -83,7 +83,7 @@ async fn attempt<'a>(ctx: &Ctx, request: &OrderRequest, key: Key<'a>) -> Result<
         Begun::Fresh(work) => work,
         Begun::Repeated(reply) => return Ok(Attempt::Repeated(reply)),
     };
-    let order = match draw_up(ctx, &mut work.tx, request).await {
+    let order = match build_order(ctx, &mut work.tx, request).await {
         Ok(order) => order,
         Err(refusal) => return Err(work.refuse(refusal).await),
     };
@@ -104,14 +104,14 @@ async fn attempt<'a>(ctx: &Ctx, request: &OrderRequest, key: Key<'a>) -> Result<
 
 /// The order to save: priced, with its stock checked and its buyer known. All checks come before the buyer's record
 /// is written.
-async fn draw_up(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result<AnyOrder, RichError> {
-    let (ids, skus) = basket::wanted(request);
+async fn build_order(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result<AnyOrder, RichError> {
+    let (ids, skus) = basket::requested_ids(request);
     let buyer = Buyer {
         email: &request.email,
         network: ctx.network.as_ref(),
     };
     let shelf = read_shelf(tx, &ids, &skus, request.currency, buyer).await?;
-    let lines = basket::fill(request, &shelf.variants)?;
+    let lines = basket::build_lines(request, &shelf.variants)?;
     check_pieces(ctx.tenant.settings.max_pending_pieces, &lines, &shelf)?;
     check_total(request, &lines)?;
     let now = ctx.now();
@@ -160,7 +160,7 @@ fn check_total(request: &OrderRequest, lines: &[OrderLine]) -> Result<(), RichEr
     let Some(expected) = request.expected_total else {
         return Ok(());
     };
-    // `fill` has already rejected a total that is out of range.
+    // `build_lines` has already rejected a total that is out of range.
     let total = lines_total_minor(lines).map(|minor| Money::from_minor(minor, request.currency));
     if total == Some(expected) {
         return Ok(());

@@ -131,12 +131,12 @@ mod tests {
         ]
     }
 
-    fn told(names: &[VariantName]) -> Vec<(String, String)> {
+    fn reported(names: &[VariantName]) -> Vec<(String, String)> {
         let found = match_variants(names, &shirts()).unwrap_err();
-        let told = found
+        let reported = found
             .iter()
             .map(|found| (found.pointer.to_string(), found.code.to_string()));
-        told.collect()
+        reported.collect()
     }
 
     #[test]
@@ -167,15 +167,15 @@ mod tests {
     fn what_is_ambiguous_is_refused() {
         let pair = |pointer: &str, code: &str| (pointer.to_owned(), code.to_owned());
         assert_eq!(
-            told(&[name(0, "A", &["XXL"])]),
+            reported(&[name(0, "A", &["XXL"])]),
             [pair("#/variants/0/sku", "ambiguous")]
         );
         assert_eq!(
-            told(&[name(0, "A", &["L"])]),
+            reported(&[name(0, "A", &["L"])]),
             [pair("#/variants/0/sku", "ambiguous")]
         );
         assert_eq!(
-            told(&[name(0, "B", &["XL"])]),
+            reported(&[name(0, "B", &["XL"])]),
             [pair("#/variants/0/options", "ambiguous")]
         );
         let twice = [
@@ -190,6 +190,6 @@ mod tests {
             pair("#/variants/2/options", "duplicate"),
             pair("#/variants/3/id", "duplicate"),
         ];
-        assert_eq!(told(&twice), expected);
+        assert_eq!(reported(&twice), expected);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A guard checks the data of the target state; it must never change it.
 
-use super::{Before, Cancelled, Claim, Shipment};
+use super::{Cancelled, PreviousState, Shipment, UncheckedTotal};
 use crate::error::CommerceError;
 use crate::payment::Payment;
 use rustok_core::error::FieldViolation;
@@ -43,21 +43,33 @@ macro_rules! fit_text {
 }
 
 /// The amount is valid in its currency and not negative.
-pub(super) fn confirmable() -> impl TransitionGuard<Claim> {
-    let known = Condition::new("currency is known", "currency_unknown", |claim: &Claim| {
-        !matches!(claim.money(), Err(MoneyError::UnknownCurrency(_)))
-    });
+pub(super) fn confirmable() -> impl TransitionGuard<UncheckedTotal> {
+    let known = Condition::new(
+        "currency is known",
+        "currency_unknown",
+        |unchecked_total: &UncheckedTotal| {
+            !matches!(unchecked_total.money(), Err(MoneyError::UnknownCurrency(_)))
+        },
+    );
     let decimals = Condition::new(
         "amount fits the currency",
         "too_many_decimals",
-        |claim: &Claim| !matches!(claim.money(), Err(MoneyError::TooManyDecimals { .. })),
+        |unchecked_total: &UncheckedTotal| {
+            !matches!(unchecked_total.money(), Err(MoneyError::TooManyDecimals { .. }))
+        },
     );
-    let range = Condition::new("amount fits 64 bits", "amount_too_large", |claim: &Claim| {
-        claim.money().is_ok()
-    });
-    let negative = Condition::new("amount is negative", "amount_not_negative", |claim: &Claim| {
-        claim.amount.is_sign_negative() && !claim.amount.is_zero()
-    });
+    let range = Condition::new(
+        "amount fits 64 bits",
+        "amount_too_large",
+        |unchecked_total: &UncheckedTotal| unchecked_total.money().is_ok(),
+    );
+    let negative = Condition::new(
+        "amount is negative",
+        "amount_not_negative",
+        |unchecked_total: &UncheckedTotal| {
+            unchecked_total.amount.is_sign_negative() && !unchecked_total.amount.is_zero()
+        },
+    );
     known
         .and(decimals)
         .and(range)
@@ -65,13 +77,13 @@ pub(super) fn confirmable() -> impl TransitionGuard<Claim> {
 }
 
 /// The validated total of an order on confirmation.
-pub(super) fn confirmed_total(claim: &Claim) -> Result<Money, CommerceError> {
+pub(super) fn confirmed_total(unchecked_total: &UncheckedTotal) -> Result<Money, CommerceError> {
     let refused = |refusal: GuardRefusal| CommerceError::TransitionRefused {
         transition: "confirm",
         refusal,
     };
-    confirmable().check(claim).map_err(refused)?;
-    claim.money().map_err(|error| {
+    confirmable().check(unchecked_total).map_err(refused)?;
+    unchecked_total.money().map_err(|error| {
         CommerceError::invalid("amount", crate::price::money_code(&error), error.to_string())
     })
 }
@@ -118,13 +130,13 @@ fn reason() -> impl TransitionGuard<Cancelled> {
 
 fn refund() -> impl TransitionGuard<Cancelled> {
     let unpaid = Condition::new("order is not paid", "paid", |cancelled: &Cancelled| {
-        !matches!(cancelled.before, Before::Paid(..))
+        !matches!(cancelled.before, PreviousState::Paid(..))
     });
     unpaid.or(
         fit_text!("refund_id" of Cancelled, MAX_TEXT_BYTES, has_control, |cancelled| {
             match &cancelled.before {
-                Before::Paid(_, refund) => &refund.refund_id,
-                Before::Pending | Before::Confirmed(_) => "",
+                PreviousState::Paid(_, refund) => &refund.refund_id,
+                PreviousState::Pending | PreviousState::Confirmed(_) => "",
             }
         }),
     )

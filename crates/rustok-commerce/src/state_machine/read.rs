@@ -2,7 +2,9 @@
 //!
 //! Read-only; transitions are in the parent module.
 
-use super::{Before, Cancelled, Claim, Confirmed, Delivered, Order, OrderState, Paid, Pending, Shipped};
+use super::{
+    Cancelled, Confirmed, Delivered, Order, OrderState, Paid, Pending, PreviousState, Shipped, UncheckedTotal,
+};
 use crate::order::OrderLine;
 use crate::payment::{Payment, Refund};
 use rustok_core::clock::Timestamp;
@@ -60,10 +62,10 @@ impl<S: OrderState> Order<S> {
     }
 }
 
-impl<S: OrderState<Total = Claim>> Order<S> {
+impl<S: OrderState<Total = UncheckedTotal>> Order<S> {
     /// The total as given, not validated.
     #[must_use]
-    pub fn claim(&self) -> &Claim {
+    pub fn unchecked_total(&self) -> &UncheckedTotal {
         &self.total
     }
 }
@@ -187,8 +189,8 @@ impl Order<Cancelled> {
     #[must_use]
     pub fn refund(&self) -> Option<(&Refund, &Payment)> {
         match &self.state.before {
-            Before::Paid(paid, refund) => Some((refund, &paid.payment)),
-            Before::Pending | Before::Confirmed(_) => None,
+            PreviousState::Paid(paid, refund) => Some((refund, &paid.payment)),
+            PreviousState::Pending | PreviousState::Confirmed(_) => None,
         }
     }
 }

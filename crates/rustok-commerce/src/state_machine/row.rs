@@ -5,7 +5,8 @@
 
 use super::guards::{cancellable, confirmable, payable, shippable};
 use super::{
-    AnyOrder, Before, Cancelled, Claim, Confirmed, Delivered, Head, Order, Paid, Pending, Shipment, Shipped,
+    AnyOrder, Cancelled, Confirmed, Delivered, Head, Order, Paid, Pending, PreviousState, Shipment, Shipped,
+    UncheckedTotal,
 };
 use crate::error::CommerceError;
 use crate::order::{MAX_QUANTITY, OrderLine, OrderStatus, lines_total_minor};
@@ -173,7 +174,10 @@ fn decode(row: OrderRow) -> Result<AnyOrder, Broken> {
 fn decode_total(row: &OrderRow) -> Result<Money, Broken> {
     let currency = Currency::parse(&row.currency).map_err(|_| "unknown currency")?;
     let total = Money::from_minor(row.total_minor, currency);
-    demand(confirmable().check(&Claim::from(total)).is_ok(), "negative total")?;
+    demand(
+        confirmable().check(&UncheckedTotal::from(total)).is_ok(),
+        "negative total",
+    )?;
     demand(!row.lines.is_empty(), "no lines")?;
     let fit = |line: &OrderLine| (1..=MAX_QUANTITY).contains(&line.quantity) && line.unit_price_minor >= 0;
     demand(
@@ -255,10 +259,10 @@ impl StateData {
                     .refund
                     .take()
                     .ok_or("cancelled after payment without refund")?;
-                Before::Paid(self.paid()?, refund)
+                PreviousState::Paid(self.paid()?, refund)
             }
-            (Some(_), None) => Before::Confirmed(self.confirmed_at()?),
-            (None, None) => Before::Pending,
+            (Some(_), None) => PreviousState::Confirmed(self.confirmed_at()?),
+            (None, None) => PreviousState::Pending,
         };
         let reason = self.cancel_reason.take().ok_or("cancelled without reason")?;
         let cancelled_at = self.cancelled_at.take().ok_or("cancelled without cancelled_at")?;
@@ -376,9 +380,9 @@ impl<'a> From<&'a AnyOrder> for OrderColumns<'a> {
             AnyOrder::Cancelled(Order { head, total, state }) => {
                 let columns = Self::bare(status, head, claimed(total));
                 let columns = match &state.before {
-                    Before::Pending => columns,
-                    Before::Confirmed(confirmed_at) => columns.confirmed(*confirmed_at),
-                    Before::Paid(paid, refund) => Self {
+                    PreviousState::Pending => columns,
+                    PreviousState::Confirmed(confirmed_at) => columns.confirmed(*confirmed_at),
+                    PreviousState::Paid(paid, refund) => Self {
                         refund: Some(refund),
                         ..columns.paid(paid)
                     },
@@ -394,7 +398,7 @@ impl<'a> From<&'a AnyOrder> for OrderColumns<'a> {
 }
 
 /// The minor units and the currency of a total.
-fn claimed(total: &Claim) -> (i64, &str) {
+fn claimed(total: &UncheckedTotal) -> (i64, &str) {
     (total.money().map_or(-1, Money::minor), &total.currency)
 }
 

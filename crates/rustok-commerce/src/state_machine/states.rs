@@ -15,7 +15,7 @@ mod sealed {
 
 /// A state of an order. Sealed: only this module implements it.
 pub trait OrderState: State + sealed::Sealed {
-    /// The order's total: a [`Claim`] until it is confirmed, [`Money`] from then on.
+    /// The order's total: a [`UncheckedTotal`] until it is confirmed, [`Money`] from then on.
     type Total;
 }
 
@@ -34,12 +34,12 @@ macro_rules! states {
 }
 
 states! {
-    Pending = "pending", Claim;
+    Pending = "pending", UncheckedTotal;
     Confirmed = "confirmed", Money;
     Paid = "paid", Money;
     Shipped = "shipped", Money;
     Delivered = "delivered", Money;
-    Cancelled = "cancelled", Claim;
+    Cancelled = "cancelled", UncheckedTotal;
 }
 
 /// Placed; its stock is taken; not yet confirmed by the shop.
@@ -82,7 +82,7 @@ pub struct Delivered {
 pub struct Cancelled {
     pub(super) reason: String,
     pub(super) cancelled_at: Timestamp,
-    pub(super) before: Before,
+    pub(super) before: PreviousState,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub(super) struct Shipment {
 
 /// The state before the cancellation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Before {
+pub(super) enum PreviousState {
     Pending,
     /// With the time of confirmation.
     Confirmed(Timestamp),
@@ -103,12 +103,12 @@ pub(super) enum Before {
 
 /// An amount and a currency as given, not validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct UncheckedTotal {
     pub(super) amount: Decimal,
     pub(super) currency: Cow<'static, str>,
 }
 
-impl Claim {
+impl UncheckedTotal {
     /// The amount as given.
     #[must_use]
     pub const fn amount(&self) -> Decimal {
@@ -130,7 +130,7 @@ impl Claim {
     }
 }
 
-impl From<Money> for Claim {
+impl From<Money> for UncheckedTotal {
     fn from(money: Money) -> Self {
         Self {
             amount: money.amount(),

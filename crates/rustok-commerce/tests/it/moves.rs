@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 use rustok_commerce::payment::Payment;
-use rustok_commerce::state_machine::{Claim, OrderState};
+use rustok_commerce::state_machine::{OrderState, UncheckedTotal};
 use rustok_commerce::{Cancelled, Confirmed, Delivered, Order, Paid, Pending, Shipped};
 use rustok_core::clock::Timestamp;
 use rustok_core::money::Money;
@@ -102,6 +102,6 @@ fn a_state_adds_its_own_data_and_nothing_else() {
     );
     assert!(size_of::<Paid>() < size_of::<Confirmed>() + size_of::<Payment>());
     // Confirming turns the claim into money, which is smaller: the order does not grow.
-    assert!(size_of::<Money>() < size_of::<Claim>());
+    assert!(size_of::<Money>() < size_of::<UncheckedTotal>());
     assert!(size_of::<Order<Confirmed>>() < size_of::<Order<Pending>>());
 }

@@ -2,7 +2,7 @@
 //!
 //! It changes a node only through the typed methods of [`ContentNode`].
 
-use super::{Archived, ContentNode, Draft, Published, newer_revision, transitions};
+use super::{Archived, ContentNode, Draft, NodeChange, Published, newer_revision, transitions};
 use crate::error::{ContentError, FieldError};
 use crate::node::{NodeKind, NodeStatus};
 use rustok_core::clock::Timestamp;
@@ -243,9 +243,17 @@ impl AnyContentNode {
     /// # Errors
     /// [`ContentError::NotEditable`] if it is archived.
     pub fn revise_at(self, now: Timestamp) -> Result<Self, ContentError> {
+        self.change_at(NodeChange::revision(), now)
+    }
+
+    /// Changes its kind or author, and adds a revision if the change has one.
+    ///
+    /// # Errors
+    /// [`ContentError::NotEditable`] if it is archived.
+    pub fn change_at(self, change: NodeChange, now: Timestamp) -> Result<Self, ContentError> {
         match self {
-            Self::Draft(node) => Ok(node.revise_at(now).into()),
-            Self::Published(node) => Ok(node.revise_at(now).into()),
+            Self::Draft(node) => Ok(node.change_in_place(change, now).into()),
+            Self::Published(node) => Ok(node.change_in_place(change, now).into()),
             Self::Archived(_) => Err(ContentError::NotEditable {
                 status: self.status(),
                 allowed_transitions: self.allowed_transitions(),

@@ -2,11 +2,11 @@
 
 use rustok_content::state_machine::transitions;
 use rustok_content::{
-    AnyContentNode, Archived, ContentError, ContentNode, Draft, NodeKind, NodeStatus, Published, Revision,
-    Source, TranslationInput,
+    AnyContentNode, Archived, ContentError, ContentNode, Draft, NodeChange, NodeKind, NodeStatus, Published,
+    Revision, Source, TranslationInput,
 };
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::NodeId;
+use rustok_core::ids::{AuthorId, NodeId};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -132,8 +132,8 @@ fn a_first_publication_date_is_fixed() {
         let any = AnyContentNode::from(published().unpublish_at(at(20)));
         match any.schedule_at(other, at(30)).unwrap_err() {
             ContentError::ValidationFailed(found) => {
-                let told: Vec<_> = found.iter().map(|f| (&*f.pointer, &*f.code)).collect();
-                assert_eq!(told, [("#/published_at", "published_at_fixed")]);
+                let reported: Vec<_> = found.iter().map(|f| (&*f.pointer, &*f.code)).collect();
+                assert_eq!(reported, [("#/published_at", "published_at_fixed")]);
             }
             other => panic!("{other:?}"),
         }
@@ -249,6 +249,26 @@ fn editing_and_deleting_follow_the_state_too() {
         allowed_transitions: vec!["restore"],
     };
     assert_eq!(refused, expected);
+
+    let kind = NodeKind::parse("page").unwrap();
+    let author_id = Some(AuthorId::from_uuid(Uuid::from_u128(99)));
+    let change = NodeChange {
+        kind: Some(kind.clone()),
+        author_id,
+        adds_revision: false,
+    };
+    let changed = published.clone().change_at(change.clone(), at(90)).unwrap();
+    assert_eq!((changed.kind(), Some(changed.author_id())), (&kind, author_id));
+    assert_eq!(
+        changed.working_revision(),
+        published.working_revision(),
+        "no text was written"
+    );
+    assert_eq!(
+        (changed.version(), changed.updated_at()),
+        (published.version() + 1, at(90))
+    );
+    assert_eq!(archived.clone().change_at(change, at(90)).unwrap_err(), expected);
 
     assert!(draft.delete_at(at(90)).is_ok());
     assert!(archived.delete_at(at(90)).is_ok());

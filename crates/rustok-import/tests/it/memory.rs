@@ -30,13 +30,13 @@ pub(crate) fn alone(module: &str, test: &str) -> bool {
         .env(CHILD, "1")
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
+    let reported = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.success() && told.contains("1 passed"),
-        "{told}\n{}",
+        output.status.success() && reported.contains("1 passed"),
+        "{reported}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    eprint!("{told}");
+    eprint!("{reported}");
     false
 }
 

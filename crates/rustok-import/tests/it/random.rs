@@ -24,7 +24,7 @@ fn small_wxr() -> String {
 fn a_csv_cut_at_every_byte_keeps_what_was_complete() {
     let (complete, errors) = shopify(CSV);
     assert_eq!((complete.len(), errors.len()), (3, 0));
-    let (mut told, mut kept) = (0, 0);
+    let (mut reported, mut kept) = (0, 0);
     for cut in 0..CSV.len() {
         let (products, errors) = shopify(&CSV.as_bytes()[..cut]);
         let certain = products
@@ -46,10 +46,10 @@ fn a_csv_cut_at_every_byte_keeps_what_was_complete() {
                 .iter()
                 .all(|error| error.line <= u64::try_from(line).unwrap())
         );
-        told += errors.len();
+        reported += errors.len();
         kept = kept.max(certain);
     }
-    assert!(told > CSV.len() / 2, "{told}");
+    assert!(reported > CSV.len() / 2, "{reported}");
     assert_eq!(kept, 3);
 }
 

@@ -107,7 +107,7 @@ fn rows_of_one_handle_become_variants() {
         ("North Pier", &["women".to_owned()][..])
     );
     assert_eq!(sweater.options, ["Size"]);
-    let told = |variant: &VariantItem| {
+    let reported = |variant: &VariantItem| {
         (
             variant.line,
             variant.option_values[0].clone(),
@@ -116,7 +116,10 @@ fn rows_of_one_handle_become_variants() {
     };
     let expected = [(3, "Small"), (4, "Medium"), (5, "Large")];
     let expected = expected.map(|(line, size)| (line, size.to_owned(), "60".to_owned()));
-    assert_eq!(sweater.variants.iter().map(told).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        sweater.variants.iter().map(reported).collect::<Vec<_>>(),
+        expected
+    );
     // No SKU in any row.
     assert!(
         sweater
@@ -214,7 +217,7 @@ fn a_second_reading_has_the_same_hashes_and_every_product_its_own() {
 #[test]
 fn cut_anywhere_it_keeps_what_was_complete_and_tells_the_place() {
     let (complete, _) = files::shopify(SHOP);
-    let (mut told, mut cuts) = (0, 0);
+    let (mut reported, mut cuts) = (0, 0);
     for cut in (0..SHOP.len()).step_by(7) {
         cuts += 1;
         let (products, errors) = files::shopify(&SHOP[..cut]);
@@ -236,7 +239,7 @@ fn cut_anywhere_it_keeps_what_was_complete_and_tells_the_place() {
             );
         }
         assert!(errors.len() <= 1, "{errors:?}");
-        told += errors.len();
+        reported += errors.len();
         for error in errors {
             let line = 1 + SHOP[..cut].iter().filter(|byte| **byte == b'\n').count();
             // A cell in quotes is told where it starts, up to four lines earlier.
@@ -244,5 +247,8 @@ fn cut_anywhere_it_keeps_what_was_complete_and_tells_the_place() {
             assert!(lines.contains(&error.line), "cut at {cut}: {error}");
         }
     }
-    assert!(told > cuts * 3 / 4, "only {told} of {cuts} cuts were told");
+    assert!(
+        reported > cuts * 3 / 4,
+        "only {reported} of {cuts} cuts were told"
+    );
 }

@@ -79,7 +79,7 @@ fn authors_and_terms_come_before_the_items() {
          <wp:term><wp:term_taxonomy>category</wp:term_taxonomy><wp:term_slug>c</wp:term_slug></wp:term>\
          <wp:term><wp:term_taxonomy>nav_menu</wp:term_taxonomy><wp:term_slug>m</wp:term_slug></wp:term>",
     ));
-    let told: Vec<_> = items
+    let reported: Vec<_> = items
         .iter()
         .map(|item| match item {
             WordpressItem::Author(author) => {
@@ -99,7 +99,7 @@ fn authors_and_terms_come_before_the_items() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             "author jane Jane & Co Some(\"j@x.test\")",
             "author bob bob None",

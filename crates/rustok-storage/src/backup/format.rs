@@ -241,7 +241,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             return Err(self.failed(&error));
         }
         let file = &self.file;
-        let told = match line.as_slice() {
+        let message = match line.as_slice() {
             whole if whole == FIRST_LINE => {
                 self.before.update(FIRST_LINE);
                 self.place = 16;
@@ -256,7 +256,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             }
             _ => format!("{file} is no backup of RusToK"),
         };
-        Err(StoreError::Setup(told))
+        Err(StoreError::Setup(message))
     }
 
     /// Reads the next record into `content`; returns its kind.

@@ -89,7 +89,7 @@ pub(super) async fn load<R: AsyncRead + Unpin>(
 /// The schema number of the file, if this binary knows that schema.
 fn number(head: &Head, migrations: &[Migration], file: &Path) -> Result<usize, StoreError> {
     let (number, file) = (head.migrations.len(), file.display());
-    let told = if number > migrations.len() {
+    let message = if number > migrations.len() {
         format!(
             "{file} has schema {number}, this binary knows only up to {}: use a newer rustok",
             migrations.len()
@@ -106,7 +106,7 @@ fn number(head: &Head, migrations: &[Migration], file: &Path) -> Result<usize, S
     } else {
         return Ok(number);
     };
-    Err(StoreError::Setup(told))
+    Err(StoreError::Setup(message))
 }
 
 /// Locks out all other sessions, and checks that there are no rows that could be lost.

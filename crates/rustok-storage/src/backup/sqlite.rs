@@ -36,7 +36,7 @@ pub(super) async fn put_back(
     progress: impl FnMut(u64, u64) + Send + 'static,
 ) -> Result<(), StoreError> {
     look_at(file).await?;
-    let setup = |told: String| Err(StoreError::Setup(told));
+    let setup = |message: String| Err(StoreError::Setup(message));
     if database.symlink_metadata().is_ok() {
         return setup(format!(
             "{} exists already: a backup is restored only where there is no database; put it aside first",
@@ -72,7 +72,7 @@ async fn look_at(file: &Path) -> Result<(), StoreError> {
     let mut begin = Vec::new();
     let read = std::fs::File::open(file).and_then(|from| from.take(16).read_to_end(&mut begin));
     let begins = |with: &[u8]| read.is_ok() && begin.starts_with(with);
-    let told = match find_schema(&DatabaseUrl::Sqlite(file.to_owned())).await {
+    let message = match find_schema(&DatabaseUrl::Sqlite(file.to_owned())).await {
         Ok(Schema::Number(number)) if number <= latest_schema() => return Ok(()),
         Ok(Schema::Number(number)) => format!(
             "{} has schema {number}, this binary knows only up to {}: use a newer rustok",
@@ -89,7 +89,7 @@ async fn look_at(file: &Path) -> Result<(), StoreError> {
         ),
         _ => format!("{} is no backup of RusToK", file.display()),
     };
-    Err(StoreError::Setup(told))
+    Err(StoreError::Setup(message))
 }
 
 fn copy_pages(source: &Path, target: &Path, mut progress: impl FnMut(u64, u64)) -> rusqlite::Result<()> {

@@ -50,7 +50,7 @@ impl Server {
         refuse_shared_sessions(url, client).await?;
         let server = client.query_one(SERVER, &[]).await;
         let server = server.map_err(|error| setup_postgres(&error))?;
-        let setup = |told: &str| Err(StoreError::Setup(told.to_owned()));
+        let setup = |message: &str| Err(StoreError::Setup(message.to_owned()));
         if server.get::<_, i64>("version") < OLDEST_POSTGRES {
             return setup("PostgreSQL 15 or newer is needed");
         }
@@ -122,7 +122,7 @@ mod tests {
             .url()
             .replace(&format!("//{superuser}@"), &format!("//{name}@"));
         let open = async || Store::open(StoreConfig::new(DatabaseUrl::parse(&url)?), Opener::Server).await;
-        let told = open().await.unwrap_err().to_string();
+        let message = open().await.unwrap_err().to_string();
         db.superuser_run(&format!(
             "GRANT rustok_app, rustok_platform, rustok_backup TO {name}"
         ))
@@ -142,8 +142,8 @@ mod tests {
         ))
         .await;
         assert!(
-            told.contains("let an administrator create") && told.contains("rustok_backup"),
-            "{told}"
+            message.contains("let an administrator create") && message.contains("rustok_backup"),
+            "{message}"
         );
         assert_eq!(faults, Some(Vec::new()));
     }

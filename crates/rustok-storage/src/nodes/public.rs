@@ -2,7 +2,7 @@
 //!
 //! Both queries contain this rule themselves. Never select a column of a working revision here.
 
-use super::filed::list_filed;
+use super::by_term::list_by_term;
 use super::texts::TextKey;
 use super::{NODES, parsed};
 use crate::error::StoreError;
@@ -46,7 +46,7 @@ pub struct PublicHead {
     pub revision: i64,
     /// The number of the revision with the text in this locale.
     text_revision: i64,
-    /// The save time of that revision; tells apart revisions with a reused number.
+    /// The save time of that revision; distinguishes revisions with a reused number.
     pub text_saved_at: Timestamp,
     /// Whether this is the node's original locale.
     is_original: bool,
@@ -268,7 +268,7 @@ pub async fn list_public(
     limit: Limit,
 ) -> Result<Page<PublicHead>, StoreError> {
     let Page { items, next_cursor } = if filter.category.is_some() || filter.tag.is_some() {
-        let Page { items, next_cursor } = list_filed(tx, filter, now, after, limit).await?;
+        let Page { items, next_cursor } = list_by_term(tx, filter, now, after, limit).await?;
         Page {
             items: find_heads(tx, &items, now).await?,
             next_cursor,
@@ -395,12 +395,12 @@ mod tests {
     fn terms_travel_in_one_column() {
         let column = "tag\u{1f}b\u{1f}B\u{1f}\u{1e}category\u{1f}a\u{1f}A, b\u{1f}up";
         let terms = terms_of(column).unwrap();
-        let told: Vec<_> = terms
+        let reported: Vec<_> = terms
             .iter()
             .map(|t| (&*t.taxonomy, &*t.slug, &*t.name, t.parent.as_deref()))
             .collect();
         assert_eq!(
-            told,
+            reported,
             [("category", "a", "A, b", Some("up")), ("tag", "b", "B", None)]
         );
         assert_eq!(terms_of(""), Some(Vec::new()));
@@ -433,10 +433,10 @@ mod tests {
         let heads = heads
             .map(|(id, locale, second)| head(id, locale, second))
             .to_vec();
-        let told = |node: &PublicHead| format!("{}{}", node.id.as_uuid().as_u128(), node.locale.as_str());
+        let reported = |node: &PublicHead| format!("{}{}", node.id.as_uuid().as_u128(), node.locale.as_str());
         let groups: Vec<Vec<String>> = by_node(heads)
             .iter()
-            .map(|(_, node)| node.iter().map(told).collect())
+            .map(|(_, node)| node.iter().map(reported).collect())
             .collect();
         assert_eq!(groups, [vec!["3en"], vec!["2de", "2en"], vec!["1en", "1ru"]]);
     }

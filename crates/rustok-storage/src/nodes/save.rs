@@ -24,7 +24,7 @@ pub struct SavedText<'a> {
 
 /// A change of a node's slugs in all locales.
 #[derive(Debug, Clone, Copy)]
-pub enum Addresses<'a> {
+pub enum SlugChange<'a> {
     /// Publishes all working revisions and their slugs.
     Publish,
     /// Unpublishes all revisions.
@@ -33,10 +33,10 @@ pub enum Addresses<'a> {
     Release,
     /// Takes these slugs for an undeleted node.
     Take(&'a [(Locale, Slug)]),
-    /// Removes the translation in this locale: at once if it is not published, else with [`Addresses::DropRemoved`].
+    /// Removes the translation in this locale: at once if it is not published, else with [`SlugChange::DropRemoved`].
     Remove(Locale),
-    /// Deletes the translations marked as removed. Must come before [`Addresses::Publish`] and
-    /// [`Addresses::Unpublish`].
+    /// Deletes the translations marked as removed. Must come before [`SlugChange::Publish`] and
+    /// [`SlugChange::Unpublish`].
     DropRemoved,
 }
 
@@ -50,7 +50,7 @@ pub struct NodeSave<'a> {
     /// The new revision, if the text changed.
     pub text: Option<SavedText<'a>>,
     /// Slug changes, applied in this order after the text.
-    pub addresses: &'a [Addresses<'a>],
+    pub addresses: &'a [SlugChange<'a>],
     /// The node's new terms, if they change.
     pub terms: Option<&'a [TermId]>,
     /// History entries, one for each new version.
@@ -122,7 +122,7 @@ pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreErro
     tx.db.execute_all(&statements).await
 }
 
-impl Addresses<'_> {
+impl SlugChange<'_> {
     const fn changes_what_is_public(&self) -> bool {
         matches!(self, Self::Publish | Self::Unpublish | Self::Release)
     }
@@ -137,7 +137,7 @@ async fn words<'a>(tx: &mut TenantTx, save: &NodeSave<'a>) -> Result<Vec<Stateme
         titles.push((&text.revision.locale, text.title_search));
     }
     for addresses in save.addresses {
-        if let Addresses::Remove(locale) = addresses {
+        if let SlugChange::Remove(locale) = addresses {
             titles.push((locale, ""));
         }
     }
@@ -276,26 +276,26 @@ fn point_to_revision<'a>(tenant: TenantId, text: SavedText<'a>) -> Statement<'a>
 fn move_addresses<'a>(
     tenant: TenantId,
     node: NodeId,
-    addresses: Addresses<'a>,
+    addresses: SlugChange<'a>,
     statements: &mut Vec<Statement<'a>>,
 ) {
     let sql = match addresses {
-        Addresses::Publish => {
+        SlugChange::Publish => {
             "UPDATE node_translations SET published_slug = slug, published_revision = working_revision \
              WHERE tenant_id = $1 AND node_id = $2"
         }
-        Addresses::Unpublish => {
+        SlugChange::Unpublish => {
             "UPDATE node_translations SET published_slug = NULL, published_revision = NULL \
              WHERE tenant_id = $1 AND node_id = $2"
         }
-        Addresses::DropRemoved => {
+        SlugChange::DropRemoved => {
             "DELETE FROM node_translations WHERE tenant_id = $1 AND node_id = $2 AND is_removed"
         }
-        Addresses::Release => {
+        SlugChange::Release => {
             "UPDATE node_translations SET slug = NULL, published_slug = NULL, published_revision = NULL \
              WHERE tenant_id = $1 AND node_id = $2"
         }
-        Addresses::Take(slugs) => {
+        SlugChange::Take(slugs) => {
             let sql = "UPDATE node_translations SET slug = $4 WHERE tenant_id = $1 AND node_id = $2 AND locale = $3";
             statements.extend(slugs.iter().map(|(locale, slug)| {
                 Statement::one(
@@ -306,7 +306,7 @@ fn move_addresses<'a>(
             }));
             return;
         }
-        Addresses::Remove(locale) => {
+        SlugChange::Remove(locale) => {
             for sql in [
                 "DELETE FROM node_translations \
                  WHERE tenant_id = $1 AND node_id = $2 AND locale = $3 AND published_revision IS NULL",

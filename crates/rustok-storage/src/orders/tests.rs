@@ -131,7 +131,7 @@ fn moves(order: &AnyOrder, number: u128) -> Vec<Movement> {
 }
 
 /// An order of so many pieces of both variants, priced from the shelf.
-async fn draw_up(tx: &mut TenantTx, number: u128, quantity: i64) -> AnyOrder {
+async fn build_order(tx: &mut TenantTx, number: u128, quantity: i64) -> AnyOrder {
     let variants: [VariantId; 2] = [id(COUNTED).into(), id(FREE).into()];
     let shelf = read_shelf(tx, &variants, &[], usd(), buyer(&jane()))
         .await
@@ -214,7 +214,7 @@ async fn save(
 
 async fn placed(store: &Store, shop: TenantHandle, number: u128, quantity: i64) -> AnyOrder {
     let mut tx = store.write(shop, soon()).await.unwrap();
-    let order = draw_up(&mut tx, number, quantity).await;
+    let order = build_order(&mut tx, number, quantity).await;
     insert(&mut tx, &order).await.unwrap();
     tx.commit().await.unwrap();
     order
@@ -331,7 +331,7 @@ both_databases! {
         let store = open(&db).await;
         let shop = shop(&store, 5).await;
         let mut tx = store.write(shop, soon()).await.unwrap();
-        let slow = draw_up(&mut tx, 100, 3).await;
+        let slow = build_order(&mut tx, 100, 3).await;
         drop(tx);
         placed(&store, shop, 200, 3).await;
         let mut tx = store.write(shop, soon()).await.unwrap();

@@ -196,7 +196,7 @@ impl Statements {
         Ok(statement)
     }
 
-    /// Evicts the least recently used statement; the server is told once no exchange holds it.
+    /// Evicts the least recently used statement; it is closed on the server once no exchange uses it.
     fn forget_oldest(&mut self) {
         let oldest = self.prepared.iter().min_by_key(|(_, (_, used))| *used);
         if let Some(sql) = oldest.map(|(sql, _)| sql.clone()) {

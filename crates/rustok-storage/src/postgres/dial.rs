@@ -50,7 +50,7 @@ impl Hosts {
             return Err(StoreError::Unavailable("the URL names no server".to_owned()));
         };
         let connecting = Box::pin(config.connect(self.tls.connector()));
-        self.in_time(async { connecting.await.map_err(|error| not_let_in(&error)) })
+        self.in_time(async { connecting.await.map_err(|error| connect_error(&error)) })
             .await
     }
 
@@ -82,7 +82,7 @@ impl Hosts {
             // A simple query: a prepared one relies on the session staying the same, which a pooler may not grant.
             let asked = client.simple_query("SHOW transaction_read_only");
             match self
-                .in_time(async { asked.await.map_err(|error| not_let_in(&error)) })
+                .in_time(async { asked.await.map_err(|error| connect_error(&error)) })
                 .await
             {
                 Ok(answers) if !is_on(&answers) => return Ok(client),
@@ -203,13 +203,13 @@ impl Manager {
         let look = self.writable.look.load(Ordering::Relaxed);
         let (client, wire) = self.hosts.raw(place).await?;
         let session = Connection::begin_session(client, wire, self.hosts.tls.clone(), look);
-        let begun = async { session.await.map_err(|error| not_let_in(&error)) };
+        let begun = async { session.await.map_err(|error| connect_error(&error)) };
         self.hosts.in_time(begun).await
     }
 }
 
 /// Maps an error met while connecting. When all connections of the server are taken the server itself is healthy.
-fn not_let_in(error: &tokio_postgres::Error) -> StoreError {
+fn connect_error(error: &tokio_postgres::Error) -> StoreError {
     if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
         tracing::warn!(
             "PostgreSQL has no connection left: give it more, or this server fewer (RUSTOK_POSTGRES_CONNECTIONS)"

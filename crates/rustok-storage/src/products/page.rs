@@ -4,7 +4,7 @@
 //! read separately and only for products on the page. Variants are read for a few products at a time, so that little
 //! more is read than is returned.
 
-use super::{Large, PRODUCTS, ProductFilter, SMALL_COLUMNS, Standing, add_variants, decode_with, large};
+use super::{Large, Lifecycle, PRODUCTS, ProductFilter, SMALL_COLUMNS, add_variants, decode_with, large};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::search::{self, Kind};
@@ -99,14 +99,14 @@ pub async fn list_products(
 /// Database errors.
 pub async fn find_products(tx: &mut TenantTx, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
     let found = find_all(tx, ids).await?;
-    complete(tx, found, Standing::InUse).await
+    complete(tx, found, Lifecycle::InUse).await
 }
 
 /// Reads large columns and variants of as many products as fit on a page.
 async fn complete(
     tx: &mut TenantTx,
     mut found: Vec<Found>,
-    standing: Standing,
+    standing: Lifecycle,
 ) -> Result<Vec<Product>, StoreError> {
     found.truncate(fitting(found.iter().map(|found| found.bytes)));
     add_large(tx, &mut found).await?;
@@ -209,7 +209,7 @@ async fn add_all_variants(
     tx: &mut TenantTx,
     products: &mut [Product],
     sizes: &mut [usize],
-    standing: Standing,
+    standing: Lifecycle,
 ) -> Result<usize, StoreError> {
     let (mut done, mut next) = (0, FIRST_PRODUCTS);
     while done < products.len() {

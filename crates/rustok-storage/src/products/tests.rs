@@ -337,7 +337,7 @@ async fn no_list_walks_through_more_than_its_page() {
         assert_eq!(plan(&store, shop, &sql, &values).await, [index]);
     }
     let values = [Value::from(shop.tenant_id()), id(1).into(), id(2).into()];
-    let steps = plan(&store, shop, &variants_statement(2, Standing::InUse), &values).await;
+    let steps = plan(&store, shop, &variants_statement(2, Lifecycle::InUse), &values).await;
     assert_eq!(
         steps,
         [

@@ -66,7 +66,7 @@ impl Log {
 
     /// Restarts a log that has become long. Called by the committer between two transactions, so no write is in
     /// progress.
-    pub(super) fn shorten(&self, writer: &Connection, watch: &FileWatch) {
+    pub(super) fn restart_if_long(&self, writer: &Connection, watch: &FileWatch) {
         let pages = self.pages.load(Ordering::Relaxed);
         if pages < self.long.load(Ordering::Relaxed) {
             return;
@@ -239,7 +239,7 @@ mod tests {
                     Connection::open_in_memory().unwrap(),
                 ));
             }
-            case.log.shorten(&case.writer, &case.watch);
+            case.log.restart_if_long(&case.writer, &case.watch);
         }
         assert!((LONG..LONG + 600).contains(&longest), "{longest}");
         assert!(case.pages() < LONG, "{}", case.pages());
@@ -253,13 +253,13 @@ mod tests {
         case.commit(17_000);
         let begun = std::time::Instant::now();
         for _ in 0..100 {
-            case.log.shorten(&case.writer, &case.watch);
+            case.log.restart_if_long(&case.writer, &case.watch);
         }
         assert!(begun.elapsed() < LONGEST_WAIT * 50, "{:?}", begun.elapsed());
         case.commit(1_000);
         assert!(case.pages() > LONG + STEP);
         drop(reader);
-        case.log.shorten(&case.writer, &case.watch);
+        case.log.restart_if_long(&case.writer, &case.watch);
         case.commit(1);
         assert!(case.pages() < 100, "{}", case.pages());
     }

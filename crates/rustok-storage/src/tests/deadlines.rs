@@ -3,7 +3,7 @@
 use super::connections::{clean, look};
 use super::*;
 use crate::value::params;
-use rustok_test_support::{Lateness, PATIENCE, both_databases};
+use rustok_test_support::{Lateness, TIMEOUT, both_databases};
 use tokio::time::Instant;
 
 const SHORT: Duration = Duration::from_millis(100);
@@ -127,7 +127,7 @@ async fn a_dropped_statement_does_not_run_on() {
     };
     while sleeping().await == 0 {
         assert!(!poll(query.as_mut()));
-        assert!(start.elapsed() < PATIENCE, "the statement never ran");
+        assert!(start.elapsed() < TIMEOUT, "the statement never ran");
     }
     drop(query);
     let (lateness, start) = (Lateness::watch(), Instant::now());

@@ -6,7 +6,7 @@ use super::*;
 use crate::value::params;
 use rustok_core::resilience::{CircuitBreakerMetrics, CircuitState};
 use rustok_test_support::lateness::preemptions;
-use rustok_test_support::{Direction, Fault, FaultProxy, Lateness, PATIENCE, eventually, eventually_is};
+use rustok_test_support::{Direction, Fault, FaultProxy, Lateness, TIMEOUT, eventually, eventually_is};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 
@@ -98,7 +98,7 @@ impl World {
     async fn recover(&self) -> Duration {
         let lateness = Lateness::watch();
         let begun = Instant::now();
-        eventually(PATIENCE, async || {
+        eventually(TIMEOUT, async || {
             let filled = self.fill(Deadline::after(PATIENT)).await;
             sleep(Duration::from_millis(if filled.is_ok() { 0 } else { 250 })).await;
             filled
@@ -117,7 +117,7 @@ impl World {
         }
         assert_eq!(self.store.postgres_connections(), Some((CONNECTIONS, 0)));
         let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
-        eventually_is(PATIENCE, "no open transaction", async || {
+        eventually_is(TIMEOUT, "no open transaction", async || {
             self.db.superuser_count(open).await == 0
         })
         .await;
@@ -202,7 +202,7 @@ async fn a_black_hole_under_load_costs_five_failures_and_then_microseconds() {
     let before = breaker.metrics();
     world.proxy.set(Fault::BlackHole);
     let opening = async {
-        eventually_is(PATIENCE, "an open breaker", async || {
+        eventually_is(TIMEOUT, "an open breaker", async || {
             breaker.state() != CircuitState::Closed
         })
         .await;
@@ -254,7 +254,7 @@ async fn a_black_hole_under_load_costs_five_failures_and_then_microseconds() {
         breaker.metrics().transitions[half_open] - held.transitions[half_open]
     };
     breaker.release();
-    eventually_is(PATIENCE, "two probes", async || {
+    eventually_is(TIMEOUT, "two probes", async || {
         world.load(200, Duration::from_millis(250)).await;
         tried() >= 2
     })
@@ -391,7 +391,7 @@ async fn a_connection_whose_statement_timed_out_is_not_used_again() {
     drop(tx);
     // Healed at once, it would have been drained and been as good as new.
     world.proxy.heal();
-    eventually(PATIENCE, async || match world.store.postgres_connections() {
+    eventually(TIMEOUT, async || match world.store.postgres_connections() {
         seen if seen == Some((CONNECTIONS - 1, CONNECTIONS - 1)) => Ok(()),
         seen => Err(seen),
     })
@@ -430,7 +430,7 @@ async fn what_is_dropped_in_a_black_hole_does_not_hang() {
     tasks.join_all().await;
     let lateness = Lateness::watch();
     let begun = Instant::now();
-    eventually(PATIENCE, async || match world.store.postgres_connections() {
+    eventually(TIMEOUT, async || match world.store.postgres_connections() {
         Some((0, 0)) => Ok(()),
         seen => Err(seen),
     })

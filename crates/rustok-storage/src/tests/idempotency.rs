@@ -94,7 +94,7 @@ both_databases! {
 
     async fn old_answers_are_found_by_their_age(db) {
         let _store = open(&db).await;
-        assert_eq!(db.whole_walks(idempotency::DELETE_OLD).await, [""; 0]);
+        assert_eq!(db.full_scans(idempotency::DELETE_OLD).await, [""; 0]);
     }
 
     async fn the_platform_has_answers_of_its_own(db) {

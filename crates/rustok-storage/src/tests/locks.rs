@@ -3,7 +3,7 @@
 use super::*;
 use crate::value::params;
 use rustok_core::resilience::CircuitState;
-use rustok_test_support::{PATIENCE, eventually};
+use rustok_test_support::{TIMEOUT, eventually};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -38,7 +38,7 @@ async fn a_transaction_in_which_nobody_speaks_loses_its_locks() {
         .await
         .unwrap();
     let begun = Instant::now();
-    eventually(PATIENCE, async || {
+    eventually(TIMEOUT, async || {
         let written = write(&store, one).await;
         assert!(
             matches!(written, Ok(()) | Err(StoreError::Locked(_))),
@@ -50,8 +50,8 @@ async fn a_transaction_in_which_nobody_speaks_loses_its_locks() {
     assert!(begun.elapsed() < AWAY, "{:?}", begun.elapsed());
     assert_eq!(store.breaker().unwrap().state(), CircuitState::Closed);
     // Whoever was stopped and goes on is told the truth: nothing was committed, and the database is not to blame.
-    let told = tx.commit().await.unwrap_err();
-    assert!(matches!(told, StoreError::Serialization(_)), "{told:?}");
+    let message = tx.commit().await.unwrap_err();
+    assert!(matches!(message, StoreError::Serialization(_)), "{message:?}");
     assert_eq!(stopped.breaker().unwrap().state(), CircuitState::Closed);
     write(&stopped, one).await.unwrap();
 }

@@ -321,8 +321,8 @@ both_databases! {
         let newer = latest_schema() + 1;
         run(&db, &format!("INSERT INTO schema_migrations (number, name) VALUES ({newer}, 'later')")).await;
         for opener in [Opener::Server, Opener::Command] {
-            let told = setup_error(Store::open(config(&db), opener).await);
-            assert!(told.contains(&format!("schema {newer}")) && told.contains("newer rustok"), "{told}");
+            let message = setup_error(Store::open(config(&db), opener).await);
+            assert!(message.contains(&format!("schema {newer}")) && message.contains("newer rustok"), "{message}");
         }
     }
 
@@ -339,12 +339,12 @@ both_databases! {
             sqlite: "CREATE TABLE half (id INTEGER);",
             postgres: "CREATE TABLE half (id bigint);",
         };
-        let told = migrate(&db, Opener::Server, half).await.unwrap_err();
-        assert!(matches!(&told, StoreError::Setup(told) if told.contains("nothing")), "{told:?}");
+        let message = migrate(&db, Opener::Server, half).await.unwrap_err();
+        assert!(matches!(&message, StoreError::Setup(message) if message.contains("nothing")), "{message:?}");
         assert_eq!(number(&db, "SELECT max(number) FROM schema_migrations").await, Ok(latest));
         assert!(number(&db, "SELECT count(*) FROM half").await.is_err());
         // Where it failed, the next try goes on; a command does not try.
-        assert!(matches!(migrate(&db, Opener::Command, fixed).await, Err(StoreError::Setup(told)) if told.contains("migrate")));
+        assert!(matches!(migrate(&db, Opener::Command, fixed).await, Err(StoreError::Setup(message)) if message.contains("migrate")));
         migrate(&db, Opener::Server, fixed).await.unwrap();
         assert_eq!(number(&db, "SELECT max(number) FROM schema_migrations").await, Ok(latest + 1));
         assert_eq!(number(&db, "SELECT count(*) FROM half").await, Ok(0));
@@ -366,14 +366,14 @@ async fn migrate(db: &TestDatabase, opener: Opener, one_more: Migration) -> Resu
 async fn a_database_of_another_encoding_is_refused() {
     let db = TestDatabase::postgres_latin1().await;
     let found = crate::inspect::find_schema(&config(&db).url).await;
-    let mut told = vec![found.unwrap_err().to_string()];
+    let mut message = vec![found.unwrap_err().to_string()];
     for opener in [Opener::Server, Opener::Command] {
-        told.push(setup_error(Store::open(config(&db), opener).await));
+        message.push(setup_error(Store::open(config(&db), opener).await));
     }
-    for told in told {
+    for message in message {
         assert!(
-            told.contains("LATIN1") && told.contains("ENCODING 'UTF8' TEMPLATE template0"),
-            "{told}"
+            message.contains("LATIN1") && message.contains("ENCODING 'UTF8' TEMPLATE template0"),
+            "{message}"
         );
     }
 }
@@ -394,10 +394,10 @@ async fn a_table_rebuilt_by_a_sqlite_migration_keeps_its_children() {
         postgres: "",
     };
     let broken = "CREATE TABLE q (id INTEGER PRIMARY KEY); DROP TABLE p; ALTER TABLE q RENAME TO p;";
-    let told = migrate(&db, Opener::Server, rebuild(broken)).await.unwrap_err();
+    let message = migrate(&db, Opener::Server, rebuild(broken)).await.unwrap_err();
     assert!(
-        matches!(&told, StoreError::Setup(told) if told.contains("foreign keys")),
-        "{told:?}"
+        matches!(&message, StoreError::Setup(message) if message.contains("foreign keys")),
+        "{message:?}"
     );
     assert_eq!(number(&db, "SELECT count(*) FROM p").await, Ok(1));
     let whole = "CREATE TABLE q (id INTEGER PRIMARY KEY); INSERT INTO q SELECT * FROM p; DROP TABLE p; \
@@ -415,10 +415,10 @@ async fn a_postgres_migration_that_row_security_would_blind_fails() {
         postgres: "UPDATE authors SET display_name = login;",
     };
     let db = TestDatabase::postgres_as_owner().await;
-    let told = migrate(&db, Opener::Server, backfill).await.unwrap_err();
+    let message = migrate(&db, Opener::Server, backfill).await.unwrap_err();
     assert!(
-        matches!(&told, StoreError::Setup(told) if told.contains("row-level security")),
-        "{told:?}"
+        matches!(&message, StoreError::Setup(message) if message.contains("row-level security")),
+        "{message:?}"
     );
 }
 
@@ -426,10 +426,10 @@ async fn a_postgres_migration_that_row_security_would_blind_fails() {
 async fn a_second_server_on_a_sqlite_file_is_refused_a_command_is_not() {
     let db = TestDatabase::sqlite();
     let first = open(&db).await;
-    let told = setup_error(Store::open(config(&db), Opener::Server).await);
+    let message = setup_error(Store::open(config(&db), Opener::Server).await);
     assert!(
-        told.contains("another server") && told.contains("rustok.db"),
-        "{told}"
+        message.contains("another server") && message.contains("rustok.db"),
+        "{message}"
     );
     let command = Store::open(config(&db), Opener::Command).await.unwrap();
     let shop = tenant(&command, 1, "shop1").await;
@@ -456,11 +456,11 @@ async fn what_cannot_be_opened_says_so_without_secrets() {
         "sqlite://a?mode=memory",
         "postgres://u:hunter2@h:port/x",
     ] {
-        let told = match DatabaseUrl::parse(url) {
-            Err(StoreError::Setup(told)) => told,
+        let message = match DatabaseUrl::parse(url) {
+            Err(StoreError::Setup(message)) => message,
             other => panic!("{url}: {other:?}"),
         };
-        assert!(!told.contains("hunter2"), "{told}");
+        assert!(!message.contains("hunter2"), "{message}");
     }
     let url = DatabaseUrl::parse("postgres://u:hunter2@127.0.0.1:1/x").unwrap();
     assert!(!format!("{url:?}").contains("hunter2"));
@@ -476,8 +476,8 @@ async fn what_cannot_be_opened_says_so_without_secrets() {
     let no_file = folder.path().join("folder");
     std::fs::create_dir(&no_file).unwrap();
     let file = DatabaseUrl::parse(&format!("sqlite://{}", no_file.display())).unwrap();
-    let told = setup_error(Store::open(StoreConfig::new(file), Opener::Command).await);
-    assert!(told.contains("cannot open"), "{told}");
+    let message = setup_error(Store::open(StoreConfig::new(file), Opener::Command).await);
+    assert!(message.contains("cannot open"), "{message}");
 }
 
 /// A process that was stopped in the middle of a migration keeps its lock.

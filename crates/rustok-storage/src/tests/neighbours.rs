@@ -56,12 +56,15 @@ async fn holds(db: &TestDatabase, url: &str) {
     let (one, two) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
     let before = functions::ask(&store, one).await;
     rows::fill(db, two).await;
-    for (alone, told) in before.iter().zip(functions::ask(&store, one).await) {
-        assert_eq!(*alone, told, "alone on the left, with a neighbour on the right");
+    for (alone, reported) in before.iter().zip(functions::ask(&store, one).await) {
+        assert_eq!(
+            *alone, reported,
+            "alone on the left, with a neighbour on the right"
+        );
     }
     // And each of these calls would have found it.
-    for (alone, told) in before.iter().zip(functions::ask(&store, two).await) {
-        assert_ne!(alone.1, told.1, "{}: tells nobody anything", told.0);
+    for (alone, reported) in before.iter().zip(functions::ask(&store, two).await) {
+        assert_ne!(alone.1, reported.1, "{}: tells nobody anything", reported.0);
     }
 }
 

@@ -13,18 +13,18 @@ fn config_at(url: &str) -> StoreConfig {
 
 async fn assert_refused(url: &str, how: &str) {
     let found = crate::inspect::find_schema(&config_at(url).url).await;
-    let mut told = vec![found.unwrap_err()];
+    let mut message = vec![found.unwrap_err()];
     for opener in OPENERS {
-        told.push(Store::open(config_at(url), opener).await.unwrap_err());
+        message.push(Store::open(config_at(url), opener).await.unwrap_err());
     }
-    for told in told {
-        let told = match told {
-            StoreError::Setup(told) => told,
+    for message in message {
+        let message = match message {
+            StoreError::Setup(message) => message,
             other => panic!("{how}: {other:?}"),
         };
         assert!(
-            told.contains("PgBouncer") && told.contains("set pool_mode=session"),
-            "{how}: {told}"
+            message.contains("PgBouncer") && message.contains("set pool_mode=session"),
+            "{how}: {message}"
         );
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::backup::{restore, restore_with};
 use crate::migrate::{MIGRATIONS, Migration};
 use crate::value::params;
-use rustok_test_support::{PATIENCE, eventually};
+use rustok_test_support::{TIMEOUT, eventually};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use tempfile::TempDir;
@@ -91,7 +91,7 @@ async fn tables(db: &TestDatabase) -> i64 {
 
 async fn refused(db: &TestDatabase, file: &Path) -> String {
     match restore(&url(db), file, |_, _| ()).await.unwrap_err() {
-        StoreError::Setup(told) => told,
+        StoreError::Setup(message) => message,
         other => panic!("{other:?}"),
     }
 }
@@ -159,7 +159,7 @@ async fn a_backup_is_of_one_moment_while_others_write() {
         });
     }
     let count = "SELECT count(*) FROM authors";
-    eventually(PATIENCE, async || match db.superuser_count(count).await {
+    eventually(TIMEOUT, async || match db.superuser_count(count).await {
         few @ 0..20 => Err(few),
         _ => Ok(()),
     })
@@ -184,7 +184,7 @@ async fn a_backup_is_of_one_moment_while_others_write() {
     });
     block_in_place(|| steps.recv().unwrap());
     let during = db.superuser_count(count).await;
-    eventually(PATIENCE, async || match db.superuser_count(count).await {
+    eventually(TIMEOUT, async || match db.superuser_count(count).await {
         more if more > during + 20 => Ok(()),
         few => Err(few),
     })
@@ -213,16 +213,16 @@ async fn a_file_that_is_not_whole_leaves_nothing_behind() {
     let places = (1..25).map(|place| place * step).chain([3, 17, whole.len() - 1]);
     for place in places {
         std::fs::write(&broken, &whole[..place]).unwrap();
-        let told = refused(&target, &broken).await;
-        assert!(told.contains("broken is cut off"), "{place}: {told}");
+        let message = refused(&target, &broken).await;
+        assert!(message.contains("broken is cut off"), "{place}: {message}");
         let mut changed = whole.clone();
         changed[place] ^= 0x10;
         std::fs::write(&broken, &changed).unwrap();
-        let told = refused(&target, &broken).await;
-        let foreign = place < 16 && told.contains("no backup of RusToK");
+        let message = refused(&target, &broken).await;
+        let foreign = place < 16 && message.contains("no backup of RusToK");
         assert!(
-            foreign || told.contains("broken is damaged") || told.contains("broken is cut off"),
-            "{place}: {told}"
+            foreign || message.contains("broken is damaged") || message.contains("broken is cut off"),
+            "{place}: {message}"
         );
         assert_eq!(tables(&target).await, 0, "{place}");
     }
@@ -232,8 +232,8 @@ async fn a_file_that_is_not_whole_leaves_nothing_behind() {
         (b"", "no backup of RusToK"),
     ] {
         std::fs::write(&broken, foreign).unwrap();
-        let told = refused(&target, &broken).await;
-        assert!(told.contains(words), "{told}");
+        let message = refused(&target, &broken).await;
+        assert!(message.contains(words), "{message}");
     }
     let missing = refused(&target, &folder.path().join("missing")).await;
     assert!(missing.contains("cannot read"), "{missing}");
@@ -245,21 +245,21 @@ async fn a_file_that_is_not_whole_leaves_nothing_behind() {
 async fn only_a_database_without_rows_takes_a_backup() {
     let (db, _store, _folder, file) = backed_up().await;
     let before = db.contents().await;
-    let told = refused(&db, &file).await;
+    let message = refused(&db, &file).await;
     assert!(
-        told.contains("has rows in api_tokens") || told.contains("has rows in authors"),
-        "{told}"
+        message.contains("has rows in api_tokens") || message.contains("has rows in authors"),
+        "{message}"
     );
     assert!(
-        told.contains("tenants") && told.contains("empty database"),
-        "{told}"
+        message.contains("tenants") && message.contains("empty database"),
+        "{message}"
     );
     assert_eq!(db.contents().await, before);
     let target = TestDatabase::postgres_as_owner().await;
     let shaped = shape(&target).await;
     tenant(&open(&target).await, 7, "mine").await;
-    let told = refused(&target, &file).await;
-    assert!(told.contains("has rows in tenants:"), "{told}");
+    let message = refused(&target, &file).await;
+    assert!(message.contains("has rows in tenants:"), "{message}");
     assert_eq!(shape(&target).await, shaped, "its keys and walls stand");
 }
 
@@ -282,11 +282,11 @@ async fn a_backup_of_an_older_schema_is_brought_up_to_date() {
     let latest = crate::latest_schema();
     assert_eq!(target.superuser_count(number).await, latest + 1);
 
-    let told = restore_with(&url(&target), &file, &all, |_, _| ())
+    let message = restore_with(&url(&target), &file, &all, |_, _| ())
         .await
         .unwrap_err();
     let expected = format!("the database has schema {} already", latest + 1);
-    assert!(told.to_string().contains(&expected), "{told}");
+    assert!(message.to_string().contains(&expected), "{message}");
 
     // As a binary of before would read it.
     let empty = TestDatabase::postgres_empty_as_owner().await;
@@ -297,10 +297,10 @@ async fn a_backup_of_an_older_schema_is_brought_up_to_date() {
             "not the one of this binary",
         ),
     ] {
-        let told = restore_with(&url(&empty), &file, known, |_, _| ())
+        let message = restore_with(&url(&empty), &file, known, |_, _| ())
             .await
             .unwrap_err();
-        assert!(told.to_string().contains(words), "{told}");
+        assert!(message.to_string().contains(words), "{message}");
     }
     assert_eq!(tables(&empty).await, 0);
     drop(folder);
@@ -313,7 +313,7 @@ async fn what_hides_rows_from_a_backup_is_told() {
     let store = open(&db).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shops.backup");
-    for (breach, repair, told) in [
+    for (breach, repair, message) in [
         (
             "DROP POLICY backup ON orders",
             "CREATE POLICY backup ON orders FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup')",
@@ -337,7 +337,7 @@ async fn what_hides_rows_from_a_backup_is_told() {
     ] {
         db.superuser_run(breach).await;
         let error = store.backup(&file, |_, _| ()).await.unwrap_err();
-        assert!(error.to_string().contains(told), "{breach}: {error}");
+        assert!(error.to_string().contains(message), "{breach}: {error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{breach}");
         db.superuser_run(repair).await;
     }
@@ -360,8 +360,8 @@ async fn a_backup_of_sqlite_is_restored_where_there_is_nothing() {
     let target = TestDatabase::sqlite();
     let beside = |suffix: &str| crate::migrate::beside(target.path(), suffix);
     std::fs::write(beside("-wal"), "old").unwrap();
-    let told = refused(&target, &file).await;
-    assert!(told.contains("-wal is left of a database"), "{told}");
+    let message = refused(&target, &file).await;
+    assert!(message.contains("-wal is left of a database"), "{message}");
     std::fs::remove_file(beside("-wal")).unwrap();
     let other = target.path().with_file_name("other");
     let postgres = b"rustok backup 1\nand so on".as_slice();
@@ -374,8 +374,8 @@ async fn a_backup_of_sqlite_is_restored_where_there_is_nothing() {
         (postgres, "postgres://"),
     ] {
         std::fs::write(&other, bytes).unwrap();
-        let told = refused(&target, &other).await;
-        assert!(told.contains(words), "{told}");
+        let message = refused(&target, &other).await;
+        assert!(message.contains(words), "{message}");
     }
     std::fs::copy(&file, &other).unwrap();
     let newer = "INSERT INTO schema_migrations (number, name) VALUES (999, 'later')";
@@ -383,19 +383,19 @@ async fn a_backup_of_sqlite_is_restored_where_there_is_nothing() {
         .unwrap()
         .execute(newer, [])
         .unwrap();
-    let told = refused(&target, &other).await;
-    assert!(told.contains("use a newer rustok"), "{told}");
+    let message = refused(&target, &other).await;
+    assert!(message.contains("use a newer rustok"), "{message}");
     std::fs::write(&other, &std::fs::read(&file).unwrap()[..40_000]).unwrap();
-    let told = refused(&target, &other).await;
-    assert!(told.contains("other is damaged"), "{told}");
+    let message = refused(&target, &other).await;
+    assert!(message.contains("other is damaged"), "{message}");
     assert!(!target.path().exists() && !beside(".partial").exists());
 
     restore(&url(&target), &file, |_, _| ()).await.unwrap();
     let restored = open(&target).await;
     assert_eq!(logins(&restored, shop).await, ["a"]);
     drop(restored);
-    let told = refused(&target, &file).await;
-    assert!(told.contains("exists already"), "{told}");
+    let message = refused(&target, &file).await;
+    assert!(message.contains("exists already"), "{message}");
     // One that was lost, with what says that it was there.
     std::fs::remove_file(target.path()).unwrap();
     for suffix in ["-wal", "-shm"] {

@@ -4,7 +4,7 @@ use super::between::{Between, Rules, through};
 use super::*;
 use crate::value::params;
 use rustok_core::resilience::CircuitState;
-use rustok_test_support::{Fault, FaultProxy, PATIENCE, eventually};
+use rustok_test_support::{Fault, FaultProxy, TIMEOUT, eventually};
 use tokio::time::{Instant, sleep};
 
 const RENAME: &str = "UPDATE authors SET display_name = 'x' WHERE tenant_id = $1";
@@ -20,13 +20,13 @@ async fn open_at(url: &str) -> Store {
 }
 
 async fn write(store: &Store, shop: TenantHandle) -> Result<(), StoreError> {
-    let mut tx = store.write(shop, Deadline::after(PATIENCE)).await?;
+    let mut tx = store.write(shop, Deadline::after(TIMEOUT)).await?;
     tx.db.execute("authors", RENAME, params![tx.tenant]).await?;
     tx.commit().await
 }
 
 async fn read(store: &Store, shop: TenantHandle) -> Result<(), StoreError> {
-    let mut tx = store.read(shop, Deadline::after(PATIENCE)).await?;
+    let mut tx = store.read(shop, Deadline::after(TIMEOUT)).await?;
     let sql = "SELECT login FROM authors WHERE tenant_id = $1";
     tx.db
         .fetch("authors", sql, params![tx.tenant], |_| Ok(()))
@@ -37,7 +37,7 @@ async fn read(store: &Store, shop: TenantHandle) -> Result<(), StoreError> {
 /// How long it takes until a write is made.
 async fn until_written(store: &Store, shop: TenantHandle) -> Duration {
     let begun = Instant::now();
-    eventually(PATIENCE, async || {
+    eventually(TIMEOUT, async || {
         let written = write(store, shop).await;
         sleep(Duration::from_millis(20)).await;
         written
@@ -154,7 +154,7 @@ async fn a_server_that_takes_no_writes_is_told_of_and_left_for_one_that_does() {
     // None is left: reads go on, writes are told at once, and the breaker has nothing to do with it.
     two.set(standby());
     two.cut();
-    eventually(PATIENCE, async || match write(&store, shop).await {
+    eventually(TIMEOUT, async || match write(&store, shop).await {
         Err(StoreError::ReadOnly(_)) => Ok(()),
         other => Err(format!("{other:?}")),
     })

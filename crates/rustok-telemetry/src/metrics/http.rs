@@ -104,13 +104,13 @@ impl HttpMetrics {
     ///
     /// # Errors
     /// Those of [`Samples::family`].
-    pub fn tell(&self, samples: &mut Samples<'_>) -> fmt::Result {
+    pub fn collect(&self, samples: &mut Samples<'_>) -> fmt::Result {
         // Counters are read before the durations, so that a first response in between is not missing from a class.
         let mut all: Vec<_> = self.routes.values().flatten().chain([&self.unmatched]).collect();
         all.sort_by_key(|series| (&series.operation.route, series.operation.method));
         let mut requests = samples.family(REQUESTS)?;
         for series in &all {
-            series.tell_answers(|labels, answers| requests.value(labels, answers))?;
+            series.collect_answers(|labels, answers| requests.value(labels, answers))?;
         }
         let mut durations = samples.family(DURATIONS)?;
         for series in &all {
@@ -149,14 +149,14 @@ impl Series {
         }
     }
 
-    fn tell_answers(&self, mut tell: impl FnMut(&[(&str, &str)], u64) -> fmt::Result) -> fmt::Result {
+    fn collect_answers(&self, mut collect: impl FnMut(&[(&str, &str)], u64) -> fmt::Result) -> fmt::Result {
         let mut text = String::new();
         for (status, answers) in (LOWEST_STATUS..).zip(&self.answers) {
             let answers = answers.load(Ordering::Relaxed);
             if answers > 0 || self.operation.statuses.contains(&status) {
                 text.clear();
                 write!(text, "{status}")?;
-                tell(&self.labels(("status", &text)), answers)?;
+                collect(&self.labels(("status", &text)), answers)?;
             }
         }
         Ok(())
@@ -166,7 +166,7 @@ impl Series {
     /// provokes the first rejection of every operation creates no new series.
     fn tell_durations(
         &self,
-        mut tell: impl FnMut(&[(&str, &str)], &HistogramWithExemplars<TraceLabel>) -> fmt::Result,
+        mut collect: impl FnMut(&[(&str, &str)], &HistogramWithExemplars<TraceLabel>) -> fmt::Result,
     ) -> fmt::Result {
         for (class, (name, durations)) in CLASSES.iter().zip(&self.durations).enumerate() {
             let failed = || {
@@ -179,7 +179,7 @@ impl Series {
                     .any(|answers| answers > 0)
             };
             if class != FAILED || failed() {
-                tell(&self.labels(("status_class", name)), durations)?;
+                collect(&self.labels(("status_class", name)), durations)?;
             }
         }
         Ok(())
@@ -236,9 +236,9 @@ mod tests {
         ]))
     }
 
-    fn told(metrics: &Arc<HttpMetrics>, form: Form) -> String {
+    fn reported(metrics: &Arc<HttpMetrics>, form: Form) -> String {
         let metrics = Arc::clone(metrics);
-        expose(form, move |samples| metrics.tell(samples)).unwrap()
+        expose(form, move |samples| metrics.collect(samples)).unwrap()
     }
 
     fn series(text: &str) -> usize {
@@ -258,7 +258,7 @@ mod tests {
         metrics.record("GET", Some("/things/{id}"), 200, took, Some(trace()));
         metrics.record("GET", Some("/things/{id}"), 200, 4 * took, Some(trace()));
         metrics.record("GET", Some("/things/{id}"), 503, took, Some(trace()));
-        let text = told(&metrics, Form::OpenMetrics);
+        let text = reported(&metrics, Form::OpenMetrics);
         let labels = "route=\"/things/{id}\",method=\"GET\",status_class=\"below_5xx\"";
         for part in [
             "requests_total{route=\"/things/{id}\",method=\"GET\",status=\"200\"} 2\n".to_owned(),
@@ -276,7 +276,7 @@ mod tests {
         ] {
             assert!(text.contains(&part), "{part} is not in\n{text}");
         }
-        let plain = told(&metrics, Form::Plain);
+        let plain = reported(&metrics, Form::Plain);
         assert!(
             plain.contains(&format!("_bucket{{le=\"0.5\",{labels}}} 1\n")),
             "{plain}"
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn whatever_no_operation_takes_is_one_operation() {
         let metrics = metrics();
-        let before = series(&told(&metrics, Form::Plain));
+        let before = series(&reported(&metrics, Form::Plain));
         for number in 0..1_000_u32 {
             let (method, path) = (format!("M{number}"), format!("/{number}"));
             metrics.record(&method, Some(&path), 404, Duration::ZERO, Some(trace()));
@@ -302,7 +302,7 @@ mod tests {
             );
             metrics.record("GET", None, 404, Duration::ZERO, Some(trace()));
         }
-        let text = told(&metrics, Form::Plain);
+        let text = reported(&metrics, Form::Plain);
         assert_eq!(series(&text), before);
         assert!(
             text.contains("{route=\"unmatched\",method=\"_OTHER\",status=\"404\"} 2000\n"),
@@ -316,7 +316,7 @@ mod tests {
         for status in [0, 99, 600, u16::MAX] {
             metrics.record("POST", Some("/things"), status, Duration::ZERO, Some(trace()));
         }
-        let text = told(&metrics, Form::Plain);
+        let text = reported(&metrics, Form::Plain);
         assert!(text.contains("method=\"POST\",status=\"100\"} 2\n"), "{text}");
         assert!(text.contains("method=\"POST\",status=\"599\"} 2\n"), "{text}");
         assert!(

@@ -14,7 +14,7 @@ mod tracer;
 
 pub use queue::TraceCounts;
 pub use root::RootSpan;
-pub use span::{Attribute, SpanKind, Told};
+pub use span::{Attribute, SpanEnd, SpanKind};
 pub use tracer::{OtlpProtocol, TraceSettings, TraceSettingsError, Tracer};
 
 #[cfg(test)]

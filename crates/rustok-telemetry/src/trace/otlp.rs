@@ -79,12 +79,12 @@ fn write_root(writer: &mut Writer, finished: &Finished) {
         parent: finished.parent,
         parent_is_remote: finished.parent.is_some(),
         state: finished.state.as_deref(),
-        name: &finished.told.name,
-        kind: finished.told.kind,
+        name: &finished.end.name,
+        kind: finished.end.kind,
         start: finished.start,
         end: finished.start.saturating_add(finished.duration),
-        attributes: &finished.told.attributes,
-        failed: finished.told.failed,
+        attributes: &finished.end.attributes,
+        failed: finished.end.failed,
     };
     write_span(writer, &span);
 }

@@ -1,7 +1,7 @@
 //! The bounded queue of spans to export. A producer never waits.
 
 use super::root::{Children, RootSpan, nanos};
-use super::span::{Attribute, Told};
+use super::span::{Attribute, SpanEnd};
 use crate::propagation::{SpanId, TraceContext};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,7 +23,7 @@ pub(super) struct Finished {
     /// Nanoseconds since 1970.
     pub(super) start: u64,
     pub(super) duration: u64,
-    pub(super) told: Told,
+    pub(super) end: SpanEnd,
     pub(super) children: Children,
 }
 
@@ -33,12 +33,12 @@ impl Finished {
         clippy::disallowed_methods,
         reason = "a span is told with the time of the machine, whatever the application's clock says"
     )]
-    pub(super) fn of(root: &RootSpan, mut told: Told) -> Self {
+    pub(super) fn of(root: &RootSpan, mut end: SpanEnd) -> Self {
         let duration = nanos(root.elapsed());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         if let Some(tenant) = root.tenant() {
             let tenant = Attribute::text("rustok.tenant.id", tenant.to_string());
-            told.attributes.push(tenant);
+            end.attributes.push(tenant);
         }
         Self {
             context: root.context(),
@@ -46,7 +46,7 @@ impl Finished {
             state: root.state().map(Into::into),
             start: nanos(now).saturating_sub(duration),
             duration,
-            told,
+            end,
             children: root.take_children(),
         }
     }

@@ -54,7 +54,7 @@ impl Attribute {
 
 /// The data of the root span that is known at its end.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct SpanEnd {
     /// A name of low cardinality, such as `GET /nodes/{slug}`.
     pub name: Cow<'static, str>,
     /// Its kind.

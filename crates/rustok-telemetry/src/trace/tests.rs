@@ -4,7 +4,7 @@ use super::*;
 use crate::propagation::Incoming;
 use http::HeaderMap;
 use rustok_test_support::otlp::Answer;
-use rustok_test_support::{Lateness, OtlpReceiver, PATIENCE, eventually_is};
+use rustok_test_support::{Lateness, OtlpReceiver, TIMEOUT, eventually_is};
 use std::time::{Duration, Instant};
 
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -25,8 +25,8 @@ fn tracer(endpoint: &str) -> Tracer {
     Tracer::start(&settings(endpoint, OtlpProtocol::Grpc, 1.0)).unwrap()
 }
 
-fn told(name: &'static str) -> Told {
-    Told {
+fn end(name: &'static str) -> SpanEnd {
+    SpanEnd {
         name: name.into(),
         kind: SpanKind::Server,
         attributes: vec![Attribute::int("n", -1), Attribute::text("t", "ä")],
@@ -34,8 +34,8 @@ fn told(name: &'static str) -> Told {
     }
 }
 
-fn tell(tracer: &Tracer) {
-    tracer.tell(&tracer.root(Incoming::default(), None), told("x"));
+fn finish(tracer: &Tracer) {
+    tracer.finish(&tracer.root(Incoming::default(), None), end("x"));
 }
 
 fn incoming(trusted: bool, sampled: bool) -> Incoming {
@@ -71,7 +71,7 @@ async fn what_is_told_arrives_as_it_is_over_both_protocols() {
         }
         let open = root.open("open", |_| {}).unwrap();
         root.close(outer);
-        tracer.tell(&root, told("GET /x"));
+        tracer.finish(&root, end("GET /x"));
         let spans = receiver.wait_until(|spans| spans.len() >= 5).await;
         let [server, outer, call, beside, left] = &spans[..] else {
             panic!("{spans:#?}")
@@ -161,7 +161,7 @@ async fn while_the_collector_is_away_memory_stays_flat_and_nobody_waits() {
         let lateness = Lateness::watch_process(std::process::id());
         let begun = Instant::now();
         for number in 0..50_000 {
-            tell(&tracer);
+            finish(&tracer);
             if number % 1_000 == 0 {
                 tokio::task::yield_now().await;
             }
@@ -182,7 +182,7 @@ async fn one_request_has_no_more_spans_than_it_may() {
     let root = tracer.root(Incoming::default(), None);
     let opened = (0..1_000).filter(|_| root.open("x", |_| {}).is_some()).count();
     assert_eq!(opened, 256);
-    tracer.tell(&root, told("y"));
+    tracer.finish(&root, end("y"));
     assert_eq!(tracer.counts().unwrap().dropped, 744);
     receiver.wait_until(|spans| spans.len() == 257).await;
 }
@@ -194,8 +194,8 @@ async fn a_collector_that_comes_back_gets_what_waited() {
         receiver.answer(Answer::Status(503));
         let before = receiver.heads().len();
         let tracer = Tracer::start(&settings(receiver.url(), protocol, 1.0)).unwrap();
-        tell(&tracer);
-        eventually_is(PATIENCE, "a call to the collector", async || {
+        finish(&tracer);
+        eventually_is(TIMEOUT, "a call to the collector", async || {
             receiver.heads().len() > before
         })
         .await;
@@ -214,20 +214,17 @@ async fn what_is_refused_is_lost_at_once_and_counted() {
         let tracer = Tracer::start(&settings(receiver.url(), protocol, 1.0)).unwrap();
         receiver.answer(Answer::Status(400));
         let before = receiver.heads().len();
-        tell(&tracer);
-        eventually_is(PATIENCE, "a lost span", async || {
-            tracer.counts().unwrap().lost > 0
-        })
-        .await;
+        finish(&tracer);
+        eventually_is(TIMEOUT, "a lost span", async || tracer.counts().unwrap().lost > 0).await;
         assert_eq!(receiver.heads().len(), before + 1, "it is not tried again");
         receiver.answer(Answer::Partly);
-        tell(&tracer);
-        tell(&tracer);
+        finish(&tracer);
+        finish(&tracer);
         tracer.shut_down(Duration::from_secs(10)).await;
         let counts = tracer.counts().unwrap();
         assert_eq!((counts.exported, counts.lost), (1, 2), "{protocol:?}");
         // After the end everything is dropped.
-        tell(&tracer);
+        finish(&tracer);
         assert_eq!(tracer.counts().unwrap().dropped, 1);
     }
 }

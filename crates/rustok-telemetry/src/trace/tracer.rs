@@ -5,7 +5,7 @@ use super::otlp;
 use super::queue::{Finished, Queue, TraceCounts};
 use super::root::RootSpan;
 use super::sink::Sink;
-use super::span::{Attribute, Told};
+use super::span::{Attribute, SpanEnd};
 use crate::propagation::{Incoming, SpanId, TraceContext, TraceId, rng};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rand::RngExt as _;
@@ -182,14 +182,14 @@ impl Tracer {
     /// Whether the trace id of this root can be looked up: it is exported, or there is no collector and the log is
     /// the only place.
     #[must_use]
-    pub fn leads_somewhere(&self, root: &RootSpan, failed: bool) -> bool {
+    pub fn can_be_looked_up(&self, root: &RootSpan, failed: bool) -> bool {
         self.0.is_none() || self.wants(root, failed)
     }
 
     /// Ends the root with all its open spans, and queues it for export.
-    pub fn tell(&self, root: &RootSpan, told: Told) {
+    pub fn finish(&self, root: &RootSpan, end: SpanEnd) {
         if let Some(running) = &self.0 {
-            running.queue.put(Finished::of(root, told));
+            running.queue.put(Finished::of(root, end));
         }
     }
 

@@ -227,12 +227,12 @@ fn nothing_that_acts_passes_and_it_is_named() {
         for evil in EVIL {
             assert!(!markup.contains(evil), "{evil} in {} from {attack}", clean.html);
         }
-        let told: Vec<String> = clean.removed.entries().iter().map(ToString::to_string).collect();
+        let reported: Vec<String> = clean.removed.entries().iter().map(ToString::to_string).collect();
         match named {
-            "" => assert_eq!(told, [""; 0], "{attack}"),
+            "" => assert_eq!(reported, [""; 0], "{attack}"),
             named => assert!(
-                told.iter().any(|told| told == named),
-                "{named} not in {told:?} from {attack}"
+                reported.iter().any(|reported| reported == named),
+                "{named} not in {reported:?} from {attack}"
             ),
         }
     }

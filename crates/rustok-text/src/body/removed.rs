@@ -168,9 +168,9 @@ mod tests {
         }
         assert_eq!(removed.entries().len(), MAX_REMOVALS + 1);
         assert_eq!(removed.total(), 2 * (MAX_REMOVALS as u64 + 10));
-        let told: Vec<String> = removed.entries().iter().map(ToString::to_string).collect();
-        assert_eq!(told[1], "element script ×60");
-        assert_eq!(told[MAX_REMOVALS], "other ×11");
+        let reported: Vec<String> = removed.entries().iter().map(ToString::to_string).collect();
+        assert_eq!(reported[1], "element script ×60");
+        assert_eq!(reported[MAX_REMOVALS], "other ×11");
     }
 
     #[test]

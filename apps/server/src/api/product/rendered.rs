@@ -11,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use rustok_app::Ctx;
-use rustok_app::catalog::{Moment, ProductVersion, ShownPrice, Stock, Unkept};
+use rustok_app::catalog::{ProductVersion, ShownPrice, Stock, StorefrontSnapshot, Uncached};
 use rustok_commerce::product::Product;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::{ProductId, TenantId, VariantId};
@@ -93,7 +93,7 @@ impl RenderedProducts {
     pub async fn page(
         &self,
         ctx: &Ctx,
-        (mut page, moment): (Page<ProductVersion>, Moment),
+        (mut page, moment): (Page<ProductVersion>, StorefrontSnapshot),
         shown: ShownPrice,
     ) -> Result<Response, RichError> {
         let (products, stock) = self.of(ctx, &page.items, moment, shown).await?;
@@ -122,7 +122,7 @@ impl RenderedProducts {
         &self,
         ctx: &Ctx,
         request: &HeaderMap,
-        (version, moment): (ProductVersion, Moment),
+        (version, moment): (ProductVersion, StorefrontSnapshot),
         shown: ShownPrice,
     ) -> Result<Response, RichError> {
         let (products, stock) = self.of(ctx, &[version], moment, shown).await?;
@@ -140,7 +140,7 @@ impl RenderedProducts {
         &self,
         ctx: &Ctx,
         versions: &[ProductVersion],
-        moment: Moment,
+        moment: StorefrontSnapshot,
         shown: ShownPrice,
     ) -> Result<(Vec<Rendered>, Stock), RichError> {
         let key = |version: &ProductVersion| (ctx.tenant.id, shown, *version);
@@ -150,7 +150,7 @@ impl RenderedProducts {
             let list = if known.is_some() { &mut kept } else { &mut missing };
             list.push(version.id);
         }
-        let Unkept { mut stock, products } = moment.unkept(&kept, &missing).await?;
+        let Uncached { mut stock, products } = moment.unkept(&kept, &missing).await?;
         let mut read = products.iter();
         let mut all = Vec::with_capacity(versions.len());
         for (version, known) in versions.iter().zip(known) {

@@ -88,13 +88,13 @@ fn micros(time: Duration) -> u64 {
 /// Limits running and queued loads. Further loads are refused: with an unbounded queue no request would be answered
 /// in time.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct LoadQueue {
     running: Semaphore,
     /// Running and waiting together.
     all: Semaphore,
 }
 
-impl Turns {
+impl LoadQueue {
     pub(super) fn new(running: usize, waiting: usize) -> Self {
         let running = running.clamp(1, Semaphore::MAX_PERMITS / 2);
         Self {
@@ -176,7 +176,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn loads_beyond_the_bound_are_refused_at_once_and_waiting_ends() {
-        let turns = Turns::new(2, 1);
+        let turns = LoadQueue::new(2, 1);
         let running = (turns.take().await.unwrap(), turns.take().await.unwrap());
         let begun = Instant::now();
         let (waited, refused) = tokio::join!(turns.take(), async {

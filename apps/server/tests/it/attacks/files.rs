@@ -78,9 +78,9 @@ both_databases! {
                  <channel><wp:wxr_version>1.2</wp:wxr_version>{item}</channel></rss>"
             );
             let finished = import(&shop, "wordpress", name, &export).await;
-            let told = format!("{finished:?}");
-            assert!(finished.code == Some(1) && !told.contains("canary-of-a-file"), "{told}");
-            assert_eq!(serde_json::from_str::<Value>(&finished.stdout).unwrap()["created"], 0, "{told}");
+            let reported = format!("{finished:?}");
+            assert!(finished.code == Some(1) && !reported.contains("canary-of-a-file"), "{reported}");
+            assert_eq!(serde_json::from_str::<Value>(&finished.stdout).unwrap()["created"], 0, "{reported}");
         }
         let lateness = Lateness::watch_process(shop.server.pid());
         let started = Instant::now();

@@ -2,7 +2,7 @@
 
 use super::cost::Meter;
 use super::*;
-use rustok_test_support::{PATIENCE, both_databases};
+use rustok_test_support::{TIMEOUT, both_databases};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -17,7 +17,7 @@ async fn exchange(world: &World, bytes: &[u8]) -> String {
     // A server that refuses may end the connection while the rest is still being sent.
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    let read = timeout(TIMEOUT, stream.read_to_end(&mut answer)).await;
     assert!(
         read.is_ok(),
         "no end after {:?}",
@@ -142,9 +142,9 @@ both_databases! {
         for (what, request) in ambiguous(&hidden) {
             meter.measure(what, async || {
                 let answer = exchange(&world, format!("{request}{LAST}").as_bytes()).await;
-                let told = statuses(&answer);
+                let reported = statuses(&answer);
                 // At most one answer, a refusal, and the connection is over.
-                assert!(matches!(told.as_slice(), [] | [400..=499 | 501]), "{what}: {told:?} {answer}");
+                assert!(matches!(reported.as_slice(), [] | [400..=499 | 501]), "{what}: {reported:?} {answer}");
             }).await;
         }
         meter.finish();

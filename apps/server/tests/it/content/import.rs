@@ -209,11 +209,11 @@ both_databases! {
         assert!(content::publish(&ctx, publish(), IdempotencyKey::none()).await.is_err());
         let mut tx = ctx.services.store.platform_write(Deadline::never()).await.unwrap();
         let events = outbox::claim_events(&mut tx, 100).await.unwrap();
-        let told: Vec<_> = events.iter().map(|event| (event.topic.as_str(), event.payload["version"].as_i64())).collect();
+        let reported: Vec<_> = events.iter().map(|event| (event.topic.as_str(), event.payload["version"].as_i64())).collect();
         let expected = ["created", "published", "revised", "unpublished", "deleted"];
         let expected: Vec<_> = expected.iter().map(|what| format!("node.{what}")).collect();
         let expected: Vec<_> = expected.iter().zip(1..).map(|(topic, version)| (topic.as_str(), Some(version))).collect();
-        assert_eq!(told, expected);
+        assert_eq!(reported, expected);
         assert!(events.iter().all(|event| event.subject_id == id.as_uuid()));
     }
 }

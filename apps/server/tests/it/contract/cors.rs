@@ -1,7 +1,7 @@
 //! CORS by the tenant's list: preflights, simple requests, problems; and what must not change.
 
 use super::*;
-use rustok_test_support::{PATIENCE, both_databases, eventually};
+use rustok_test_support::{TIMEOUT, both_databases, eventually};
 
 const SHOP: &str = "https://shop.example";
 
@@ -85,7 +85,7 @@ both_databases! {
         for (slug, status) in [("nobody", 404), ("shop1", 403)] {
             if slug == "shop1" {
                 drop(shop.server.run(&["tenant", "suspend", "shop1"]).await.success());
-                eventually(PATIENCE, async || match send(shop.request(Method::GET, products)).await.status().as_u16() {
+                eventually(TIMEOUT, async || match send(shop.request(Method::GET, products)).await.status().as_u16() {
                     403 => Ok(()),
                     seen => Err(seen),
                 }).await;

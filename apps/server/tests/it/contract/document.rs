@@ -108,13 +108,13 @@ impl Operation {
             "www-authenticate",
             "idempotent-replayed",
         ] {
-            let told = documented["headers"]
+            let reported = documented["headers"]
                 .as_object()
                 .into_iter()
                 .flatten()
                 .any(|(known, _)| known.to_ascii_lowercase() == name);
             assert!(
-                told || !headers.iter().any(|header| header == name),
+                reported || !headers.iter().any(|header| header == name),
                 "{}: {status} has {name}",
                 self.id
             );

@@ -367,16 +367,16 @@ impl Walk<'_> {
         value: Value,
         usual: &Answer,
     ) -> Option<String> {
-        let told = value.to_string();
+        let reported = value.to_string();
         let other = self.send(operation, |call| input.set(call, value)).await;
         let refused = REFUSED
             .iter()
             .find(|(id, place, _)| *id == operation.id && *place == input.place());
         match refused {
             Some((_, _, code)) if other.json()["code"] == *code => None,
-            Some((_, _, code)) => Some(format!("with {told} was not refused with {code}: {other:#?}")),
+            Some((_, _, code)) => Some(format!("with {reported} was not refused with {code}: {other:#?}")),
             None if !other.is_ok() => Some(format!(
-                "was refused with {told}: {} {}",
+                "was refused with {reported}: {} {}",
                 other.status, other.body
             )),
             None if SEEN_ELSEWHERE
@@ -386,7 +386,7 @@ impl Walk<'_> {
                 None
             }
             None if same_each_time(&other) == same_each_time(usual) => {
-                Some(format!("has no effect: with {told} the answer is the same"))
+                Some(format!("has no effect: with {reported} the answer is the same"))
             }
             None => None,
         }

@@ -134,9 +134,9 @@ both_databases! {
                 let add = tenant.ask(Method::POST, "/hosts").header("if-match", &now).json(&body);
                 send(add).await.status().as_u16()
             };
-            let mut told = futures_util::future::join_all((0..8).map(add)).await;
-            told.sort_unstable();
-            assert_eq!(told, [200, 412, 412, 412, 412, 412, 412, 412]);
+            let mut reported = futures_util::future::join_all((0..8).map(add)).await;
+            reported.sort_unstable();
+            assert_eq!(reported, [200, 412, 412, 412, 412, 412, 412, 412]);
             let hosts = ok(tenant.ask(Method::GET, ""), 200).await["hosts"].as_array().unwrap().len();
             assert_eq!(hosts, round + 1);
         }

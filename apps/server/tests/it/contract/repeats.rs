@@ -3,7 +3,7 @@
 use super::*;
 use crate::orders::available;
 use futures_util::future::join_all;
-use rustok_test_support::{PATIENCE, both_databases, eventually};
+use rustok_test_support::{TIMEOUT, both_databases, eventually};
 use std::collections::BTreeSet;
 
 /// What a client knows after a request with a key: the answer, or that it should ask again.
@@ -21,7 +21,7 @@ async fn answer(request: RequestBuilder) -> Option<String> {
 
 /// Asks until there is an answer.
 async fn persist(request: impl Fn() -> RequestBuilder) -> String {
-    eventually(PATIENCE, async || answer(request()).await.ok_or("no answer")).await
+    eventually(TIMEOUT, async || answer(request()).await.ok_or("no answer")).await
 }
 
 both_databases! {
@@ -34,20 +34,20 @@ both_databases! {
             let keyed = |shop: &Shop| place(shop, &order).header("idempotency-key", &key);
             let running: Vec<_> = (0..50).map(|_| tokio::spawn(answer(keyed(&shop)))).collect();
             // Killed at once, in the middle of it, and after an answer.
-            let mut told: BTreeSet<String> = BTreeSet::new();
+            let mut reported: BTreeSet<String> = BTreeSet::new();
             match round {
                 0 => {}
                 1 => drop(send(shop.admin(Method::GET, "/products")).await),
-                _ => drop(told.insert(persist(|| keyed(&shop)).await)),
+                _ => drop(reported.insert(persist(|| keyed(&shop)).await)),
             }
             let Shop { server, client, slug, token } = shop;
             shop = Shop { server: server.kill_and_restart().await, client, slug, token };
             for answered in join_all(running).await {
-                told.extend(answered.unwrap());
+                reported.extend(answered.unwrap());
             }
-            told.extend(join_all((0..10).map(|_| persist(|| keyed(&shop)))).await);
-            assert_eq!(told.len(), 1, "round {round}: {told:#?}");
-            let order: Value = serde_json::from_str(told.first().unwrap()).unwrap();
+            reported.extend(join_all((0..10).map(|_| persist(|| keyed(&shop)))).await);
+            assert_eq!(reported.len(), 1, "round {round}: {reported:#?}");
+            let order: Value = serde_json::from_str(reported.first().unwrap()).unwrap();
             let orders = ok(shop.admin(Method::GET, "/orders?limit=100"), 200).await;
             let orders: Vec<_> = orders["items"].as_array().unwrap().iter()
                 .filter(|order| order["lines"][0]["variant_id"] == tea["id"]).collect();
@@ -59,14 +59,14 @@ both_databases! {
     async fn every_post_of_the_administration_has_one_effect_too(db) {
         let shop = Shop::open(db.url()).await;
         let create = || shop.admin(Method::POST, "/products").json(&json!({ "title": "Tea" })).header("idempotency-key", "k");
-        let told: BTreeSet<String> = join_all((0..50).map(|_| persist(create))).await.into_iter().collect();
-        assert_eq!(told.len(), 1);
+        let reported: BTreeSet<String> = join_all((0..50).map(|_| persist(create))).await.into_iter().collect();
+        assert_eq!(reported.len(), 1);
         let list = ok(shop.admin(Method::GET, "/products"), 200).await;
         assert_eq!(list["items"].as_array().unwrap().len(), 1);
         let create = || shop.admin(Method::POST, "/nodes").header("idempotency-key", "k")
             .json(&json!({ "kind": "post", "title": "Tea" }));
-        let told: BTreeSet<String> = join_all((0..50).map(|_| persist(create))).await.into_iter().collect();
-        assert_eq!(told.len(), 1);
+        let reported: BTreeSet<String> = join_all((0..50).map(|_| persist(create))).await.into_iter().collect();
+        assert_eq!(reported.len(), 1);
         let list = ok(shop.admin(Method::GET, "/nodes"), 200).await;
         assert_eq!(list["items"].as_array().unwrap().len(), 1);
     }
@@ -79,18 +79,18 @@ both_databases! {
             .header("idempotency-key", key);
         let new = json!({ "slug": "shop2", "name": "Shop 2", "hosts": ["shop-2.example"] });
         let create = || post(&token, "", "k").json(&new);
-        let told: BTreeSet<String> = join_all((0..50).map(|_| persist(create))).await.into_iter().collect();
-        assert_eq!(told.len(), 1, "{told:#?}");
+        let reported: BTreeSet<String> = join_all((0..50).map(|_| persist(create))).await.into_iter().collect();
+        assert_eq!(reported.len(), 1, "{reported:#?}");
         let list = ok(shop.client.get(&url).bearer_auth(&token), 200).await;
         assert_eq!(list["items"].as_array().unwrap().len(), 2);
-        let first: Value = serde_json::from_str(told.first().unwrap()).unwrap();
+        let first: Value = serde_json::from_str(reported.first().unwrap()).unwrap();
         let one = format!("/{}", id(&first));
 
         // A replay is the same answer with a mark; another body, another actor and another route are other requests.
         let again = send(create()).await;
         assert_eq!((again.status().as_u16(), header(&again, "idempotent-replayed")), (201, "true"));
         assert!(header(&again, "location").ends_with(&one) && header(&again, "etag").starts_with("\"1."));
-        assert_eq!(&again.text().await.unwrap(), told.first().unwrap());
+        assert_eq!(&again.text().await.unwrap(), reported.first().unwrap());
         problem(send(post(&token, "", "k").json(&json!({ "slug": "shop3", "name": "3" }))).await, 422,
             "idempotency_key_reused").await;
         problem(send(post(&other_token, "", "k").json(&new)).await, 409, "slug_taken").await;
@@ -122,14 +122,14 @@ both_databases! {
         let create = |shop: &Shop| shop.client.post(format!("{}/api/platform/v1/tenants", shop.server.url()))
             .bearer_auth(&token).header("idempotency-key", "k").json(&json!({ "slug": "shop2", "name": "Shop 2" }));
         let running: Vec<_> = (0..20).map(|_| tokio::spawn(answer(create(&shop)))).collect();
-        let mut told = BTreeSet::from([persist(|| create(&shop)).await]);
+        let mut reported = BTreeSet::from([persist(|| create(&shop)).await]);
         let Shop { server, client, slug, token: admin } = shop;
         shop = Shop { server: server.kill_and_restart().await, client, slug, token: admin };
         for answered in join_all(running).await {
-            told.extend(answered.unwrap());
+            reported.extend(answered.unwrap());
         }
-        told.extend(join_all((0..10).map(|_| persist(|| create(&shop)))).await);
-        assert_eq!(told.len(), 1, "{told:#?}");
+        reported.extend(join_all((0..10).map(|_| persist(|| create(&shop)))).await);
+        assert_eq!(reported.len(), 1, "{reported:#?}");
     }
 
     /// What was answered is over: a client's next request with the key must not meet the lock of the one before.

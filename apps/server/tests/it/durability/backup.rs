@@ -5,7 +5,7 @@ use super::{kept, marked};
 use crate::orders::{self, id, ok};
 use crate::platform::{Shop, printed, rustok, status, tenant};
 use reqwest::Method;
-use rustok_test_support::{PATIENCE, ServerCommand, TestDatabase, both_databases, eventually};
+use rustok_test_support::{ServerCommand, TIMEOUT, TestDatabase, both_databases, eventually};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
@@ -52,7 +52,7 @@ both_databases! {
         let target = empty_like(&db).await;
         let folder = tempfile::tempdir().unwrap();
         let back_up = async {
-            let before = eventually(PATIENCE, async || {
+            let before = eventually(TIMEOUT, async || {
                 let before = kept(&shop).await;
                 if before.len() > 20 { Ok(before) } else { Err(before.len()) }
             })
@@ -93,8 +93,8 @@ both_databases! {
         let _ = command.run(&["backup", named]).await.success();
         let target = empty_like(&db).await;
         let restored = rustok(target.url());
-        let told = restored.run(&["restore", named]).await.success();
-        assert!(told.starts_with(&format!("all of {named} is in the database")), "{told}");
+        let reported = restored.run(&["restore", named]).await.success();
+        assert!(reported.starts_with(&format!("all of {named} is in the database")), "{reported}");
         if db.is_postgres() {
             assert_eq!(db.contents().await, target.contents().await);
         }
@@ -122,9 +122,9 @@ async fn most_memory(url: &str, args: &[&str]) -> u64 {
         .spawn()
         .unwrap();
     let mut most = 0;
-    let ended = eventually(PATIENCE, async || {
-        let told = status(child.id(), "VmHWM");
-        if let Some(kib) = told.and_then(|told| told.trim_end_matches(" kB").parse().ok()) {
+    let ended = eventually(TIMEOUT, async || {
+        let reported = status(child.id(), "VmHWM");
+        if let Some(kib) = reported.and_then(|reported| reported.trim_end_matches(" kB").parse().ok()) {
             most = kib;
         }
         child.try_wait().unwrap().ok_or("it runs")

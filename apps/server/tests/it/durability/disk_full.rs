@@ -7,7 +7,7 @@ use super::{kept, marked};
 use crate::orders;
 use crate::platform::{Shop, rustok};
 use reqwest::Method;
-use rustok_test_support::{PATIENCE, ServerCommand, TestDatabase, eventually};
+use rustok_test_support::{ServerCommand, TIMEOUT, TestDatabase, eventually};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -63,12 +63,12 @@ impl Drop for SmallDisk {
 async fn order(shop: &Shop, tea: &Value, mark: &str) -> Result<String, u16> {
     let response = marked(shop, tea, mark).send().await.unwrap();
     let status = response.status().as_u16();
-    let told = response.headers().contains_key("retry-after");
+    let reported = response.headers().contains_key("retry-after");
     let body: Value = response.json().await.unwrap();
     if status == 201 {
         return Ok(orders::id(&body).to_owned());
     }
-    assert!(matches!(status, 503 | 507) && told, "{body:#}");
+    assert!(matches!(status, 503 | 507) && reported, "{body:#}");
     assert!(
         body["code"].is_string() && !body.to_string().contains("disk"),
         "{body:#}"
@@ -103,7 +103,7 @@ async fn survives(shop: Shop, fill: impl Fn(&Shop), free: impl Fn(&Shop)) {
         assert!(n < 5_000, "the disk does not become full");
     }
     free(&shop);
-    let id = eventually(PATIENCE, async || order(&shop, &tea, "after").await).await;
+    let id = eventually(TIMEOUT, async || order(&shop, &tea, "after").await).await;
     answered.push(("after".to_owned(), id));
 
     let kept = kept(&shop).await;

@@ -5,7 +5,7 @@ use super::{kept, marked};
 use crate::orders;
 use crate::platform::Shop;
 use reqwest::{Error, Response};
-use rustok_test_support::{PATIENCE, both_databases, eventually};
+use rustok_test_support::{TIMEOUT, both_databases, eventually};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ async fn life(shop: Shop, tea: &Value, round: usize, kill_after: usize) -> (Shop
     // Without a pause: the kill has to hit the middle of the writing.
     let begun = Instant::now();
     while answered.load(Ordering::Relaxed) < kill_after {
-        assert!(begun.elapsed() < PATIENCE, "{answered:?} of {kill_after}");
+        assert!(begun.elapsed() < TIMEOUT, "{answered:?} of {kill_after}");
         tokio::task::yield_now().await;
     }
     // SIGKILL by its number: the writers still hold the server.
@@ -104,7 +104,7 @@ both_databases! {
                 let mut ids = Vec::new();
                 for _ in 0..2 {
                     let again = async || made(marked(&shop, &tea, &mark).send().await).await.ok_or("no answer");
-                    ids.push(eventually(PATIENCE, again).await);
+                    ids.push(eventually(TIMEOUT, again).await);
                 }
                 assert_eq!(ids[0], ids[1], "round {round}: {mark} was made twice");
                 all.insert(mark, ids.remove(0));

@@ -6,9 +6,9 @@ both_databases! {
     async fn a_file_is_sent_imported_and_reported(db) {
         let shop = apart(&db, &[]).await;
         let sent = sent(&shop, "shopify", products(25), &[("currency", b"EUR")]).await;
-        let told = ["status", "source", "currency", "locale", "dry_run", "file", "failure", "report"].map(|name| &sent[name]);
+        let reported = ["status", "source", "currency", "locale", "dry_run", "file", "failure", "report"].map(|name| &sent[name]);
         let expected = json!(["queued", "shopify", "EUR", null, false, "shop.csv", null, null]);
-        assert_eq!(json!(told), expected);
+        assert_eq!(json!(reported), expected);
         assert!(sent["actor"].as_str().unwrap().starts_with("token:"));
         let import = until(&shop, &sent["id"], has_ended).await;
         assert_eq!((&import["status"], counts(&import)), (&json!("succeeded"), [25, 0, 0, 0]), "{import:#}");

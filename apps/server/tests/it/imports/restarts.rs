@@ -9,7 +9,7 @@ const LEASE_MS: &str = "6000";
 /// Starts an import that takes a while, and comes back once a part of it is done.
 async fn half_done(shop: &Shop, products_count: usize) -> Value {
     let import = sent(shop, "shopify", products(products_count), &[]).await;
-    eventually_is(PATIENCE, "a product", async || {
+    eventually_is(TIMEOUT, "a product", async || {
         !listed(shop, "/products?limit=1").await.is_empty()
     })
     .await;

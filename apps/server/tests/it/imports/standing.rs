@@ -40,7 +40,7 @@ async fn suspend(shop: &Shop) {
 
 async fn resume(shop: &Shop) {
     drop(shop.server.run(&["tenant", "resume", "shop1"]).await.success());
-    eventually_is(PATIENCE, "it is served again", async || {
+    eventually_is(TIMEOUT, "it is served again", async || {
         shop.admin(Method::GET, "/imports").send().await.unwrap().status() == StatusCode::OK
     })
     .await;
@@ -48,7 +48,7 @@ async fn resume(shop: &Shop) {
 
 /// Waits until the import runs and has brought something.
 async fn is_in_the_middle(shop: &Shop) {
-    eventually_is(PATIENCE, "a product", async || {
+    eventually_is(TIMEOUT, "a product", async || {
         !listed(shop, "/products?limit=1").await.is_empty()
     })
     .await;

@@ -251,8 +251,8 @@ fn judge(
     what: &str,
 ) -> Vec<String> {
     let mut found = Vec::new();
-    let theirs = told(operation, existing, sent.iter().map(|(theirs, _)| theirs));
-    let unknown = told(operation, missing, sent.iter().map(|(_, unknown)| unknown));
+    let theirs = reported(operation, existing, sent.iter().map(|(theirs, _)| theirs));
+    let unknown = reported(operation, missing, sent.iter().map(|(_, unknown)| unknown));
     if theirs != unknown {
         found.push(format!(
             "{} {what}: the neighbour's gives {theirs}, an unknown one {unknown}",
@@ -267,7 +267,7 @@ fn judge(
 }
 
 /// What an answer says, without what was sent and what is another each time.
-fn told<'a>(operation: &Operation, answer: &Answer, sent: impl Iterator<Item = &'a String>) -> String {
+fn reported<'a>(operation: &Operation, answer: &Answer, sent: impl Iterator<Item = &'a String>) -> String {
     let mut body = answer.json();
     if let Some(problem) = body.as_object_mut().filter(|_| !answer.is_ok()) {
         for passing in ["instance", "trace_id"] {
@@ -279,11 +279,11 @@ fn told<'a>(operation: &Operation, answer: &Answer, sent: impl Iterator<Item = &
     let passing = |name: &str| PASSING.contains(&name) || (written && matches!(name, "etag" | "location"));
     let headers: Vec<_> = answer.headers.iter().filter(|(name, _)| !passing(name)).collect();
     let body = if written { String::new() } else { body.to_string() };
-    let mut told = format!("{} {headers:?} {body}", answer.status);
+    let mut reported = format!("{} {headers:?} {body}", answer.status);
     for text in sent {
-        told = told.replace(text.as_str(), "~");
+        reported = reported.replace(text.as_str(), "~");
     }
-    told
+    reported
 }
 
 /// A name of the same form that nobody has.

@@ -4,7 +4,7 @@
 use super::open;
 use crate::platform::{Shop, tenant};
 use reqwest::Method;
-use rustok_test_support::{PATIENCE, TestDatabase, eventually};
+use rustok_test_support::{TIMEOUT, TestDatabase, eventually};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -89,7 +89,7 @@ async fn a_tenant_at_ten_times_its_limit_costs_its_neighbour_nothing() {
         assert_eq!(made.status(), 201);
     }
     // What the attacker has saved up goes first.
-    eventually(PATIENCE, async || {
+    eventually(TIMEOUT, async || {
         let begun = Instant::now();
         let answered = send(&shop, "shop2", 2 * ATTACK).await[&200];
         // On a busy machine the phase takes longer, and the limit allows more.

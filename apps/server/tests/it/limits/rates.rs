@@ -13,8 +13,8 @@ async fn use_up(request: impl Fn() -> RequestBuilder, status: u16) {
     for n in 0..QUOTA {
         let answer = request().send().await.unwrap();
         assert_eq!(answer.status().as_u16(), status);
-        let told = answer.headers().contains_key("ratelimit");
-        assert_eq!(told, n >= QUOTA / 2, "request {n}");
+        let reported = answer.headers().contains_key("ratelimit");
+        assert_eq!(reported, n >= QUOTA / 2, "request {n}");
     }
 }
 
@@ -104,6 +104,6 @@ async fn a_flood_is_no_flood_of_the_log() {
     }
     let finished = shop.server.terminate().await;
     let lines: Vec<_> = finished.stderr.lines().skip(before).collect();
-    let told = lines.iter().filter(|line| line.contains("over a limit")).count();
-    assert!((1..=5).contains(&told) && lines.len() < 20, "{lines:#?}");
+    let reported = lines.iter().filter(|line| line.contains("over a limit")).count();
+    assert!((1..=5).contains(&reported) && lines.len() < 20, "{lines:#?}");
 }

@@ -67,7 +67,7 @@ both_databases! {
             });
             let mut won = Vec::new();
             for response in at_once(requests).await {
-                let (status, body) = told(response).await;
+                let (status, body) = reported(response).await;
                 match (status, body["code"].as_str()) {
                     (200, _) => won.push(body),
                     (409, Some("illegal_transition")) => assert!(body["allowed_transitions"].is_array()),

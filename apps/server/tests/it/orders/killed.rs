@@ -6,46 +6,48 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use reqwest::Error;
-use rustok_test_support::{PATIENCE, both_databases, eventually};
+use rustok_test_support::{TIMEOUT, both_databases, eventually};
 
 const BUYERS: usize = 64;
 const STOCK: usize = 10;
 
 /// What a buyer knows in the end.
-enum Told {
+enum Reported {
     Sold(Value),
     Refused,
     /// The connection ended: whether there is an order is not known.
     Nothing,
 }
 
-async fn read(sent: Result<Response, Error>) -> Told {
-    let Ok(response) = sent else { return Told::Nothing };
+async fn read(sent: Result<Response, Error>) -> Reported {
+    let Ok(response) = sent else {
+        return Reported::Nothing;
+    };
     let status = response.status();
     let Ok(body) = response.json::<Value>().await else {
-        return Told::Nothing;
+        return Reported::Nothing;
     };
     match (status.as_u16(), body["code"].as_str()) {
-        (201, _) => Told::Sold(body),
+        (201, _) => Reported::Sold(body),
         (409, Some("insufficient_stock")) => {
             assert_eq!((&body["available"], &body["requested"]), (&json!(0), &json!(1)));
-            Told::Refused
+            Reported::Refused
         }
         // PostgreSQL has not seen yet that the killed server is gone, and holds the key's lock for it.
-        (409, Some("idempotency_in_flight")) => Told::Nothing,
+        (409, Some("idempotency_in_flight")) => Reported::Nothing,
         _ => panic!("{body:#}"),
     }
 }
 
 /// All buyers order at once; the server is killed as soon as `kill_after` of them were answered.
-async fn rush(shop: Shop, requests: Vec<RequestBuilder>, kill_after: usize) -> (Shop, Vec<Told>) {
+async fn rush(shop: Shop, requests: Vec<RequestBuilder>, kill_after: usize) -> (Shop, Vec<Reported>) {
     let mut answers: FuturesUnordered<_> = requests
         .into_iter()
         .map(|request| tokio::spawn(async move { read(request.send().await).await }))
         .collect();
-    let mut told = Vec::new();
-    while told.len() < kill_after {
-        told.push(answers.next().await.unwrap().unwrap());
+    let mut reported = Vec::new();
+    while reported.len() < kill_after {
+        reported.push(answers.next().await.unwrap().unwrap());
     }
     let Shop {
         server,
@@ -60,15 +62,16 @@ async fn rush(shop: Shop, requests: Vec<RequestBuilder>, kill_after: usize) -> (
         token,
     };
     while let Some(answer) = answers.next().await {
-        told.push(answer.unwrap());
+        reported.push(answer.unwrap());
     }
-    (shop, told)
+    (shop, reported)
 }
 
-fn sold(told: &[Told]) -> Vec<&Value> {
-    told.iter()
-        .filter_map(|told| {
-            if let Told::Sold(order) = told {
+fn sold(reported: &[Reported]) -> Vec<&Value> {
+    reported
+        .iter()
+        .filter_map(|reported| {
+            if let Reported::Sold(order) = reported {
                 Some(order)
             } else {
                 None
@@ -80,7 +83,7 @@ fn sold(told: &[Told]) -> Vec<&Value> {
 /// What is left of a variant and its orders, as of one moment: what the killed server had sent to PostgreSQL may still
 /// be committed between two looks.
 async fn stock_and_orders(shop: &Shop, variant: &Value) -> (Value, Vec<Value>) {
-    eventually(PATIENCE, async || {
+    eventually(TIMEOUT, async || {
         let left = available(shop, variant).await;
         let mut orders = all_orders(shop).await;
         let seen = available(shop, variant).await;
@@ -94,10 +97,10 @@ async fn stock_and_orders(shop: &Shop, variant: &Value) -> (Value, Vec<Value>) {
 }
 
 /// Asks until there is an answer.
-async fn persist(request: impl Fn() -> RequestBuilder) -> Told {
-    eventually(PATIENCE, async || match read(request().send().await).await {
-        Told::Nothing => Err("no answer"),
-        told => Ok(told),
+async fn persist(request: impl Fn() -> RequestBuilder) -> Reported {
+    eventually(TIMEOUT, async || match read(request().send().await).await {
+        Reported::Nothing => Err("no answer"),
+        reported => Ok(reported),
     })
     .await
 }
@@ -111,16 +114,16 @@ both_databases! {
             let order = order_of(&tea, 1);
             let keyed = |shop: &Shop, n: usize| place(shop, &order).header("idempotency-key", format!("{round}-{n}"));
             let requests = (0..BUYERS).map(|n| keyed(&shop, n)).collect();
-            let (restarted, told) = rush(shop, requests, (4 * round + 3) % STOCK).await;
+            let (restarted, reported) = rush(shop, requests, (4 * round + 3) % STOCK).await;
             shop = restarted;
 
             // What was answered is there; what is not known is there as a whole or not at all.
             let (left, kept) = stock_and_orders(&shop, &tea).await;
-            for order in sold(&told) {
+            for order in sold(&reported) {
                 assert!(kept.iter().any(|kept| kept["id"] == order["id"]), "round {round}: an answered order is lost");
             }
-            let refused = told.iter().filter(|told| matches!(told, Told::Refused)).count();
-            let answered = sold(&told).len();
+            let refused = reported.iter().filter(|reported| matches!(reported, Reported::Refused)).count();
+            let answered = sold(&reported).len();
             eprintln!("round {round}: {answered} sold and {refused} refused when killed, {} orders kept", kept.len());
             assert!(kept.len() <= STOCK, "round {round}: {} sold", kept.len());
             assert_eq!(left, STOCK - kept.len(), "round {round}");
@@ -135,7 +138,7 @@ both_databases! {
             let again = sold(&again);
             let (left, kept) = stock_and_orders(&shop, &tea).await;
             assert_eq!((again.len(), kept.len(), left), (STOCK, STOCK, json!(0)), "round {round}");
-            for order in sold(&told) {
+            for order in sold(&reported) {
                 assert!(again.contains(&order), "round {round}: the answer was not repeated");
             }
         }

@@ -43,7 +43,7 @@ both_databases! {
         let ship = transition(&shop, &placed, "ship", &json!({ "tracking": "TRACK123", "carrier": "FedEx" }));
         let shipped = ship.send().await.unwrap();
         let tag = shipped.headers()["etag"].clone();
-        let shipped = told(shipped).await.1;
+        let shipped = reported(shipped).await.1;
         assert_eq!((&shipped["status"], &shipped["fulfilment"]["carrier"]), (&json!("shipped"), &json!("FedEx")));
         let again = shop.admin(Method::GET, &format!("/orders/{}", id(&placed))).header("if-none-match", tag);
         assert_eq!(again.send().await.unwrap().status(), 304, "a transition's tag is the order's");

@@ -49,7 +49,7 @@ fn fight(shop: &Shop, order: &Value, number: usize) -> Vec<RequestBuilder> {
 async fn won(answers: Vec<Response>) -> BTreeMap<i64, Value> {
     let mut won = BTreeMap::new();
     for response in answers {
-        let (status, body) = told(response).await;
+        let (status, body) = reported(response).await;
         match (status, body["code"].as_str()) {
             (200, _) => {
                 let version = body["version"].as_i64().unwrap();

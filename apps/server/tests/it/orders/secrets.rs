@@ -12,7 +12,7 @@ both_databases! {
         let place_again = || place(&shop, &order_of(tea, 1)).header("idempotency-key", "canary-key");
         let answer = place_again().send().await.unwrap();
         assert_eq!(answer.headers()["cache-control"], "no-store");
-        let (_, placed) = told(answer).await;
+        let (_, placed) = reported(answer).await;
         assert_eq!(ok(place_again(), 201).await, placed);
         let other = ok(place(&shop, &order_of(tea, 1)), 201).await;
         let secret = placed["secret"].as_str().unwrap();
@@ -23,7 +23,7 @@ both_databases! {
         let answer = read().header("x-order-secret", secret).send().await.unwrap();
         let tag = answer.headers()["etag"].clone();
         assert_eq!(answer.headers()["cache-control"], "no-store");
-        let (status, mut shown) = told(answer).await;
+        let (status, mut shown) = reported(answer).await;
         assert_eq!((status, &shown["id"]), (200, &placed["id"]));
         shown["secret"] = json!(secret);
         assert_eq!(shown, placed, "what was answered is what is read");

@@ -1,7 +1,7 @@
 //! How many statements each operation needs, compared with `statements.txt`, and that a read needs no more of them for
 //! many things than for one.
 
-use super::watched::{Told, Watched};
+use super::watched::{Reported, Watched};
 use crate::isolation::document::Operation;
 use reqwest::Method;
 use rustok_test_support::both_databases;
@@ -25,8 +25,8 @@ both_databases! {
                 tries.push(measure(&mut watched, &operation, *size, &many).await);
             }
         }
-        let (told, db) = watched.finish().await;
-        compare(&costs(&tries, &told), db.is_postgres());
+        let (reported, db) = watched.finish().await;
+        compare(&costs(&tries, &reported), db.is_postgres());
     }
 }
 
@@ -67,14 +67,21 @@ async fn measure(
 }
 
 /// What each operation needs: statements and round trips, the same whatever its size.
-fn costs(tries: &[Tried], told: &[Told]) -> BTreeMap<String, [usize; 2]> {
+fn costs(tries: &[Tried], reported: &[Reported]) -> BTreeMap<String, [usize; 2]> {
     let mut costs: BTreeMap<String, [usize; 2]> = BTreeMap::new();
     let mut growing = Vec::new();
     for Tried { operation, calls } in tries {
-        let of =
-            |call: &u128| -> Vec<&Told> { told.iter().filter(|told| told.call == Some(*call)).collect() };
+        let of = |call: &u128| -> Vec<&Reported> {
+            reported
+                .iter()
+                .filter(|reported| reported.call == Some(*call))
+                .collect()
+        };
         let fewest = calls.iter().map(of).min_by_key(Vec::len).unwrap();
-        let cost = [fewest.len(), fewest.iter().filter(|told| !told.joins).count()];
+        let cost = [
+            fewest.len(),
+            fewest.iter().filter(|reported| !reported.joins).count(),
+        ];
         if costs
             .insert(operation.clone(), cost)
             .is_some_and(|of_one| of_one != cost)

@@ -1,6 +1,6 @@
 //! That no statement goes through a whole table, whichever request, worker or command sends it.
 
-use super::watched::{Told, Watched};
+use super::watched::{Reported, Watched};
 use crate::isolation::document::Operation;
 use crate::workers::place_two_hours_ago;
 use rustok_test_support::both_databases;
@@ -41,14 +41,14 @@ const MAY: [(&str, &str); 7] = [
 
 both_databases! {
     async fn no_statement_goes_through_a_whole_table(db) {
-        let watched = told_everything(db).await;
-        let (told, db) = watched.finish().await;
-        let statements = told.into_iter().map(|Told { sql, .. }| sql);
+        let watched = all_statements(db).await;
+        let (reported, db) = watched.finish().await;
+        let statements = reported.into_iter().map(|Reported { sql, .. }| sql);
         let statements: BTreeSet<String> = statements.filter(|sql| has_rows_of_ours(sql)).collect();
         assert_everything_was_told(&statements);
         let (mut found, mut used) = (BTreeMap::new(), BTreeSet::new());
         for sql in &statements {
-            let walks = db.whole_walks(sql).await;
+            let walks = db.full_scans(sql).await;
             let known = MAY.iter().find(|(begins, _)| sql.starts_with(begins));
             match known {
                 _ if walks.is_empty() => {}
@@ -94,7 +94,7 @@ fn assert_everything_was_told(statements: &BTreeSet<String>) {
     }
 }
 
-async fn told_everything(db: rustok_test_support::TestDatabase) -> Watched {
+async fn all_statements(db: rustok_test_support::TestDatabase) -> Watched {
     let mut watched = Watched::open(db).await;
     let side = &watched.world.ours;
     for kind in ["published", "product", "pending", "import"] {

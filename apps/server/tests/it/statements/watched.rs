@@ -12,7 +12,7 @@ const LOG: &str = "warn,rustok_storage::sql=trace";
 
 /// One statement as the log has it.
 #[derive(Debug, Clone)]
-pub(super) struct Told {
+pub(super) struct Reported {
     /// The number of the call that it belongs to; `None` for a worker's or a command's.
     pub(super) call: Option<u128>,
     pub(super) sql: String,
@@ -94,17 +94,17 @@ impl Watched {
     }
 
     /// Ends the server; every statement that was told, and the database.
-    pub(super) async fn finish(self) -> (Vec<Told>, TestDatabase) {
+    pub(super) async fn finish(self) -> (Vec<Reported>, TestDatabase) {
         let World { server, db, .. } = self.world;
         let log = server.terminate().await.stderr + &self.commands;
-        (log.lines().filter_map(told).collect(), db)
+        (log.lines().filter_map(reported).collect(), db)
     }
 }
 
-fn told(line: &str) -> Option<Told> {
+fn reported(line: &str) -> Option<Reported> {
     let line: Value = serde_json::from_str(line).ok()?;
     let trace = line["trace_id"].as_str();
-    Some(Told {
+    Some(Reported {
         call: trace.and_then(|trace| u128::from_str_radix(trace, 16).ok()),
         sql: line["sql"].as_str()?.to_owned(),
         joins: line["joins"].as_bool()?,

@@ -57,7 +57,7 @@ async fn an_import_that_is_stopped_in_the_middle_of_a_write_keeps_nobody_away() 
         .stderr(Stdio::null())
         .spawn();
     let mut import = Import(child.unwrap());
-    eventually(PATIENCE, async || {
+    eventually(TIMEOUT, async || {
         import.signal("-STOP");
         if import.writes(&db) {
             return Ok(());
@@ -85,7 +85,7 @@ async fn a_process_that_holds_the_lock_and_is_not_stopped_is_waited_for_a_while(
     let db = TestDatabase::sqlite();
     let shop = Shop::open(db.url()).await;
     let tea = product(&shop, json!([{}])).await.remove(0);
-    let (told, done) = std::sync::mpsc::channel::<()>();
+    let (reported, done) = std::sync::mpsc::channel::<()>();
     let url = db.path().to_owned();
     let holding = rustok_test_support::hold_sqlite_writer(&url, done);
     let begun = Instant::now();
@@ -100,7 +100,7 @@ async fn a_process_that_holds_the_lock_and_is_not_stopped_is_waited_for_a_while(
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     let holder = format!("process {}", std::process::id());
     assert!(shop.server.stderr().contains(&holder), "{}", shop.server.stderr());
-    drop(told);
+    drop(reported);
     holding.join().unwrap();
     assert!(until_ordered(&shop, &tea).await.0 < AWAY);
 }

@@ -3,7 +3,7 @@
 use super::wire::{Answer, get, send};
 use super::{Street, rustok};
 use rustok_test_support::{
-    Fault, FaultProxy, Lateness, PATIENCE, TestDatabase, TestServer, both_databases, eventually_is,
+    Fault, FaultProxy, Lateness, TIMEOUT, TestDatabase, TestServer, both_databases, eventually_is,
 };
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ async fn a_directory_that_is_away_is_a_503_and_rubbish_costs_no_query() {
     let ask = async |host: &str| get(&street.server, PATH, &[&format!("Host: {host}")]).await;
     // The first poll of the directory puts what is cached before it in doubt: not before it is over.
     let mut turns = None;
-    eventually_is(PATIENCE, "a quiet line", async || {
+    eventually_is(TIMEOUT, "a quiet line", async || {
         tokio::time::sleep(Duration::from_millis(300)).await;
         let seen = road.traffic().turns;
         turns.replace(seen) == Some(seen)

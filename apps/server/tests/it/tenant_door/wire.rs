@@ -2,7 +2,7 @@
 
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustok_test_support::{PATIENCE, TestServer};
+use rustok_test_support::{TIMEOUT, TestServer};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -56,7 +56,7 @@ pub(super) async fn send(server: &TestServer, head: &[u8]) -> Answer {
         let _ = stream.read_to_end(&mut read).await;
     };
     let shown = || String::from_utf8_lossy(&head[..head.len().min(200)]).into_owned();
-    if timeout(PATIENCE, talk).await.is_err() {
+    if timeout(TIMEOUT, talk).await.is_err() {
         panic!("no answer to {:?}", shown());
     }
     let text = String::from_utf8_lossy(&read);
@@ -96,12 +96,12 @@ pub(super) async fn http2(
         request = request.header("host", *host);
     }
     let request = request.body(Empty::<bytes::Bytes>::new()).unwrap();
-    let response = timeout(PATIENCE, client.send_request(request))
+    let response = timeout(TIMEOUT, client.send_request(request))
         .await
         .unwrap()
         .unwrap();
     let (parts, body) = response.into_parts();
-    let body = timeout(PATIENCE, body.collect())
+    let body = timeout(TIMEOUT, body.collect())
         .await
         .unwrap()
         .unwrap()

@@ -103,9 +103,9 @@ async fn of_ten_thousand_requests_at_one_percent_every_failure_is_told() {
     layers.tracer.shut_down(Duration::from_secs(20)).await;
     let spans = layers.receiver.spans();
     for trace in failed {
-        let told = layers.receiver.trace(&trace);
-        let [span] = &told[..] else {
-            panic!("{trace}: {told:#?}")
+        let reported = layers.receiver.trace(&trace);
+        let [span] = &reported[..] else {
+            panic!("{trace}: {reported:#?}")
         };
         assert!(
             span.failed && span.kind == "server" && span.name.starts_with("GET /"),

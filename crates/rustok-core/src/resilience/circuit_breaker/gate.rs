@@ -190,12 +190,12 @@ impl Gate {
         // notification.
         while self.circuit.begin_telling() {
             while let Some(transition) = self.circuit.next_untold() {
-                self.tell(&transition);
+                self.notify(&transition);
             }
         }
     }
 
-    fn tell(&self, transition: &Transition) {
+    fn notify(&self, transition: &Transition) {
         let log = || {
             let Transition {
                 from,

@@ -186,7 +186,7 @@ fn ratio(part: u64, all: u64) -> Option<f64> {
 pub(super) struct RejectionLog {
     /// When the next line may be written, in nanoseconds since the breaker was created.
     next: AtomicU64,
-    told: AtomicU64,
+    reported: AtomicU64,
 }
 
 const LOG_EVERY: u64 = 1_000_000_000;
@@ -208,7 +208,7 @@ impl RejectionLog {
         self.next
             .compare_exchange(next, after, Ordering::Relaxed, Ordering::Relaxed)
             .ok()?;
-        Some(rejected.saturating_sub(self.told.swap(rejected, Ordering::Relaxed)))
+        Some(rejected.saturating_sub(self.reported.swap(rejected, Ordering::Relaxed)))
     }
 }
 

@@ -142,16 +142,16 @@ async fn spent(kind: ErrorKind, tokens: u32) -> (u32, Vec<(String, String)>) {
     };
     let error = search.call(Deadline::never(), call).await.unwrap_err();
     assert_eq!(error.kind(), kind);
-    let told = error
+    let reported = error
         .fields()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    (tokens - budget.balance(), told)
+    (tokens - budget.balance(), reported)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_throttled_answer_costs_less_than_a_failure_and_the_error_tells_who_stopped_it() {
-    let told = |attempts: &str, reason: &str| {
+    let reported = |attempts: &str, reason: &str| {
         [
             ("attempts", attempts),
             ("gave_up", reason),
@@ -165,15 +165,22 @@ async fn a_throttled_answer_costs_less_than_a_failure_and_the_error_tells_who_st
         ErrorKind::Timeout,
         ErrorKind::ExternalService,
     ] {
-        assert_eq!(spent(kind, 500).await, (28, told("3", "Attempts")), "{kind:?}");
-        assert_eq!(spent(kind, 27).await, (14, told("2", "Budget")), "{kind:?}");
-        assert_eq!(spent(kind, 13).await, (0, told("1", "Budget")), "{kind:?}");
+        assert_eq!(
+            spent(kind, 500).await,
+            (28, reported("3", "Attempts")),
+            "{kind:?}"
+        );
+        assert_eq!(spent(kind, 27).await, (14, reported("2", "Budget")), "{kind:?}");
+        assert_eq!(spent(kind, 13).await, (0, reported("1", "Budget")), "{kind:?}");
     }
     assert_eq!(
         spent(ErrorKind::RateLimited, 500).await,
-        (10, told("3", "Attempts"))
+        (10, reported("3", "Attempts"))
     );
-    assert_eq!(spent(ErrorKind::RateLimited, 9).await, (5, told("2", "Budget")));
+    assert_eq!(
+        spent(ErrorKind::RateLimited, 9).await,
+        (5, reported("2", "Budget"))
+    );
     assert_eq!(
         spent(ErrorKind::NotFound, 500).await,
         (0, vec![("dependency".into(), "search".into())])

@@ -23,13 +23,13 @@ async fn file() -> Vec<u8> {
 async fn read(bytes: &[u8]) -> Result<Vec<String>, String> {
     let read = async {
         let (mut reader, head) = Reader::begin(bytes, Path::new("copy")).await?;
-        let mut told = vec![head.migrations.join(" ")];
+        let mut message = vec![head.migrations.join(" ")];
         loop {
             match reader.next().await? {
-                Record::Table(table) => told.push(format!("{} {}", table.name, table.columns.join(","))),
-                Record::Lines(lines) => told.push(String::from_utf8_lossy(lines).into_owned()),
-                Record::EndOfTable(sum) => told.push(format!("{} rows", sum.rows)),
-                Record::End => return Ok::<_, StoreError>(told),
+                Record::Table(table) => message.push(format!("{} {}", table.name, table.columns.join(","))),
+                Record::Lines(lines) => message.push(String::from_utf8_lossy(lines).into_owned()),
+                Record::EndOfTable(sum) => message.push(format!("{} rows", sum.rows)),
+                Record::End => return Ok::<_, StoreError>(message),
             }
         }
     };
@@ -38,10 +38,10 @@ async fn read(bytes: &[u8]) -> Result<Vec<String>, String> {
 
 #[tokio::test]
 async fn what_was_written_is_read() {
-    let told = read(&file().await).await.unwrap();
+    let message = read(&file().await).await.unwrap();
     let goods = "1\ttea\n2\tcof\\nfee\n";
     assert_eq!(
-        told,
+        message,
         [
             "0001_initial",
             "empty id,name",
@@ -57,8 +57,11 @@ async fn what_was_written_is_read() {
 async fn wherever_it_is_cut_it_is_told() {
     let whole = file().await;
     for length in 1..whole.len() {
-        let told = read(&whole[..length]).await.unwrap_err();
-        assert!(told.contains("copy is cut off behind byte"), "{length}: {told}");
+        let message = read(&whole[..length]).await.unwrap_err();
+        assert!(
+            message.contains("copy is cut off behind byte"),
+            "{length}: {message}"
+        );
     }
     assert!(read(b"").await.unwrap_err().contains("no backup of RusToK"));
 }
@@ -70,7 +73,7 @@ async fn whichever_byte_is_another_it_is_told() {
         for bit in [0x01, 0x80] {
             let mut changed = whole.clone();
             changed[place] ^= bit;
-            let told = read(&changed).await.unwrap_err();
+            let message = read(&changed).await.unwrap_err();
             let expected: &[&str] = if place < FIRST_LINE.len() {
                 &["no backup of RusToK", "another format"]
             } else {
@@ -78,8 +81,8 @@ async fn whichever_byte_is_another_it_is_told() {
                 &["copy is damaged before byte", "copy is cut off"]
             };
             assert!(
-                expected.iter().any(|words| told.contains(words)),
-                "{place}: {told}"
+                expected.iter().any(|words| message.contains(words)),
+                "{place}: {message}"
             );
         }
     }
@@ -95,8 +98,8 @@ async fn what_is_no_backup_is_told() {
         (b"rustok backup 27\n and so on", "use a newer rustok"),
         (b"PGDMP of somebody else, long enough", "no backup of RusToK"),
     ] {
-        let told = read(bytes).await.unwrap_err();
-        assert!(told.contains(words), "{told}");
+        let message = read(bytes).await.unwrap_err();
+        assert!(message.contains(words), "{message}");
     }
 }
 
@@ -116,6 +119,6 @@ async fn a_table_in_a_table_is_told() {
     writer.table(&table).await.unwrap();
     writer.table(&table).await.unwrap();
     writer.end().await.unwrap();
-    let told = read(&bytes).await.unwrap_err();
-    assert!(told.contains("none of its kind may"), "{told}");
+    let message = read(&bytes).await.unwrap_err();
+    assert!(message.contains("none of its kind may"), "{message}");
 }

@@ -18,16 +18,16 @@ use rustok_text::locale::Preference;
 use rustok_text::{Locale, Slug};
 
 /// What each function said, by `file::function`.
-type Told = Vec<(&'static str, String)>;
+type Reported = Vec<(&'static str, String)>;
 
 /// Calls a function in a transaction of its own that is never committed.
 macro_rules! ask {
-    ($told:ident, $store:ident, $tenant:ident, $($name:literal => |$tx:ident| $call:expr;)+) => {$(
+    ($reported:ident, $store:ident, $tenant:ident, $($name:literal => |$tx:ident| $call:expr;)+) => {$(
         let mut transaction = $store.write($tenant, soon()).await.unwrap();
         let $tx = &mut transaction;
         let said = format!("{:?}", $call.await);
         drop(transaction);
-        $told.push(($name, said));
+        $reported.push(($name, said));
     )+};
 }
 
@@ -98,15 +98,15 @@ fn movement() -> inventory::Movement {
 }
 
 /// Asks them all.
-pub(super) async fn ask(store: &Store, tenant: TenantHandle) -> Told {
-    let mut told = content(store, tenant).await;
-    told.extend(shop(store, tenant).await);
-    told.extend(others(store, tenant).await);
-    told
+pub(super) async fn ask(store: &Store, tenant: TenantHandle) -> Reported {
+    let mut reported = content(store, tenant).await;
+    reported.extend(shop(store, tenant).await);
+    reported.extend(others(store, tenant).await);
+    reported
 }
 
-async fn content(store: &Store, tenant: TenantHandle) -> Told {
-    let mut told = Told::new();
+async fn content(store: &Store, tenant: TenantHandle) -> Reported {
+    let mut reported = Reported::new();
     let (node, other, limit) = (id(ID).into(), id(8).into(), Limit::default());
     let (filter, shown) = (
         nodes::details::NodeFilter::default(),
@@ -121,7 +121,7 @@ async fn content(store: &Store, tenant: TenantHandle) -> Told {
         locale: en(),
         revision: 1,
     };
-    ask! { told, store, tenant,
+    ask! { reported, store, tenant,
         "authors::find_author" => |tx| authors::find_author(tx, WORD);
         "authors::insert_author" => |tx| authors::insert_author(tx, &author(8), now());
         "authors::rename_author" => |tx| authors::rename_author(tx, &author(ID));
@@ -143,11 +143,11 @@ async fn content(store: &Store, tenant: TenantHandle) -> Told {
         "nodes/slugs::find_free_number" => |tx| nodes::slugs::find_free_number(tx, en(), other, &base);
         "nodes/slugs::list_saved" => |tx| nodes::slugs::list_saved(tx, node);
     }
-    told
+    reported
 }
 
-async fn shop(store: &Store, tenant: TenantHandle) -> Told {
-    let mut told = Told::new();
+async fn shop(store: &Store, tenant: TenantHandle) -> Reported {
+    let mut reported = Reported::new();
     let (product, variant, limit) = (id(ID).into(), id(ID).into(), Limit::default());
     let (filter, handle) = (products::ProductFilter::default(), Handle::parse(WORD).unwrap());
     let level = inventory::NewLevel {
@@ -155,12 +155,12 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Told {
         allow_backorder: None,
     };
     let usd = Currency::parse("USD").unwrap();
-    ask! { told, store, tenant,
+    ask! { reported, store, tenant,
         "products::find_product" => |tx| products::find_product(tx, product);
         "products::find_product_of_variant" => |tx| products::find_product_of_variant(tx, variant);
-        "products/shown::list_active" => |tx| products::shown::list_active(tx, None, limit);
-        "products/shown::find_active" => |tx| products::shown::find_active(tx, WORD);
-        "products/shown::find_stock" => |tx| products::shown::find_stock(tx, &[product]);
+        "products/storefront::list_active" => |tx| products::storefront::list_active(tx, None, limit);
+        "products/storefront::find_active" => |tx| products::storefront::find_active(tx, WORD);
+        "products/storefront::find_stock" => |tx| products::storefront::find_stock(tx, &[product]);
         "products/page::find_products" => |tx| products::find_products(tx, &[product]);
         "products::find_deleted_product" => |tx| async {
             products::delete_product(tx, product, 1, now(), &event(tenant)).await?;
@@ -186,7 +186,7 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Told {
         "customers::upsert_customer" => |tx| customers::upsert_customer(tx, id(8).into(), &email(), now());
     }
     let (order, all) = (id(ID).into(), orders::OrderFilter::default());
-    ask! { told, store, tenant,
+    ask! { reported, store, tenant,
         "orders::find_order" => |tx| orders::find_order(tx, order);
         "orders/list::list_orders" => |tx| orders::list_orders(tx, &all, None, limit);
         "orders/history::list_history" => |tx| orders::list_history(tx, order);
@@ -196,11 +196,11 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Told {
         "outbox::take_due_job" => |tx| outbox::take_due_job(tx, JobKind::ExpireOrder, id(ID), now());
         "outbox::delete_job" => |tx| outbox::delete_job(tx, JobKind::ExpireOrder, id(ID));
     }
-    told
+    reported
 }
 
-async fn others(store: &Store, tenant: TenantHandle) -> Told {
-    let mut told = Told::new();
+async fn others(store: &Store, tenant: TenantHandle) -> Reported {
+    let mut reported = Reported::new();
     let scope = idempotency::IdempotencyScope {
         actor: WORD.to_owned(),
         route: WORD.to_owned(),
@@ -216,7 +216,7 @@ async fn others(store: &Store, tenant: TenantHandle) -> Told {
         before: Some([0; 32]),
     };
     let (hash, long_ago) = (TokenHash::from_bytes([0; 32]), Timestamp::UNIX_EPOCH);
-    ask! { told, store, tenant,
+    ask! { reported, store, tenant,
         "idempotency::claim" => |tx| idempotency::claim(tx, &scope, 1, long_ago);
         "idempotency::has_records_before" => |tx| idempotency::has_records_before(tx, now());
         "idempotency::delete_records_before" => |tx| idempotency::delete_records_before(tx, now(), 9);
@@ -227,12 +227,12 @@ async fn others(store: &Store, tenant: TenantHandle) -> Told {
         "tokens::list_tokens" => |tx| tokens::list_tokens(tx);
         "tokens::revoke_token" => |tx| tokens::revoke_token(tx, id(ID).into(), now());
     }
-    told.extend(of_imports(store, tenant).await);
-    told
+    reported.extend(of_imports(store, tenant).await);
+    reported
 }
 
-async fn of_imports(store: &Store, tenant: TenantHandle) -> Told {
-    let mut told = Told::new();
+async fn of_imports(store: &Store, tenant: TenantHandle) -> Reported {
+    let mut reported = Reported::new();
     let (import, until) = (id(ID).into(), Timestamp::MAX);
     let end = imports::ImportEnd {
         bytes_read: 1,
@@ -248,7 +248,7 @@ async fn of_imports(store: &Store, tenant: TenantHandle) -> Told {
         actor: WORD.to_owned(),
         bytes_total: 1,
     };
-    ask! { told, store, tenant,
+    ask! { reported, store, tenant,
         "imports::count_open" => |tx| imports::count_open(tx);
         "imports::insert_import" => |tx| imports::insert_import(tx, &new, id(8).into(), until, now());
         "imports::find_import" => |tx| imports::find_import(tx, import);
@@ -260,5 +260,5 @@ async fn of_imports(store: &Store, tenant: TenantHandle) -> Told {
         "imports::fail_import" => |tx| imports::fail_import(tx, import, "x", now());
         "imports::delete_imports_before" => |tx| imports::delete_imports_before(tx, now());
     }
-    told
+    reported
 }

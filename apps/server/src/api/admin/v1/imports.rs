@@ -37,7 +37,7 @@ pub(super) struct ImportForm {
     /// The language of the texts of an export; the tenant's unless said otherwise.
     #[schema(example = "en")]
     locale: Option<String>,
-    /// `true` does everything and keeps nothing: the report tells what would happen.
+    /// `true` does everything and keeps nothing: the report says what would happen.
     dry_run: Option<bool>,
     /// The file.
     #[schema(value_type = String, format = Binary)]

@@ -229,7 +229,7 @@ async fn update(
     if_match: IfMatch,
     command: Command<AdminCtx, MergePatch>,
 ) -> Result<Response, RichError> {
-    // Who may not change it is told so first.
+    // A missing permission is reported before anything else.
     command.ctx.0.authorize(Action::UpdateNode)?;
     let if_match = if_match.precondition();
     if_match.required()?;

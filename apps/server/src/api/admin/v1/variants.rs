@@ -60,7 +60,7 @@ async fn update(
     command: Command<AdminCtx, MergePatch>,
 ) -> Result<Response, RichError> {
     let (ctx, patch) = (command.ctx.0, command.body);
-    // Who may not change it is told so first.
+    // A missing permission is reported before anything else.
     ctx.authorize(Action::UpdateProduct)?;
     let if_match = if_match.precondition();
     if_match.required()?;
@@ -166,7 +166,7 @@ async fn adjust_stock(
         idempotency,
     } = command;
     let ctx = ctx.0;
-    // Who may not change it is told so first.
+    // A missing permission is reported before anything else.
     ctx.authorize(Action::AdjustStock)?;
     let AdjustmentFields { delta, reason } = body;
     let adjustment = Adjustment::checked(delta, &reason)?;

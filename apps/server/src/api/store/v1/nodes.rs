@@ -115,7 +115,7 @@ async fn list(
     ))
 }
 
-/// Read a published node by its slug in any of its locales. `Content-Language` tells which one is shown.
+/// Read a published node by its slug in any of its locales. `Content-Language` names the one that is shown.
 #[utoipa::path(
     get,
     path = "/nodes/{slug}",

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 ///
 /// # Errors
 /// When the system provides no thread, or no I/O event queue for it.
-pub fn serve_apart(
+pub fn serve_on_own_thread(
     name: &str,
     listener: TcpListener,
     router: Router,
@@ -54,7 +54,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/livez", axum::routing::get(async || "alive"));
         let shutdown = Shutdown::default();
-        let ended = serve_apart("test", listener, router, &state, 4, &shutdown).unwrap();
+        let ended = serve_on_own_thread("test", listener, router, &state, 4, &shutdown).unwrap();
 
         let (held, is_held) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();

@@ -5,7 +5,7 @@
 //! version, and the current stock.
 
 use super::page::{list_statement, walk};
-use super::{PRODUCTS, ProductFilter, Standing, VARIANTS};
+use super::{Lifecycle, PRODUCTS, ProductFilter, VARIANTS};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
@@ -74,7 +74,7 @@ pub async fn find_active(tx: &mut TenantTx, handle: &str) -> Result<Option<Produ
     let sql = format!(
         "SELECT {COLUMNS} FROM products p \
          WHERE p.tenant_id = $1 AND p.handle = $2 AND p.status = 'active' AND p.{}",
-        Standing::InUse.of_rows()
+        Lifecycle::InUse.of_rows()
     );
     let values = [tx.tenant.into(), handle.into()];
     let found = tx.db.fetch_first(PRODUCTS, &sql, &values, version).await?;

@@ -21,7 +21,7 @@ pub(super) fn everything(
 ) -> fmt::Result {
     let (services, own) = (state.services(), state.metrics());
     if let Some(http) = own.http() {
-        http.tell(samples)?;
+        http.collect(samples)?;
     }
     limits(state, samples)?;
     let times = services.store.times();

@@ -1,7 +1,7 @@
 //! Rate-limits log lines for 503 responses: 20 at once, then one per second, and a summary of the rest. An outage
 //! must be visible in the log, and must never flood it.
 
-use crate::limits::Untold;
+use crate::limits::UnloggedCount;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
@@ -14,20 +14,20 @@ const SPREAD: u64 = 3;
 
 /// The state of the rate limit, and of the spreading of `Retry-After`.
 #[derive(Debug)]
-pub struct Outage {
+pub struct UnavailableLog {
     start: Instant,
     /// When the allowance is full again, in milliseconds after `start`.
     paid: AtomicU64,
-    untold: Untold,
+    unlogged: UnloggedCount,
     sent_away: AtomicU64,
 }
 
-impl Outage {
+impl UnavailableLog {
     pub(crate) fn new() -> Self {
         Self {
             start: Instant::now(),
             paid: AtomicU64::new(0),
-            untold: Untold::new(),
+            unlogged: UnloggedCount::new(),
             sent_away: AtomicU64::new(0),
         }
     }
@@ -39,22 +39,22 @@ impl Outage {
     }
 
     /// Whether this response may have its own line. If not, it is counted for the next summary.
-    pub(super) fn tells_one(&self) -> bool {
+    pub(super) fn may_log(&self) -> bool {
         let now = self.now();
         let pay = |paid: u64| {
             let paid = paid.max(now) + REFILL_MS;
             (paid - now <= SAVED_UP * REFILL_MS).then_some(paid)
         };
-        let told = self.paid.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay);
-        if told.is_err()
-            && let Some(requests) = self.untold.add()
+        let logged = self.paid.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay);
+        if logged.is_err()
+            && let Some(requests) = self.unlogged.add()
         {
             tracing::warn!(
                 requests,
                 "requests are refused: the server or its database is away or full"
             );
         }
-        told.is_ok()
+        logged.is_ok()
     }
 
     fn now(&self) -> u64 {
@@ -69,14 +69,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_are_told_one_by_one_and_then_one_a_second() {
-        let outage = Outage::new();
-        let told = |tries| (0..tries).filter(|_| outage.tells_one()).count();
-        assert_eq!(told(1_000), 20);
-        assert_eq!(outage.untold.count(), 979, "the first of them was told");
+        let outage = UnavailableLog::new();
+        let logged = |tries| (0..tries).filter(|_| outage.may_log()).count();
+        assert_eq!(logged(1_000), 20);
+        assert_eq!(outage.unlogged.count(), 979, "the first of them was told");
         tokio::time::advance(Duration::from_secs(9)).await;
-        assert_eq!(told(1_000), 9);
-        assert_eq!(outage.untold.count(), 979 + 991);
+        assert_eq!(logged(1_000), 9);
+        assert_eq!(outage.unlogged.count(), 979 + 991);
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!((told(2), outage.untold.count()), (1, 0));
+        assert_eq!((logged(2), outage.unlogged.count()), (1, 0));
     }
 }

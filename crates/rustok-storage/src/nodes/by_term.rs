@@ -27,7 +27,7 @@ struct Terms {
 
 /// A page of nodes that match the terms of `filter`. With a second filter only a bounded number of nodes is examined:
 /// the page may be shorter than `limit` and still have a next one.
-pub(super) async fn list_filed(
+pub(super) async fn list_by_term(
     tx: &mut TenantTx,
     filter: &PublicFilter,
     now: Timestamp,

@@ -25,12 +25,12 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// What determines these headers for one request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Guarded {
+pub(super) struct SecurityHeaders {
     is_public: bool,
     is_https: bool,
 }
 
-impl Guarded {
+impl SecurityHeaders {
     pub(super) fn of(request: &Request, is_https: bool) -> Self {
         Self {
             is_public: is_public(request.uri().path()),

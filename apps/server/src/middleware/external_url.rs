@@ -24,7 +24,7 @@ const BAD_PREFIX: Malformed = Malformed(
 
 /// How a client reached this server with one request.
 #[derive(Debug, Clone, Default)]
-pub struct Outside {
+pub struct ExternalUrl {
     /// Whether it used TLS.
     pub(crate) is_https: bool,
     /// The host that the client asked the first proxy for, if a proxy reports it.
@@ -33,7 +33,7 @@ pub struct Outside {
     prefix: Option<Arc<str>>,
 }
 
-impl Outside {
+impl ExternalUrl {
     /// Determines it from the configuration, and from the headers of a trusted proxy.
     ///
     /// # Errors
@@ -185,7 +185,11 @@ mod tests {
         }
     }
 
-    fn outside(config: &Config, peer: [u8; 4], fields: &[(&'static str, &str)]) -> Result<Outside, String> {
+    fn outside(
+        config: &Config,
+        peer: [u8; 4],
+        fields: &[(&'static str, &str)],
+    ) -> Result<ExternalUrl, String> {
         let mut request = Request::new(Body::empty());
         for (name, value) in fields {
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
@@ -193,18 +197,22 @@ mod tests {
         }
         let peer = ConnectInfo(SocketAddr::from((peer, 1)));
         request.extensions_mut().insert(peer);
-        Outside::of(config, &request).map_err(|error| error.code().to_owned())
+        ExternalUrl::of(config, &request).map_err(|error| error.code().to_owned())
     }
 
     #[test]
     fn tls_is_what_the_operator_or_a_proxy_says() {
-        let told = |base_url: Option<&str>, peer: [u8; 4], fields: &[(&'static str, &str)]| {
+        let reported = |base_url: Option<&str>, peer: [u8; 4], fields: &[(&'static str, &str)]| {
             outside(&config(base_url), peer, fields).unwrap().is_https
         };
         let proto = "x-forwarded-proto";
-        assert!(told(Some("HTTPS://api.example"), STRANGER, &[]));
-        assert!(!told(Some("http://api.example"), STRANGER, &[(proto, "https")]));
-        assert!(!told(
+        assert!(reported(Some("HTTPS://api.example"), STRANGER, &[]));
+        assert!(!reported(
+            Some("http://api.example"),
+            STRANGER,
+            &[(proto, "https")]
+        ));
+        assert!(!reported(
             None,
             STRANGER,
             &[(proto, "https"), ("forwarded", "proto=https")]
@@ -224,7 +232,7 @@ mod tests {
             (&[("forwarded", "proto=https"), (proto, "http")], false),
             (&[("forwarded", "proto=http"), (proto, "https")], false),
         ] {
-            assert_eq!(told(None, PROXY, fields), expected, "{fields:?}");
+            assert_eq!(reported(None, PROXY, fields), expected, "{fields:?}");
         }
     }
 
