@@ -54,7 +54,7 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
     let request_info = RequestInfo::of(&request, root.clone());
     let span = SpanGuard::of(state.tracer(), &request_info);
     let cors = CorsOrigin::of(&mut request);
-    let guarded = SecurityHeaders::of(&request, external_url.is_https);
+    let security_headers = SecurityHeaders::of(&request, external_url.is_https);
     let coding = Coding::of(state.config(), &mut request);
     if external_url.prefix().is_some() {
         request.extensions_mut().insert(external_url.clone());
@@ -69,7 +69,7 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
         let answer = AssertUnwindSafe(answer).catch_unwind();
         let response = answer.await.unwrap_or_else(|panic| problems::panicked(&*panic));
         let (response, failure) =
-            request_info.finish(state.config(), &external_url, state.outage(), response);
+            request_info.finish(state.config(), &external_url, state.unavailable_log(), response);
         let response = coding.apply(state.coding(), response).await;
         if let Some(http) = state.metrics().http() {
             let (method, status) = (request_info.method.as_str(), response.status().as_u16());
@@ -84,7 +84,7 @@ async fn every_request(State(state): State<AppState>, mut request: Request, next
     if let Some(cors) = cors {
         cors.mark(&mut response);
     }
-    guarded.mark(&mut response);
+    security_headers.mark(&mut response);
     external_url.mark(&mut response);
     response
 }

@@ -207,7 +207,7 @@ async fn answer(
     activity: Activity,
     draining: CancellationToken,
 ) -> Result<Response<CountedBody>, Infallible> {
-    let in_hand = activity.in_hand.begin();
+    let in_flight = activity.in_flight.begin();
     // HTTP/2 has its own signal for this.
     let http1 = request.version() < Version::HTTP_2;
     let mut response = router.oneshot(request.map(Body::new)).await?;
@@ -215,7 +215,7 @@ async fn answer(
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
-    Ok(response.map(|body| CountedBody::new(body, &activity.answers, in_hand)))
+    Ok(response.map(|body| CountedBody::new(body, &activity.answers, in_flight)))
 }
 
 fn log_end<E: std::fmt::Display>(peer: SocketAddr, ended: Result<(), E>) {

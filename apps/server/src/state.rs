@@ -29,7 +29,7 @@ struct Inner {
     limits: Limits,
     imports: Imports,
     metrics: ServerMetrics,
-    outage: UnavailableLog,
+    unavailable_log: UnavailableLog,
     coding: CodingPlaces,
     tracer: Tracer,
     draining: AtomicBool,
@@ -61,7 +61,7 @@ impl AppState {
             config,
             services,
             tenants,
-            outage: UnavailableLog::new(),
+            unavailable_log: UnavailableLog::new(),
             coding: CodingPlaces::default(),
             tracer,
             draining: AtomicBool::new(false),
@@ -140,8 +140,8 @@ impl AppState {
 
     /// The rate limit of log lines for 503 responses.
     #[must_use]
-    pub fn outage(&self) -> &UnavailableLog {
-        &self.0.outage
+    pub fn unavailable_log(&self) -> &UnavailableLog {
+        &self.0.unavailable_log
     }
 
     /// Permits for coding a response.

@@ -45,7 +45,7 @@ pub struct Counts {
     pub order_placements: Tally<5>,
     /// Orders refused for insufficient stock.
     pub oversell_refusals: Tally<1>,
-    /// Retries of orders because their stock changed concurrently.
+    /// Retries of orders because concurrent orders took their stock or used up a limit.
     pub order_retries: Tally<1>,
     /// Nodes by transition.
     pub node_transitions: Tally<9>,
@@ -88,9 +88,9 @@ impl Counts {
         self.order_retries.count(RETRY);
     }
 
-    /// Starts an attempt to place an order. Dropped without [`Placement::end`], it counts as abandoned.
-    pub(crate) fn begin_placement(&self) -> Placement<'_> {
-        Placement {
+    /// Starts an attempt to place an order. Dropped without [`PlacementCount::end`], it counts as abandoned.
+    pub(crate) fn begin_placement(&self) -> PlacementCount<'_> {
+        PlacementCount {
             counts: self,
             outcome: ABANDONED,
         }
@@ -98,12 +98,12 @@ impl Counts {
 }
 
 /// A running attempt to place an order.
-pub(crate) struct Placement<'a> {
+pub(crate) struct PlacementCount<'a> {
     counts: &'a Counts,
     outcome: &'static str,
 }
 
-impl Placement<'_> {
+impl PlacementCount<'_> {
     /// Ends the attempt; `Ok` says whether an order was placed, and not a stored response repeated.
     pub(crate) fn end(mut self, is_placed: Result<bool, &RichError>) {
         self.outcome = match is_placed {
@@ -118,7 +118,7 @@ impl Placement<'_> {
     }
 }
 
-impl Drop for Placement<'_> {
+impl Drop for PlacementCount<'_> {
     fn drop(&mut self) {
         self.counts.order_placements.count(self.outcome);
         if self.outcome == PLACED {

@@ -1,7 +1,10 @@
 //! A unit of work: one transaction, which also stores the response if the request has an `Idempotency-Key`.
 //!
 //! ```text
-//! let mut work = match ctx.begin(key).await? { Begun::Fresh(work) => work, Begun::Repeated(reply) => return Ok(reply.into()) };
+//! let mut work = match ctx.begin(key).await? {
+//!     Begun::Fresh(work) => work,
+//!     Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
+//! };
 //! ...                                      // change things through work.tx
 //! work.finish(outcome).await               // stores the response, commits, and only then returns the outcome
 //! ```

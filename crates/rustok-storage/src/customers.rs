@@ -21,9 +21,10 @@ pub async fn upsert_customer(
     email: &CanonicalEmail,
     now: Timestamp,
 ) -> Result<CustomerId, StoreError> {
-    // The update changes nothing: without it an existing row would not be returned.
+    // The update changes nothing: without it an existing row would not be returned. It writes a column of no key:
+    // PostgreSQL then lets concurrent orders refer to the row, which otherwise could deadlock.
     let sql = "INSERT INTO customers (tenant_id, id, email, created_at) VALUES ($1, $2, $3, $4) \
-               ON CONFLICT (tenant_id, email) DO UPDATE SET email = excluded.email RETURNING id";
+               ON CONFLICT (tenant_id, email) DO UPDATE SET created_at = customers.created_at RETURNING id";
     let found = tx
         .db
         .fetch_optional(

@@ -42,7 +42,7 @@ impl MovementReason {
 
 /// A ledger line that no order wrote. Lines are never changed; a level is the sum of all its lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Movement {
+pub struct LevelChange {
     /// Its id.
     pub id: MovementId,
     /// The variant whose level changed.
@@ -79,7 +79,7 @@ pub struct NewLevel {
 }
 
 /// The write of one ledger line.
-pub(crate) fn insert_movement<'a>(tenant: TenantId, movement: &'a Movement) -> Statement<'a> {
+pub(crate) fn insert_movement<'a>(tenant: TenantId, movement: &'a LevelChange) -> Statement<'a> {
     Statement::one(
         MOVEMENTS,
         "INSERT INTO stock_movements (tenant_id, id, variant_id, delta, reason, actor, at, note) \
@@ -159,7 +159,7 @@ pub async fn set_level(
     tx: &mut TenantTx,
     before: Option<StockLevel>,
     level: &NewLevel,
-    movement: Movement,
+    movement: LevelChange,
     event: &Event,
 ) -> Result<StockLevel, StoreError> {
     let allow_backorder = level
@@ -172,7 +172,7 @@ pub async fn set_level(
     if before == Some(after) {
         return Ok(after);
     }
-    let movement = Movement {
+    let movement = LevelChange {
         delta: after.available - before.map_or(0, |before| before.available),
         ..movement
     };
@@ -210,7 +210,7 @@ pub async fn set_level(
 /// changed.
 pub async fn adjust_level(
     tx: &mut TenantTx,
-    movement: &Movement,
+    movement: &LevelChange,
     range: RangeInclusive<i64>,
     event: &Event,
 ) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ pub use change::{OrderChange, PAYMENT_REFERENCE, REFUND_REFERENCE, save_change};
 pub use expiry::{delete_expiry, postpone_expiry};
 pub use history::{OrderHistory, list_history};
 pub use list::{OrderFilter, OrderPlace, list_orders};
-pub use place::{NewOrder, insert_order};
+pub use place::{NewOrder, PendingLimit, insert_order};
 pub use row::StoredOrder;
 
 use crate::error::StoreError;
@@ -22,7 +22,8 @@ use crate::tx::TenantTx;
 use crate::value::params;
 use rustok_core::ids::OrderId;
 
-pub(crate) const ORDERS: &str = "orders";
+/// The table whose [`StoreError::Stale`] means, for a new order, that concurrent orders used up a limit.
+pub const ORDERS: &str = "orders";
 
 /// Reads an order with everything that belongs to it, in one statement.
 ///

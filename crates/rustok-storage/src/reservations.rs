@@ -60,7 +60,7 @@ pub struct Buyer<'a> {
 /// A subquery for the pieces of tracked stock held by orders `o` of the tenant that meet the condition. Without the
 /// named index, SQLite reads all pending orders of the tenant; CROSS JOIN keeps it from starting at the lines.
 /// PostgreSQL chooses by its statistics.
-fn held_pieces(index: &str, condition: &str, is_postgres: bool) -> String {
+pub(crate) fn held_pieces(index: &str, condition: &str, is_postgres: bool) -> String {
     let by = if is_postgres {
         String::new()
     } else {

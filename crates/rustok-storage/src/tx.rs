@@ -47,7 +47,7 @@ pub(crate) struct Statement<'a> {
 
 impl<'a> Statement<'a> {
     /// A write that must change exactly one row.
-    pub(crate) fn one(table: &'static str, sql: &'static str, params: &[Value<'a>]) -> Self {
+    pub(crate) fn one(table: &'static str, sql: impl Into<Cow<'static, str>>, params: &[Value<'a>]) -> Self {
         Self {
             table,
             sql: sql.into(),

@@ -25,6 +25,15 @@ pub(crate) enum Value<'a> {
     Json(String),
 }
 
+/// `a = $3, b = $4`, and so on, for the SET of an UPDATE.
+pub(crate) fn assignments(columns: &[&str], first: usize) -> String {
+    let numbered = columns.iter().zip(first..);
+    let each: Vec<_> = numbered
+        .map(|(column, number)| format!("{column} = ${number}"))
+        .collect();
+    each.join(", ")
+}
+
 /// `params![a, b]` is `&[Value::from(a), Value::from(b)]`.
 macro_rules! params {
     ($($value:expr),* $(,)?) => { &[$($crate::value::Value::from($value)),*][..] };

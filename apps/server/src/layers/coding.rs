@@ -273,14 +273,14 @@ impl HttpBody for Pieces {
 mod tests {
     use super::*;
 
-    async fn sent(request: &[(&'static str, &str)], method: Method, response: Response) -> Response {
-        let mut request_info = Request::new(Body::empty());
-        *request_info.method_mut() = method;
-        for (name, value) in request {
+    async fn sent(fields: &[(&'static str, &str)], method: Method, response: Response) -> Response {
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = method;
+        for (name, value) in fields {
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
-            request_info.headers_mut().append(*name, value);
+            request.headers_mut().append(*name, value);
         }
-        let coding = Coding::of(&Config::default(), &mut request_info);
+        let coding = Coding::of(&Config::default(), &mut request);
         coding.apply(&Places::default(), response).await
     }
 
@@ -388,11 +388,11 @@ mod tests {
         let packed = sent(&[("accept-encoding", "br")], Method::GET, packed).await;
         assert_eq!(field(&packed, &header::CONTENT_ENCODING), "gzip");
         let places = Places(Semaphore::new(0));
-        let mut request_info = Request::new(Body::empty());
-        request_info
+        let mut request = Request::new(Body::empty());
+        request
             .headers_mut()
             .insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let full = Coding::of(&Config::default(), &mut request_info)
+        let full = Coding::of(&Config::default(), &mut request)
             .apply(&places, answer("text/css", &json))
             .await;
         assert_eq!(

@@ -67,20 +67,20 @@ impl RequestInfo {
     pub(super) fn finish(
         &self,
         config: &Config,
-        outside: &ExternalUrl,
-        outage: &UnavailableLog,
+        external_url: &ExternalUrl,
+        unavailable_log: &UnavailableLog,
         mut response: Response,
     ) -> (Response, Option<String>) {
         let Some(mut problem) = response.extensions_mut().remove::<ErrorResponse>() else {
             return (response, None);
         };
         let inside = response.extensions_mut().remove::<Arc<RichError>>();
-        let logged = self.log_failure(outage, &problem, inside.as_deref());
+        let logged = self.log_failure(unavailable_log, &problem, inside.as_deref());
         let failure = logged.then(|| problem.code().to_owned());
-        if let Some(base_url) = outside.base(config, self.host.as_ref()) {
+        if let Some(base_url) = external_url.base(config, self.host.as_ref()) {
             problem.set_base_url(&base_url);
         }
-        match outside.path(self.uri.path()) {
+        match external_url.path(self.uri.path()) {
             Some(path) => problem.set_instance(&path),
             None => problem.set_instance(self.uri.path()),
         };
@@ -88,7 +88,7 @@ impl RequestInfo {
         if problem.status() == 503
             && let Some(seconds) = problem.retry_after_seconds()
         {
-            let seconds = HeaderValue::from(outage.spread(seconds));
+            let seconds = HeaderValue::from(unavailable_log.spread(seconds));
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         if self.version < Version::HTTP_2 && matches!(problem.status(), 400 | 408 | 413) {
@@ -108,7 +108,7 @@ impl RequestInfo {
     /// Logs one line per failure. Returns whether it needs attention, which is when its level is above debug.
     fn log_failure(
         &self,
-        outage: &UnavailableLog,
+        unavailable_log: &UnavailableLog,
         problem: &ErrorResponse,
         inside: Option<&RichError>,
     ) -> bool {
@@ -116,7 +116,7 @@ impl RequestInfo {
         let (code, status) = (problem.code(), problem.status());
         if status >= 500 && status != 503 {
             tracing::error!(code, status, method, route, error = ?inside, "request failed");
-        } else if status == 503 && outage.may_log() {
+        } else if status == 503 && unavailable_log.may_log() {
             tracing::warn!(code, status, method, route, error = ?inside, "request refused");
         } else {
             tracing::debug!(code, status, method, route, error = ?inside, "request refused");
@@ -174,14 +174,15 @@ mod tests {
         let (config, request) = (Config::default(), request());
         // URI and header fields that come from a connection share their memory already.
         let _shared = (request.uri().clone(), request.headers().clone());
-        let (root, outage) = (
+        let (root, unavailable_log) = (
             Tracer::off().root(Incoming::default(), None),
             UnavailableLog::new(),
         );
         let response = Response::new(Body::empty());
         let counted = allocation_counter::measure(|| {
-            let outside = ExternalUrl::of(&config, &request).unwrap();
-            let _ = RequestInfo::of(&request, root).finish(&config, &outside, &outage, response);
+            let external_url = ExternalUrl::of(&config, &request).unwrap();
+            let _ =
+                RequestInfo::of(&request, root).finish(&config, &external_url, &unavailable_log, response);
         });
         assert_eq!(counted.count_total, 0);
     }
@@ -217,13 +218,17 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_sent_away_does_not_come_back_with_all_others() {
-        let (config, outage) = (Config::default(), UnavailableLog::new());
-        let outside = ExternalUrl::said(&config);
+        let (config, unavailable_log) = (Config::default(), UnavailableLog::new());
+        let external_url = ExternalUrl::said(&config);
         let mut back = [0; 5];
         for _ in 0..9 {
             let away = RichError::new(ErrorKind::Unavailable, "x").with_retry_after(Duration::from_secs(2));
-            let (response, _) =
-                request_info(&request()).finish(&config, &outside, &outage, away.into_response());
+            let (response, _) = request_info(&request()).finish(
+                &config,
+                &external_url,
+                &unavailable_log,
+                away.into_response(),
+            );
             let seconds = response.headers()[header::RETRY_AFTER].to_str().unwrap();
             back[seconds.parse::<usize>().unwrap()] += 1;
         }

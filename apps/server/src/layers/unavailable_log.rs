@@ -69,14 +69,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_are_told_one_by_one_and_then_one_a_second() {
-        let outage = UnavailableLog::new();
-        let logged = |tries| (0..tries).filter(|_| outage.may_log()).count();
+        let unavailable_log = UnavailableLog::new();
+        let logged = |tries| (0..tries).filter(|_| unavailable_log.may_log()).count();
         assert_eq!(logged(1_000), 20);
-        assert_eq!(outage.unlogged.count(), 979, "the first of them was told");
+        assert_eq!(
+            unavailable_log.unlogged.count(),
+            979,
+            "the first of them was told"
+        );
         tokio::time::advance(Duration::from_secs(9)).await;
         assert_eq!(logged(1_000), 9);
-        assert_eq!(outage.unlogged.count(), 979 + 991);
+        assert_eq!(unavailable_log.unlogged.count(), 979 + 991);
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!((logged(2), outage.unlogged.count()), (1, 0));
+        assert_eq!((logged(2), unavailable_log.unlogged.count()), (1, 0));
     }
 }

@@ -46,7 +46,7 @@ pub struct GateNumbers {
 /// A permit; released on drop.
 #[derive(Debug)]
 #[must_use]
-pub struct Permit<'a> {
+pub struct GatePermit<'a> {
     _place: SemaphorePermit<'a>,
     _share: Option<Share<TenantId>>,
 }
@@ -83,7 +83,7 @@ impl Gate {
     ///
     /// # Errors
     /// `overloaded`, when the queue is full or no permit became free in time.
-    pub async fn enter(&self, tenant: Option<TenantId>) -> Result<Permit<'_>, RichError> {
+    pub async fn enter(&self, tenant: Option<TenantId>) -> Result<GatePermit<'_>, RichError> {
         if let Some(place) = self.place(tenant, Instant::now() + LONGEST_WAIT).await {
             return Ok(place);
         }
@@ -94,7 +94,7 @@ impl Gate {
         ))
     }
 
-    async fn place(&self, tenant: Option<TenantId>, latest: Instant) -> Option<Permit<'_>> {
+    async fn place(&self, tenant: Option<TenantId>, latest: Instant) -> Option<GatePermit<'_>> {
         let share = match tenant {
             Some(tenant) => Some(self.tenants.enter(tenant, latest).await?),
             None => None,
@@ -106,7 +106,7 @@ impl Gate {
                 timeout_at(latest, self.places.acquire()).await.ok()?.ok()?
             }
         };
-        Some(Permit {
+        Some(GatePermit {
             _place: permit,
             _share: share,
         })

@@ -110,8 +110,8 @@ impl ExternalUrl {
             return;
         };
         let path = location.to_str().ok().filter(|path| path.starts_with('/'));
-        if let Some(Ok(outside)) = path.and_then(|path| self.path(path)).map(HeaderValue::try_from) {
-            response.headers_mut().insert(header::LOCATION, outside);
+        if let Some(Ok(external_url)) = path.and_then(|path| self.path(path)).map(HeaderValue::try_from) {
+            response.headers_mut().insert(header::LOCATION, external_url);
         }
     }
 }
@@ -185,7 +185,7 @@ mod tests {
         }
     }
 
-    fn outside(
+    fn external_url(
         config: &Config,
         peer: [u8; 4],
         fields: &[(&'static str, &str)],
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn tls_is_what_the_operator_or_a_proxy_says() {
         let reported = |base_url: Option<&str>, peer: [u8; 4], fields: &[(&'static str, &str)]| {
-            outside(&config(base_url), peer, fields).unwrap().is_https
+            external_url(&config(base_url), peer, fields).unwrap().is_https
         };
         let proto = "x-forwarded-proto";
         assert!(reported(Some("HTTPS://api.example"), STRANGER, &[]));
@@ -241,7 +241,7 @@ mod tests {
         let host = HeaderValue::from_static("rustok.internal:8080");
         let base = |base_url: Option<&str>, peer: [u8; 4], fields: &[(&'static str, &str)]| {
             let config = config(base_url);
-            outside(&config, peer, fields)
+            external_url(&config, peer, fields)
                 .unwrap()
                 .base(&config, Some(&host))
                 .unwrap()
@@ -269,8 +269,8 @@ mod tests {
     #[test]
     fn a_prefix_is_a_plain_path() {
         let prefix = |fields: &[(&'static str, &str)]| {
-            let outside = outside(&config(None), PROXY, fields)?;
-            Ok::<_, String>(outside.path("/x"))
+            let external_url = external_url(&config(None), PROXY, fields)?;
+            Ok::<_, String>(external_url.path("/x"))
         };
         let name = "x-forwarded-prefix";
         let longest = format!("/{}", "a".repeat(MAX_PREFIX - 1));
@@ -307,13 +307,13 @@ mod tests {
             );
         }
         assert!(prefix(&[(name, "/a"), (name, "/a")]).is_err());
-        let stranger = outside(&config(None), STRANGER, &[(name, "/a")]).unwrap();
+        let stranger = external_url(&config(None), STRANGER, &[(name, "/a")]).unwrap();
         assert_eq!(stranger.path("/x"), None);
     }
 
     #[test]
     fn where_something_is_stands_below_the_prefix() {
-        let below = outside(&config(Some("https://api.example/base")), STRANGER, &[]).unwrap();
+        let below = external_url(&config(Some("https://api.example/base")), STRANGER, &[]).unwrap();
         for (location, expected) in [
             ("/api/x", "/base/api/x"),
             ("https://other.example/x", "https://other.example/x"),

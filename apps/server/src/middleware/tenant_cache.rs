@@ -140,9 +140,9 @@ struct Inner<L> {
     stale_if_error: Duration,
     invalidations: Invalidations,
     unknown_names: Option<UnknownNames>,
-    turns: LoadQueue,
+    loads: LoadQueue,
     /// For clients that have requested too many unknown identifiers.
-    slow_turns: LoadQueue,
+    slow_loads: LoadQueue,
     counters: Arc<Counters>,
 }
 
@@ -195,8 +195,8 @@ impl<L: TenantLoader> TenantCache<L> {
                 stale_if_error,
                 invalidations: Invalidations::new(),
                 unknown_names: UnknownNames::per_second(settings.unknown_per_second),
-                turns: LoadQueue::new(settings.concurrent_loads, settings.waiting_loads),
-                slow_turns: LoadQueue::new(SLOW_LOADS, settings.waiting_loads),
+                loads: LoadQueue::new(settings.concurrent_loads, settings.waiting_loads),
+                slow_loads: LoadQueue::new(SLOW_LOADS, settings.waiting_loads),
                 counters,
             }),
         }
@@ -451,11 +451,11 @@ impl<L: TenantLoader> Inner<L> {
         lane: Lane,
         identifier: &TenantIdentifier,
     ) -> (u64, Result<CachedTenant, TenantError>) {
-        let turns = match lane {
-            Lane::Usual => &self.turns,
-            Lane::Slow => &self.slow_turns,
+        let loads = match lane {
+            Lane::Usual => &self.loads,
+            Lane::Slow => &self.slow_loads,
         };
-        let Some(_turn) = turns.take().await else {
+        let Some(_turn) = loads.take().await else {
             count(&self.counters.overloaded);
             return (self.invalidations.now(), Err(unavailable()));
         };

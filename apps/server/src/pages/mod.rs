@@ -24,9 +24,12 @@ static OPENAPI: LazyLock<String> =
 const SERVER: &str = r#""servers":[{"url":"/"}]"#;
 
 /// Serves the OpenAPI document; behind a path prefix, `servers` contains that prefix.
-pub async fn openapi(outside: Option<Extension<ExternalUrl>>) -> Response {
+pub async fn openapi(external_url: Option<Extension<ExternalUrl>>) -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
-    let Some(prefix) = outside.as_ref().and_then(|outside| outside.prefix()) else {
+    let Some(prefix) = external_url
+        .as_ref()
+        .and_then(|external_url| external_url.prefix())
+    else {
         return (json, OPENAPI.as_str()).into_response();
     };
     let server = format!(r#""servers":[{{"url":"{prefix}"}}]"#);

@@ -17,11 +17,11 @@ const PIECE: usize = 16 << 10;
 
 /// Counts the requests of a connection: those in flight, and all so far.
 #[derive(Debug, Clone, Default)]
-pub(super) struct InFlight(Arc<Counts>);
+pub(super) struct ResponsesInFlight(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    in_hand: AtomicUsize,
+    in_flight: AtomicUsize,
     begun: AtomicUsize,
 }
 
@@ -29,15 +29,15 @@ struct Counts {
 #[derive(Debug)]
 pub(super) struct Request(Arc<Counts>);
 
-impl InFlight {
+impl ResponsesInFlight {
     pub(super) fn begin(&self) -> Request {
-        self.0.in_hand.fetch_add(1, Ordering::Relaxed);
+        self.0.in_flight.fetch_add(1, Ordering::Relaxed);
         self.0.begun.fetch_add(1, Ordering::Relaxed);
         Request(Arc::clone(&self.0))
     }
 
     pub(super) fn is_none(&self) -> bool {
-        self.0.in_hand.load(Ordering::Relaxed) == 0
+        self.0.in_flight.load(Ordering::Relaxed) == 0
     }
 
     /// Number of requests so far. It reveals a request that came and went between two checks.
@@ -48,7 +48,7 @@ impl InFlight {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        self.0.in_hand.fetch_sub(1, Ordering::Relaxed);
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -142,9 +142,9 @@ mod tests {
     fn a_body_is_counted_until_its_last_piece_is_dropped() {
         let limits = Limits::new(&Config::default());
         let share = limits.answers.share();
-        let in_hand = InFlight::default();
+        let in_flight = ResponsesInFlight::default();
         let whole: Vec<u8> = (0..=255).cycle().take(3 * PIECE + 7).collect();
-        let mut body = CountedBody::new(Body::from(whole.clone()), &share, in_hand.begin());
+        let mut body = CountedBody::new(Body::from(whole.clone()), &share, in_flight.begin());
         assert_eq!(body.size_hint().exact(), Some(whole.len() as u64));
         let mut pieces = Vec::new();
         while let Some(frame) = body.frame().now_or_never().unwrap() {
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(share.held(), whole.len());
         pieces.truncate(1);
         assert_eq!(share.held(), PIECE);
-        assert!(in_hand.is_none());
+        assert!(in_flight.is_none());
         pieces.clear();
         assert_eq!((share.held(), share.released()), (0, whole.len() as u64));
     }
@@ -169,11 +169,11 @@ mod tests {
     fn an_answer_that_nobody_takes_is_released_with_its_connection() {
         let limits = Limits::new(&Config::default());
         let share = limits.answers.share();
-        let in_hand = InFlight::default();
-        let body = CountedBody::new(Body::from("never read"), &share, in_hand.begin());
-        assert!(!in_hand.is_none() && share.held() == 10);
+        let in_flight = ResponsesInFlight::default();
+        let body = CountedBody::new(Body::from("never read"), &share, in_flight.begin());
+        assert!(!in_flight.is_none() && share.held() == 10);
         drop(body);
-        assert!(in_hand.is_none() && share.held() == 0);
-        assert!(CountedBody::new(Body::empty(), &share, in_hand.begin()).is_end_stream());
+        assert!(in_flight.is_none() && share.held() == 0);
+        assert!(CountedBody::new(Body::empty(), &share, in_flight.begin()).is_end_stream());
     }
 }

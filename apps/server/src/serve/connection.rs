@@ -1,7 +1,7 @@
 //! Decides when a connection must end although its client keeps it open: the client does not read its responses, or
 //! sends no requests.
 
-use super::answer::InFlight;
+use super::answer::ResponsesInFlight;
 use crate::limits::bytes::Share;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_secs(2);
 pub(super) struct Activity {
     /// Whether a request has ever arrived.
     pub(super) asked: Arc<AtomicBool>,
-    pub(super) in_hand: InFlight,
+    pub(super) in_flight: ResponsesInFlight,
     pub(super) answers: Arc<Share>,
 }
 
@@ -62,7 +62,7 @@ impl Activity {
     pub(super) fn new(answers: Arc<Share>) -> Self {
         Self {
             asked: Arc::default(),
-            in_hand: InFlight::default(),
+            in_flight: ResponsesInFlight::default(),
             answers,
         }
     }
@@ -74,7 +74,7 @@ impl Activity {
         // A short idle time is checked more often, so that it is exceeded by a quarter at most.
         let look = LOOK.min(patience.idle / 4);
         let (mut last_busy, mut last_progress) = (opened, opened);
-        let (mut released, mut begun) = (self.answers.released(), self.in_hand.begun());
+        let (mut released, mut begun) = (self.answers.released(), self.in_flight.begun());
         loop {
             tokio::time::sleep(look).await;
             let now = Instant::now();
@@ -92,8 +92,8 @@ impl Activity {
             if now - last_progress >= STALL {
                 return End::Cut;
             }
-            let begun_now = self.in_hand.begun();
-            if !self.in_hand.is_none() || begun_now != begun {
+            let begun_now = self.in_flight.begun();
+            if !self.in_flight.is_none() || begun_now != begun {
                 begun = begun_now;
                 last_busy = now;
             }
@@ -167,7 +167,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_in_hand_is_no_idleness() {
         let activity = activity(true);
-        let request = activity.in_hand.begin();
+        let request = activity.in_flight.begin();
         let watched = tokio::time::timeout(Duration::from_secs(3_600), ended(&activity, 0)).await;
         assert!(watched.is_err());
         drop(request);
@@ -180,7 +180,7 @@ mod tests {
         let asking = async {
             for _ in 0..400 {
                 tokio::time::sleep(Duration::from_millis(999)).await;
-                drop(activity.in_hand.begin());
+                drop(activity.in_flight.begin());
             }
             std::future::pending::<()>().await;
         };
@@ -195,7 +195,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_not_taken_ends_its_connection() {
         let activity = activity(true);
-        let _request = activity.in_hand.begin();
+        let _request = activity.in_flight.begin();
         let mut held = activity.answers.hold(100);
         let reading = async {
             for _ in 0..30 {

@@ -53,7 +53,7 @@ struct ImportScheduler {
 /// Runs imports until `stop` is cancelled.
 pub(super) async fn run(state: AppState, stop: CancellationToken) {
     let every = (state.config().import_lease() / 4).min(ROUND_EVERY);
-    let mut desk = ImportScheduler {
+    let mut scheduler = ImportScheduler {
         state,
         stop: stop.clone(),
         running: JoinSet::new(),
@@ -63,17 +63,17 @@ pub(super) async fn run(state: AppState, stop: CancellationToken) {
     let mut rounds = tokio::time::interval(every);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !stop.is_cancelled() {
-        let state = desk.state.clone();
+        let state = scheduler.state.clone();
         tokio::select! {
             () = stop.cancelled() => {}
             () = state.imports().came.notified() => {}
-            Some(ended) = desk.running.join_next_with_id() => desk.ended(ended),
-            _ = rounds.tick() => desk.round().await,
+            Some(ended) = scheduler.running.join_next_with_id() => scheduler.ended(ended),
+            _ = rounds.tick() => scheduler.round().await,
         }
-        desk.start_what_may();
+        scheduler.start_what_may();
     }
-    while let Some(ended) = desk.running.join_next_with_id().await {
-        desk.ended(ended);
+    while let Some(ended) = scheduler.running.join_next_with_id().await {
+        scheduler.ended(ended);
     }
 }
 

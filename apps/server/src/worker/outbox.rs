@@ -27,17 +27,19 @@ const SUM_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Sum {
     events: usize,
-    end: Option<Instant>,
+    logged_at: Option<Instant>,
 }
 
 impl Sum {
     /// The number of events, if a line is due.
     fn due(&mut self, now: Instant) -> Option<usize> {
-        let is_early = self.end.is_some_and(|end| now < end + SUM_EVERY);
+        let is_early = self
+            .logged_at
+            .is_some_and(|logged_at| now < logged_at + SUM_EVERY);
         if self.events == 0 || is_early {
             return None;
         }
-        self.end = Some(now);
+        self.logged_at = Some(now);
         Some(std::mem::take(&mut self.events))
     }
 }
@@ -95,7 +97,7 @@ fn deliver(tracer: &Tracer, event: &Event) {
     if event.traceparent.is_none() || !tracer.wants(&root, false) {
         return;
     }
-    let end = SpanEnd {
+    let logged_at = SpanEnd {
         name: format!("process {}", event.topic).into(),
         kind: SpanKind::Consumer,
         attributes: vec![
@@ -107,7 +109,7 @@ fn deliver(tracer: &Tracer, event: &Event) {
         ],
         failed: false,
     };
-    tracer.finish(&root, end);
+    tracer.finish(&root, logged_at);
 }
 
 fn log_event(event: &Event) {
@@ -149,11 +151,11 @@ mod tests {
     fn a_sum_is_told_once_a_minute_and_loses_nothing() {
         let begun = Instant::now();
         let mut sum = Sum::default();
-        let mut end = Vec::new();
+        let mut logged = Vec::new();
         for second in 0..150 {
             sum.events += usize::from(second < 100) * 7;
-            end.extend(sum.due(begun + Duration::from_secs(second)));
+            logged.extend(sum.due(begun + Duration::from_secs(second)));
         }
-        assert_eq!(end, [7, 60 * 7, 39 * 7]);
+        assert_eq!(logged, [7, 60 * 7, 39 * 7]);
     }
 }

@@ -1,5 +1,6 @@
 //! Content over HTTP: the life of nodes, what the public sees of it, addresses, locales, search, preconditions.
 
+mod agreement;
 mod filing;
 mod import;
 mod locales;

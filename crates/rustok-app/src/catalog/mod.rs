@@ -31,7 +31,7 @@ use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::money::Currency;
 use rustok_events::{Event, Topic};
-use rustok_storage::inventory::{Movement, MovementReason};
+use rustok_storage::inventory::{LevelChange, MovementReason};
 use serde_json::json;
 
 fn product_not_found(id: ProductId) -> RichError {
@@ -79,8 +79,8 @@ fn stock_event(ctx: &Ctx, product: ProductId, variant: VariantId, available: Opt
 }
 
 /// A ledger entry by this actor, now.
-fn movement(ctx: &Ctx, variant_id: VariantId, delta: i64, reason: MovementReason) -> Movement {
-    Movement {
+fn movement(ctx: &Ctx, variant_id: VariantId, delta: i64, reason: MovementReason) -> LevelChange {
+    LevelChange {
         id: ctx.id(),
         variant_id,
         delta,
@@ -97,7 +97,7 @@ fn first_movements(
     before: Option<&Product>,
     after: &Product,
     reason: MovementReason,
-) -> Vec<Movement> {
+) -> Vec<LevelChange> {
     let known = |id| before.is_some_and(|before| before.variants.iter().any(|variant| variant.id == id));
     let new = after.variants.iter().filter(|variant| !known(variant.id));
     new.filter_map(|variant| Some(movement(ctx, variant.id, variant.available?, reason)))

@@ -106,7 +106,11 @@ impl StorefrontSnapshot {
     ///
     /// # Errors
     /// Database errors.
-    pub async fn unkept(mut self, kept: &[ProductId], missing: &[ProductId]) -> Result<Uncached, RichError> {
+    pub async fn uncached(
+        mut self,
+        kept: &[ProductId],
+        missing: &[ProductId],
+    ) -> Result<Uncached, RichError> {
         let stock = match (kept.is_empty(), missing.is_empty()) {
             (true, _) => Stock::new(),
             (false, true) => storefront::find_stock(self.0.last(), kept).await?,

@@ -14,7 +14,7 @@ use rustok_commerce::variant::Variant;
 use rustok_core::error::RichError;
 use rustok_core::ids::{ProductId, VariantId};
 use rustok_events::Topic;
-use rustok_storage::inventory::{Movement, MovementReason, NewLevel, adjust_level, lock_level, set_level};
+use rustok_storage::inventory::{LevelChange, MovementReason, NewLevel, adjust_level, lock_level, set_level};
 use rustok_storage::{TenantTx, products};
 
 /// The condition for a change of stock: it gets the product and the variant with their stock, while the level is
@@ -123,7 +123,7 @@ pub async fn adjust_stock(
         Ok(available) => available,
         Err(refusal) => return Err(work.refuse(refusal).await),
     };
-    let line = Movement {
+    let line = LevelChange {
         note: Some(adjustment.reason().to_owned()),
         ..movement(ctx, id, adjustment.delta(), MovementReason::Adjusted)
     };

@@ -18,7 +18,7 @@ use rustok_storage::nodes::{NodeDetail, StoredNode};
 use rustok_text::{Locale, Slug};
 
 /// A transition: the required right, its name, and its effect on slugs.
-struct Transition {
+struct NodeTransition {
     action: Action,
     verb: Verb,
     addresses: Option<SlugChange<'static>>,
@@ -63,7 +63,7 @@ type Key<'a> = IdempotencyKey<'a, NodeDetail>;
 /// # Errors
 /// `node_not_found`, `version_conflict`, `illegal_transition`, authorization and database errors.
 pub async fn publish(ctx: &Ctx, publish: PublishNode, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
-    let transition = Transition {
+    let transition = NodeTransition {
         action: Action::PublishNode,
         verb: Verb::Publish,
         addresses: Some(SlugChange::Publish),
@@ -85,7 +85,7 @@ pub async fn publish(ctx: &Ctx, publish: PublishNode, key: Key<'_>) -> Result<Do
 /// # Errors
 /// As [`publish`].
 pub async fn unpublish(ctx: &Ctx, node: OfNode, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
-    let transition = Transition {
+    let transition = NodeTransition {
         action: Action::UnpublishNode,
         verb: Verb::Unpublish,
         addresses: Some(SlugChange::Unpublish),
@@ -98,7 +98,7 @@ pub async fn unpublish(ctx: &Ctx, node: OfNode, key: Key<'_>) -> Result<Done<Nod
 /// # Errors
 /// As [`publish`], and `validation_failed` at `#/reason`.
 pub async fn archive(ctx: &Ctx, archive: ArchiveNode, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
-    let transition = Transition {
+    let transition = NodeTransition {
         action: Action::ArchiveNode,
         verb: Verb::Archive,
         addresses: Some(SlugChange::Unpublish),
@@ -113,7 +113,7 @@ pub async fn archive(ctx: &Ctx, archive: ArchiveNode, key: Key<'_>) -> Result<Do
 /// # Errors
 /// As [`publish`].
 pub async fn restore(ctx: &Ctx, node: OfNode, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
-    let transition = Transition {
+    let transition = NodeTransition {
         action: Action::RestoreNode,
         verb: Verb::Restore,
         addresses: None,
@@ -124,7 +124,7 @@ pub async fn restore(ctx: &Ctx, node: OfNode, key: Key<'_>) -> Result<Done<NodeD
 async fn pass(
     ctx: &Ctx,
     OfNode { id, if_match }: OfNode,
-    transition: &Transition,
+    transition: &NodeTransition,
     apply: impl FnOnce(AnyContentNode, Timestamp) -> Result<AnyContentNode, ContentError>,
     key: Key<'_>,
 ) -> Result<Done<NodeDetail>, RichError> {

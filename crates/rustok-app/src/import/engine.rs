@@ -378,7 +378,7 @@ impl<'a, S: Source> Engine<'a, S> {
                     if std::mem::replace(&mut self.has_warned, true) {
                         tracing::debug!(error = ?error, line = entry.line, "an item was refused by the database");
                     } else {
-                        tracing::warn!(error = ?error, line = entry.line, "an item was refused by the database; more of them are told at the level debug");
+                        tracing::warn!(error = ?error, line = entry.line, "an item was refused by the database; further ones are logged at the level debug");
                     }
                     self.refuse(vec![fault(entry, &error)]);
                     return Ok(());

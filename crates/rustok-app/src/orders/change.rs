@@ -15,12 +15,12 @@ use rustok_storage::{StoreError, TenantTx};
 
 /// A transition of an order, with its name in the state machine and the history.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Transition {
+pub(super) struct OrderTransition {
     name: &'static str,
     topic: Topic,
 }
 
-pub(super) const CANCEL: Transition = Transition {
+pub(super) const CANCEL: OrderTransition = OrderTransition {
     name: "cancel",
     topic: Topic::OrderCancelled,
 };
@@ -93,7 +93,7 @@ type Key<'a> = IdempotencyKey<'a, AnyOrder>;
 /// `order_not_found`, `version_conflict`, `illegal_transition` with `current_state` and `allowed_transitions`.
 pub async fn confirm(ctx: &Ctx, confirm: ConfirmOrder, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
     ctx.authorize(Action::ConfirmOrder)?;
-    let transition = Transition {
+    let transition = OrderTransition {
         name: "confirm",
         topic: Topic::OrderConfirmed,
     };
@@ -113,7 +113,7 @@ pub async fn confirm(ctx: &Ctx, confirm: ConfirmOrder, key: Key<'_>) -> Result<D
 /// recorded for another order.
 pub async fn pay(ctx: &Ctx, pay: PayOrder, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
     ctx.authorize(Action::PayOrder)?;
-    let transition = Transition {
+    let transition = OrderTransition {
         name: "pay",
         topic: Topic::OrderPaid,
     };
@@ -133,7 +133,7 @@ pub async fn pay(ctx: &Ctx, pay: PayOrder, key: Key<'_>) -> Result<Done<AnyOrder
 /// Those of [`pay`].
 pub async fn ship(ctx: &Ctx, ship: ShipOrder, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
     ctx.authorize(Action::ShipOrder)?;
-    let transition = Transition {
+    let transition = OrderTransition {
         name: "ship",
         topic: Topic::OrderShipped,
     };
@@ -153,7 +153,7 @@ pub async fn ship(ctx: &Ctx, ship: ShipOrder, key: Key<'_>) -> Result<Done<AnyOr
 /// Those of [`pay`].
 pub async fn deliver(ctx: &Ctx, deliver: DeliverOrder, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
     ctx.authorize(Action::DeliverOrder)?;
-    let transition = Transition {
+    let transition = OrderTransition {
         name: "deliver",
         topic: Topic::OrderDelivered,
     };
@@ -185,7 +185,7 @@ pub async fn cancel(ctx: &Ctx, cancel: CancelOrder, key: Key<'_>) -> Result<Done
 async fn change(
     ctx: &Ctx,
     id: OrderId,
-    transition: Transition,
+    transition: OrderTransition,
     if_match: &Precondition,
     apply: impl FnOnce(AnyOrder, Timestamp) -> Result<AnyOrder, CommerceError>,
     key: Key<'_>,
@@ -256,7 +256,7 @@ async fn apply_to(
 pub(super) async fn save(
     ctx: &Ctx,
     tx: &mut TenantTx,
-    transition: Transition,
+    transition: OrderTransition,
     from: OrderStatus,
     after: &AnyOrder,
 ) -> Result<(), StoreError> {

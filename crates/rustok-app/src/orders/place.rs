@@ -11,13 +11,13 @@ use rustok_core::ids::CustomerId;
 use rustok_core::money::Money;
 use rustok_events::Topic;
 use rustok_storage::customers::upsert_customer;
-use rustok_storage::orders::{NewOrder, insert_order};
+use rustok_storage::orders::{NewOrder, ORDERS, PendingLimit, insert_order};
 use rustok_storage::reservations::{Buyer, STOCK_LEVELS, Shelf, read_shelf};
 use rustok_storage::{StoreError, TenantTx};
 use std::time::Duration;
 
-/// Attempts per order, if its stock changes between reading and taking it. A further attempt is needed only if stock
-/// was returned meanwhile: otherwise the fresh read refuses the order.
+/// Attempts per order, if stock or the limit of pending pieces changes between reading and taking. A further attempt
+/// is needed only if stock or room was given back meanwhile: otherwise the fresh read refuses the order.
 const TRIES: usize = 5;
 
 /// A new order and the only copy of its secret.
@@ -36,7 +36,7 @@ enum Attempt<'a> {
     /// Saved, not committed yet.
     Saved(Box<(TenantWork<'a, PlacedOrder>, PlacedOrder)>),
     Repeated(StoredReply),
-    /// A concurrent order took the stock, or the database aborted this transaction to resolve a conflict.
+    /// A concurrent order took the stock or used up the limit of pending pieces, or the database aborted this transaction to resolve a conflict.
     Raced,
 }
 
@@ -73,7 +73,7 @@ async fn place_within_tries(
     }
     Err(RichError::new(
         ErrorKind::Unavailable,
-        "stock kept changing while an order was placed",
+        "stock or the limit of pending pieces kept changing while an order was placed",
     )
     .with_retry_after(Duration::from_secs(1)))
 }
@@ -83,18 +83,19 @@ async fn attempt<'a>(ctx: &Ctx, request: &OrderRequest, key: Key<'a>) -> Result<
         Begun::Fresh(work) => work,
         Begun::Repeated(reply) => return Ok(Attempt::Repeated(reply)),
     };
-    let order = match build_order(ctx, &mut work.tx, request).await {
-        Ok(order) => order,
+    let (order, limit) = match build_order(ctx, &mut work.tx, request).await {
+        Ok(built) => built,
         Err(refusal) => return Err(work.refuse(refusal).await),
     };
     let secret = ctx
         .services
         .with_rng(|rng| TokenSecret::generate(SecretKind::Order, rng));
-    match save(ctx, &mut work.tx, &order, &secret).await {
+    match save(ctx, &mut work.tx, &order, limit, &secret).await {
         Ok(()) => Ok(Attempt::Saved(Box::new((work, PlacedOrder { order, secret })))),
         Err(
             StoreError::Stale {
-                table: STOCK_LEVELS, ..
+                table: STOCK_LEVELS | ORDERS,
+                ..
             }
             | StoreError::Serialization(_),
         ) => Ok(Attempt::Raced),
@@ -104,7 +105,11 @@ async fn attempt<'a>(ctx: &Ctx, request: &OrderRequest, key: Key<'a>) -> Result<
 
 /// The order to save: priced, with its stock checked and its buyer known. All checks come before the buyer's record
 /// is written.
-async fn build_order(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result<AnyOrder, RichError> {
+async fn build_order(
+    ctx: &Ctx,
+    tx: &mut TenantTx,
+    request: &OrderRequest,
+) -> Result<(AnyOrder, Option<PendingLimit>), RichError> {
     let (ids, skus) = basket::requested_ids(request);
     let buyer = Buyer {
         email: &request.email,
@@ -112,7 +117,7 @@ async fn build_order(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Re
     };
     let shelf = read_shelf(tx, &ids, &skus, request.currency, buyer).await?;
     let lines = basket::build_lines(request, &shelf.variants)?;
-    check_pieces(ctx.tenant.settings.max_pending_pieces, &lines, &shelf)?;
+    let limit = check_pieces(ctx.tenant.settings.max_pending_pieces, &lines, &shelf)?;
     check_total(request, &lines)?;
     let now = ctx.now();
     let customer_id: CustomerId = match shelf.customer {
@@ -128,19 +133,26 @@ async fn build_order(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Re
         lines,
         expires_at: after_minutes(now, ctx.tenant.settings.pending_order_ttl_minutes),
     };
-    Ok(Order::place(placement, now)?.into())
+    Ok((Order::place(placement, now)?.into(), limit))
 }
 
-/// Limits the pieces that a buyer may hold in unconfirmed orders. Two concurrent orders may exceed the limit
-/// together.
-fn check_pieces(most: u32, lines: &[OrderLine], shelf: &Shelf) -> Result<(), RichError> {
+/// Limits the pieces that a buyer may hold in unconfirmed orders. Concurrent orders are not seen here: the returned
+/// limit is checked again when the order is inserted.
+fn check_pieces(
+    max_pending: u32,
+    lines: &[OrderLine],
+    shelf: &Shelf,
+) -> Result<Option<PendingLimit>, RichError> {
     let counted = lines.iter().filter(|line| line.stock_taken);
     let pieces = counted.map(|line| line.quantity).fold(0, i64::saturating_add);
-    let most_pieces = i64::from(most);
-    if most == 0 || shelf.pending.saturating_add(pieces) <= most_pieces || pieces == 0 {
-        return Ok(());
+    let most = i64::from(max_pending);
+    if most == 0 || pieces == 0 {
+        return Ok(None);
     }
-    if pieces > most_pieces {
+    if shelf.pending.saturating_add(pieces) <= most {
+        return Ok(Some(PendingLimit { pieces, most }));
+    }
+    if pieces > most {
         let detail = format!("have more than {most} pieces together; ask the shop for so many");
         let violation = FieldViolation::new("#/lines", "too_many_pieces", detail);
         return Err(CommerceError::ValidationFailed(vec![violation]).into());
@@ -178,6 +190,7 @@ async fn save(
     ctx: &Ctx,
     tx: &mut TenantTx,
     order: &AnyOrder,
+    limit: Option<PendingLimit>,
     secret: &TokenSecret,
 ) -> Result<(), StoreError> {
     let columns = OrderColumns::from(order);
@@ -191,6 +204,7 @@ async fn save(
         taken: &movements(ctx, order.lines()),
         event: &order_event(ctx, Topic::OrderPlaced, order),
         expiry: &expiry,
+        limit,
     };
     insert_order(tx, &new).await
 }

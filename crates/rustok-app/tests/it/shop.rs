@@ -1,6 +1,6 @@
 //! A tenant on a database of its own, with a clock that the test moves.
 
-use rustok_app::orders::{ConfirmOrder, PayOrder};
+use rustok_app::orders::{CancelOrder, ConfirmOrder, PayOrder};
 use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Precondition, Services, catalog, orders, tenants};
 use rustok_auth::Actor;
 use rustok_commerce::AnyOrder;
@@ -117,6 +117,18 @@ impl Shop {
             if_match: Precondition::None,
         };
         orders::confirm(&self.ctx(), confirm, IdempotencyKey::none())
+            .await?
+            .made()
+    }
+
+    pub(crate) async fn cancel(&self, id: OrderId, reason: &str) -> Result<AnyOrder, RichError> {
+        let cancel = CancelOrder {
+            id,
+            if_match: Precondition::None,
+            reason: reason.to_owned(),
+            refund_id: None,
+        };
+        orders::cancel(&self.ctx(), cancel, IdempotencyKey::none())
             .await?
             .made()
     }

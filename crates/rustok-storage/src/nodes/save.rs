@@ -7,8 +7,8 @@ use crate::error::StoreError;
 use crate::outbox;
 use crate::search::{self, Kind};
 use crate::tx::{Expect, Statement, TenantTx};
-use crate::value::params;
-use rustok_content::{NodeRow, NodeStatus, Revision};
+use crate::value::{Value, assignments, params, placeholders};
+use rustok_content::{NodeRow, NodeStatus, Revision, Translation};
 use rustok_core::ids::{NodeId, TenantId, TermId};
 use rustok_events::Event;
 use rustok_text::{Locale, Slug};
@@ -175,78 +175,114 @@ async fn find_title(tx: &mut TenantTx, id: NodeId, locale: Locale) -> Result<Opt
         .await
 }
 
+/// The columns of a node that a change can write.
+const NODE_COLUMNS: [&str; 12] = [
+    "kind",
+    "status",
+    "author_id",
+    "updated_at",
+    "published_at",
+    "scheduled",
+    "archived_at",
+    "archive_reason",
+    "deleted_at",
+    "working_revision",
+    "published_revision",
+    "version",
+];
+
+/// The values of [`NODE_COLUMNS`]. Every field of the row is named here: a new one is stored, or left out on purpose.
+fn node_values(row: &NodeRow) -> [Value<'_>; 12] {
+    let NodeRow {
+        id: _,
+        tenant_id: _,
+        author_id,
+        kind,
+        status,
+        created_at: _,
+        updated_at,
+        published_at,
+        scheduled,
+        archived_at,
+        archive_reason,
+        deleted_at,
+        working_revision,
+        published_revision,
+        version,
+    } = row;
+    [
+        Value::from(kind),
+        Value::from(status),
+        (*author_id).into(),
+        (*updated_at).into(),
+        (*published_at).into(),
+        (*scheduled).into(),
+        (*archived_at).into(),
+        archive_reason.as_deref().into(),
+        (*deleted_at).into(),
+        (*working_revision).into(),
+        (*published_revision).into(),
+        (*version).into(),
+    ]
+}
+
 fn insert_node(tenant: TenantId, row: &NodeRow) -> Statement<'_> {
-    Statement::one(
-        NODES,
-        "INSERT INTO nodes (tenant_id, id, kind, status, author_id, created_at, updated_at, published_at, archived_at, \
-         archive_reason, deleted_at, working_revision, published_revision, version, scheduled) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        params![
-            tenant,
-            row.id,
-            &row.kind,
-            &row.status,
-            row.author_id,
-            row.created_at,
-            row.updated_at,
-            row.published_at,
-            row.archived_at,
-            row.archive_reason.as_deref(),
-            row.deleted_at,
-            row.working_revision,
-            row.published_revision,
-            row.version,
-            row.scheduled
-        ],
-    )
+    let sql = format!(
+        "INSERT INTO nodes (tenant_id, id, created_at, {}) VALUES ({})",
+        NODE_COLUMNS.join(", "),
+        placeholders(1, 3 + NODE_COLUMNS.len())
+    );
+    let mut values = params![tenant, row.id, row.created_at].to_vec();
+    values.extend(node_values(row));
+    Statement::one(NODES, sql, &values)
 }
 
 fn update_node(tenant: TenantId, row: &NodeRow, status: NodeStatus, version: i64) -> Statement<'_> {
-    Statement::one(
-        NODES,
-        "UPDATE nodes SET kind = $3, status = $4, author_id = $5, updated_at = $6, published_at = $7, \
-         archived_at = $8, archive_reason = $9, deleted_at = $10, working_revision = $11, published_revision = $12, \
-         version = $13, scheduled = $16 WHERE tenant_id = $1 AND id = $2 AND status = $14 AND version = $15",
-        params![
-            tenant,
-            row.id,
-            &row.kind,
-            &row.status,
-            row.author_id,
-            row.updated_at,
-            row.published_at,
-            row.archived_at,
-            row.archive_reason.as_deref(),
-            row.deleted_at,
-            row.working_revision,
-            row.published_revision,
-            row.version,
-            status.as_str(),
-            version,
-            row.scheduled
-        ],
-    )
+    let sql = format!(
+        "UPDATE nodes SET {} WHERE tenant_id = $1 AND id = $2 AND status = $3 AND version = $4",
+        assignments(&NODE_COLUMNS, 5)
+    );
+    let mut values = params![tenant, row.id, status.as_str(), version].to_vec();
+    values.extend(node_values(row));
+    Statement::one(NODES, sql, &values)
 }
 
-fn insert_revision(tenant: TenantId, revision: &Revision) -> Statement<'_> {
-    let text = &revision.translation;
+/// Every field of a revision and its text is named here: a new one is stored, or left out on purpose.
+fn insert_revision(tenant: TenantId, saved: &Revision) -> Statement<'_> {
+    let Revision {
+        tenant_id: _,
+        node_id,
+        revision,
+        locale,
+        actor,
+        created_at,
+        translation,
+    } = saved;
+    let Translation {
+        title,
+        slug,
+        excerpt,
+        body,
+        format,
+        body_html,
+    } = translation;
     Statement::one(
         REVISIONS,
         "INSERT INTO node_revisions (tenant_id, node_id, revision, locale, title, slug, excerpt, body, format, \
          body_html, actor, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         params![
             tenant,
-            revision.node_id,
-            revision.revision,
-            revision.locale.as_str(),
-            &text.title,
-            text.slug.as_str(),
-            &text.excerpt,
-            &text.body,
-            text.format.as_str(),
-            &text.body_html,
-            &revision.actor,
-            revision.created_at
+            *node_id,
+            *revision,
+            locale.as_str(),
+            title,
+            slug.as_str(),
+            excerpt,
+            body,
+            format.as_str(),
+            body_html,
+            actor,
+            *created_at
         ],
     )
 }

@@ -74,8 +74,28 @@ pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<
     tx.db.execute_all(&writes).await
 }
 
+/// Every column of an order is named here: a new one is stored, or left out on purpose.
 fn swap(tenant: TenantId, from: OrderStatus, after: OrderColumns<'_>) -> Statement<'_> {
-    let fulfilment = after.fulfilment;
+    let OrderColumns {
+        id,
+        tenant_id: _,
+        customer_id: _,
+        email: _,
+        status,
+        currency: _,
+        total_minor: _,
+        created_at: _,
+        updated_at,
+        expires_at,
+        confirmed_at,
+        payment,
+        fulfilment,
+        refund,
+        cancel_reason,
+        cancelled_at,
+        version,
+        lines: _,
+    } = after;
     Statement::one(
         ORDERS,
         "UPDATE orders SET status = $5, updated_at = $6, expires_at = $7, confirmed_at = $8, payment_id = $9, \
@@ -83,19 +103,19 @@ fn swap(tenant: TenantId, from: OrderStatus, after: OrderColumns<'_>) -> Stateme
          placed_from = NULL, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND status = $3 AND version = $4",
         &[
             tenant.into(),
-            after.id.into(),
+            id.into(),
             from.as_str().into(),
-            (after.version - 1).into(),
-            after.status.as_str().into(),
-            after.updated_at.into(),
-            after.expires_at.into(),
-            after.confirmed_at.into(),
-            after.payment.map(|payment| payment.payment_id.as_str()).into(),
+            (version - 1).into(),
+            status.as_str().into(),
+            updated_at.into(),
+            expires_at.into(),
+            confirmed_at.into(),
+            payment.map(|payment| payment.payment_id.as_str()).into(),
             fulfilment.map(|fulfilment| fulfilment.tracking).into(),
             fulfilment.and_then(|fulfilment| fulfilment.delivered_at).into(),
-            after.cancelled_at.into(),
-            after.cancel_reason.into(),
-            after.refund.map(|refund| refund.refund_id.as_str()).into(),
+            cancelled_at.into(),
+            cancel_reason.into(),
+            refund.map(|refund| refund.refund_id.as_str()).into(),
         ],
     )
 }

@@ -4,10 +4,11 @@
 //!
 //! 1. `BEGIN` with [`read_shelf`](crate::reservations::read_shelf);
 //! 2. [`upsert_customer`](crate::customers::upsert_customer), only for an email address that is new to the shop;
-//! 3. [`insert_order`]: all writes in one pipelined batch (an order with more than eight tracked lines takes one more
-//!    round trip per ten lines);
+//! 3. [`insert_order`]: all writes in one pipelined batch (a further round trip for each thirty statements; the lines
+//!    and their ledger entries are one statement each for up to 64 lines);
 //! 4. `COMMIT`.
 //!
+//! On PostgreSQL the batch begins with locks of the buyer and the network if the tenant limits their pending pieces.
 //! Stock is written last, to hold its row locks only until the commit. A request with an `Idempotency-Key` takes
 //! three more round trips: lock the key, look up the stored response, store the new one.
 
@@ -15,8 +16,8 @@ use super::ORDERS;
 use super::history;
 use crate::error::StoreError;
 use crate::outbox::{insert_event, insert_job};
-use crate::reservations::{Movement, Mover};
-use crate::tx::{Statement, TenantTx};
+use crate::reservations::{Movement, Mover, held_pieces};
+use crate::tx::{Expect, Statement, TenantTx};
 use crate::value::Value;
 use rustok_auth::TokenHash;
 use rustok_commerce::{OrderColumns, OrderLine};
@@ -40,13 +41,24 @@ pub struct NewOrder<'a> {
     pub event: &'a Event,
     /// The job that cancels the order if it is not confirmed in time.
     pub expiry: &'a Job,
+    /// The limit of pieces in pending orders, if the order takes tracked pieces and there is a limit.
+    pub limit: Option<PendingLimit>,
+}
+
+/// A limit of the pieces of tracked stock that pending orders of one buyer, or of one network, may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingLimit {
+    /// The pieces that the new order takes.
+    pub pieces: i64,
+    /// The most that all pending orders may hold together.
+    pub most: i64,
 }
 
 /// Saves a new order with its lines, history, event and expiry job, and takes its stock.
 ///
 /// # Errors
 /// [`StoreError::Stale`] of [`STOCK_LEVELS`](crate::reservations::STOCK_LEVELS) if a concurrent transaction left too
-/// little stock. Nothing is saved then.
+/// little stock, and of [`ORDERS`] if one used up the limit of pending pieces. Nothing is saved then.
 pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<(), StoreError> {
     let tenant = tx.tenant;
     let NewOrder { order, actor, .. } = *new;
@@ -56,8 +68,15 @@ pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<(), S
         actor,
         now: order.created_at,
     };
-    let mut writes = Vec::with_capacity(4 + order.lines.len() * 3);
-    writes.push(insert_head(new));
+    let mut writes = Vec::with_capacity(6 + order.lines.len() * 3);
+    match new.limit {
+        // Two transactions at once may each have found room for their pieces; SQLite has a single writer.
+        Some(limit) if tx.db.is_postgres() => {
+            writes.extend(lock_holders(new));
+            writes.push(insert_head_within(new, limit));
+        }
+        _ => writes.push(insert_head(new)),
+    }
     for (position, line) in (0..).zip(order.lines) {
         writes.push(insert_line(tenant, order.id, position, line));
     }
@@ -69,28 +88,90 @@ pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<(), S
     tx.db.execute_all(&writes).await
 }
 
-fn insert_head<'a>(new: &NewOrder<'a>) -> Statement<'a> {
+/// Locks the buyer and then the network until the end of the transaction, against other orders of theirs. All
+/// transactions lock in this order: the row of a new customer, the buyer, the network, stock. Orders of tracked stock
+/// from one network thus commit one after the other.
+fn lock_holders<'a>(new: &NewOrder<'a>) -> impl Iterator<Item = Statement<'a>> {
     let order = new.order;
-    Statement::one(
-        ORDERS,
-        "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, secret_hash, \
-         created_at, updated_at, expires_at, version, placed_from) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)",
-        &[
-            order.tenant_id.into(),
-            order.id.into(),
-            order.customer_id.into(),
-            order.email.into(),
-            order.status.as_str().into(),
-            order.currency.into(),
-            order.total_minor.into(),
-            Value::from(new.secret_hash.as_bytes()),
-            order.created_at.into(),
-            order.expires_at.into(),
-            order.version.into(),
-            new.placed_from.map(|network| &network[..]).into(),
-        ],
-    )
+    let lock = |sql: &'static str, holder: Value<'a>| Statement {
+        table: ORDERS,
+        sql: sql.into(),
+        params: vec![order.tenant_id.into(), holder],
+        expect: Expect::Any,
+    };
+    let buyer = lock(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text || $2::uuid::text, 0))",
+        order.customer_id.into(),
+    );
+    let network = new.placed_from.map(|network| {
+        lock(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text || encode($2::bytea, 'hex'), 0))",
+            Value::from(&network[..]),
+        )
+    });
+    [buyer].into_iter().chain(network)
+}
+
+const INSERT_HEAD: &str = "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, \
+     secret_hash, created_at, updated_at, expires_at, version, placed_from)";
+
+/// On PostgreSQL: inserts the order unless the pending orders of its buyer or network then hold more pieces than they
+/// may. It needs the locks of [`lock_holders`], and a snapshot taken after them, which each statement has.
+fn insert_head_within<'a>(new: &NewOrder<'a>, limit: PendingLimit) -> Statement<'a> {
+    let of_buyer = held_pieces("", "o.status = 'pending' AND o.customer_id = $3", true);
+    let of_network = held_pieces("", "o.placed_from = $12", true);
+    let sql = format!(
+        "{INSERT_HEAD} SELECT $1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text, $7::bigint, $8::bytea, \
+         $9::timestamptz, $9::timestamptz, $10::timestamptz, $11::bigint, $12::bytea \
+         WHERE GREATEST({of_buyer}, {of_network}) + $13::bigint <= $14::bigint"
+    );
+    let mut params = head_params(new).to_vec();
+    params.extend([limit.pieces.into(), limit.most.into()]);
+    Statement::one(ORDERS, sql, &params)
+}
+
+fn insert_head<'a>(new: &NewOrder<'a>) -> Statement<'a> {
+    let sql = format!("{INSERT_HEAD} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)");
+    Statement::one(ORDERS, sql, &head_params(new))
+}
+
+/// The values of `$1` to `$12` of both inserts. Every column of an order is named here: a new one is stored, or left
+/// out on purpose.
+fn head_params<'a>(new: &NewOrder<'a>) -> [Value<'a>; 12] {
+    let OrderColumns {
+        id,
+        tenant_id,
+        customer_id,
+        email,
+        status,
+        currency,
+        total_minor,
+        created_at,
+        updated_at: _,
+        expires_at,
+        confirmed_at: _,
+        payment: _,
+        fulfilment: _,
+        refund: _,
+        cancel_reason: _,
+        cancelled_at: _,
+        version,
+        lines: _,
+    } = new.order;
+    [
+        tenant_id.into(),
+        id.into(),
+        customer_id.into(),
+        email.into(),
+        status.as_str().into(),
+        currency.into(),
+        total_minor.into(),
+        Value::from(new.secret_hash.as_bytes()),
+        created_at.into(),
+        expires_at.into(),
+        version.into(),
+        new.placed_from.map(|network| &network[..]).into(),
+    ]
 }
 
 fn insert_line(tenant: TenantId, order: OrderId, position: i64, line: &OrderLine) -> Statement<'_> {

@@ -92,8 +92,8 @@ async fn shop(store: &Store, stock: i64) -> TenantHandle {
     shop
 }
 
-fn counted(number: u128) -> inventory::Movement {
-    inventory::Movement {
+fn counted(number: u128) -> inventory::LevelChange {
+    inventory::LevelChange {
         id: id(number).into(),
         variant_id: id(COUNTED).into(),
         delta: 0,
@@ -181,6 +181,7 @@ async fn insert(tx: &mut TenantTx, order: &AnyOrder) -> Result<(), StoreError> {
         taken: &moves(order, number + 3),
         event: &event(number + 4),
         expiry: &expiry,
+        limit: None,
     };
     insert_order(tx, &new).await
 }
@@ -318,7 +319,7 @@ both_databases! {
         let mut tx = store.write(shop, soon()).await.unwrap();
         let stop = "DELETE FROM stock_levels WHERE tenant_id = $1 AND variant_id = $2";
         tx.db.execute_one(STOCK_LEVELS, stop, params![tx.tenant, id(COUNTED)]).await.unwrap();
-        let line = inventory::Movement { delta: -6, ..counted(900) };
+        let line = inventory::LevelChange { delta: -6, ..counted(900) };
         tx.db.execute_all(&[inventory::insert_movement(tx.tenant, &line)]).await.unwrap();
         tx.commit().await.unwrap();
         let cancelled = order.clone().cancel_at("no".into(), None, later(1)).unwrap();

@@ -1,7 +1,7 @@
 //! Products and their stock, as the databases keep them.
 
 use super::*;
-use crate::inventory::{Movement, MovementReason, NewLevel, StockLevel, lock_level, set_level};
+use crate::inventory::{LevelChange, MovementReason, NewLevel, StockLevel, lock_level, set_level};
 use crate::tests::{id, now, open, soon, tenant};
 use crate::value::params;
 use crate::{Store, StoreError};
@@ -71,8 +71,8 @@ fn event(tenant: TenantHandle, topic: Topic, number: u64) -> Event {
     }
 }
 
-fn line(tenant: TenantHandle, variant: u128, delta: i64, number: u64) -> Movement {
-    Movement {
+fn line(tenant: TenantHandle, variant: u128, delta: i64, number: u64) -> LevelChange {
+    LevelChange {
         id: MovementId::from_uuid(fresh(tenant, number)),
         variant_id: id(variant).into(),
         delta,

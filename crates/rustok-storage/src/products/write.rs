@@ -5,14 +5,14 @@
 
 use super::{ImageRow, PRODUCTS, VARIANTS};
 use crate::error::StoreError;
-use crate::inventory::{self, Movement, StockLevel};
+use crate::inventory::{self, LevelChange, StockLevel};
 use crate::outbox::insert_event;
 use crate::search::{self, Kind};
 use crate::tx::{Expect, Statement, TenantTx};
-use crate::value::{Value, params, placeholders};
+use crate::value::{Value, assignments, params, placeholders};
 use jiff::Timestamp;
 use rustok_commerce::price::Price;
-use rustok_commerce::product::{Handle, Product};
+use rustok_commerce::product::{Handle, Image, Product};
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ProductId, TenantId, VariantId};
 use rustok_events::Event;
@@ -110,37 +110,19 @@ pub async fn advance_product(
 pub async fn insert_product(
     tx: &mut TenantTx,
     product: &Product,
-    movements: &[Movement],
+    movements: &[LevelChange],
     event: &Event,
 ) -> Result<bool, StoreError> {
-    let search_text = search_text(product);
-    let words = words(tx, product.id, "", &search_text);
-    let [tags, options, images] = lists(product);
-    let inserted = tx
-        .db
-        .execute(
-            PRODUCTS,
-            "INSERT INTO products (tenant_id, id, handle, status, title, description_html, vendor, product_type, \
-             tags, options, images, search_text, created_at, updated_at, version) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, 1) \
-             ON CONFLICT (tenant_id, handle) WHERE deleted_at IS NULL DO NOTHING",
-            params![
-                tx.tenant,
-                product.id,
-                product.handle.as_str(),
-                product.status.as_str(),
-                &product.title,
-                &product.description_html,
-                product.vendor.as_deref(),
-                product.product_type.as_deref(),
-                tags,
-                options,
-                images,
-                &search_text,
-                product.created_at
-            ],
-        )
-        .await?;
+    let words = words(tx, product.id, "", &search_text(product));
+    let sql = format!(
+        "INSERT INTO products (tenant_id, id, created_at, updated_at, version, {}) VALUES ($1, $2, $3, $3, 1, {}) \
+         ON CONFLICT (tenant_id, handle) WHERE deleted_at IS NULL DO NOTHING",
+        PRODUCT_COLUMNS.join(", "),
+        placeholders(4, PRODUCT_COLUMNS.len())
+    );
+    let mut values = params![tx.tenant, product.id, product.created_at].to_vec();
+    values.extend(product_values(product));
+    let inserted = tx.db.execute(PRODUCTS, &sql, &values).await?;
     if inserted == 0 {
         return Ok(false);
     }
@@ -172,7 +154,7 @@ pub async fn update_product(
     tx: &mut TenantTx,
     before: &Product,
     after: &Product,
-    movements: &[Movement],
+    movements: &[LevelChange],
     event: &Event,
 ) -> Result<(), StoreError> {
     let mut statements = vec![update_row(tx.tenant, before.version, after)];
@@ -265,30 +247,68 @@ pub async fn undelete_product(
 }
 
 fn update_row(tenant: TenantId, version: i64, after: &Product) -> Statement<'_> {
-    let [tags, options, images] = lists(after);
-    Statement::one(
-        PRODUCTS,
-        "UPDATE products SET handle = $4, status = $5, title = $6, description_html = $7, vendor = $8, \
-         product_type = $9, tags = $10, options = $11, images = $12, search_text = $13, updated_at = $14, \
-         version = version + 1 \
+    let sql = format!(
+        "UPDATE products SET updated_at = $4, version = version + 1, {} \
          WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
-        params![
-            tenant,
-            after.id,
-            version,
-            after.handle.as_str(),
-            after.status.as_str(),
-            &after.title,
-            &after.description_html,
-            after.vendor.as_deref(),
-            after.product_type.as_deref(),
-            tags,
-            options,
-            images,
-            search_text(after),
-            after.updated_at
-        ],
-    )
+        assignments(&PRODUCT_COLUMNS, 5)
+    );
+    let mut values = params![tenant, after.id, version, after.updated_at].to_vec();
+    values.extend(product_values(after));
+    Statement::one(PRODUCTS, sql, &values)
+}
+
+/// The columns of a product's own row that an edit can change.
+const PRODUCT_COLUMNS: [&str; 10] = [
+    "handle",
+    "status",
+    "title",
+    "description_html",
+    "vendor",
+    "product_type",
+    "tags",
+    "options",
+    "images",
+    "search_text",
+];
+
+/// The values of [`PRODUCT_COLUMNS`]. Every field of a product is named here: a new one is stored, or left out on
+/// purpose.
+fn product_values(product: &Product) -> [Value<'_>; 10] {
+    let Product {
+        id: _,
+        handle,
+        status,
+        title,
+        description_html,
+        vendor,
+        product_type,
+        tags,
+        options,
+        images,
+        variants: _,
+        version: _,
+        created_at: _,
+        updated_at: _,
+        deleted_at: _,
+    } = product;
+    let image = |image: &Image| ImageRow {
+        id: image.id,
+        url: image.url.clone(),
+        alt: image.alt.clone(),
+    };
+    let images: Vec<ImageRow> = images.iter().map(image).collect();
+    [
+        handle.as_str().into(),
+        status.as_str().into(),
+        Value::from(title),
+        Value::from(description_html),
+        vendor.as_deref().into(),
+        product_type.as_deref().into(),
+        Value::from(&serde_json::json!(tags)),
+        Value::from(&serde_json::json!(options)),
+        Value::from(&serde_json::json!(images)),
+        search_text(product).into(),
+    ]
 }
 
 /// Title and vendor on separate lines, so that no search text matches across both.
@@ -312,21 +332,6 @@ fn words(tx: &TenantTx, id: ProductId, before: &str, after: &str) -> Vec<Stateme
         change,
         tx.db.is_postgres(),
     )
-}
-
-/// Tags, options and images as JSON.
-fn lists(product: &Product) -> [Value<'static>; 3] {
-    let image = |image: &rustok_commerce::product::Image| ImageRow {
-        id: image.id,
-        url: image.url.clone(),
-        alt: image.alt.clone(),
-    };
-    let images: Vec<ImageRow> = product.images.iter().map(image).collect();
-    [
-        Value::from(&serde_json::json!(product.tags)),
-        Value::from(&serde_json::json!(product.options)),
-        Value::from(&serde_json::json!(images)),
-    ]
 }
 
 /// Grouped by table, which keeps the number of statements small.
@@ -362,23 +367,50 @@ fn add_variants<'a>(
     }
 }
 
+/// The columns of a variant's own row that an edit can change.
+const VARIANT_COLUMNS: [&str; 6] = [
+    "position",
+    "sku",
+    "barcode",
+    "title",
+    "option_values",
+    "weight_grams",
+];
+
+/// The values of [`VARIANT_COLUMNS`]. Every field of a variant is named here: a new one is stored, or left out on
+/// purpose.
+fn variant_values(variant: &Variant) -> [Value<'_>; 6] {
+    let Variant {
+        id: _,
+        sku,
+        title,
+        options,
+        prices: _,
+        barcode,
+        weight_grams,
+        available: _,
+        allow_backorder: _,
+        position,
+    } = variant;
+    [
+        (*position).into(),
+        sku.as_deref().into(),
+        barcode.as_deref().into(),
+        Value::from(title),
+        Value::from(&serde_json::json!(options)),
+        (*weight_grams).into(),
+    ]
+}
+
 fn insert_variant(tenant: TenantId, product: ProductId, variant: &Variant) -> Statement<'_> {
-    Statement::one(
-        VARIANTS,
-        "INSERT INTO variants (tenant_id, id, product_id, position, sku, barcode, title, option_values, weight_grams) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        params![
-            tenant,
-            variant.id,
-            product,
-            variant.position,
-            variant.sku.as_deref(),
-            variant.barcode.as_deref(),
-            &variant.title,
-            &serde_json::json!(variant.options),
-            variant.weight_grams
-        ],
-    )
+    let sql = format!(
+        "INSERT INTO variants (tenant_id, id, product_id, {}) VALUES ({})",
+        VARIANT_COLUMNS.join(", "),
+        placeholders(1, 3 + VARIANT_COLUMNS.len())
+    );
+    let mut values = params![tenant, variant.id, product].to_vec();
+    values.extend(variant_values(variant));
+    Statement::one(VARIANTS, sql, &values)
 }
 
 fn change_variant<'a>(
@@ -388,40 +420,15 @@ fn change_variant<'a>(
     now: Timestamp,
     statements: &mut Vec<Statement<'a>>,
 ) {
-    let shape = |v: &'a Variant| {
-        (
-            &v.sku,
-            &v.title,
-            &v.options,
-            &v.barcode,
-            v.weight_grams,
-            v.position,
-        )
-    };
-    let old_shape = (
-        &old.sku,
-        &old.title,
-        &old.options,
-        &old.barcode,
-        old.weight_grams,
-        old.position,
-    );
-    if shape(variant) != old_shape {
-        statements.push(Statement::one(
-            VARIANTS,
-            "UPDATE variants SET position = $3, sku = $4, barcode = $5, title = $6, option_values = $7, \
-             weight_grams = $8 WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
-            params![
-                tenant,
-                variant.id,
-                variant.position,
-                variant.sku.as_deref(),
-                variant.barcode.as_deref(),
-                &variant.title,
-                &serde_json::json!(variant.options),
-                variant.weight_grams
-            ],
-        ));
+    let values = variant_values(variant);
+    if values != variant_values(old) {
+        let sql = format!(
+            "UPDATE variants SET {} WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
+            assignments(&VARIANT_COLUMNS, 3)
+        );
+        let mut params = params![tenant, variant.id].to_vec();
+        params.extend(values);
+        statements.push(Statement::one(VARIANTS, sql, &params));
     }
     let (before, after) = (old.prices.as_slice(), variant.prices.as_slice());
     for price in after.iter().filter(|price| !before.contains(price)) {
@@ -467,13 +474,17 @@ fn set_price(tenant: TenantId, variant: VariantId, price: &Price) -> Statement<'
     )
 }
 
-fn price_values(tenant: TenantId, variant: VariantId, price: &Price) -> [Value<'static>; 5] {
+fn price_values(
+    tenant: TenantId,
+    variant: VariantId,
+    Price { amount, compare_at }: &Price,
+) -> [Value<'static>; 5] {
     [
         tenant.into(),
         variant.into(),
-        price.amount.currency().code().into(),
-        price.amount.minor().into(),
-        price.compare_at.map(|money| money.minor()).into(),
+        amount.currency().code().into(),
+        amount.minor().into(),
+        compare_at.map(|money| money.minor()).into(),
     ]
 }
 

@@ -366,11 +366,11 @@ async fn migrate(db: &TestDatabase, opener: Opener, one_more: Migration) -> Resu
 async fn a_database_of_another_encoding_is_refused() {
     let db = TestDatabase::postgres_latin1().await;
     let found = crate::inspect::find_schema(&config(&db).url).await;
-    let mut message = vec![found.unwrap_err().to_string()];
+    let mut messages = vec![found.unwrap_err().to_string()];
     for opener in [Opener::Server, Opener::Command] {
-        message.push(setup_error(Store::open(config(&db), opener).await));
+        messages.push(setup_error(Store::open(config(&db), opener).await));
     }
-    for message in message {
+    for message in messages {
         assert!(
             message.contains("LATIN1") && message.contains("ENCODING 'UTF8' TEMPLATE template0"),
             "{message}"

@@ -31,7 +31,7 @@ impl Finished {
     /// Finishes the span now.
     #[expect(
         clippy::disallowed_methods,
-        reason = "a span is told with the time of the machine, whatever the application's clock says"
+        reason = "a span is recorded with the time of the machine, whatever the application's clock says"
     )]
     pub(super) fn of(root: &RootSpan, mut end: SpanEnd) -> Self {
         let duration = nanos(root.elapsed());

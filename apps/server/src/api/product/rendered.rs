@@ -93,10 +93,10 @@ impl RenderedProducts {
     pub async fn page(
         &self,
         ctx: &Ctx,
-        (mut page, moment): (Page<ProductVersion>, StorefrontSnapshot),
+        (mut page, snapshot): (Page<ProductVersion>, StorefrontSnapshot),
         shown: ShownPrice,
     ) -> Result<Response, RichError> {
-        let (products, stock) = self.of(ctx, &page.items, moment, shown).await?;
+        let (products, stock) = self.of(ctx, &page.items, snapshot, shown).await?;
         let count = fitting(products.iter().map(|product| product.json.len()));
         page.shorten(count, |last| ListKey::Id(last.id));
         let products = products.get(..count).unwrap_or_default();
@@ -122,10 +122,10 @@ impl RenderedProducts {
         &self,
         ctx: &Ctx,
         request: &HeaderMap,
-        (version, moment): (ProductVersion, StorefrontSnapshot),
+        (version, snapshot): (ProductVersion, StorefrontSnapshot),
         shown: ShownPrice,
     ) -> Result<Response, RichError> {
-        let (products, stock) = self.of(ctx, &[version], moment, shown).await?;
+        let (products, stock) = self.of(ctx, &[version], snapshot, shown).await?;
         let mut json = Vec::with_capacity(products.iter().map(size).sum());
         for product in &products {
             product.append(&mut json, &stock);
@@ -140,7 +140,7 @@ impl RenderedProducts {
         &self,
         ctx: &Ctx,
         versions: &[ProductVersion],
-        moment: StorefrontSnapshot,
+        snapshot: StorefrontSnapshot,
         shown: ShownPrice,
     ) -> Result<(Vec<Rendered>, Stock), RichError> {
         let key = |version: &ProductVersion| (ctx.tenant.id, shown, *version);
@@ -150,7 +150,7 @@ impl RenderedProducts {
             let list = if known.is_some() { &mut kept } else { &mut missing };
             list.push(version.id);
         }
-        let Uncached { mut stock, products } = moment.unkept(&kept, &missing).await?;
+        let Uncached { mut stock, products } = snapshot.uncached(&kept, &missing).await?;
         let mut read = products.iter();
         let mut all = Vec::with_capacity(versions.len());
         for (version, known) in versions.iter().zip(known) {

@@ -4,12 +4,15 @@
 
 use super::hoarding::{Hoarder, fill};
 use super::{Raw, memory, open};
+use crate::imports::{form, post};
+use crate::orders::{order_of, place, product};
 use crate::platform::{Shop, tenant};
 use http_body_util::BodyExt as _;
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use rustok_test_support::TestDatabase;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -29,19 +32,26 @@ enum Attack {
     IdleConnections,
     LargePages,
     UnknownNames,
+    DeepMarkup,
+    Hoarding,
+    Imports,
 }
 
 impl Attack {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 8] = [
         Self::UnreadAnswers,
         Self::SlowBodies,
         Self::IdleConnections,
         Self::LargePages,
         Self::UnknownNames,
+        Self::DeepMarkup,
+        Self::Hoarding,
+        Self::Imports,
     ];
 
     /// What one connection does, and the same as an honest client would do it.
-    async fn connection(self, shop: &Shop, number: usize, hostile: bool) {
+    async fn connection(self, site: &Site, number: usize, hostile: bool) {
+        let Site { shop, tea, .. } = site;
         match self {
             Self::UnreadAnswers => {
                 let mut client = Hoarder::connect(shop, if hostile { 0 } else { 1 << 20 }).await;
@@ -85,6 +95,31 @@ impl Attack {
                     answer.bytes().await.ok();
                 }
             }
+            // The same number of bytes, nested in each other or one after the other.
+            Self::DeepMarkup => {
+                let list = format!("{}{}", "<ul><li>".repeat(120), "</li></ul>".repeat(120));
+                let body = if hostile {
+                    list.repeat(8)
+                } else {
+                    "<p>a</p>".repeat(list.len())
+                };
+                let node =
+                    json!({ "kind": "post", "locale": "en", "title": "x", "format": "html", "body": body });
+                site.send(shop.admin(Method::POST, "/nodes").json(&node)).await;
+            }
+            Self::Hoarding => {
+                for ask in 0..ASKS / 3 {
+                    let mut order = order_of(tea, if hostile { 900 } else { 1 });
+                    order["email"] = json!(format!("{number}-{ask}@example.com"));
+                    site.send(place(shop, &order)).await;
+                }
+            }
+            Self::Imports => {
+                let rows = (0..if hostile { 2_000 } else { 1 }).map(|n| format!("tea-{number}-{n},Tea,1\n"));
+                let file = format!("Handle,Title,Variant Price\n{}", rows.collect::<String>());
+                let sent = form(&[("source", b"shopify"), ("file", file.as_bytes())]);
+                site.send(post(shop, sent)).await;
+            }
             Self::UnknownNames => {
                 for ask in 0..ASKS {
                     let slug = if hostile {
@@ -102,6 +137,26 @@ impl Attack {
     }
 }
 
+/// The server, and a variant that is sold there.
+struct Site {
+    shop: Shop,
+    tea: Value,
+    /// Requests that were accepted, of those attacks that want to be.
+    accepted: AtomicUsize,
+}
+
+impl Site {
+    async fn send(&self, request: RequestBuilder) {
+        if request
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
+            self.accepted.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// What the neighbour saw.
 #[derive(Debug)]
 struct Seen {
@@ -112,16 +167,17 @@ struct Seen {
 }
 
 /// The neighbour's phase, while so many connections do what they do, one after the other over the phase.
-async fn beside(shop: &Arc<Shop>, connections: usize, attack: Attack, hostile: bool) -> Seen {
+async fn beside(site: &Arc<Site>, connections: usize, attack: Attack, hostile: bool) -> Seen {
     let mut all = JoinSet::new();
     for number in 0..connections {
-        let shop = Arc::clone(shop);
+        let site = Arc::clone(site);
         let after = PHASE / 2 * u32::try_from(number).unwrap() / u32::try_from(connections).unwrap();
         all.spawn(async move {
             tokio::time::sleep(after).await;
-            attack.connection(&shop, number, hostile).await;
+            attack.connection(&site, number, hostile).await;
         });
     }
+    let shop = &site.shop;
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (mut sent, mut most) = (JoinSet::new(), 0);
@@ -174,10 +230,19 @@ async fn a_neighbour_hardly_notices_hostile_connections() {
             .await
             .unwrap();
     }
-    let shop = Arc::new(shop);
+    let tea = product(&shop, json!([{ "available": 1_000_000 }]))
+        .await
+        .remove(0);
+    let accepted = AtomicUsize::new(0);
+    let site = Arc::new(Site { shop, tea, accepted });
     for attack in Attack::ALL {
-        let honest = beside(&shop, connections, attack, false).await;
-        let hostile = beside(&shop, connections, attack, true).await;
+        let honest = beside(&site, connections, attack, false).await;
+        let before = site.accepted.load(Ordering::Relaxed);
+        let hostile = beside(&site, connections, attack, true).await;
+        if matches!(attack, Attack::DeepMarkup | Attack::Hoarding | Attack::Imports) {
+            let accepted = site.accepted.load(Ordering::Relaxed) - before;
+            assert!(accepted > 0, "{attack:?}: all of it was refused");
+        }
         eprintln!(
             "{attack:?}, {connections} connections: good {} of {} (honest {} of {}), p99 {:?} (honest {:?}), memory {} MB (honest {} MB)",
             hostile.good,

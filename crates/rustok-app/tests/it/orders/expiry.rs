@@ -43,6 +43,7 @@ async fn poison(ctx: &Ctx, order: &AnyOrder) {
         taken: &[],
         event: &ctx.event(Topic::OrderPlaced, poisoned.id.as_uuid(), serde_json::json!({})),
         expiry: &expiry,
+        limit: None,
     };
     let mut tx = ctx.write().await.unwrap();
     insert_order(&mut tx, &new).await.unwrap();

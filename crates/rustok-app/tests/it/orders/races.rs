@@ -1,9 +1,8 @@
 //! Who comes second is told so, with numbers, and changes nothing.
 
-use crate::shop::Shop;
+use crate::shop::{Shop, place};
 use futures_util::future::join_all;
-use rustok_app::orders::{self, CancelOrder};
-use rustok_app::{IdempotencyKey, Precondition};
+use rustok_app::{Ctx, orders};
 use rustok_core::error::RichError;
 use rustok_test_support::both_databases;
 use serde_json::Value;
@@ -30,15 +29,41 @@ both_databases! {
         assert_eq!(shop.available(plenty).await, Some(996), "who was refused one thing gets nothing");
     }
 
+    async fn orders_at_once_hold_no_more_pieces_than_one_after_the_other(db) {
+        let shop = Shop::open(db.url()).await;
+        let most = i64::from(shop.tenant.settings.max_pending_pieces);
+        let piece = most / 4;
+        // A variant for each order: nothing but the limit makes them meet.
+        let stock: Vec<_> = (0..16).map(|n| format!("SKU-{n}")).collect();
+        let stock: Vec<_> = stock.iter().map(|sku| (sku.as_str(), Some(most))).collect();
+        let variants = shop.product(&stock).await;
+        let known = "known@example.com";
+        let first = place(&shop.visitor(), known, &[(variants[0], 1)]).await.unwrap();
+        shop.cancel(first, "a test").await.unwrap();
+        // Many networks and one buyer, who is new to the shop, or known to it; then many buyers of one network.
+        for buyer in [Some("new@example.com"), Some(known), None] {
+            let tries = join_all(variants.iter().zip(0_u8..).map(async |(variant, n)| {
+                let round = u8::from(buyer == Some(known));
+                let network = if buyer.is_some() { [[n; 8], [round; 8]].concat().try_into().unwrap() } else { [200; 16] };
+                let email = buyer.map_or_else(|| format!("{n}@example.com"), str::to_owned);
+                let ctx = Ctx { network: Some(network), ..shop.visitor() };
+                place(&ctx, &email, &[(*variant, piece)]).await
+            })).await;
+            assert_eq!(tries.iter().filter(|tried| tried.is_ok()).count(), 4, "{buyer:?} {tries:#?}");
+            for problem in tries.iter().filter_map(|tried| tried.as_ref().err()).map(wire) {
+                assert_eq!(problem["code"], "too_many_pending_pieces", "{problem:#}");
+            }
+        }
+    }
+
     async fn an_overtaken_change_is_told_the_version_that_won(db) {
         let shop = Shop::open(db.url()).await;
         let [variant] = shop.product(&[("A", Some(9))]).await.try_into().unwrap();
         for _ in 0..10 {
             let id = shop.place(&[(variant, 1)]).await.unwrap();
             let ctx = shop.ctx();
-            let cancel = |n| CancelOrder { id, if_match: Precondition::None, reason: format!("no {n}"), refund_id: None };
-            let cancelling = (0..8).map(|n| orders::cancel(&ctx, cancel(n), IdempotencyKey::none()));
-            let results = join_all(cancelling).await;
+            let reasons: Vec<_> = (0..8).map(|n| format!("no {n}")).collect();
+            let results = join_all(reasons.iter().map(|reason| shop.cancel(id, reason))).await;
             assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
             for problem in results.iter().filter_map(|result| result.as_ref().err()).map(wire) {
                 match problem["code"].as_str() {

@@ -23,13 +23,13 @@ async fn file() -> Vec<u8> {
 async fn read(bytes: &[u8]) -> Result<Vec<String>, String> {
     let read = async {
         let (mut reader, head) = Reader::begin(bytes, Path::new("copy")).await?;
-        let mut message = vec![head.migrations.join(" ")];
+        let mut records = vec![head.migrations.join(" ")];
         loop {
             match reader.next().await? {
-                Record::Table(table) => message.push(format!("{} {}", table.name, table.columns.join(","))),
-                Record::Lines(lines) => message.push(String::from_utf8_lossy(lines).into_owned()),
-                Record::EndOfTable(sum) => message.push(format!("{} rows", sum.rows)),
-                Record::End => return Ok::<_, StoreError>(message),
+                Record::Table(table) => records.push(format!("{} {}", table.name, table.columns.join(","))),
+                Record::Lines(lines) => records.push(String::from_utf8_lossy(lines).into_owned()),
+                Record::EndOfTable(sum) => records.push(format!("{} rows", sum.rows)),
+                Record::End => return Ok::<_, StoreError>(records),
             }
         }
     };
@@ -38,10 +38,10 @@ async fn read(bytes: &[u8]) -> Result<Vec<String>, String> {
 
 #[tokio::test]
 async fn what_was_written_is_read() {
-    let message = read(&file().await).await.unwrap();
+    let records = read(&file().await).await.unwrap();
     let goods = "1\ttea\n2\tcof\\nfee\n";
     assert_eq!(
-        message,
+        records,
         [
             "0001_initial",
             "empty id,name",

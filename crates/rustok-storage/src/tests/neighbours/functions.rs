@@ -85,8 +85,8 @@ fn event(tenant: TenantHandle) -> Event {
     )
 }
 
-fn movement() -> inventory::Movement {
-    inventory::Movement {
+fn movement() -> inventory::LevelChange {
+    inventory::LevelChange {
         id: id(99).into(),
         variant_id: id(ID).into(),
         delta: 1,

@@ -312,7 +312,7 @@ async fn update(
     };
     let tenant = tenants::update(&ctx, UpdateTenant { of, edit: &edit }).await?;
     state.tenants().invalidate_tenant(tenant.id);
-    Ok(reply::send(now(&tenant)))
+    Ok(reply::send(current(&tenant)))
 }
 
 fn named(ctx: &PlatformCtx, id: Uuid) -> TenantIdentifier {
@@ -332,7 +332,7 @@ fn shown(status: StatusCode, tenant: &Tenant, location: Option<String>) -> Store
 }
 
 /// The reply with a tenant after a change.
-fn now(tenant: &Tenant) -> StoredReply {
+fn current(tenant: &Tenant) -> StoredReply {
     shown(StatusCode::OK, tenant, None)
 }
 
@@ -364,11 +364,11 @@ async fn set_status(
     if_match: &IfMatch,
 ) -> Result<Response, RichError> {
     let Command { ctx, idempotency, .. } = command;
-    let key = IdempotencyKey::new(idempotency.as_ref(), &now);
+    let key = IdempotencyKey::new(idempotency.as_ref(), &current);
     let done = tenants::set_status(&ctx.0, seen(&ctx.0, id, if_match), status, key).await?;
     // The cache forgets what it knew of the tenant before the answer goes out.
     state.tenants().invalidate_tenant(TenantId::from_uuid(id));
-    Ok(reply::done(done, now))
+    Ok(reply::done(done, current))
 }
 
 /// Resume a suspended tenant.

@@ -1,7 +1,7 @@
 //! `/tenants/{id}/hosts`: give, take away, move. What names a tenant besides is its slug below the base domain, so it may
 //! lose its last host.
 
-use super::{TenantView, named, now, seen};
+use super::{TenantView, current, named, seen};
 use crate::extract::{Command, Empty, IfMatch, PathParams, PlatformAccess};
 use crate::reply;
 use crate::state::AppState;
@@ -56,10 +56,10 @@ async fn add(
         body,
         idempotency,
     } = command;
-    let key = IdempotencyKey::new(idempotency.as_ref(), &now);
+    let key = IdempotencyKey::new(idempotency.as_ref(), &current);
     let done = tenants::add_host(&ctx.0, seen(&ctx.0, id, &if_match), &body.host, key).await?;
     state.tenants().invalidate_tenant(TenantId::from_uuid(id));
-    Ok(reply::done(done, now))
+    Ok(reply::done(done, current))
 }
 
 /// Take a host from a tenant: it names nobody then. The tenant's slug below the base domain names it still.
@@ -82,7 +82,7 @@ async fn remove(
     let ctx = command.ctx.0;
     let tenant = tenants::remove_host(&ctx, seen(&ctx, id, &if_match), &host).await?;
     state.tenants().invalidate_tenant(tenant.id);
-    Ok(reply::send(now(&tenant)))
+    Ok(reply::send(current(&tenant)))
 }
 
 /// Move a host to another tenant, in one step: at no moment it names both, or nobody. `If-Match` is about the tenant that
@@ -110,7 +110,7 @@ async fn hand_over(
         idempotency,
     } = command;
     let (ctx, to) = (ctx.0, body.to);
-    let render = |moved: &MovedHost| now(&moved.from);
+    let render = |moved: &MovedHost| current(&moved.from);
     let key = IdempotencyKey::new(idempotency.as_ref(), &render);
     let done = tenants::move_host(&ctx, seen(&ctx, id, &if_match), &host, &named(&ctx, to), key).await?;
     for tenant in [id, to] {
