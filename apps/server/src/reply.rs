@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use rustok_app::{Done, StoredReply};
+use rustok_app::{Done, Idempotency, IdempotencyKey, StoredReply};
 use serde::Serialize;
 use std::hash::{DefaultHasher, Hasher};
 
@@ -81,17 +81,42 @@ pub fn accepted<T: Serialize>(view: &T, location: &str) -> Response {
     response
 }
 
-/// The response to a write, or its repetition. `render` makes the reply that a request with an `Idempotency-Key` stored.
-#[must_use]
-pub fn done<T>(done: Done<T>, render: impl Fn(&T) -> StoredReply) -> Response {
-    match done {
-        Done::Made(outcome) => send(render(&outcome)),
-        Done::Repeated(reply) => {
-            let mut response = send(reply);
-            response
-                .headers_mut()
-                .insert("idempotent-replayed", HeaderValue::from_static("true"));
-            response
+/// How a request that can be repeated with an `Idempotency-Key` is replied to. The outcome is rendered in one way: for
+/// the response and, if there is a key, for the reply that is stored.
+#[derive(Debug)]
+pub struct Repeatable<F> {
+    idempotency: Option<Idempotency>,
+    render: F,
+}
+
+impl<F> Repeatable<F> {
+    /// The request's key, if it has one, and the rendering.
+    pub fn new(idempotency: Option<Idempotency>, render: F) -> Self {
+        Self { idempotency, render }
+    }
+
+    /// The key for the use case.
+    pub fn key<T>(&self) -> IdempotencyKey<'_, T>
+    where
+        F: Fn(&T) -> StoredReply + Send + Sync,
+    {
+        IdempotencyKey::new(self.idempotency.as_ref(), &self.render)
+    }
+
+    /// The response, or the repetition of an earlier one.
+    pub fn response<T>(&self, done: Done<T>) -> Response
+    where
+        F: Fn(&T) -> StoredReply,
+    {
+        match done {
+            Done::Made(outcome) => send((self.render)(&outcome)),
+            Done::Repeated(reply) => {
+                let mut response = send(reply);
+                response
+                    .headers_mut()
+                    .insert("idempotent-replayed", HeaderValue::from_static("true"));
+                response
+            }
         }
     }
 }

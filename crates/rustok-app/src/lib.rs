@@ -18,5 +18,5 @@ mod work;
 
 pub use context::{Ctx, PlatformCtx, Services, UseCase};
 pub use idempotency::Idempotency;
-pub use precondition::Precondition;
+pub use precondition::{Precondition, Target};
 pub use work::{Done, IdempotencyKey, REPLY_KEPT, Render, StoredReply};

@@ -41,6 +41,25 @@ impl Precondition {
     }
 }
 
+/// A thing to change, and the condition on its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target<Id> {
+    /// The thing.
+    pub id: Id,
+    /// The condition.
+    pub if_match: Precondition,
+}
+
+impl<Id> From<Id> for Target<Id> {
+    /// Without a condition.
+    fn from(id: Id) -> Self {
+        Self {
+            id,
+            if_match: Precondition::None,
+        }
+    }
+}
+
 /// The refusal of a change that is based on another version.
 pub fn version_conflict(current: i64) -> RichError {
     RichError::new(ErrorKind::Conflict, "the precondition does not hold")

@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::{Expect, Statement, TenantTx};
 use crate::value::{Value, pad, placeholders};
+use crate::walk::indexed_by;
 use jiff::Timestamp;
 use rustok_commerce::inventory::{Stock, StockMove};
 use rustok_core::ids::{CustomerId, MovementId, OrderId, ProductId, TenantId, VariantId};
@@ -57,17 +58,17 @@ pub struct Buyer<'a> {
     pub network: Option<&'a [u8; 16]>,
 }
 
+/// The indexes of pending orders by buyer and by network.
+pub(crate) const BUYER_INDEX: &str = "orders_pending_customer_idx";
+pub(crate) const NETWORK_INDEX: &str = "orders_placed_from_idx";
+
 /// A subquery for the pieces of tracked stock held by orders `o` of the tenant that meet the condition. Without the
 /// named index, SQLite reads all pending orders of the tenant; CROSS JOIN keeps it from starting at the lines.
 /// PostgreSQL chooses by its statistics.
 pub(crate) fn held_pieces(index: &str, condition: &str, is_postgres: bool) -> String {
-    let by = if is_postgres {
-        String::new()
-    } else {
-        format!("INDEXED BY {index} ")
-    };
+    let by = indexed_by(index, is_postgres);
     format!(
-        "(SELECT COALESCE(CAST(sum(l.quantity) AS bigint), 0) FROM orders o {by}\
+        "(SELECT COALESCE(CAST(sum(l.quantity) AS bigint), 0) FROM orders o{by} \
          CROSS JOIN order_lines l WHERE o.tenant_id = $1 AND {condition} \
          AND l.tenant_id = $1 AND l.order_id = o.id AND l.stock_taken)"
     )
@@ -112,13 +113,13 @@ pub async fn read_shelf(
     }
     let is_postgres = tx.db.is_postgres();
     let of_customer = held_pieces(
-        "orders_pending_customer_idx",
+        BUYER_INDEX,
         "o.status = 'pending' \
          AND o.customer_id = (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $3)",
         is_postgres,
     );
     // Only pending orders have a network: see the CHECK of `placed_from`.
-    let of_network = held_pieces("orders_placed_from_idx", "o.placed_from = $4", is_postgres);
+    let of_network = held_pieces(NETWORK_INDEX, "o.placed_from = $4", is_postgres);
     let sql = format!(
         "SELECT v.id, v.product_id, p.title, v.title AS variant_title, v.sku, r.amount_minor, s.available, \
          s.allow_backorder, (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $3) AS customer_id, \

@@ -51,6 +51,16 @@ pub(crate) fn in_order<T, I: PartialEq>(mut found: Vec<T>, ids: &[I], id: impl F
     found
 }
 
+/// The clause behind a table and its alias that makes SQLite use this index; empty for PostgreSQL, which chooses by
+/// its statistics.
+pub(crate) fn indexed_by(index: &str, is_postgres: bool) -> String {
+    if is_postgres {
+        String::new()
+    } else {
+        format!(" INDEXED BY {index}")
+    }
+}
+
 /// How a list traverses a table: along an index, newest first or by the last change.
 pub(crate) struct Walk<'a> {
     pub(crate) table: &'static str,
@@ -81,11 +91,7 @@ impl<'a> Walk<'a> {
     /// The FROM clause, with the table as `alias`.
     pub(crate) fn from(&self, alias: &str, is_postgres: bool) -> String {
         let Self { table, index, .. } = self;
-        if is_postgres {
-            format!("{table} {alias}")
-        } else {
-            format!("{table} {alias} INDEXED BY {index}")
-        }
+        format!("{table} {alias}{}", indexed_by(index, is_postgres))
     }
 
     /// The text behind `WHERE`: the conditions on `alias` that bound the index range, and the order. `$1` is the

@@ -72,7 +72,7 @@ pub enum ConfigError {
 
 impl From<figment::Error> for ConfigError {
     fn from(errors: figment::Error) -> Self {
-        let message = errors.into_iter().map(|mut error| {
+        let messages = errors.into_iter().map(|mut error| {
             if error
                 .path
                 .first()
@@ -82,7 +82,7 @@ impl From<figment::Error> for ConfigError {
             }
             error.to_string()
         });
-        Self::Setting(message.collect::<Vec<_>>().join("\n"))
+        Self::Setting(messages.collect::<Vec<_>>().join("\n"))
     }
 }
 

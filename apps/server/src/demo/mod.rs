@@ -2,7 +2,7 @@
 
 use rustok_app::content::{NewContent, PublishNode, PutTranslation, TermRef};
 use rustok_app::tenants::{self, IssuedToken};
-use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Precondition, Services, catalog, content};
+use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Services, catalog, content};
 use rustok_auth::Role;
 use rustok_commerce::price::MoneyInput;
 use rustok_commerce::product::ProductInput;
@@ -209,8 +209,7 @@ async fn create_node(ctx: &Ctx, node: SampleNode) -> Result<(), RichError> {
         let locale = Locale::parse(&locale)
             .map_err(|error| RichError::new(ErrorKind::Internal, "sample data").with_source(error))?;
         let put = PutTranslation {
-            id,
-            if_match: Precondition::None,
+            node: id.into(),
             locale,
             text: text.into(),
         };
@@ -218,8 +217,7 @@ async fn create_node(ctx: &Ctx, node: SampleNode) -> Result<(), RichError> {
     }
     if let Some(id) = made.filter(|_| !node.draft) {
         let publish = PublishNode {
-            id,
-            if_match: Precondition::None,
+            node: id.into(),
             published_at: None,
         };
         content::publish(ctx, publish, IdempotencyKey::none())

@@ -3,8 +3,8 @@
 use axum::extract::{FromRequestParts, Path};
 use http::header;
 use http::request::Parts;
-use rustok_app::Precondition;
 use rustok_app::precondition::version_conflict;
+use rustok_app::{Precondition, Target};
 use rustok_core::error::{ErrorKind, RichError};
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
@@ -75,9 +75,16 @@ impl IfMatch {
         Self(demand)
     }
 
-    /// The condition on the version.
+    /// A thing to change, under this condition.
     #[must_use]
-    pub fn precondition(&self) -> Precondition {
+    pub fn target<Id>(&self, id: Id) -> Target<Id> {
+        Target {
+            id,
+            if_match: self.precondition(),
+        }
+    }
+
+    fn precondition(&self) -> Precondition {
         match &self.0 {
             None => Precondition::None,
             Some(Demand::Any) => Precondition::Exists,

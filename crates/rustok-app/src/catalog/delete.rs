@@ -3,7 +3,7 @@
 use super::handle::free_handle;
 use super::{handle_taken, product_event, product_not_found};
 use crate::context::Ctx;
-use crate::precondition::Precondition;
+use crate::precondition::Target;
 use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
 use rustok_commerce::product::Product;
@@ -12,20 +12,11 @@ use rustok_core::ids::ProductId;
 use rustok_events::Topic;
 use rustok_storage::products;
 
-/// A product to change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OfProduct {
-    /// The product.
-    pub id: ProductId,
-    /// The condition on its version.
-    pub if_match: Precondition,
-}
-
 /// Soft-deletes a product with its variants, and frees its handle.
 ///
 /// # Errors
 /// `product_not_found`; `version_conflict`.
-pub async fn delete(ctx: &Ctx, OfProduct { id, if_match }: OfProduct) -> Result<(), RichError> {
+pub async fn delete(ctx: &Ctx, Target { id, if_match }: Target<ProductId>) -> Result<(), RichError> {
     ctx.authorize(Action::DeleteProduct)?;
     let mut tx = ctx.write().await?;
     let mut product = products::find_product(&mut tx, id)
@@ -45,7 +36,7 @@ pub async fn delete(ctx: &Ctx, OfProduct { id, if_match }: OfProduct) -> Result<
 /// `product_not_found`, also if it is not deleted; `version_conflict`; `handle_taken` after a concurrent change.
 pub async fn undelete(
     ctx: &Ctx,
-    OfProduct { id, if_match }: OfProduct,
+    Target { id, if_match }: Target<ProductId>,
     key: IdempotencyKey<'_, Product>,
 ) -> Result<Done<Product>, RichError> {
     ctx.authorize(Action::UndeleteProduct)?;

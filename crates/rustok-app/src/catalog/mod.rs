@@ -15,7 +15,7 @@ mod tests;
 mod update;
 
 pub use create::{WrittenProduct, create};
-pub use delete::{OfProduct, delete, undelete};
+pub use delete::{delete, undelete};
 pub use draft::{CheckedDraft, check};
 pub use read::{
     ProductFilter, ShownPrice, StorefrontSnapshot, Uncached, get, get_active, get_variant, list, list_active,

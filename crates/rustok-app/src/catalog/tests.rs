@@ -1,11 +1,8 @@
 //! On both databases: what a changed file does to the products of the first one, and what those get who lose a race.
 
 use super::import::{ImportedProduct, ImportedStock, Upserted, upsert};
-use super::{
-    OfProduct, ProductFilter, SetStock, UpdateProduct, check, create, delete, get, list, set_stock, update,
-};
+use super::{ProductFilter, SetStock, UpdateProduct, check, create, delete, get, list, set_stock, update};
 use crate::context::{Ctx, PlatformCtx, Services};
-use crate::precondition::Precondition;
 use crate::tenants;
 use crate::work::IdempotencyKey;
 use rustok_commerce::price::MoneyInput;
@@ -214,7 +211,7 @@ both_databases! {
     async fn a_product_that_was_deleted_comes_anew(db) {
         let ctx = ctx(&db).await;
         let id = import(&ctx, None, item(&[("S", "1", UNTRACKED)])).await.id();
-        delete(&ctx, OfProduct { id, if_match: Precondition::None }).await.unwrap();
+        delete(&ctx, id.into()).await.unwrap();
         let again = import(&ctx, Some(id), item(&[("S", "1", UNTRACKED)])).await;
         assert!(matches!(again, Upserted::Created(new) if new != id), "{again:?}");
     }
@@ -229,7 +226,7 @@ both_databases! {
                     input.tags.push(format!("t{n}"));
                     Ok(input)
                 };
-                update(&ctx, UpdateProduct { id, if_match: Precondition::None, edit: &edit }).await
+                update(&ctx, UpdateProduct { product: id.into(), edit: &edit }).await
             })
         });
         for edit in edits.collect::<Vec<_>>() {

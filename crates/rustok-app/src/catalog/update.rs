@@ -13,7 +13,7 @@ use super::{
     currency, first_movements, handle_taken, product_event, product_not_found, refused, variant_not_found,
 };
 use crate::context::Ctx;
-use crate::precondition::Precondition;
+use crate::precondition::{Precondition, Target};
 use rustok_auth::Action;
 use rustok_commerce::CommerceError;
 use rustok_commerce::product::{Product, ProductInput};
@@ -34,19 +34,15 @@ pub type Edit<'a, T> = dyn Fn(&Product, T) -> Result<T, RichError> + Sync + 'a;
 /// Changes a product.
 pub struct UpdateProduct<'a> {
     /// The product.
-    pub id: ProductId,
-    /// The condition on its version.
-    pub if_match: Precondition,
+    pub product: Target<ProductId>,
     /// The change.
     pub edit: &'a Edit<'a, ProductInput>,
 }
 
 /// Changes one variant.
 pub struct UpdateVariant<'a> {
-    /// The variant.
-    pub id: VariantId,
-    /// The condition on the version of its product.
-    pub if_match: Precondition,
+    /// The variant. The condition is on the version of its product.
+    pub variant: Target<VariantId>,
     /// The change.
     pub edit: &'a Edit<'a, VariantInput>,
 }
@@ -58,7 +54,8 @@ pub struct UpdateVariant<'a> {
 /// out, `handle_taken`, `version_conflict`, and the error of the edit.
 pub async fn update(ctx: &Ctx, update: UpdateProduct<'_>) -> Result<WrittenProduct, RichError> {
     ctx.authorize(Action::UpdateProduct)?;
-    change(ctx, Target::Product(update.id), &update.if_match, update.edit).await
+    let Target { id, if_match } = update.product;
+    change(ctx, Edited::Product(id), &if_match, update.edit).await
 }
 
 /// Changes one variant, like [`update`]. Its options can be changed through the product only.
@@ -67,21 +64,21 @@ pub async fn update(ctx: &Ctx, update: UpdateProduct<'_>) -> Result<WrittenProdu
 /// As [`update`], and `variant_not_found`. Pointers start at the variant.
 pub async fn update_variant(ctx: &Ctx, update: UpdateVariant<'_>) -> Result<VariantOfProduct, RichError> {
     ctx.authorize(Action::UpdateProduct)?;
-    let id = update.id;
+    let Target { id, if_match } = update.variant;
     let edit = |product: &Product, mut input: ProductInput| {
         let variant = input.variants.iter_mut().find(|variant| variant.id == Some(id));
         let variant = variant.ok_or_else(|| variant_not_found(id))?;
         *variant = (update.edit)(product, std::mem::take(variant))?;
         Ok(input)
     };
-    let WrittenProduct { product, .. } = change(ctx, Target::Variant(id), &update.if_match, &edit).await?;
+    let WrittenProduct { product, .. } = change(ctx, Edited::Variant(id), &if_match, &edit).await?;
     let variant = product.variants.iter().find(|variant| variant.id == id).cloned();
     let variant = variant.ok_or_else(|| variant_not_found(id))?;
     Ok(VariantOfProduct { product, variant })
 }
 
 #[derive(Clone, Copy)]
-enum Target {
+enum Edited {
     Product(ProductId),
     Variant(VariantId),
 }
@@ -98,13 +95,13 @@ fn unchanged(product: Product) -> WrittenProduct {
 /// write transaction, because on SQLite only a writer sees what another writer has just written.
 async fn change(
     ctx: &Ctx,
-    target: Target,
+    what: Edited,
     if_match: &Precondition,
     edit: &Edit<'_, ProductInput>,
 ) -> Result<WrittenProduct, RichError> {
-    let product = find(&mut ctx.read().await?, target).await?;
+    let product = find(&mut ctx.read().await?, what).await?;
     if_match.check(product.version)?;
-    let Some(mut draft) = edited(ctx, &product, target, edit)? else {
+    let Some(mut draft) = edited(ctx, &product, what, edit)? else {
         return Ok(unchanged(product));
     };
     let mut tx = ctx.write().await?;
@@ -115,11 +112,11 @@ async fn change(
     }
     drop(tx);
     let mut tx = ctx.write().await?;
-    let product = find(&mut tx, target).await?;
+    let product = find(&mut tx, what).await?;
     products::lock_product(&mut tx, product.id).await?;
-    let product = find(&mut tx, target).await?;
+    let product = find(&mut tx, what).await?;
     if_match.check(product.version)?;
-    let Some(mut draft) = edited(ctx, &product, target, edit)? else {
+    let Some(mut draft) = edited(ctx, &product, what, edit)? else {
         return Ok(unchanged(product));
     };
     let removed = std::mem::take(&mut draft.removed);
@@ -128,12 +125,12 @@ async fn change(
     Ok(WrittenProduct { product, removed })
 }
 
-async fn find(tx: &mut TenantTx, target: Target) -> Result<Product, RichError> {
-    match target {
-        Target::Product(id) => products::find_product(tx, id)
+async fn find(tx: &mut TenantTx, what: Edited) -> Result<Product, RichError> {
+    match what {
+        Edited::Product(id) => products::find_product(tx, id)
             .await?
             .ok_or_else(|| product_not_found(id)),
-        Target::Variant(id) => {
+        Edited::Variant(id) => {
             let found = products::find_product_of_variant(tx, id).await?;
             found.ok_or_else(|| variant_not_found(id))
         }
@@ -144,7 +141,7 @@ async fn find(tx: &mut TenantTx, target: Target) -> Result<Product, RichError> {
 fn edited(
     ctx: &Ctx,
     before: &Product,
-    target: Target,
+    what: Edited,
     edit: &Edit<'_, ProductInput>,
 ) -> Result<Option<CheckedDraft>, RichError> {
     let shown = shown_input(before, currency(ctx)?);
@@ -154,7 +151,7 @@ fn edited(
     }
     let left_out = tracked_and_left_out(before, &input);
     let checked = check_against(input, Some(before));
-    let checked = checked.map_err(|found| refused(relative(found, before, target)))?;
+    let checked = checked.map_err(|found| refused(relative(found, before, what)))?;
     if left_out.is_empty() {
         Ok(Some(checked))
     } else {
@@ -217,8 +214,8 @@ fn shown_input(product: &Product, currency: Currency) -> ProductInput {
 }
 
 /// Makes pointers relative to the variant, if a variant is being changed.
-fn relative(mut found: Vec<FieldViolation>, product: &Product, target: Target) -> Vec<FieldViolation> {
-    let Target::Variant(id) = target else { return found };
+fn relative(mut found: Vec<FieldViolation>, product: &Product, what: Edited) -> Vec<FieldViolation> {
+    let Edited::Variant(id) = what else { return found };
     let at = product
         .variants
         .iter()

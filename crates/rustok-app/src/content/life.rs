@@ -4,7 +4,7 @@ use super::addresses::free_slug;
 use super::change::{Change, Verb, show_addresses, with_removed};
 use super::read::{find, load};
 use crate::context::Ctx;
-use crate::precondition::Precondition;
+use crate::precondition::Target;
 use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
 use rustok_content::{AnyContentNode, ContentError};
@@ -24,22 +24,11 @@ struct NodeTransition {
     addresses: Option<SlugChange<'static>>,
 }
 
-/// A node to change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OfNode {
-    /// The node.
-    pub id: NodeId,
-    /// The condition on its version.
-    pub if_match: Precondition,
-}
-
 /// Publishes the working revisions of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishNode {
     /// The node.
-    pub id: NodeId,
-    /// The condition on its version.
-    pub if_match: Precondition,
+    pub node: Target<NodeId>,
     /// When it becomes public: now, if `None`.
     pub published_at: Option<Timestamp>,
 }
@@ -48,9 +37,7 @@ pub struct PublishNode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveNode {
     /// The node.
-    pub id: NodeId,
-    /// The condition on its version.
-    pub if_match: Precondition,
+    pub node: Target<NodeId>,
     /// Why.
     pub reason: String,
 }
@@ -68,23 +55,19 @@ pub async fn publish(ctx: &Ctx, publish: PublishNode, key: Key<'_>) -> Result<Do
         verb: Verb::Publish,
         addresses: Some(SlugChange::Publish),
     };
-    let PublishNode {
-        id,
-        if_match,
-        published_at,
-    } = publish;
+    let PublishNode { node, published_at } = publish;
     let apply = |node: AnyContentNode, now| match published_at {
         Some(published_at) => node.schedule_at(published_at, now),
         None => node.publish_at(now),
     };
-    pass(ctx, OfNode { id, if_match }, &transition, apply, key).await
+    pass(ctx, node, &transition, apply, key).await
 }
 
 /// Turns a published node into a draft.
 ///
 /// # Errors
 /// As [`publish`].
-pub async fn unpublish(ctx: &Ctx, node: OfNode, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
+pub async fn unpublish(ctx: &Ctx, node: Target<NodeId>, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
     let transition = NodeTransition {
         action: Action::UnpublishNode,
         verb: Verb::Unpublish,
@@ -103,16 +86,16 @@ pub async fn archive(ctx: &Ctx, archive: ArchiveNode, key: Key<'_>) -> Result<Do
         verb: Verb::Archive,
         addresses: Some(SlugChange::Unpublish),
     };
-    let ArchiveNode { id, if_match, reason } = archive;
+    let ArchiveNode { node, reason } = archive;
     let apply = |node: AnyContentNode, now| node.archive_at(reason, now);
-    pass(ctx, OfNode { id, if_match }, &transition, apply, key).await
+    pass(ctx, node, &transition, apply, key).await
 }
 
 /// Turns an archived node into a draft.
 ///
 /// # Errors
 /// As [`publish`].
-pub async fn restore(ctx: &Ctx, node: OfNode, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
+pub async fn restore(ctx: &Ctx, node: Target<NodeId>, key: Key<'_>) -> Result<Done<NodeDetail>, RichError> {
     let transition = NodeTransition {
         action: Action::RestoreNode,
         verb: Verb::Restore,
@@ -123,7 +106,7 @@ pub async fn restore(ctx: &Ctx, node: OfNode, key: Key<'_>) -> Result<Done<NodeD
 
 async fn pass(
     ctx: &Ctx,
-    OfNode { id, if_match }: OfNode,
+    Target { id, if_match }: Target<NodeId>,
     transition: &NodeTransition,
     apply: impl FnOnce(AnyContentNode, Timestamp) -> Result<AnyContentNode, ContentError>,
     key: Key<'_>,
@@ -161,7 +144,7 @@ fn count(ctx: &Ctx, verb: Verb) {
 ///
 /// # Errors
 /// `node_not_found`, `version_conflict`, `node_still_published`, authorization and database errors.
-pub async fn delete(ctx: &Ctx, OfNode { id, if_match }: OfNode) -> Result<(), RichError> {
+pub async fn delete(ctx: &Ctx, Target { id, if_match }: Target<NodeId>) -> Result<(), RichError> {
     ctx.authorize(Action::DeleteNode)?;
     let mut tx = ctx.write().await?;
     let (detail, node) = load(ctx, &mut tx, id, None).await?;
@@ -187,7 +170,7 @@ pub async fn delete(ctx: &Ctx, OfNode { id, if_match }: OfNode) -> Result<(), Ri
 /// `node_not_found`, also if it is not deleted; `version_conflict`; authorization and database errors.
 pub async fn undelete(
     ctx: &Ctx,
-    OfNode { id, if_match }: OfNode,
+    Target { id, if_match }: Target<NodeId>,
     key: Key<'_>,
 ) -> Result<Done<NodeDetail>, RichError> {
     ctx.authorize(Action::UndeleteNode)?;

@@ -17,7 +17,7 @@ mod update;
 
 pub use authors::AuthorRef;
 pub use create::{NewContent, WrittenNode, create};
-pub use life::{ArchiveNode, OfNode, PublishNode, archive, delete, publish, restore, undelete, unpublish};
+pub use life::{ArchiveNode, PublishNode, archive, delete, publish, restore, undelete, unpublish};
 pub use public::{find_public, list_public, public_texts};
 pub use read::{get, history, list};
 pub use rustok_storage::nodes::details::NodeFilter;

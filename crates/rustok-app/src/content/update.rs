@@ -6,12 +6,11 @@ use super::addresses::{IfTaken, settle};
 use super::authors::{self, AuthorRef};
 use super::change::{Change, Verb, show_addresses, show_text};
 use super::create::{WrittenNode, validated, violations};
-use super::life::OfNode;
 use super::locales::check_listed;
 use super::read::load;
 use super::terms::{self, TermRef};
 use crate::context::Ctx;
-use crate::precondition::Precondition;
+use crate::precondition::Target;
 use rustok_auth::Action;
 use rustok_content::translation::Source;
 use rustok_content::{
@@ -41,9 +40,7 @@ pub struct NodeEdit {
 /// Changes a node and its text in one locale.
 pub struct UpdateNode<'a> {
     /// The node.
-    pub id: NodeId,
-    /// The condition on its version.
-    pub if_match: Precondition,
+    pub node: Target<NodeId>,
     /// The locale of the text; if `None`, the one nearest to the tenant's default.
     pub locale: Option<Locale>,
     /// Turns the current state into the wanted one.
@@ -57,8 +54,8 @@ pub struct UpdateNode<'a> {
 /// `slug_taken`, `node_not_editable`, authorization and database errors.
 pub async fn update(ctx: &Ctx, update: UpdateNode<'_>) -> Result<WrittenNode, RichError> {
     ctx.authorize(Action::UpdateNode)?;
-    let (mut detail, node) = read(ctx, update.id, update.locale).await?;
-    update.if_match.check(node.version())?;
+    let (mut detail, node) = read(ctx, update.node.id, update.locale).await?;
+    update.node.if_match.check(node.version())?;
     let edit = (update.edit)(&detail)?;
     let checked = check(ctx, &detail, &edit.kind, edit.text)?;
     let removed = checked
@@ -221,10 +218,8 @@ async fn apply(
 /// Writes the whole text of a node in one locale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutTranslation {
-    /// The node.
-    pub id: NodeId,
-    /// The condition on its version; required if the translation exists.
-    pub if_match: Precondition,
+    /// The node. The condition is required if the translation exists.
+    pub node: Target<NodeId>,
     /// The locale.
     pub locale: Locale,
     /// The text.
@@ -239,12 +234,8 @@ pub struct PutTranslation {
 /// `node_not_editable`, authorization and database errors.
 pub async fn put_translation(ctx: &Ctx, put: PutTranslation) -> Result<(WrittenNode, bool), RichError> {
     ctx.authorize(Action::UpdateNode)?;
-    let PutTranslation {
-        id,
-        if_match,
-        locale,
-        text,
-    } = put;
+    let PutTranslation { node, locale, text } = put;
+    let Target { id, if_match } = node;
     let (mut detail, node) = read(ctx, id, None).await?;
     check_listed(ctx, "locale", locale).map_err(|error| ContentError::ValidationFailed(vec![error]))?;
     let own = detail.translation(locale).and_then(|state| state.slug.clone());
@@ -277,7 +268,7 @@ pub async fn put_translation(ctx: &Ctx, put: PutTranslation) -> Result<(WrittenN
 /// locale, `node_not_editable`, authorization and database errors.
 pub async fn delete_translation(
     ctx: &Ctx,
-    OfNode { id, if_match }: OfNode,
+    Target { id, if_match }: Target<NodeId>,
     locale: Locale,
 ) -> Result<NodeDetail, RichError> {
     ctx.authorize(Action::UpdateNode)?;

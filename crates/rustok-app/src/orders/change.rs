@@ -2,7 +2,7 @@
 
 use super::{after_minutes, expiry_of, load, movements, order_event};
 use crate::context::Ctx;
-use crate::precondition::Precondition;
+use crate::precondition::Target;
 use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
 use rustok_commerce::{AnyOrder, CommerceError, OrderStatus, order_machine};
@@ -25,22 +25,11 @@ pub(super) const CANCEL: OrderTransition = OrderTransition {
     topic: Topic::OrderCancelled,
 };
 
-/// Accepts a pending order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfirmOrder {
-    /// The order.
-    pub id: OrderId,
-    /// The condition on its version.
-    pub if_match: Precondition,
-}
-
 /// Records the payment of a confirmed order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PayOrder {
     /// The order.
-    pub id: OrderId,
-    /// The condition on its version.
-    pub if_match: Precondition,
+    pub order: Target<OrderId>,
     /// The payment provider's name for the payment.
     pub payment_id: String,
     /// How it was paid.
@@ -51,9 +40,7 @@ pub struct PayOrder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShipOrder {
     /// The order.
-    pub id: OrderId,
-    /// The condition on its version.
-    pub if_match: Precondition,
+    pub order: Target<OrderId>,
     /// The tracking number.
     pub tracking: String,
     /// The carrier.
@@ -64,9 +51,7 @@ pub struct ShipOrder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliverOrder {
     /// The order.
-    pub id: OrderId,
-    /// The condition on its version.
-    pub if_match: Precondition,
+    pub order: Target<OrderId>,
     /// The name of the recipient.
     pub signature: Option<String>,
 }
@@ -75,9 +60,7 @@ pub struct DeliverOrder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelOrder {
     /// The order.
-    pub id: OrderId,
-    /// The condition on its version.
-    pub if_match: Precondition,
+    pub order: Target<OrderId>,
     /// Why.
     pub reason: String,
     /// The payment provider's name for the refund: required for a paid order, refused for others.
@@ -91,19 +74,18 @@ type Key<'a> = IdempotencyKey<'a, AnyOrder>;
 ///
 /// # Errors
 /// `order_not_found`, `version_conflict`, `illegal_transition` with `current_state` and `allowed_transitions`.
-pub async fn confirm(ctx: &Ctx, confirm: ConfirmOrder, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
+pub async fn confirm(ctx: &Ctx, order: Target<OrderId>, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
     ctx.authorize(Action::ConfirmOrder)?;
     let transition = OrderTransition {
         name: "confirm",
         topic: Topic::OrderConfirmed,
     };
     let minutes = ctx.tenant.settings.confirmed_order_ttl_minutes;
-    let ConfirmOrder { id, if_match } = confirm;
     let apply = |order: AnyOrder, now| {
         let expires_at = (minutes > 0).then(|| after_minutes(now, minutes));
         order.confirm_until_at(expires_at, now)
     };
-    change(ctx, id, transition, &if_match, apply, key).await
+    change(ctx, order, transition, apply, key).await
 }
 
 /// Records the payment of a confirmed order.
@@ -118,13 +100,12 @@ pub async fn pay(ctx: &Ctx, pay: PayOrder, key: Key<'_>) -> Result<Done<AnyOrder
         topic: Topic::OrderPaid,
     };
     let PayOrder {
-        id,
-        if_match,
+        order,
         payment_id,
         method,
     } = pay;
     let apply = |order: AnyOrder, now| order.pay_at(payment_id, method, now);
-    change(ctx, id, transition, &if_match, apply, key).await
+    change(ctx, order, transition, apply, key).await
 }
 
 /// Records the shipment of a paid order.
@@ -138,13 +119,12 @@ pub async fn ship(ctx: &Ctx, ship: ShipOrder, key: Key<'_>) -> Result<Done<AnyOr
         topic: Topic::OrderShipped,
     };
     let ShipOrder {
-        id,
-        if_match,
+        order,
         tracking,
         carrier,
     } = ship;
     let apply = |order: AnyOrder, now| order.ship_at(tracking, carrier, now);
-    change(ctx, id, transition, &if_match, apply, key).await
+    change(ctx, order, transition, apply, key).await
 }
 
 /// Records the delivery of a shipped order.
@@ -157,13 +137,9 @@ pub async fn deliver(ctx: &Ctx, deliver: DeliverOrder, key: Key<'_>) -> Result<D
         name: "deliver",
         topic: Topic::OrderDelivered,
     };
-    let DeliverOrder {
-        id,
-        if_match,
-        signature,
-    } = deliver;
+    let DeliverOrder { order, signature } = deliver;
     let apply = |order: AnyOrder, now| order.deliver_at(signature, now);
-    change(ctx, id, transition, &if_match, apply, key).await
+    change(ctx, order, transition, apply, key).await
 }
 
 /// Cancels an order and returns its stock, once.
@@ -173,20 +149,18 @@ pub async fn deliver(ctx: &Ctx, deliver: DeliverOrder, key: Key<'_>) -> Result<D
 pub async fn cancel(ctx: &Ctx, cancel: CancelOrder, key: Key<'_>) -> Result<Done<AnyOrder>, RichError> {
     ctx.authorize(Action::CancelOrder)?;
     let CancelOrder {
-        id,
-        if_match,
+        order,
         reason,
         refund_id,
     } = cancel;
     let apply = |order: AnyOrder, now| order.cancel_at(reason, refund_id, now);
-    change(ctx, id, CANCEL, &if_match, apply, key).await
+    change(ctx, order, CANCEL, apply, key).await
 }
 
 async fn change(
     ctx: &Ctx,
-    id: OrderId,
+    Target { id, if_match }: Target<OrderId>,
     transition: OrderTransition,
-    if_match: &Precondition,
     apply: impl FnOnce(AnyOrder, Timestamp) -> Result<AnyOrder, CommerceError>,
     key: Key<'_>,
 ) -> Result<Done<AnyOrder>, RichError> {

@@ -9,9 +9,7 @@ mod expire;
 mod place;
 mod read;
 
-pub use change::{
-    CancelOrder, ConfirmOrder, DeliverOrder, PayOrder, ShipOrder, cancel, confirm, deliver, pay, ship,
-};
+pub use change::{CancelOrder, DeliverOrder, PayOrder, ShipOrder, cancel, confirm, deliver, pay, ship};
 pub use expire::{ExpiryRound, expire_due};
 pub use place::{PlacedOrder, place};
 pub use read::{get, get_by_secret, history, list};

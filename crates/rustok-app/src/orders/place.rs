@@ -36,7 +36,8 @@ enum Attempt<'a> {
     /// Saved, not committed yet.
     Saved(Box<(TenantWork<'a, PlacedOrder>, PlacedOrder)>),
     Repeated(StoredReply),
-    /// A concurrent order took the stock or used up the limit of pending pieces, or the database aborted this transaction to resolve a conflict.
+    /// A concurrent order took the stock or used up the limit of pending pieces, or the database aborted this
+    /// transaction to resolve a conflict.
     Raced,
 }
 

@@ -1,7 +1,7 @@
 //! Operations on tenants and their hosts.
 
 use crate::context::PlatformCtx;
-use crate::precondition::Precondition;
+use crate::precondition::Target;
 use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
@@ -13,29 +13,10 @@ use rustok_tenancy::{
     NewTenant, NewTenantInput, Tenant, TenantEdit, TenantError, TenantIdentifier, TenantStatus,
 };
 
-/// A tenant to change.
-#[derive(Debug, Clone)]
-pub struct OfTenant {
-    /// The tenant.
-    pub identifier: TenantIdentifier,
-    /// The condition on its version.
-    pub if_match: Precondition,
-}
-
-impl From<TenantIdentifier> for OfTenant {
-    /// Without a condition.
-    fn from(identifier: TenantIdentifier) -> Self {
-        Self {
-            identifier,
-            if_match: Precondition::None,
-        }
-    }
-}
-
 /// Changes a tenant's name and settings.
 pub struct UpdateTenant<'a> {
     /// The tenant.
-    pub of: OfTenant,
+    pub tenant: Target<TenantIdentifier>,
     /// Turns the current state into the wanted one.
     pub edit: &'a (dyn Fn(&Tenant) -> Result<TenantEdit, RichError> + Sync),
 }
@@ -116,7 +97,7 @@ pub async fn list(
 pub async fn update(ctx: &PlatformCtx, update: UpdateTenant<'_>) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.write().await?;
-    let tenant = get_seen(&mut tx, &update.of).await?;
+    let tenant = get_seen(&mut tx, &update.tenant).await?;
     let edit = (update.edit)(&tenant)?.checked().map_err(TenantError::Invalid)?;
     if edit.name == tenant.name && edit.settings == tenant.settings {
         return Ok(tenant);
@@ -133,16 +114,16 @@ pub async fn update(ctx: &PlatformCtx, update: UpdateTenant<'_>) -> Result<Tenan
 }
 
 /// The tenant, in a version that the caller has seen.
-async fn get_seen(tx: &mut PlatformTx, of: &OfTenant) -> Result<Tenant, RichError> {
-    let tenant = get_tenant(tx, &of.identifier).await?;
-    of.if_match.check(tenant.version)?;
+async fn get_seen(tx: &mut PlatformTx, target: &Target<TenantIdentifier>) -> Result<Tenant, RichError> {
+    let tenant = get_tenant(tx, &target.id).await?;
+    target.if_match.check(tenant.version)?;
     Ok(tenant)
 }
 
 /// As [`get_seen`], with the directory locked until the commit.
-async fn lock_seen(tx: &mut PlatformTx, of: &OfTenant) -> Result<Tenant, RichError> {
+async fn lock_seen(tx: &mut PlatformTx, target: &Target<TenantIdentifier>) -> Result<Tenant, RichError> {
     tenants::hold_directory(tx).await?;
-    get_seen(tx, of).await
+    get_seen(tx, target).await
 }
 
 /// Suspends or resumes a tenant. Idempotent.
@@ -151,7 +132,7 @@ async fn lock_seen(tx: &mut PlatformTx, of: &OfTenant) -> Result<Tenant, RichErr
 /// `tenant_not_found`, `version_conflict`.
 pub async fn set_status(
     ctx: &PlatformCtx,
-    of: OfTenant,
+    target: Target<TenantIdentifier>,
     status: TenantStatus,
     key: Key<'_>,
 ) -> Result<Done<Tenant>, RichError> {
@@ -160,7 +141,7 @@ pub async fn set_status(
         Begun::Fresh(work) => work,
         Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
     };
-    let mut tenant = lock_seen(&mut work.tx, &of).await?;
+    let mut tenant = lock_seen(&mut work.tx, &target).await?;
     if tenant.status != status {
         tenants::set_status(&mut work.tx, tenant.id, status, ctx.services.clock.now()).await?;
         tenant.status = status;
@@ -175,7 +156,7 @@ pub async fn set_status(
 /// `tenant_not_found`, `version_conflict`, `host_taken`, `validation_failed` at `#/host`.
 pub async fn add_host(
     ctx: &PlatformCtx,
-    of: OfTenant,
+    target: Target<TenantIdentifier>,
     host: &str,
     key: Key<'_>,
 ) -> Result<Done<Tenant>, RichError> {
@@ -185,7 +166,7 @@ pub async fn add_host(
         Begun::Fresh(work) => work,
         Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
     };
-    let mut tenant = lock_seen(&mut work.tx, &of).await?;
+    let mut tenant = lock_seen(&mut work.tx, &target).await?;
     if tenant.hosts.len() >= MAX_HOSTS {
         let violation = FieldViolation::new("#/host", "too_many_items", format!("at most {MAX_HOSTS} hosts"));
         return Err(TenantError::Invalid(vec![violation]).into());
@@ -203,10 +184,14 @@ pub async fn add_host(
 ///
 /// # Errors
 /// `tenant_not_found`, `version_conflict`, `host_not_found`.
-pub async fn remove_host(ctx: &PlatformCtx, of: OfTenant, host: &str) -> Result<Tenant, RichError> {
+pub async fn remove_host(
+    ctx: &PlatformCtx,
+    target: Target<TenantIdentifier>,
+    host: &str,
+) -> Result<Tenant, RichError> {
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.write().await?;
-    let (tenant, host) = host_of(ctx, &mut tx, &of, host).await?;
+    let (tenant, host) = host_of(ctx, &mut tx, &target, host).await?;
     tenants::remove_host(&mut tx, tenant.id, &host, ctx.services.clock.now()).await?;
     tx.commit().await?;
     Ok(without(tenant, &host))
@@ -228,7 +213,7 @@ pub struct MovedHost {
 /// `tenant_not_found`, `version_conflict`, `host_not_found`, `validation_failed` at `#/to`.
 pub async fn move_host(
     ctx: &PlatformCtx,
-    of: OfTenant,
+    target: Target<TenantIdentifier>,
     host: &str,
     to: &TenantIdentifier,
     key: IdempotencyKey<'_, MovedHost>,
@@ -238,7 +223,7 @@ pub async fn move_host(
         Begun::Fresh(work) => work,
         Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
     };
-    let (from, host) = host_of(ctx, &mut work.tx, &of, host).await?;
+    let (from, host) = host_of(ctx, &mut work.tx, &target, host).await?;
     let refused = |code, why: String| TenantError::Invalid(vec![FieldViolation::new("#/to", code, why)]);
     let Some(mut to) = tenants::find_tenant(&mut work.tx, to).await? else {
         return Err(refused("unknown_tenant", "there is no such tenant".to_owned()).into());
@@ -265,10 +250,10 @@ pub async fn move_host(
 async fn host_of(
     ctx: &PlatformCtx,
     tx: &mut PlatformTx,
-    of: &OfTenant,
+    target: &Target<TenantIdentifier>,
     host: &str,
 ) -> Result<(Tenant, String), RichError> {
-    let tenant = lock_seen(tx, of).await?;
+    let tenant = lock_seen(tx, target).await?;
     // Not validated as a new custom host: the name may have become reserved for a slug since it was added.
     let canonical = ctx.services.validator.hostname(host);
     let is_it = |has: &&String| canonical.as_ref().is_ok_and(|host| host.as_str() == has.as_str());

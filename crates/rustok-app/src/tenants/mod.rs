@@ -4,8 +4,7 @@ mod directory;
 mod tokens;
 
 pub use directory::{
-    MovedHost, OfTenant, UpdateTenant, add_host, create, find, list, move_host, remove_host, set_status,
-    update,
+    MovedHost, UpdateTenant, add_host, create, find, list, move_host, remove_host, set_status, update,
 };
 pub use tokens::{
     IssuedToken, authenticate, authenticate_platform, check_standing, issue_platform_token, issue_token,

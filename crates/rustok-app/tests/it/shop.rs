@@ -1,7 +1,7 @@
 //! A tenant on a database of its own, with a clock that the test moves.
 
-use rustok_app::orders::{CancelOrder, ConfirmOrder, PayOrder};
-use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Precondition, Services, catalog, orders, tenants};
+use rustok_app::orders::{CancelOrder, PayOrder};
+use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Services, catalog, orders, tenants};
 use rustok_auth::Actor;
 use rustok_commerce::AnyOrder;
 use rustok_commerce::order::{LineInput, OrderInput};
@@ -112,19 +112,14 @@ impl Shop {
     }
 
     pub(crate) async fn confirm(&self, id: OrderId) -> Result<AnyOrder, RichError> {
-        let confirm = ConfirmOrder {
-            id,
-            if_match: Precondition::None,
-        };
-        orders::confirm(&self.ctx(), confirm, IdempotencyKey::none())
+        orders::confirm(&self.ctx(), id.into(), IdempotencyKey::none())
             .await?
             .made()
     }
 
     pub(crate) async fn cancel(&self, id: OrderId, reason: &str) -> Result<AnyOrder, RichError> {
         let cancel = CancelOrder {
-            id,
-            if_match: Precondition::None,
+            order: id.into(),
             reason: reason.to_owned(),
             refund_id: None,
         };
@@ -135,8 +130,7 @@ impl Shop {
 
     pub(crate) async fn pay(&self, id: OrderId) -> Result<AnyOrder, RichError> {
         let pay = PayOrder {
-            id,
-            if_match: Precondition::None,
+            order: id.into(),
             payment_id: "pay_1".to_owned(),
             method: "card".to_owned(),
         };

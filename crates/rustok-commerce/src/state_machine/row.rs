@@ -465,6 +465,7 @@ impl<'a> OrderColumns<'a> {
     }
 }
 
+#[cfg(test)]
 impl From<OrderColumns<'_>> for OrderRow {
     /// A copy, as if it were read from the database.
     fn from(columns: OrderColumns<'_>) -> Self {
@@ -498,6 +499,7 @@ impl From<OrderColumns<'_>> for OrderRow {
     }
 }
 
+#[cfg(test)]
 impl From<&AnyOrder> for OrderRow {
     fn from(order: &AnyOrder) -> Self {
         OrderColumns::from(order).into()

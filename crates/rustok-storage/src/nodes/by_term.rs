@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
-use crate::walk::{EXAMINED, Entry, page_of_fitting};
+use crate::walk::{EXAMINED, Entry, indexed_by, page_of_fitting};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::TermId;
 use rustok_core::page::{Limit, Page};
@@ -115,17 +115,13 @@ fn entries_sql<'a>(
     };
     let most = bind(i64::try_from(examined + 1).unwrap_or(i64::MAX).into());
     let place = start("f.published_at", "f.node_id", after, &mut bind);
-    let index = if is_postgres {
-        ""
-    } else {
-        "INDEXED BY node_terms_published_idx "
-    };
+    let index = indexed_by("node_terms_published_idx", is_postgres);
     let lists: Vec<String> = one_of
         .iter()
         .map(|term| {
             let term = bind((*term).into());
             format!(
-                "SELECT * FROM (SELECT f.published_at, f.node_id FROM node_terms f {index}WHERE f.tenant_id = $1 \
+                "SELECT * FROM (SELECT f.published_at, f.node_id FROM node_terms f{index} WHERE f.tenant_id = $1 \
                  AND f.term_id = ${term} AND f.published_at IS NOT NULL AND {place} \
                  ORDER BY f.published_at DESC, f.node_id DESC LIMIT ${most}) AS filed"
             )

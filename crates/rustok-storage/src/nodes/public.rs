@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::row::Row;
 use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
-use crate::walk::behind;
+use crate::walk::{behind, indexed_by};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Cursor, Limit, Page};
@@ -125,13 +125,9 @@ const SHOWN: &str = "c.id, c.kind, c.created_at, c.published_at, c.published_rev
 /// one comes after the text; the index contains it. The index must be named, because the planner prefers the unique
 /// key.
 fn saved_at(of: &str, postgres: bool) -> String {
-    let indexed = if postgres {
-        ""
-    } else {
-        "INDEXED BY node_revisions_saved_idx "
-    };
+    let indexed = indexed_by("node_revisions_saved_idx", postgres);
     format!(
-        "(SELECT r.created_at FROM node_revisions r {indexed}WHERE r.tenant_id = $1 AND r.node_id = {of}.node_id \
+        "(SELECT r.created_at FROM node_revisions r{indexed} WHERE r.tenant_id = $1 AND r.node_id = {of}.node_id \
          AND r.locale = {of}.locale AND r.revision = {of}.published_revision) AS text_saved_at"
     )
 }
@@ -369,12 +365,11 @@ fn list_sql<'a>(
         values.len()
     };
     let most = bind(limit.plus_one().into());
-    let index = match (postgres, kind) {
-        (true, _) => "",
-        (false, None) => " INDEXED BY nodes_published_idx",
-        (false, Some(_)) => " INDEXED BY nodes_published_kind_idx",
+    let index = match kind {
+        None => "nodes_published_idx",
+        Some(_) => "nodes_published_kind_idx",
     };
-    let mut chosen = format!("FROM nodes n{index} WHERE {VISIBLE}");
+    let mut chosen = format!("FROM nodes n{} WHERE {VISIBLE}", indexed_by(index, postgres));
     if let Some(kind) = kind {
         chosen.push_str(&format!(" AND n.kind = ${}", bind(kind.into())));
     }

@@ -16,7 +16,7 @@ use super::ORDERS;
 use super::history;
 use crate::error::StoreError;
 use crate::outbox::{insert_event, insert_job};
-use crate::reservations::{Movement, Mover, held_pieces};
+use crate::reservations::{BUYER_INDEX, Movement, Mover, NETWORK_INDEX, held_pieces};
 use crate::tx::{Expect, Statement, TenantTx};
 use crate::value::Value;
 use rustok_auth::TokenHash;
@@ -118,8 +118,8 @@ const INSERT_HEAD: &str = "INSERT INTO orders (tenant_id, id, customer_id, email
 /// On PostgreSQL: inserts the order unless the pending orders of its buyer or network then hold more pieces than they
 /// may. It needs the locks of [`lock_holders`], and a snapshot taken after them, which each statement has.
 fn insert_head_within<'a>(new: &NewOrder<'a>, limit: PendingLimit) -> Statement<'a> {
-    let of_buyer = held_pieces("", "o.status = 'pending' AND o.customer_id = $3", true);
-    let of_network = held_pieces("", "o.placed_from = $12", true);
+    let of_buyer = held_pieces(BUYER_INDEX, "o.status = 'pending' AND o.customer_id = $3", true);
+    let of_network = held_pieces(NETWORK_INDEX, "o.placed_from = $12", true);
     let sql = format!(
         "{INSERT_HEAD} SELECT $1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text, $7::bigint, $8::bytea, \
          $9::timestamptz, $9::timestamptz, $10::timestamptz, $11::bigint, $12::bytea \

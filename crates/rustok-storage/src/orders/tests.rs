@@ -10,7 +10,7 @@ use rustok_commerce::inventory::stock_moves;
 use rustok_commerce::price::Price;
 use rustok_commerce::product::{Handle, Product, ProductStatus};
 use rustok_commerce::variant::Variant;
-use rustok_commerce::{AnyOrder, Order, OrderLine, OrderRow, OrderStatus, Placement};
+use rustok_commerce::{AnyOrder, Order, OrderColumns, OrderLine, OrderStatus, Placement};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::VariantId;
 use rustok_core::money::{Currency, Money};
@@ -121,9 +121,9 @@ fn later(minutes: u64) -> Timestamp {
 }
 
 /// A ledger line per variant that an order moves, from `number` on.
-fn moves(order: &AnyOrder, number: u128) -> Vec<Movement> {
+fn moves(lines: &[OrderLine], number: u128) -> Vec<Movement> {
     let ids = (number..).map(|number| id(number).into());
-    stock_moves(order.lines())
+    stock_moves(lines)
         .into_iter()
         .zip(ids)
         .map(|(stock, id)| Movement { id, stock })
@@ -164,21 +164,21 @@ async fn build_order(tx: &mut TenantTx, number: u128, quantity: i64) -> AnyOrder
     Order::place(placement, now()).unwrap().into()
 }
 
-async fn insert(tx: &mut TenantTx, order: &AnyOrder) -> Result<(), StoreError> {
-    let number = order.id().as_uuid().as_u128();
+async fn insert(tx: &mut TenantTx, order: OrderColumns<'_>) -> Result<(), StoreError> {
+    let number = order.id.as_uuid().as_u128();
     let expiry = Job {
         id: id(number + 2).into(),
-        tenant_id: order.tenant_id(),
+        tenant_id: order.tenant_id,
         kind: JobKind::ExpireOrder,
-        subject_id: order.id().as_uuid(),
+        subject_id: order.id.as_uuid(),
         due_at: later(60),
     };
     let new = NewOrder {
-        order: order.into(),
+        order,
         placed_from: None,
         secret_hash: &secret(),
         actor: "anonymous",
-        taken: &moves(order, number + 3),
+        taken: &moves(order.lines, number + 3),
         event: &event(number + 4),
         expiry: &expiry,
         limit: None,
@@ -196,7 +196,7 @@ async fn save(
 ) -> Result<(), StoreError> {
     let mut tx = store.write(shop, soon()).await?;
     let returned = if after.status() == OrderStatus::Cancelled {
-        moves(after, number)
+        moves(after.lines(), number)
     } else {
         Vec::new()
     };
@@ -216,7 +216,7 @@ async fn save(
 async fn placed(store: &Store, shop: TenantHandle, number: u128, quantity: i64) -> AnyOrder {
     let mut tx = store.write(shop, soon()).await.unwrap();
     let order = build_order(&mut tx, number, quantity).await;
-    insert(&mut tx, &order).await.unwrap();
+    insert(&mut tx, (&order).into()).await.unwrap();
     tx.commit().await.unwrap();
     order
 }
@@ -338,8 +338,8 @@ both_databases! {
         let mut tx = store.write(shop, soon()).await.unwrap();
         // The customer that was made beside the slow order went with its transaction.
         let known = read_shelf(&mut tx, &[id(FREE).into()], &[], usd(), buyer(&jane())).await.unwrap().customer;
-        let slow = OrderRow { customer_id: known.unwrap(), ..OrderRow::from(&slow) };
-        let refused = insert(&mut tx, &slow.try_into().unwrap()).await.unwrap_err();
+        let slow = OrderColumns { customer_id: known.unwrap(), ..OrderColumns::from(&slow) };
+        let refused = insert(&mut tx, slow).await.unwrap_err();
         assert!(matches!(refused, StoreError::Stale { table: STOCK_LEVELS, .. }), "{refused:?}");
         drop(tx);
         assert_eq!((read(&store, shop, 100).await, level(&store, shop).await), (None, Some(2)));

@@ -113,7 +113,8 @@ pub async fn insert_product(
     movements: &[LevelChange],
     event: &Event,
 ) -> Result<bool, StoreError> {
-    let words = words(tx, product.id, "", &search_text(product));
+    let search_text = search_text(product);
+    let words = words(tx, product.id, "", &search_text);
     let sql = format!(
         "INSERT INTO products (tenant_id, id, created_at, updated_at, version, {}) VALUES ($1, $2, $3, $3, 1, {}) \
          ON CONFLICT (tenant_id, handle) WHERE deleted_at IS NULL DO NOTHING",
@@ -121,7 +122,7 @@ pub async fn insert_product(
         placeholders(4, PRODUCT_COLUMNS.len())
     );
     let mut values = params![tx.tenant, product.id, product.created_at].to_vec();
-    values.extend(product_values(product));
+    values.extend(product_values(product, &search_text));
     let inserted = tx.db.execute(PRODUCTS, &sql, &values).await?;
     if inserted == 0 {
         return Ok(false);
@@ -157,8 +158,9 @@ pub async fn update_product(
     movements: &[LevelChange],
     event: &Event,
 ) -> Result<(), StoreError> {
-    let mut statements = vec![update_row(tx.tenant, before.version, after)];
-    statements.extend(words(tx, after.id, &search_text(before), &search_text(after)));
+    let search_text_after = search_text(after);
+    let mut statements = vec![update_row(tx.tenant, before.version, after, &search_text_after)];
+    statements.extend(words(tx, after.id, &search_text(before), &search_text_after));
     let (mut new, mut stays): (Vec<&Variant>, Vec<(&Variant, &Variant)>) = Default::default();
     for variant in &after.variants {
         match before.variants.iter().find(|old| old.id == variant.id) {
@@ -246,14 +248,14 @@ pub async fn undelete_product(
         .await
 }
 
-fn update_row(tenant: TenantId, version: i64, after: &Product) -> Statement<'_> {
+fn update_row<'a>(tenant: TenantId, version: i64, after: &'a Product, search_text: &'a str) -> Statement<'a> {
     let sql = format!(
         "UPDATE products SET updated_at = $4, version = version + 1, {} \
          WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
         assignments(&PRODUCT_COLUMNS, 5)
     );
     let mut values = params![tenant, after.id, version, after.updated_at].to_vec();
-    values.extend(product_values(after));
+    values.extend(product_values(after, search_text));
     Statement::one(PRODUCTS, sql, &values)
 }
 
@@ -273,7 +275,7 @@ const PRODUCT_COLUMNS: [&str; 10] = [
 
 /// The values of [`PRODUCT_COLUMNS`]. Every field of a product is named here: a new one is stored, or left out on
 /// purpose.
-fn product_values(product: &Product) -> [Value<'_>; 10] {
+fn product_values<'a>(product: &'a Product, search_text: &'a str) -> [Value<'a>; 10] {
     let Product {
         id: _,
         handle,
@@ -307,7 +309,7 @@ fn product_values(product: &Product) -> [Value<'_>; 10] {
         Value::from(&serde_json::json!(tags)),
         Value::from(&serde_json::json!(options)),
         Value::from(&serde_json::json!(images)),
-        search_text(product).into(),
+        search_text.into(),
     ]
 }
 
@@ -377,29 +379,54 @@ const VARIANT_COLUMNS: [&str; 6] = [
     "weight_grams",
 ];
 
-/// The values of [`VARIANT_COLUMNS`]. Every field of a variant is named here: a new one is stored, or left out on
-/// purpose.
-fn variant_values(variant: &Variant) -> [Value<'_>; 6] {
-    let Variant {
-        id: _,
-        sku,
-        title,
-        options,
-        prices: _,
-        barcode,
-        weight_grams,
-        available: _,
-        allow_backorder: _,
-        position,
-    } = variant;
-    [
-        (*position).into(),
-        sku.as_deref().into(),
-        barcode.as_deref().into(),
-        Value::from(title),
-        Value::from(&serde_json::json!(options)),
-        (*weight_grams).into(),
-    ]
+/// What [`VARIANT_COLUMNS`] store. Every field of a variant is named here: a new one is stored, or left out on purpose.
+#[derive(PartialEq)]
+struct VariantRow<'a> {
+    position: i64,
+    sku: Option<&'a str>,
+    barcode: Option<&'a str>,
+    title: &'a str,
+    options: &'a [String],
+    weight_grams: Option<i64>,
+}
+
+impl<'a> From<&'a Variant> for VariantRow<'a> {
+    fn from(variant: &'a Variant) -> Self {
+        let Variant {
+            id: _,
+            sku,
+            title,
+            options,
+            prices: _,
+            barcode,
+            weight_grams,
+            available: _,
+            allow_backorder: _,
+            position,
+        } = variant;
+        Self {
+            position: *position,
+            sku: sku.as_deref(),
+            barcode: barcode.as_deref(),
+            title,
+            options,
+            weight_grams: *weight_grams,
+        }
+    }
+}
+
+impl<'a> VariantRow<'a> {
+    /// The values of [`VARIANT_COLUMNS`].
+    fn values(self) -> [Value<'a>; 6] {
+        [
+            self.position.into(),
+            self.sku.into(),
+            self.barcode.into(),
+            self.title.into(),
+            Value::from(&serde_json::json!(self.options)),
+            self.weight_grams.into(),
+        ]
+    }
 }
 
 fn insert_variant(tenant: TenantId, product: ProductId, variant: &Variant) -> Statement<'_> {
@@ -409,7 +436,7 @@ fn insert_variant(tenant: TenantId, product: ProductId, variant: &Variant) -> St
         placeholders(1, 3 + VARIANT_COLUMNS.len())
     );
     let mut values = params![tenant, variant.id, product].to_vec();
-    values.extend(variant_values(variant));
+    values.extend(VariantRow::from(variant).values());
     Statement::one(VARIANTS, sql, &values)
 }
 
@@ -420,14 +447,14 @@ fn change_variant<'a>(
     now: Timestamp,
     statements: &mut Vec<Statement<'a>>,
 ) {
-    let values = variant_values(variant);
-    if values != variant_values(old) {
+    let row = VariantRow::from(variant);
+    if row != VariantRow::from(old) {
         let sql = format!(
             "UPDATE variants SET {} WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
             assignments(&VARIANT_COLUMNS, 3)
         );
         let mut params = params![tenant, variant.id].to_vec();
-        params.extend(values);
+        params.extend(row.values());
         statements.push(Statement::one(VARIANTS, sql, &params));
     }
     let (before, after) = (old.prices.as_slice(), variant.prices.as_slice());

@@ -8,12 +8,12 @@ use crate::api::node::input::{
 use crate::api::node::{ListedNodeView, NodeHistory, NodePage, NodeView, WrittenNodeView};
 use crate::api::removed::removed_from;
 use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams, QueryReader};
-use crate::reply;
+use crate::reply::{self, Repeatable};
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::content::{self, NodeDetail, NodeFilter, OfNode, Part, UpdateNode, WrittenNode};
-use rustok_app::{IdempotencyKey, StoredReply};
+use rustok_app::StoredReply;
+use rustok_app::content::{self, NodeDetail, NodeFilter, Part, UpdateNode, WrittenNode};
 use rustok_auth::Action;
 use rustok_content::{NodeKind, NodeStatus};
 use rustok_core::error::{ErrorKind, RichError};
@@ -175,11 +175,9 @@ async fn create(command: Command<AdminCtx, CreateNode>) -> Result<Response, Rich
         body,
         idempotency,
     } = command;
-    let key = IdempotencyKey::new(idempotency.as_ref(), &created);
-    Ok(reply::done(
-        content::create(&ctx.0, body.into(), key).await?,
-        created,
-    ))
+    let reply = Repeatable::new(idempotency, created);
+    let done = content::create(&ctx.0, body.into(), reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// Read a node.
@@ -231,13 +229,12 @@ async fn update(
 ) -> Result<Response, RichError> {
     // A missing permission is reported before anything else.
     command.ctx.0.authorize(Action::UpdateNode)?;
-    let if_match = if_match.precondition();
-    if_match.required()?;
+    let node = if_match.target(id);
+    node.if_match.required()?;
     let mut patch = command.body;
     let locale = addressed_locale(&mut patch, query.read()?)?;
     let update = UpdateNode {
-        id,
-        if_match,
+        node,
         locale,
         edit: &|detail| EditableNode::patched(detail, &patch),
     };
@@ -261,8 +258,7 @@ async fn delete(
     if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let if_match = if_match.precondition();
-    content::delete(&command.ctx.0, OfNode { id, if_match }).await?;
+    content::delete(&command.ctx.0, if_match.target(id)).await?;
     Ok(reply::no_content())
 }
 
@@ -291,8 +287,7 @@ async fn put_translation(
 ) -> Result<Response, RichError> {
     let locale = locale_in_path(&locale)?;
     let put = content::PutTranslation {
-        id,
-        if_match: if_match.precondition(),
+        node: if_match.target(id),
         locale,
         text: command.body.into(),
     };
@@ -326,8 +321,7 @@ async fn delete_translation(
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
     let locale = locale_in_path(&locale)?;
-    let if_match = if_match.precondition();
-    let detail = content::delete_translation(&command.ctx.0, OfNode { id, if_match }, locale).await?;
+    let detail = content::delete_translation(&command.ctx.0, if_match.target(id), locale).await?;
     Ok(reply::send(shown(&detail)))
 }
 

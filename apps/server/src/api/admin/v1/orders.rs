@@ -2,12 +2,12 @@
 
 use crate::api::order::AdminOrderView;
 use crate::extract::{AdminCtx, Command, Empty, IfMatch, PathParams, QueryParams, QueryReader};
-use crate::reply;
+use crate::reply::{self, Repeatable};
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use rustok_app::StoredReply;
 use rustok_app::orders::{self, OrderFilter, OrderHistory, OrderPlace};
-use rustok_app::{IdempotencyKey, StoredReply};
 use rustok_commerce::AnyOrder;
 use rustok_core::error::RichError;
 use rustok_core::ids::OrderId;
@@ -258,10 +258,9 @@ async fn confirm(
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
     let Command { ctx, idempotency, .. } = command;
-    let if_match = if_match.precondition();
-    let key = IdempotencyKey::new(idempotency.as_ref(), &changed);
-    let done = orders::confirm(&ctx.0, orders::ConfirmOrder { id, if_match }, key).await?;
-    Ok(reply::done(done, changed))
+    let reply = Repeatable::new(idempotency, changed);
+    let done = orders::confirm(&ctx.0, if_match.target(id), reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// Record the payment of a confirmed order.
@@ -288,13 +287,13 @@ async fn pay(
     } = command;
     let PayOrder { payment_id, method } = body;
     let pay = orders::PayOrder {
-        id,
-        if_match: if_match.precondition(),
+        order: if_match.target(id),
         payment_id,
         method,
     };
-    let key = IdempotencyKey::new(idempotency.as_ref(), &changed);
-    Ok(reply::done(orders::pay(&ctx.0, pay, key).await?, changed))
+    let reply = Repeatable::new(idempotency, changed);
+    let done = orders::pay(&ctx.0, pay, reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// Record that a paid order was shipped.
@@ -321,13 +320,13 @@ async fn ship(
     } = command;
     let ShipOrder { tracking, carrier } = body;
     let ship = orders::ShipOrder {
-        id,
-        if_match: if_match.precondition(),
+        order: if_match.target(id),
         tracking,
         carrier,
     };
-    let key = IdempotencyKey::new(idempotency.as_ref(), &changed);
-    Ok(reply::done(orders::ship(&ctx.0, ship, key).await?, changed))
+    let reply = Repeatable::new(idempotency, changed);
+    let done = orders::ship(&ctx.0, ship, reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// Record that a shipped order was delivered.
@@ -353,12 +352,12 @@ async fn deliver(
         idempotency,
     } = command;
     let deliver = orders::DeliverOrder {
-        id,
-        if_match: if_match.precondition(),
+        order: if_match.target(id),
         signature: body.signature,
     };
-    let key = IdempotencyKey::new(idempotency.as_ref(), &changed);
-    Ok(reply::done(orders::deliver(&ctx.0, deliver, key).await?, changed))
+    let reply = Repeatable::new(idempotency, changed);
+    let done = orders::deliver(&ctx.0, deliver, reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// Cancel an order. Its stock goes back; a paid order needs the refund.
@@ -385,13 +384,13 @@ async fn cancel(
     } = command;
     let CancelOrder { reason, refund_id } = body;
     let cancel = orders::CancelOrder {
-        id,
-        if_match: if_match.precondition(),
+        order: if_match.target(id),
         reason,
         refund_id,
     };
-    let key = IdempotencyKey::new(idempotency.as_ref(), &changed);
-    Ok(reply::done(orders::cancel(&ctx.0, cancel, key).await?, changed))
+    let reply = Repeatable::new(idempotency, changed);
+    let done = orders::cancel(&ctx.0, cancel, reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// All routes of this file.

@@ -3,12 +3,12 @@
 use crate::api::product::{ProductFields, ProductPage, ProductView, WrittenProductView};
 use crate::api::removed::removed_from;
 use crate::extract::{AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams, QueryReader};
-use crate::reply;
+use crate::reply::{self, Repeatable};
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::catalog::{self, OfProduct, ProductFilter, ShownPrice, UpdateProduct, WrittenProduct};
-use rustok_app::{IdempotencyKey, StoredReply};
+use rustok_app::StoredReply;
+use rustok_app::catalog::{self, ProductFilter, ShownPrice, UpdateProduct, WrittenProduct};
 use rustok_auth::Action;
 use rustok_commerce::product::Product;
 use rustok_core::error::RichError;
@@ -115,8 +115,9 @@ async fn create(command: Command<AdminCtx, ProductFields>) -> Result<Response, R
         let location = format!("/api/admin/v1/products/{}", written_product.product.id);
         written(StatusCode::CREATED, written_product, currency, Some(location))
     };
-    let key = IdempotencyKey::new(idempotency.as_ref(), &created);
-    Ok(reply::done(catalog::create(&ctx.0, input, key).await?, created))
+    let reply = Repeatable::new(idempotency, created);
+    let done = catalog::create(&ctx.0, input, reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// Read a product in any status.
@@ -185,12 +186,11 @@ async fn update(
     let (ctx, patch) = (command.ctx.0, command.body);
     // A missing permission is reported before anything else.
     ctx.authorize(Action::UpdateProduct)?;
-    let if_match = if_match.precondition();
-    if_match.required()?;
+    let product = if_match.target(id);
+    product.if_match.required()?;
     let currency = catalog::currency(&ctx)?;
     let update = UpdateProduct {
-        id,
-        if_match,
+        product,
         edit: &|product, input| {
             ProductFields::from(input)
                 .patched(&patch, &product.variants)?
@@ -217,8 +217,7 @@ async fn delete(
     if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    let if_match = if_match.precondition();
-    catalog::delete(&command.ctx.0, OfProduct { id, if_match }).await?;
+    catalog::delete(&command.ctx.0, if_match.target(id)).await?;
     Ok(reply::no_content())
 }
 
@@ -240,11 +239,10 @@ async fn undelete(
 ) -> Result<Response, RichError> {
     let Command { ctx, idempotency, .. } = command;
     let currency = catalog::currency(&ctx.0)?;
-    let if_match = if_match.precondition();
     let render = |product: &Product| as_it_is_now(product, currency);
-    let key = IdempotencyKey::new(idempotency.as_ref(), &render);
-    let done = catalog::undelete(&ctx.0, OfProduct { id, if_match }, key).await?;
-    Ok(reply::done(done, render))
+    let reply = Repeatable::new(idempotency, render);
+    let done = catalog::undelete(&ctx.0, if_match.target(id), reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// All routes of this file.

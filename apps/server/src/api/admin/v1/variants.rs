@@ -2,12 +2,12 @@
 
 use crate::api::product::{AdjustmentFields, ProductView, StockFields, VariantDetailView, VariantPatch};
 use crate::extract::{AdminCtx, Command, IfMatch, MergePatch, PathParams};
-use crate::reply;
+use crate::reply::{self, Repeatable};
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use rustok_app::StoredReply;
 use rustok_app::catalog::{self, AdjustStock, SetStock, ShownPrice, UpdateVariant, VariantOfProduct};
-use rustok_app::{IdempotencyKey, StoredReply};
 use rustok_auth::Action;
 use rustok_commerce::inventory::Adjustment;
 use rustok_commerce::product::Product;
@@ -62,12 +62,11 @@ async fn update(
     let (ctx, patch) = (command.ctx.0, command.body);
     // A missing permission is reported before anything else.
     ctx.authorize(Action::UpdateProduct)?;
-    let if_match = if_match.precondition();
-    if_match.required()?;
+    let variant = if_match.target(id);
+    variant.if_match.required()?;
     let currency = catalog::currency(&ctx)?;
     let update = UpdateVariant {
-        id,
-        if_match,
+        variant,
         edit: &|_, input| VariantPatch::patched(input, &patch, currency.code()),
     };
     let changed = catalog::update_variant(&ctx, update).await?;
@@ -177,11 +176,9 @@ async fn adjust_stock(
         adjustment,
     };
     let render = |changed: &VariantOfProduct| as_it_is_now(changed, currency);
-    let key = IdempotencyKey::new(idempotency.as_ref(), &render);
-    Ok(reply::done(
-        catalog::adjust_stock(&ctx, adjust, key).await?,
-        render,
-    ))
+    let reply = Repeatable::new(idempotency, render);
+    let done = catalog::adjust_stock(&ctx, adjust, reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// All routes of this file.

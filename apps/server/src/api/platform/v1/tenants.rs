@@ -6,13 +6,13 @@ use crate::api::merge_patch;
 use crate::extract::{
     Command, Empty, IfMatch, MergePatch, PathParams, PlatformAccess, QueryParams, QueryReader,
 };
-use crate::reply;
+use crate::reply::{self, Repeatable};
 use crate::state::AppState;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use rustok_app::tenants::{self, OfTenant, UpdateTenant};
-use rustok_app::{Done, IdempotencyKey, PlatformCtx, StoredReply};
+use rustok_app::tenants::{self, UpdateTenant};
+use rustok_app::{Done, PlatformCtx, StoredReply, Target};
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
 use rustok_core::page::Page;
@@ -243,12 +243,12 @@ async fn create(
         let location = format!("/api/platform/v1/tenants/{}", tenant.id);
         shown(StatusCode::CREATED, tenant, Some(location))
     };
-    let key = IdempotencyKey::new(idempotency.as_ref(), &created);
-    let done = tenants::create(&ctx.0, input, key).await?;
+    let reply = Repeatable::new(idempotency, created);
+    let done = tenants::create(&ctx.0, input, reply.key()).await?;
     if let Done::Made(tenant) = &done {
         state.tenants().invalidate_tenant(tenant.id);
     }
-    Ok(reply::done(done, created))
+    Ok(reply.response(done))
 }
 
 /// Read a tenant.
@@ -297,8 +297,8 @@ async fn update(
     command: Command<PlatformAccess, MergePatch>,
 ) -> Result<Response, RichError> {
     let (ctx, patch) = (command.ctx.0, command.body);
-    let of = seen(&ctx, id, &if_match);
-    of.if_match.required()?;
+    let target = seen(&ctx, id, &if_match);
+    target.if_match.required()?;
     let edit = |tenant: &Tenant| {
         let shown = EditableTenant {
             name: tenant.name.clone(),
@@ -310,7 +310,14 @@ async fn update(
             settings: settings.into(),
         })
     };
-    let tenant = tenants::update(&ctx, UpdateTenant { of, edit: &edit }).await?;
+    let tenant = tenants::update(
+        &ctx,
+        UpdateTenant {
+            tenant: target,
+            edit: &edit,
+        },
+    )
+    .await?;
     state.tenants().invalidate_tenant(tenant.id);
     Ok(reply::send(current(&tenant)))
 }
@@ -320,11 +327,8 @@ fn named(ctx: &PlatformCtx, id: Uuid) -> TenantIdentifier {
 }
 
 /// The tenant with this id, and the condition on its version.
-fn seen(ctx: &PlatformCtx, id: Uuid, if_match: &IfMatch) -> OfTenant {
-    OfTenant {
-        identifier: named(ctx, id),
-        if_match: if_match.precondition(),
-    }
+fn seen(ctx: &PlatformCtx, id: Uuid, if_match: &IfMatch) -> Target<TenantIdentifier> {
+    if_match.target(named(ctx, id))
 }
 
 fn shown(status: StatusCode, tenant: &Tenant, location: Option<String>) -> StoredReply {
@@ -364,11 +368,11 @@ async fn set_status(
     if_match: &IfMatch,
 ) -> Result<Response, RichError> {
     let Command { ctx, idempotency, .. } = command;
-    let key = IdempotencyKey::new(idempotency.as_ref(), &current);
-    let done = tenants::set_status(&ctx.0, seen(&ctx.0, id, if_match), status, key).await?;
+    let reply = Repeatable::new(idempotency, current);
+    let done = tenants::set_status(&ctx.0, seen(&ctx.0, id, if_match), status, reply.key()).await?;
     // The cache forgets what it knew of the tenant before the answer goes out.
     state.tenants().invalidate_tenant(TenantId::from_uuid(id));
-    Ok(reply::done(done, current))
+    Ok(reply.response(done))
 }
 
 /// Resume a suspended tenant.

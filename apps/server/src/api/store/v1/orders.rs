@@ -3,12 +3,12 @@
 use crate::api::money::MoneyFields;
 use crate::api::order::{OrderView, PlacedOrderView};
 use crate::extract::{Command, PathParams, StoreCtx};
-use crate::reply;
+use crate::reply::{self, Repeatable};
 use crate::state::AppState;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use rustok_app::StoredReply;
 use rustok_app::orders::{self, PlacedOrder};
-use rustok_app::{IdempotencyKey, StoredReply};
 use rustok_auth::{SecretKind, TokenSecret};
 use rustok_commerce::order::{LineInput, OrderInput};
 use rustok_core::error::RichError;
@@ -87,11 +87,9 @@ async fn place(command: Command<StoreCtx, PlaceOrder>) -> Result<Response, RichE
         body,
         idempotency,
     } = command;
-    let key = IdempotencyKey::new(idempotency.as_ref(), &placed);
-    Ok(reply::done(
-        orders::place(&ctx.0, body.into(), key).await?,
-        placed,
-    ))
+    let reply = Repeatable::new(idempotency, placed);
+    let done = orders::place(&ctx.0, body.into(), reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// The reply with a new order and its secret.

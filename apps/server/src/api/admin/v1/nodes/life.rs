@@ -4,11 +4,10 @@ use super::shown;
 use crate::api::node::NodeView;
 use crate::api::node::input::{ArchiveNode, PublishNode};
 use crate::extract::{AdminCtx, Command, Empty, IfMatch, PathParams};
-use crate::reply;
+use crate::reply::Repeatable;
 use crate::state::AppState;
 use axum::response::Response;
-use rustok_app::IdempotencyKey;
-use rustok_app::content::{self, OfNode};
+use rustok_app::content;
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,12 +36,12 @@ async fn publish(
         idempotency,
     } = command;
     let publish = content::PublishNode {
-        id,
-        if_match: if_match.precondition(),
+        node: if_match.target(id),
         published_at: body.published_at,
     };
-    let key = IdempotencyKey::new(idempotency.as_ref(), &shown);
-    Ok(reply::done(content::publish(&ctx.0, publish, key).await?, shown))
+    let reply = Repeatable::new(idempotency, shown);
+    let done = content::publish(&ctx.0, publish, reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// Take a published node back to a draft.
@@ -62,10 +61,9 @@ async fn unpublish(
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
     let Command { ctx, idempotency, .. } = command;
-    let if_match = if_match.precondition();
-    let key = IdempotencyKey::new(idempotency.as_ref(), &shown);
-    let done = content::unpublish(&ctx.0, OfNode { id, if_match }, key).await?;
-    Ok(reply::done(done, shown))
+    let reply = Repeatable::new(idempotency, shown);
+    let done = content::unpublish(&ctx.0, if_match.target(id), reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// Take a published node out of sight, for a reason.
@@ -91,12 +89,12 @@ async fn archive(
         idempotency,
     } = command;
     let archive = content::ArchiveNode {
-        id,
-        if_match: if_match.precondition(),
+        node: if_match.target(id),
         reason: body.reason,
     };
-    let key = IdempotencyKey::new(idempotency.as_ref(), &shown);
-    Ok(reply::done(content::archive(&ctx.0, archive, key).await?, shown))
+    let reply = Repeatable::new(idempotency, shown);
+    let done = content::archive(&ctx.0, archive, reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// Bring an archived node back as a draft.
@@ -116,10 +114,9 @@ async fn restore(
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
     let Command { ctx, idempotency, .. } = command;
-    let if_match = if_match.precondition();
-    let key = IdempotencyKey::new(idempotency.as_ref(), &shown);
-    let done = content::restore(&ctx.0, OfNode { id, if_match }, key).await?;
-    Ok(reply::done(done, shown))
+    let reply = Repeatable::new(idempotency, shown);
+    let done = content::restore(&ctx.0, if_match.target(id), reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// Bring a deleted node back as what it was. An address that was taken meanwhile is numbered.
@@ -139,10 +136,9 @@ async fn undelete(
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
     let Command { ctx, idempotency, .. } = command;
-    let if_match = if_match.precondition();
-    let key = IdempotencyKey::new(idempotency.as_ref(), &shown);
-    let done = content::undelete(&ctx.0, OfNode { id, if_match }, key).await?;
-    Ok(reply::done(done, shown))
+    let reply = Repeatable::new(idempotency, shown);
+    let done = content::undelete(&ctx.0, if_match.target(id), reply.key()).await?;
+    Ok(reply.response(done))
 }
 
 /// All routes of this file.

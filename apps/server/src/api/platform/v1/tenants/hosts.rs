@@ -3,11 +3,10 @@
 
 use super::{TenantView, current, named, seen};
 use crate::extract::{Command, Empty, IfMatch, PathParams, PlatformAccess};
-use crate::reply;
+use crate::reply::{self, Repeatable};
 use crate::state::AppState;
 use axum::extract::State;
 use axum::response::Response;
-use rustok_app::IdempotencyKey;
 use rustok_app::tenants::{self, MovedHost};
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
@@ -56,10 +55,10 @@ async fn add(
         body,
         idempotency,
     } = command;
-    let key = IdempotencyKey::new(idempotency.as_ref(), &current);
-    let done = tenants::add_host(&ctx.0, seen(&ctx.0, id, &if_match), &body.host, key).await?;
+    let reply = Repeatable::new(idempotency, current);
+    let done = tenants::add_host(&ctx.0, seen(&ctx.0, id, &if_match), &body.host, reply.key()).await?;
     state.tenants().invalidate_tenant(TenantId::from_uuid(id));
-    Ok(reply::done(done, current))
+    Ok(reply.response(done))
 }
 
 /// Take a host from a tenant: it names nobody then. The tenant's slug below the base domain names it still.
@@ -111,12 +110,19 @@ async fn hand_over(
     } = command;
     let (ctx, to) = (ctx.0, body.to);
     let render = |moved: &MovedHost| current(&moved.from);
-    let key = IdempotencyKey::new(idempotency.as_ref(), &render);
-    let done = tenants::move_host(&ctx, seen(&ctx, id, &if_match), &host, &named(&ctx, to), key).await?;
+    let reply = Repeatable::new(idempotency, render);
+    let done = tenants::move_host(
+        &ctx,
+        seen(&ctx, id, &if_match),
+        &host,
+        &named(&ctx, to),
+        reply.key(),
+    )
+    .await?;
     for tenant in [id, to] {
         state.tenants().invalidate_tenant(TenantId::from_uuid(tenant));
     }
-    Ok(reply::done(done, render))
+    Ok(reply.response(done))
 }
 
 /// All routes of this file.
