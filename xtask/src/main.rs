@@ -1,12 +1,14 @@
 //! `cargo run -p xtask -- tidy`: checks the workspace against its own rules (ARCHITECTURE.md, CONTRIBUTING.md).
 //! `cargo run -p xtask -- ops`: generates rules, cases and dashboards under ops/; `ops --check` compares them.
+//! `cargo run -p xtask -- schema`: generates the migrations of both databases; `tidy` compares them.
 //!
-//! Must never change a file except those it generates: under ops/, or in a folder given as an argument.
+//! Must never change a file except those it generates: under ops/, the migrations, or in a folder given as an argument.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 mod ops;
+mod schema;
 mod tidy;
 
 fn main() -> ExitCode {
@@ -28,10 +30,15 @@ fn main() -> ExitCode {
             Ok(false) => Ok(()),
             Err(error) => writeln!(out, "ops: {error}"),
         },
+        ["schema"] | ["schema", "--land"] => match schema::run(&root, args.len() > 1, &mut out) {
+            Ok(true) => return ExitCode::SUCCESS,
+            Ok(false) => Ok(()),
+            Err(error) => writeln!(out, "schema: {error}"),
+        },
         _ => {
             let _ = writeln!(
                 out,
-                "usage: cargo run -p xtask -- tidy | ops [--check | mutants | rules FOLDER SHRINK]"
+                "usage: cargo run -p xtask -- tidy | schema [--land] | ops [--check | mutants | rules FOLDER SHRINK]"
             );
             return ExitCode::from(2);
         }

@@ -160,6 +160,7 @@ pub fn stock_moves(lines: &[OrderLine]) -> Vec<StockMove> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustok_core::money::{Currency, Money};
     use uuid::Uuid;
 
     fn line(variant: u128, quantity: i64, stock_taken: bool) -> OrderLine {
@@ -170,7 +171,7 @@ mod tests {
             variant_title: "Green".into(),
             sku: None,
             quantity,
-            unit_price_minor: 100,
+            unit_price: Money::from_minor(100, Currency::parse("USD").unwrap()),
             stock_taken,
         }
     }

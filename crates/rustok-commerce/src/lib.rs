@@ -14,7 +14,9 @@ pub mod state_machine;
 pub mod variant;
 
 pub use error::CommerceError;
-pub use order::{OrderLine, OrderStatus, Placement};
+pub use order::{
+    OrderAdjustment, OrderContents, OrderLine, OrderNumber, OrderSource, OrderStatus, Placement,
+};
 pub use product::{Product, ProductStatus};
 pub use state_machine::{
     AnyOrder, Cancelled, Confirmed, Delivered, Order, OrderColumns, OrderRow, Paid, Pending, Shipped,

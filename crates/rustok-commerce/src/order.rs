@@ -1,14 +1,21 @@
-//! The parts of an order: the command that places it, and its lines.
+//! The parts of an order: the command that places it, its number and its source.
 //!
 //! Prices and stock never come from the request: an input line has a variant and a quantity, nothing else. The
 //! transitions are in [`crate::state_machine`].
 
-use crate::error::CommerceError;
+mod contents;
+
+pub(crate) use contents::total;
+pub use contents::{
+    AdjustmentKind, MAX_ADJUSTMENTS, OrderAdjustment, OrderContents, OrderLine, UnknownAdjustment,
+};
+
 use crate::price::MoneyInput;
 use crate::price::money_code;
+use contents::count_lines;
 use rustok_core::clock::Timestamp;
 use rustok_core::error::FieldViolation;
-use rustok_core::ids::{CustomerId, OrderId, ProductId, TenantId, VariantId};
+use rustok_core::ids::{CustomerId, OrderId, TenantId, VariantId};
 use rustok_core::money::{Currency, Money};
 use rustok_core::state_machine::State;
 use rustok_text::CanonicalEmail;
@@ -85,102 +92,101 @@ impl FromStr for OrderStatus {
     }
 }
 
-/// One line of an order: a copy of the variant at the time of ordering, with its price then.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderLine {
-    /// The variant.
-    pub variant_id: VariantId,
-    /// Its product.
-    pub product_id: ProductId,
-    /// The product's title.
-    pub title: String,
-    /// The variant's title.
-    pub variant_title: String,
-    /// The variant's SKU.
-    pub sku: Option<String>,
-    /// Pieces, 1 to [`MAX_QUANTITY`].
-    pub quantity: i64,
-    /// The unit price, in minor units of the order's currency; not negative.
-    pub unit_price_minor: i64,
-    /// Whether the pieces were taken from tracked stock, so that cancelling gives them back.
-    pub stock_taken: bool,
-}
+/// The number of an order that people read: unique within its tenant, from [`OrderNumber::FIRST`] on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderNumber(i64);
 
-impl OrderLine {
-    /// Unit price times quantity, in minor units; `None` on overflow of 64 bits.
+impl OrderNumber {
+    /// The number of a tenant's first order.
+    pub const FIRST: Self = Self(1_001);
+
+    /// A number above 0.
     #[must_use]
-    pub fn total_minor(&self) -> Option<i64> {
-        self.unit_price_minor.checked_mul(self.quantity)
+    pub const fn new(number: i64) -> Option<Self> {
+        if number > 0 { Some(Self(number)) } else { None }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
     }
 }
 
-/// The sum of `lines`, in minor units; `None` on overflow of 64 bits.
-#[must_use]
-pub fn lines_total_minor(lines: &[OrderLine]) -> Option<i64> {
-    lines
-        .iter()
-        .try_fold(0_i64, |sum, line| sum.checked_add(line.total_minor()?))
+/// `#1001`, as people write it.
+impl fmt::Display for OrderNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
 }
 
-/// The data of a new order; [`crate::Order::place`] validates it.
+/// The text is not an order number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not an order number such as 1001 or #1001")]
+pub struct InvalidOrderNumber;
+
+impl FromStr for OrderNumber {
+    type Err = InvalidOrderNumber;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOrderNumber> {
+        let digits = text.strip_prefix('#').unwrap_or(text);
+        let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse().ok().filter(|_| is_plain);
+        number.and_then(Self::new).ok_or(InvalidOrderNumber)
+    }
+}
+
+/// Where an order came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OrderSource {
+    /// A buyer placed it in the storefront.
+    Storefront,
+}
+
+impl OrderSource {
+    /// All sources.
+    pub const ALL: [Self; 1] = [Self::Storefront];
+
+    /// The text in the database and in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Storefront => "storefront",
+        }
+    }
+}
+
+/// The text is not a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a known source of orders")]
+pub struct UnknownSource;
+
+impl FromStr for OrderSource {
+    type Err = UnknownSource;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSource> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|source| source.as_str() == text).ok_or(UnknownSource)
+    }
+}
+
+/// The data of a new order; see [`crate::Order::place`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
     /// The new order's id.
     pub id: OrderId,
     /// The shop.
     pub tenant_id: TenantId,
+    /// Where the order comes from.
+    pub source: OrderSource,
     /// The buyer.
     pub customer_id: CustomerId,
     /// The buyer's e-mail address.
     pub email: CanonicalEmail,
-    /// The currency of all prices.
-    pub currency: Currency,
-    /// The lines.
-    pub lines: Vec<OrderLine>,
+    /// Lines, adjustments and total.
+    pub contents: OrderContents,
     /// When the order is cancelled automatically unless it is confirmed before.
     pub expires_at: Timestamp,
-}
-
-impl Placement {
-    /// The total in minor units, if every line is valid.
-    pub(crate) fn checked_total_minor(&self) -> Result<i64, CommerceError> {
-        let mut violations = Vec::new();
-        count_lines(self.lines.len(), &mut violations);
-        for (at, line) in self.lines.iter().enumerate() {
-            check_quantity(at, line.quantity, &mut violations);
-            if line.unit_price_minor < 0 {
-                let detail = "must not have a negative price";
-                violations.push(FieldViolation::new(
-                    format!("#/lines/{at}"),
-                    "negative_price",
-                    detail,
-                ));
-            }
-        }
-        match lines_total_minor(&self.lines) {
-            Some(total) if violations.is_empty() => return Ok(total),
-            Some(_) => {}
-            None => violations.push(FieldViolation::new(
-                "#/lines",
-                "total_out_of_range",
-                "cost too much together",
-            )),
-        }
-        Err(CommerceError::ValidationFailed(violations))
-    }
-}
-
-fn count_lines(count: usize, violations: &mut Vec<FieldViolation>) {
-    if count == 0 {
-        violations.push(FieldViolation::new(
-            "#/lines",
-            "required",
-            "must have at least one line",
-        ));
-    } else if count > MAX_LINES {
-        let detail = format!("must have at most {MAX_LINES} lines");
-        violations.push(FieldViolation::new("#/lines", "too_many", detail));
-    }
 }
 
 fn check_quantity(at: usize, quantity: i64, violations: &mut Vec<FieldViolation>) {
@@ -430,7 +436,21 @@ mod tests {
     }
 
     #[test]
+    fn an_order_number_is_read_as_people_write_it() {
+        for text in ["1001", "#1001", "0001001"] {
+            assert_eq!(text.parse(), Ok(OrderNumber::FIRST), "{text}");
+        }
+        assert_eq!(OrderNumber::FIRST.to_string(), "#1001");
+        for text in ["", "#", "0", "-1", "+1", "##1", "1.0", "a", "9223372036854775808"] {
+            assert_eq!(text.parse::<OrderNumber>(), Err(InvalidOrderNumber), "{text}");
+        }
+    }
+
+    #[test]
     fn statuses_are_their_text() {
+        for source in OrderSource::ALL {
+            assert_eq!(source.as_str().parse(), Ok(source));
+        }
         for status in OrderStatus::ALL {
             assert_eq!(status.as_str().parse(), Ok(status));
         }

@@ -24,13 +24,12 @@ pub use row::{Fulfilment, FulfilmentColumns, OrderColumns, OrderRow};
 pub use states::{Cancelled, Confirmed, Delivered, OrderState, Paid, Pending, Shipped, UncheckedTotal};
 
 use crate::error::CommerceError;
-use crate::order::{OrderLine, Placement};
+use crate::order::{OrderAdjustment, OrderLine, OrderNumber, OrderSource, Placement};
 use crate::payment::{Payment, Refund};
 use guards::{cancellable, confirmable, payable, shippable};
 use rust_decimal::Decimal;
 use rustok_core::clock::{Clock, SystemClock, Timestamp};
 use rustok_core::ids::{CustomerId, OrderId, TenantId};
-use rustok_core::money::Money;
 use rustok_core::state_machine::{StateMachineBuilder, TransitionGuard, TransitionTable};
 use rustok_text::CanonicalEmail;
 use states::{PreviousState, Shipment};
@@ -40,9 +39,12 @@ use states::{PreviousState, Shipment};
 struct Head {
     id: OrderId,
     tenant_id: TenantId,
+    number: Option<OrderNumber>,
+    source: OrderSource,
     customer_id: CustomerId,
     email: Option<CanonicalEmail>,
     lines: Vec<OrderLine>,
+    adjustments: Vec<OrderAdjustment>,
     created_at: Timestamp,
     updated_at: Timestamp,
     version: i64,
@@ -110,9 +112,12 @@ impl Order<Pending> {
         let head = Head {
             id: id.into(),
             tenant_id: tenant_id.into(),
+            number: None,
+            source: OrderSource::Storefront,
             customer_id: customer_id.into(),
             email: None,
             lines: Vec::new(),
+            adjustments: Vec::new(),
             created_at: now,
             updated_at: now,
             version: 1,
@@ -127,30 +132,30 @@ impl Order<Pending> {
         }
     }
 
-    /// Places an order: the total is the sum of its lines.
-    ///
-    /// # Errors
-    /// [`CommerceError::ValidationFailed`] without lines, with more than 100, with a quantity outside 1 to 10,000, a
-    /// negative price, or a total beyond 64 bits of minor units.
-    pub fn place(placement: Placement, now: Timestamp) -> Result<Self, CommerceError> {
-        let total = Money::from_minor(placement.checked_total_minor()?, placement.currency);
+    /// Places an order. It gets its number when it is stored.
+    #[must_use]
+    pub fn place(placement: Placement, now: Timestamp) -> Self {
+        let (lines, adjustments, total) = placement.contents.into_parts();
         let head = Head {
             id: placement.id,
             tenant_id: placement.tenant_id,
+            number: None,
+            source: placement.source,
             customer_id: placement.customer_id,
             email: Some(placement.email),
-            lines: placement.lines,
+            lines,
+            adjustments,
             created_at: now,
             updated_at: now,
             version: 1,
         };
-        Ok(Self {
+        Self {
             head,
             total: total.into(),
             state: Pending {
                 expires_at: Some(placement.expires_at),
             },
-        })
+        }
     }
 
     /// Calls [`Order::confirm_at`] with the current time.

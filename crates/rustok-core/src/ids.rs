@@ -66,8 +66,6 @@ ids! {
     TenantId,
     /// A piece of content.
     NodeId,
-    /// One immutable version of a node.
-    RevisionId,
     /// A category or tag.
     TermId,
     /// The author of a node.
@@ -82,10 +80,8 @@ ids! {
     OrderId,
     /// A customer of one tenant.
     CustomerId,
-    /// A payment or refund.
-    PaymentId,
-    /// A fulfilment of an order.
-    FulfilmentId,
+    /// A payment, a refund or a fulfilment of an order.
+    OrderRecordId,
     /// A bearer token.
     TokenId,
     /// An event in the outbox.

@@ -289,5 +289,17 @@ mod tests {
         assert_eq!(json, r#"{"amount":"5.00","currency":"USD"}"#);
         assert_eq!(serde_json::from_str::<Money>(&json).unwrap().minor(), 500);
         assert!(serde_json::from_str::<Money>(r#"{"amount":5.0,"currency":"USD"}"#).is_err());
+        for (minor, currency, amount) in [
+            (1_990, "USD", "19.90"),
+            (5, "JPY", "5"),
+            (1_500, "KWD", "1.500"),
+            (0, "EUR", "0.00"),
+        ] {
+            let json = serde_json::to_value(Money::from_minor(minor, of(currency))).unwrap();
+            assert_eq!(
+                (&json["amount"], &json["currency"]),
+                (&amount.into(), &currency.into())
+            );
+        }
     }
 }

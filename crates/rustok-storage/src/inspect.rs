@@ -23,6 +23,8 @@ pub enum Schema {
     Empty,
     /// The schema has this number.
     Number(i64),
+    /// The schema is that of a development version, and cannot be upgraded.
+    Unreleased,
 }
 
 /// Finds the schema number of a database.
@@ -30,7 +32,7 @@ pub enum Schema {
 /// # Errors
 /// [`StoreError::Unavailable`] and [`StoreError::Setup`] when it cannot be reached or is not a database.
 pub async fn find_schema(url: &DatabaseUrl) -> Result<Schema, StoreError> {
-    let number = match url {
+    let applied = match url {
         DatabaseUrl::Sqlite(path) => {
             if !path.exists() {
                 return Ok(Schema::Missing);
@@ -44,16 +46,20 @@ pub async fn find_schema(url: &DatabaseUrl) -> Result<Schema, StoreError> {
                 .query_row(history, [], |_| Ok(()))
                 .optional()
                 .map_err(setup)?;
-            let newest = "SELECT coalesce(max(number), 0) FROM schema_migrations";
-            history
-                .map(|()| conn.query_row(newest, [], |row| row.get(0)).map_err(setup))
-                .transpose()?
+            match history {
+                Some(()) => migrate::applied_sqlite(&conn).map_err(setup)?,
+                None => Vec::new(),
+            }
         }
         DatabaseUrl::Postgres(config) => migrate::find_postgres_schema(config).await?,
     };
-    Ok(number
-        .filter(|number| *number > 0)
-        .map_or(Schema::Empty, Schema::Number))
+    if applied.is_empty() {
+        return Ok(Schema::Empty);
+    }
+    if !migrate::is_known(migrate::MIGRATIONS, &applied) {
+        return Ok(Schema::Unreleased);
+    }
+    Ok(Schema::Number(i64::try_from(applied.len()).unwrap_or(i64::MAX)))
 }
 
 impl Store {

@@ -9,6 +9,7 @@ use crate::files;
 use crate::postgres::{Hosts, PostgresUrl};
 use crate::sqlite::open_writer;
 use crate::store::Opener;
+use rusqlite::Connection;
 use server::Server;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
@@ -36,22 +37,21 @@ macro_rules! migrations {
 
 /// In order; the number of a migration is its position, from 1.
 pub(crate) const MIGRATIONS: &[Migration] = migrations![
-    "0001_initial",
-    "0002_outbox_delivered",
-    "0003_kept_answers",
-    "0004_imports",
-    "0005_stock_adjustments",
-    "0006_confirmed_expiry",
-    "0007_originals_and_term_names",
-    "0008_references_and_standing",
-    "0009_saved_at",
-    "0010_pending_pieces",
-    "0011_bounded_lists",
-    "0012_backup",
+    "0001_directory",
+    "0002_access",
+    "0003_content",
+    "0004_catalog",
+    "0005_sales",
+    "0006_events",
+    "0007_replies",
+    "0008_imports",
+    "0009_search",
 ];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations \
                        (number bigint NOT NULL PRIMARY KEY, name text NOT NULL)";
+
+const APPLIED: &str = "SELECT name FROM schema_migrations ORDER BY number";
 
 /// How long to wait for the migration lock while another process holds it.
 const LOCK_WAIT: Duration = Duration::from_secs(if cfg!(test) { 6 } else { 120 });
@@ -63,28 +63,44 @@ pub(crate) const LOCK_KEY: i64 = 0x0072_7573_746f_6b01;
 /// The number of the newest migration of this binary.
 #[must_use]
 pub fn latest_schema() -> i64 {
-    latest(MIGRATIONS)
+    number_of(MIGRATIONS.len())
 }
 
-fn latest(migrations: &[Migration]) -> i64 {
-    i64::try_from(migrations.len()).unwrap_or(i64::MAX)
+fn number_of(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// The migrations to apply to a schema with the number `current`.
-fn pending(migrations: &[Migration], current: i64, opener: Opener) -> Result<&[Migration], StoreError> {
-    let latest = latest(migrations);
-    if current > latest {
-        return Err(StoreError::Setup(format!(
+/// The message for a database whose migrations are not those of this binary.
+pub(crate) const UNRELEASED: &str = "the database was made by a development version of RusToK, whose schema cannot be upgraded: begin with a \
+     new, empty database and import the data into it";
+
+/// Whether the names of a database's applied migrations, in order, are those of this binary, as far as both go.
+pub(crate) fn is_known(migrations: &[Migration], applied: &[String]) -> bool {
+    migrations
+        .iter()
+        .zip(applied)
+        .all(|(ours, theirs)| ours.name == theirs)
+}
+
+/// The migrations to apply to a schema on which `applied` have been.
+fn pending<'m>(
+    migrations: &'m [Migration],
+    applied: &[String],
+    opener: Opener,
+) -> Result<&'m [Migration], StoreError> {
+    let (current, latest) = (applied.len(), migrations.len());
+    let message = if !is_known(migrations, applied) {
+        UNRELEASED.to_owned()
+    } else if current > latest {
+        format!(
             "the database has schema {current}, this binary knows only up to {latest}: use a newer rustok"
-        )));
-    }
-    if opener == Opener::Command && current != 0 && current < latest {
-        return Err(StoreError::Setup(format!(
-            "the database has schema {current}, this binary wants {latest}: run `rustok migrate` first"
-        )));
-    }
-    let applied = usize::try_from(current).unwrap_or(0);
-    Ok(migrations.get(applied..).unwrap_or_default())
+        )
+    } else if opener == Opener::Command && current != 0 && current < latest {
+        format!("the database has schema {current}, this binary wants {latest}: run `rustok migrate` first")
+    } else {
+        return Ok(migrations.get(current..).unwrap_or_default());
+    };
+    Err(StoreError::Setup(message))
 }
 
 /// Appends `suffix` to the file name of `path`.
@@ -103,17 +119,17 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
     files::make_database(path)?;
     let conn = open_writer(path)?;
     conn.busy_timeout(Duration::from_secs(30)).map_err(setup)?;
-    // With foreign keys on, a table rebuild would delete child rows; they are checked before the commit instead.
+    // With foreign keys on, a table rebuild would delete child rows; they are checked before the commit instead. The
+    // rename at its end must not look at views, which refer to the table that is gone meanwhile.
     conn.pragma_update(None, "foreign_keys", false).map_err(setup)?;
-    conn.execute_batch(HISTORY).map_err(setup)?;
-    let current = conn
-        .query_row(
-            "SELECT coalesce(max(number), 0) FROM schema_migrations",
-            [],
-            |row| row.get(0),
-        )
+    conn.pragma_update(None, "legacy_alter_table", true)
         .map_err(setup)?;
-    for (migration, number) in pending(migrations, current, opener)?.iter().zip(current + 1..) {
+    conn.execute_batch(HISTORY).map_err(setup)?;
+    let applied = applied_sqlite(&conn).map_err(setup)?;
+    for (migration, number) in pending(migrations, &applied, opener)?
+        .iter()
+        .zip(number_of(applied.len()) + 1..)
+    {
         let apply = || -> rusqlite::Result<bool> {
             conn.execute_batch("BEGIN IMMEDIATE")?;
             conn.execute_batch(migration.sqlite)?;
@@ -133,6 +149,12 @@ pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> R
         }
     }
     marker.set()
+}
+
+/// The names of the applied migrations, in order.
+pub(crate) fn applied_sqlite(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut names = conn.prepare(APPLIED)?;
+    names.query_map([], |row| row.get(0))?.collect()
 }
 
 /// Waits for the lock up to [`LOCK_WAIT`]: a suspended process would hold it forever.
@@ -211,7 +233,7 @@ pub(crate) async fn postgres(
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
     let PostgresSchema { client, has_history } = PostgresSchema::of(config).await?;
-    if has_history && pending(migrations, current_postgres(&client).await?, opener)?.is_empty() {
+    if has_history && pending(migrations, &applied_postgres(&client).await?, opener)?.is_empty() {
         return Ok(());
     }
     // The timeouts free the lock if this process is suspended while it holds it.
@@ -224,8 +246,11 @@ pub(crate) async fn postgres(
         .batch_execute(&lock)
         .await
         .map_err(|error| setup_postgres(&error))?;
-    let current = current_postgres(&client).await?;
-    for (migration, number) in pending(migrations, current, opener)?.iter().zip(current + 1..) {
+    let applied = applied_postgres(&client).await?;
+    for (migration, number) in pending(migrations, &applied, opener)?
+        .iter()
+        .zip(number_of(applied.len()) + 1..)
+    {
         let sql = format!("BEGIN; {}; COMMIT", step(migration, number));
         client
             .batch_execute(&sql)
@@ -242,7 +267,8 @@ pub(crate) async fn postgres(
 /// The SQL of a migration and its history row.
 fn step(migration: &Migration, number: i64) -> String {
     format!(
-        "GRANT USAGE ON SCHEMA public TO rustok_app, rustok_platform, rustok_backup; {} \
+        "GRANT USAGE ON SCHEMA public TO rustok_app, rustok_platform, rustok_backup; \
+         GRANT SELECT ON schema_migrations TO rustok_platform, rustok_backup; {} \
          INSERT INTO schema_migrations (number, name) VALUES ({number}, '{}')",
         migration.postgres, migration.name
     )
@@ -272,22 +298,20 @@ impl PostgresSchema {
         &self.client
     }
 
-    /// Inside a transaction: takes the migration lock until its end; returns the number of applied migrations.
-    pub(crate) async fn enter(&self) -> Result<usize, StoreError> {
+    /// Inside a transaction: takes the migration lock until its end; returns the names of the applied migrations.
+    pub(crate) async fn enter(&self) -> Result<Vec<String>, StoreError> {
         let lock = format!(
             "SET LOCAL lock_timeout = '{}s'; SELECT pg_advisory_xact_lock({LOCK_KEY}); {HISTORY}",
             LOCK_WAIT.as_secs()
         );
         let locked = self.client.batch_execute(&lock).await;
         locked.map_err(|error| setup_postgres(&error))?;
-        let current = current_postgres(&self.client).await?;
-        Ok(usize::try_from(current).unwrap_or(usize::MAX))
+        applied_postgres(&self.client).await
     }
 
     /// Inside a transaction: applies `migrations` to a schema with the number `current`.
     pub(crate) async fn apply(&self, migrations: &[Migration], current: usize) -> Result<(), StoreError> {
-        let current = i64::try_from(current).unwrap_or(i64::MAX);
-        for (migration, number) in migrations.iter().zip(current.saturating_add(1)..) {
+        for (migration, number) in migrations.iter().zip(number_of(current).saturating_add(1)..) {
             let applied = self.client.batch_execute(&step(migration, number)).await;
             applied.map_err(|error| setup_postgres(&error))?;
         }
@@ -295,20 +319,20 @@ impl PostgresSchema {
     }
 }
 
-/// The number of the schema; `None` without a migration history. Fails for an unsuitable server. Changes nothing.
-pub(crate) async fn find_postgres_schema(config: &PostgresUrl) -> Result<Option<i64>, StoreError> {
+/// The names of the applied migrations, in order; none without a migration history. Fails for an unsuitable server.
+/// Changes nothing.
+pub(crate) async fn find_postgres_schema(config: &PostgresUrl) -> Result<Vec<String>, StoreError> {
     let client = connect(config).await?;
     if Server::look(config, &client).await?.has_history {
-        return current_postgres(&client).await.map(Some);
+        return applied_postgres(&client).await;
     }
-    Ok(None)
+    Ok(Vec::new())
 }
 
-async fn current_postgres(client: &Client) -> Result<i64, StoreError> {
-    let row = client
-        .query_one("SELECT coalesce(max(number), 0) FROM schema_migrations", &[])
-        .await;
-    row.map(|row| row.get(0)).map_err(|error| setup_postgres(&error))
+async fn applied_postgres(client: &Client) -> Result<Vec<String>, StoreError> {
+    let rows = client.query(APPLIED, &[]).await;
+    let rows = rows.map_err(|error| setup_postgres(&error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Whether connections to the server are encrypted.
@@ -349,19 +373,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_newer_schema_is_refused_and_an_old_one_by_commands() {
-        assert!(matches!(
-            pending(MIGRATIONS, latest_schema() + 1, Opener::Server),
-            Err(StoreError::Setup(_))
-        ));
+    fn a_newer_schema_is_refused_an_old_one_by_commands_and_one_of_another_history_by_all() {
+        let names = |count: usize| -> Vec<String> {
+            let ours = MIGRATIONS.iter().map(|migration| migration.name.to_owned());
+            ours.chain(["later".to_owned()]).take(count).collect()
+        };
+        let all = MIGRATIONS.len();
+        let refusal = |applied: &[String], opener| match pending(MIGRATIONS, applied, opener) {
+            Err(StoreError::Setup(message)) => message,
+            other => panic!("{other:?}"),
+        };
+        assert!(refusal(&names(all + 1), Opener::Server).contains("newer rustok"));
         assert_eq!(
-            pending(MIGRATIONS, 0, Opener::Command).unwrap().len(),
-            MIGRATIONS.len()
+            pending(MIGRATIONS, &names(0), Opener::Command).unwrap().len(),
+            all
         );
         assert!(
-            pending(MIGRATIONS, latest_schema(), Opener::Command)
+            pending(MIGRATIONS, &names(all), Opener::Command)
                 .unwrap()
                 .is_empty()
         );
+        assert_eq!(
+            pending(MIGRATIONS, &names(all - 1), Opener::Server)
+                .unwrap()
+                .len(),
+            1
+        );
+        assert!(refusal(&names(all - 1), Opener::Command).contains("rustok migrate"));
+        let other = ["0001_initial".to_owned()];
+        for opener in [Opener::Server, Opener::Command] {
+            assert_eq!(refusal(&other, opener), UNRELEASED);
+        }
     }
 }

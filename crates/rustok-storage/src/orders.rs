@@ -1,4 +1,4 @@
-//! Orders with their lines, payments, refunds, fulfilments and history.
+//! Orders with their lines, adjustments, payments, refunds, fulfilments and history.
 //!
 //! This module returns an `OrderRow`; only `AnyOrder`'s fallible conversion turns it into an order. Each save is one
 //! pipelined batch of writes: the order by compare-and-swap, its history, event, stock and due job.
@@ -31,34 +31,29 @@ pub const ORDERS: &str = "orders";
 /// Database errors.
 pub async fn find_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<StoredOrder>, StoreError> {
     let sql = format!(
-        "SELECT {}, {} FROM orders o {} \
-         LEFT JOIN order_lines l ON l.tenant_id = o.tenant_id AND l.order_id = o.id \
-         WHERE o.tenant_id = $1 AND o.id = $2 ORDER BY l.position",
+        "SELECT {}, l.part, l.position, l.variant_id, l.product_id, l.title, l.variant_title, l.sku, l.quantity, \
+         l.amount_minor, l.stock_taken, l.kind FROM orders o {} LEFT JOIN ({}) l ON l.order_id = o.id \
+         WHERE o.tenant_id = $1 AND o.id = $2 ORDER BY l.part, l.position",
         row::HEAD,
-        row::LINE,
-        row::JOINS
+        row::JOINS,
+        row::parts("tenant_id = $1 AND order_id = $2")
     );
     let params = params![tx.tenant, id];
     let rows = tx.db.fetch(ORDERS, &sql, params, |row| {
-        let line = row::line(row)?;
+        let place = |column| Ok::<_, StoreError>(row.get::<Option<i64>>(column)?.unwrap_or(0));
         // Each row repeats the head; it is read from the first one only.
-        let head = if line.as_ref().is_none_or(|(position, _)| *position == 0) {
-            Some(row::head(row)?)
-        } else {
-            None
-        };
-        Ok((head, line))
+        let is_first = place("part")? == 0 && place("position")? == 0;
+        let head = is_first.then(|| row::head(row)).transpose()?;
+        Ok((head, row::part(row, row::currency(row)?)?))
     });
-    let mut order = None;
-    let mut lines = Vec::new();
-    for (head, line) in rows.await? {
+    let mut order: Option<StoredOrder> = None;
+    for (head, part) in rows.await? {
         order = order.or(head);
-        lines.extend(line.map(|(_, line)| line));
+        if let (Some(order), Some(part)) = (&mut order, part) {
+            part.add_to(&mut order.row);
+        }
     }
-    Ok(order.map(|mut order: StoredOrder| {
-        order.row.lines = lines;
-        order
-    }))
+    Ok(order)
 }
 
 #[cfg(test)]

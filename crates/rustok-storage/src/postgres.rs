@@ -350,24 +350,29 @@ impl PgTx {
         watch.answer(pin!(exchange)).await
     }
 
-    /// Sends all statements without waiting in between, then checks every answer.
+    /// Sends all statements without waiting in between, then checks every answer. The query travels behind the last
+    /// one; its rows are returned.
     pub(crate) async fn execute_all(
         &mut self,
         statements: &[Cow<'_, Statement<'_>>],
-    ) -> Result<(), StoreError> {
+        query: Option<&Statement<'_>>,
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
         let Self { line, watch } = self;
-        for flight in statements.chunks(BATCH_SIZE) {
+        let mut flights = statements.chunks(BATCH_SIZE).peekable();
+        let mut rows = Vec::new();
+        while let Some(flight) = flights.next() {
+            let query = query.filter(|_| flights.peek().is_none());
             let exchange = async {
                 loop {
-                    let changed = line.send_batch(flight).await;
-                    if !line.is_renewed_after(&changed).await? {
-                        return changed;
+                    let answers = line.send_batch(flight, query).await;
+                    if !line.is_renewed_after(&answers).await? {
+                        return answers;
                     }
                 }
             };
-            watch.answer(pin!(exchange)).await?;
+            rows = watch.answer(pin!(exchange)).await?;
         }
-        Ok(())
+        Ok(rows)
     }
 
     /// COMMIT answers Ok for a failed transaction too: the caller must know that every statement succeeded. The
@@ -467,23 +472,40 @@ impl Exchange {
         answers.await?.map_err(failed)
     }
 
-    async fn send_batch(&mut self, flight: &[Cow<'_, Statement<'_>>]) -> Result<(), StoreError> {
+    async fn send_batch(
+        &mut self,
+        flight: &[Cow<'_, Statement<'_>>],
+        query: Option<&Statement<'_>>,
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
         let table = flight.first().map_or("", |statement| statement.table);
-        let changed = self.run(table, async |client, statements, begin| {
+        let answers = self.run(table, async |client, statements, begin| {
             let mut prepared = Vec::with_capacity(flight.len());
             for statement in flight {
                 let params = references(&statement.params);
                 prepared.push((statements.prepared(client, &statement.sql).await?, params));
             }
+            let last = match query {
+                Some(query) => Some((
+                    statements.prepared(client, &query.sql).await?,
+                    references(&query.params),
+                )),
+                None => None,
+            };
             let all = join_all(prepared.iter().map(|(sql, params)| client.execute(sql, params)));
-            opened(client, begin, async { Ok::<_, tokio_postgres::Error>(all.await) }).await
+            let rows = async {
+                match &last {
+                    Some((sql, params)) => client.query(sql, params).await,
+                    None => Ok(Vec::new()),
+                }
+            };
+            opened(client, begin, async { Ok(join(all, rows).await) }).await
         });
-        let changed = changed.await?;
+        let (changed, rows) = answers.await?;
         for (statement, changed) in flight.iter().zip(changed) {
             let changed = changed.map_err(|error| self.note_error(statement.table, &error))?;
             statement.expect.check(statement.table, changed)?;
         }
-        Ok(())
+        rows.map_err(|error| self.note_error(query.map_or(table, |query| query.table), &error))
     }
 
     /// Called after an exchange. A connection that died idle in the pool is not a failure: if the transaction's first

@@ -11,7 +11,7 @@ use crate::walk::indexed_by;
 use jiff::Timestamp;
 use rustok_commerce::inventory::{Stock, StockMove};
 use rustok_core::ids::{CustomerId, MovementId, OrderId, ProductId, TenantId, VariantId};
-use rustok_core::money::Currency;
+use rustok_core::money::{Currency, Money};
 use rustok_text::CanonicalEmail;
 
 const VARIANTS: &str = "variants";
@@ -32,8 +32,8 @@ pub struct Sellable {
     pub variant_title: String,
     /// The variant's SKU; several variants may have the same.
     pub sku: Option<String>,
-    /// The price of one piece in the requested currency, in minor units; `None` without a price in that currency.
-    pub unit_price_minor: Option<i64>,
+    /// The price of one piece in the requested currency, if it has one.
+    pub unit_price: Option<Money>,
     /// Its stock.
     pub stock: Stock,
 }
@@ -135,7 +135,7 @@ pub async fn read_shelf(
         .db
         .fetch(VARIANTS, &sql, &params, |row| {
             let pending = row.get::<i64>("of_customer")?.max(row.get("of_network")?);
-            Ok((sellable(row)?, row.get("customer_id")?, pending))
+            Ok((sellable(row, currency)?, row.get("customer_id")?, pending))
         })
         .await?;
     let (customer, pending) = rows
@@ -161,14 +161,15 @@ fn either(wanted: &[String]) -> String {
     format!("id IN ({})", found.join(" UNION ALL "))
 }
 
-fn sellable(row: &Row<'_>) -> Result<Sellable, StoreError> {
+fn sellable(row: &Row<'_>, currency: Currency) -> Result<Sellable, StoreError> {
+    let amount: Option<i64> = row.get("amount_minor")?;
     Ok(Sellable {
         variant_id: row.get("id")?,
         product_id: row.get("product_id")?,
         title: row.get("title")?,
         variant_title: row.get("variant_title")?,
         sku: row.get("sku")?,
-        unit_price_minor: row.get("amount_minor")?,
+        unit_price: amount.map(|minor| Money::from_minor(minor, currency)),
         stock: Stock {
             available: row.get("available")?,
             allow_backorder: row.get::<Option<bool>>("allow_backorder")?.unwrap_or(false),

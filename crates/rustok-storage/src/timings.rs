@@ -27,7 +27,7 @@ const STRIPES: usize = 8;
 
 /// The tables of the schema. The empty name stands for statements without a table, such as COMMIT; `other` for tables
 /// of tests.
-pub(crate) const TABLES: [&str; 34] = [
+pub(crate) const TABLES: [&str; 36] = [
     "",
     "other",
     "api_tokens",
@@ -44,6 +44,8 @@ pub(crate) const TABLES: [&str; 34] = [
     "node_terms",
     "node_translations",
     "nodes",
+    "number_series",
+    "order_adjustments",
     "order_history",
     "order_lines",
     "orders",

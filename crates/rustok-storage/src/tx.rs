@@ -213,6 +213,26 @@ impl Db {
 
     /// Sends several writes in one flight and checks each result.
     pub(crate) async fn execute_all(&mut self, statements: &[Statement<'_>]) -> Result<(), StoreError> {
+        let none = self.send_all(statements, None, |_| Ok(()));
+        none.await.map(drop)
+    }
+
+    /// As [`Db::execute_all`], with a query behind the writes in the same flight: returns its rows.
+    pub(crate) async fn execute_all_and_fetch<T>(
+        &mut self,
+        statements: &[Statement<'_>],
+        query: &Statement<'_>,
+        map: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.send_all(statements, Some(query), map).await
+    }
+
+    async fn send_all<T>(
+        &mut self,
+        statements: &[Statement<'_>],
+        query: Option<&Statement<'_>>,
+        map: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         if self.is_postgres() {
             let table = statements.first().map_or("", |statement| statement.table);
             let began = self.start(table)?;
@@ -220,15 +240,23 @@ impl Db {
             for (place, statement) in statements.iter().enumerate() {
                 trace_statement(&statement.sql, place % BATCH_SIZE != 0);
             }
+            if let Some(query) = query {
+                trace_statement(&query.sql, true);
+            }
             let timed = self.timings.time(Operation::Batch, table, began);
             let span = span::batch("postgresql", &statements);
-            let executed = match &mut self.inner {
-                Inner::Postgres(tx) => tx.execute_all(&statements).await,
-                _ => Ok(()),
+            let rows = match &mut self.inner {
+                Inner::Postgres(tx) => tx.execute_all(&statements, query).await,
+                _ => Ok(Vec::new()),
             };
-            span::ended(&span, &executed);
             drop(timed);
-            return self.settle(executed);
+            let rows = rows.and_then(|rows| {
+                let (table, places) = (query.map_or(table, |query| query.table), Places::default());
+                let rows = rows.iter().map(|row| map(&Row::postgres(table, row, &places)));
+                rows.collect()
+            });
+            span::ended(&span, &rows);
+            return self.settle(rows);
         }
         for statement in statements {
             let changed = self
@@ -237,7 +265,10 @@ impl Db {
             let checked = statement.expect.check(statement.table, changed);
             self.settle(checked)?;
         }
-        Ok(())
+        match query {
+            Some(query) => self.fetch(query.table, &query.sql, &query.params, map).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Commits, unless one of the `commit_checks` finds no row (see [`standing`]). No result may leave the server before

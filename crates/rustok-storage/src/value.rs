@@ -110,8 +110,19 @@ macro_rules! from_ids {
     )+};
 }
 from_ids!(
-    TenantId, NodeId, TermId, AuthorId, ProductId, VariantId, OrderId, CustomerId, TokenId, EventId,
-    MovementId, JobId
+    TenantId,
+    NodeId,
+    TermId,
+    AuthorId,
+    ProductId,
+    VariantId,
+    OrderId,
+    OrderRecordId,
+    CustomerId,
+    TokenId,
+    EventId,
+    MovementId,
+    JobId
 );
 
 impl From<Uuid> for Value<'_> {

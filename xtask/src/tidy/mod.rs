@@ -63,6 +63,12 @@ pub(crate) fn check_workspace(root: &Path) -> Result<Vec<Breach>, Box<dyn std::e
         &sqlite,
         &fs::read_to_string(root.join(RUNNER))?,
     ));
+    let differences = crate::schema::differences(root)?;
+    breaches.extend(
+        differences
+            .into_iter()
+            .map(|(place, message)| Breach::new(place, message)),
+    );
     Ok(breaches)
 }
 

@@ -2,36 +2,13 @@
 //!
 //! Must never show the hash of a secret, nor which inside id stands behind an address.
 
-use rustok_commerce::{AnyOrder, OrderColumns, OrderLine};
+use super::money::MoneyView;
+use rustok_commerce::{OrderAdjustment, AnyOrder, OrderColumns, OrderLine, OrderNumber};
 use rustok_core::clock::Timestamp;
-use rustok_core::money::{Currency, Money};
+use rustok_core::money::Money;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-/// An amount of money.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = OrderMoney)]
-pub struct MoneyView<'a> {
-    /// A decimal with exactly as many digits as the currency has.
-    #[schema(example = "19.99")]
-    amount: String,
-    /// ISO 4217.
-    #[schema(example = "USD")]
-    currency: &'a str,
-}
-
-impl<'a> MoneyView<'a> {
-    fn new(minor: i64, currency: &'a str) -> Self {
-        // The code was read from a row that is an order; an amount without a currency could not be shown at all.
-        let amount =
-            Currency::parse(currency).map(|currency| Money::from_minor(minor, currency).amount().to_string());
-        Self {
-            amount: amount.unwrap_or_default(),
-            currency,
-        }
-    }
-}
 
 /// What was bought, at the price of that moment.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,14 +21,15 @@ pub struct OrderLineView<'a> {
     sku: Option<&'a str>,
     quantity: i64,
     /// For one piece.
-    unit_price: MoneyView<'a>,
+    #[schema(value_type = MoneyView)]
+    unit_price: Money,
     /// For all of them.
-    total: MoneyView<'a>,
+    #[schema(value_type = MoneyView)]
+    total: Option<Money>,
 }
 
-impl<'a> OrderLineView<'a> {
-    fn new(line: &'a OrderLine, currency: &'a str) -> Self {
-        let total = line.total_minor().unwrap_or(i64::MAX);
+impl<'a> From<&'a OrderLine> for OrderLineView<'a> {
+    fn from(line: &'a OrderLine) -> Self {
         Self {
             variant_id: line.variant_id.as_uuid(),
             product_id: line.product_id.as_uuid(),
@@ -59,8 +37,31 @@ impl<'a> OrderLineView<'a> {
             variant_title: &line.variant_title,
             sku: line.sku.as_deref(),
             quantity: line.quantity,
-            unit_price: MoneyView::new(line.unit_price_minor, currency),
-            total: MoneyView::new(total, currency),
+            unit_price: line.unit_price,
+            // Every order that is read has lines whose sum is its total.
+            total: line.total().ok(),
+        }
+    }
+}
+
+/// What changes the total besides the lines.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OrderAdjustmentView<'a> {
+    /// `discount`, `shipping` or `tax`.
+    #[schema(example = "shipping")]
+    kind: &'static str,
+    title: &'a str,
+    /// Negative for a discount.
+    #[schema(value_type = MoneyView)]
+    amount: Money,
+}
+
+impl<'a> From<&'a OrderAdjustment> for OrderAdjustmentView<'a> {
+    fn from(adjustment: &'a OrderAdjustment) -> Self {
+        Self {
+            kind: adjustment.kind.as_str(),
+            title: &adjustment.title,
+            amount: adjustment.amount,
         }
     }
 }
@@ -107,14 +108,20 @@ pub struct CancellationView<'a> {
 #[schema(as = Order)]
 pub struct OrderView<'a> {
     id: Uuid,
+    /// The number that people read, as in `#1001`. A shop's first order has 1001; some numbers may be left out.
+    #[schema(value_type = i64, example = 1001)]
+    number: Option<i64>,
     /// `pending`, `confirmed`, `paid`, `shipped`, `delivered` or `cancelled`.
     #[schema(example = "pending")]
     status: &'static str,
     email: &'a str,
     /// ISO 4217.
     currency: &'a str,
-    total: MoneyView<'a>,
+    /// The sum of lines and adjustments.
+    #[schema(value_type = MoneyView)]
+    total: Option<Money>,
     lines: Vec<OrderLineView<'a>>,
+    adjustments: Vec<OrderAdjustmentView<'a>>,
     #[schema(required)]
     payment: Option<PaymentView<'a>>,
     #[schema(required)]
@@ -157,16 +164,15 @@ impl<'a> From<&'a AnyOrder> for OrderView<'a> {
                 cancelled_at: text(at),
                 refund_id: order.refund.map(|refund| refund.refund_id.as_str()),
             });
-        let lines = order.lines.iter();
         Self {
             id: order.id.as_uuid(),
+            number: order.number.map(OrderNumber::get),
             status: order.status.as_str(),
             email: order.email,
             currency: order.currency,
-            total: MoneyView::new(order.total_minor, order.currency),
-            lines: lines
-                .map(|line| OrderLineView::new(line, order.currency))
-                .collect(),
+            total: order.total,
+            lines: order.lines.iter().map(OrderLineView::from).collect(),
+            adjustments: order.adjustments.iter().map(OrderAdjustmentView::from).collect(),
             payment,
             fulfilment,
             cancellation,
@@ -195,6 +201,9 @@ pub struct PlacedOrderView<'a> {
 pub struct AdminOrderView<'a> {
     #[serde(flatten)]
     order: OrderView<'a>,
+    /// Where it came from: `storefront`.
+    #[schema(example = "storefront")]
+    source: &'static str,
     /// The names of the POSTs that its status allows.
     #[schema(example = json!(["confirm", "cancel"]))]
     allowed_transitions: Vec<&'static str>,
@@ -204,24 +213,8 @@ impl<'a> From<&'a AnyOrder> for AdminOrderView<'a> {
     fn from(order: &'a AnyOrder) -> Self {
         Self {
             order: order.into(),
+            source: order.source().as_str(),
             allowed_transitions: order.allowed_transitions().collect(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_have_the_digits_of_their_currency() {
-        for (minor, currency, amount) in [
-            (1_990, "USD", "19.90"),
-            (5, "JPY", "5"),
-            (1_500, "KWD", "1.500"),
-            (0, "EUR", "0.00"),
-        ] {
-            assert_eq!(MoneyView::new(minor, currency).amount, amount);
         }
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Pure: uses only the data that was read and never queries more. Prices come from the shelf, never from the request.
 
-use rustok_commerce::order::{LineRequest, MAX_QUANTITY, OrderRequest, VariantRef, lines_total_minor};
-use rustok_commerce::{CommerceError, OrderLine};
+use rustok_commerce::order::{LineRequest, MAX_QUANTITY, OrderRequest, VariantRef};
+use rustok_commerce::{CommerceError, OrderContents, OrderLine};
 use rustok_core::error::{FieldViolation, RichError};
 use rustok_core::ids::VariantId;
+use rustok_core::money::Money;
 use rustok_storage::reservations::Sellable;
 
 /// The requested ids and SKUs, without duplicates.
@@ -27,19 +28,19 @@ pub(super) fn requested_ids(request: &OrderRequest) -> (Vec<VariantId>, Vec<&str
 /// A line with its variant.
 struct Picked<'a> {
     variant: &'a Sellable,
-    unit_price_minor: i64,
+    unit_price: Money,
     quantity: i64,
 }
 
-/// The lines of the order, one per variant, in the order of their first mention.
+/// The priced lines of the order with their total: one per variant, in the order of their first mention.
 ///
 /// # Errors
 /// `validation_failed` with all lines that name no variant, several variants, or one without a price in the currency,
 /// or if the total exceeds 64 bits; `insufficient_stock` for the first variant (by id) without enough stock.
-pub(super) fn build_lines(
+pub(super) fn build_contents(
     request: &OrderRequest,
     variants: &[Sellable],
-) -> Result<Vec<OrderLine>, RichError> {
+) -> Result<OrderContents, RichError> {
     let mut picked: Vec<Picked<'_>> = Vec::with_capacity(request.lines.len());
     let mut violations = Vec::new();
     for (at, line) in request.lines.iter().enumerate() {
@@ -67,13 +68,10 @@ pub(super) fn build_lines(
     if !violations.is_empty() {
         return Err(CommerceError::ValidationFailed(violations).into());
     }
-    let lines: Vec<OrderLine> = picked.iter().map(Picked::line).collect();
-    if lines_total_minor(&lines).is_none() {
-        let violation = FieldViolation::new("#/lines", "total_out_of_range", "cost too much together");
-        return Err(CommerceError::ValidationFailed(vec![violation]).into());
-    }
+    let lines = picked.iter().map(Picked::line).collect();
+    let contents = OrderContents::new(request.currency, lines, Vec::new())?;
     check_stock(&picked)?;
-    Ok(lines)
+    Ok(contents)
 }
 
 fn pick<'a>(
@@ -116,7 +114,7 @@ fn pick<'a>(
             ));
         }
     };
-    let unit_price_minor = variant.unit_price_minor.ok_or_else(|| {
+    let unit_price = variant.unit_price.ok_or_else(|| {
         refuse(
             "not_priced",
             format!("has no price in {}", request.currency.code()),
@@ -124,7 +122,7 @@ fn pick<'a>(
     })?;
     Ok(Picked {
         variant,
-        unit_price_minor,
+        unit_price,
         quantity: line.quantity,
     })
 }
@@ -154,7 +152,7 @@ impl Picked<'_> {
             variant_title: self.variant.variant_title.clone(),
             sku: self.variant.sku.clone(),
             quantity: self.quantity,
-            unit_price_minor: self.unit_price_minor,
+            unit_price: self.unit_price,
             stock_taken: self.variant.stock.available.is_some(),
         }
     }
@@ -165,6 +163,7 @@ mod tests {
     use super::*;
     use rustok_commerce::inventory::Stock;
     use rustok_commerce::order::{LineInput, OrderInput};
+    use rustok_core::money::Currency;
     use uuid::Uuid;
 
     fn variant(number: u128, sku: &str, price: Option<i64>, available: Option<i64>) -> Sellable {
@@ -174,7 +173,7 @@ mod tests {
             title: "Tea".into(),
             variant_title: "Green".into(),
             sku: Some(sku.into()),
-            unit_price_minor: price,
+            unit_price: price.map(|minor| Money::from_minor(minor, Currency::parse("USD").unwrap())),
             stock: Stock {
                 available,
                 allow_backorder: false,
@@ -227,10 +226,11 @@ mod tests {
                 vec!["A"]
             )
         );
-        let lines = build_lines(&request, &shelf).unwrap();
-        let reported: Vec<_> = lines
+        let contents = build_contents(&request, &shelf).unwrap();
+        let reported: Vec<_> = contents
+            .lines()
             .iter()
-            .map(|l| (l.quantity, l.unit_price_minor, l.stock_taken))
+            .map(|l| (l.quantity, l.unit_price.minor(), l.stock_taken))
             .collect();
         assert_eq!(reported, [(5, 500, true), (1, 0, false)]);
     }
@@ -242,7 +242,7 @@ mod tests {
             variant(2, "A", Some(1), None),
             variant(3, "C", None, None),
         ];
-        let refused = build_lines(
+        let refused = build_contents(
             &request(vec![by_sku("A", 1), by_id(9, 1), by_sku("C", 1), by_id(1, 1)]),
             &shelf,
         );
@@ -267,17 +267,17 @@ mod tests {
     #[test]
     fn a_total_beyond_the_limit_is_refused_before_anything_is_written() {
         let shelf = [variant(1, "A", Some(i64::MAX), None)];
-        assert!(build_lines(&request(vec![by_id(1, 1)]), &shelf).is_ok());
-        let refused = wire(&build_lines(&request(vec![by_id(1, 2)]), &shelf).unwrap_err());
+        assert!(build_contents(&request(vec![by_id(1, 1)]), &shelf).is_ok());
+        let refused = wire(&build_contents(&request(vec![by_id(1, 2)]), &shelf).unwrap_err());
         assert_eq!(refused["errors"][0]["code"], "total_out_of_range");
     }
 
     #[test]
     fn merged_lines_keep_the_limits() {
         let shelf = [variant(1, "A", Some(1), Some(20_000))];
-        let refused = build_lines(&request(vec![by_id(1, 6_000), by_sku("A", 4_001)]), &shelf).unwrap_err();
+        let refused = build_contents(&request(vec![by_id(1, 6_000), by_sku("A", 4_001)]), &shelf).unwrap_err();
         assert_eq!(wire(&refused)["errors"][0]["pointer"], "#/lines/1/quantity");
-        let short = build_lines(
+        let short = build_contents(
             &request(vec![by_id(1, 6_000), by_sku("A", 4_000)]),
             &[variant(1, "A", Some(1), Some(9_999))],
         );

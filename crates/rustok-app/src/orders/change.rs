@@ -245,6 +245,7 @@ pub(super) async fn save(
         from,
         transition: transition.name,
         after: after.into(),
+        record: ctx.id(),
         actor: &ctx.actor.to_string(),
         returned: &returned,
         expiry: expiry.as_ref(),

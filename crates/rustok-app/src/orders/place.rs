@@ -4,8 +4,10 @@ use super::{after_minutes, basket, expiry_of, movements, order_event};
 use crate::context::Ctx;
 use crate::work::{Begun, Done, IdempotencyKey, StoredReply, TenantWork};
 use rustok_auth::{Action, SecretKind, TokenSecret};
-use rustok_commerce::order::{OrderInput, OrderRequest, lines_total_minor};
-use rustok_commerce::{AnyOrder, CommerceError, Order, OrderColumns, OrderLine, Placement};
+use rustok_commerce::order::{OrderInput, OrderRequest};
+use rustok_commerce::{
+    AnyOrder, CommerceError, Order, OrderColumns, OrderLine, OrderNumber, OrderSource, Placement,
+};
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::ids::CustomerId;
 use rustok_core::money::Money;
@@ -92,7 +94,10 @@ async fn attempt<'a>(ctx: &Ctx, request: &OrderRequest, key: Key<'a>) -> Result<
         .services
         .with_rng(|rng| TokenSecret::generate(SecretKind::Order, rng));
     match save(ctx, &mut work.tx, &order, limit, &secret).await {
-        Ok(()) => Ok(Attempt::Saved(Box::new((work, PlacedOrder { order, secret })))),
+        Ok(number) => {
+            let order = order.with_number(number);
+            Ok(Attempt::Saved(Box::new((work, PlacedOrder { order, secret }))))
+        }
         Err(
             StoreError::Stale {
                 table: STOCK_LEVELS | ORDERS,
@@ -117,9 +122,9 @@ async fn build_order(
         network: ctx.network.as_ref(),
     };
     let shelf = read_shelf(tx, &ids, &skus, request.currency, buyer).await?;
-    let lines = basket::build_lines(request, &shelf.variants)?;
-    let limit = check_pieces(ctx.tenant.settings.max_pending_pieces, &lines, &shelf)?;
-    check_total(request, &lines)?;
+    let contents = basket::build_contents(request, &shelf.variants)?;
+    let limit = check_pieces(ctx.tenant.settings.max_pending_pieces, contents.lines(), &shelf)?;
+    check_total(request, contents.total())?;
     let now = ctx.now();
     let customer_id: CustomerId = match shelf.customer {
         Some(known) => known,
@@ -128,13 +133,13 @@ async fn build_order(
     let placement = Placement {
         id: ctx.id(),
         tenant_id: ctx.tenant.id,
+        source: OrderSource::Storefront,
         customer_id,
         email: request.email.clone(),
-        currency: request.currency,
-        lines,
+        contents,
         expires_at: after_minutes(now, ctx.tenant.settings.pending_order_ttl_minutes),
     };
-    Ok((Order::place(placement, now)?.into(), limit))
+    Ok((Order::place(placement, now).into(), limit))
 }
 
 /// Limits the pieces that a buyer may hold in unconfirmed orders. Concurrent orders are not seen here: the returned
@@ -169,13 +174,8 @@ fn check_pieces(
 }
 
 /// Fails if the total differs from the one that the buyer saw.
-fn check_total(request: &OrderRequest, lines: &[OrderLine]) -> Result<(), RichError> {
-    let Some(expected) = request.expected_total else {
-        return Ok(());
-    };
-    // `build_lines` has already rejected a total that is out of range.
-    let total = lines_total_minor(lines).map(|minor| Money::from_minor(minor, request.currency));
-    if total == Some(expected) {
+fn check_total(request: &OrderRequest, total: Money) -> Result<(), RichError> {
+    if request.expected_total.is_none_or(|expected| expected == total) {
         return Ok(());
     }
     let internal = "the total is not the one that was expected";
@@ -193,7 +193,7 @@ async fn save(
     order: &AnyOrder,
     limit: Option<PendingLimit>,
     secret: &TokenSecret,
-) -> Result<(), StoreError> {
+) -> Result<OrderNumber, StoreError> {
     let columns = OrderColumns::from(order);
     let due_at = columns.expires_at.unwrap_or(columns.created_at);
     let expiry = expiry_of(ctx, columns.id, due_at);

@@ -5,7 +5,7 @@
 use super::guards::{invalid, signable};
 use super::{Cancelled, Confirmed, Delivered, Order, OrderState, Paid, Pending, Shipped, order_machine};
 use crate::error::CommerceError;
-use crate::order::{OrderLine, OrderStatus};
+use crate::order::{OrderLine, OrderNumber, OrderSource, OrderStatus};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{CustomerId, OrderId, TenantId};
 use rustok_core::state_machine::{State, TransitionGuard};
@@ -87,6 +87,24 @@ impl AnyOrder {
     #[must_use]
     pub fn tenant_id(&self) -> TenantId {
         each!(self, order => order.tenant_id())
+    }
+
+    /// The number that people read; every stored order has one.
+    #[must_use]
+    pub fn number(&self) -> Option<OrderNumber> {
+        each!(self, order => order.number())
+    }
+
+    /// The order with the number that it got when it was stored.
+    #[must_use]
+    pub fn with_number(self, number: OrderNumber) -> Self {
+        each!(self, order => order.with_number(number).into())
+    }
+
+    /// Where it came from.
+    #[must_use]
+    pub fn source(&self) -> OrderSource {
+        each!(self, order => order.source())
     }
 
     /// The buyer.

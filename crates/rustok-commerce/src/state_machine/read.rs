@@ -1,11 +1,11 @@
 //! The accessors of an order: some in every state, the data of a state only in the states that have it.
 //!
-//! Read-only; transitions are in the parent module.
+//! Transitions are in the parent module.
 
 use super::{
     Cancelled, Confirmed, Delivered, Order, OrderState, Paid, Pending, PreviousState, Shipped, UncheckedTotal,
 };
-use crate::order::OrderLine;
+use crate::order::{OrderAdjustment, OrderLine, OrderNumber, OrderSource};
 use crate::payment::{Payment, Refund};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{CustomerId, OrderId, TenantId};
@@ -25,6 +25,25 @@ impl<S: OrderState> Order<S> {
         self.head.tenant_id
     }
 
+    /// The number that people read; every stored order has one.
+    #[must_use]
+    pub fn number(&self) -> Option<OrderNumber> {
+        self.head.number
+    }
+
+    /// The order with the number that it got when it was stored.
+    #[must_use]
+    pub fn with_number(mut self, number: OrderNumber) -> Self {
+        self.head.number = Some(number);
+        self
+    }
+
+    /// Where it came from.
+    #[must_use]
+    pub fn source(&self) -> OrderSource {
+        self.head.source
+    }
+
     /// The buyer.
     #[must_use]
     pub fn customer_id(&self) -> CustomerId {
@@ -41,6 +60,12 @@ impl<S: OrderState> Order<S> {
     #[must_use]
     pub fn lines(&self) -> &[OrderLine] {
         &self.head.lines
+    }
+
+    /// What changes the total besides the lines.
+    #[must_use]
+    pub fn adjustments(&self) -> &[OrderAdjustment] {
+        &self.head.adjustments
     }
 
     /// When it was placed.

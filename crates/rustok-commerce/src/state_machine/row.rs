@@ -9,11 +9,11 @@ use super::{
     UncheckedTotal,
 };
 use crate::error::CommerceError;
-use crate::order::{MAX_QUANTITY, OrderLine, OrderStatus, lines_total_minor};
+use crate::order::{MAX_QUANTITY, OrderAdjustment, OrderLine, OrderNumber, OrderSource, OrderStatus, total};
 use crate::payment::{Payment, Refund};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{CustomerId, OrderId, TenantId};
-use rustok_core::money::{Currency, Money};
+use rustok_core::money::Money;
 use rustok_core::state_machine::TransitionGuard;
 use rustok_text::CanonicalEmail;
 
@@ -24,16 +24,18 @@ pub struct OrderRow {
     pub id: OrderId,
     /// The shop, first in every key.
     pub tenant_id: TenantId,
+    /// [`OrderNumber`], above 0.
+    pub number: i64,
+    /// [`OrderSource`] as text.
+    pub source: String,
     /// The buyer.
     pub customer_id: CustomerId,
     /// The buyer's e-mail address in canonical form.
     pub email: String,
     /// [`OrderStatus`] as text.
     pub status: String,
-    /// ISO 4217 code.
-    pub currency: String,
-    /// The sum of the lines, in minor units.
-    pub total_minor: i64,
+    /// The sum of lines and adjustments.
+    pub total: Money,
     /// When it was placed.
     pub created_at: Timestamp,
     /// When it entered its current state.
@@ -56,6 +58,8 @@ pub struct OrderRow {
     pub version: i64,
     /// The lines, in the order's sequence.
     pub lines: Vec<OrderLine>,
+    /// The adjustments, in the order's sequence.
+    pub adjustments: Vec<OrderAdjustment>,
 }
 
 /// The shipment and delivery of an order.
@@ -99,9 +103,12 @@ fn decode(row: OrderRow) -> Result<AnyOrder, Broken> {
     let head = Head {
         id: row.id,
         tenant_id: row.tenant_id,
+        number: Some(OrderNumber::new(row.number).ok_or("number below 1")?),
+        source: row.source.parse().map_err(|_| "unknown source")?,
         customer_id: row.customer_id,
         email: Some(CanonicalEmail::parse(&row.email).ok_or("email is no address")?),
         lines: row.lines,
+        adjustments: row.adjustments,
         created_at: row.created_at,
         updated_at: row.updated_at,
         version: row.version,
@@ -172,23 +179,25 @@ fn decode(row: OrderRow) -> Result<AnyOrder, Broken> {
 }
 
 fn decode_total(row: &OrderRow) -> Result<Money, Broken> {
-    let currency = Currency::parse(&row.currency).map_err(|_| "unknown currency")?;
-    let total = Money::from_minor(row.total_minor, currency);
     demand(
-        confirmable().check(&UncheckedTotal::from(total)).is_ok(),
+        confirmable().check(&UncheckedTotal::from(row.total)).is_ok(),
         "negative total",
     )?;
     demand(!row.lines.is_empty(), "no lines")?;
-    let fit = |line: &OrderLine| (1..=MAX_QUANTITY).contains(&line.quantity) && line.unit_price_minor >= 0;
+    let fit = |line: &OrderLine| (1..=MAX_QUANTITY).contains(&line.quantity) && line.unit_price.minor() >= 0;
     demand(
         row.lines.iter().all(fit),
         "a line with a quantity or price out of range",
     )?;
     demand(
-        lines_total_minor(&row.lines) == Some(row.total_minor),
-        "total is not the sum of the lines",
+        row.adjustments.iter().all(OrderAdjustment::has_right_sign),
+        "an adjustment of the wrong sign",
     )?;
-    Ok(total)
+    demand(
+        total(row.total.currency(), &row.lines, &row.adjustments) == Ok(row.total),
+        "total is not the sum of the lines and adjustments",
+    )?;
+    Ok(row.total)
 }
 
 /// The columns that belong to particular states. Decoding a state takes its own columns; any that remain set are an
@@ -306,6 +315,10 @@ pub struct OrderColumns<'a> {
     pub id: OrderId,
     /// The shop.
     pub tenant_id: TenantId,
+    /// `None` until it is stored.
+    pub number: Option<OrderNumber>,
+    /// Where it came from.
+    pub source: OrderSource,
     /// The buyer.
     pub customer_id: CustomerId,
     /// Empty for an order that was not placed, which no row can hold.
@@ -314,8 +327,8 @@ pub struct OrderColumns<'a> {
     pub status: OrderStatus,
     /// ISO 4217 code.
     pub currency: &'a str,
-    /// -1 for a total that is not valid money, which no row can hold.
-    pub total_minor: i64,
+    /// `None` for a total that is not valid money, which no row can hold.
+    pub total: Option<Money>,
     /// When it was placed.
     pub created_at: Timestamp,
     /// When it entered its current state.
@@ -338,6 +351,8 @@ pub struct OrderColumns<'a> {
     pub version: i64,
     /// The lines.
     pub lines: &'a [OrderLine],
+    /// The adjustments.
+    pub adjustments: &'a [OrderAdjustment],
 }
 
 /// The columns of a [`Fulfilment`], borrowed from its order.
@@ -361,24 +376,24 @@ impl<'a> From<&'a AnyOrder> for OrderColumns<'a> {
         match order {
             AnyOrder::Pending(Order { head, total, state }) => Self {
                 expires_at: state.expires_at,
-                ..Self::bare(status, head, claimed(total))
+                ..Self::bare(status, head, unchecked(total))
             },
             AnyOrder::Confirmed(Order { head, total, state }) => Self {
                 expires_at: state.expires_at,
-                ..Self::bare(status, head, priced(*total)).confirmed(state.confirmed_at)
+                ..Self::bare(status, head, checked(*total)).confirmed(state.confirmed_at)
             },
             AnyOrder::Paid(Order { head, total, state }) => {
-                Self::bare(status, head, priced(*total)).paid(state)
+                Self::bare(status, head, checked(*total)).paid(state)
             }
             AnyOrder::Shipped(Order { head, total, state }) => {
-                Self::bare(status, head, priced(*total)).shipped(state, None, None)
+                Self::bare(status, head, checked(*total)).shipped(state, None, None)
             }
             AnyOrder::Delivered(Order { head, total, state }) => {
                 let (signature, delivered_at) = (state.signature.as_deref(), Some(state.delivered_at));
-                Self::bare(status, head, priced(*total)).shipped(&state.shipped, signature, delivered_at)
+                Self::bare(status, head, checked(*total)).shipped(&state.shipped, signature, delivered_at)
             }
             AnyOrder::Cancelled(Order { head, total, state }) => {
-                let columns = Self::bare(status, head, claimed(total));
+                let columns = Self::bare(status, head, unchecked(total));
                 let columns = match &state.before {
                     PreviousState::Pending => columns,
                     PreviousState::Confirmed(confirmed_at) => columns.confirmed(*confirmed_at),
@@ -397,26 +412,28 @@ impl<'a> From<&'a AnyOrder> for OrderColumns<'a> {
     }
 }
 
-/// The minor units and the currency of a total.
-fn claimed(total: &UncheckedTotal) -> (i64, &str) {
-    (total.money().map_or(-1, Money::minor), &total.currency)
+/// A total and the code of its currency.
+fn unchecked(total: &UncheckedTotal) -> (Option<Money>, &str) {
+    (total.money().ok(), &total.currency)
 }
 
-fn priced(total: Money) -> (i64, &'static str) {
-    (total.minor(), total.currency().code())
+fn checked(total: Money) -> (Option<Money>, &'static str) {
+    (Some(total), total.currency().code())
 }
 
 impl<'a> OrderColumns<'a> {
     /// The columns without the data of a particular state.
-    fn bare(status: OrderStatus, head: &'a Head, (total_minor, currency): (i64, &'a str)) -> Self {
+    fn bare(status: OrderStatus, head: &'a Head, (total, currency): (Option<Money>, &'a str)) -> Self {
         Self {
             id: head.id,
             tenant_id: head.tenant_id,
+            number: head.number,
+            source: head.source,
             customer_id: head.customer_id,
             email: head.email.as_ref().map_or("", CanonicalEmail::as_str),
             status,
             currency,
-            total_minor,
+            total,
             created_at: head.created_at,
             updated_at: head.updated_at,
             expires_at: None,
@@ -428,6 +445,7 @@ impl<'a> OrderColumns<'a> {
             cancelled_at: None,
             version: head.version,
             lines: &head.lines,
+            adjustments: &head.adjustments,
         }
     }
 
@@ -465,9 +483,9 @@ impl<'a> OrderColumns<'a> {
     }
 }
 
+/// Of an order with a number and a valid total, as if it were read from the database.
 #[cfg(test)]
 impl From<OrderColumns<'_>> for OrderRow {
-    /// A copy, as if it were read from the database.
     fn from(columns: OrderColumns<'_>) -> Self {
         let fulfilment = |columns: FulfilmentColumns<'_>| Fulfilment {
             tracking: columns.tracking.to_owned(),
@@ -479,11 +497,12 @@ impl From<OrderColumns<'_>> for OrderRow {
         Self {
             id: columns.id,
             tenant_id: columns.tenant_id,
+            number: columns.number.map_or(0, OrderNumber::get),
+            source: columns.source.as_str().to_owned(),
             customer_id: columns.customer_id,
             email: columns.email.to_owned(),
             status: columns.status.as_str().to_owned(),
-            currency: columns.currency.to_owned(),
-            total_minor: columns.total_minor,
+            total: columns.total.unwrap(),
             created_at: columns.created_at,
             updated_at: columns.updated_at,
             expires_at: columns.expires_at,
@@ -495,6 +514,7 @@ impl From<OrderColumns<'_>> for OrderRow {
             cancelled_at: columns.cancelled_at,
             version: columns.version,
             lines: columns.lines.to_vec(),
+            adjustments: columns.adjustments.to_vec(),
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::dump::{find_tables, quoted};
 use super::format::{Head, Reader, Record, Sum, Table};
 use crate::error::StoreError;
-use crate::migrate::{Migration, PostgresSchema};
+use crate::migrate::{Migration, PostgresSchema, UNRELEASED, is_known};
 use crate::postgres::PostgresUrl;
 use bytes::Bytes;
 use futures_util::SinkExt as _;
@@ -56,7 +56,11 @@ pub(super) async fn load<R: AsyncRead + Unpin>(
         .await
         .map_err(|error| failed(&error))?;
     let loaded = async {
-        let found = schema.enter().await?;
+        let applied = schema.enter().await?;
+        if !is_known(migrations, &applied) {
+            return Err(StoreError::Setup(UNRELEASED.to_owned()));
+        }
+        let found = applied.len();
         if found != 0 && found != number {
             return Err(StoreError::Setup(format!(
                 "the database has schema {found} already and {} has schema {number}: restore it into a new, empty database",
@@ -94,12 +98,7 @@ fn number(head: &Head, migrations: &[Migration], file: &Path) -> Result<usize, S
             "{file} has schema {number}, this binary knows only up to {}: use a newer rustok",
             migrations.len()
         )
-    } else if number == 0
-        || !migrations
-            .iter()
-            .zip(&head.migrations)
-            .all(|(ours, theirs)| ours.name == theirs)
-    {
+    } else if number == 0 || !is_known(migrations, &head.migrations) {
         format!(
             "{file} has a schema {number} that is not the one of this binary: use the rustok that made it"
         )

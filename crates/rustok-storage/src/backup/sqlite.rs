@@ -79,6 +79,7 @@ async fn look_at(file: &Path) -> Result<(), StoreError> {
             file.display(),
             latest_schema()
         ),
+        Ok(Schema::Unreleased) => format!("{}: {}", file.display(), migrate::UNRELEASED),
         _ if begins(PREFIX) => format!(
             "{} is a backup of a PostgreSQL database: it is restored where the database's URL begins with postgres://",
             file.display()

@@ -9,7 +9,7 @@ use crate::reservations::{Movement, Mover};
 use crate::tx::{Statement, TenantTx};
 use crate::value::Value;
 use rustok_commerce::{OrderColumns, OrderStatus};
-use rustok_core::ids::TenantId;
+use rustok_core::ids::{OrderRecordId, TenantId};
 use rustok_events::{Event, Job};
 
 /// Unique key: within a tenant, a payment pays one order only.
@@ -26,6 +26,8 @@ pub struct OrderChange<'a> {
     pub transition: &'static str,
     /// The order after the transition; its version is one higher.
     pub after: OrderColumns<'a>,
+    /// The id of the payment, refund or fulfilment that the transition records, if it records one.
+    pub record: OrderRecordId,
     /// The actor in its stable text form.
     pub actor: &'a str,
     /// Pieces to return to tracked stock, sorted by variant.
@@ -59,8 +61,8 @@ pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<
     };
     let mut writes = Vec::with_capacity(6 + change.returned.len() * 2);
     // Comes first, because the order's row refers to it. A lost race leaves no trace of it either.
-    writes.extend(insert_side(tenant, after));
-    writes.push(swap(tenant, from, after));
+    writes.extend(insert_record(tenant, change, tx.db.is_postgres()));
+    writes.push(swap(tenant, change));
     writes.push(history::insert_step(tenant, after, transition, Some(from), actor));
     match change.expiry {
         Some(job) => writes.push(replace_expiry_write(tenant, job)),
@@ -75,77 +77,94 @@ pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<
 }
 
 /// Every column of an order is named here: a new one is stored, or left out on purpose.
-fn swap(tenant: TenantId, from: OrderStatus, after: OrderColumns<'_>) -> Statement<'_> {
+fn swap<'a>(tenant: TenantId, change: &OrderChange<'a>) -> Statement<'a> {
     let OrderColumns {
         id,
         tenant_id: _,
+        number: _,
+        source: _,
         customer_id: _,
         email: _,
         status,
         currency: _,
-        total_minor: _,
+        total: _,
         created_at: _,
         updated_at,
         expires_at,
         confirmed_at,
-        payment,
+        payment: _,
         fulfilment,
         refund,
         cancel_reason,
         cancelled_at,
         version,
         lines: _,
-    } = after;
+        adjustments: _,
+    } = change.after;
+    let record = |is_new: bool| is_new.then_some(change.record);
     Statement::one(
         ORDERS,
-        "UPDATE orders SET status = $5, updated_at = $6, expires_at = $7, confirmed_at = $8, payment_id = $9, \
-         tracking = $10, delivered_at = $11, cancelled_at = $12, cancel_reason = $13, refund_id = $14, \
+        "UPDATE orders SET status = $5, updated_at = $6, expires_at = $7, confirmed_at = $8, delivered_at = $9, \
+         cancelled_at = $10, cancel_reason = $11, payment_id = coalesce(payment_id, $12), \
+         fulfilment_id = coalesce(fulfilment_id, $13), refund_id = coalesce(refund_id, $14), \
          placed_from = NULL, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND status = $3 AND version = $4",
         &[
             tenant.into(),
             id.into(),
-            from.as_str().into(),
+            change.from.as_str().into(),
             (version - 1).into(),
             status.as_str().into(),
             updated_at.into(),
             expires_at.into(),
             confirmed_at.into(),
-            payment.map(|payment| payment.payment_id.as_str()).into(),
-            fulfilment.map(|fulfilment| fulfilment.tracking).into(),
             fulfilment.and_then(|fulfilment| fulfilment.delivered_at).into(),
             cancelled_at.into(),
             cancel_reason.into(),
-            refund.map(|refund| refund.refund_id.as_str()).into(),
+            record(status == OrderStatus::Paid).into(),
+            record(status == OrderStatus::Shipped).into(),
+            record(refund.is_some()).into(),
         ],
     )
 }
 
-/// Inserts the payment, refund or fulfilment that this status brings. An order has at most one of each: for the
-/// second of two concurrent transactions no row is inserted, which the check reports.
-fn insert_side(tenant: TenantId, after: OrderColumns<'_>) -> Option<Statement<'_>> {
+/// Inserts the payment, refund or fulfilment that this status brings, only while the order is as it was read: for the
+/// second of two concurrent transitions no row is inserted, which the check reports. On PostgreSQL the second waits for
+/// the first.
+fn insert_record<'a>(tenant: TenantId, change: &OrderChange<'a>, is_postgres: bool) -> Option<Statement<'a>> {
+    let after = change.after;
+    let lock = if is_postgres { " FOR UPDATE" } else { "" };
+    let insert = |table: &'static str, columns: &str, values: &str, of_record: &[Value<'a>]| {
+        let sql = format!(
+            "INSERT INTO {table} (tenant_id, order_id, id, {columns}) SELECT o.tenant_id, o.id, $5::uuid, {values} \
+             FROM orders o WHERE o.tenant_id = $1 AND o.id = $2 AND o.status = $3 AND o.version = $4{lock}"
+        );
+        let mut params = vec![
+            tenant.into(),
+            after.id.into(),
+            change.from.as_str().into(),
+            (after.version - 1).into(),
+            change.record.into(),
+        ];
+        params.extend_from_slice(of_record);
+        Statement::one(table, sql, &params)
+    };
     match (after.status, after.payment, after.fulfilment, after.refund) {
-        (OrderStatus::Paid, Some(payment), ..) => Some(Statement::one(
+        (OrderStatus::Paid, Some(payment), ..) => Some(insert(
             "payments",
-            "INSERT INTO payments (tenant_id, order_id, payment_id, method, amount_minor, currency, paid_at, reference) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, order_id) DO NOTHING",
+            "external_id, method, reference, amount_minor, currency, paid_at",
+            "$6::text, $7::text, $8::text, o.total_minor, o.currency, $9::timestamptz",
             &[
-                tenant.into(),
-                after.id.into(),
                 Value::from(&payment.payment_id),
                 Value::from(&payment.method),
-                after.total_minor.into(),
-                after.currency.into(),
-                payment.paid_at.into(),
                 payment.reference().into(),
+                payment.paid_at.into(),
             ],
         )),
-        (OrderStatus::Shipped, _, Some(fulfilment), _) => Some(Statement::one(
+        (OrderStatus::Shipped, _, Some(fulfilment), _) => Some(insert(
             "fulfilments",
-            "INSERT INTO fulfilments (tenant_id, order_id, tracking, carrier, shipped_at) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, order_id) DO NOTHING",
+            "tracking, carrier, shipped_at",
+            "$6::text, $7::text, $8::timestamptz",
             &[
-                tenant.into(),
-                after.id.into(),
                 fulfilment.tracking.into(),
                 fulfilment.carrier.into(),
                 fulfilment.shipped_at.into(),
@@ -154,22 +173,19 @@ fn insert_side(tenant: TenantId, after: OrderColumns<'_>) -> Option<Statement<'_
         (OrderStatus::Delivered, _, Some(fulfilment), _) => fulfilment.signature.map(|signature| {
             Statement::one(
                 "fulfilments",
-                "UPDATE fulfilments SET signature = $3 WHERE tenant_id = $1 AND order_id = $2 AND signature IS NULL",
+                "UPDATE fulfilments SET signature = $3 WHERE tenant_id = $1 AND order_id = $2 AND signature IS NULL \
+                 AND id = (SELECT o.fulfilment_id FROM orders o WHERE o.tenant_id = $1 AND o.id = $2)",
                 &[tenant.into(), after.id.into(), signature.into()],
             )
         }),
-        (OrderStatus::Cancelled, Some(payment), _, Some(refund)) => Some(Statement::one(
+        (OrderStatus::Cancelled, Some(payment), _, Some(refund)) => Some(insert(
             "refunds",
-            "INSERT INTO refunds (tenant_id, order_id, refund_id, amount_minor, currency, refunded_at, reference) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, order_id) DO NOTHING",
+            "payment_id, external_id, reference, amount_minor, currency, refunded_at",
+            "o.payment_id, $6::text, $7::text, o.total_minor, o.currency, $8::timestamptz",
             &[
-                tenant.into(),
-                after.id.into(),
                 Value::from(&refund.refund_id),
-                after.total_minor.into(),
-                after.currency.into(),
-                refund.refunded_at.into(),
                 payment.reference_of(refund).into(),
+                refund.refunded_at.into(),
             ],
         )),
         _ => None,

@@ -9,7 +9,7 @@ use crate::tx::TenantTx;
 use crate::value::{Value, pad, params, placeholders};
 use crate::walk::{Walk, in_order, list_fitting, times};
 use jiff::Timestamp;
-use rustok_commerce::{OrderLine, OrderRow, OrderStatus};
+use rustok_commerce::{OrderLine, OrderNumber, OrderRow, OrderStatus};
 use rustok_core::ids::{CustomerId, OrderId};
 use rustok_core::page::{Limit, Page, fitting};
 use rustok_text::CanonicalEmail;
@@ -18,6 +18,8 @@ use std::collections::HashMap;
 /// The filter of a list of orders; `None` means no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderFilter {
+    /// The order with this number.
+    pub number: Option<OrderNumber>,
     /// Orders in this status.
     pub status: Option<OrderStatus>,
     /// Orders of this buyer.
@@ -42,6 +44,9 @@ pub async fn list_orders(
     after: Option<OrderPlace>,
     limit: Limit,
 ) -> Result<Page<OrderRow>, StoreError> {
+    if let Some(number) = filter.number {
+        return find_numbered(tx, number, filter, after).await;
+    }
     let customer = match &filter.email {
         None => None,
         Some(email) => match find_customer(tx, email).await? {
@@ -69,9 +74,41 @@ pub async fn list_orders(
             next_cursor: keys.next_cursor,
         }
     };
-    add_lines(tx, &mut page.items).await?;
+    add_parts(tx, &mut page.items).await?;
     page.shorten(fitting(page.items.iter().map(bytes)), key);
     Ok(page)
+}
+
+/// The page of the order with this number, if it meets the other conditions.
+async fn find_numbered(
+    tx: &mut TenantTx,
+    number: OrderNumber,
+    filter: &OrderFilter,
+    after: Option<OrderPlace>,
+) -> Result<Page<OrderRow>, StoreError> {
+    let sql = format!(
+        "SELECT {} FROM orders o {} WHERE o.tenant_id = $1 AND o.number = $2",
+        row::HEAD,
+        row::JOINS
+    );
+    let params = params![tx.tenant, number.get()];
+    let mut items = tx.db.fetch(ORDERS, &sql, params, head).await?;
+    items.retain(|order| {
+        let placed = order.created_at;
+        filter.status.is_none_or(|status| order.status == status.as_str())
+            && filter
+                .email
+                .as_ref()
+                .is_none_or(|email| order.email == email.as_str())
+            && filter.created_after.is_none_or(|from| placed >= from)
+            && filter.created_before.is_none_or(|until| placed < until)
+            && after.is_none_or(|place| (placed, order.id) < place)
+    });
+    add_parts(tx, &mut items).await?;
+    Ok(Page {
+        items,
+        next_cursor: None,
+    })
 }
 
 /// The index that a list walks along, and the conditions that are checked per entry.
@@ -168,39 +205,35 @@ fn bytes(order: &OrderRow) -> usize {
         let sku = line.sku.as_ref().map_or(0, String::len);
         LINE_BYTES + line.title.len() + line.variant_title.len() + sku
     };
-    ORDER_BYTES + order.lines.iter().map(line).sum::<usize>()
+    let adjustments = order.adjustments.iter();
+    let adjustments = adjustments.map(|adjustment| LINE_BYTES + adjustment.title.len());
+    ORDER_BYTES + order.lines.iter().map(line).chain(adjustments).sum::<usize>()
 }
 
-async fn add_lines(tx: &mut TenantTx, orders: &mut [OrderRow]) -> Result<(), StoreError> {
+async fn add_parts(tx: &mut TenantTx, orders: &mut [OrderRow]) -> Result<(), StoreError> {
     if orders.is_empty() {
         return Ok(());
     }
     let mut ids: Vec<Value<'_>> = orders.iter().map(|order| order.id.into()).collect();
     pad(&mut ids);
-    let sql = format!(
-        "SELECT l.order_id, {} FROM order_lines l WHERE l.tenant_id = $1 AND l.order_id IN ({}) \
-         ORDER BY l.order_id, l.position",
-        row::LINE,
-        placeholders(2, ids.len())
-    );
+    let condition = format!("tenant_id = $1 AND order_id IN ({})", placeholders(2, ids.len()));
+    let sql = format!("{} ORDER BY order_id, part, position", row::parts(&condition));
     let mut params = params![tx.tenant].to_vec();
     params.extend(ids);
-    let lines = tx
-        .db
-        .fetch("order_lines", &sql, &params, |row| {
-            Ok((row.get::<OrderId>("order_id")?, row::line(row)?))
-        })
-        .await?;
     let places: HashMap<_, _> = orders
         .iter()
         .enumerate()
-        .map(|(place, order)| (order.id, place))
+        .map(|(place, order)| (order.id, (place, order.total.currency())))
         .collect();
-    for (id, line) in lines {
-        if let (Some(order), Some((_, line))) =
-            (places.get(&id).and_then(|place| orders.get_mut(*place)), line)
-        {
-            order.lines.push(line);
+    let parts = tx.db.fetch("order_lines", &sql, &params, |row| {
+        let Some((place, currency)) = places.get(&row.get::<OrderId>("order_id")?) else {
+            return Ok(None);
+        };
+        Ok(row::part(row, *currency)?.map(|part| (*place, part)))
+    });
+    for (place, part) in parts.await?.into_iter().flatten() {
+        if let Some(order) = orders.get_mut(place) {
+            part.add_to(order);
         }
     }
     Ok(())

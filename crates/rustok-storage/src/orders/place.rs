@@ -4,11 +4,12 @@
 //!
 //! 1. `BEGIN` with [`read_shelf`](crate::reservations::read_shelf);
 //! 2. [`upsert_customer`](crate::customers::upsert_customer), only for an email address that is new to the shop;
-//! 3. [`insert_order`]: all writes in one pipelined batch (a further round trip for each thirty statements; the lines
+//! 3. [`insert_order`]: all writes, and the question for the order's number, in one pipelined batch (a further round trip for each thirty statements; the lines
 //!    and their ledger entries are one statement each for up to 64 lines);
 //! 4. `COMMIT`.
 //!
-//! On PostgreSQL the batch begins with locks of the buyer and the network if the tenant limits their pending pieces.
+//! On PostgreSQL the batch begins with locks of the buyer and the network if the tenant limits their pending pieces,
+//! and then of the tenant's series of order numbers: orders of one tenant commit one after the other from there on.
 //! Stock is written last, to hold its row locks only until the commit. A request with an `Idempotency-Key` takes
 //! three more round trips: lock the key, look up the stored response, store the new one.
 
@@ -20,8 +21,9 @@ use crate::reservations::{BUYER_INDEX, Movement, Mover, NETWORK_INDEX, held_piec
 use crate::tx::{Expect, Statement, TenantTx};
 use crate::value::Value;
 use rustok_auth::TokenHash;
-use rustok_commerce::{OrderColumns, OrderLine};
+use rustok_commerce::{OrderAdjustment, OrderColumns, OrderLine, OrderNumber};
 use rustok_core::ids::{OrderId, TenantId};
+use rustok_core::money::Money;
 use rustok_events::{Event, Job};
 
 /// A new order with everything that is written with it.
@@ -54,12 +56,13 @@ pub struct PendingLimit {
     pub most: i64,
 }
 
-/// Saves a new order with its lines, history, event and expiry job, and takes its stock.
+/// Saves a new order with its lines, adjustments, history, event and expiry job, and takes its stock. Returns the
+/// order's number.
 ///
 /// # Errors
 /// [`StoreError::Stale`] of [`STOCK_LEVELS`](crate::reservations::STOCK_LEVELS) if a concurrent transaction left too
 /// little stock, and of [`ORDERS`] if one used up the limit of pending pieces. Nothing is saved then.
-pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<(), StoreError> {
+pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<OrderNumber, StoreError> {
     let tenant = tx.tenant;
     let NewOrder { order, actor, .. } = *new;
     let mover = Mover {
@@ -68,28 +71,51 @@ pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<(), S
         actor,
         now: order.created_at,
     };
-    let mut writes = Vec::with_capacity(6 + order.lines.len() * 3);
+    let mut writes = Vec::with_capacity(7 + order.lines.len() * 3);
     match new.limit {
         // Two transactions at once may each have found room for their pieces; SQLite has a single writer.
         Some(limit) if tx.db.is_postgres() => {
             writes.extend(lock_holders(new));
+            writes.push(advance_number(tenant));
             writes.push(insert_head_within(new, limit));
         }
-        _ => writes.push(insert_head(new)),
+        _ => {
+            writes.push(advance_number(tenant));
+            writes.push(insert_head(new));
+        }
     }
     for (position, line) in (0..).zip(order.lines) {
         writes.push(insert_line(tenant, order.id, position, line));
+    }
+    for (position, adjustment) in (0..).zip(order.adjustments) {
+        writes.push(insert_adjustment(tenant, order.id, position, adjustment));
     }
     writes.extend(mover.reserved(new.taken));
     writes.push(history::insert_step(tenant, order, "place", None, actor));
     writes.push(insert_event(tenant, new.event));
     writes.push(insert_job(tenant, new.expiry));
     writes.extend(mover.take(new.taken));
-    tx.db.execute_all(&writes).await
+    let number = "SELECT number FROM orders WHERE tenant_id = $1 AND id = $2";
+    let number = Statement::one(ORDERS, number, &[tenant.into(), order.id.into()]);
+    let found = tx
+        .db
+        .execute_all_and_fetch(&writes, &number, |row| row.get("number"));
+    let number = found.await?.into_iter().next().and_then(OrderNumber::new);
+    number.ok_or_else(|| StoreError::inconsistent(ORDERS, "number", "a new order has none"))
+}
+
+/// Takes the next number of the tenant's orders, and locks the series until the end of the transaction.
+fn advance_number<'a>(tenant: TenantId) -> Statement<'a> {
+    Statement::one(
+        "number_series",
+        "INSERT INTO number_series (tenant_id, series, last_number) VALUES ($1, 'order', $2) \
+         ON CONFLICT (tenant_id, series) DO UPDATE SET last_number = number_series.last_number + 1",
+        &[tenant.into(), OrderNumber::FIRST.get().into()],
+    )
 }
 
 /// Locks the buyer and then the network until the end of the transaction, against other orders of theirs. All
-/// transactions lock in this order: the row of a new customer, the buyer, the network, stock. Orders of tracked stock
+/// transactions lock in this order: the row of a new customer, the buyer, the network, the series of numbers, stock. Orders of tracked stock
 /// from one network thus commit one after the other.
 fn lock_holders<'a>(new: &NewOrder<'a>) -> impl Iterator<Item = Statement<'a>> {
     let order = new.order;
@@ -113,7 +139,11 @@ fn lock_holders<'a>(new: &NewOrder<'a>) -> impl Iterator<Item = Statement<'a>> {
 }
 
 const INSERT_HEAD: &str = "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, \
-     secret_hash, created_at, updated_at, expires_at, version, placed_from)";
+     secret_hash, created_at, updated_at, expires_at, version, placed_from, source, number)";
+
+/// The number that [`advance_number`] took.
+const TAKEN_NUMBER: &str =
+    "(SELECT s.last_number FROM number_series s WHERE s.tenant_id = $1 AND s.series = 'order')";
 
 /// On PostgreSQL: inserts the order unless the pending orders of its buyer or network then hold more pieces than they
 /// may. It needs the locks of [`lock_holders`], and a snapshot taken after them, which each statement has.
@@ -122,8 +152,8 @@ fn insert_head_within<'a>(new: &NewOrder<'a>, limit: PendingLimit) -> Statement<
     let of_network = held_pieces(NETWORK_INDEX, "o.placed_from = $12", true);
     let sql = format!(
         "{INSERT_HEAD} SELECT $1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text, $7::bigint, $8::bytea, \
-         $9::timestamptz, $9::timestamptz, $10::timestamptz, $11::bigint, $12::bytea \
-         WHERE GREATEST({of_buyer}, {of_network}) + $13::bigint <= $14::bigint"
+         $9::timestamptz, $9::timestamptz, $10::timestamptz, $11::bigint, $12::bytea, $13::text, {TAKEN_NUMBER} \
+         WHERE GREATEST({of_buyer}, {of_network}) + $14::bigint <= $15::bigint"
     );
     let mut params = head_params(new).to_vec();
     params.extend([limit.pieces.into(), limit.most.into()]);
@@ -131,21 +161,25 @@ fn insert_head_within<'a>(new: &NewOrder<'a>, limit: PendingLimit) -> Statement<
 }
 
 fn insert_head<'a>(new: &NewOrder<'a>) -> Statement<'a> {
-    let sql = format!("{INSERT_HEAD} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)");
+    let sql = format!(
+        "{INSERT_HEAD} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, {TAKEN_NUMBER})"
+    );
     Statement::one(ORDERS, sql, &head_params(new))
 }
 
-/// The values of `$1` to `$12` of both inserts. Every column of an order is named here: a new one is stored, or left
+/// The values of `$1` to `$13` of both inserts. Every column of an order is named here: a new one is stored, or left
 /// out on purpose.
-fn head_params<'a>(new: &NewOrder<'a>) -> [Value<'a>; 12] {
+fn head_params<'a>(new: &NewOrder<'a>) -> [Value<'a>; 13] {
     let OrderColumns {
         id,
         tenant_id,
+        number: _,
+        source,
         customer_id,
         email,
         status,
         currency,
-        total_minor,
+        total,
         created_at,
         updated_at: _,
         expires_at,
@@ -157,6 +191,7 @@ fn head_params<'a>(new: &NewOrder<'a>) -> [Value<'a>; 12] {
         cancelled_at: _,
         version,
         lines: _,
+        adjustments: _,
     } = new.order;
     [
         tenant_id.into(),
@@ -165,12 +200,14 @@ fn head_params<'a>(new: &NewOrder<'a>) -> [Value<'a>; 12] {
         email.into(),
         status.as_str().into(),
         currency.into(),
-        total_minor.into(),
+        // A total that is not valid is refused by the database.
+        total.map_or(-1, Money::minor).into(),
         Value::from(new.secret_hash.as_bytes()),
         created_at.into(),
         expires_at.into(),
         version.into(),
         new.placed_from.map(|network| &network[..]).into(),
+        source.as_str().into(),
     ]
 }
 
@@ -189,8 +226,29 @@ fn insert_line(tenant: TenantId, order: OrderId, position: i64, line: &OrderLine
             Value::from(&line.variant_title),
             line.sku.as_ref().into(),
             line.quantity.into(),
-            line.unit_price_minor.into(),
+            line.unit_price.minor().into(),
             line.stock_taken.into(),
+        ],
+    )
+}
+
+fn insert_adjustment(
+    tenant: TenantId,
+    order: OrderId,
+    position: i64,
+    adjustment: &OrderAdjustment,
+) -> Statement<'_> {
+    Statement::one(
+        "order_adjustments",
+        "INSERT INTO order_adjustments (tenant_id, order_id, position, kind, title, amount_minor) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        &[
+            tenant.into(),
+            order.into(),
+            position.into(),
+            adjustment.kind.as_str().into(),
+            Value::from(&adjustment.title),
+            adjustment.amount.minor().into(),
         ],
     )
 }

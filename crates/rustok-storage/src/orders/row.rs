@@ -6,7 +6,8 @@ use crate::row::Row;
 use rustok_auth::TokenHash;
 use rustok_commerce::payment::{Payment, Refund};
 use rustok_commerce::state_machine::Fulfilment;
-use rustok_commerce::{OrderLine, OrderRow};
+use rustok_commerce::{OrderAdjustment, OrderLine, OrderRow};
+use rustok_core::money::{Currency, Money};
 
 /// A stored order with the hash of the buyer's secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,21 +19,45 @@ pub struct StoredOrder {
 }
 
 /// The columns of [`head`]; needs the table alias `o` for orders, and [`JOINS`].
-pub(super) const HEAD: &str = "o.id, o.tenant_id, o.customer_id, o.email, o.status, o.currency, o.total_minor, \
-    o.secret_hash, o.created_at, o.updated_at, o.expires_at, o.confirmed_at, o.delivered_at, o.cancelled_at, \
-    o.cancel_reason, o.version, p.payment_id, p.method, p.paid_at, r.refund_id, r.refunded_at, f.tracking, f.carrier, \
-    f.shipped_at, f.signature";
+pub(super) const HEAD: &str = "o.id, o.tenant_id, o.number, o.source, o.customer_id, o.email, o.status, o.currency, \
+    o.total_minor, o.secret_hash, o.created_at, o.updated_at, o.expires_at, o.confirmed_at, o.delivered_at, \
+    o.cancelled_at, o.cancel_reason, o.version, p.external_id AS payment_id, p.method, p.paid_at, \
+    r.external_id AS refund_id, r.refunded_at, f.tracking, f.carrier, f.shipped_at, f.signature";
 
 /// The joins that [`HEAD`] needs besides orders `o`.
-pub(super) const JOINS: &str = "LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.order_id = o.id \
-    LEFT JOIN refunds r ON r.tenant_id = o.tenant_id AND r.order_id = o.id \
-    LEFT JOIN fulfilments f ON f.tenant_id = o.tenant_id AND f.order_id = o.id";
+pub(super) const JOINS: &str = "LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.id = o.payment_id \
+    LEFT JOIN refunds r ON r.tenant_id = o.tenant_id AND r.id = o.refund_id \
+    LEFT JOIN fulfilments f ON f.tenant_id = o.tenant_id AND f.id = o.fulfilment_id";
 
-/// The columns of [`line`], with order lines as `l`.
-pub(super) const LINE: &str = "l.position, l.variant_id, l.product_id, l.title, l.variant_title, l.sku, l.quantity, \
-    l.unit_price_minor, l.stock_taken";
+/// A query for the columns of [`part`], with `order_id` and `position`, of the orders that meet the condition: lines are
+/// part 0, adjustments part 1.
+pub(super) fn parts(condition: &str) -> String {
+    format!(
+        "SELECT order_id, CAST(0 AS bigint) AS part, position, variant_id, product_id, title, variant_title, sku, \
+         quantity, unit_price_minor AS amount_minor, stock_taken, CAST(NULL AS text) AS kind \
+         FROM order_lines WHERE {condition} UNION ALL \
+         SELECT order_id, CAST(1 AS bigint), position, CAST(NULL AS uuid), CAST(NULL AS uuid), title, \
+         CAST(NULL AS text), CAST(NULL AS text), CAST(NULL AS bigint), amount_minor, CAST(NULL AS boolean), kind \
+         FROM order_adjustments WHERE {condition}"
+    )
+}
 
-/// Reads the columns of [`HEAD`], without the lines.
+/// One of the parts that an order consists of.
+pub(super) enum Part {
+    Line(OrderLine),
+    Adjustment(OrderAdjustment),
+}
+
+impl Part {
+    pub(super) fn add_to(self, order: &mut OrderRow) {
+        match self {
+            Self::Line(line) => order.lines.push(line),
+            Self::Adjustment(adjustment) => order.adjustments.push(adjustment),
+        }
+    }
+}
+
+/// Reads the columns of [`HEAD`], without the parts.
 pub(super) fn head(row: &Row<'_>) -> Result<StoredOrder, StoreError> {
     let payment = match row.get::<Option<String>>("payment_id")? {
         Some(payment_id) => Some(Payment {
@@ -52,11 +77,12 @@ pub(super) fn head(row: &Row<'_>) -> Result<StoredOrder, StoreError> {
     let order = OrderRow {
         id: row.get("id")?,
         tenant_id: row.get("tenant_id")?,
+        number: row.get("number")?,
+        source: row.get("source")?,
         customer_id: row.get("customer_id")?,
         email: row.get("email")?,
         status: row.get("status")?,
-        currency: row.get("currency")?,
-        total_minor: row.get("total_minor")?,
+        total: Money::from_minor(row.get("total_minor")?, currency(row)?),
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
         expires_at: row.get("expires_at")?,
@@ -68,6 +94,7 @@ pub(super) fn head(row: &Row<'_>) -> Result<StoredOrder, StoreError> {
         cancelled_at: row.get("cancelled_at")?,
         version: row.get("version")?,
         lines: Vec::new(),
+        adjustments: Vec::new(),
     };
     let hash: [u8; 32] = row.get("secret_hash")?;
     Ok(StoredOrder {
@@ -95,20 +122,34 @@ fn fulfilment(row: &Row<'_>) -> Result<Option<Fulfilment>, StoreError> {
     }
 }
 
-/// Reads the columns of [`LINE`]: position and line, or `None` where an outer join found no line.
-pub(super) fn line(row: &Row<'_>) -> Result<Option<(i64, OrderLine)>, StoreError> {
-    let Some(position) = row.get::<Option<i64>>("position")? else {
+/// The currency of an order, from the columns of [`HEAD`].
+pub(super) fn currency(row: &Row<'_>) -> Result<Currency, StoreError> {
+    let code: String = row.get("currency")?;
+    Currency::parse(&code).map_err(|_| StoreError::inconsistent(ORDERS, "currency", "unknown currency"))
+}
+
+/// Reads a row of [`parts`]; `None` where an outer join found none.
+pub(super) fn part(row: &Row<'_>, currency: Currency) -> Result<Option<Part>, StoreError> {
+    let Some(part) = row.get::<Option<i64>>("part")? else {
         return Ok(None);
     };
-    let line = OrderLine {
-        variant_id: row.get("variant_id")?,
-        product_id: row.get("product_id")?,
-        title: row.get("title")?,
-        variant_title: row.get("variant_title")?,
-        sku: row.get("sku")?,
-        quantity: row.get("quantity")?,
-        unit_price_minor: row.get("unit_price_minor")?,
-        stock_taken: row.get("stock_taken")?,
-    };
-    Ok(Some((position, line)))
+    let title = row.get("title")?;
+    let amount = Money::from_minor(row.get("amount_minor")?, currency);
+    if part == 0 {
+        return Ok(Some(Part::Line(OrderLine {
+            variant_id: row.get("variant_id")?,
+            product_id: row.get("product_id")?,
+            title,
+            variant_title: row.get("variant_title")?,
+            sku: row.get("sku")?,
+            quantity: row.get("quantity")?,
+            unit_price: amount,
+            stock_taken: row.get("stock_taken")?,
+        })));
+    }
+    let kind: String = row.get("kind")?;
+    let kind = kind
+        .parse()
+        .map_err(|_| StoreError::inconsistent("order_adjustments", "kind", "unknown kind"))?;
+    Ok(Some(Part::Adjustment(OrderAdjustment { kind, title, amount })))
 }

@@ -7,13 +7,18 @@ use crate::tests::{id, now, open, soon, tenant};
 use crate::{Store, inventory, products};
 use rustok_auth::{SecretKind, TokenHash, TokenSecret};
 use rustok_commerce::inventory::stock_moves;
+use rustok_commerce::order::AdjustmentKind;
 use rustok_commerce::price::Price;
 use rustok_commerce::product::{Handle, Product, ProductStatus};
 use rustok_commerce::variant::Variant;
-use rustok_commerce::{AnyOrder, Order, OrderColumns, OrderLine, OrderStatus, Placement};
+use rustok_commerce::{
+    AnyOrder, Order, OrderAdjustment, OrderColumns, OrderContents, OrderLine, OrderNumber, OrderSource,
+    OrderStatus, Placement,
+};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::VariantId;
 use rustok_core::money::{Currency, Money};
+use rustok_core::page::Limit;
 use rustok_events::{Event, Job, JobKind, Topic};
 use rustok_tenancy::TenantHandle;
 use rustok_test_support::both_databases;
@@ -149,22 +154,28 @@ async fn build_order(tx: &mut TenantTx, number: u128, quantity: i64) -> AnyOrder
         variant_title: variant.variant_title,
         sku: variant.sku,
         quantity,
-        unit_price_minor: variant.unit_price_minor.unwrap(),
+        unit_price: variant.unit_price.unwrap(),
         stock_taken: variant.stock.available.is_some(),
+    });
+    let adjustments = [(AdjustmentKind::Shipping, 490), (AdjustmentKind::Discount, -100)];
+    let adjustments = adjustments.map(|(kind, minor)| OrderAdjustment {
+        kind,
+        title: kind.as_str().to_owned(),
+        amount: Money::from_minor(minor, usd()),
     });
     let placement = Placement {
         id: id(number).into(),
         tenant_id: tx.tenant,
+        source: OrderSource::Storefront,
         customer_id,
         email: jane(),
-        currency: usd(),
-        lines: lines.collect(),
+        contents: OrderContents::new(usd(), lines.collect(), adjustments.to_vec()).unwrap(),
         expires_at: later(60),
     };
-    Order::place(placement, now()).unwrap().into()
+    Order::place(placement, now()).into()
 }
 
-async fn insert(tx: &mut TenantTx, order: OrderColumns<'_>) -> Result<(), StoreError> {
+async fn insert(tx: &mut TenantTx, order: OrderColumns<'_>) -> Result<OrderNumber, StoreError> {
     let number = order.id.as_uuid().as_u128();
     let expiry = Job {
         id: id(number + 2).into(),
@@ -204,6 +215,7 @@ async fn save(
         from: before.status(),
         transition: "test",
         after: after.into(),
+        record: id(number + 60).into(),
         actor: "test",
         returned: &returned,
         expiry: None,
@@ -216,9 +228,9 @@ async fn save(
 async fn placed(store: &Store, shop: TenantHandle, number: u128, quantity: i64) -> AnyOrder {
     let mut tx = store.write(shop, soon()).await.unwrap();
     let order = build_order(&mut tx, number, quantity).await;
-    insert(&mut tx, (&order).into()).await.unwrap();
+    let number = insert(&mut tx, (&order).into()).await.unwrap();
     tx.commit().await.unwrap();
-    order
+    order.with_number(number)
 }
 
 async fn read(store: &Store, shop: TenantHandle, number: u128) -> Option<AnyOrder> {
@@ -264,6 +276,7 @@ both_databases! {
         let mut order = placed(&store, shop, 100, 3).await;
         assert_eq!((read(&store, shop, 100).await.as_ref(), level(&store, shop).await), (Some(&order), Some(7)));
         assert_eq!(count(&store, shop, "due_work").await, 1);
+        assert_eq!(count(&store, shop, "order_adjustments").await, 2);
         let steps: [fn(AnyOrder) -> AnyOrder; 4] = [
             |order| order.confirm_at(later(1)).unwrap(),
             |order| order.pay_at("pay_1".into(), "card".into(), later(2)).unwrap(),
@@ -346,6 +359,42 @@ both_databases! {
         for table in ["orders", "due_work", "customers"] {
             assert_eq!(count(&store, shop, table).await, 1, "{table}");
         }
+    }
+
+    async fn orders_of_a_tenant_are_numbered_and_found_by_their_number(db) {
+        let store = open(&db).await;
+        let shop = shop(&store, 10).await;
+        let first = placed(&store, shop, 100, 1).await;
+        // An order that is not committed leaves no gap.
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        let lost = build_order(&mut tx, 200, 1).await;
+        assert_eq!(insert(&mut tx, (&lost).into()).await.unwrap().get(), 1_002);
+        drop(tx);
+        let second = placed(&store, shop, 300, 1).await;
+        assert_eq!([&first, &second].map(|order| order.number().unwrap().get()), [1_001, 1_002]);
+        let mut tx = store.read(shop, soon()).await.unwrap();
+        for (number, status, found) in [(1_001, None, 1), (1_001, Some(OrderStatus::Paid), 0), (1_003, None, 0)] {
+            let filter = OrderFilter { number: OrderNumber::new(number), status, ..OrderFilter::default() };
+            let page = list_orders(&mut tx, &filter, None, Limit::default()).await.unwrap();
+            assert_eq!(page.items.len(), found, "{number} {status:?}");
+            for order in page.items {
+                assert_eq!(AnyOrder::try_from(order).unwrap(), first);
+            }
+        }
+        let all = list_orders(&mut tx, &OrderFilter::default(), None, Limit::default()).await.unwrap();
+        let all: Vec<_> = all.items.into_iter().map(|order| AnyOrder::try_from(order).unwrap()).collect();
+        assert_eq!(all, [second, first]);
+    }
+
+    async fn an_order_in_a_currency_that_is_none_is_not_read(db) {
+        let store = open(&db).await;
+        let shop = shop(&store, 10).await;
+        placed(&store, shop, 100, 1).await;
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        let sql = "UPDATE orders SET currency = 'usd' WHERE tenant_id = $1 AND id = $2";
+        tx.db.execute_one(ORDERS, sql, params![tx.tenant, id(100)]).await.unwrap();
+        let read = find_order(&mut tx, id(100).into()).await;
+        assert!(matches!(read, Err(StoreError::InconsistentRow { table: ORDERS, .. })), "{read:?}");
     }
 
     async fn an_address_is_one_customer(db) {

@@ -202,10 +202,10 @@ async fn orders(tx: &mut TenantTx, count: i64) {
     fill(
         tx,
         count,
-        "orders (tenant_id, id, customer_id, email, status, currency, total_minor, secret_hash, created_at, updated_at, \
-         expires_at, cancelled_at, cancel_reason, version, placed_from)",
+        "orders (tenant_id, id, number, source, customer_id, email, status, currency, total_minor, secret_hash, created_at, \
+         updated_at, expires_at, cancelled_at, cancel_reason, version, placed_from)",
         &format!(
-            "{{id:i}}, {{id:i % 2 + 1}}, 'x@example.com', CASE WHEN {odd} THEN 'pending' ELSE 'cancelled' END, 'USD', 1, \
+            "{{id:i}}, i + 1, 'storefront', {{id:i % 2 + 1}}, 'x@example.com', CASE WHEN {odd} THEN 'pending' ELSE 'cancelled' END, 'USD', 1, \
              {{zeros:32}}, {{time:i}}, {{time:i}}, CASE WHEN {odd} THEN {{time:i}} END, \
              CASE WHEN {odd} THEN NULL ELSE {{time:i}} END, CASE WHEN {odd} THEN NULL ELSE 'why' END, 1, \
              CASE WHEN {odd} THEN {{zeros:16}} END FROM n"
@@ -231,8 +231,8 @@ async fn shop(store: &Store, number: u128, count: i64) -> TenantHandle {
         (3, "category", "below", Some(id(2))),
         (4, "category", "other", None),
     ] {
-        let sql = "INSERT INTO terms (tenant_id, id, taxonomy, slug, name, parent_id, created_at) \
-                   VALUES ($1, $2, $3, $4, $4, $5, $6)";
+        let sql = "INSERT INTO terms (tenant_id, id, taxonomy, slug, name, name_folded, parent_id, created_at) \
+                   VALUES ($1, $2, $3, $4, $4, $4, $5, $6)";
         let values = params![tx.tenant, id(number), taxonomy, slug, parent, now()];
         tx.db.execute_one("terms", sql, values).await.unwrap();
     }

@@ -96,7 +96,7 @@ impl World {
         );
         let term = Statement::one(
             "terms",
-            "INSERT INTO terms (tenant_id, id, taxonomy, slug, name, created_at) VALUES ($1, $2, 'tag', $3, '', $4)",
+            "INSERT INTO terms (tenant_id, id, taxonomy, slug, name, name_folded, created_at) VALUES ($1, $2, 'tag', $3, '', '', $4)",
             params,
         );
         if one_flight {

@@ -12,8 +12,8 @@ async fn world(db: &TestDatabase) -> (Store, TenantHandle) {
     let mut tx = store.write(shop, soon()).await.unwrap();
     for sql in [
         "INSERT INTO authors (tenant_id, id, login, display_name, created_at) VALUES ($1, $2, 'a', '', $3)",
-        "INSERT INTO nodes (tenant_id, id, kind, status, author_id, created_at, updated_at, working_revision, version) \
-         VALUES ($1, $2, 'post', 'draft', $2, $3, $3, 2, 1)",
+        "INSERT INTO nodes (tenant_id, id, kind, status, author_id, created_at, updated_at, scheduled, working_revision, \
+         version) VALUES ($1, $2, 'post', 'draft', $2, $3, $3, '0', 2, 1)",
         "INSERT INTO products (tenant_id, id, handle, status, title, description_html, tags, options, images, search_text, \
          created_at, updated_at, version) VALUES ($1, $2, 'p', 'draft', '', '', '[]', '[]', '[]', '', $3, $3, 1)",
         "INSERT INTO variants (tenant_id, id, product_id, position, title, option_values, weight_grams) \
@@ -22,15 +22,19 @@ async fn world(db: &TestDatabase) -> (Store, TenantHandle) {
         "INSERT INTO stock_levels (tenant_id, variant_id, available, allow_backorder, updated_at) \
          VALUES ($1, $2, 0, '0', $3)",
         "INSERT INTO customers (tenant_id, id, email, created_at) VALUES ($1, $2, 'a@example.org', $3)",
-        "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, secret_hash, created_at, \
-         updated_at, expires_at, version) VALUES ($1, $2, $2, '', 'pending', 'USD', 0, $4, $3, $3, $3, 1)",
+        "INSERT INTO orders (tenant_id, id, number, source, customer_id, email, status, currency, total_minor, secret_hash, \
+         created_at, updated_at, expires_at, version) \
+         VALUES ($1, $2, 1, 'storefront', $2, '', 'pending', 'USD', 0, $4, $3, $3, $3, 1)",
         "INSERT INTO order_lines (tenant_id, order_id, position, variant_id, product_id, title, variant_title, quantity, \
          unit_price_minor, stock_taken) VALUES ($1, $2, 1, $2, $2, '', '', 1, 0, '1')",
-        "INSERT INTO payments (tenant_id, order_id, payment_id, method, amount_minor, currency, paid_at) \
-         VALUES ($1, $2, 'pay', 'card', 0, 'USD', $3)",
-        "INSERT INTO refunds (tenant_id, order_id, refund_id, amount_minor, currency, refunded_at) \
-         VALUES ($1, $2, 'ref', 0, 'USD', $3)",
-        "INSERT INTO fulfilments (tenant_id, order_id, tracking, carrier, shipped_at) VALUES ($1, $2, 'tra', '', $3)",
+        "INSERT INTO order_adjustments (tenant_id, order_id, position, kind, title, amount_minor) \
+         VALUES ($1, $2, 0, 'tax', '', 0)",
+        "INSERT INTO payments (tenant_id, id, order_id, external_id, method, reference, amount_minor, currency, paid_at) \
+         VALUES ($1, $2, $2, 'pay', 'card', 'pay', 0, 'USD', $3)",
+        "INSERT INTO refunds (tenant_id, id, order_id, payment_id, external_id, reference, amount_minor, currency, \
+         refunded_at) VALUES ($1, $2, $2, $2, 'ref', 'ref', 0, 'USD', $3)",
+        "INSERT INTO fulfilments (tenant_id, id, order_id, tracking, carrier, shipped_at) \
+         VALUES ($1, $2, $2, 'tra', '', $3)",
     ] {
         let sql = sql
             .replace("'0'", flag(&tx, false))
@@ -55,7 +59,8 @@ fn flag(tx: &TenantTx, value: bool) -> &'static str {
     }
 }
 
-/// Runs `UPDATE table SET assignments` in a transaction that is thrown away. `now` in it is a moment.
+/// Runs `UPDATE table SET assignments` in a transaction that is thrown away. In it `now` is a moment, `mine` is the id of
+/// the payment, refund and fulfilment of the order, and `other` the id of none.
 async fn bend(
     store: &Store,
     shop: TenantHandle,
@@ -75,7 +80,18 @@ async fn bend(
     } else {
         "1767225600000000"
     };
-    let sql = format!("UPDATE {table} SET {}", bool_text(assignments).replace("now", at));
+    let id_text = |number: u128| {
+        if tx.db.is_postgres() {
+            format!("'{}'::uuid", id(number))
+        } else {
+            format!("x'{}'", id(number).simple())
+        }
+    };
+    let assignments = bool_text(assignments)
+        .replace("now", at)
+        .replace("mine", &id_text(1))
+        .replace("other", &id_text(2));
+    let sql = format!("UPDATE {table} SET {assignments}");
     tx.db.execute(table, &sql, &[]).await
 }
 
@@ -104,42 +120,44 @@ both_databases! {
             "status = 'pending'",
             "status = 'confirmed', expires_at = NULL, confirmed_at = now",
             "status = 'confirmed', confirmed_at = now",
-            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = 'pay'",
-            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra'",
-            "status = 'delivered', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra', delivered_at = now",
+            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = mine",
+            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = mine, fulfilment_id = mine",
+            "status = 'delivered', expires_at = NULL, confirmed_at = now, payment_id = mine, fulfilment_id = mine, delivered_at = now",
             "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x'",
             "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now",
-            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = 'pay', \
-             refund_id = 'ref'",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = mine, \
+             refund_id = mine",
         ];
         assert_kept(&store, shop, "orders", &kept).await;
         let refused = [
             "status = 'lost', expires_at = NULL, confirmed_at = now",
             "expires_at = NULL",
-            "status = 'paid', confirmed_at = now, payment_id = 'pay'",
+            "status = 'paid', confirmed_at = now, payment_id = mine",
             "status = 'cancelled', cancelled_at = now, cancel_reason = 'x'",
             "confirmed_at = now",
             "status = 'confirmed', expires_at = NULL",
-            "payment_id = 'pay'",
-            "status = 'confirmed', expires_at = NULL, confirmed_at = now, payment_id = 'pay'",
+            "payment_id = mine",
+            "status = 'confirmed', expires_at = NULL, confirmed_at = now, payment_id = mine",
             "status = 'paid', expires_at = NULL, confirmed_at = now",
-            "status = 'paid', expires_at = NULL, payment_id = 'pay'",
-            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra'",
-            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = 'pay'",
-            "status = 'shipped', expires_at = NULL, confirmed_at = now, tracking = 'tra'",
-            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra', delivered_at = now",
-            "status = 'delivered', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'tra'",
-            "status = 'delivered', expires_at = NULL, confirmed_at = now, payment_id = 'pay', delivered_at = now",
+            "status = 'paid', expires_at = NULL, payment_id = mine",
+            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = mine, fulfilment_id = mine",
+            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = mine",
+            "status = 'shipped', expires_at = NULL, confirmed_at = now, fulfilment_id = mine",
+            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = mine, fulfilment_id = mine, delivered_at = now",
+            "status = 'delivered', expires_at = NULL, confirmed_at = now, payment_id = mine, fulfilment_id = mine",
+            "status = 'delivered', expires_at = NULL, confirmed_at = now, payment_id = mine, delivered_at = now",
             "status = 'cancelled', expires_at = NULL, cancelled_at = now",
             "status = 'cancelled', expires_at = NULL, cancel_reason = 'x'",
             "cancelled_at = now, cancel_reason = 'x'",
-            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', refund_id = 'ref'",
-            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = 'pay'",
-            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', payment_id = 'pay', refund_id = 'ref'",
-            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = 'pay', \
-             refund_id = 'ref', tracking = 'tra'",
-            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = 'pay', refund_id = 'ref'",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', refund_id = mine",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = mine",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', payment_id = mine, refund_id = mine",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = mine, \
+             refund_id = mine, fulfilment_id = mine",
+            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = mine, refund_id = mine",
             "total_minor = -1",
+            "number = 0",
+            "source = 'lost'",
             "currency = 'US'",
             "version = 0",
         ];
@@ -149,10 +167,10 @@ both_databases! {
     async fn orders_point_to_what_they_claim(db) {
         let (store, shop) = world(&db).await;
         for assignments in [
-            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = 'other'",
-            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = 'pay', tracking = 'other'",
-            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = 'pay', \
-             refund_id = 'other'",
+            "status = 'paid', expires_at = NULL, confirmed_at = now, payment_id = other",
+            "status = 'shipped', expires_at = NULL, confirmed_at = now, payment_id = mine, fulfilment_id = other",
+            "status = 'cancelled', expires_at = NULL, cancelled_at = now, cancel_reason = 'x', confirmed_at = now, payment_id = mine, \
+             refund_id = other",
         ] {
             match bend(&store, shop, "orders", assignments).await {
                 Err(StoreError::Refused { reason, .. })
@@ -223,6 +241,14 @@ both_databases! {
         let (store, shop) = world(&db).await;
         assert_refused(&store, shop, "prices", &["amount_minor = -1", "compare_at_minor = -1", "currency = 'DOLLAR'"]).await;
         assert_refused(&store, shop, "variants", &["weight_grams = -1"]).await;
+        // Adjustments are only ever inserted: rustok_app may not update them.
+        for (kind, amount) in [("lost", 0_i64), ("shipping", -1), ("tax", -1), ("discount", 1)] {
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let sql = "INSERT INTO order_adjustments (tenant_id, order_id, position, kind, title, amount_minor) \
+                       VALUES ($1, $2, 1, $3, '', $4)";
+            let error = tx.db.execute("x", sql, params![tx.tenant, id(1), kind, amount]).await.unwrap_err();
+            assert!(matches!(error, StoreError::Refused { .. }), "{kind} {amount}: {error:?}");
+        }
         assert_refused(&store, shop, "products", &["status = 'lost'", "version = 0"]).await;
         for table in ["order_lines"] {
             let mut tx = store.write(shop, soon()).await.unwrap();

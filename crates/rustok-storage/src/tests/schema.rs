@@ -20,7 +20,7 @@ const CLAIMED: [&str; 2] = ["due_work", "outbox"];
 type Columns = Vec<String>;
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Table {
+pub(super) struct Table {
     /// In order: name, type (SQLite's), whether it may be NULL.
     columns: Vec<(String, String, bool)>,
     primary: Columns,
@@ -31,9 +31,9 @@ struct Table {
     indexes: BTreeSet<(String, Columns, bool)>,
 }
 
-type Schema = BTreeMap<String, Table>;
+pub(super) type Schema = BTreeMap<String, Table>;
 
-fn sqlite_schema(conn: &Connection) -> Schema {
+pub(super) fn sqlite_schema(conn: &Connection) -> Schema {
     fn rows<T>(
         conn: &Connection,
         sql: &str,
@@ -103,7 +103,7 @@ fn sqlite_type(name: &str) -> &'static str {
     }
 }
 
-async fn postgres_schema(client: &Client) -> Schema {
+pub(super) async fn postgres_schema(client: &Client) -> Schema {
     let mut schema = Schema::new();
     let columns = "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull \
                    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
@@ -229,6 +229,51 @@ async fn sqlite_tables_are_strict_with_row_ids() {
         .unwrap();
     assert!(counts.0 > 25);
     assert_eq!(counts, (counts.0, counts.0, 0));
+}
+
+/// So that a later migration can name it on both databases. Names that PostgreSQL makes end in `_check`, `_key`, `_pkey`.
+#[tokio::test]
+async fn every_constraint_has_a_name_of_its_own() {
+    let db = TestDatabase::postgres().await;
+    let client = client(db.url()).await;
+    let sql = "SELECT conrelid::regclass || ' ' || conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace \
+               AND conrelid <> 0 AND contype <> 'n' AND (conname ~ '_check[0-9]*$' OR conname ~ '_fkey[0-9]+$' \
+               OR conname ~ '_(pkey|key)[0-9]*$') AND conrelid <> 'schema_migrations'::regclass";
+    let unnamed: Vec<String> = client
+        .query(sql, &[])
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(unnamed, [""; 0]);
+    let (_db, conn) = sqlite().await;
+    let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'schema_migrations'";
+    let mut statement = conn.prepare(sql).unwrap();
+    let tables = statement
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
+        .unwrap();
+    let mut checked = 0;
+    for table in tables {
+        let (name, sql) = table.unwrap();
+        for rule in [
+            " CHECK ",
+            " REFERENCES ",
+            " UNIQUE ",
+            " PRIMARY KEY ",
+            " FOREIGN KEY ",
+        ] {
+            for (place, _) in sql.match_indices(rule) {
+                let before: Vec<&str> = sql[..place].split_whitespace().rev().take(2).collect();
+                // The target of a table's foreign key stands behind its columns.
+                let is_named =
+                    before[1] == "CONSTRAINT" || (rule == " REFERENCES " && before[0].ends_with(')'));
+                assert!(is_named, "{name}: {}", &sql[place..]);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 150, "{checked}");
 }
 
 /// A unique key bears the name that its error gives, since PostgreSQL hides the columns where row security is on.

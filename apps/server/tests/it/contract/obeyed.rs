@@ -36,6 +36,7 @@ fn value(operation: &str, name: &str) -> Option<Value> {
         ("place_order", "currency") => json!("EUR"),
         ("place_order", "quantity") => json!(3),
         ("place_order", "email") => json!("other@example.com"),
+        ("list_orders", "number") => json!("4711"),
         ("list_orders", "email") => json!("nobody@example.com"),
         ("publish_node", "published_at") => json!("2031-01-02T03:04:05Z"),
         ("set_stock", "quantity") => json!(7),

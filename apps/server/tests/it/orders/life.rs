@@ -222,8 +222,19 @@ both_databases! {
         assert_eq!(ids("?status=confirmed&email=BUYER1@example.com&created_after=2020-01-01").await.len(), 2);
         assert_eq!(ids("?email=nobody@example.com").await.len(), 0);
         assert_eq!(ids("?created_before=2020-01-01T00:00:00Z").await.len(), 0);
+        let numbers: Vec<_> = placed.iter().map(|order| order["number"].as_i64().unwrap()).collect();
+        assert_eq!(numbers, [1001, 1002, 1003, 1004, 1005]);
+        for number in ["1002", "%231002"] {
+            assert_eq!(ids(&format!("?number={number}")).await, [placed[1]["id"].clone()]);
+        }
+        assert_eq!(ids("?number=1002&status=confirmed&email=buyer1@example.com&created_after=2020-01-01").await.len(), 1);
+        for other in ["status=paid", "email=buyer0@example.com", "created_before=2020-01-01", "created_after=2999-01-01", &after[1..]] {
+            assert_eq!(ids(&format!("?number=1005&{other}")).await.len(), 0, "{other}");
+        }
+        assert_eq!(first["items"][0]["source"], "storefront");
+        assert_eq!(first["items"][0]["adjustments"], json!([]));
         for (query, pointer) in [("?status=lost", "?status"), ("?email=x", "?email"), ("?created_after=soon", "?created_after"),
-            ("?limit=0", "?limit"), ("?after=zzz", "?after")]
+            ("?limit=0", "?limit"), ("?after=zzz", "?after"), ("?number=0", "?number"), ("?number=one", "?number")]
         {
             let refused = shop.admin(Method::GET, &format!("/orders{query}")).send().await.unwrap();
             let refused = problem(refused, 422, "validation_failed").await;

@@ -139,6 +139,7 @@ async fn every_way(watched: &mut Watched, operation: &Operation) {
             "limit" => "100",
             "after" => &cursor(watched, operation).await,
             "status" => status(operation),
+            "number" => "1001",
             "kind" => "post",
             "q" | "vendor" | "category" | "tag" => "ours",
             "email" => "ours@example.com",

@@ -6,6 +6,7 @@ use rustok_app::orders::{ExpiryRound, expire_due};
 use rustok_app::{Ctx, PlatformCtx, orders};
 use rustok_auth::{SecretKind, TokenSecret};
 use rustok_commerce::{AnyOrder, OrderColumns, OrderStatus};
+use rustok_core::money::{Currency, Money};
 use rustok_events::{Job, JobKind, Topic};
 use rustok_storage::Opener;
 use rustok_storage::orders::{NewOrder, insert_order};
@@ -25,7 +26,7 @@ fn round(due: usize, cancelled: usize, failed: usize) -> ExpiryRound {
 async fn poison(ctx: &Ctx, order: &AnyOrder) {
     let poisoned = OrderColumns {
         id: ctx.id(),
-        total_minor: 1,
+        total: Some(Money::from_minor(1, Currency::parse("USD").unwrap())),
         ..order.into()
     };
     let expiry = Job {

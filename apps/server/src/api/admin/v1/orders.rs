@@ -37,6 +37,9 @@ pub(super) struct ListOrders {
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     after: Option<String>,
+    /// The order with this number, `1001` or `#1001`.
+    #[param(example = "1001")]
+    number: Option<String>,
     /// `pending`, `confirmed`, `paid`, `shipped`, `delivered` or `cancelled`.
     status: Option<String>,
     /// The buyer's address, in any case.
@@ -50,6 +53,7 @@ pub(super) struct ListOrders {
 impl ListOrders {
     fn filter(&self, query: &mut QueryReader) -> OrderFilter {
         OrderFilter {
+            number: query.parse("number", self.number.as_deref(), "must be an order number such as 1001 or #1001"),
             status: query.parse("status", self.status.as_deref(), "is not the status of an order"),
             email: query.read(
                 "email",

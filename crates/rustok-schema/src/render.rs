@@ -1,0 +1,269 @@
+//! Writes migrations in the SQL of each database.
+
+use crate::Migration;
+use crate::model::{Action, Column, Constraint, Statement, Table};
+use std::collections::BTreeMap;
+
+const OWN_TENANT: &str = "nullif(current_setting('rustok.tenant_id', true), '')::uuid";
+
+/// Knows the schema that the migrations so far have made.
+#[derive(Debug, Default)]
+pub(crate) struct Renderer {
+    tables: BTreeMap<String, Table>,
+    /// Foreign keys whose target is still to come: PostgreSQL adds them afterwards.
+    forward: Vec<(String, Constraint)>,
+    /// The table whose changed constraints SQLite has not applied yet.
+    changed: Option<String>,
+}
+
+impl Renderer {
+    pub(crate) fn migration(&mut self, name: &str, statements: &[Statement]) -> Result<Migration, String> {
+        let head =
+            format!("-- Made from schema/{name}.sql by `cargo run -p xtask -- schema`: change that file.\n");
+        let mut migration = Migration {
+            name: name.to_owned(),
+            sqlite: head.clone(),
+            postgres: head,
+        };
+        for statement in statements {
+            self.statement(statement, &mut migration)?;
+        }
+        self.rebuild(&mut migration.sqlite)?;
+        match self.forward.first() {
+            None => Ok(migration),
+            Some((table, Constraint { target, .. })) => {
+                let target = target.as_deref().unwrap_or_default();
+                Err(format!("{table} refers to {target}, which is nowhere"))
+            }
+        }
+    }
+
+    fn statement(&mut self, statement: &Statement, to: &mut Migration) -> Result<(), String> {
+        let goes_on = matches!(&statement.action, Action::AddConstraint { table, .. } | Action::DropConstraint { table, .. }
+            if self.changed.as_ref() == Some(table));
+        // An index stands next to its table.
+        let is_near = matches!(statement.action, Action::CreateIndex(_)) && statement.comment.is_empty();
+        if !goes_on {
+            self.rebuild(&mut to.sqlite)?;
+            to.sqlite.push_str(if is_near { "" } else { "\n" });
+        }
+        to.postgres.push_str(if is_near { "" } else { "\n" });
+        to.sqlite.push_str(&statement.comment);
+        to.postgres.push_str(&statement.comment);
+        match &statement.action {
+            Action::CreateTable(table) => self.create(table, to),
+            Action::CreateView { name, columns, table } => {
+                self.table(table)?;
+                let columns = columns.join(", ");
+                to.sqlite
+                    .push_str(&format!("CREATE VIEW {name} AS SELECT {columns} FROM {table};\n"));
+                to.postgres.push_str(&format!(
+                    "CREATE VIEW {name} WITH (security_barrier) AS\n    SELECT {columns} FROM {table} WHERE id = {OWN_TENANT};\n\
+                     GRANT SELECT ON {name} TO rustok_app;\n"
+                ));
+            }
+            Action::CreateIndex(index) => {
+                self.table(&index.table)?.indexes.push(index.clone());
+                to.sqlite.push_str(&index.sql);
+                to.postgres.push_str(&index.sql);
+            }
+            Action::DropIndex(name) => {
+                for table in self.tables.values_mut() {
+                    table.indexes.retain(|index| index.name != *name);
+                }
+                let sql = format!("DROP INDEX {name};\n");
+                to.sqlite.push_str(&sql);
+                to.postgres.push_str(&sql);
+            }
+            Action::AddColumn { table, column } => {
+                self.table(table)?.columns.push(column.clone());
+                let add = |column: String| format!("ALTER TABLE {table} ADD COLUMN {column};\n");
+                to.sqlite.push_str(&add(sqlite_column(table, column)));
+                to.postgres.push_str(&add(postgres_column(table, column)));
+            }
+            Action::AddConstraint { table, constraint } => {
+                self.table(table)?.constraints.push(constraint.clone());
+                self.changed = Some(table.clone());
+                to.postgres.push_str(&added(table, constraint));
+            }
+            Action::DropConstraint { table, name } => {
+                if !self.table(table)?.drop_constraint(name) {
+                    return Err(format!("{table} has no constraint {name}"));
+                }
+                self.changed = Some(table.clone());
+                to.postgres
+                    .push_str(&format!("ALTER TABLE {table} DROP CONSTRAINT {name};\n"));
+            }
+            Action::ChangeRows(sql) => {
+                to.sqlite.push_str(&format!("{sql};\n"));
+                self.change_rows(sql, &mut to.postgres);
+            }
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, name: &str) -> Result<&mut Table, String> {
+        let found = self.tables.get_mut(name);
+        found.ok_or_else(|| format!("there is no table {name}"))
+    }
+
+    fn create(&mut self, table: &Table, to: &mut Migration) {
+        to.sqlite.push_str(&sqlite_table(&table.name, table));
+        self.tables.insert(table.name.clone(), table.clone());
+        let is_known = |constraint: &&Constraint| match &constraint.target {
+            Some(target) => self.tables.contains_key(target),
+            None => true,
+        };
+        let (now, later): (Vec<_>, Vec<_>) = table.constraints.iter().partition(is_known);
+        let columns = table.columns.iter();
+        let columns = columns.map(|column| postgres_column(&table.name, column));
+        let items = columns.chain(now.into_iter().map(written));
+        to.postgres
+            .push_str(&format!("CREATE TABLE {} (\n{}\n);\n", table.name, lines(items)));
+        to.postgres.push_str(&rights(table));
+        let later = later
+            .into_iter()
+            .map(|constraint| (table.name.clone(), constraint.clone()));
+        self.forward.extend(later);
+        let tables = &self.tables;
+        self.forward.retain(|(from, constraint)| {
+            let is_known = constraint
+                .target
+                .as_ref()
+                .is_some_and(|target| tables.contains_key(target));
+            if is_known {
+                to.postgres.push_str(&added(from, constraint));
+            }
+            !is_known
+        });
+    }
+
+    /// PostgreSQL forces row security on the owner too: it is lifted for the transaction of the migration, which no other
+    /// session sees half of.
+    fn change_rows(&self, sql: &str, to: &mut String) {
+        let is_named = |table: &&Table| {
+            let mut words = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            table.rights.is_some() && words.any(|word| word == table.name)
+        };
+        let named: Vec<&Table> = self.tables.values().filter(is_named).collect();
+        let force = |word: &str, to: &mut String| {
+            for table in &named {
+                to.push_str(&format!(
+                    "ALTER TABLE {} {word} ROW LEVEL SECURITY;\n",
+                    table.name
+                ));
+            }
+        };
+        force("NO FORCE", to);
+        to.push_str(&format!("{sql};\n"));
+        force("FORCE", to);
+    }
+
+    /// SQLite cannot change a constraint: the table is built anew. Foreign keys of other tables refer to it by name, and
+    /// are checked by the migration's runner before the commit.
+    fn rebuild(&mut self, to: &mut String) -> Result<(), String> {
+        let Some(name) = self.changed.take() else {
+            return Ok(());
+        };
+        let table = self.table(&name)?;
+        let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
+        let columns = columns.join(", ");
+        to.push_str(&sqlite_table(&format!("{name}_rebuilt"), table));
+        to.push_str(&format!(
+            "INSERT INTO {name}_rebuilt ({columns}) SELECT {columns} FROM {name};\nDROP TABLE {name};\n\
+             ALTER TABLE {name}_rebuilt RENAME TO {name};\n"
+        ));
+        for index in &table.indexes {
+            to.push_str(&index.sql);
+        }
+        Ok(())
+    }
+}
+
+fn lines(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.map(|item| format!("    {item}")).collect();
+    items.join(",\n")
+}
+
+/// The table's definition under the name `name`.
+fn sqlite_table(name: &str, table: &Table) -> String {
+    let columns = table.columns.iter();
+    let columns = columns.map(|column| sqlite_column(&table.name, column));
+    let items = columns.chain(table.constraints.iter().map(written));
+    let options = if table.is_key_only {
+        "STRICT, WITHOUT ROWID"
+    } else {
+        "STRICT"
+    };
+    format!("CREATE TABLE {name} (\n{}\n) {options};\n", lines(items))
+}
+
+fn sqlite_column(table: &str, column: &Column) -> String {
+    let mut sql = bare_column(table, column, column.kind.sqlite());
+    if column.kind == crate::model::Type::Bool {
+        let name = &column.name;
+        sql.push_str(&format!(
+            " CONSTRAINT {table}_{name}_is_bool CHECK ({name} IN (0, 1))"
+        ));
+    }
+    sql
+}
+
+fn postgres_column(table: &str, column: &Column) -> String {
+    bare_column(table, column, column.kind.postgres())
+}
+
+fn bare_column(table: &str, column: &Column, kind: &str) -> String {
+    let name = &column.name;
+    let mut sql = format!("{name} {kind}");
+    if column.is_required {
+        sql.push_str(" NOT NULL");
+    }
+    if let Some(default) = &column.default {
+        sql.push_str(&format!(" DEFAULT {default}"));
+    }
+    if let Some(target) = &column.references {
+        sql.push_str(&format!(" CONSTRAINT {table}_{name}_fkey REFERENCES {target}"));
+    }
+    for check in &column.checks {
+        sql.push_str(&format!(" CONSTRAINT {} CHECK {}", check.name, check.condition));
+    }
+    sql
+}
+
+fn written(constraint: &Constraint) -> String {
+    format!("CONSTRAINT {} {}", constraint.name, constraint.rule)
+}
+
+fn added(table: &str, constraint: &Constraint) -> String {
+    format!("ALTER TABLE {table} ADD {};\n", written(constraint))
+}
+
+/// Who may do what on PostgreSQL. The rows of a tenant table are seen by their tenant only, and by a backup.
+fn rights(table: &Table) -> String {
+    let name = &table.name;
+    let backup = format!("GRANT SELECT ON {name} TO rustok_backup;\n");
+    let Some(rights) = &table.rights else {
+        return format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {name} TO rustok_platform;\n{backup}");
+    };
+    let mut sql = format!(
+        "GRANT {rights} ON {name} TO rustok_app;\n{backup}\
+         ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;\n\
+         ALTER TABLE {name} FORCE ROW LEVEL SECURITY;\n\
+         CREATE POLICY tenant ON {name} TO rustok_app\n    USING (tenant_id = {OWN_TENANT})\n    \
+         WITH CHECK (tenant_id = {OWN_TENANT});\n\
+         CREATE POLICY backup ON {name} FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');\n"
+    );
+    if let Some(claimed) = &table.claimed {
+        let changes = if claimed.contains("UPDATE") {
+            " WITH CHECK (true)"
+        } else {
+            ""
+        };
+        sql.push_str(&format!(
+            "GRANT {claimed} ON {name} TO rustok_platform;\n\
+             CREATE POLICY platform ON {name} TO rustok_platform USING (true){changes};\n"
+        ));
+    }
+    sql
+}

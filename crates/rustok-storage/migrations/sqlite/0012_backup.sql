@@ -1,1 +1,0 @@
--- SQLite has no roles: a backup copies its pages.
