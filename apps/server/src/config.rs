@@ -2,17 +2,16 @@
 //!
 //! Nothing else reads the environment. Secrets never show in what this prints.
 
-mod base_url;
 mod mask;
+mod parts;
 mod sources;
 
-pub use base_url::{BaseUrl, BaseUrlError};
 pub use sources::ConfigError;
 
-use crate::middleware::tenant_cache::TenantCacheSettings;
 use figment::providers::Env;
 use ipnet::IpNet;
 use mask::mask;
+use rustok_http::settings::BaseUrl;
 use rustok_storage::{DatabaseUrl, StoreConfig, StoreError};
 use rustok_telemetry::{TraceSettings, TraceSettingsError};
 use rustok_tenancy::{IdentifierError, TenantIdentifierValidator};
@@ -292,17 +291,6 @@ impl Config {
         Ok(TenantIdentifierValidator::new(&self.base_domain)?.with_ip_literals(self.is_default_database()))
     }
 
-    /// How tenants are cached.
-    #[must_use]
-    pub fn tenant_cache(&self) -> TenantCacheSettings {
-        TenantCacheSettings {
-            stale_if_error: Duration::from_millis(self.tenant_stale_if_error_ms),
-            unknown_per_second: self.tenant_unknown_per_second,
-            concurrent_loads: self.tenant_concurrent_loads,
-            ..TenantCacheSettings::default()
-        }
-    }
-
     /// Where traces go; `None`: nowhere.
     ///
     /// # Errors
@@ -320,49 +308,6 @@ impl Config {
             sample_ratio: self.trace_sample_ratio,
             slow: Duration::from_millis(self.trace_slow_ms),
         }))
-    }
-
-    /// How many requests without and with a body are worked on at once. On PostgreSQL that is never more than find a
-    /// connection or a place to wait for one, less what this process' own work may take: what is too much waits, or is
-    /// refused, before anything is spent on it.
-    #[must_use]
-    pub fn places(&self) -> (usize, usize) {
-        let url = self.database_url.as_deref();
-        let is_postgres = url.is_some_and(DatabaseUrl::names_postgres);
-        let all = if is_postgres {
-            self.postgres_waiting.max(1)
-        } else {
-            usize::MAX
-        };
-        let for_uploads = (all / 4).max(1);
-        (
-            self.max_requests_in_flight.min((all - for_uploads).max(1)),
-            self.max_uploads_in_flight.min(for_uploads),
-        )
-    }
-
-    /// How long a request may take.
-    #[must_use]
-    pub const fn request_timeout(&self) -> Duration {
-        Duration::from_millis(self.request_timeout_ms)
-    }
-
-    /// How long a request's body may take to arrive.
-    #[must_use]
-    pub const fn body_timeout(&self) -> Duration {
-        Duration::from_millis(self.body_timeout_ms)
-    }
-
-    /// How long a connection may be open without a request.
-    #[must_use]
-    pub const fn keep_alive(&self) -> Duration {
-        Duration::from_millis(self.keep_alive_ms)
-    }
-
-    /// How long a file to import may take to arrive.
-    #[must_use]
-    pub const fn import_upload_timeout(&self) -> Duration {
-        Duration::from_millis(self.import_upload_timeout_ms)
     }
 
     /// How long an import is its server's without a word from it; at least a second.
@@ -551,7 +496,7 @@ mod tests {
                 .merge(("keep_alive_ms", ms))
                 .extract();
             config
-                .map(|config| config.keep_alive())
+                .map(|config| config.http().keep_alive)
                 .map_err(|error| error.to_string())
         };
         for ms in [1_000, 75_000, 3_600_000] {

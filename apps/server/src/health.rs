@@ -3,23 +3,17 @@
 //! response.
 
 use crate::metrics;
+use crate::router::{LIVEZ, READYZ};
 use crate::state::AppState;
 use axum::extract::State;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
 use http::StatusCode;
 use rustok_core::resilience::CircuitState;
+use rustok_http::layers;
 use rustok_storage::DatabaseState;
 use serde_json::json;
-
-const LIVEZ: &str = "/livez";
-const READYZ: &str = "/readyz";
-
-/// Whether `path` is a health check, which both listeners serve. No limit may keep a probe from its response.
-#[must_use]
-pub fn is_health(path: &str) -> bool {
-    matches!(path, LIVEZ | READYZ)
-}
 
 /// The routes that both listeners serve.
 pub fn router(state: AppState) -> Router {
@@ -29,13 +23,15 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// The routes of the management listener.
+/// The management router: health, version, metrics. Do not expose its listener to the internet.
 pub fn management(state: AppState) -> Router {
     let own = Router::new()
         .route("/version", routing::get(version))
         .route("/metrics", routing::get(metrics::metrics))
         .with_state(state.clone());
-    router(state).merge(own)
+    router(state)
+        .merge(own)
+        .layer(map_response(layers::of_management))
 }
 
 async fn livez() -> Json<serde_json::Value> {

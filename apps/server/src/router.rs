@@ -1,38 +1,65 @@
-//! All routes of the server.
+//! All routes of the public listener: where the routers of the surfaces are nested, and which paths belong to which
+//! surface.
+//!
+//! This is the only place that connects paths and surfaces: the layers and the API document read the table made here.
 
-use crate::api;
-use crate::extract::query::{WithoutQuery, refuse_query};
-use crate::health;
-use crate::layers;
-use crate::middleware::tenant::resolve_tenant;
-use crate::openapi;
-use crate::pages;
-use crate::problem;
-use crate::state::AppState;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::from_fn_with_state;
 use axum::{Router, routing};
+use http::Method;
+use rustok_api::state::ApiState;
+use rustok_api::{admin, imports, pages, platform, store};
+use rustok_http::extract::query::{WithoutQuery, refuse_query};
+use rustok_http::surface::{Surface, Surfaces};
+use rustok_http::{layers, openapi, problem};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+/// The path of the liveness check.
+pub(crate) const LIVEZ: &str = "/livez";
+/// The path of the readiness check.
+pub(crate) const READYZ: &str = "/readyz";
 /// The path of the OpenAPI document.
 pub const OPENAPI_PATH: &str = "/api/openapi.json";
 
+const STORE: &str = "/api/store/v1";
+const ADMIN: &str = "/api/admin/v1";
+const PLATFORM: &str = "/api/platform/v1";
+
+/// Which paths belong to which surface. The first row that covers a request counts, so the more special rows come
+/// first.
+#[must_use]
+pub fn surfaces() -> Surfaces {
+    Surfaces::default()
+        .at(LIVEZ, Surface::Health)
+        .at(READYZ, Surface::Health)
+        .below("/api/store/v1/nodes", Surface::Store)
+        .below("/api/store/v1/products", Surface::Store)
+        // Orders, and any route added later.
+        .below(STORE, Surface::StorePrivate)
+        .at_method(Method::POST, imports::PATH, Surface::AdminUpload)
+        .below(ADMIN, Surface::Admin)
+        .below(PLATFORM, Surface::Platform)
+        .below(OPENAPI_PATH, Surface::Documents)
+        .below("/api/docs", Surface::Documents)
+        .below("/problems", Surface::Documents)
+}
+
 /// The routes of a tenant: its storefront and its administration.
-fn tenant_routes() -> OpenApiRouter<AppState> {
+fn tenant_routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .nest("/api/store/v1", api::store::v1::routes())
-        .nest("/api/admin/v1", api::admin::v1::routes())
+        .nest(STORE, store::v1::routes())
+        .nest(ADMIN, admin::v1::routes())
 }
 
 /// The routes without a tenant.
-fn platform_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().nest("/api/platform/v1", api::platform::v1::routes())
+fn platform_routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().nest(PLATFORM, platform::v1::routes())
 }
 
 /// The OpenAPI document.
 #[must_use]
 pub fn document() -> OpenApi {
-    openapi::complete(bare_document())
+    openapi::complete(bare_document(), &surfaces())
 }
 
 /// The OpenAPI document without the parts that all operations have in common, such as their problems: all that is
@@ -41,38 +68,27 @@ pub(crate) fn bare_document() -> OpenApi {
     tenant_routes().merge(platform_routes()).into_openapi()
 }
 
-/// The public router, with all its layers.
-pub fn public(state: &AppState) -> Router {
+/// The public router, with all its layers. `health` answers the health checks.
+pub fn public(api: &ApiState, health: Router) -> Router {
     let (tenant, of_tenant) = tenant_routes().split_for_parts();
     let (platform, of_platform) = platform_routes().split_for_parts();
     let without = WithoutQuery::of([&of_tenant, &of_platform]);
     let no_query = from_fn_with_state(without, refuse_query);
-    let limited = from_fn_with_state(state.clone(), layers::limit_tenant_and_token);
+    let http = api.http();
     let router = Router::new()
-        .merge(of_a_tenant(tenant.route_layer(no_query.clone()), state))
-        .merge(platform.route_layer(no_query).route_layer(limited))
+        .merge(layers::with_tenant(tenant.route_layer(no_query.clone()), http))
+        .merge(layers::without_tenant(platform.route_layer(no_query), http))
         .route(OPENAPI_PATH, routing::get(pages::openapi))
         .route("/api/docs", routing::get(pages::docs))
         .route("/api/docs/{asset}", routing::get(pages::docs_asset))
         .route("/problems", routing::get(pages::problems::index))
         .route("/problems/{code}", routing::get(pages::problems::one))
-        .with_state(state.clone())
-        .merge(health::router(state.clone()))
+        .with_state(api.clone())
+        .merge(health)
         .fallback(problem::route_not_found)
         .method_not_allowed_fallback(problem::method_not_allowed);
-    layers::wrap(router, state)
+    layers::wrap(router, http, surfaces())
 }
 
-/// Routes with the layers that resolve the tenant and apply its limits.
-pub(crate) fn of_a_tenant(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
-    routes
-        // Before the layers, so that they wrap it: the tenant's settings answer a preflight.
-        .method_not_allowed_fallback(problem::method_not_allowed)
-        .route_layer(from_fn_with_state(state.clone(), layers::limit_tenant_and_token))
-        .route_layer(from_fn_with_state(state.clone(), resolve_tenant))
-}
-
-/// The management router: health, version, metrics. Do not expose its listener to the internet.
-pub fn management(state: &AppState) -> Router {
-    health::management(state.clone()).layer(map_response(layers::of_management))
-}
+#[cfg(test)]
+mod tests;

@@ -1,20 +1,17 @@
-//! The state that all handlers share.
+//! The state of the running process: the surfaces' state, and what only the process needs.
 
-use crate::api::node::texts::RenderedTexts;
-use crate::api::product::rendered::RenderedProducts;
 use crate::config::Config;
-use crate::imports::Imports;
-use crate::layers::{CodingPlaces, UnavailableLog};
-use crate::limits::Limits;
-use crate::metrics::ServerMetrics;
-use crate::middleware::tenant_cache_v3::TenantCacheV3;
+use crate::metrics::{self, ServerMetrics};
+use crate::router;
+use rustok_api::imports::Imports;
+use rustok_api::state::ApiState;
 use rustok_app::Services;
+use rustok_http::middleware::tenant_cache_v3::TenantCacheV3;
+use rustok_http::openapi::ApiDocument;
+use rustok_http::state::HttpState;
 use rustok_telemetry::Tracer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Products get the memory for rendered JSON divided by this; texts get the rest.
-const PRODUCTS_PART: u64 = 3;
 
 /// The state of the running server. Cheap to clone.
 #[derive(Clone)]
@@ -22,16 +19,8 @@ pub struct AppState(Arc<Inner>);
 
 struct Inner {
     config: Config,
-    services: Arc<Services>,
-    tenants: TenantCacheV3,
-    texts: RenderedTexts,
-    products: RenderedProducts,
-    limits: Limits,
-    imports: Imports,
+    api: ApiState,
     metrics: ServerMetrics,
-    unavailable_log: UnavailableLog,
-    coding: CodingPlaces,
-    tracer: Tracer,
     draining: AtomicBool,
 }
 
@@ -45,43 +34,21 @@ impl AppState {
     /// Builds the state.
     #[must_use]
     pub fn with_tracer(config: Config, services: Arc<Services>, tracer: Tracer) -> Self {
-        let tenants = TenantCacheV3::with_settings(services.store.clone(), config.tenant_cache());
-        let limits = Limits::new(&config);
-        let for_products = config.rendered_bytes / PRODUCTS_PART;
-        let texts = RenderedTexts::new(config.rendered_bytes - for_products);
-        let products = RenderedProducts::new(for_products);
-        let imports = Imports::new(&config);
-        let metrics = ServerMetrics::new(services.clock.as_ref(), config.is_measured());
-        Self(Arc::new(Inner {
-            texts,
-            products,
-            limits,
-            imports,
-            metrics,
-            config,
+        let metrics = ServerMetrics::new(services.clock.as_ref());
+        let http = HttpState::new(
+            config.http(),
             services,
-            tenants,
-            unavailable_log: UnavailableLog::new(),
-            coding: CodingPlaces::default(),
+            ApiDocument::new(router::document),
             tracer,
+            metrics::requests(config.is_measured()),
+        );
+        let api = ApiState::new(http, config.rendered_bytes, config.imports());
+        Self(Arc::new(Inner {
+            config,
+            api,
+            metrics,
             draining: AtomicBool::new(false),
         }))
-    }
-
-    /// A state on a new SQLite database, which exists as long as the second value.
-    #[cfg(test)]
-    pub(crate) async fn for_test(config: Config) -> (Self, rustok_test_support::TestDatabase) {
-        let database = rustok_test_support::TestDatabase::sqlite();
-        let config = Config {
-            database_url: Some(database.url().to_owned()),
-            ..config
-        };
-        let store = rustok_storage::Store::open(config.store().unwrap(), rustok_storage::Opener::Server)
-            .await
-            .unwrap();
-        let clock = Arc::new(rustok_core::clock::SystemClock);
-        let services = Services::new(store, clock, config.validator().unwrap());
-        (Self::new(config, Arc::new(services)), database)
     }
 
     /// The configuration.
@@ -90,64 +57,46 @@ impl AppState {
         &self.0.config
     }
 
+    /// The state of the REST surface.
+    #[must_use]
+    pub fn api(&self) -> &ApiState {
+        &self.0.api
+    }
+
+    /// The state of the HTTP toolkit.
+    #[must_use]
+    pub fn http(&self) -> &HttpState {
+        self.api().http()
+    }
+
     /// The services that use cases share.
     #[must_use]
     pub fn services(&self) -> &Arc<Services> {
-        &self.0.services
+        self.http().services()
     }
 
     /// The tenants by identifier.
     #[must_use]
     pub fn tenants(&self) -> &TenantCacheV3 {
-        &self.0.tenants
-    }
-
-    /// Texts of nodes, rendered as JSON.
-    #[must_use]
-    pub fn texts(&self) -> &RenderedTexts {
-        &self.0.texts
-    }
-
-    /// Products of the store, rendered as JSON.
-    #[must_use]
-    pub fn products(&self) -> &RenderedProducts {
-        &self.0.products
-    }
-
-    /// Admission limits: for all clients together, and for each.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.0.limits
+        self.http().tenants()
     }
 
     /// Files uploaded for import.
     #[must_use]
     pub fn imports(&self) -> &Imports {
-        &self.0.imports
+        self.api().imports()
     }
 
-    /// The server's own counters.
+    /// Decides which traces are recorded, and takes their spans.
+    #[must_use]
+    pub fn tracer(&self) -> &Tracer {
+        self.http().tracer()
+    }
+
+    /// The process's own counters.
     #[must_use]
     pub fn metrics(&self) -> &ServerMetrics {
         &self.0.metrics
-    }
-
-    /// Decides which requests are recorded, and takes their spans.
-    #[must_use]
-    pub fn tracer(&self) -> &Tracer {
-        &self.0.tracer
-    }
-
-    /// The rate limit of log lines for 503 responses.
-    #[must_use]
-    pub fn unavailable_log(&self) -> &UnavailableLog {
-        &self.0.unavailable_log
-    }
-
-    /// Permits for coding a response.
-    #[must_use]
-    pub fn coding(&self) -> &CodingPlaces {
-        &self.0.coding
     }
 
     /// From now on `/readyz` reports that the server is shutting down.

@@ -19,4 +19,6 @@ mod work;
 pub use context::{Ctx, PlatformCtx, Services, UseCase};
 pub use idempotency::Idempotency;
 pub use precondition::{Precondition, Target};
+/// The database in [`Services`], under a name for crates that may not depend on the storage crate.
+pub use rustok_storage::Store;
 pub use work::{Done, IdempotencyKey, REPLY_KEPT, Render, StoredReply};

@@ -4,7 +4,7 @@
 //! purpose); nothing else is exempt.
 
 use super::Breach;
-use super::rooms::DOMAIN;
+use super::rooms::{DOMAIN, HTTP};
 use super::strip::{self, Views};
 
 const MAX_LINES: usize = 800;
@@ -22,9 +22,9 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rusqlite::", &["rustok-storage", "rustok-test-support"]),
     ("deadpool::", &["rustok-storage"]),
     ("tokio_postgres::", &["rustok-storage", "rustok-test-support"]),
-    ("axum::", &["rustok-server"]),
+    ("axum::", &HTTP),
     ("axum_core::", &["rustok-core"]),
-    ("tower_http::", &["rustok-server"]),
+    ("tower_http::", &["rustok-http"]),
 ];
 /// Words that comments and names must not use: say who or what does it (docs/GLOSSARY.md).
 const REFUSED: [&str; 6] = ["told", "tells", "whoever", "somebody", "anybody", "asker"];
@@ -127,7 +127,7 @@ fn check_words(path: &str, views: &Views, breaches: &mut Vec<Breach>) {
             find(path, &views.code, word, "domain crates are pure", breaches);
         }
     }
-    if room == "rustok-server" {
+    if HTTP.contains(&room) {
         for (number, line) in views.strings.lines().enumerate() {
             let after = line
                 .split("/:")
@@ -281,11 +281,10 @@ mod tests {
         assert!(message(SERVER, "use rusqlite::Connection;").contains("belongs to rustok-storage"));
         assert!(
             message("crates/rustok-app/src/context.rs", "fn a(x: axum::Router) {}")
-                .contains("belongs to rustok-server")
+                .contains("belongs to rustok-http, rustok-api, rustok-server")
         );
         assert!(
-            message("crates/rustok-telemetry/src/http.rs", "use tower_http::trace;")
-                .contains("rustok-server")
+            message("crates/rustok-telemetry/src/http.rs", "use tower_http::trace;").contains("rustok-http")
         );
         assert_eq!(
             message(STORAGE, "use rusqlite::Connection; use tokio_postgres::Row;"),

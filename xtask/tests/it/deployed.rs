@@ -134,7 +134,7 @@ fn kubernetes_asks_what_there_is_and_waits_long_enough() {
     }
     assert_eq!(text(&service, "spec/ports/0/targetPort"), "http");
     // Probes ask the listener that is for them, and paths that it has.
-    let health = read("apps/server/src/health.rs");
+    let routes = read("apps/server/src/router.rs");
     for (probe, path) in [
         ("startupProbe", "/readyz"),
         ("readinessProbe", "/readyz"),
@@ -142,7 +142,7 @@ fn kubernetes_asks_what_there_is_and_waits_long_enough() {
     ] {
         let ask = at(container, &format!("{probe}/httpGet"));
         assert_eq!((text(ask, "path"), text(ask, "port")), (path, "management"));
-        assert!(health.contains(&format!("= \"{path}\";")), "{path}");
+        assert!(routes.contains(&format!("= \"{path}\";")), "{path}");
     }
     let ms = |name| setting(&kustomization, name).unwrap().parse::<i64>().unwrap();
     let drain = ms("RUSTOK_SHUTDOWN_DELAY_MS") + ms("RUSTOK_SHUTDOWN_TIMEOUT_MS");

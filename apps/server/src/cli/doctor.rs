@@ -147,7 +147,10 @@ async fn database(config: StoreConfig) -> Result<(Store, Check), Check> {
         Ok(Schema::Empty) => return Err(failed("it is empty".to_owned(), "run `rustok migrate`")),
         Ok(Schema::Unreleased) => {
             let advice = "begin with a new, empty database and import the data into it";
-            return Err(failed("it was made by a development version of RusToK".to_owned(), advice));
+            return Err(failed(
+                "it was made by a development version of RusToK".to_owned(),
+                advice,
+            ));
         }
         Err(error) => return Err(refused(&error)),
     };

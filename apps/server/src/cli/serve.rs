@@ -3,12 +3,11 @@
 use super::output::{Failure, line};
 use super::{Flags, load_with};
 use crate::config::{Config, ListenAddress};
-use crate::demo;
-use crate::router;
-use crate::serve::{Shutdown, descriptors, serve, serve_on_own_thread};
 use crate::state::AppState;
+use crate::{demo, health, router};
 use clap::Args;
 use rustok_app::{Services, tenants};
+use rustok_http::serve::{Shutdown, descriptors, serve, serve_on_own_thread};
 use rustok_storage::{Opener, Store, files};
 use rustok_telemetry::Tracer;
 use serde::Serialize;
@@ -157,15 +156,15 @@ async fn run_until_stopped(
     let config = state.config().clone();
     let workers = crate::worker::spawn_all(&state, &shutdown.closing);
     let management = management.map(|listener| {
-        let router = router::management(&state);
-        let most = MANAGEMENT_CONNECTIONS;
-        serve_on_own_thread("management", listener, router, &state, most, &management_shutdown)
+        let router = health::management(state.clone());
+        let (http, most) = (state.http(), MANAGEMENT_CONNECTIONS);
+        serve_on_own_thread("management", listener, router, http, most, &management_shutdown)
     });
     let management = management.transpose()?;
     let serving = serve(
         public,
-        router::public(&state),
-        &state,
+        router::public(state.api(), health::router(state.clone())),
+        state.http(),
         config.max_connections,
         &shutdown,
     );

@@ -1,11 +1,11 @@
 //! Writes the numbers of each part, one metric family after the other, under the names of the catalogue.
 
 use super::ServerMetrics;
-use crate::limits::GateNumbers;
 use crate::state::AppState;
 use rustok_app::counts::{Counts, Tally};
 use rustok_core::clock::{Clock, Timestamp};
 use rustok_core::resilience::CircuitState;
+use rustok_http::limits::GateNumbers;
 use rustok_storage::{DatabaseState, Durations, OperationTimes, Store, StoreTimes};
 use rustok_telemetry::log_lines;
 use rustok_telemetry::metrics::{Bucketed, Samples, process};
@@ -20,7 +20,7 @@ pub(super) fn everything(
     samples: &mut Samples<'_>,
 ) -> fmt::Result {
     let (services, own) = (state.services(), state.metrics());
-    if let Some(http) = own.http() {
+    if let Some(http) = state.http().metrics() {
         http.collect(samples)?;
     }
     limits(state, samples)?;
@@ -56,7 +56,7 @@ pub(super) fn everything(
 }
 
 fn limits(state: &AppState, samples: &mut Samples<'_>) -> fmt::Result {
-    let limits = state.limits();
+    let limits = state.http().limits();
     let mut refusals = samples.family("rustok_limit_refusals_total")?;
     for (limit, refused) in limits.refusals() {
         refusals.value(&[("limit", limit)], refused)?;

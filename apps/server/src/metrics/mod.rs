@@ -21,8 +21,6 @@ use std::sync::{Mutex, PoisonError};
 /// The server's own counters.
 #[derive(Debug)]
 pub struct ServerMetrics {
-    /// `None` where no listener exposes metrics.
-    http: Option<HttpMetrics>,
     started: Timestamp,
     /// The last measured backlog, if there is one.
     backlog: Mutex<Option<Backlog>>,
@@ -46,11 +44,10 @@ const WORKERS: [&str; 8] = [
 ];
 
 impl ServerMetrics {
-    /// All counters at zero. Requests are counted only if `measured`.
+    /// All counters at zero.
     #[must_use]
-    pub fn new(clock: &dyn Clock, measured: bool) -> Self {
+    pub fn new(clock: &dyn Clock) -> Self {
         Self {
-            http: measured.then(|| HttpMetrics::new(operations::all())),
             started: clock.now(),
             backlog: Mutex::new(None),
             delivered: AtomicU64::new(0),
@@ -58,12 +55,6 @@ impl ServerMetrics {
             rounds: Tally::new(WORKERS),
             failed_rounds: Tally::new(WORKERS),
         }
-    }
-
-    /// Requests by operation; `None` if they are not counted.
-    #[must_use]
-    pub const fn http(&self) -> Option<&HttpMetrics> {
-        self.http.as_ref()
     }
 
     /// Counts a finished round of a worker.
@@ -95,6 +86,12 @@ impl ServerMetrics {
     fn backlog(&self) -> Option<Backlog> {
         *self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Counters of requests by operation; `None` where no listener exposes metrics.
+#[must_use]
+pub fn requests(measured: bool) -> Option<HttpMetrics> {
+    measured.then(|| HttpMetrics::new(operations::all()))
 }
 
 /// `GET /metrics`, in the format that the client accepts.

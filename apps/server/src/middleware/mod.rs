@@ -1,11 +1,10 @@
-//! Between the router and the handlers: message framing, how the client reached the server, tenant resolution, and
-//! CORS.
+//! The tenant cache under the paths that it had before it moved to `rustok-http`.
 
-pub mod cors;
-pub mod external_url;
-pub(crate) mod forwarded;
-pub mod framing;
-pub mod tenant;
-pub mod tenant_cache;
 pub mod tenant_cache_v2;
 pub mod tenant_cache_v3;
+
+pub use rustok_http::middleware::tenant_cache;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/TENANT_CACHE_V2_MIGRATION.md")]
+mod migration_guide {}

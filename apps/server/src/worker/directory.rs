@@ -3,11 +3,11 @@
 //! Each poll returns the tenants that changed since the previous one, and only those leave the cache. A missing poll
 //! must never count as "no change": while polls fail, and after a gap between them, all cached tenants are in doubt.
 
-use crate::middleware::tenant_cache::{TenantCache, TenantLoader};
 use crate::state::AppState;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
+use rustok_http::middleware::tenant_cache::{TenantCache, TenantLoader};
 use rustok_storage::Store;
 use rustok_storage::tenants::{self, DirectoryChanges};
 use std::time::Duration;

@@ -5,8 +5,8 @@
 //! unchanged. A file that another process of this machine left behind is taken over as if it had been received here.
 
 use super::round_deadline;
-use crate::imports::spool::SpoolFile;
 use crate::state::AppState;
+use rustok_api::imports::spool::SpoolFile;
 use rustok_app::import::jobs::{self, Import};
 use rustok_app::import::{self, ImportFile, ImportReport, Mode};
 use rustok_app::{Ctx, PlatformCtx, tenants};

@@ -12,8 +12,9 @@ use rustok_commerce::CommerceError;
 use rustok_content::ContentError;
 use rustok_core::clock::SystemClock;
 use rustok_core::error::{ErrorContext, ErrorKind, RichError};
+use rustok_http::layers;
+use rustok_http::surface::Surfaces;
 use rustok_server::config::Config;
-use rustok_server::layers;
 use rustok_server::state::AppState;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig, StoreError};
 use rustok_tenancy::TenantIdentifierValidator;
@@ -138,7 +139,7 @@ both_databases! {
     async fn what_a_handler_fails_with_is_in_the_log_and_not_in_the_answer(db) {
         let state = state(db.url()).await;
         let router = failing().into_iter().fold(Router::new(), |router, (path, handler)| router.route(path, handler));
-        let router = layers::wrap(router, &state);
+        let router = layers::wrap(router, state.http(), Surfaces::default());
         for (path, _) in failing() {
             let log = Log::default();
             let sink = log.clone();

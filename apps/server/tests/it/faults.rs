@@ -9,8 +9,8 @@ use rustok_app::Services;
 use rustok_core::clock::SystemClock;
 use rustok_core::resilience::{CircuitBreaker, CircuitState};
 use rustok_server::config::Config;
-use rustok_server::router;
 use rustok_server::state::AppState;
+use rustok_server::{health, router};
 use rustok_storage::{Opener, Store};
 use rustok_tenancy::TenantIdentifierValidator;
 use rustok_test_support::lateness::preemptions;
@@ -347,11 +347,12 @@ impl Inside {
         let breaker = store.breaker().unwrap().clone();
         let validator = TenantIdentifierValidator::new("localhost").unwrap();
         let services = Arc::new(Services::new(store, Arc::new(SystemClock), validator));
+        let state = AppState::new(config, services);
         let inside = Self {
             _db: db,
             proxy,
             breaker,
-            router: router::public(&AppState::new(config, services)),
+            router: router::public(state.api(), health::router(state.clone())),
             token,
             platform_token: platform["token"].as_str().unwrap().to_owned(),
         };

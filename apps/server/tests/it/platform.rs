@@ -158,7 +158,7 @@ pub(crate) async fn problem(response: Response, status: u16, code: &str) -> Valu
     assert_eq!((seen, body["code"].as_str()), (status, Some(code)), "{body:#}");
     assert_eq!(kind.as_deref(), Some("application/problem+json"));
     assert_eq!(body["status"], status);
-    let documented = rustok_server::problem::types::find(code).unwrap();
+    let documented = rustok_http::problem::types::find(code).unwrap();
     assert_eq!(
         body["kind"],
         documented.kind.as_str(),

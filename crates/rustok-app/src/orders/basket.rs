@@ -275,7 +275,8 @@ mod tests {
     #[test]
     fn merged_lines_keep_the_limits() {
         let shelf = [variant(1, "A", Some(1), Some(20_000))];
-        let refused = build_contents(&request(vec![by_id(1, 6_000), by_sku("A", 4_001)]), &shelf).unwrap_err();
+        let refused =
+            build_contents(&request(vec![by_id(1, 6_000), by_sku("A", 4_001)]), &shelf).unwrap_err();
         assert_eq!(wire(&refused)["errors"][0]["pointer"], "#/lines/1/quantity");
         let short = build_contents(
             &request(vec![by_id(1, 6_000), by_sku("A", 4_000)]),

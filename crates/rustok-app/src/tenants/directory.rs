@@ -4,14 +4,16 @@ use crate::context::PlatformCtx;
 use crate::precondition::Target;
 use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
+use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::ids::TenantId;
 use rustok_core::page::{Limit, Page};
-use rustok_storage::{PlatformTx, StoreError, tenants};
+use rustok_storage::{PlatformTx, Store, StoreError, tenants};
 use rustok_tenancy::tenant::MAX_HOSTS;
 use rustok_tenancy::{
     NewTenant, NewTenantInput, Tenant, TenantEdit, TenantError, TenantIdentifier, TenantStatus,
 };
+use std::time::Duration;
 
 /// Changes a tenant's name and settings.
 pub struct UpdateTenant<'a> {
@@ -74,6 +76,37 @@ pub async fn find(ctx: &PlatformCtx, identifier: &TenantIdentifier) -> Result<Te
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.read().await?;
     get_tenant(&mut tx, identifier).await
+}
+
+/// When a directory that did not respond may be asked again.
+const DIRECTORY_RETRY: Duration = Duration::from_secs(1);
+
+/// The tenant with this identifier, whatever its status, for a caller that has no context yet: a request gets its
+/// context from the tenant. Nothing is authorised here.
+///
+/// # Errors
+/// [`TenantError::Unavailable`] when the directory does not respond, [`TenantError::Inconsistent`] when the tenant's
+/// row cannot be read.
+pub async fn look_up(
+    store: &Store,
+    identifier: &TenantIdentifier,
+    deadline: Deadline,
+) -> Result<Option<Tenant>, TenantError> {
+    let mut tx = store.platform_read(deadline).await.map_err(directory_error)?;
+    tenants::find_tenant(&mut tx, identifier)
+        .await
+        .map_err(directory_error)
+}
+
+fn directory_error(error: StoreError) -> TenantError {
+    tracing::debug!(%error, "tenant directory");
+    if error.is_outage() {
+        TenantError::Unavailable {
+            retry_after: DIRECTORY_RETRY,
+        }
+    } else {
+        TenantError::Inconsistent(error.to_string())
+    }
 }
 
 /// A page of tenants, oldest first.

@@ -4,7 +4,8 @@ mod directory;
 mod tokens;
 
 pub use directory::{
-    MovedHost, UpdateTenant, add_host, create, find, list, move_host, remove_host, set_status, update,
+    MovedHost, UpdateTenant, add_host, create, find, list, look_up, move_host, remove_host, set_status,
+    update,
 };
 pub use tokens::{
     IssuedToken, authenticate, authenticate_platform, check_standing, issue_platform_token, issue_token,

@@ -1,7 +1,7 @@
 //! Each type of problem has its page, and `type` leads there.
 
 use super::*;
-use rustok_server::problem::types;
+use rustok_http::problem::types;
 use rustok_test_support::TestDatabase;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

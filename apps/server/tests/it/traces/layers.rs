@@ -8,8 +8,9 @@ use http::request::Builder;
 use rustok_app::Services;
 use rustok_core::clock::SystemClock;
 use rustok_core::error::{ErrorKind, RichError};
+use rustok_http::layers;
+use rustok_http::surface::Surfaces;
 use rustok_server::config::Config;
-use rustok_server::layers;
 use rustok_server::state::AppState;
 use rustok_storage::{Opener, Store};
 use rustok_telemetry::Tracer;
@@ -59,7 +60,7 @@ impl Layers {
             .route("/panics", get(async || -> () { panic!("canary") }));
         Self {
             receiver,
-            router: layers::wrap(router, &state),
+            router: layers::wrap(router, state.http(), Surfaces::default()),
             tracer,
             _database: database,
         }

@@ -1,0 +1,19 @@
+//! The REST surface: the endpoints of store, administration and platform, what they show, the documents about them,
+//! and the files that they receive.
+//!
+//! It must never name a row or a query: it calls use cases (`rustok-app`) with the toolkit of `rustok-http`. Where its
+//! routers are nested is decided by the program.
+
+pub mod admin;
+pub mod imports;
+mod kept;
+pub mod merge_patch;
+pub mod money;
+pub mod node;
+pub mod order;
+pub mod pages;
+pub mod platform;
+pub mod product;
+pub mod removed;
+pub mod state;
+pub mod store;

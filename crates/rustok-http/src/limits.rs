@@ -1,0 +1,187 @@
+//! Admission limits: for all clients together ([`Gate`]), and for each client, token and tenant ([`Rate`]).
+//!
+//! Whatever an untrusted client does, memory use here is bounded, a refusal costs less than a response, and no
+//! refusal gets its own log line.
+
+mod buckets;
+pub mod bytes;
+pub mod connections;
+mod gate;
+mod rate;
+mod refusals;
+
+pub(crate) use gate::overloaded;
+pub use gate::{Gate, GateNumbers};
+pub use rate::{Admission, Rate, Refusal};
+pub(crate) use refusals::UnloggedCount;
+
+use crate::middleware::client;
+use crate::middleware::forwarded::FORWARDED;
+use crate::settings::HttpSettings;
+use crate::surface::Surface;
+use axum::body::HttpBody as _;
+use axum::extract::Request;
+use bytes::{Budget, Share};
+use connections::{Connections, Counted};
+use http::header;
+use rustok_tenancy::Tenant;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// All limits of the running server.
+#[derive(Debug)]
+pub struct Limits {
+    address: Rate,
+    token: Rate,
+    tenant: Rate,
+    requests: Gate,
+    uploads: Gate,
+    files: Gate,
+    /// Responses that their clients have not read yet.
+    pub answers: Arc<Budget>,
+    /// Request bodies, until their requests are answered.
+    pub bodies: Arc<Budget>,
+    connections: Arc<Connections>,
+    /// Whether an untrusted proxy was seen.
+    untrusted_proxy: AtomicBool,
+}
+
+/// One connection's shares of the budgets; an extension of every request on the connection.
+#[derive(Debug, Clone)]
+pub struct Shares {
+    /// Share of [`Limits::answers`].
+    pub answers: Arc<Share>,
+    /// Share of [`Limits::bodies`].
+    pub bodies: Arc<Share>,
+}
+
+/// One address may have at most `max_connections` divided by this, whatever `max_connections_per_address` is.
+const ADDRESS_PART: usize = 4;
+
+impl Limits {
+    /// The limits of the settings.
+    #[must_use]
+    pub fn new(settings: &HttpSettings) -> Self {
+        let waiting = settings.max_requests_waiting;
+        Self {
+            address: Rate::per_minute("address", settings.rate_limit_address_per_minute),
+            token: Rate::per_minute("token", settings.rate_limit_token_per_minute),
+            tenant: Rate::per_minute("tenant", settings.rate_limit_tenant_per_minute),
+            requests: Gate::new("requests", settings.max_requests_in_flight, waiting),
+            uploads: Gate::new("uploads", settings.max_uploads_in_flight, waiting),
+            files: Gate::new("imports", settings.max_files_in_flight, waiting),
+            answers: Budget::new("answers", settings.max_answer_bytes),
+            bodies: Budget::new("bodies", settings.max_received_bytes),
+            connections: Connections::new(
+                settings
+                    .max_connections_per_address
+                    .min(settings.max_connections / ADDRESS_PART),
+            ),
+            untrusted_proxy: AtomicBool::new(false),
+        }
+    }
+
+    /// The shares of a new connection.
+    #[must_use]
+    pub fn shares(&self) -> Shares {
+        Shares {
+            answers: self.answers.share(),
+            bodies: self.bodies.share(),
+        }
+    }
+
+    /// Counts a connection for the address of its peer; `None` when it has too many. Neither the loopback address nor
+    /// proxies are limited: many clients may be behind each of them.
+    #[must_use]
+    pub fn admit_connection(&self, settings: &HttpSettings, peer: IpAddr) -> Option<Counted> {
+        if peer.to_canonical().is_loopback() || client::contains(&settings.trusted_proxies, peer) {
+            return Some(Counted::free());
+        }
+        self.connections.admit(peer)
+    }
+
+    /// Counts a request for the address of its client. The loopback address is not limited: it is the operator's, or
+    /// that of a proxy that does not report its clients.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub fn admit_address(&self, settings: &HttpSettings, request: &Request) -> Result<Admission, Refusal> {
+        match client::address(&settings.trusted_proxies, request.extensions(), request.headers()) {
+            Some(address) if !address.is_loopback() => self.address.admit(client::network(address)),
+            Some(_) => {
+                self.look_for_proxy(request);
+                Ok(Admission::default())
+            }
+            None => Ok(Admission::default()),
+        }
+    }
+
+    /// Warns once when a proxy on this machine forwards requests but is not trusted to report their clients.
+    fn look_for_proxy(&self, request: &Request) {
+        let names = [client::X_FORWARDED_FOR, FORWARDED];
+        if names.iter().any(|name| request.headers().contains_key(name))
+            && !self.untrusted_proxy.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                "a proxy on this machine sends X-Forwarded-For or Forwarded but is not trusted, so all its clients count as one and no \
+                 limit of addresses holds; set RUSTOK_TRUSTED_PROXIES=[127.0.0.1/32,::1/128] if it is yours"
+            );
+        }
+    }
+
+    /// Counts a request for its token, whether or not the token is valid.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub fn admit_token(&self, request: &Request) -> Result<Admission, Refusal> {
+        match request.headers().get(header::AUTHORIZATION) {
+            Some(token) => self.token.admit(token.as_bytes()),
+            None => Ok(Admission::default()),
+        }
+    }
+
+    /// Counts a request for its tenant.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub fn admit_tenant(&self, tenant: &Tenant) -> Result<Admission, Refusal> {
+        self.tenant.admit(tenant.id)
+    }
+
+    /// The current numbers of all gates.
+    #[must_use]
+    pub fn gates(&self) -> [GateNumbers; 3] {
+        [&self.requests, &self.uploads, &self.files].map(Gate::numbers)
+    }
+
+    /// How many requests each limit has refused.
+    #[must_use]
+    pub fn refusals(&self) -> [(&'static str, u64); 9] {
+        let [requests, uploads, files] = self.gates();
+        [
+            ("address", self.address.refused()),
+            ("token", self.token.refused()),
+            ("tenant", self.tenant.refused()),
+            (requests.gate, requests.refused),
+            (uploads.gate, uploads.refused),
+            (files.gate, files.refused),
+            ("answers", self.answers.refused()),
+            ("bodies", self.bodies.refused()),
+            ("connections", self.connections.refused()),
+        ]
+    }
+
+    /// The gate that a request has to enter. Requests with a body have a gate of their own, so that many writes,
+    /// which wait for each other, do not block reads; so have files, which may take an hour.
+    #[must_use]
+    pub fn gate(&self, request: &Request) -> &Gate {
+        if request.body().is_end_stream() {
+            &self.requests
+        } else if Surface::of(request).takes_file() {
+            &self.files
+        } else {
+            &self.uploads
+        }
+    }
+}
