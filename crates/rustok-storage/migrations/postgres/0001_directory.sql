@@ -18,7 +18,6 @@ CREATE TABLE tenants (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenants TO rustok_platform;
 GRANT SELECT ON tenants TO rustok_backup;
-
 CREATE INDEX tenants_directory_version_idx ON tenants (directory_version);
 
 CREATE TABLE tenant_hosts (
@@ -29,7 +28,6 @@ CREATE TABLE tenant_hosts (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenant_hosts TO rustok_platform;
 GRANT SELECT ON tenant_hosts TO rustok_backup;
-
 CREATE INDEX tenant_hosts_tenant_idx ON tenant_hosts (tenant_id, host);
 
 CREATE TABLE directory_version (

@@ -43,9 +43,7 @@ CREATE POLICY tenant ON terms TO rustok_app
     USING (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON terms FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
-
 CREATE INDEX terms_parent_idx ON terms (tenant_id, parent_id);
-
 CREATE INDEX terms_name_idx ON terms (tenant_id, taxonomy, name_folded);
 
 -- scheduled: published_at lay ahead when it was given, and readers wait for it.
@@ -86,23 +84,14 @@ CREATE POLICY backup ON nodes FOR SELECT TO rustok_backup USING (current_user = 
 
 -- What readers see has indexes of its own: a draft is in none of them.
 CREATE INDEX nodes_published_idx ON nodes (tenant_id, published_at, id) WHERE status = 'published';
-
 CREATE INDEX nodes_published_kind_idx ON nodes (tenant_id, kind, published_at, id) WHERE status = 'published';
-
 CREATE INDEX nodes_at_once_idx ON nodes (tenant_id, published_at) WHERE status = 'published' AND NOT scheduled;
-
 CREATE INDEX nodes_in_use_idx ON nodes (tenant_id, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX nodes_status_idx ON nodes (tenant_id, status, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX nodes_kind_idx ON nodes (tenant_id, kind, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX nodes_kind_status_idx ON nodes (tenant_id, kind, status, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX nodes_changed_idx ON nodes (tenant_id, updated_at, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX nodes_deleted_idx ON nodes (tenant_id, id) WHERE deleted_at IS NOT NULL;
-
 CREATE INDEX nodes_deleted_changed_idx ON nodes (tenant_id, updated_at, id) WHERE deleted_at IS NOT NULL;
 
 -- One immutable save of a node in one locale.
@@ -166,7 +155,6 @@ CREATE POLICY tenant ON node_translations TO rustok_app
     USING (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON node_translations FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
-
 CREATE UNIQUE INDEX "node_translations(node_id)" ON node_translations (tenant_id, node_id) WHERE is_original;
 
 -- published_at: since when the node is public; NULL while it is not.
@@ -187,9 +175,7 @@ CREATE POLICY tenant ON node_terms TO rustok_app
     USING (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON node_terms FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
-
 CREATE INDEX node_terms_term_idx ON node_terms (tenant_id, term_id, node_id);
-
 CREATE INDEX node_terms_published_idx ON node_terms (tenant_id, term_id, published_at, node_id) WHERE published_at IS NOT NULL;
 
 CREATE TABLE node_history (

@@ -31,19 +31,12 @@ CREATE POLICY tenant ON products TO rustok_app
     USING (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON products FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
-
 CREATE UNIQUE INDEX "products(handle)" ON products (tenant_id, handle) WHERE deleted_at IS NULL;
-
 CREATE INDEX products_status_idx ON products (tenant_id, status, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX products_in_use_idx ON products (tenant_id, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX products_vendor_idx ON products (tenant_id, vendor, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX products_changed_idx ON products (tenant_id, updated_at, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX products_deleted_idx ON products (tenant_id, id) WHERE deleted_at IS NOT NULL;
-
 CREATE INDEX products_deleted_changed_idx ON products (tenant_id, updated_at, id) WHERE deleted_at IS NOT NULL;
 
 -- A SKU names a variant for people and may occur twice, as in the shops that are imported.
@@ -69,9 +62,7 @@ CREATE POLICY tenant ON variants TO rustok_app
     USING (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON variants FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
-
 CREATE INDEX variants_product_idx ON variants (tenant_id, product_id, position, id);
-
 CREATE INDEX variants_sku_idx ON variants (tenant_id, sku) WHERE sku IS NOT NULL;
 
 CREATE TABLE prices (

@@ -88,14 +88,11 @@ CREATE POLICY backup ON orders FOR SELECT TO rustok_backup USING (current_user =
 
 -- All lists are in the order in which orders were placed.
 CREATE INDEX orders_placed_idx ON orders (tenant_id, created_at, id);
-
 CREATE INDEX orders_status_idx ON orders (tenant_id, status, created_at, id);
-
 CREATE INDEX orders_customer_idx ON orders (tenant_id, customer_id, created_at, id);
 
 -- How many pieces of counted stock a buyer, or a network, holds in orders that nobody has confirmed has a limit.
 CREATE INDEX orders_pending_customer_idx ON orders (tenant_id, customer_id) WHERE status = 'pending';
-
 CREATE INDEX orders_placed_from_idx ON orders (tenant_id, placed_from) WHERE placed_from IS NOT NULL;
 
 CREATE TABLE order_lines (
@@ -269,5 +266,4 @@ CREATE POLICY tenant ON stock_movements TO rustok_app
     USING (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON stock_movements FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
-
 CREATE INDEX stock_movements_variant_idx ON stock_movements (tenant_id, variant_id, id);

@@ -23,7 +23,6 @@ CREATE POLICY tenant ON outbox TO rustok_app
 CREATE POLICY backup ON outbox FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
 GRANT SELECT, UPDATE, DELETE ON outbox TO rustok_platform;
 CREATE POLICY platform ON outbox TO rustok_platform USING (true) WITH CHECK (true);
-
 CREATE INDEX outbox_waiting_idx ON outbox (occurred_at) WHERE delivered_at IS NULL;
 
 -- Delivered events are deleted by this index.
@@ -48,5 +47,4 @@ CREATE POLICY tenant ON due_work TO rustok_app
 CREATE POLICY backup ON due_work FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
 GRANT SELECT ON due_work TO rustok_platform;
 CREATE POLICY platform ON due_work TO rustok_platform USING (true);
-
 CREATE INDEX due_work_due_idx ON due_work (due_at);

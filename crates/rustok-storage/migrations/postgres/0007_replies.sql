@@ -23,7 +23,6 @@ CREATE POLICY tenant ON idempotency_records TO rustok_app
     USING (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON idempotency_records FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
-
 CREATE INDEX idempotency_records_created_idx ON idempotency_records (tenant_id, created_at);
 
 CREATE TABLE platform_idempotency_records (
@@ -39,5 +38,4 @@ CREATE TABLE platform_idempotency_records (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON platform_idempotency_records TO rustok_platform;
 GRANT SELECT ON platform_idempotency_records TO rustok_backup;
-
 CREATE INDEX platform_idempotency_records_created_idx ON platform_idempotency_records (created_at);

@@ -34,9 +34,7 @@ CREATE POLICY tenant ON imports TO rustok_app
     USING (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON imports FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
-
 CREATE INDEX imports_status_idx ON imports (tenant_id, status);
-
 CREATE INDEX imports_finished_idx ON imports (tenant_id, finished_at);
 
 CREATE TABLE import_references (

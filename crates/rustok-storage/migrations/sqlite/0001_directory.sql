@@ -16,7 +16,6 @@ CREATE TABLE tenants (
     CONSTRAINT "tenants(id)" PRIMARY KEY (id),
     CONSTRAINT "tenants(slug)" UNIQUE (slug)
 ) STRICT;
-
 CREATE INDEX tenants_directory_version_idx ON tenants (directory_version);
 
 CREATE TABLE tenant_hosts (
@@ -25,7 +24,6 @@ CREATE TABLE tenant_hosts (
     created_at INTEGER NOT NULL,
     CONSTRAINT "tenant_hosts(host)" PRIMARY KEY (host)
 ) STRICT;
-
 CREATE INDEX tenant_hosts_tenant_idx ON tenant_hosts (tenant_id, host);
 
 CREATE TABLE directory_version (

@@ -27,9 +27,7 @@ CREATE TABLE terms (
     CONSTRAINT terms_parent_id_fkey FOREIGN KEY (tenant_id, parent_id) REFERENCES terms (tenant_id, id),
     CONSTRAINT terms_parent_is_category CHECK (parent_id IS NULL OR taxonomy = 'category')
 ) STRICT;
-
 CREATE INDEX terms_parent_idx ON terms (tenant_id, parent_id);
-
 CREATE INDEX terms_name_idx ON terms (tenant_id, taxonomy, name_folded);
 
 -- scheduled: published_at lay ahead when it was given, and readers wait for it.
@@ -62,23 +60,14 @@ CREATE TABLE nodes (
 
 -- What readers see has indexes of its own: a draft is in none of them.
 CREATE INDEX nodes_published_idx ON nodes (tenant_id, published_at, id) WHERE status = 'published';
-
 CREATE INDEX nodes_published_kind_idx ON nodes (tenant_id, kind, published_at, id) WHERE status = 'published';
-
 CREATE INDEX nodes_at_once_idx ON nodes (tenant_id, published_at) WHERE status = 'published' AND NOT scheduled;
-
 CREATE INDEX nodes_in_use_idx ON nodes (tenant_id, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX nodes_status_idx ON nodes (tenant_id, status, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX nodes_kind_idx ON nodes (tenant_id, kind, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX nodes_kind_status_idx ON nodes (tenant_id, kind, status, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX nodes_changed_idx ON nodes (tenant_id, updated_at, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX nodes_deleted_idx ON nodes (tenant_id, id) WHERE deleted_at IS NOT NULL;
-
 CREATE INDEX nodes_deleted_changed_idx ON nodes (tenant_id, updated_at, id) WHERE deleted_at IS NOT NULL;
 
 -- One immutable save of a node in one locale.
@@ -126,7 +115,6 @@ CREATE TABLE node_translations (
     CONSTRAINT node_translations_published_saved CHECK (published_revision <= working_revision),
     CONSTRAINT node_translations_removed_is_live CHECK (NOT is_removed OR (slug IS NULL AND published_revision IS NOT NULL AND NOT is_original))
 ) STRICT;
-
 CREATE UNIQUE INDEX "node_translations(node_id)" ON node_translations (tenant_id, node_id) WHERE is_original;
 
 -- published_at: since when the node is public; NULL while it is not.
@@ -139,9 +127,7 @@ CREATE TABLE node_terms (
     CONSTRAINT node_terms_node_id_fkey FOREIGN KEY (tenant_id, node_id) REFERENCES nodes (tenant_id, id),
     CONSTRAINT node_terms_term_id_fkey FOREIGN KEY (tenant_id, term_id) REFERENCES terms (tenant_id, id)
 ) STRICT;
-
 CREATE INDEX node_terms_term_idx ON node_terms (tenant_id, term_id, node_id);
-
 CREATE INDEX node_terms_published_idx ON node_terms (tenant_id, term_id, published_at, node_id) WHERE published_at IS NOT NULL;
 
 CREATE TABLE node_history (

@@ -23,19 +23,12 @@ CREATE TABLE products (
     version INTEGER NOT NULL CONSTRAINT products_version_positive CHECK (version > 0),
     CONSTRAINT "products(id)" PRIMARY KEY (tenant_id, id)
 ) STRICT;
-
 CREATE UNIQUE INDEX "products(handle)" ON products (tenant_id, handle) WHERE deleted_at IS NULL;
-
 CREATE INDEX products_status_idx ON products (tenant_id, status, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX products_in_use_idx ON products (tenant_id, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX products_vendor_idx ON products (tenant_id, vendor, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX products_changed_idx ON products (tenant_id, updated_at, id) WHERE deleted_at IS NULL;
-
 CREATE INDEX products_deleted_idx ON products (tenant_id, id) WHERE deleted_at IS NOT NULL;
-
 CREATE INDEX products_deleted_changed_idx ON products (tenant_id, updated_at, id) WHERE deleted_at IS NOT NULL;
 
 -- A SKU names a variant for people and may occur twice, as in the shops that are imported.
@@ -53,9 +46,7 @@ CREATE TABLE variants (
     CONSTRAINT "variants(id)" PRIMARY KEY (tenant_id, id),
     CONSTRAINT variants_product_id_fkey FOREIGN KEY (tenant_id, product_id) REFERENCES products (tenant_id, id)
 ) STRICT;
-
 CREATE INDEX variants_product_idx ON variants (tenant_id, product_id, position, id);
-
 CREATE INDEX variants_sku_idx ON variants (tenant_id, sku) WHERE sku IS NOT NULL;
 
 CREATE TABLE prices (

@@ -67,14 +67,11 @@ CREATE TABLE orders (
 
 -- All lists are in the order in which orders were placed.
 CREATE INDEX orders_placed_idx ON orders (tenant_id, created_at, id);
-
 CREATE INDEX orders_status_idx ON orders (tenant_id, status, created_at, id);
-
 CREATE INDEX orders_customer_idx ON orders (tenant_id, customer_id, created_at, id);
 
 -- How many pieces of counted stock a buyer, or a network, holds in orders that nobody has confirmed has a limit.
 CREATE INDEX orders_pending_customer_idx ON orders (tenant_id, customer_id) WHERE status = 'pending';
-
 CREATE INDEX orders_placed_from_idx ON orders (tenant_id, placed_from) WHERE placed_from IS NOT NULL;
 
 CREATE TABLE order_lines (
@@ -189,5 +186,4 @@ CREATE TABLE stock_movements (
     CONSTRAINT stock_movements_order_id_fkey FOREIGN KEY (tenant_id, order_id) REFERENCES orders (tenant_id, id),
     CONSTRAINT stock_movements_adjustment_has_note CHECK ((reason = 'adjusted') = (note IS NOT NULL))
 ) STRICT;
-
 CREATE INDEX stock_movements_variant_idx ON stock_movements (tenant_id, variant_id, id);

@@ -13,7 +13,6 @@ CREATE TABLE outbox (
     delivered_at INTEGER,
     CONSTRAINT "outbox(id)" PRIMARY KEY (tenant_id, id)
 ) STRICT;
-
 CREATE INDEX outbox_waiting_idx ON outbox (occurred_at) WHERE delivered_at IS NULL;
 
 -- Delivered events are deleted by this index.
@@ -28,5 +27,4 @@ CREATE TABLE due_work (
     CONSTRAINT "due_work(id)" PRIMARY KEY (tenant_id, id),
     CONSTRAINT "due_work(kind,subject_id)" UNIQUE (tenant_id, kind, subject_id)
 ) STRICT;
-
 CREATE INDEX due_work_due_idx ON due_work (due_at);

@@ -15,7 +15,6 @@ CREATE TABLE idempotency_records (
     created_at INTEGER NOT NULL,
     CONSTRAINT "idempotency_records(actor,route,key_hash)" PRIMARY KEY (tenant_id, actor, route, key_hash)
 ) STRICT;
-
 CREATE INDEX idempotency_records_created_idx ON idempotency_records (tenant_id, created_at);
 
 CREATE TABLE platform_idempotency_records (
@@ -29,5 +28,4 @@ CREATE TABLE platform_idempotency_records (
     created_at INTEGER NOT NULL,
     CONSTRAINT "platform_idempotency_records(actor,route,key_hash)" PRIMARY KEY (actor, route, key_hash)
 ) STRICT;
-
 CREATE INDEX platform_idempotency_records_created_idx ON platform_idempotency_records (created_at);

@@ -26,9 +26,7 @@ CREATE TABLE imports (
     CONSTRAINT imports_succeeded_has_report CHECK (status <> 'succeeded' OR report IS NOT NULL),
     CONSTRAINT imports_report_with_errors CHECK ((report IS NULL) = (errors IS NULL))
 ) STRICT;
-
 CREATE INDEX imports_status_idx ON imports (tenant_id, status);
-
 CREATE INDEX imports_finished_idx ON imports (tenant_id, finished_at);
 
 CREATE TABLE import_references (
