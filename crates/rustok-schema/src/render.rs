@@ -84,7 +84,7 @@ impl Renderer {
             Action::AddConstraint { table, constraint } => {
                 self.table(table)?.constraints.push(constraint.clone());
                 self.changed = Some(table.clone());
-                to.postgres.push_str(&added(table, constraint));
+                self.add(table, constraint, &mut to.postgres);
             }
             Action::DropConstraint { table, name } => {
                 if !self.table(table)?.drop_constraint(name) {
@@ -125,38 +125,44 @@ impl Renderer {
             .into_iter()
             .map(|constraint| (table.name.clone(), constraint.clone()));
         self.forward.extend(later);
-        let tables = &self.tables;
-        self.forward.retain(|(from, constraint)| {
-            let is_known = constraint
-                .target
-                .as_ref()
-                .is_some_and(|target| tables.contains_key(target));
-            if is_known {
-                to.postgres.push_str(&added(from, constraint));
-            }
-            !is_known
-        });
+        let is_ready = |(_, key): &mut (String, Constraint)| {
+            let target = key.target.as_ref();
+            target.is_some_and(|target| self.tables.contains_key(target))
+        };
+        let ready: Vec<_> = self.forward.extract_if(.., is_ready).collect();
+        for (table, key) in ready {
+            self.add(&table, &key, &mut to.postgres);
+        }
     }
 
-    /// PostgreSQL forces row security on the owner too: it is lifted for the transaction of the migration, which no other
-    /// session sees half of.
+    /// Adds a constraint on PostgreSQL. A foreign key is checked by a query over both tables.
+    fn add(&self, table: &str, constraint: &Constraint, to: &mut String) {
+        let sql = format!("ALTER TABLE {table} ADD {};\n", written(constraint));
+        match &constraint.target {
+            Some(target) => self.unforced(|name| name == table || name == target, &sql, to),
+            None => to.push_str(&sql),
+        }
+    }
+
     fn change_rows(&self, sql: &str, to: &mut String) {
-        let is_named = |table: &&Table| {
-            let mut words = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            table.rights.is_some() && words.any(|word| word == table.name)
+        let words: Vec<&str> = sql
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .collect();
+        self.unforced(|table| words.contains(&table), &format!("{sql};\n"), to);
+    }
+
+    /// PostgreSQL forces row security on the owner too: for a statement that reads rows it is lifted from the tables that
+    /// are named, within the transaction of the migration, which no other session sees half of.
+    fn unforced(&self, is_named: impl Fn(&str) -> bool, sql: &str, to: &mut String) {
+        let tables = self.tables.values();
+        let named = tables.filter(|table| table.rights.is_some() && is_named(&table.name));
+        let force = |word: &str| -> String {
+            let alter = |table: &Table| format!("ALTER TABLE {} {word} ROW LEVEL SECURITY;\n", table.name);
+            named.clone().map(alter).collect()
         };
-        let named: Vec<&Table> = self.tables.values().filter(is_named).collect();
-        let force = |word: &str, to: &mut String| {
-            for table in &named {
-                to.push_str(&format!(
-                    "ALTER TABLE {} {word} ROW LEVEL SECURITY;\n",
-                    table.name
-                ));
-            }
-        };
-        force("NO FORCE", to);
-        to.push_str(&format!("{sql};\n"));
-        force("FORCE", to);
+        to.push_str(&force("NO FORCE"));
+        to.push_str(sql);
+        to.push_str(&force("FORCE"));
     }
 
     /// SQLite cannot change a constraint: the table is built anew. Foreign keys of other tables refer to it by name, and
@@ -233,10 +239,6 @@ fn bare_column(table: &str, column: &Column, kind: &str) -> String {
 
 fn written(constraint: &Constraint) -> String {
     format!("CONSTRAINT {} {}", constraint.name, constraint.rule)
-}
-
-fn added(table: &str, constraint: &Constraint) -> String {
-    format!("ALTER TABLE {table} ADD {};\n", written(constraint))
 }
 
 /// Who may do what on PostgreSQL. The rows of a tenant table are seen by their tenant only, and by a backup.

@@ -247,11 +247,18 @@ pub(crate) async fn postgres(
         .await
         .map_err(|error| setup_postgres(&error))?;
     let applied = applied_postgres(&client).await?;
-    for (migration, number) in pending(migrations, &applied, opener)?
-        .iter()
-        .zip(number_of(applied.len()) + 1..)
-    {
-        let sql = format!("BEGIN; {}; COMMIT", step(migration, number));
+    let mut number = number_of(applied.len());
+    let pending = pending(migrations, &applied, opener)?;
+    // An empty database becomes whole at once: a command that looks at it meanwhile must not find half of a schema.
+    let together = if applied.is_empty() { pending.len() } else { 1 };
+    for migrations in pending.chunks(together.max(1)) {
+        let mut sql = "BEGIN; ".to_owned();
+        for migration in migrations {
+            number += 1;
+            sql.push_str(&step(migration, number));
+            sql.push_str("; ");
+        }
+        sql.push_str("COMMIT");
         client
             .batch_execute(&sql)
             .await

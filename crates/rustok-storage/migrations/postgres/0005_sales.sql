@@ -168,7 +168,11 @@ CREATE POLICY tenant ON payments TO rustok_app
     USING (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON payments FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
+ALTER TABLE orders NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE payments NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE orders ADD CONSTRAINT orders_id_payment_id_fkey FOREIGN KEY (tenant_id, id, payment_id) REFERENCES payments (tenant_id, order_id, id);
+ALTER TABLE orders FORCE ROW LEVEL SECURITY;
+ALTER TABLE payments FORCE ROW LEVEL SECURITY;
 
 -- payment_id: the payment that is given back.
 CREATE TABLE refunds (
@@ -195,7 +199,11 @@ CREATE POLICY tenant ON refunds TO rustok_app
     USING (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON refunds FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
+ALTER TABLE orders NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE refunds NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE orders ADD CONSTRAINT orders_id_refund_id_fkey FOREIGN KEY (tenant_id, id, refund_id) REFERENCES refunds (tenant_id, order_id, id);
+ALTER TABLE orders FORCE ROW LEVEL SECURITY;
+ALTER TABLE refunds FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE fulfilments (
     tenant_id uuid NOT NULL,
@@ -217,7 +225,11 @@ CREATE POLICY tenant ON fulfilments TO rustok_app
     USING (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON fulfilments FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
+ALTER TABLE fulfilments NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE orders NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE orders ADD CONSTRAINT orders_id_fulfilment_id_fkey FOREIGN KEY (tenant_id, id, fulfilment_id) REFERENCES fulfilments (tenant_id, order_id, id);
+ALTER TABLE fulfilments FORCE ROW LEVEL SECURITY;
+ALTER TABLE orders FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE order_history (
     tenant_id uuid NOT NULL,

@@ -99,12 +99,12 @@ async fn nodes(tx: &mut TenantTx, count: i64) {
     fill(
         tx,
         count,
-        "nodes (tenant_id, id, kind, status, author_id, created_at, updated_at, published_at, deleted_at, \
+        "nodes (tenant_id, id, kind, status, author_id, created_at, updated_at, published_at, deleted_at, scheduled, \
          working_revision, published_revision, version)",
         &format!(
             "{{id:i}}, CASE WHEN i = 1 THEN 'rare' WHEN {odd} THEN 'post' ELSE 'page' END, \
              CASE WHEN {odd} THEN 'published' ELSE 'draft' END, {{id:1}}, {{time:i}}, {{time:$2 - i}}, {public}, {deleted}, \
-             1, CASE WHEN {odd} THEN 1 END, 1 FROM n"
+             false, 1, CASE WHEN {odd} THEN 1 END, 1 FROM n"
         ),
     )
     .await;
@@ -120,10 +120,10 @@ async fn nodes(tx: &mut TenantTx, count: i64) {
         tx,
         count,
         "node_translations (tenant_id, node_id, locale, slug, title_search, working_revision, published_slug, \
-         published_revision)",
+         published_revision, is_original)",
         &format!(
             "{{id:i}}, 'en', 'slug-' || i, {TITLE}, 1, CASE WHEN {odd} THEN 'slug-' || i END, \
-             CASE WHEN {odd} THEN 1 END FROM n"
+             CASE WHEN {odd} THEN 1 END, true FROM n"
         ),
     )
     .await;

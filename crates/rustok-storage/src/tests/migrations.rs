@@ -154,7 +154,8 @@ both_databases! {
         assert_eq!(count_rows(&db).await, rows);
         assert_eq!(shape(&db).await, shaped);
         fill(&db, "UPDATE orders SET status = 'on_hold', expires_at = NULL, placed_from = NULL WHERE id = $1").await;
-        let lost = "UPDATE orders SET status = 'lost' WHERE version = 1";
+        // Nothing but the status is wrong with it.
+        let lost = "UPDATE orders SET status = 'lost', confirmed_at = updated_at WHERE version = 1";
         let refused = if db.is_postgres() {
             let (client, connection) = tokio_postgres::connect(db.superuser_url(), NoTls).await.unwrap();
             drop(tokio::spawn(connection));

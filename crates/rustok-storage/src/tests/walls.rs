@@ -40,8 +40,8 @@ async fn world(db: TestDatabase) -> World {
             ),
             (
                 "nodes",
-                "tenant_id, id, kind, status, author_id, created_at, updated_at, working_revision, version",
-                "$1, $2, 'post', 'draft', $2, $3, $3, 1, 1",
+                "tenant_id, id, kind, status, author_id, created_at, updated_at, scheduled, working_revision, version",
+                "$1, $2, 'post', 'draft', $2, $3, $3, false, 1, 1",
             ),
             (
                 "outbox",
