@@ -18,8 +18,7 @@ type Generated = (PathBuf, String);
 /// Runs the command; false if a landed migration would change.
 pub(crate) fn run(root: &Path, land: bool, out: &mut impl Write) -> Result<bool, Box<dyn std::error::Error>> {
     let (files, sums) = generate(root)?;
-    let listed = fs::read_to_string(root.join(LANDED)).unwrap_or_default();
-    let faults = landed_faults(&listed, &sums);
+    let faults = landed_faults(&fs::read_to_string(root.join(LANDED))?, &sums);
     for fault in &faults {
         writeln!(out, "schema: {fault}")?;
     }
@@ -49,7 +48,7 @@ pub(crate) fn differences(root: &Path) -> Result<Vec<(String, String)>, Box<dyn 
             found.push((path.display().to_string(), message.to_owned()));
         }
     }
-    let listed = fs::read_to_string(root.join(LANDED)).unwrap_or_default();
+    let listed = fs::read_to_string(root.join(LANDED))?;
     let mut faults = landed_faults(&listed, &sums);
     if faults.is_empty() && listed.lines().count() < sums.len() {
         faults.push(

@@ -108,7 +108,7 @@ pub struct CancellationView<'a> {
 #[schema(as = Order)]
 pub struct OrderView<'a> {
     id: Uuid,
-    /// The number that people read, as in `#1001`. A shop's first order has 1001; some numbers may be left out.
+    /// The number that people read, as in `#1001`. A shop's first order has 1001; a number may be missing.
     #[schema(value_type = i64, example = 1001)]
     number: Option<i64>,
     /// `pending`, `confirmed`, `paid`, `shipped`, `delivered` or `cancelled`.

@@ -219,6 +219,27 @@ ALTER TABLE items FORCE ROW LEVEL SECURITY;"
     }
 
     #[test]
+    fn keys_are_dropped_by_their_names() {
+        let first = format!("{SHOPS}{ITEMS}CREATE UNIQUE INDEX ON items (tenant_id, open) WHERE open;");
+        let change = "ALTER TABLE items DROP CONSTRAINT \"items(kind)\"; ALTER TABLE items DROP CONSTRAINT items_tenant_id_fkey; \
+                      DROP INDEX \"items(open)\";";
+        let all = render([("0001_a", first.as_str()), ("0002_b", change)]).unwrap();
+        for drop in [
+            "ALTER TABLE items DROP CONSTRAINT \"items(kind)\";",
+            "ALTER TABLE items DROP CONSTRAINT items_tenant_id_fkey;",
+            "DROP INDEX \"items(open)\";",
+        ] {
+            assert!(all[1].postgres.contains(drop), "{drop}\n{}", all[1].postgres);
+        }
+        let rebuilt = &all[1].sqlite;
+        assert!(
+            !rebuilt.contains("UNIQUE (") && !rebuilt.contains("REFERENCES"),
+            "{rebuilt}"
+        );
+        assert!(rebuilt.contains("DROP INDEX \"items(open)\";"), "{rebuilt}");
+    }
+
+    #[test]
     fn a_new_column_is_added_in_place() {
         let first = format!("{SHOPS}{ITEMS}");
         let change = "ALTER TABLE items ADD COLUMN size int CONSTRAINT items_size_positive CHECK (size > 0);";

@@ -111,13 +111,18 @@ impl Table {
         self.constraints.retain(|constraint| constraint.name != name);
         for column in &mut self.columns {
             column.checks.retain(|check| check.name != name);
+            if name == format!("{}_{}_fkey", self.name, column.name) {
+                column.references = None;
+            }
         }
         self.count() < before
     }
 
     fn count(&self) -> usize {
-        let checks = self.columns.iter().map(|column| column.checks.len());
-        self.constraints.len() + checks.sum::<usize>()
+        let of_columns = self.columns.iter();
+        let of_columns =
+            of_columns.map(|column| column.checks.len() + usize::from(column.references.is_some()));
+        self.constraints.len() + of_columns.sum::<usize>()
     }
 }
 

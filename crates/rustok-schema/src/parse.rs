@@ -61,10 +61,13 @@ impl<'a> Cursor<'a> {
         self.0.trim_start().is_empty()
     }
 
-    /// The next word: up to a space, a parenthesis or the end.
+    /// The next word: up to a space, a parenthesis or the end; or a name in double quotes, with them.
     fn word(&mut self) -> &'a str {
         let text = self.0.trim_start();
-        let end = text.find(|c: char| c.is_whitespace() || c == '(' || c == ')');
+        let end = match text.strip_prefix('"') {
+            Some(quoted) => quoted.find('"').map(|end| end + 2),
+            None => text.find(|c: char| c.is_whitespace() || c == '(' || c == ')'),
+        };
         let (word, rest) = text.split_at(end.unwrap_or(text.len()));
         self.0 = rest;
         word
@@ -113,6 +116,11 @@ impl<'a> Cursor<'a> {
         Ok(inside.split(',').map(|name| name.trim().to_owned()).collect())
     }
 
+    /// Refuses what stands behind the end of a statement: nothing is dropped in silence.
+    fn end(self) -> Result<(), String> {
+        if self.is_at_end() { Ok(()) } else { self.refuse() }
+    }
+
     fn refuse<T>(mut self) -> Result<T, String> {
         Err(format!("`{}` is not understood here", self.word()))
     }
@@ -154,7 +162,9 @@ fn action(mut text: Cursor<'_>) -> Result<Action, String> {
         return alteration(text);
     }
     if text.skip("DROP INDEX") {
-        return Ok(Action::DropIndex(text.word().to_owned()));
+        let name = text.word().to_owned();
+        text.end()?;
+        return Ok(Action::DropIndex(name));
     }
     let whole = text.0.trim();
     match text.word() {
@@ -173,8 +183,10 @@ fn table(mut text: Cursor<'_>, of_tenant: bool) -> Result<Table, String> {
     for item in split(items) {
         let mut cursor = Cursor(item);
         match constraint(&mut cursor, &table.name)? {
-            Some(constraint) if cursor.is_at_end() => table.constraints.push(constraint),
-            Some(_) => return cursor.refuse(),
+            Some(constraint) => {
+                cursor.end()?;
+                table.constraints.push(constraint);
+            }
             None => table.columns.push(column(cursor)?),
         }
     }
@@ -345,11 +357,15 @@ fn alteration(mut text: Cursor<'_>) -> Result<Action, String> {
     }
     if text.skip("DROP CONSTRAINT") {
         let name = text.word().to_owned();
+        text.end()?;
         return Ok(Action::DropConstraint { table, name });
     }
     if text.skip("ADD") {
         return match constraint(&mut text, &table)? {
-            Some(constraint) => Ok(Action::AddConstraint { table, constraint }),
+            Some(constraint) => {
+                text.end()?;
+                Ok(Action::AddConstraint { table, constraint })
+            }
             None => text.refuse(),
         };
     }

@@ -68,9 +68,10 @@ impl Renderer {
                 to.postgres.push_str(&index.sql);
             }
             Action::DropIndex(name) => {
-                for table in self.tables.values_mut() {
-                    table.indexes.retain(|index| index.name != *name);
-                }
+                let of = |table: &&mut Table| table.indexes.iter().any(|index| index.name == *name);
+                let table = self.tables.values_mut().find(of);
+                let table = table.ok_or_else(|| format!("there is no index {name}"))?;
+                table.indexes.retain(|index| index.name != *name);
                 let sql = format!("DROP INDEX {name};\n");
                 to.sqlite.push_str(&sql);
                 to.postgres.push_str(&sql);
@@ -79,7 +80,16 @@ impl Renderer {
                 self.table(table)?.columns.push(column.clone());
                 let add = |column: String| format!("ALTER TABLE {table} ADD COLUMN {column};\n");
                 to.sqlite.push_str(&add(sqlite_column(table, column)));
-                to.postgres.push_str(&add(postgres_column(table, column)));
+                let sql = add(postgres_column(table, column));
+                // A foreign key of a new column is checked by a query over both tables.
+                match &column.references {
+                    Some(target) => self.unforced(
+                        |name| name == table || target.split(' ').next() == Some(name),
+                        &sql,
+                        &mut to.postgres,
+                    ),
+                    None => to.postgres.push_str(&sql),
+                }
             }
             Action::AddConstraint { table, constraint } => {
                 self.table(table)?.constraints.push(constraint.clone());

@@ -40,9 +40,8 @@ pub async fn find_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<StoredO
     );
     let params = params![tx.tenant, id];
     let rows = tx.db.fetch(ORDERS, &sql, params, |row| {
-        let place = |column| Ok::<_, StoreError>(row.get::<Option<i64>>(column)?.unwrap_or(0));
-        // Each row repeats the head; it is read from the first one only.
-        let is_first = place("part")? == 0 && place("position")? == 0;
+        // Each row repeats the head; it is read from the first line and the first adjustment only.
+        let is_first = row.get::<Option<i64>>("position")?.unwrap_or(0) == 0;
         let head = is_first.then(|| row::head(row)).transpose()?;
         Ok((head, row::part(row, row::currency(row)?)?))
     });

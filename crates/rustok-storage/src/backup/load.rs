@@ -93,14 +93,12 @@ pub(super) async fn load<R: AsyncRead + Unpin>(
 /// The schema number of the file, if this binary knows that schema.
 fn number(head: &Head, migrations: &[Migration], file: &Path) -> Result<usize, StoreError> {
     let (number, file) = (head.migrations.len(), file.display());
-    let message = if number > migrations.len() {
+    let message = if number == 0 || !is_known(migrations, &head.migrations) {
+        format!("{file}: {UNRELEASED}")
+    } else if number > migrations.len() {
         format!(
             "{file} has schema {number}, this binary knows only up to {}: use a newer rustok",
             migrations.len()
-        )
-    } else if number == 0 || !is_known(migrations, &head.migrations) {
-        format!(
-            "{file} has a schema {number} that is not the one of this binary: use the rustok that made it"
         )
     } else {
         return Ok(number);

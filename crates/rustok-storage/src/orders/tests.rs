@@ -386,6 +386,21 @@ both_databases! {
         assert_eq!(all, [second, first]);
     }
 
+    /// What is damaged is reported; it must not look like an order that does not exist.
+    async fn an_order_without_lines_is_found(db) {
+        let store = open(&db).await;
+        let shop = shop(&store, 10).await;
+        placed(&store, shop, 100, 1).await;
+        if db.is_postgres() {
+            db.superuser_run("DELETE FROM order_lines").await;
+        } else {
+            rusqlite::Connection::open(db.path()).unwrap().execute_batch("DELETE FROM order_lines").unwrap();
+        }
+        let mut tx = store.read(shop, soon()).await.unwrap();
+        let found = find_order(&mut tx, id(100).into()).await.unwrap().unwrap();
+        assert!(AnyOrder::try_from(found.row).unwrap_err().to_string().contains("no lines"));
+    }
+
     async fn an_order_in_a_currency_that_is_none_is_not_read(db) {
         let store = open(&db).await;
         let shop = shop(&store, 10).await;

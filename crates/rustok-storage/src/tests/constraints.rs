@@ -241,6 +241,27 @@ both_databases! {
         let (store, shop) = world(&db).await;
         assert_refused(&store, shop, "prices", &["amount_minor = -1", "compare_at_minor = -1", "currency = 'DOLLAR'"]).await;
         assert_refused(&store, shop, "variants", &["weight_grams = -1"]).await;
+        // Rows that rustok_app may only insert: an amount below zero, no currency, a refund of a payment of no order.
+        let payment = "INSERT INTO payments (tenant_id, id, order_id, external_id, method, reference, amount_minor, currency, \
+                       paid_at) VALUES ($1, $2, $3, 'x', 'x', 'x', $4, $5, $6)";
+        let refund = "INSERT INTO refunds (tenant_id, id, order_id, payment_id, external_id, reference, amount_minor, currency, \
+                      refunded_at) VALUES ($1, $2, $3, $7, 'x', 'x', $4, $5, $6)";
+        for (amount, currency, of_payment) in [(-1_i64, "USD", 1), (0, "US", 1), (0, "USD", 9)] {
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let params = params![tx.tenant, id(2), id(1), amount, currency, now(), id(of_payment)];
+            let refunded = tx.db.execute("refunds", refund, params).await;
+            assert!(matches!(refunded, Err(StoreError::Refused { .. })), "{amount} {currency}: {refunded:?}");
+            if of_payment == 1 {
+                let mut tx = store.write(shop, soon()).await.unwrap();
+                let paid = tx.db.execute("payments", payment, &params[..6]).await;
+                assert!(matches!(paid, Err(StoreError::Refused { .. })), "{amount} {currency}: {paid:?}");
+            }
+        }
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        let series = "INSERT INTO number_series (tenant_id, series, last_number) VALUES ($1, 'x', 0)";
+        let zero = tx.db.execute("number_series", series, params![tx.tenant]).await;
+        assert!(matches!(zero, Err(StoreError::Refused { .. })), "{zero:?}");
+        drop(tx);
         // Adjustments are only ever inserted: rustok_app may not update them.
         for (kind, amount) in [("lost", 0_i64), ("shipping", -1), ("tax", -1), ("discount", 1)] {
             let mut tx = store.write(shop, soon()).await.unwrap();

@@ -274,6 +274,7 @@ async fn what_is_history_cannot_be_changed() {
         "node_history",
         "order_history",
         "order_lines",
+        "order_adjustments",
         "stock_movements",
         "payments",
         "refunds",
