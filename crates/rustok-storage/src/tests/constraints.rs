@@ -251,6 +251,7 @@ both_databases! {
             let params = params![tx.tenant, id(2), id(1), amount, currency, now(), id(of_payment)];
             let refunded = tx.db.execute("refunds", refund, params).await;
             assert!(matches!(refunded, Err(StoreError::Refused { .. })), "{amount} {currency}: {refunded:?}");
+            drop(tx);
             if of_payment == 1 {
                 let mut tx = store.write(shop, soon()).await.unwrap();
                 let paid = tx.db.execute("payments", payment, &params[..6]).await;
