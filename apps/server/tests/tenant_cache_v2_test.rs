@@ -332,7 +332,7 @@ fn a_hit_allocates_nothing_of_its_own() {
 /// An empty directory.
 pub(crate) async fn open(database: &TestDatabase) -> Store {
     let config = StoreConfig::new(DatabaseUrl::parse(database.url()).unwrap());
-    Store::open(config, Opener::Server).await.unwrap()
+    rustok_storage::open(config, Opener::Server).await.unwrap()
 }
 
 pub(crate) async fn add(db: &Store, slug: &str) -> Tenant {

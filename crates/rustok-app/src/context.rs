@@ -11,7 +11,7 @@ use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
 use rustok_core::ids::{Ids, TokenId};
 use rustok_events::{Event, Topic};
-use rustok_storage::standing::Writer;
+use rustok_storage::standing::{Writer, on_behalf_of};
 use rustok_storage::{PlatformTx, Store, TenantTx};
 use rustok_tenancy::{Tenant, TenantIdentifierValidator};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -153,7 +153,7 @@ impl Ctx {
     pub async fn write(&self) -> Result<TenantTx, RichError> {
         let tx = self.services.store.write(self.tenant.handle(), self.deadline);
         let writer = self.sender.map_or_else(|| writer(&self.actor), Writer::Token);
-        Ok(tx.await?.on_behalf_of(writer))
+        Ok(on_behalf_of(tx.await?, writer))
     }
 
     /// The event of a change made now by this actor.
@@ -207,7 +207,7 @@ impl PlatformCtx {
 
     pub(crate) async fn write(&self) -> Result<PlatformTx, RichError> {
         let tx = self.services.store.platform_write(self.deadline).await?;
-        Ok(tx.on_behalf_of(writer(&self.actor)))
+        Ok(on_behalf_of(tx, writer(&self.actor)))
     }
 }
 

@@ -58,11 +58,13 @@ impl HttpState {
     /// A state on a new SQLite database, which exists as long as the second value.
     #[cfg(test)]
     pub(crate) async fn for_test(settings: HttpSettings) -> (Self, rustok_test_support::TestDatabase) {
-        use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
+        use rustok_storage::{DatabaseUrl, Opener, StoreConfig};
 
         let database = rustok_test_support::TestDatabase::sqlite();
         let url = DatabaseUrl::parse(database.url()).unwrap();
-        let store = Store::open(StoreConfig::new(url), Opener::Server).await.unwrap();
+        let store = rustok_storage::open(StoreConfig::new(url), Opener::Server)
+            .await
+            .unwrap();
         let clock = Arc::new(rustok_core::clock::SystemClock);
         let validator = rustok_tenancy::TenantIdentifierValidator::new("localhost").unwrap();
         let services = Arc::new(Services::new(store, clock, validator));

@@ -1,11 +1,8 @@
 //! Authors: the names under which nodes are published. They are not accounts.
 
-use crate::error::StoreError;
-use crate::row::Row;
-use crate::tx::TenantTx;
-use crate::value::params;
 use rustok_content::Author;
 use rustok_core::clock::Timestamp;
+use rustok_db::{Row, StoreError, TenantTx, params};
 
 const TABLE: &str = "authors";
 
@@ -27,7 +24,7 @@ pub(crate) fn author(row: &Row<'_>) -> Result<Author, StoreError> {
 pub async fn find_author(tx: &mut TenantTx, login: &str) -> Result<Option<Author>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM authors a WHERE a.tenant_id = $1 AND a.login = $2");
     tx.db
-        .fetch_optional(TABLE, &sql, params![tx.tenant, login], author)
+        .fetch_optional(TABLE, &sql, params![tx.tenant(), login], author)
         .await
 }
 
@@ -38,7 +35,7 @@ pub async fn find_author(tx: &mut TenantTx, login: &str) -> Result<Option<Author
 pub async fn insert_author(tx: &mut TenantTx, author: &Author, now: Timestamp) -> Result<bool, StoreError> {
     let sql = "INSERT INTO authors (tenant_id, id, login, display_name, created_at) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT (tenant_id, login) DO NOTHING";
-    let values = params![tx.tenant, author.id, &author.login, &author.display_name, now];
+    let values = params![tx.tenant(), author.id, &author.login, &author.display_name, now];
     Ok(tx.db.execute(TABLE, sql, values).await? == 1)
 }
 
@@ -49,6 +46,6 @@ pub async fn insert_author(tx: &mut TenantTx, author: &Author, now: Timestamp) -
 pub async fn rename_author(tx: &mut TenantTx, author: &Author) -> Result<(), StoreError> {
     let sql = "UPDATE authors SET display_name = $3 WHERE tenant_id = $1 AND id = $2";
     tx.db
-        .execute_one(TABLE, sql, params![tx.tenant, author.id, &author.display_name])
+        .execute_one(TABLE, sql, params![tx.tenant(), author.id, &author.display_name])
         .await
 }

@@ -2,11 +2,9 @@
 //!
 //! This module must never look at another form of an address: the caller canonicalizes it.
 
-use crate::error::StoreError;
-use crate::tx::TenantTx;
-use crate::value::params;
 use jiff::Timestamp;
 use rustok_core::ids::CustomerId;
+use rustok_db::{StoreError, TenantTx, params};
 use rustok_text::CanonicalEmail;
 
 const CUSTOMERS: &str = "customers";
@@ -30,7 +28,7 @@ pub async fn upsert_customer(
         .fetch_optional(
             CUSTOMERS,
             sql,
-            params![tx.tenant, id, email.as_str(), now],
+            params![tx.tenant(), id, email.as_str(), now],
             |row| row.get("id"),
         )
         .await?;

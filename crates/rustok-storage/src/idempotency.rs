@@ -3,12 +3,9 @@
 //!
 //! Neither a key nor a response is ever stored in clear: they arrive here hashed and sealed (docs/adr/0011).
 
-use crate::error::StoreError;
-use crate::row::{Json, Row};
-use crate::tx::{Db, Owner, PlatformTx, TenantTx, Tx};
-use crate::value::params;
 use jiff::Timestamp;
 use rustok_core::ids::TenantId;
+use rustok_db::{Db, Json, Owner, PlatformTx, Row, StoreError, TenantTx, Tx, params};
 
 const TABLE: &str = "idempotency_records";
 const PLATFORM_TABLE: &str = "platform_idempotency_records";
@@ -177,7 +174,7 @@ pub async fn insert_record<O: Owner>(
 /// Those of the database.
 pub async fn has_records_before(tx: &mut TenantTx, before: Timestamp) -> Result<bool, StoreError> {
     let sql = "SELECT 1 AS old FROM idempotency_records WHERE tenant_id = $1 AND created_at < $2 LIMIT 1";
-    let values = params![tx.tenant, before];
+    let values = params![tx.tenant(), before];
     let found = tx.db.fetch_optional(TABLE, sql, values, |_| Ok(())).await?;
     Ok(found.is_some())
 }
@@ -196,7 +193,7 @@ pub async fn delete_records_before(
     most: i64,
 ) -> Result<u64, StoreError> {
     tx.db
-        .execute(TABLE, DELETE_OLD, params![tx.tenant, before, most])
+        .execute(TABLE, DELETE_OLD, params![tx.tenant(), before, most])
         .await
 }
 

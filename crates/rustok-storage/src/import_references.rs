@@ -2,10 +2,8 @@
 //!
 //! An equal hash means that the source has not changed, whatever happened to the product or node since.
 
-use crate::error::StoreError;
-use crate::tx::{Statement, TenantTx};
-use crate::value::{Value, pad, params, placeholders};
 use jiff::Timestamp;
+use rustok_db::{Statement, StoreError, TenantTx, Value, pad, params, placeholders};
 use uuid::Uuid;
 
 const TABLE: &str = "import_references";
@@ -77,7 +75,7 @@ pub async fn list_references(
          WHERE tenant_id = $1 AND source = $2 AND kind = $3 AND external_id IN ({})",
         placeholders(4, list.len())
     );
-    let mut values = params![tx.tenant, imported.source(), imported.kind()].to_vec();
+    let mut values = params![tx.tenant(), imported.source(), imported.kind()].to_vec();
     values.append(&mut list);
     tx.db
         .fetch(TABLE, &sql, &values, |row| {
@@ -105,7 +103,7 @@ pub async fn save_references(
         .iter()
         .map(|ReferenceChange { reference, before }| {
             let key = [
-                tx.tenant.into(),
+                tx.tenant().into(),
                 imported.source().into(),
                 imported.kind().into(),
                 Value::from(&reference.external_id),

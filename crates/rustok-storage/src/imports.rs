@@ -3,15 +3,12 @@
 //! The server that has the file holds the row as by a lease: it keeps postponing the due work that would fail the
 //! import. A writer must expect that the row was failed meanwhile: each write returns whether it still applied.
 
-use crate::error::StoreError;
 use crate::outbox;
-use crate::row::{Json, Row};
-use crate::tx::{Statement, TenantTx};
-use crate::value::{Value, params};
 use jiff::Timestamp;
 use rustok_core::ids::{ImportId, JobId};
 use rustok_core::money::Currency;
 use rustok_core::page::{Limit, Page};
+use rustok_db::{Json, Row, Statement, StoreError, TenantTx, Value, params};
 use rustok_events::{Job, JobKind};
 use rustok_text::Locale;
 use serde::{Deserialize, Serialize};
@@ -223,7 +220,7 @@ pub async fn count_open(tx: &mut TenantTx) -> Result<u64, StoreError> {
     let sql = "SELECT count(*) AS open FROM imports WHERE tenant_id = $1 AND status IN ('queued', 'running')";
     let open = tx
         .db
-        .fetch_optional(TABLE, sql, params![tx.tenant], |row| row.get::<i64>("open"))
+        .fetch_optional(TABLE, sql, params![tx.tenant()], |row| row.get::<i64>("open"))
         .await?;
     Ok(open.and_then(|open| u64::try_from(open).ok()).unwrap_or(0))
 }
@@ -240,7 +237,7 @@ pub async fn insert_import(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let values = [
-        tx.tenant.into(),
+        tx.tenant().into(),
         Value::from(new.id.as_uuid()),
         new.source.as_str().into(),
         new.source.setting().into(),
@@ -258,13 +255,13 @@ pub async fn insert_import(
     );
     let job = Job {
         id: job,
-        tenant_id: tx.tenant,
+        tenant_id: tx.tenant(),
         kind: JobKind::FailImport,
         subject_id: new.id.as_uuid(),
         due_at: lease_until,
     };
     tx.db
-        .execute_all(&[insert, outbox::insert_job(tx.tenant, &job)])
+        .execute_all(&[insert, outbox::insert_job(tx.tenant(), &job)])
         .await
 }
 
@@ -275,7 +272,7 @@ pub async fn insert_import(
 pub async fn find_import(tx: &mut TenantTx, id: ImportId) -> Result<Option<Import>, StoreError> {
     let sql = format!("SELECT {COLUMNS}, errors FROM imports WHERE tenant_id = $1 AND id = $2");
     tx.db
-        .fetch_optional(TABLE, &sql, params![tx.tenant, id.as_uuid()], |row| {
+        .fetch_optional(TABLE, &sql, params![tx.tenant(), id.as_uuid()], |row| {
             let errors = row.get::<Option<Json<_>>>("errors")?;
             Ok(Import {
                 errors: errors.map(|json| json.0).unwrap_or_default(),
@@ -294,7 +291,7 @@ pub async fn list_imports(
     after: Option<ImportId>,
     limit: Limit,
 ) -> Result<Page<Import>, StoreError> {
-    let mut values = params![tx.tenant, limit.plus_one()].to_vec();
+    let mut values = params![tx.tenant(), limit.plus_one()].to_vec();
     let mut sql = format!("SELECT {COLUMNS} FROM imports WHERE tenant_id = $1");
     if let Some(after) = after {
         values.push(after.as_uuid().into());
@@ -312,7 +309,7 @@ pub async fn list_imports(
 pub async fn begin_import(tx: &mut TenantTx, id: ImportId, now: Timestamp) -> Result<bool, StoreError> {
     let sql = "UPDATE imports SET status = 'running', bytes_read = 0, started_at = $3 \
                WHERE tenant_id = $1 AND id = $2 AND status IN ('queued', 'running')";
-    changed(tx, sql, params![tx.tenant, id.as_uuid(), now]).await
+    changed(tx, sql, params![tx.tenant(), id.as_uuid(), now]).await
 }
 
 /// Records how many bytes have been read; false if the import no longer runs.
@@ -321,7 +318,7 @@ pub async fn begin_import(tx: &mut TenantTx, id: ImportId, now: Timestamp) -> Re
 /// Those of the database.
 pub async fn save_progress(tx: &mut TenantTx, id: ImportId, bytes_read: u64) -> Result<bool, StoreError> {
     let sql = "UPDATE imports SET bytes_read = $3 WHERE tenant_id = $1 AND id = $2 AND status = 'running'";
-    changed(tx, sql, params![tx.tenant, id.as_uuid(), number(bytes_read)]).await
+    changed(tx, sql, params![tx.tenant(), id.as_uuid(), number(bytes_read)]).await
 }
 
 /// Queues an interrupted import again; false if it no longer runs.
@@ -330,7 +327,7 @@ pub async fn save_progress(tx: &mut TenantTx, id: ImportId, bytes_read: u64) -> 
 /// Those of the database.
 pub async fn put_back(tx: &mut TenantTx, id: ImportId) -> Result<bool, StoreError> {
     let sql = "UPDATE imports SET status = 'queued' WHERE tenant_id = $1 AND id = $2 AND status = 'running'";
-    changed(tx, sql, params![tx.tenant, id.as_uuid()]).await
+    changed(tx, sql, params![tx.tenant(), id.as_uuid()]).await
 }
 
 /// Ends a running import and stores its report; false if it no longer runs.
@@ -351,7 +348,7 @@ pub async fn finish_import(
     let sql = "UPDATE imports SET status = $3, report = $4, errors = $5, failure = $6, finished_at = $7, bytes_read = $8 \
                WHERE tenant_id = $1 AND id = $2 AND status = 'running'";
     let values = params![
-        tx.tenant,
+        tx.tenant(),
         id.as_uuid(),
         status.as_str(),
         &counts,
@@ -377,7 +374,7 @@ pub async fn fail_import(
 ) -> Result<bool, StoreError> {
     let sql = "UPDATE imports SET status = 'failed', failure = $3, finished_at = $4 \
                WHERE tenant_id = $1 AND id = $2 AND status IN ('queued', 'running')";
-    let failed = changed(tx, sql, params![tx.tenant, id.as_uuid(), failure, now]).await?;
+    let failed = changed(tx, sql, params![tx.tenant(), id.as_uuid(), failure, now]).await?;
     outbox::delete_job(tx, JobKind::FailImport, id.as_uuid()).await?;
     Ok(failed)
 }
@@ -389,7 +386,7 @@ pub async fn fail_import(
 pub async fn delete_imports_before(tx: &mut TenantTx, before: Timestamp) -> Result<u64, StoreError> {
     let sql = "DELETE FROM imports WHERE tenant_id = $1 AND id IN (SELECT d.id FROM imports d \
                WHERE d.tenant_id = $1 AND d.finished_at < $2 ORDER BY d.finished_at LIMIT 100)";
-    tx.db.execute(TABLE, sql, params![tx.tenant, before]).await
+    tx.db.execute(TABLE, sql, params![tx.tenant(), before]).await
 }
 
 async fn changed(tx: &mut TenantTx, sql: &str, values: &[Value<'_>]) -> Result<bool, StoreError> {

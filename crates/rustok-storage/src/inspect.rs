@@ -1,136 +1,42 @@
-//! Inspects a database from the outside: whether it exists, which schema it has, whether tenants are isolated, and
-//! whether its clock is right.
+//! Inspects a database from the outside: which schema it has, and whether tenants are isolated.
 //!
 //! Nothing here makes changes: a missing database is not created, an old one not migrated.
 
-use crate::error::StoreError;
-use crate::migrate;
-use crate::store::{DatabaseUrl, Store};
+use crate::schema::SCHEMA;
 use crate::tokens;
-use crate::tx::TenantTx;
-use crate::value::params;
-use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use rustok_core::deadline::Deadline;
+pub use rustok_db::FoundSchema;
+use rustok_db::{DatabaseUrl, Store, StoreError, TenantTx, params};
 use rustok_tenancy::TenantHandle;
-
-/// The schema found at a database URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Schema {
-    /// The file does not exist.
-    Missing,
-    /// The database can be reached and is empty.
-    Empty,
-    /// The schema has this number.
-    Number(i64),
-    /// The schema is that of a development version, and cannot be upgraded.
-    Unreleased,
-}
 
 /// Finds the schema number of a database.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] and [`StoreError::Setup`] when it cannot be reached or is not a database.
-pub async fn find_schema(url: &DatabaseUrl) -> Result<Schema, StoreError> {
-    let applied = match url {
-        DatabaseUrl::Sqlite(path) => {
-            if !path.exists() {
-                return Ok(Schema::Missing);
-            }
-            let setup = |error: rusqlite::Error| {
-                StoreError::Setup(format!("cannot read {}: {error}", path.display()))
-            };
-            let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(setup)?;
-            let history = "SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'";
-            let history = conn
-                .query_row(history, [], |_| Ok(()))
-                .optional()
-                .map_err(setup)?;
-            match history {
-                Some(()) => migrate::applied_sqlite(&conn).map_err(setup)?,
-                None => Vec::new(),
-            }
-        }
-        DatabaseUrl::Postgres(config) => migrate::find_postgres_schema(config).await?,
-    };
-    if applied.is_empty() {
-        return Ok(Schema::Empty);
-    }
-    if !migrate::is_known(migrate::MIGRATIONS, &applied) {
-        return Ok(Schema::Unreleased);
-    }
-    Ok(Schema::Number(i64::try_from(applied.len()).unwrap_or(i64::MAX)))
+pub async fn find_schema(url: &DatabaseUrl) -> Result<FoundSchema, StoreError> {
+    rustok_db::find_schema(url, &SCHEMA).await
 }
 
-impl Store {
-    /// The current time of the database's clock.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn database_time(&self, deadline: Deadline) -> Result<Timestamp, StoreError> {
-        let mut tx = self.platform_read(deadline).await?;
-        let sql = if tx.db.is_postgres() {
-            "SELECT clock_timestamp() AS now"
-        } else {
-            // In microseconds, the unit in which all times are stored.
-            "SELECT CAST(unixepoch('subsec') * 1000000 AS integer) AS now"
-        };
-        let now = tx
-            .db
-            .fetch_optional("clock", sql, &[], |row| row.get("now"))
-            .await?;
-        now.ok_or_else(|| StoreError::inconsistent("clock", "now", "no answer"))
+/// Faults in the isolation of tenants; empty if there are none. `nobody` is the handle of a tenant that does not exist:
+/// it must see no row.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_isolation_faults(
+    store: &Store,
+    nobody: TenantHandle,
+    deadline: Deadline,
+) -> Result<Vec<String>, StoreError> {
+    let mut tx = store.read(nobody, deadline).await?;
+    let mut faults = Vec::new();
+    if !tokens::list_tokens(&mut tx).await?.is_empty() {
+        faults.push("a tenant that does not exist has tokens".to_owned());
     }
-
-    /// Faults in the isolation of tenants; empty if there are none. `nobody` is the handle of a tenant that does not
-    /// exist: it must see no row.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn find_isolation_faults(
-        &self,
-        nobody: TenantHandle,
-        deadline: Deadline,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut tx = self.read(nobody, deadline).await?;
-        let mut faults = Vec::new();
-        if !tokens::list_tokens(&mut tx).await?.is_empty() {
-            faults.push("a tenant that does not exist has tokens".to_owned());
-        }
-        if tx.db.is_postgres() {
-            faults.extend(role_faults(&mut tx).await?);
-            faults.extend(table_faults(&mut tx).await?);
-        }
-        Ok(faults)
+    if tx.db.is_postgres() {
+        faults.extend(role_faults(&mut tx).await?);
+        faults.extend(table_faults(&mut tx).await?);
     }
-
-    /// Damage that SQLite finds in its file, at most ten items; always empty on PostgreSQL, which verifies pages as
-    /// it reads.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn find_damage(&self, deadline: Deadline) -> Result<Vec<String>, StoreError> {
-        let mut tx = self.platform_read(deadline).await?;
-        if tx.db.is_postgres() {
-            return Ok(Vec::new());
-        }
-        let check =
-            "SELECT quick_check AS finding FROM pragma_quick_check WHERE quick_check <> 'ok' LIMIT 10";
-        let mut damage = tx
-            .db
-            .fetch("sqlite", check, &[], |row| row.get::<String>("finding"))
-            .await?;
-        let keys = "SELECT DISTINCT \"table\" AS name FROM pragma_foreign_key_check LIMIT 10";
-        let keys = tx
-            .db
-            .fetch("sqlite", keys, &[], |row| row.get::<String>("name"))
-            .await?;
-        damage.extend(
-            keys.into_iter()
-                .map(|table| format!("rows of {table} point to rows that are not there")),
-        );
-        Ok(damage)
-    }
+    Ok(faults)
 }
 
 /// Privileges of the three roles that they must not have.
@@ -235,6 +141,7 @@ async fn table_faults(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
 mod tests {
     use super::*;
     use crate::tests::{config, id, now, open, soon, tenant};
+    use rusqlite::Connection;
     use rustok_core::ids::TenantId;
     use rustok_test_support::{TestDatabase, both_databases};
     use tokio_postgres::NoTls;
@@ -253,8 +160,8 @@ mod tests {
             tx.db.execute_one("authors", sql, author).await.unwrap();
             tx.commit().await.unwrap();
 
-            assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Number(crate::latest_schema()));
-            assert_eq!(store.find_isolation_faults(nobody(), soon()).await.unwrap(), [""; 0]);
+            assert_eq!(find_schema(&config(&db).url).await.unwrap(), FoundSchema::Number(crate::latest_schema()));
+            assert_eq!(find_isolation_faults(&store, nobody(), soon()).await.unwrap(), [""; 0]);
             assert_eq!(store.find_damage(soon()).await.unwrap(), [""; 0]);
             let year = 60 * 60 * 24 * 365;
             let time = store.database_time(soon()).await.unwrap().as_second();
@@ -265,10 +172,10 @@ mod tests {
     #[tokio::test]
     async fn looking_makes_nothing() {
         let db = TestDatabase::sqlite();
-        assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Missing);
+        assert_eq!(find_schema(&config(&db).url).await.unwrap(), FoundSchema::Missing);
         assert!(!db.path().exists());
         std::fs::write(db.path(), "").unwrap();
-        assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Empty);
+        assert_eq!(find_schema(&config(&db).url).await.unwrap(), FoundSchema::Empty);
         std::fs::write(
             db.path(),
             "this is no database, only some text that is long enough",
@@ -276,8 +183,8 @@ mod tests {
         .unwrap();
         find_schema(&config(&db).url).await.unwrap_err();
         let db = TestDatabase::postgres_empty().await;
-        assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Empty);
-        assert_eq!(find_schema(&config(&db).url).await.unwrap(), Schema::Empty);
+        assert_eq!(find_schema(&config(&db).url).await.unwrap(), FoundSchema::Empty);
+        assert_eq!(find_schema(&config(&db).url).await.unwrap(), FoundSchema::Empty);
     }
 
     #[tokio::test]
@@ -322,8 +229,7 @@ mod tests {
         ] {
             let breach = breach.replace("window", "shop_window");
             root.batch_execute(&breach).await.unwrap();
-            let faults = store
-                .find_isolation_faults(nobody(), soon())
+            let faults = find_isolation_faults(&store, nobody(), soon())
                 .await
                 .unwrap()
                 .join(", ");
@@ -333,7 +239,7 @@ mod tests {
             assert_eq!(faults, message.replace("window", "shop_window"));
         }
         assert_eq!(
-            store.find_isolation_faults(nobody(), soon()).await.unwrap(),
+            find_isolation_faults(&store, nobody(), soon()).await.unwrap(),
             [""; 0]
         );
     }
@@ -344,8 +250,7 @@ mod tests {
         let db = TestDatabase::postgres().await;
         let store = open(&db).await;
         let faults = async || {
-            store
-                .find_isolation_faults(nobody(), soon())
+            find_isolation_faults(&store, nobody(), soon())
                 .await
                 .unwrap()
                 .join(", ")

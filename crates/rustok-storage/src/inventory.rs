@@ -6,11 +6,9 @@
 //!
 //! Locks are always taken in the same order: the product's row, then levels by the ids of their variants.
 
-use crate::error::StoreError;
-use crate::tx::{Statement, TenantTx};
-use crate::value::params;
 use jiff::Timestamp;
 use rustok_core::ids::{MovementId, TenantId, VariantId};
+use rustok_db::{Statement, StoreError, TenantTx, params};
 use rustok_events::Event;
 use std::ops::RangeInclusive;
 
@@ -139,7 +137,7 @@ pub async fn lock_level(tx: &mut TenantTx, variant: VariantId) -> Result<Option<
         "SELECT available, allow_backorder FROM stock_levels WHERE tenant_id = $1 AND variant_id = $2 {lock}"
     );
     tx.db
-        .fetch_optional(LEVELS, &sql, params![tx.tenant, variant], |row| {
+        .fetch_optional(LEVELS, &sql, params![tx.tenant(), variant], |row| {
             Ok(StockLevel {
                 available: row.get("available")?,
                 allow_backorder: row.get("allow_backorder")?,
@@ -187,7 +185,7 @@ pub async fn set_level(
         }
     };
     let params = params![
-        tx.tenant,
+        tx.tenant(),
         movement.variant_id,
         after.available,
         after.allow_backorder,
@@ -195,8 +193,8 @@ pub async fn set_level(
     ];
     let statements = [
         Statement::one(LEVELS, sql, params),
-        insert_movement(tx.tenant, &movement),
-        crate::outbox::insert_event(tx.tenant, event),
+        insert_movement(tx.tenant(), &movement),
+        crate::outbox::insert_event(tx.tenant(), event),
     ];
     tx.db.execute_all(&statements).await?;
     Ok(after)
@@ -220,7 +218,7 @@ pub async fn adjust_level(
          WHERE tenant_id = $1 AND variant_id = $2 AND available + $3 >= $5 AND available + $3 <= $6 \
          AND (available + $3 >= 0 OR allow_backorder)",
         params![
-            tx.tenant,
+            tx.tenant(),
             movement.variant_id,
             movement.delta,
             movement.at,
@@ -230,8 +228,8 @@ pub async fn adjust_level(
     );
     let statements = [
         update,
-        insert_movement(tx.tenant, movement),
-        crate::outbox::insert_event(tx.tenant, event),
+        insert_movement(tx.tenant(), movement),
+        crate::outbox::insert_event(tx.tenant(), event),
     ];
     tx.db.execute_all(&statements).await
 }

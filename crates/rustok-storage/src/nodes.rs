@@ -6,17 +6,14 @@
 mod by_term;
 pub mod details;
 pub mod history;
-#[cfg(test)]
-mod plans;
 pub mod public;
 pub mod save;
 pub mod slugs;
 pub mod texts;
 
-use crate::error::StoreError;
-use crate::row::Row;
 use rustok_content::{AnyContentNode, Author, DeletedNode, InvalidNodeRow, NodeRow, Revision, Term};
 use rustok_core::clock::Timestamp;
+use rustok_db::{Row, StoreError};
 use rustok_text::{Locale, Slug};
 use texts::TextBody;
 

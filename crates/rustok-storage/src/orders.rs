@@ -17,10 +17,8 @@ pub use list::{OrderFilter, OrderPlace, list_orders};
 pub use place::{NewOrder, PendingLimit, insert_order};
 pub use row::StoredOrder;
 
-use crate::error::StoreError;
-use crate::tx::TenantTx;
-use crate::value::params;
 use rustok_core::ids::OrderId;
+use rustok_db::{StoreError, TenantTx, params};
 
 /// The table whose [`StoreError::Stale`] means, for a new order, that concurrent orders used up a limit.
 pub const ORDERS: &str = "orders";
@@ -38,7 +36,7 @@ pub async fn find_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<StoredO
         row::JOINS,
         row::parts("tenant_id = $1 AND order_id = $2")
     );
-    let params = params![tx.tenant, id];
+    let params = params![tx.tenant(), id];
     let rows = tx.db.fetch(ORDERS, &sql, params, |row| {
         // Each row repeats the head; it is read from the first line and the first adjustment only.
         let is_first = row.get::<Option<i64>>("position")?.unwrap_or(0) == 0;

@@ -1,11 +1,8 @@
 //! The outbox of committed events that await delivery, and work that falls due later.
 
-use crate::error::StoreError;
-use crate::row::Json;
-use crate::tx::{PlatformTx, Statement, TenantTx};
-use crate::value::{Value, params};
 use jiff::Timestamp;
 use rustok_core::ids::TenantId;
+use rustok_db::{Json, PlatformTx, Statement, StoreError, TenantTx, Value, params};
 use rustok_events::{Event, Job, JobKind};
 use uuid::Uuid;
 
@@ -166,7 +163,7 @@ pub async fn delete_job(tx: &mut TenantTx, kind: JobKind, subject: Uuid) -> Resu
     let sql = "DELETE FROM due_work WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3";
     let deleted = tx
         .db
-        .execute(DUE_WORK, sql, params![tx.tenant, kind.as_str(), subject])
+        .execute(DUE_WORK, sql, params![tx.tenant(), kind.as_str(), subject])
         .await?;
     Ok(deleted > 0)
 }
@@ -184,7 +181,7 @@ pub async fn postpone_job(
     let sql = "UPDATE due_work SET due_at = $4 WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3";
     let postponed = tx
         .db
-        .execute(DUE_WORK, sql, params![tx.tenant, kind.as_str(), subject, to])
+        .execute(DUE_WORK, sql, params![tx.tenant(), kind.as_str(), subject, to])
         .await?;
     Ok(postponed > 0)
 }
@@ -203,7 +200,7 @@ pub async fn take_due_job(
     let sql = "DELETE FROM due_work WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3 AND due_at <= $4";
     let taken = tx
         .db
-        .execute(DUE_WORK, sql, params![tx.tenant, kind.as_str(), subject, now])
+        .execute(DUE_WORK, sql, params![tx.tenant(), kind.as_str(), subject, now])
         .await?;
     Ok(taken > 0)
 }

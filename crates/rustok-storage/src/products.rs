@@ -14,17 +14,14 @@ pub use write::{
     lock_product_of_variant, undelete_product, update_product,
 };
 
-use crate::error::StoreError;
-use crate::row::{Json, Row};
-use crate::tx::TenantTx;
-use crate::value::{Value, pad, placeholders};
-use crate::walk::standing;
 use jiff::Timestamp;
 use rustok_commerce::price::{Price, PriceList};
 use rustok_commerce::product::{Handle, Image, Product, ProductStatus};
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ImageId, ProductId, VariantId};
 use rustok_core::money::{Currency, Money};
+use rustok_db::walk::standing;
+use rustok_db::{Json, Row, StoreError, TenantTx, Value, pad, placeholders};
 use rustok_text::words::Query;
 use serde::{Deserialize, Serialize};
 
@@ -192,7 +189,7 @@ async fn find(
     );
     let mut found = tx
         .db
-        .fetch_first(PRODUCTS, &sql, &[tx.tenant.into(), value], decode)
+        .fetch_first(PRODUCTS, &sql, &[tx.tenant().into(), value], decode)
         .await?;
     add_variants(tx, &mut found, standing, true).await?;
     Ok(found.pop())
@@ -266,7 +263,7 @@ async fn add_variants(
     let mut values: Vec<Value<'_>> = products.iter().map(|product| product.id.into()).collect();
     pad(&mut values);
     let sql = variants_statement(values.len(), standing);
-    values.insert(0, tx.tenant.into());
+    values.insert(0, tx.tenant().into());
     let rows = if last {
         tx.db.fetch(VARIANTS, &sql, &values, decode_variant).await
     } else {

@@ -3,15 +3,12 @@
 //! Stock must never change here without a ledger line, nor by anything but a conditional update: values read before
 //! are advisory, the update decides.
 
-use crate::error::StoreError;
-use crate::row::Row;
-use crate::tx::{Expect, Statement, TenantTx};
-use crate::value::{Value, pad, placeholders};
-use crate::walk::indexed_by;
 use jiff::Timestamp;
 use rustok_commerce::inventory::{Stock, StockMove};
 use rustok_core::ids::{CustomerId, MovementId, OrderId, ProductId, TenantId, VariantId};
 use rustok_core::money::{Currency, Money};
+use rustok_db::walk::indexed_by;
+use rustok_db::{Expect, Row, Statement, StoreError, TenantTx, Value, pad, placeholders};
 use rustok_text::CanonicalEmail;
 
 const VARIANTS: &str = "variants";
@@ -88,7 +85,7 @@ pub async fn read_shelf(
 ) -> Result<Shelf, StoreError> {
     let network = buyer.network.map(|network| &network[..]);
     let mut params: Vec<Value<'_>> = vec![
-        tx.tenant.into(),
+        tx.tenant().into(),
         currency.code().into(),
         buyer.email.as_str().into(),
         network.into(),

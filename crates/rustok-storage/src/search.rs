@@ -4,15 +4,12 @@
 //! Queries use only `=` and ranges: LIKE, `@@` and the operators of pg_trgm are not leakproof, so PostgreSQL uses no
 //! index for them under row security.
 
-use crate::error::StoreError;
-use crate::row::{FromColumn, Row};
-use crate::tx::{Expect, Statement, TenantTx};
-use crate::value::{Value, params};
-use crate::walk::{
-    EXAMINED, EXAMINED_PLUS_ONE, Entry, Walk, key_values, list_fitting, list_key, page_of_fitting,
-};
 use rustok_core::ids::TenantId;
 use rustok_core::page::{Limit, ListKey, Page};
+use rustok_db::walk::{
+    EXAMINED, EXAMINED_PLUS_ONE, Entry, Walk, key_values, list_fitting, list_key, page_of_fitting,
+};
+use rustok_db::{Expect, FromColumn, Row, Statement, StoreError, TenantTx, Value, params};
 use rustok_text::words::{self, Lookup, Query};
 use serde::Serialize;
 use uuid::Uuid;
@@ -96,7 +93,7 @@ where
     I: FromColumn + Into<Uuid> + Copy + PartialEq + Serialize,
 {
     let candidates = candidates(tx, kind, query).await?;
-    let mut values = params![tx.tenant].to_vec();
+    let mut values = params![tx.tenant()].to_vec();
     let after = after.and_then(ListKey::only_id).map(Into::into);
     let Some(candidates) = candidates.sql(kind, walk, after, &mut values) else {
         return Ok(page_of_fitting(Vec::new(), EXAMINED, limit));
@@ -142,7 +139,7 @@ async fn candidates<'a>(
     if lookups.is_empty() {
         return Ok(Candidates::None);
     }
-    let mut values = params![tx.tenant, kind.as_str()].to_vec();
+    let mut values = params![tx.tenant(), kind.as_str()].to_vec();
     let mut counts = Vec::new();
     for (place, lookup) in lookups.iter().enumerate() {
         values.extend(range(*lookup));

@@ -3,15 +3,11 @@
 //! Between authentication and commit a request may wait for a lock or for the rest of its body, and an import runs
 //! for long. If its token is revoked or its tenant suspended meanwhile, it must not write.
 //!
-//! On PostgreSQL the question is sent in one flight with the COMMIT, before its answer could be read: a division by
-//! zero fails the transaction, and the COMMIT behind it keeps nothing. SQLite returns NULL for the division.
+//! The questions divide by zero where the answer is no; `rustok_db::CommitCheck` says why.
 
-use crate::error::StoreError;
-use crate::row::Row;
-use crate::tx::{Expect, Statement, TenantTx};
-use crate::value::{Value, params};
 use rustok_auth::Role;
 use rustok_core::ids::{TenantId, TokenId};
+use rustok_db::{CommitCheck, Expect, Owner, Statement, StoreError, TenantTx, Tx, Value, params};
 
 /// The actor that a transaction writes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,49 +26,62 @@ const TOKEN: &str =
     "SELECT 1 / count(*) AS stands FROM api_tokens WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL";
 const PLATFORM_TOKEN: &str =
     "SELECT 1 / count(*) AS stands FROM platform_tokens WHERE id = $1 AND revoked_at IS NULL";
-/// PostgreSQL's error code for a division by zero.
-pub(crate) const DIVISION_BY_ZERO: &str = "22012";
 
-fn commit_check<'a>(table: &'static str, sql: &'static str, params: &[Value<'a>]) -> Statement<'a> {
-    Statement {
-        table,
-        sql: sql.into(),
-        params: params.to_vec(),
-        expect: Expect::Any,
+fn commit_check(
+    table: &'static str,
+    sql: &'static str,
+    params: &[Value<'static>],
+    refusal: fn() -> StoreError,
+) -> CommitCheck {
+    CommitCheck {
+        statement: Statement {
+            table,
+            sql: sql.into(),
+            params: params.to_vec(),
+            expect: Expect::Any,
+        },
+        refusal,
     }
 }
 
 /// The questions for the commit of a transaction on a tenant's data.
-pub(crate) fn of_tenant(tenant: TenantId, writer: Writer) -> Vec<Statement<'static>> {
-    let is_served = commit_check("tenants", TENANT, &[tenant.into()]);
+fn of_tenant(tenant: TenantId, writer: Writer) -> Vec<CommitCheck> {
+    let is_served = commit_check("tenants", TENANT, &[tenant.into()], || {
+        StoreError::TenantSuspended
+    });
     match writer {
         Writer::System => Vec::new(),
         Writer::Anyone => vec![is_served],
         Writer::Token(id) => vec![
             is_served,
-            commit_check("api_tokens", TOKEN, &[tenant.into(), id.into()]),
+            commit_check("api_tokens", TOKEN, &[tenant.into(), id.into()], || {
+                StoreError::TokenRevoked
+            }),
         ],
     }
 }
 
 /// The questions for the commit of a transaction on the directory.
-pub(crate) fn of_platform(writer: Writer) -> Vec<Statement<'static>> {
+fn of_platform(writer: Writer) -> Vec<CommitCheck> {
     match writer {
         Writer::System | Writer::Anyone => Vec::new(),
-        Writer::Token(id) => vec![commit_check("platform_tokens", PLATFORM_TOKEN, &[id.into()])],
+        Writer::Token(id) => vec![commit_check(
+            "platform_tokens",
+            PLATFORM_TOKEN,
+            &[id.into()],
+            || StoreError::TokenRevoked,
+        )],
     }
 }
 
-/// The error when the question about `table` found no row.
-pub(crate) fn refusal(table: &str) -> StoreError {
-    match table {
-        "tenants" => StoreError::TenantSuspended,
-        _ => StoreError::TokenRevoked,
-    }
-}
-
-pub(crate) fn stands(row: &Row<'_>) -> Result<bool, StoreError> {
-    Ok(row.get::<Option<i64>>("stands")?.is_some())
+/// Sets the actor that a transaction writes for: its commit checks that the actor may still write.
+#[must_use]
+pub fn on_behalf_of<O: Owner>(tx: Tx<O>, writer: Writer) -> Tx<O> {
+    let commit_checks = match tx.owner() {
+        Some(tenant) => of_tenant(tenant, writer),
+        None => of_platform(writer),
+    };
+    tx.with_commit_checks(commit_checks)
 }
 
 /// The current role of the tenant's token, for a check in the middle of a long operation.
@@ -82,7 +91,7 @@ pub(crate) fn stands(row: &Row<'_>) -> Result<bool, StoreError> {
 pub async fn find_standing(tx: &mut TenantTx, token: TokenId) -> Result<Role, StoreError> {
     let sql = "SELECT t.status, a.role FROM own_tenant t \
                LEFT JOIN api_tokens a ON a.tenant_id = t.id AND a.id = $2 AND a.revoked_at IS NULL WHERE t.id = $1";
-    let values = params![tx.tenant, token].to_vec();
+    let values = params![tx.tenant(), token].to_vec();
     let found = tx.db.fetch_optional("tenants", sql, &values, |row| {
         let role: Option<String> = row.get("role")?;
         let role = role.map(|role| role.parse::<Role>().map_err(|_| row.inconsistent("role", &role)));
@@ -113,7 +122,7 @@ mod tests {
         writer: Writer,
         login: &str,
     ) -> Result<(), StoreError> {
-        let mut tx = store.write(shop, soon()).await?.on_behalf_of(writer);
+        let mut tx = on_behalf_of(store.write(shop, soon()).await?, writer);
         let author = params![shop.tenant_id(), id(login.len() as u128), login, now()].to_vec();
         tx.db.execute_one("authors", INSERT, &author).await?;
         tx.commit().await
@@ -174,7 +183,7 @@ mod tests {
             tenants::insert_platform_token(&mut tx, token, "x", &hash, now()).await.unwrap();
             tx.commit().await.unwrap();
             let add = async |host: &str| {
-                let mut tx = store.platform_write(soon()).await.unwrap().on_behalf_of(Writer::Token(token));
+                let mut tx = on_behalf_of(store.platform_write(soon()).await.unwrap(), Writer::Token(token));
                 tenants::hold_directory(&mut tx).await.unwrap();
                 tenants::add_host(&mut tx, shop.tenant_id(), host, now()).await.unwrap();
                 tx.commit().await

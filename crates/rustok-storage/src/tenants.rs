@@ -1,14 +1,11 @@
 //! The tenant directory: tenants, their hosts, platform tokens, and the version number that lets caches detect
 //! changes.
 
-use crate::error::StoreError;
-use crate::row::{Json, Row};
-use crate::tx::PlatformTx;
-use crate::value::{Value, pad, params, placeholders};
 use jiff::Timestamp;
 use rustok_auth::TokenHash;
 use rustok_core::ids::{TenantId, TokenId};
 use rustok_core::page::{Limit, Page};
+use rustok_db::{Json, PlatformTx, Row, StoreError, Value, pad, params, placeholders};
 use rustok_tenancy::{IdentifierView, NewTenant, Tenant, TenantEdit, TenantIdentifier, TenantStatus};
 
 const TENANTS: &str = "tenants";

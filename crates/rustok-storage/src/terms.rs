@@ -1,12 +1,9 @@
 //! Terms: categories, which form a hierarchy, and tags.
 
-use crate::error::StoreError;
-use crate::row::Row;
-use crate::tx::TenantTx;
-use crate::value::{Value, pad, params, placeholders};
 use rustok_content::{Taxonomy, Term};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::TermId;
+use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};
 use rustok_text::Slug;
 use rustok_text::plain::folded;
 
@@ -36,7 +33,7 @@ pub async fn list_terms_known_by(
     slugs: &[&Slug],
     names_folded: &[String],
 ) -> Result<Vec<Term>, StoreError> {
-    let mut values = params![tx.tenant].to_vec();
+    let mut values = params![tx.tenant()].to_vec();
     let mut either = Vec::new();
     let slugs: Vec<Value<'_>> = slugs.iter().map(|slug| slug.as_str().into()).collect();
     let names: Vec<Value<'_>> = names_folded.iter().map(|name| name.into()).collect();
@@ -72,7 +69,7 @@ pub async fn list_terms(tx: &mut TenantTx, ids: &[TermId]) -> Result<Vec<Term>, 
         "SELECT {COLUMNS} FROM terms m WHERE m.tenant_id = $1 AND m.id IN ({})",
         placeholders(2, list.len())
     );
-    let mut values = params![tx.tenant].to_vec();
+    let mut values = params![tx.tenant()].to_vec();
     values.append(&mut list);
     tx.db.fetch(TABLE, &sql, &values, term).await
 }
@@ -92,7 +89,7 @@ pub async fn find_term(
         .fetch_optional(
             TABLE,
             &sql,
-            params![tx.tenant, taxonomy.as_str(), slug.as_str()],
+            params![tx.tenant(), taxonomy.as_str(), slug.as_str()],
             term,
         )
         .await
@@ -107,7 +104,7 @@ pub async fn insert_term(tx: &mut TenantTx, term: &Term, now: Timestamp) -> Resu
     let sql = "INSERT INTO terms (tenant_id, id, taxonomy, slug, name, parent_id, created_at, name_folded) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, taxonomy, slug) DO NOTHING";
     let values = params![
-        tx.tenant,
+        tx.tenant(),
         term.id,
         term.taxonomy.as_str(),
         term.slug.as_str(),
@@ -130,7 +127,7 @@ pub async fn update_term(tx: &mut TenantTx, term: &Term) -> Result<(), StoreErro
             TABLE,
             sql,
             params![
-                tx.tenant,
+                tx.tenant(),
                 term.id,
                 &term.name,
                 term.parent_id,
@@ -152,6 +149,6 @@ pub async fn list_lineage(tx: &mut TenantTx, id: TermId) -> Result<Vec<TermId>, 
                  WHERE m.tenant_id = $1 AND m.parent_id IS NOT NULL) \
                SELECT id FROM lineage";
     tx.db
-        .fetch(TABLE, sql, params![tx.tenant, id], |row| row.get("id"))
+        .fetch(TABLE, sql, params![tx.tenant(), id], |row| row.get("id"))
         .await
 }

@@ -1,11 +1,9 @@
 //! A tenant's bearer tokens. They are read in the tenant's own transaction: a token of another tenant is not found.
 
-use crate::error::StoreError;
-use crate::tx::TenantTx;
-use crate::value::params;
 use jiff::Timestamp;
 use rustok_auth::{Role, TokenHash};
 use rustok_core::ids::TokenId;
+use rustok_db::{StoreError, TenantTx, params};
 
 const TABLE: &str = "api_tokens";
 
@@ -40,7 +38,7 @@ pub async fn insert_token(
         .execute_one(
             TABLE,
             "INSERT INTO api_tokens (tenant_id, id, name, role, hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-            params![tx.tenant, id, name, role.as_str(), hash.as_bytes(), now],
+            params![tx.tenant(), id, name, role.as_str(), hash.as_bytes(), now],
         )
         .await
 }
@@ -52,7 +50,7 @@ pub async fn insert_token(
 pub async fn find_token(tx: &mut TenantTx, hash: &TokenHash) -> Result<Option<(TokenId, Role)>, StoreError> {
     let sql = "SELECT id, role FROM api_tokens WHERE tenant_id = $1 AND hash = $2 AND revoked_at IS NULL";
     tx.db
-        .fetch_optional(TABLE, sql, params![tx.tenant, hash.as_bytes()], |row| {
+        .fetch_optional(TABLE, sql, params![tx.tenant(), hash.as_bytes()], |row| {
             Ok((row.get("id")?, role(row)?))
         })
         .await
@@ -66,7 +64,7 @@ pub async fn list_tokens(tx: &mut TenantTx) -> Result<Vec<ApiToken>, StoreError>
     let sql =
         "SELECT id, name, role, created_at, revoked_at FROM api_tokens WHERE tenant_id = $1 ORDER BY id";
     tx.db
-        .fetch(TABLE, sql, params![tx.tenant], |row| {
+        .fetch(TABLE, sql, params![tx.tenant()], |row| {
             Ok(ApiToken {
                 id: row.get("id")?,
                 name: row.get("name")?,
@@ -78,7 +76,7 @@ pub async fn list_tokens(tx: &mut TenantTx) -> Result<Vec<ApiToken>, StoreError>
         .await
 }
 
-fn role(row: &crate::row::Row<'_>) -> Result<Role, StoreError> {
+fn role(row: &rustok_db::Row<'_>) -> Result<Role, StoreError> {
     let role: String = row.get("role")?;
     role.parse().map_err(|_| row.inconsistent("role", &role))
 }
@@ -89,5 +87,5 @@ fn role(row: &crate::row::Row<'_>) -> Result<Role, StoreError> {
 /// [`StoreError::Stale`] when there is no such token or it was revoked before.
 pub async fn revoke_token(tx: &mut TenantTx, id: TokenId, now: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE api_tokens SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL";
-    tx.db.execute_one(TABLE, sql, params![tx.tenant, id, now]).await
+    tx.db.execute_one(TABLE, sql, params![tx.tenant(), id, now]).await
 }

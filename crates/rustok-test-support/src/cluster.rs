@@ -3,7 +3,7 @@
 //! Each process creates a migrated template once; a test's database is a copy of it. The thread is needed because
 //! every test has its own runtime, and a connection dies with the runtime that created it.
 
-use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
+use rustok_storage::{DatabaseUrl, Opener, StoreConfig};
 use std::hash::BuildHasher;
 use std::sync::{OnceLock, mpsc as blocking};
 use tokio::sync::{mpsc, oneshot};
@@ -203,7 +203,7 @@ impl Cluster {
             self.lend_roles().await?;
         }
         let url = DatabaseUrl::parse(&made.url).map_err(|error| error.to_string())?;
-        let store = Store::open(StoreConfig::new(url), Opener::Server).await;
+        let store = rustok_storage::open(StoreConfig::new(url), Opener::Server).await;
         drop(store.map_err(|error| format!("cannot migrate: {error}"))?);
         self.templates.push((owner, made.name.clone()));
         Ok(made.name)

@@ -1,8 +1,8 @@
 //! Shared test fixtures: a database per test, the real server beside it, a network path between the two that breaks
 //! on purpose, a pooler, and a collector that stores the traces it receives.
 //!
-//! For dev-dependencies only. Its public API must never expose a type of `rustok-storage`: that crate's own unit
-//! tests use this one, and would see two versions of the same type.
+//! For dev-dependencies only. Its public API must never expose a type of `rustok-db` or `rustok-storage`: unit tests of
+//! those crates use this one, and would see two versions of the same type.
 #![expect(
     clippy::panic,
     clippy::unwrap_used,

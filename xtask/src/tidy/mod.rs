@@ -17,7 +17,9 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 const MIGRATIONS: &str = "crates/rustok-storage/migrations";
-const RUNNER: &str = "crates/rustok-storage/src/migrate.rs";
+const SCHEMA: &str = "crates/rustok-storage/schema";
+/// Where the migrations are listed.
+const RUNNER: &str = "crates/rustok-storage/src/schema.rs";
 
 /// One violated rule: where, and how to fix it.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,10 +52,13 @@ pub(crate) fn workspace_root() -> PathBuf {
 /// All violations in the workspace at `root`; an error when it cannot be read.
 pub(crate) fn check_workspace(root: &Path) -> Result<Vec<Breach>, Box<dyn std::error::Error>> {
     let mut breaches = check_manifests(root)?;
+    let tables = tables(root)?;
     for top in ["apps", "crates", "xtask"] {
         for path in rust_files(&root.join(top))? {
             let shown = path.strip_prefix(root)?.to_string_lossy().replace('\\', "/");
-            breaches.extend(source::check(&shown, &fs::read_to_string(&path)?));
+            let source = fs::read_to_string(&path)?;
+            breaches.extend(source::check(&shown, &source));
+            breaches.extend(source::check_seam(&shown, &source, &tables));
         }
     }
     let names = |database| file_names(&root.join(MIGRATIONS).join(database));
@@ -96,6 +101,16 @@ fn check_manifests(root: &Path) -> Result<Vec<Breach>, Box<dyn std::error::Error
     Ok(breaches)
 }
 
+/// The names of all tables and views of the schema.
+fn tables(root: &Path) -> io::Result<Vec<String>> {
+    let folder = root.join(SCHEMA);
+    let mut tables = Vec::new();
+    for name in file_names(&folder)? {
+        tables.extend(source::tables_in(&fs::read_to_string(folder.join(name))?));
+    }
+    Ok(tables)
+}
+
 /// All `.rs` files below `folder`, sorted, without build output.
 fn rust_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut entries = fs::read_dir(folder)?
@@ -136,6 +151,14 @@ mod tests {
         let breaches = check_workspace(&workspace_root()).unwrap();
         let message: String = breaches.iter().map(|b| format!("\n{b}")).collect();
         assert!(breaches.is_empty(), "{message}");
+    }
+
+    #[test]
+    fn finds_the_tables_of_the_schema() {
+        let tables = tables(&workspace_root()).unwrap();
+        for table in ["orders", "tenants", "own_tenant"] {
+            assert!(tables.iter().any(|name| name == table), "{table}: {tables:?}");
+        }
     }
 
     #[test]

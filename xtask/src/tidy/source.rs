@@ -17,11 +17,23 @@ const SQL: [&str; 6] = [
     "ALTER TABLE ",
     "ON CONFLICT ",
 ];
-/// Crates whose names may appear only in the listed rooms.
+/// The rooms that may contain SQL: the storage; the seam, about itself and the system's catalogs ([`check_seam`]); the
+/// generator of migrations; test support, which creates databases; this file, which contains the words themselves.
+const SQL_ROOMS: [&str; 5] = [
+    "rustok-db",
+    "rustok-schema",
+    "rustok-storage",
+    "rustok-test-support",
+    "xtask",
+];
+/// Crates and fields whose names may appear only in the listed rooms.
 const OWNED: &[(&str, &[&str])] = &[
-    ("rusqlite::", &["rustok-storage", "rustok-test-support"]),
-    ("deadpool::", &["rustok-storage"]),
-    ("tokio_postgres::", &["rustok-storage", "rustok-test-support"]),
+    ("rusqlite::", &["rustok-db", "rustok-test-support"]),
+    ("deadpool::", &["rustok-db"]),
+    ("tokio_postgres::", &["rustok-db", "rustok-test-support"]),
+    ("rustls::", &["rustok-db"]),
+    // What sends the statements of a transaction.
+    (".db", &["rustok-db", "rustok-storage"]),
     ("axum::", &HTTP),
     ("axum_core::", &["rustok-core"]),
     ("tower_http::", &["rustok-http"]),
@@ -61,13 +73,39 @@ pub(crate) fn check(path: &str, source: &str) -> Vec<Breach> {
             "must open with `//!`: what it is for and what it must never do",
         ));
     }
-    let in_tests =
-        ["/tests/", "/benches/"].iter().any(|part| path.contains(part)) || path.ends_with("/tests.rs");
     check_leftovers(path, &strip::views(source), &mut breaches);
-    if !in_tests {
+    if !is_test(path) {
         check_words(path, &strip::without_tests(source), &mut breaches);
     }
     breaches
+}
+
+/// Whether a file holds nothing but tests or benchmarks.
+fn is_test(path: &str) -> bool {
+    ["/tests/", "/benches/"].iter().any(|part| path.contains(part)) || path.ends_with("/tests.rs")
+}
+
+/// Refuses the names of tables in the strings of the seam: the statements about them belong to the storage.
+pub(crate) fn check_seam(path: &str, source: &str, tables: &[String]) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    if room(path) == "rustok-db" && !is_test(path) {
+        let strings = strip::without_tests(source).strings;
+        for table in tables {
+            let why = "rustok-db names no table; its statements belong to rustok-storage";
+            find(path, &strings, table, why, &mut breaches);
+        }
+    }
+    breaches
+}
+
+/// The names of the tables and views that a source of the schema makes.
+pub(crate) fn tables_in(schema: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let made = line.strip_prefix("CREATE ")?;
+        let (_, name) = made.split_once("TABLE ").or_else(|| made.split_once("VIEW "))?;
+        name.split([' ', '(']).next().map(str::to_owned)
+    };
+    schema.lines().filter_map(name).collect()
 }
 
 /// Leftovers that are forbidden everywhere, also in tests.
@@ -109,8 +147,7 @@ fn check_words(path: &str, views: &Views, breaches: &mut Vec<Breach>) {
             );
         }
     }
-    // Test support creates databases; this file contains the words themselves.
-    if !["rustok-schema", "rustok-storage", "rustok-test-support", "xtask"].contains(&room) {
+    if !SQL_ROOMS.contains(&room) {
         for word in SQL {
             find(
                 path,
@@ -195,6 +232,7 @@ mod tests {
     const SERVER: &str = "apps/server/src/router.rs";
     const DOMAIN_FILE: &str = "crates/rustok-commerce/src/order.rs";
     const STORAGE: &str = "crates/rustok-storage/src/orders.rs";
+    const SEAM: &str = "crates/rustok-db/src/postgres.rs";
 
     /// The violations in a file with a valid first line, one per line.
     fn message(path: &str, body: &str) -> String {
@@ -277,8 +315,40 @@ mod tests {
     }
 
     #[test]
+    fn the_seam_names_no_table() {
+        let tables = tables_in(
+            "-- x\nCREATE PLATFORM TABLE tenants (\n    id uuid,\nCREATE TENANT VIEW own_tenant (id) OF tenants;\nCREATE INDEX a ON b (c);\n",
+        );
+        assert_eq!(tables, ["tenants", "own_tenant"]);
+        let check = |path, body: &str| check_seam(path, &format!("//! Doc.\n{body}\n"), &tables);
+        let query = "f(\"SELECT 1 \\\n FROM tenants t\"); // of tenants";
+        assert_eq!(check(SEAM, query)[0].place, format!("{SEAM}:3"));
+        assert_eq!(
+            check(
+                SEAM,
+                "f(\"SELECT 1 FROM tenants_of\"); let tenants = 1; // tenants"
+            ),
+            []
+        );
+        assert_eq!(check(STORAGE, query), []);
+        assert_eq!(check("crates/rustok-db/src/tests/seam.rs", query), []);
+        let in_tests = format!("#[cfg(test)]\nmod tests {{\n{query}\n}}");
+        assert_eq!(check(SEAM, &in_tests), []);
+        assert_eq!(message(SEAM, "f(\"SELECT 1 FROM pg_class\")"), "");
+    }
+
+    #[test]
+    fn only_the_storage_sends_statements() {
+        let sent = "tx\n    .db\n    .fetch(a)";
+        assert!(message("crates/rustok-app/src/orders/ship.rs", sent).contains(":3: `.db`"));
+        assert_eq!(message(STORAGE, sent), "");
+        assert_eq!(message(SERVER, "self.dbs.len(); f(\"x.db\")"), "");
+    }
+
+    #[test]
     fn drivers_and_http_are_named_in_their_rooms_only() {
-        assert!(message(SERVER, "use rusqlite::Connection;").contains("belongs to rustok-storage"));
+        assert!(message(SERVER, "use rusqlite::Connection;").contains("belongs to rustok-db"));
+        assert!(message(STORAGE, "use tokio_postgres::Row;").contains("belongs to rustok-db"));
         assert!(
             message("crates/rustok-app/src/context.rs", "fn a(x: axum::Router) {}")
                 .contains("belongs to rustok-http, rustok-api, rustok-server")
@@ -287,7 +357,7 @@ mod tests {
             message("crates/rustok-telemetry/src/http.rs", "use tower_http::trace;").contains("rustok-http")
         );
         assert_eq!(
-            message(STORAGE, "use rusqlite::Connection; use tokio_postgres::Row;"),
+            message(SEAM, "use rusqlite::Connection; use tokio_postgres::Row;"),
             ""
         );
     }

@@ -6,7 +6,7 @@ use crate::config::Config;
 use rustok_core::clock::{Clock, SystemClock};
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::{Ids, TenantId};
-use rustok_storage::inspect::{Schema, find_schema};
+use rustok_storage::inspect::{FoundSchema, find_isolation_faults, find_schema};
 use rustok_storage::{Opener, Store, StoreConfig, StoreError, latest_schema};
 use rustok_telemetry::{LogFormat, init_log};
 use rustok_tenancy::TenantHandle;
@@ -139,13 +139,13 @@ async fn database(config: StoreConfig) -> Result<(Store, Check), Check> {
         Check::failed("database", error.to_string(), advice)
     };
     let number = match find_schema(&config.url).await {
-        Ok(Schema::Number(number)) => number,
-        Ok(Schema::Missing) => {
+        Ok(FoundSchema::Number(number)) => number,
+        Ok(FoundSchema::Missing) => {
             let advice = "check database_url; `rustok serve` or `rustok migrate` makes a new one";
             return Err(failed("there is no such file".to_owned(), advice));
         }
-        Ok(Schema::Empty) => return Err(failed("it is empty".to_owned(), "run `rustok migrate`")),
-        Ok(Schema::Unreleased) => {
+        Ok(FoundSchema::Empty) => return Err(failed("it is empty".to_owned(), "run `rustok migrate`")),
+        Ok(FoundSchema::Unreleased) => {
             let advice = "begin with a new, empty database and import the data into it";
             return Err(failed(
                 "it was made by a development version of RusToK".to_owned(),
@@ -166,7 +166,7 @@ async fn database(config: StoreConfig) -> Result<(Store, Check), Check> {
             advice,
         ));
     }
-    let store = Store::open(config, Opener::Command)
+    let store = rustok_storage::open(config, Opener::Command)
         .await
         .map_err(|error| refused(&error))?;
     let detail = format!("{} can be reached and has schema {number}", store.system());
@@ -186,10 +186,7 @@ async fn isolation(store: &Store, ids: &Ids) -> Check {
     let nobody = TenantHandle::for_due_work(ids.next::<TenantId>());
     let advice = "tenants may see each other's data: stop the server and restore the roles, grants and policies of the \
                   migrations";
-    match store
-        .find_isolation_faults(nobody, Deadline::after(COMMAND_LIMIT))
-        .await
-    {
+    match find_isolation_faults(store, nobody, Deadline::after(COMMAND_LIMIT)).await {
         Ok(faults) if faults.is_empty() => {
             Check::ok("isolation", "a tenant that does not exist sees nothing")
         }

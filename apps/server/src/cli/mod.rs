@@ -108,7 +108,7 @@ async fn migrate(flags: &Flags, format: output::Format) -> Result<(), Failure> {
         database: &'static str,
         schema: i64,
     }
-    let store = Store::open(load(flags)?.store()?, Opener::Server).await?;
+    let store = rustok_storage::open(load(flags)?.store()?, Opener::Server).await?;
     let migrated = Migrated {
         database: store.system(),
         schema: rustok_storage::latest_schema(),
@@ -138,7 +138,7 @@ async fn services(flags: &Flags) -> Result<Arc<Services>, Failure> {
 }
 
 async fn services_with(config: &Config) -> Result<Arc<Services>, Failure> {
-    let store = Store::open(config.store()?, Opener::Command).await?;
+    let store = rustok_storage::open(config.store()?, Opener::Command).await?;
     let validator = config
         .validator()
         .map_err(|error| Failure::usage(format!("base_domain: {error}")))?;

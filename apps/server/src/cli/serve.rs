@@ -8,7 +8,7 @@ use crate::{demo, health, router};
 use clap::Args;
 use rustok_app::{Services, tenants};
 use rustok_http::serve::{Shutdown, descriptors, serve, serve_on_own_thread};
-use rustok_storage::{Opener, Store, files};
+use rustok_storage::{Opener, files};
 use rustok_telemetry::Tracer;
 use serde::Serialize;
 use std::future::pending;
@@ -47,7 +47,7 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
         return line(printed.trim_end());
     }
     config.max_connections = descriptors::connections(config.max_connections.max(1));
-    let store = Store::open(config.store()?, Opener::Server).await?;
+    let store = rustok_storage::open(config.store()?, Opener::Server).await?;
     for path in store.sqlite_path().map(files::open_to_others).unwrap_or_default() {
         tracing::warn!(path = %path.display(), "others may read or change the database: take their rights away (chmod go-rwx)");
     }

@@ -16,7 +16,7 @@ use rustok_http::layers;
 use rustok_http::surface::Surfaces;
 use rustok_server::config::Config;
 use rustok_server::state::AppState;
-use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig, StoreError};
+use rustok_storage::{DatabaseUrl, Opener, StoreConfig, StoreError};
 use rustok_tenancy::TenantIdentifierValidator;
 use rustok_test_support::{TestDatabase, both_databases};
 use serde_json::{Value, json};
@@ -111,7 +111,9 @@ impl Log {
 
 async fn state(database_url: &str) -> AppState {
     let url = DatabaseUrl::parse(database_url).unwrap();
-    let store = Store::open(StoreConfig::new(url), Opener::Command).await.unwrap();
+    let store = rustok_storage::open(StoreConfig::new(url), Opener::Command)
+        .await
+        .unwrap();
     let validator = TenantIdentifierValidator::new("localhost").unwrap();
     let services = Services::new(store, Arc::new(SystemClock), validator);
     AppState::new(Config::default(), Arc::new(services))

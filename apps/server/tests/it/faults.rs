@@ -11,7 +11,7 @@ use rustok_core::resilience::{CircuitBreaker, CircuitState};
 use rustok_server::config::Config;
 use rustok_server::state::AppState;
 use rustok_server::{health, router};
-use rustok_storage::{Opener, Store};
+use rustok_storage::Opener;
 use rustok_tenancy::TenantIdentifierValidator;
 use rustok_test_support::lateness::preemptions;
 use rustok_test_support::{Fault, FaultProxy, Lateness, TIMEOUT, TestDatabase, eventually};
@@ -341,7 +341,7 @@ impl Inside {
             request_timeout_ms: 400,
             ..Config::default()
         };
-        let store = Store::open(config.store().unwrap(), Opener::Server)
+        let store = rustok_storage::open(config.store().unwrap(), Opener::Server)
             .await
             .unwrap();
         let breaker = store.breaker().unwrap().clone();

@@ -33,7 +33,9 @@ pub(crate) async fn place_two_hours_ago(database_url: &str, variant: &Value) {
     let clock = ManualClock::new(SystemClock.now());
     clock.set(clock.now().checked_sub(Duration::from_secs(7_200)).unwrap());
     let url = DatabaseUrl::parse(database_url).unwrap();
-    let store = Store::open(StoreConfig::new(url), Opener::Command).await.unwrap();
+    let store = rustok_storage::open(StoreConfig::new(url), Opener::Command)
+        .await
+        .unwrap();
     let validator = TenantIdentifierValidator::new("localhost").unwrap();
     let shop1 = validator.slug("shop1").unwrap();
     let services = Arc::new(Services::new(store, Arc::new(clock), validator));
@@ -89,7 +91,7 @@ both_databases! {
         let command = rustok(db.url());
         tenant(&command, "shop1", "admin").await;
         let url = DatabaseUrl::parse(db.url()).unwrap();
-        let store = Store::open(StoreConfig::new(url), Opener::Command).await.unwrap();
+        let store = rustok_storage::open(StoreConfig::new(url), Opener::Command).await.unwrap();
         let deadline = Deadline::after(Duration::from_secs(30));
         let mut tx = store.platform_read(deadline).await.unwrap();
         let shop = tenants_of(&mut tx, None, Limit::default()).await.unwrap().items.remove(0).handle();

@@ -12,14 +12,14 @@ use rustok_core::clock::SystemClock;
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::page::Limit;
-use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
+use rustok_storage::{DatabaseUrl, Opener, StoreConfig};
 use rustok_tenancy::{NewTenantInput, TenantIdentifierValidator, TenantSettings};
 use rustok_test_support::{TestDatabase, both_databases};
 use std::sync::Arc;
 
 async fn ctx(db: &TestDatabase) -> Ctx {
     let config = StoreConfig::new(DatabaseUrl::parse(db.url()).unwrap());
-    let store = Store::open(config, Opener::Server).await.unwrap();
+    let store = rustok_storage::open(config, Opener::Server).await.unwrap();
     let validator = TenantIdentifierValidator::new("localhost").unwrap();
     let services = Arc::new(Services::new(store, Arc::new(SystemClock), validator));
     let platform = PlatformCtx::system(Arc::clone(&services), "test", Deadline::never());

@@ -11,7 +11,7 @@ use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_import::RowError;
 use rustok_storage::import_references::Imported;
-use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig, TenantTx, tokens};
+use rustok_storage::{DatabaseUrl, Opener, StoreConfig, TenantTx, tokens};
 use rustok_tenancy::{NewTenantInput, TenantIdentifierValidator, TenantSettings};
 use rustok_test_support::{TestDatabase, both_databases};
 use std::collections::{BTreeSet, HashMap};
@@ -115,7 +115,7 @@ impl Source for &Authors {
 
 async fn ctx(db: &TestDatabase) -> Ctx {
     let config = StoreConfig::new(DatabaseUrl::parse(db.url()).unwrap());
-    let store = Store::open(config, Opener::Server).await.unwrap();
+    let store = rustok_storage::open(config, Opener::Server).await.unwrap();
     let validator = TenantIdentifierValidator::new("localhost").unwrap();
     let services = Arc::new(Services::new(store, Arc::new(SystemClock), validator));
     let platform = PlatformCtx::system(Arc::clone(&services), "test", Deadline::never());

@@ -12,7 +12,7 @@ use rustok_core::clock::{ManualClock, Timestamp};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
 use rustok_core::ids::{OrderId, VariantId};
-use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
+use rustok_storage::{DatabaseUrl, Opener, StoreConfig};
 use rustok_tenancy::{NewTenantInput, Tenant, TenantIdentifierValidator, TenantSettings};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) struct Shop {
 
 /// Services as a process has them; a second process opens the same file as a command does.
 pub(crate) async fn services(url: &str, opener: Opener, clock: &Arc<ManualClock>) -> Arc<Services> {
-    let store = Store::open(StoreConfig::new(DatabaseUrl::parse(url).unwrap()), opener)
+    let store = rustok_storage::open(StoreConfig::new(DatabaseUrl::parse(url).unwrap()), opener)
         .await
         .unwrap();
     Arc::new(Services::new(

@@ -4,14 +4,11 @@
 
 use super::NODE_TERMS;
 use super::public::{PublicFilter, PublicPlace, VISIBLE, start};
-use crate::error::StoreError;
-use crate::row::Row;
-use crate::tx::TenantTx;
-use crate::value::{Value, pad, params, placeholders};
-use crate::walk::{EXAMINED, Entry, indexed_by, page_of_fitting};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::TermId;
 use rustok_core::page::{Limit, Page};
+use rustok_db::walk::{EXAMINED, Entry, indexed_by, page_of_fitting};
+use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};
 use std::cmp::Reverse;
 
 /// Terms per statement; SQLite allows at most 500 parts of a compound SELECT.
@@ -43,7 +40,7 @@ pub(super) async fn list_by_term(
     };
     let mut entries: Vec<Entry<PublicPlace>> = Vec::new();
     for some in terms.one_of.chunks(TERMS_AT_ONCE) {
-        let mut values = params![tx.tenant, now].to_vec();
+        let mut values = params![tx.tenant(), now].to_vec();
         let sql = entries_sql(
             filter,
             some,
@@ -96,7 +93,7 @@ const CATEGORIES: &str = "WITH RECURSIVE wanted (id) AS (\
 
 async fn find_terms(tx: &mut TenantTx, sql: &str, slug: &str) -> Result<Vec<TermId>, StoreError> {
     tx.db
-        .fetch_first("terms", sql, params![tx.tenant, slug], |row| row.get("id"))
+        .fetch_first("terms", sql, params![tx.tenant(), slug], |row| row.get("id"))
         .await
 }
 

@@ -10,17 +10,14 @@ use super::{
     TranslationState, node_row, parsed, parsed_optional,
 };
 use crate::authors;
-use crate::error::StoreError;
-use crate::row::Row;
 use crate::search::{self, Kind};
 use crate::terms;
-use crate::tx::TenantTx;
-use crate::value::{Value, pad, params, placeholders};
-use crate::walk::{Walk, in_order, key_values, standing, times};
 use rustok_content::{Author, NodeKind, NodeStatus, Revision, Translation};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TermId};
 use rustok_core::page::{Limit, ListKey, Page, fitting};
+use rustok_db::walk::{Walk, in_order, key_values, standing, times};
+use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};
 use rustok_text::Locale;
 use rustok_text::locale::{Candidate, Preference};
 use rustok_text::words::Query;
@@ -100,7 +97,7 @@ pub async fn find_node(
          WHERE n.tenant_id = $1 AND n.id = $2",
         authors::COLUMNS
     );
-    let heads = tx.db.fetch(NODES, &sql, params![tx.tenant, id], head).await?;
+    let heads = tx.db.fetch(NODES, &sql, params![tx.tenant(), id], head).await?;
     Ok(complete(tx, heads, shown, &WHOLE).await?.pop())
 }
 
@@ -112,7 +109,7 @@ pub async fn is_in_use(tx: &mut TenantTx, id: NodeId) -> Result<bool, StoreError
     let sql = "SELECT id FROM nodes WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL";
     Ok(!tx
         .db
-        .fetch(NODES, sql, params![tx.tenant, id], |_| Ok(()))
+        .fetch(NODES, sql, params![tx.tenant(), id], |_| Ok(()))
         .await?
         .is_empty())
 }
@@ -206,7 +203,7 @@ async fn list_heads(
     after: Option<ListKey<NodeId>>,
     limit: Limit,
 ) -> Result<Vec<Head>, StoreError> {
-    let mut values = params![tx.tenant].to_vec();
+    let mut values = params![tx.tenant()].to_vec();
     let from = walk.from("n", tx.db.is_postgres());
     let along = walk.along("n", after.map(key_values), &mut values);
     values.push(limit.plus_one().into());
@@ -231,7 +228,7 @@ async fn find_heads(tx: &mut TenantTx, ids: &[NodeId]) -> Result<Vec<Head>, Stor
         authors::COLUMNS,
         placeholders(2, list.len())
     );
-    let mut values = params![tx.tenant].to_vec();
+    let mut values = params![tx.tenant()].to_vec();
     values.append(&mut list);
     let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
     Ok(in_order(heads, ids, head_id))
@@ -368,7 +365,7 @@ async fn translations(
          WHERE tenant_id = $1 AND node_id IN ({}) ORDER BY node_id, locale",
         placeholders(2, list.len())
     );
-    let mut values = params![tx.tenant].to_vec();
+    let mut values = params![tx.tenant()].to_vec();
     values.append(&mut list);
     let rows = tx
         .db
@@ -438,7 +435,7 @@ async fn filed_terms(
         terms::COLUMNS,
         placeholders(2, list.len())
     );
-    let mut values = params![tx.tenant].to_vec();
+    let mut values = params![tx.tenant()].to_vec();
     values.append(&mut list);
     let rows = tx
         .db
@@ -469,7 +466,7 @@ mod tests {
     fn saves_are_looked_up_by_their_whole_keys() {
         let list = "($2::uuid, $3::text, $4::bigint), ($5::uuid, $6::text, $7::bigint)";
         let sql = chosen_sql(list, WHOLE.columns);
-        let steps = crate::nodes::plans::plan(&sql);
+        let steps = crate::tests::plans::plan(&sql);
         let whole_key = "(tenant_id=? AND node_id=? AND locale=? AND revision=?)";
         assert!(
             steps

@@ -1,13 +1,10 @@
 //! The history of nodes: one immutable row per version.
 
 use super::HISTORY;
-use crate::error::StoreError;
-use crate::row::Row;
-use crate::tx::{Statement, TenantTx};
-use crate::value::params;
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TenantId};
 use rustok_core::page::{Limit, Page};
+use rustok_db::{Row, Statement, StoreError, TenantTx, params};
 
 /// One change of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +58,7 @@ pub async fn list_history(
 ) -> Result<Page<NodeHistoryEntry>, StoreError> {
     let sql = "SELECT version, transition, from_status, to_status, actor, reason, at FROM node_history \
                WHERE tenant_id = $1 AND node_id = $2 AND version > $3 ORDER BY version LIMIT $4";
-    let values = params![tx.tenant, node, after.unwrap_or_default(), limit.plus_one()];
+    let values = params![tx.tenant(), node, after.unwrap_or_default(), limit.plus_one()];
     let entry = |row: &Row<'_>| {
         Ok(NodeHistoryEntry {
             version: row.get("version")?,

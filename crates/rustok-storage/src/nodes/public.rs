@@ -5,14 +5,11 @@
 use super::by_term::list_by_term;
 use super::texts::TextKey;
 use super::{NODES, parsed};
-use crate::error::StoreError;
-use crate::row::Row;
-use crate::tx::TenantTx;
-use crate::value::{Value, pad, params, placeholders};
-use crate::walk::{behind, indexed_by};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
 use rustok_core::page::{Cursor, Limit, Page};
+use rustok_db::walk::{behind, indexed_by};
+use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};
 use rustok_text::locale::{Candidate, Preference};
 use rustok_text::{Locale, Slug};
 use std::cmp::Reverse;
@@ -150,7 +147,7 @@ const NEWEST_TIME: &str = "(SELECT CASE WHEN b.newest > $2 THEN b.newest ELSE $2
 
 /// The parameters `$1` to `$4`.
 fn first_values(tx: &TenantTx, now: Timestamp) -> Vec<Value<'static>> {
-    params![tx.tenant, now, PART, RECORD].to_vec()
+    params![tx.tenant(), now, PART, RECORD].to_vec()
 }
 
 fn head(row: &Row<'_>) -> Result<PublicHead, StoreError> {
@@ -383,7 +380,7 @@ fn list_sql<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nodes::plans::plan;
+    use crate::tests::plans::plan;
     use uuid::Uuid;
 
     #[test]

@@ -3,13 +3,11 @@
 
 use super::history::{self, NodeHistoryEntry};
 use super::{NODE_TERMS, NODES, REVISIONS, StoredNode, TRANSLATIONS};
-use crate::error::StoreError;
 use crate::outbox;
 use crate::search::{self, Kind};
-use crate::tx::{Expect, Statement, TenantTx};
-use crate::value::{Value, assignments, params, placeholders};
 use rustok_content::{NodeRow, NodeStatus, Revision, Translation};
 use rustok_core::ids::{NodeId, TenantId, TermId};
+use rustok_db::{Expect, Statement, StoreError, TenantTx, Value, assignments, params, placeholders};
 use rustok_events::Event;
 use rustok_text::{Locale, Slug};
 
@@ -65,7 +63,7 @@ pub struct NodeSave<'a> {
 /// [`StoreError::Stale`] if the node was changed concurrently, [`StoreError::Taken`] with
 /// `node_translations(slug,locale)` or `node_translations(published_slug,locale)`.
 pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreError> {
-    let tenant = tx.tenant;
+    let tenant = tx.tenant();
     let row = save.after.to_row();
     let words = words(tx, &save).await?;
     let mut statements = vec![match save.before {
@@ -149,7 +147,7 @@ async fn words<'a>(tx: &mut TenantTx, save: &NodeSave<'a>) -> Result<Vec<Stateme
         };
         let change = (before.as_deref().unwrap_or_default(), title);
         let write = search::write(
-            tx.tenant,
+            tx.tenant(),
             Kind::Node,
             id.as_uuid(),
             locale.as_str(),
@@ -169,7 +167,7 @@ async fn find_title(tx: &mut TenantTx, id: NodeId, locale: Locale) -> Result<Opt
         .fetch_optional(
             TRANSLATIONS,
             sql,
-            params![tx.tenant, id, locale.as_str()],
+            params![tx.tenant(), id, locale.as_str()],
             |row| row.get("title_search"),
         )
         .await

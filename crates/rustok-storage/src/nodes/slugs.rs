@@ -3,10 +3,8 @@
 //! A slug is taken by working and by published revisions alike, so publishing never meets a conflict.
 
 use super::{TRANSLATIONS, parsed};
-use crate::error::StoreError;
-use crate::tx::TenantTx;
-use crate::value::params;
 use rustok_core::ids::NodeId;
+use rustok_db::{StoreError, TenantTx, params};
 use rustok_text::{Locale, Slug};
 
 /// The upper bound of the search for a free number: at most this many nodes share a title.
@@ -26,7 +24,7 @@ pub async fn is_taken(
                WHERE tenant_id = $1 AND slug = $4 AND locale = $2 AND node_id <> $3 \
                UNION ALL SELECT node_id FROM node_translations \
                WHERE tenant_id = $1 AND published_slug = $4 AND locale = $2 AND node_id <> $3";
-    let values = params![tx.tenant, locale.as_str(), except, slug.as_str()];
+    let values = params![tx.tenant(), locale.as_str(), except, slug.as_str()];
     Ok(!tx
         .db
         .fetch(TRANSLATIONS, sql, values, |_| Ok(()))
@@ -68,7 +66,13 @@ pub async fn find_free_number(
     // One prefix for all numbers, short enough for the longest number.
     let last = base.numbered(LAST_NUMBER);
     let prefix = last.as_str().trim_end_matches(|c: char| c.is_ascii_digit());
-    let values = params![tx.tenant, locale.as_str(), except, prefix, i64::from(LAST_NUMBER)];
+    let values = params![
+        tx.tenant(),
+        locale.as_str(),
+        except,
+        prefix,
+        i64::from(LAST_NUMBER)
+    ];
     let number = tx
         .db
         .fetch_optional(TRANSLATIONS, SEARCH, values, |row| row.get::<i64>("high"))
@@ -85,7 +89,7 @@ pub async fn find_free_number(
 /// Database errors.
 pub async fn lock(tx: &mut TenantTx, locale: Locale, base: &Slug) -> Result<(), StoreError> {
     if tx.db.is_postgres() {
-        let name = format!("slug {} {locale} {base}", tx.tenant);
+        let name = format!("slug {} {locale} {base}", tx.tenant());
         let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
         tx.db.fetch(TRANSLATIONS, sql, params![name], |_| Ok(())).await?;
     }
@@ -101,7 +105,7 @@ pub async fn list_saved(tx: &mut TenantTx, node: NodeId) -> Result<Vec<(Locale, 
                AND r.node_id = t.node_id AND r.locale = t.locale AND r.revision = t.working_revision \
                WHERE t.tenant_id = $1 AND t.node_id = $2 ORDER BY t.locale";
     tx.db
-        .fetch(TRANSLATIONS, sql, params![tx.tenant, node], |row| {
+        .fetch(TRANSLATIONS, sql, params![tx.tenant(), node], |row| {
             Ok((parsed(row, "locale")?, parsed(row, "slug")?))
         })
         .await
@@ -110,7 +114,7 @@ pub async fn list_saved(tx: &mut TenantTx, node: NodeId) -> Result<Vec<(Locale, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nodes::plans::plan;
+    use crate::tests::plans::plan;
 
     #[test]
     fn each_step_of_the_search_is_two_lookups() {

@@ -3,12 +3,9 @@
 //! No visibility check happens here: pass only keys that a query of [`super::public`] returned.
 
 use super::{REVISIONS, parsed};
-use crate::error::StoreError;
-use crate::row::Row;
-use crate::tx::TenantTx;
-use crate::value::{Value, params};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::NodeId;
+use rustok_db::{Row, StoreError, TenantTx, Value, params};
 use rustok_text::{BodyFormat, Locale};
 
 /// The key of a revision. Revision numbers may be reused after a restore or a failover: a cache must also compare the
@@ -141,7 +138,7 @@ fn key(row: &Row<'_>) -> Result<TextKey, StoreError> {
 /// power of two to keep the number of distinct prepared statements small.
 pub(super) fn chosen<'a>(tx: &TenantTx, keys: &'a [TextKey]) -> Option<(String, Vec<Value<'a>>)> {
     let last = keys.last()?;
-    let mut values = params![tx.tenant].to_vec();
+    let mut values = params![tx.tenant()].to_vec();
     let mut list = String::new();
     let padding = std::iter::repeat_n(last, keys.len().next_power_of_two() - keys.len());
     for key in keys.iter().chain(padding) {

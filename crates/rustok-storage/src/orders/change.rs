@@ -3,13 +3,11 @@
 use super::ORDERS;
 use super::expiry::{delete_expiry_write, replace_expiry_write};
 use super::history;
-use crate::error::StoreError;
 use crate::outbox::insert_event;
 use crate::reservations::{Movement, Mover};
-use crate::tx::{Statement, TenantTx};
-use crate::value::Value;
 use rustok_commerce::{OrderColumns, OrderStatus};
 use rustok_core::ids::{OrderRecordId, TenantId};
+use rustok_db::{Statement, StoreError, TenantTx, Value};
 use rustok_events::{Event, Job};
 
 /// Unique key: within a tenant, a payment pays one order only.
@@ -45,7 +43,7 @@ pub struct OrderChange<'a> {
 /// [`StoreError::Stale`] if the order was changed concurrently since it was read, [`StoreError::Taken`] with
 /// [`PAYMENT_REFERENCE`] or [`REFUND_REFERENCE`] if another order has this payment or refund. Nothing is saved then.
 pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<(), StoreError> {
-    let tenant = tx.tenant;
+    let tenant = tx.tenant();
     let OrderChange {
         from,
         transition,

@@ -1,10 +1,9 @@
 //! Expiry jobs of orders: deleted when done or obsolete, postponed when they cannot run yet.
 
-use crate::error::StoreError;
 use crate::outbox;
-use crate::tx::{Expect, Statement, TenantTx};
 use jiff::Timestamp;
 use rustok_core::ids::{OrderId, TenantId};
+use rustok_db::{Expect, Statement, StoreError, TenantTx};
 use rustok_events::{Job, JobKind};
 
 const DUE_WORK: &str = "due_work";

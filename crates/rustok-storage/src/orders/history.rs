@@ -1,11 +1,9 @@
 //! The history of orders: one immutable row per version, written together with the change.
 
-use crate::error::StoreError;
-use crate::tx::{Statement, TenantTx};
-use crate::value::params;
 use jiff::Timestamp;
 use rustok_commerce::{OrderColumns, OrderStatus};
 use rustok_core::ids::{OrderId, TenantId};
+use rustok_db::{Statement, StoreError, TenantTx, params};
 
 const ORDER_HISTORY: &str = "order_history";
 
@@ -62,7 +60,7 @@ pub async fn list_history(tx: &mut TenantTx, id: OrderId) -> Result<Vec<OrderHis
     let sql = "SELECT version, transition, from_status, to_status, actor, reason, at FROM order_history \
                WHERE tenant_id = $1 AND order_id = $2 ORDER BY version";
     tx.db
-        .fetch(ORDER_HISTORY, sql, params![tx.tenant, id], |row| {
+        .fetch(ORDER_HISTORY, sql, params![tx.tenant(), id], |row| {
             Ok(OrderHistory {
                 version: row.get("version")?,
                 transition: row.get("transition")?,

@@ -3,15 +3,12 @@
 
 use super::ORDERS;
 use super::row::{self, StoredOrder};
-use crate::error::StoreError;
-use crate::row::Row;
-use crate::tx::TenantTx;
-use crate::value::{Value, pad, params, placeholders};
-use crate::walk::{Walk, in_order, list_fitting, times};
 use jiff::Timestamp;
 use rustok_commerce::{OrderLine, OrderNumber, OrderRow, OrderStatus};
 use rustok_core::ids::{CustomerId, OrderId};
 use rustok_core::page::{Limit, Page, fitting};
+use rustok_db::walk::{Walk, in_order, list_fitting, times};
+use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};
 use rustok_text::CanonicalEmail;
 use std::collections::HashMap;
 
@@ -91,7 +88,7 @@ async fn find_numbered(
         row::HEAD,
         row::JOINS
     );
-    let params = params![tx.tenant, number.get()];
+    let params = params![tx.tenant(), number.get()];
     let mut items = tx.db.fetch(ORDERS, &sql, params, head).await?;
     items.retain(|order| {
         let placed = order.created_at;
@@ -147,7 +144,7 @@ fn place_values((at, id): OrderPlace) -> Vec<Value<'static>> {
 async fn find_customer(tx: &mut TenantTx, email: &CanonicalEmail) -> Result<Option<CustomerId>, StoreError> {
     let sql = "SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $2";
     tx.db
-        .fetch_optional("customers", sql, params![tx.tenant, email.as_str()], |row| {
+        .fetch_optional("customers", sql, params![tx.tenant(), email.as_str()], |row| {
             row.get("id")
         })
         .await
@@ -159,7 +156,7 @@ async fn list_heads(
     after: Option<OrderPlace>,
     limit: Limit,
 ) -> Result<Vec<OrderRow>, StoreError> {
-    let mut values = params![tx.tenant].to_vec();
+    let mut values = params![tx.tenant()].to_vec();
     let from = walk.from("o", tx.db.is_postgres());
     let along = walk.along("o", after.map(place_values), &mut values);
     values.push(limit.plus_one().into());
@@ -189,7 +186,7 @@ async fn find_heads(tx: &mut TenantTx, ids: &[OrderId]) -> Result<Vec<OrderRow>,
         row::JOINS,
         placeholders(2, list.len())
     );
-    let mut values = params![tx.tenant].to_vec();
+    let mut values = params![tx.tenant()].to_vec();
     values.append(&mut list);
     let orders = tx.db.fetch(ORDERS, &sql, &values, head).await?;
     Ok(in_order(orders, ids, |order| order.id))
@@ -218,7 +215,7 @@ async fn add_parts(tx: &mut TenantTx, orders: &mut [OrderRow]) -> Result<(), Sto
     pad(&mut ids);
     let condition = format!("tenant_id = $1 AND order_id IN ({})", placeholders(2, ids.len()));
     let sql = format!("{} ORDER BY order_id, part, position", row::parts(&condition));
-    let mut params = params![tx.tenant].to_vec();
+    let mut params = params![tx.tenant()].to_vec();
     params.extend(ids);
     let places: HashMap<_, _> = orders
         .iter()

@@ -15,15 +15,13 @@
 
 use super::ORDERS;
 use super::history;
-use crate::error::StoreError;
 use crate::outbox::{insert_event, insert_job};
 use crate::reservations::{BUYER_INDEX, Movement, Mover, NETWORK_INDEX, held_pieces};
-use crate::tx::{Expect, Statement, TenantTx};
-use crate::value::Value;
 use rustok_auth::TokenHash;
 use rustok_commerce::{OrderAdjustment, OrderColumns, OrderLine, OrderNumber};
 use rustok_core::ids::{OrderId, TenantId};
 use rustok_core::money::Money;
+use rustok_db::{Expect, Statement, StoreError, TenantTx, Value};
 use rustok_events::{Event, Job};
 
 /// A new order with everything that is written with it.
@@ -63,7 +61,7 @@ pub struct PendingLimit {
 /// [`StoreError::Stale`] of [`STOCK_LEVELS`](crate::reservations::STOCK_LEVELS) if a concurrent transaction left too
 /// little stock, and of [`ORDERS`] if one used up the limit of pending pieces. Nothing is saved then.
 pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<OrderNumber, StoreError> {
-    let tenant = tx.tenant;
+    let tenant = tx.tenant();
     let NewOrder { order, actor, .. } = *new;
     let mover = Mover {
         tenant,

@@ -1,13 +1,12 @@
 //! Converts columns to an [`OrderRow`]: the columns that all queries of orders select, and how they are read.
 
 use super::ORDERS;
-use crate::error::StoreError;
-use crate::row::Row;
 use rustok_auth::TokenHash;
 use rustok_commerce::payment::{Payment, Refund};
 use rustok_commerce::state_machine::Fulfilment;
 use rustok_commerce::{OrderAdjustment, OrderLine, OrderRow};
 use rustok_core::money::{Currency, Money};
+use rustok_db::{Row, StoreError};
 
 /// A stored order with the hash of the buyer's secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -165,7 +165,7 @@ async fn build_order(tx: &mut TenantTx, number: u128, quantity: i64) -> AnyOrder
     });
     let placement = Placement {
         id: id(number).into(),
-        tenant_id: tx.tenant,
+        tenant_id: tx.tenant(),
         source: OrderSource::Storefront,
         customer_id,
         email: jane(),
@@ -242,7 +242,7 @@ async fn read(store: &Store, shop: TenantHandle, number: u128) -> Option<AnyOrde
 
 async fn number(store: &Store, shop: TenantHandle, sql: &str) -> Option<i64> {
     let mut tx = store.read(shop, soon()).await.unwrap();
-    let params = params![tx.tenant, id(COUNTED)];
+    let params = params![tx.tenant(), id(COUNTED)];
     let found = tx
         .db
         .fetch_optional("x", sql, params, |row| row.get("n"))
@@ -331,9 +331,9 @@ both_databases! {
         let order = placed(&store, shop, 100, 4).await;
         let mut tx = store.write(shop, soon()).await.unwrap();
         let stop = "DELETE FROM stock_levels WHERE tenant_id = $1 AND variant_id = $2";
-        tx.db.execute_one(STOCK_LEVELS, stop, params![tx.tenant, id(COUNTED)]).await.unwrap();
+        tx.db.execute_one(STOCK_LEVELS, stop, params![tx.tenant(), id(COUNTED)]).await.unwrap();
         let line = inventory::LevelChange { delta: -6, ..counted(900) };
-        tx.db.execute_all(&[inventory::insert_movement(tx.tenant, &line)]).await.unwrap();
+        tx.db.execute_all(&[inventory::insert_movement(tx.tenant(), &line)]).await.unwrap();
         tx.commit().await.unwrap();
         let cancelled = order.clone().cancel_at("no".into(), None, later(1)).unwrap();
         save(&store, shop, &order, &cancelled, 200).await.unwrap();
@@ -407,7 +407,7 @@ both_databases! {
         placed(&store, shop, 100, 1).await;
         let mut tx = store.write(shop, soon()).await.unwrap();
         let sql = "UPDATE orders SET currency = 'usd' WHERE tenant_id = $1 AND id = $2";
-        tx.db.execute_one(ORDERS, sql, params![tx.tenant, id(100)]).await.unwrap();
+        tx.db.execute_one(ORDERS, sql, params![tx.tenant(), id(100)]).await.unwrap();
         let read = find_order(&mut tx, id(100).into()).await;
         assert!(matches!(read, Err(StoreError::InconsistentRow { table: ORDERS, .. })), "{read:?}");
     }

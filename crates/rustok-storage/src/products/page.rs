@@ -5,16 +5,13 @@
 //! more is read than is returned.
 
 use super::{Large, Lifecycle, PRODUCTS, ProductFilter, SMALL_COLUMNS, add_variants, decode_with, large};
-use crate::error::StoreError;
-use crate::row::Row;
 use crate::search::{self, Kind};
-use crate::tx::TenantTx;
-use crate::value::{Value, pad, placeholders};
-use crate::walk::{Walk, in_order, key_values, standing, times};
 use rustok_commerce::product::Product;
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ProductId, TenantId};
 use rustok_core::page::{Cursor, Limit, ListKey, MAX_PAGE_BYTES, Page, fitting};
+use rustok_db::walk::{Walk, in_order, key_values, standing, times};
+use rustok_db::{Row, StoreError, TenantTx, Value, pad, placeholders};
 use std::collections::HashMap;
 
 /// Columns above this size in bytes are large; a hundred products with columns of this size fill about one page.
@@ -68,7 +65,7 @@ pub async fn list_products(
     let mut page = if filter.query.is_none() && walk.rest.is_empty() {
         let is_postgres = tx.db.is_postgres();
         let columns = columns(is_postgres);
-        let (sql, values) = list_statement(tx.tenant, &columns, &walk, after, limit, is_postgres);
+        let (sql, values) = list_statement(tx.tenant(), &columns, &walk, after, limit, is_postgres);
         let found = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
         Page::cut(found, limit, |found| key(&found.product))
     } else {
@@ -165,7 +162,7 @@ async fn find_all(tx: &mut TenantTx, ids: &[ProductId]) -> Result<Vec<Found>, St
         columns(tx.db.is_postgres()),
         placeholders(2, values.len())
     );
-    values.insert(0, tx.tenant.into());
+    values.insert(0, tx.tenant().into());
     let all = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
     Ok(in_order(all, ids, |found| found.product.id))
 }
@@ -185,7 +182,7 @@ async fn add_large(tx: &mut TenantTx, found: &mut [Found]) -> Result<(), StoreEr
         "SELECT p.id, p.description_html, p.tags, p.images FROM products p WHERE p.tenant_id = $1 AND p.id IN ({})",
         placeholders(2, ids.len())
     );
-    ids.insert(0, tx.tenant.into());
+    ids.insert(0, tx.tenant().into());
     let read = |row: &Row<'_>| Ok((row.get::<ProductId>("id")?, large(row)?));
     let mut read: HashMap<ProductId, Large> = tx
         .db

@@ -6,14 +6,11 @@
 
 use super::page::{list_statement, walk};
 use super::{Lifecycle, PRODUCTS, ProductFilter, VARIANTS};
-use crate::error::StoreError;
-use crate::row::Row;
-use crate::tx::TenantTx;
-use crate::value::{Value, pad, placeholders};
 use jiff::Timestamp;
 use rustok_commerce::product::ProductStatus;
 use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::page::{Limit, ListKey, Page};
+use rustok_db::{Row, StoreError, TenantTx, Value, pad, placeholders};
 use std::collections::HashMap;
 
 const COLUMNS: &str = "p.id, p.version, p.updated_at";
@@ -55,7 +52,7 @@ pub async fn list_active(
     };
     let after = after.map(ListKey::Id);
     let (sql, values) = list_statement(
-        tx.tenant,
+        tx.tenant(),
         COLUMNS,
         &walk(&filter),
         after,
@@ -76,7 +73,7 @@ pub async fn find_active(tx: &mut TenantTx, handle: &str) -> Result<Option<Produ
          WHERE p.tenant_id = $1 AND p.handle = $2 AND p.status = 'active' AND p.{}",
         Lifecycle::InUse.of_rows()
     );
-    let values = [tx.tenant.into(), handle.into()];
+    let values = [tx.tenant().into(), handle.into()];
     let found = tx.db.fetch_first(PRODUCTS, &sql, &values, version).await?;
     Ok(found.into_iter().next())
 }
@@ -94,7 +91,7 @@ pub async fn find_stock(tx: &mut TenantTx, products: &[ProductId]) -> Result<Sto
          WHERE v.tenant_id = $1 AND v.product_id IN ({})",
         placeholders(2, values.len())
     );
-    values.insert(0, tx.tenant.into());
+    values.insert(0, tx.tenant().into());
     let level = |row: &Row<'_>| Ok((row.get("variant_id")?, row.get("available")?));
     let levels = tx.db.fetch(VARIANTS, &sql, &values, level).await?;
     Ok(levels.into_iter().collect())

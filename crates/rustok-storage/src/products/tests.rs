@@ -3,10 +3,10 @@
 use super::*;
 use crate::inventory::{LevelChange, MovementReason, NewLevel, StockLevel, lock_level, set_level};
 use crate::tests::{id, now, open, soon, tenant};
-use crate::value::params;
 use crate::{Store, StoreError};
 use rustok_core::ids::{EventId, MovementId};
 use rustok_core::page::{Limit, ListKey};
+use rustok_db::params;
 use rustok_events::{Event, Topic};
 use rustok_tenancy::TenantHandle;
 use rustok_test_support::both_databases;
@@ -124,7 +124,7 @@ async fn ledger(store: &Store, shop: TenantHandle) -> Vec<(i64, String)> {
     let sql =
         "SELECT delta, reason FROM stock_movements WHERE tenant_id = $1 AND variant_id = $2 ORDER BY id";
     tx.db
-        .fetch("stock_movements", sql, params![tx.tenant, id(11)], |row| {
+        .fetch("stock_movements", sql, params![tx.tenant(), id(11)], |row| {
             Ok((row.get("delta")?, row.get("reason")?))
         })
         .await

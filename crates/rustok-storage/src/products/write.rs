@@ -4,17 +4,15 @@
 //! may start with one.
 
 use super::{ImageRow, PRODUCTS, VARIANTS};
-use crate::error::StoreError;
 use crate::inventory::{self, LevelChange, StockLevel};
 use crate::outbox::insert_event;
 use crate::search::{self, Kind};
-use crate::tx::{Expect, Statement, TenantTx};
-use crate::value::{Value, assignments, params, placeholders};
 use jiff::Timestamp;
 use rustok_commerce::price::Price;
 use rustok_commerce::product::{Handle, Image, Product};
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ProductId, TenantId, VariantId};
+use rustok_db::{Expect, Statement, StoreError, TenantTx, Value, assignments, params, placeholders};
 use rustok_events::Event;
 use rustok_text::plain::folded;
 
@@ -29,7 +27,7 @@ pub async fn find_taken_handles(
     handles: &[Handle],
     except: Option<ProductId>,
 ) -> Result<Vec<String>, StoreError> {
-    let mut values = vec![Value::from(tx.tenant), Value::from(except)];
+    let mut values = vec![Value::from(tx.tenant()), Value::from(except)];
     values.extend(handles.iter().map(|handle| Value::from(handle.as_str())));
     let sql = format!(
         "SELECT handle FROM products WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id <> $2::uuid) \
@@ -74,7 +72,7 @@ async fn lock(tx: &mut TenantTx, condition: &str, value: Value<'_>) -> Result<Op
     let sql = format!(
         "SELECT p.id FROM products p WHERE p.tenant_id = $1 AND {condition} AND p.deleted_at IS NULL {lock}"
     );
-    let values = [tx.tenant.into(), value];
+    let values = [tx.tenant().into(), value];
     tx.db
         .fetch_optional(PRODUCTS, &sql, &values, |row| row.get("id"))
         .await
@@ -95,10 +93,10 @@ pub async fn advance_product(
         PRODUCTS,
         "UPDATE products SET version = version + 1, updated_at = $4 \
          WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
-        params![tx.tenant, id, version, now],
+        params![tx.tenant(), id, version, now],
     );
     tx.db
-        .execute_all(&[advance, insert_event(tx.tenant, event)])
+        .execute_all(&[advance, insert_event(tx.tenant(), event)])
         .await
 }
 
@@ -121,7 +119,7 @@ pub async fn insert_product(
         PRODUCT_COLUMNS.join(", "),
         placeholders(4, PRODUCT_COLUMNS.len())
     );
-    let mut values = params![tx.tenant, product.id, product.created_at].to_vec();
+    let mut values = params![tx.tenant(), product.id, product.created_at].to_vec();
     values.extend(product_values(product, &search_text));
     let inserted = tx.db.execute(PRODUCTS, &sql, &values).await?;
     if inserted == 0 {
@@ -129,7 +127,7 @@ pub async fn insert_product(
     }
     let mut statements = words;
     add_variants(
-        tx.tenant,
+        tx.tenant(),
         product,
         &product.variants.iter().collect::<Vec<_>>(),
         &mut statements,
@@ -137,9 +135,9 @@ pub async fn insert_product(
     statements.extend(
         movements
             .iter()
-            .map(|movement| inventory::insert_movement(tx.tenant, movement)),
+            .map(|movement| inventory::insert_movement(tx.tenant(), movement)),
     );
-    statements.push(insert_event(tx.tenant, event));
+    statements.push(insert_event(tx.tenant(), event));
     tx.db.execute_all(&statements).await?;
     Ok(true)
 }
@@ -159,7 +157,7 @@ pub async fn update_product(
     event: &Event,
 ) -> Result<(), StoreError> {
     let search_text_after = search_text(after);
-    let mut statements = vec![update_row(tx.tenant, before.version, after, &search_text_after)];
+    let mut statements = vec![update_row(tx.tenant(), before.version, after, &search_text_after)];
     statements.extend(words(tx, after.id, &search_text(before), &search_text_after));
     let (mut new, mut stays): (Vec<&Variant>, Vec<(&Variant, &Variant)>) = Default::default();
     for variant in &after.variants {
@@ -168,25 +166,25 @@ pub async fn update_product(
             Some(old) => stays.push((old, variant)),
         }
     }
-    add_variants(tx.tenant, after, &new, &mut statements);
+    add_variants(tx.tenant(), after, &new, &mut statements);
     for gone in before
         .variants
         .iter()
         .filter(|old| after.variants.iter().all(|variant| variant.id != old.id))
     {
-        statements.push(delete_variant(tx.tenant, gone, after.updated_at));
+        statements.push(delete_variant(tx.tenant(), gone, after.updated_at));
     }
     // Stock levels are locked in order of variant id everywhere, which prevents deadlocks.
     stays.sort_by_key(|(_, variant)| variant.id);
     for (old, variant) in stays {
-        change_variant(tx.tenant, old, variant, after.updated_at, &mut statements);
+        change_variant(tx.tenant(), old, variant, after.updated_at, &mut statements);
     }
     statements.extend(
         movements
             .iter()
-            .map(|movement| inventory::insert_movement(tx.tenant, movement)),
+            .map(|movement| inventory::insert_movement(tx.tenant(), movement)),
     );
-    statements.push(insert_event(tx.tenant, event));
+    statements.push(insert_event(tx.tenant(), event));
     tx.db.execute_all(&statements).await
 }
 
@@ -205,16 +203,16 @@ pub async fn delete_product(
         PRODUCTS,
         "UPDATE products SET deleted_at = $4, updated_at = $4, version = version + 1 \
          WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
-        params![tx.tenant, id, version, now],
+        params![tx.tenant(), id, version, now],
     );
     let variants = Statement {
         table: VARIANTS,
         sql: "UPDATE variants SET deleted_at = $3 WHERE tenant_id = $1 AND product_id = $2 AND deleted_at IS NULL".into(),
-        params: params![tx.tenant, id, now].to_vec(),
+        params: params![tx.tenant(), id, now].to_vec(),
         expect: Expect::Any,
     };
     tx.db
-        .execute_all(&[product, variants, insert_event(tx.tenant, event)])
+        .execute_all(&[product, variants, insert_event(tx.tenant(), event)])
         .await
 }
 
@@ -234,17 +232,17 @@ pub async fn undelete_product(
     let variants = Statement {
         table: VARIANTS,
         sql: "UPDATE variants SET deleted_at = NULL WHERE tenant_id = $1 AND product_id = $2 AND deleted_at = $3".into(),
-        params: params![tx.tenant, before.id, before.deleted_at].to_vec(),
+        params: params![tx.tenant(), before.id, before.deleted_at].to_vec(),
         expect: Expect::Any,
     };
     let product = Statement::one(
         PRODUCTS,
         "UPDATE products SET deleted_at = NULL, handle = $4, updated_at = $5, version = version + 1 \
          WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NOT NULL",
-        params![tx.tenant, before.id, before.version, handle.as_str(), now],
+        params![tx.tenant(), before.id, before.version, handle.as_str(), now],
     );
     tx.db
-        .execute_all(&[variants, product, insert_event(tx.tenant, event)])
+        .execute_all(&[variants, product, insert_event(tx.tenant(), event)])
         .await
 }
 
@@ -327,7 +325,7 @@ fn search_text(product: &Product) -> String {
 fn words(tx: &TenantTx, id: ProductId, before: &str, after: &str) -> Vec<Statement<'static>> {
     let change = (before, after);
     search::write(
-        tx.tenant,
+        tx.tenant(),
         Kind::Product,
         id.as_uuid(),
         "",

@@ -11,20 +11,18 @@ use crate::nodes::texts::Part;
 use crate::orders::{OrderFilter, list_orders};
 use crate::products::{ProductFilter, list_products};
 use crate::reservations::{Buyer, read_shelf};
-use crate::tx::TenantTx;
-use crate::value::params;
 use rustok_commerce::OrderStatus;
 use rustok_commerce::product::ProductStatus;
 use rustok_content::NodeStatus;
 use rustok_core::ids::VariantId;
 use rustok_core::money::Currency;
 use rustok_core::page::{Cursor, Limit, Page};
+use rustok_db::{TenantTx, params};
 use rustok_test_support::both_databases;
 use rustok_text::locale::Preference;
 use rustok_text::words::Query;
 use rustok_text::{CanonicalEmail, Locale, Slug};
 use serde::de::DeserializeOwned;
-use std::cell::Cell;
 
 /// How many rows the two shops have. Both are more than a page looks at.
 const FEW: i64 = 2_400;
@@ -34,19 +32,10 @@ const MANY: i64 = 12_000;
 const MOST_STEPS: i64 = 40_000;
 const MOST_ROWS: i64 = 3_500;
 
-thread_local! {
-    static STEPS: Cell<i64> = const { Cell::new(0) };
-}
-
-/// Called for each statement on SQLite with the steps that it took.
-pub(crate) fn count_steps(steps: i32) {
-    STEPS.set(STEPS.get() + i64::from(steps));
-}
-
 /// What the transaction has cost so far.
 async fn cost(tx: &mut TenantTx) -> i64 {
     if !tx.db.is_postgres() {
-        return STEPS.get();
+        return rustok_db::testing::sqlite_steps();
     }
     let sql =
         "SELECT sum(seq_tup_read + COALESCE(idx_tup_fetch, 0))::bigint AS rows FROM pg_stat_xact_user_tables";
@@ -84,7 +73,7 @@ async fn fill(tx: &mut TenantTx, count: i64, insert: &str, select: &str) {
         sql.replace_range(at..=end, &written);
     }
     tx.db
-        .execute("fill", &sql, params![tx.tenant, count])
+        .execute("fill", &sql, params![tx.tenant(), count])
         .await
         .unwrap();
 }
@@ -186,7 +175,7 @@ async fn products(tx: &mut TenantTx, count: i64) {
     let sql = "INSERT INTO variants (tenant_id, id, product_id, position, title, option_values) \
                VALUES ($1, $2, $2, 0, '', '[]')";
     tx.db
-        .execute_one("variants", sql, params![tx.tenant, id(1)])
+        .execute_one("variants", sql, params![tx.tenant(), id(1)])
         .await
         .unwrap();
 }
@@ -195,7 +184,7 @@ async fn products(tx: &mut TenantTx, count: i64) {
 async fn orders(tx: &mut TenantTx, count: i64) {
     for (number, email) in [(1, "even@example.com"), (2, "odd@example.com")] {
         let sql = "INSERT INTO customers (tenant_id, id, email, created_at) VALUES ($1, $2, $3, $4)";
-        let values = params![tx.tenant, id(number), email, now()];
+        let values = params![tx.tenant(), id(number), email, now()];
         tx.db.execute("customers", sql, values).await.unwrap();
     }
     let odd = "i % 2 = 1";
@@ -221,7 +210,7 @@ async fn shop(store: &Store, number: u128, count: i64) -> TenantHandle {
         .execute_one(
             "authors",
             INSERT_AUTHOR,
-            params![tx.tenant, id(1), "author", now()],
+            params![tx.tenant(), id(1), "author", now()],
         )
         .await
         .unwrap();
@@ -233,7 +222,7 @@ async fn shop(store: &Store, number: u128, count: i64) -> TenantHandle {
     ] {
         let sql = "INSERT INTO terms (tenant_id, id, taxonomy, slug, name, name_folded, parent_id, created_at) \
                    VALUES ($1, $2, $3, $4, $4, $4, $5, $6)";
-        let values = params![tx.tenant, id(number), taxonomy, slug, parent, now()];
+        let values = params![tx.tenant(), id(number), taxonomy, slug, parent, now()];
         tx.db.execute_one("terms", sql, values).await.unwrap();
     }
     nodes(&mut tx, count).await;

@@ -1,8 +1,7 @@
 //! CHECK constraints: rows that the typed lives cannot make are refused by both databases, those they make are kept.
 
 use super::*;
-use crate::tx::TenantTx;
-use crate::value::params;
+use rustok_db::{TenantTx, params};
 use rustok_test_support::both_databases;
 
 /// A tenant with a node, an order of one line that is pending, and a variant with stock, ready to be bent.
@@ -40,7 +39,7 @@ async fn world(db: &TestDatabase) -> (Store, TenantHandle) {
             .replace("'0'", flag(&tx, false))
             .replace("'1'", flag(&tx, true));
         let count = (1..=4).rev().find(|n| sql.contains(&format!("${n}"))).unwrap();
-        let all = params![tx.tenant, id(1), now(), [0_u8].as_slice()];
+        let all = params![tx.tenant(), id(1), now(), [0_u8].as_slice()];
         tx.db
             .execute_one("x", &sql, &all[..count])
             .await
@@ -232,7 +231,7 @@ both_databases! {
                 "INSERT INTO stock_movements (tenant_id, id, variant_id, delta, reason, actor, at, note) \
                  VALUES ($1, $2, $2, 1, '{reason}', 'x', $3, {note})"
             );
-            let written = tx.db.execute("stock_movements", &sql, params![tx.tenant, id(1), now()]).await;
+            let written = tx.db.execute("stock_movements", &sql, params![tx.tenant(), id(1), now()]).await;
             assert_eq!(written.is_ok(), kept, "{reason} {note}: {written:?}");
         }
     }
@@ -248,7 +247,7 @@ both_databases! {
                       refunded_at) VALUES ($1, $2, $3, $7, 'x', 'x', $4, $5, $6)";
         for (amount, currency, of_payment) in [(-1_i64, "USD", 1), (0, "US", 1), (0, "USD", 9)] {
             let mut tx = store.write(shop, soon()).await.unwrap();
-            let params = params![tx.tenant, id(2), id(1), amount, currency, now(), id(of_payment)];
+            let params = params![tx.tenant(), id(2), id(1), amount, currency, now(), id(of_payment)];
             let refunded = tx.db.execute("refunds", refund, params).await;
             assert!(matches!(refunded, Err(StoreError::Refused { .. })), "{amount} {currency}: {refunded:?}");
             drop(tx);
@@ -260,7 +259,7 @@ both_databases! {
         }
         let mut tx = store.write(shop, soon()).await.unwrap();
         let series = "INSERT INTO number_series (tenant_id, series, last_number) VALUES ($1, 'x', 0)";
-        let zero = tx.db.execute("number_series", series, params![tx.tenant]).await;
+        let zero = tx.db.execute("number_series", series, params![tx.tenant()]).await;
         assert!(matches!(zero, Err(StoreError::Refused { .. })), "{zero:?}");
         drop(tx);
         // Adjustments are only ever inserted: rustok_app may not update them.
@@ -268,7 +267,7 @@ both_databases! {
             let mut tx = store.write(shop, soon()).await.unwrap();
             let sql = "INSERT INTO order_adjustments (tenant_id, order_id, position, kind, title, amount_minor) \
                        VALUES ($1, $2, 1, $3, '', $4)";
-            let error = tx.db.execute("x", sql, params![tx.tenant, id(1), kind, amount]).await.unwrap_err();
+            let error = tx.db.execute("x", sql, params![tx.tenant(), id(1), kind, amount]).await.unwrap_err();
             assert!(matches!(error, StoreError::Refused { .. }), "{kind} {amount}: {error:?}");
         }
         assert_refused(&store, shop, "products", &["status = 'lost'", "version = 0"]).await;
@@ -277,7 +276,7 @@ both_databases! {
             let sql = "INSERT INTO order_lines (tenant_id, order_id, position, variant_id, product_id, title, variant_title, \
                        quantity, unit_price_minor, stock_taken) VALUES ($1, $2, 2, $3, $2, '', '', 0, 0, '1')";
             let sql = sql.replace("'1'", flag(&tx, true));
-            let error = tx.db.execute(table, &sql, params![tx.tenant, id(1), id(2)]).await.unwrap_err();
+            let error = tx.db.execute(table, &sql, params![tx.tenant(), id(1), id(2)]).await.unwrap_err();
             assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
         }
     }

@@ -3,28 +3,18 @@
 //! These tests look behind the seam: with SQL of their own, with the drivers, at the schema itself. They must never
 //! prove isolation with the SQL filter and the database's own wall both on: each is tried with the other one off.
 
-mod between;
-pub(crate) mod bounded;
-mod cancellation;
-mod connections;
+mod bounded;
 mod constraints;
-mod deadlines;
 mod directory;
-mod faults;
-mod group_commit;
-mod guard;
 mod idempotency;
-mod locks;
-mod migrations;
+mod landed;
 mod neighbours;
+pub(crate) mod plans;
 mod pooler;
 mod restored;
+mod roles;
 mod schema;
-mod seam;
-mod statistics;
-mod switched;
 mod timings;
-mod tls;
 mod walls;
 
 use crate::tenants;
@@ -34,21 +24,8 @@ use rustok_core::deadline::Deadline;
 use rustok_core::ids::TenantId;
 use rustok_tenancy::{NewTenant, NewTenantInput, TenantHandle, TenantIdentifierValidator, TenantSettings};
 use rustok_test_support::TestDatabase;
-use std::pin::Pin;
-use std::task::{Context, Waker};
 use std::time::Duration;
 use uuid::Uuid;
-
-/// Goes on with a future once, for nobody who would be woken. Whether it is done.
-pub(crate) fn poll<F: Future>(future: Pin<&mut F>) -> bool {
-    future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
-}
-
-/// A URL with something more in its query.
-pub(crate) fn with_query(url: &str, more: &str) -> String {
-    let mark = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{mark}{more}")
-}
 
 /// Far enough away for any statement here, near enough to end a test that hangs.
 pub(crate) fn soon() -> Deadline {
@@ -69,16 +46,7 @@ pub(crate) fn config(db: &TestDatabase) -> StoreConfig {
 }
 
 pub(crate) async fn open(db: &TestDatabase) -> Store {
-    Store::open(config(db), Opener::Server).await.unwrap()
-}
-
-/// A store with few PostgreSQL connections, so that one is soon handed to the next user.
-async fn open_small(db: &TestDatabase, connections: usize) -> Store {
-    let config = StoreConfig {
-        postgres_connections: connections,
-        ..config(db)
-    };
-    Store::open(config, Opener::Server).await.unwrap()
+    crate::open(config(db), Opener::Server).await.unwrap()
 }
 
 fn validator() -> TenantIdentifierValidator {
@@ -123,7 +91,7 @@ pub(crate) async fn add_authors(store: &Store, tenant: TenantHandle, logins: &[&
     let mut tx = store.write(tenant, soon()).await.unwrap();
     for login in logins {
         let id = Uuid::from_u64_pair(1, login.bytes().fold(7, |sum, byte| sum * 31 + u64::from(byte)));
-        let params = crate::value::params![tx.tenant, id, *login, now()];
+        let params = rustok_db::params![tx.tenant(), id, *login, now()];
         tx.db.execute_one("authors", INSERT_AUTHOR, params).await.unwrap();
     }
     tx.commit().await.unwrap();
@@ -134,7 +102,7 @@ pub(crate) async fn logins(store: &Store, tenant: TenantHandle) -> Vec<String> {
     let mut tx = store.read(tenant, soon()).await.unwrap();
     let sql = "SELECT login FROM authors WHERE tenant_id = $1 ORDER BY login";
     tx.db
-        .fetch("authors", sql, crate::value::params![tx.tenant], |row| {
+        .fetch("authors", sql, rustok_db::params![tx.tenant()], |row| {
             row.get("login")
         })
         .await

@@ -52,7 +52,7 @@ fn functions_below(folder: &Path, path: &str, found: &mut BTreeSet<String>) {
 /// What must hold: a tenant is told the same of its neighbour's things as before there was a neighbour.
 async fn holds(db: &TestDatabase, url: &str) {
     let config = StoreConfig::new(DatabaseUrl::parse(url).unwrap());
-    let store = Store::open(config, Opener::Server).await.unwrap();
+    let store = crate::open(config, Opener::Server).await.unwrap();
     let (one, two) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
     let before = functions::ask(&store, one).await;
     rows::fill(db, two).await;

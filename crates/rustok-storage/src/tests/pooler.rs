@@ -1,6 +1,7 @@
 //! PgBouncer between the store and PostgreSQL: in transaction mode it is refused, in session mode nobody notices it.
 
 use super::*;
+use crate::inspect::{FoundSchema, find_isolation_faults, find_schema};
 use rustok_test_support::PgBouncer;
 use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
@@ -12,10 +13,10 @@ fn config_at(url: &str) -> StoreConfig {
 }
 
 async fn assert_refused(url: &str, how: &str) {
-    let found = crate::inspect::find_schema(&config_at(url).url).await;
+    let found = find_schema(&config_at(url).url).await;
     let mut message = vec![found.unwrap_err()];
     for opener in OPENERS {
-        message.push(Store::open(config_at(url), opener).await.unwrap_err());
+        message.push(crate::open(config_at(url), opener).await.unwrap_err());
     }
     for message in message {
         let message = match message {
@@ -102,9 +103,9 @@ async fn a_pooler_in_session_mode_is_not_noticed() {
     };
     let url = pooler.database_url(db.url());
     for round in 0..3_u128 {
-        let found = crate::inspect::find_schema(&config_at(&url).url).await.unwrap();
-        assert_eq!(found == crate::inspect::Schema::Empty, round == 0);
-        let store = Store::open(config_at(&url), Opener::Server).await.unwrap();
+        let found = find_schema(&config_at(&url).url).await.unwrap();
+        assert_eq!(found == FoundSchema::Empty, round == 0);
+        let store = crate::open(config_at(&url), Opener::Server).await.unwrap();
         let shop = tenant(&store, round + 1, &format!("shop{round}")).await;
         let other = tenant(&store, round + 100, &format!("other{round}")).await;
         let mut writers = JoinSet::new();
@@ -114,7 +115,7 @@ async fn a_pooler_in_session_mode_is_not_noticed() {
                 add_authors(&store, shop, &[&format!("a{number}")]).await;
                 let mut given_up = store.write(shop, soon()).await.unwrap();
                 let sql = "DELETE FROM authors WHERE tenant_id = $1";
-                let params = crate::value::params![shop.tenant_id()];
+                let params = rustok_db::params![shop.tenant_id()];
                 given_up.db.execute("authors", sql, params).await.unwrap();
             });
         }
@@ -124,9 +125,9 @@ async fn a_pooler_in_session_mode_is_not_noticed() {
         assert_eq!(logins(&store, shop).await.len(), 40);
         assert_eq!(logins(&store, other).await, [""; 0]);
         let nobody = TenantHandle::for_due_work(TenantId::from_uuid(id(999)));
-        let faults = store.find_isolation_faults(nobody, soon()).await.unwrap();
+        let faults = find_isolation_faults(&store, nobody, soon()).await.unwrap();
         assert_eq!(faults, [""; 0]);
-        Store::open(config_at(&url), Opener::Command).await.unwrap();
+        crate::open(config_at(&url), Opener::Command).await.unwrap();
     }
 }
 
@@ -138,9 +139,6 @@ async fn a_pooler_without_a_second_session_is_not_taken_for_one_that_shares() {
     else {
         return;
     };
-    let found = crate::inspect::find_schema(&config_at(&pooler.database_url(db.url())).url).await;
-    assert_eq!(
-        found.unwrap(),
-        crate::inspect::Schema::Number(crate::latest_schema())
-    );
+    let found = find_schema(&config_at(&pooler.database_url(db.url())).url).await;
+    assert_eq!(found.unwrap(), FoundSchema::Number(crate::latest_schema()));
 }

@@ -1,9 +1,10 @@
 //! A backup of PostgreSQL and the way back: every row of every table, all walls, or nothing at all.
 
 use super::*;
-use crate::backup::{restore, restore_with};
-use crate::migrate::{MIGRATIONS, Migration};
-use crate::value::params;
+use crate::inspect::find_isolation_faults;
+use crate::restore;
+use crate::schema::SCHEMA;
+use rustok_db::{Migration, Schema, params};
 use rustok_test_support::{TIMEOUT, eventually};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -36,23 +37,23 @@ async fn fill(store: &Store, shop: TenantHandle) {
     let mut tx = store.write(shop, soon()).await.unwrap();
     for (number, word) in (0..).zip(WORDS) {
         let login = format!("{number}{word}");
-        let author = params![tx.tenant, id(number), &login, now()];
+        let author = params![tx.tenant(), id(number), &login, now()];
         tx.db.execute_one("authors", INSERT_AUTHOR, author).await.unwrap();
         let event = "INSERT INTO outbox (tenant_id, id, topic, subject_id, payload, occurred_at) VALUES ($1, $2, $3, $2, $4, $5)";
         let payload = serde_json::json!({ "words": word });
-        let event_of = params![tx.tenant, id(number), word, &payload, now()];
+        let event_of = params![tx.tenant(), id(number), word, &payload, now()];
         tx.db.execute_one("outbox", event, event_of).await.unwrap();
     }
     let nobody: Option<Uuid> = None;
     for (number, parent) in [(9, nobody), (2, Some(id(9)))] {
         let slug = format!("t{number}");
-        let term = params![tx.tenant, id(number), &slug, "T", parent, now()];
+        let term = params![tx.tenant(), id(number), &slug, "T", parent, now()];
         tx.db.execute_one("terms", INSERT_TERM, term).await.unwrap();
     }
     tx.commit().await.unwrap();
     let mut tx = store.write(shop, soon()).await.unwrap();
     let below = "UPDATE terms SET parent_id = $2 WHERE tenant_id = $1 AND id = $3";
-    let cycle = params![tx.tenant, id(2), id(9)];
+    let cycle = params![tx.tenant(), id(2), id(9)];
     tx.db.execute_one("terms", below, cycle).await.unwrap();
     tx.commit().await.unwrap();
 }
@@ -87,6 +88,15 @@ async fn shape(db: &TestDatabase) -> Vec<String> {
 async fn tables(db: &TestDatabase) -> i64 {
     db.superuser_count("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
         .await
+}
+
+/// Restores as a binary with other migrations would.
+async fn restore_with(db: &TestDatabase, file: &Path, migrations: &[Migration]) -> Result<u64, StoreError> {
+    let schema = Schema {
+        migrations: migrations.to_vec().leak(),
+        ..SCHEMA
+    };
+    rustok_db::restore(&url(db), file, &schema, |_, _| ()).await
 }
 
 async fn refused(db: &TestDatabase, file: &Path) -> String {
@@ -125,7 +135,7 @@ async fn every_row_and_every_wall_comes_back() {
             add_authors(&store, shop, &["later"]).await;
         }
         let nobody = TenantHandle::for_due_work(TenantId::from_uuid(id(999)));
-        let faults = store.find_isolation_faults(nobody, soon()).await.unwrap();
+        let faults = find_isolation_faults(&store, nobody, soon()).await.unwrap();
         assert_eq!(faults, [""; 0]);
         // And it can be backed up itself.
         let again = file.with_extension("again");
@@ -147,9 +157,9 @@ async fn a_backup_is_of_one_moment_while_others_write() {
             for number in writer * 1_000_000.. {
                 let mut tx = store.write(shop, soon()).await.unwrap();
                 let word = number.to_string();
-                let author = params![tx.tenant, id(number), &word, now()];
+                let author = params![tx.tenant(), id(number), &word, now()];
                 tx.db.execute_one("authors", INSERT_AUTHOR, author).await.unwrap();
-                let customer = params![tx.tenant, id(number), &word, now()];
+                let customer = params![tx.tenant(), id(number), &word, now()];
                 tx.db
                     .execute_one("customers", INSERT_CUSTOMER, customer)
                     .await
@@ -273,32 +283,29 @@ async fn a_backup_of_an_older_schema_is_brought_up_to_date() {
         postgres: "ALTER TABLE authors NO FORCE ROW LEVEL SECURITY; ALTER TABLE authors ADD COLUMN words bigint; \
                    UPDATE authors SET words = length(login); ALTER TABLE authors FORCE ROW LEVEL SECURITY;",
     };
-    let all = [MIGRATIONS, &[later]].concat();
+    let migrations = SCHEMA.migrations;
+    let all = [migrations, &[later]].concat();
     let target = TestDatabase::postgres_empty_as_owner().await;
-    restore_with(&url(&target), &file, &all, |_, _| ()).await.unwrap();
+    restore_with(&target, &file, &all).await.unwrap();
     let filled = "SELECT count(*) FROM authors WHERE words IS NOT NULL";
     assert_eq!(target.superuser_count(filled).await, 14);
     let number = "SELECT max(number) FROM schema_migrations";
     let latest = crate::latest_schema();
     assert_eq!(target.superuser_count(number).await, latest + 1);
 
-    let message = restore_with(&url(&target), &file, &all, |_, _| ())
-        .await
-        .unwrap_err();
+    let message = restore_with(&target, &file, &all).await.unwrap_err();
     let expected = format!("the database has schema {} already", latest + 1);
     assert!(message.to_string().contains(&expected), "{message}");
 
     // As a binary of before would read it.
     let empty = TestDatabase::postgres_empty_as_owner().await;
     for (known, words) in [
-        (&MIGRATIONS[..MIGRATIONS.len() - 1], "use a newer rustok"),
-        (&[&MIGRATIONS[1..], &[later]].concat(), "a development version"),
+        (&migrations[..migrations.len() - 1], "use a newer rustok"),
+        (&[&migrations[1..], &[later]].concat(), "a development version"),
         // A longer history than that of this binary, and another one.
-        (&MIGRATIONS[1..3], "a development version"),
+        (&migrations[1..3], "a development version"),
     ] {
-        let message = restore_with(&url(&empty), &file, known, |_, _| ())
-            .await
-            .unwrap_err();
+        let message = restore_with(&empty, &file, known).await.unwrap_err();
         assert!(message.to_string().contains(words), "{message}");
     }
     assert_eq!(tables(&empty).await, 0);
@@ -357,7 +364,7 @@ async fn a_backup_of_sqlite_is_restored_where_there_is_nothing() {
     store.backup(&file, |_, _| ()).await.unwrap();
 
     let target = TestDatabase::sqlite();
-    let beside = |suffix: &str| crate::migrate::beside(target.path(), suffix);
+    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", target.path().display()));
     std::fs::write(beside("-wal"), "old").unwrap();
     let message = refused(&target, &file).await;
     assert!(message.contains("-wal is left of a database"), "{message}");

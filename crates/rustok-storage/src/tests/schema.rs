@@ -179,9 +179,11 @@ async fn both_schemas_are_the_same() {
         assert_eq!(*table, postgres[name], "{name} (SQLite left, PostgreSQL right)");
     }
     assert!(sqlite.len() > 25 && sqlite["orders"].foreign.len() > 4 && sqlite["orders"].indexes.len() > 1);
-    let mut timed = crate::timings::TABLES.to_vec();
-    timed.retain(|table| !["", "other", "schema_migrations"].contains(table));
-    assert_eq!(timed, names(&sqlite), "times are counted by table");
+    assert_eq!(
+        crate::schema::SCHEMA.tables,
+        names(&sqlite),
+        "times are counted by table"
+    );
 }
 
 #[tokio::test]
@@ -384,27 +386,4 @@ async fn run_time_roles_own_nothing_and_may_little() {
     assert_eq!(client.query_one(left_out, &[]).await.unwrap().get::<_, i64>(0), 0);
     let create = "SELECT has_schema_privilege('rustok_app', 'public', 'CREATE')";
     assert!(!client.query_one(create, &[]).await.unwrap().get::<_, bool>(0));
-}
-
-#[tokio::test]
-async fn settings_of_sqlite_are_those_that_durability_needs() {
-    let (db, _conn) = sqlite().await;
-    let conn = crate::sqlite::open_writer(db.path()).unwrap();
-    let text = |pragma: &str| {
-        conn.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, String>(0))
-            .unwrap()
-    };
-    let number = |pragma: &str| {
-        conn.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
-            .unwrap()
-    };
-    assert_eq!(text("journal_mode"), "wal");
-    assert_eq!(
-        (
-            number("synchronous"),
-            number("foreign_keys"),
-            number("busy_timeout")
-        ),
-        (2, 1, 0)
-    );
 }

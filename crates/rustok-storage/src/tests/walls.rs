@@ -2,13 +2,12 @@
 //! row security alone does not stop, and under the owner's.
 
 use super::*;
-use crate::tx::{Db, PlatformTx};
-use crate::value::params;
-use tokio_postgres::NoTls;
+use rustok_db::{Db, PlatformTx, params};
+use tokio_postgres::{Client, NoTls};
 
 /// Two tenants with a row each in a few tables, foreign keys included.
 struct World {
-    _db: TestDatabase,
+    db: TestDatabase,
     store: Store,
     one: TenantHandle,
     two: TenantHandle,
@@ -21,7 +20,7 @@ async fn world(db: TestDatabase) -> World {
     let (one, two) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
     for tenant in [one, two] {
         let mut tx = store.write(tenant, soon()).await.unwrap();
-        let owner = tx.tenant;
+        let owner = tx.tenant();
         for (table, columns, values) in [
             (
                 "api_tokens",
@@ -57,12 +56,14 @@ async fn world(db: TestDatabase) -> World {
         }
         tx.commit().await.unwrap();
     }
-    World {
-        _db: db,
-        store,
-        one,
-        two,
-    }
+    World { db, store, one, two }
+}
+
+/// A session of the role that the database's URL names.
+async fn session(world: &World) -> Client {
+    let (client, connection) = tokio_postgres::connect(world.db.url(), NoTls).await.unwrap();
+    drop(tokio::spawn(connection));
+    client
 }
 
 async fn superuser_and_owner() -> [World; 2] {
@@ -105,13 +106,13 @@ async fn a_query_without_a_tenant_sees_its_own_rows_only() {
 #[tokio::test]
 async fn without_the_role_a_superuser_sees_every_tenant() {
     let world = world(TestDatabase::postgres().await).await;
-    let mut client = world.store.pooled_client().await;
+    let client = session(&world).await;
     let sql = format!(
         "BEGIN; SET LOCAL ROLE NONE; SET LOCAL rustok.tenant_id = '{}'",
         world.one
     );
     client.batch_execute(&sql).await.unwrap();
-    let rows = client.query("SELECT tenant_id FROM authors").await.unwrap();
+    let rows = client.query("SELECT tenant_id FROM authors", &[]).await.unwrap();
     assert_eq!(rows.len(), 2);
     client.batch_execute("ROLLBACK").await.unwrap();
 }
@@ -121,7 +122,7 @@ async fn without_the_role_a_superuser_sees_every_tenant() {
 #[tokio::test]
 async fn without_the_role_the_owner_sees_what_the_roles_see() {
     let world = world(TestDatabase::postgres_as_owner().await).await;
-    let mut client = world.store.pooled_client().await;
+    let client = session(&world).await;
     for (tenant, expected) in [(None, 0), (Some(world.one), 1)] {
         client.batch_execute("BEGIN; SET LOCAL ROLE NONE").await.unwrap();
         if let Some(tenant) = tenant {
@@ -132,7 +133,7 @@ async fn without_the_role_the_owner_sees_what_the_roles_see() {
         }
         for table in TABLES {
             let rows = client
-                .query(&format!("SELECT tenant_id FROM {table}"))
+                .query(&format!("SELECT tenant_id FROM {table}"), &[])
                 .await
                 .unwrap();
             let expected = if table == "outbox" { 2 } else { expected };
@@ -145,7 +146,7 @@ async fn without_the_role_the_owner_sees_what_the_roles_see() {
 #[tokio::test]
 async fn the_role_without_a_tenant_sees_nothing() {
     let world = world(TestDatabase::postgres().await).await;
-    let mut client = world.store.pooled_client().await;
+    let client = session(&world).await;
     // Never set in this session, and set in an earlier transaction: the setting is then empty, not missing.
     for before in ["", "BEGIN; SET LOCAL rustok.tenant_id = 'x'; COMMIT;"] {
         client
@@ -154,7 +155,7 @@ async fn the_role_without_a_tenant_sees_nothing() {
             .unwrap();
         for table in TABLES {
             let rows = client
-                .query(&format!("SELECT tenant_id FROM {table}"))
+                .query(&format!("SELECT tenant_id FROM {table}"), &[])
                 .await
                 .unwrap();
             assert!(rows.is_empty(), "{table}");
@@ -296,11 +297,11 @@ async fn platform(store: &Store) -> PlatformTx {
 #[tokio::test]
 async fn the_platform_cannot_touch_tenant_data() {
     for world in superuser_and_owner().await {
-        let mut client = world.store.pooled_client().await;
+        let client = session(&world).await;
         let sql = "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
                    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attname = 'tenant_id' \
                    AND c.relname NOT IN ('tenant_hosts', 'outbox', 'due_work')";
-        let tables = client.query(sql).await.unwrap();
+        let tables = client.query(sql, &[]).await.unwrap();
         drop(client);
         assert!(tables.len() > 20);
         for table in tables {
@@ -324,12 +325,12 @@ async fn the_platform_cannot_touch_tenant_data() {
 #[tokio::test]
 async fn the_role_of_backups_reads_everything_and_changes_nothing() {
     for world in superuser_and_owner().await {
-        let mut client = world.store.pooled_client().await;
+        let client = session(&world).await;
         let role = "BEGIN; SET LOCAL ROLE rustok_backup";
         client.batch_execute(role).await.unwrap();
         for table in TABLES {
             let rows = client
-                .query(&format!("SELECT tenant_id FROM {table}"))
+                .query(&format!("SELECT tenant_id FROM {table}"), &[])
                 .await
                 .unwrap();
             assert_eq!(rows.len(), 2, "{table}");

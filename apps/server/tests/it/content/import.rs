@@ -12,7 +12,7 @@ use rustok_core::clock::{SystemClock, Timestamp};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
-use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig, outbox};
+use rustok_storage::{DatabaseUrl, Opener, StoreConfig, outbox};
 use rustok_tenancy::TenantIdentifierValidator;
 use rustok_test_support::{TestDatabase, both_databases};
 use rustok_text::BodyFormat;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// A context beside the running server, as a command has it.
 async fn beside(db: &TestDatabase) -> Ctx {
     let config = StoreConfig::new(DatabaseUrl::parse(db.url()).unwrap());
-    let store = Store::open(config, Opener::Command).await.unwrap();
+    let store = rustok_storage::open(config, Opener::Command).await.unwrap();
     let validator = TenantIdentifierValidator::new("localhost").unwrap();
     let shop1 = validator.slug_or_id("shop1").unwrap();
     let services = Arc::new(Services::new(store, Arc::new(SystemClock), validator));

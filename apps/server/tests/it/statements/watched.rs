@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Statements; whose they are, each line tells.
-const LOG: &str = "warn,rustok_storage::sql=trace";
+const LOG: &str = "warn,rustok_db::sql=trace";
 
 /// One statement as the log has it.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use rustok_http::layers;
 use rustok_http::surface::Surfaces;
 use rustok_server::config::Config;
 use rustok_server::state::AppState;
-use rustok_storage::{Opener, Store};
+use rustok_storage::Opener;
 use rustok_telemetry::Tracer;
 use rustok_test_support::{OtlpReceiver, TestDatabase};
 use serde_json::Value;
@@ -41,7 +41,7 @@ impl Layers {
             trace_slow_ms: 60_000,
             ..Config::default()
         };
-        let store = Store::open(config.store().unwrap(), Opener::Server)
+        let store = rustok_storage::open(config.store().unwrap(), Opener::Server)
             .await
             .unwrap();
         let services = Services::new(store, Arc::new(SystemClock), config.validator().unwrap());
