@@ -1,94 +1,42 @@
-//! All routes of the public listener: where the routers of the surfaces are nested, and which paths belong to which
-//! surface.
+//! All routes of the public listener: those of the surfaces, and the health checks.
 //!
-//! This is the only place that connects paths and surfaces: the layers and the API document read the table made here.
+//! Each surface has a table of its paths. Here these tables become one, which the layers read.
 
-use axum::middleware::from_fn_with_state;
-use axum::{Router, routing};
-use http::Method;
+use axum::Router;
 use rustok_api::state::ApiState;
-use rustok_api::{admin, imports, pages, platform, store};
-use rustok_http::extract::query::{WithoutQuery, refuse_query};
+use rustok_http::layers;
 use rustok_http::surface::{Surface, Surfaces};
-use rustok_http::{layers, openapi, problem};
-use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
 /// The path of the liveness check.
 pub(crate) const LIVEZ: &str = "/livez";
 /// The path of the readiness check.
 pub(crate) const READYZ: &str = "/readyz";
-/// The path of the OpenAPI document.
-pub const OPENAPI_PATH: &str = "/api/openapi.json";
 
-const STORE: &str = "/api/store/v1";
-const ADMIN: &str = "/api/admin/v1";
-const PLATFORM: &str = "/api/platform/v1";
-
-/// Which paths belong to which surface. The first row that covers a request counts, so the more special rows come
-/// first.
+/// Which paths belong to which surface.
 #[must_use]
 pub fn surfaces() -> Surfaces {
-    Surfaces::default()
+    rustok_api::router::surfaces()
         .at(LIVEZ, Surface::Health)
         .at(READYZ, Surface::Health)
-        .below("/api/store/v1/nodes", Surface::Store)
-        .below("/api/store/v1/products", Surface::Store)
-        // Orders, and any route added later.
-        .below(STORE, Surface::StorePrivate)
-        .at_method(Method::POST, imports::PATH, Surface::AdminUpload)
-        .below(ADMIN, Surface::Admin)
-        .below(PLATFORM, Surface::Platform)
-        .below(OPENAPI_PATH, Surface::Documents)
-        .below("/api/docs", Surface::Documents)
-        .below("/problems", Surface::Documents)
-}
-
-/// The routes of a tenant: its storefront and its administration.
-fn tenant_routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new()
-        .nest(STORE, store::v1::routes())
-        .nest(ADMIN, admin::v1::routes())
-}
-
-/// The routes without a tenant.
-fn platform_routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().nest(PLATFORM, platform::v1::routes())
-}
-
-/// The OpenAPI document.
-#[must_use]
-pub fn document() -> OpenApi {
-    openapi::complete(bare_document(), &surfaces())
-}
-
-/// The OpenAPI document without the parts that all operations have in common, such as their problems: all that is
-/// needed at startup.
-pub(crate) fn bare_document() -> OpenApi {
-    tenant_routes().merge(platform_routes()).into_openapi()
 }
 
 /// The public router, with all its layers. `health` answers the health checks.
 pub fn public(api: &ApiState, health: Router) -> Router {
-    let (tenant, of_tenant) = tenant_routes().split_for_parts();
-    let (platform, of_platform) = platform_routes().split_for_parts();
-    let without = WithoutQuery::of([&of_tenant, &of_platform]);
-    let no_query = from_fn_with_state(without, refuse_query);
-    let http = api.http();
-    let router = Router::new()
-        .merge(layers::with_tenant(tenant.route_layer(no_query.clone()), http))
-        .merge(layers::without_tenant(platform.route_layer(no_query), http))
-        .route(OPENAPI_PATH, routing::get(pages::openapi))
-        .route("/api/docs", routing::get(pages::docs))
-        .route("/api/docs/{asset}", routing::get(pages::docs_asset))
-        .route("/problems", routing::get(pages::problems::index))
-        .route("/problems/{code}", routing::get(pages::problems::one))
-        .with_state(api.clone())
-        .merge(health)
-        .fallback(problem::route_not_found)
-        .method_not_allowed_fallback(problem::method_not_allowed);
-    layers::wrap(router, http, surfaces())
+    let routes = rustok_api::router::routes(api).merge(health);
+    layers::wrap(routes, api.http(), surfaces())
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use http::Method;
+
+    #[test]
+    fn health_checks_have_no_limits_and_are_not_kept() {
+        let surface_of = |path: &str| surfaces().of(&Method::GET, path);
+        for path in [LIVEZ, READYZ] {
+            assert!(surface_of(path).skips_limits() && !surface_of(path).is_public());
+        }
+        assert_eq!(surface_of("/api/store/v1/nodes"), Surface::Store);
+    }
+}

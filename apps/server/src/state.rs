@@ -2,8 +2,8 @@
 
 use crate::config::Config;
 use crate::metrics::{self, ServerMetrics};
-use crate::router;
 use rustok_api::imports::Imports;
+use rustok_api::router;
 use rustok_api::state::ApiState;
 use rustok_app::Services;
 use rustok_http::middleware::tenant_cache_v3::TenantCacheV3;

@@ -1,8 +1,7 @@
 //! The REST surface: the endpoints of store, administration and platform, what they show, the documents about them,
 //! and the files that they receive.
 //!
-//! It must never name a row or a query: it calls use cases (`rustok-app`) with the toolkit of `rustok-http`. Where its
-//! routers are nested is decided by the program.
+//! It must never name a row or a query: it calls use cases (`rustok-app`) with the toolkit of `rustok-http`.
 
 pub mod admin;
 pub mod imports;
@@ -15,5 +14,6 @@ pub mod pages;
 pub mod platform;
 pub mod product;
 pub mod removed;
+pub mod router;
 pub mod state;
 pub mod store;

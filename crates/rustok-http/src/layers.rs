@@ -18,7 +18,7 @@ use crate::middleware::cors::CorsOrigin;
 use crate::middleware::external_url::ExternalUrl;
 use crate::middleware::framing;
 use crate::middleware::tenant::{check_host_lines, resolve_tenant};
-use crate::problem::method_not_allowed;
+use crate::problem::{method_not_allowed, route_not_found};
 use crate::state::HttpState;
 use crate::surface::{Surface, Surfaces};
 use axum::Router;
@@ -38,9 +38,13 @@ use span::SpanGuard;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-/// Wraps the public router. `surfaces` says which surface each request is for.
+/// Wraps the public router: adds the problems of the router itself, then the layers. `surfaces` says which surface each
+/// request is for.
 pub fn wrap(router: Router, http: &HttpState, surfaces: Surfaces) -> Router {
-    router.layer(from_fn_with_state((http.clone(), surfaces), every_request))
+    router
+        .fallback(route_not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state((http.clone(), surfaces), every_request))
 }
 
 /// Wraps routes that have a tenant: resolves it, then applies its limits and the token's.

@@ -90,3 +90,36 @@ impl Default for HttpSettings {
         }
     }
 }
+
+impl HttpSettings {
+    /// Lowers the numbers of concurrent requests, so that each of them finds a database connection or a place to wait
+    /// for one: of these `places` a quarter is for requests with a body, the rest for those without. A request too many
+    /// waits, or is refused, before anything is spent on it.
+    #[must_use]
+    pub fn within_places(mut self, places: usize) -> Self {
+        let for_uploads = (places / 4).max(1);
+        let for_others = places.saturating_sub(for_uploads).max(1);
+        self.max_uploads_in_flight = self.max_uploads_in_flight.min(for_uploads);
+        self.max_requests_in_flight = self.max_requests_in_flight.min(for_others);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_database_has_few_requests_and_at_least_one_of_each_kind() {
+        for (places, in_flight) in [
+            (usize::MAX, (512, 128)),
+            (256, (192, 64)),
+            (4, (3, 1)),
+            (1, (1, 1)),
+        ] {
+            let settings = HttpSettings::default().within_places(places);
+            let seen = (settings.max_requests_in_flight, settings.max_uploads_in_flight);
+            assert_eq!(seen, in_flight, "{places}");
+        }
+    }
+}

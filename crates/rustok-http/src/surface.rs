@@ -1,6 +1,6 @@
 //! The surfaces of the server, as data: what differs between them, and which paths belong to which.
 //!
-//! The program makes one table, [`Surfaces`], where it nests its routers. The outermost layer looks the request up in
+//! The program makes one table, [`Surfaces`], of those of its surfaces. The outermost layer looks the request up in
 //! it, once, and adds the [`Surface`] to the request's extensions. Everything else reads it there: no other code may
 //! decide anything by comparing paths.
 

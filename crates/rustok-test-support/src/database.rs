@@ -3,10 +3,21 @@
 //! It must never skip: without a server, a PostgreSQL test fails and says how to set one up.
 
 use crate::cluster::{self, Owner, Start};
+use rustok_storage::{DatabaseUrl, Opener, StoreConfig};
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
+
+/// A migrated SQLite file, made once per process.
+static SQLITE_TEMPLATE: OnceCell<Vec<u8>> = OnceCell::const_new();
+/// The mode that the server gives a database file.
+const SQLITE_MODE: u32 = 0o600;
 
 /// A database that belongs to one test. It is deleted on drop, even with open connections.
 #[derive(Debug)]
@@ -59,6 +70,20 @@ impl TestDatabase {
                 _folder: folder,
             },
         }
+    }
+
+    /// A SQLite file with the current schema, in its own folder.
+    ///
+    /// # Panics
+    /// When no temporary folder can be made, or no file in it.
+    pub async fn sqlite_migrated() -> Self {
+        let made = Self::sqlite();
+        let template = SQLITE_TEMPLATE.get_or_init(sqlite_template).await;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(SQLITE_MODE);
+        let mut file = options.open(made.path()).unwrap();
+        file.write_all(template).unwrap();
+        made
     }
 
     /// A PostgreSQL database with the current schema; its URL is a superuser's.
@@ -174,9 +199,7 @@ impl TestDatabase {
             Place::Postgres { .. } => self.superuser_run(postgres).await,
             Place::Sqlite { file, .. } => {
                 let connection = rusqlite::Connection::open(file).unwrap();
-                connection
-                    .busy_timeout(std::time::Duration::from_secs(10))
-                    .unwrap();
+                connection.busy_timeout(Duration::from_secs(10)).unwrap();
                 connection.execute_batch(sqlite).unwrap();
             }
         }
@@ -195,7 +218,7 @@ impl TestDatabase {
             return OpenTransaction::Postgres(client);
         }
         let conn = rusqlite::Connection::open(self.path()).unwrap();
-        conn.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+        conn.busy_timeout(Duration::from_secs(10)).unwrap();
         conn.execute_batch(&format!("BEGIN IMMEDIATE; {change}")).unwrap();
         OpenTransaction::Sqlite(conn)
     }
@@ -246,15 +269,28 @@ impl TestDatabase {
     }
 }
 
+/// The content of a migrated file. Nothing else may be open on it meanwhile.
+async fn sqlite_template() -> Vec<u8> {
+    let made = TestDatabase::sqlite();
+    let config = StoreConfig::new(DatabaseUrl::parse(made.url()).unwrap());
+    drop(rustok_storage::open(config, Opener::Server).await.unwrap());
+    // A thread of the store may have its connection open a moment longer, and then the log is not yet in the file.
+    let connection = rusqlite::Connection::open(made.path()).unwrap();
+    connection.busy_timeout(Duration::from_secs(10)).unwrap();
+    let moved = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let busy: i64 = connection.query_row(moved, [], |row| row.get(0)).unwrap();
+    assert_eq!(busy, 0, "the log of the template is in use");
+    drop(connection);
+    std::fs::read(made.path()).unwrap()
+}
+
 /// Holds the write lock of a SQLite file, as another process may, until the other end of `until` is dropped.
 ///
 /// # Panics
 /// When the file is not a database.
 pub fn hold_sqlite_writer(file: &Path, until: std::sync::mpsc::Receiver<()>) -> std::thread::JoinHandle<()> {
     let connection = rusqlite::Connection::open(file).unwrap();
-    connection
-        .busy_timeout(std::time::Duration::from_secs(10))
-        .unwrap();
+    connection.busy_timeout(Duration::from_secs(10)).unwrap();
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();
     std::thread::spawn(move || {
         until.recv().ok();
@@ -270,7 +306,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Runs each test on both databases, as `name::sqlite` and `name::postgres`.
+/// Runs each test on both databases, as `name::sqlite` and `name::postgres`. Both have the current schema.
 ///
 /// ```
 /// rustok_test_support::both_databases! {
@@ -294,7 +330,7 @@ macro_rules! both_databases {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                case($crate::TestDatabase::sqlite()).await;
+                case($crate::TestDatabase::sqlite_migrated().await).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -331,8 +367,11 @@ mod tests {
                 assert!(one.batch_execute("SELECT 1").await.is_err(), "connections go with it");
             } else {
                 let path = db.path().to_owned();
-                assert_ne!(TestDatabase::sqlite().path(), path);
-                std::fs::write(&path, "").unwrap();
+                let other = TestDatabase::sqlite_migrated().await;
+                assert_ne!(other.path(), path);
+                let migrations = "SELECT count(*) FROM schema_migrations";
+                assert!(db.count(migrations).await > 0 && other.count(migrations).await > 0, "migrated");
+                assert!(!TestDatabase::sqlite().path().exists());
                 drop(db);
                 assert!(!path.exists());
             }

@@ -4,7 +4,7 @@
 
 use crate::waiting::TIMEOUT;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+
+const DATABASE_URL: &str = "RUSTOK_DATABASE_URL";
 
 /// How to run the binary: its database, working folder, extra arguments and environment. All servers and commands
 /// created from it share these.
@@ -42,7 +44,7 @@ impl ServerCommand {
             env: BTreeMap::new(),
             folder: Arc::new(folder),
         }
-        .env("RUSTOK_DATABASE_URL", database_url)
+        .env(DATABASE_URL, database_url)
         .env("RUSTOK_LISTEN", "127.0.0.1:0")
         .env("RUSTOK_MANAGEMENT_LISTEN", "127.0.0.1:0")
     }
@@ -66,6 +68,12 @@ impl ServerCommand {
     pub fn env_remove(mut self, name: &str) -> Self {
         self.env.remove(&OsString::from(name));
         self
+    }
+
+    /// The URL of its database; `None` when it was removed.
+    #[must_use]
+    pub fn database_url(&self) -> Option<&str> {
+        self.env.get(OsStr::new(DATABASE_URL))?.to_str()
     }
 
     /// The working folder: initially empty, shared by all processes started from here.
@@ -428,6 +436,7 @@ mod tests {
     #[tokio::test]
     async fn commands_see_only_what_they_are_given() {
         let command = shell("pwd; env | grep RUSTOK_ | sort; echo $*").env("RUSTOK_X", "1");
+        assert_eq!(command.database_url(), Some("sqlite://x"));
         let printed = command.run(&["serve", "tenant", "list"]).await.success();
         let lines: Vec<_> = printed.lines().collect();
         assert_eq!(Path::new(lines[0]), command.folder().canonicalize().unwrap());

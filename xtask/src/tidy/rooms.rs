@@ -26,8 +26,11 @@ pub(crate) const DOMAIN: [&str; 5] = [
     "rustok-events",
 ];
 
-/// The rooms that know HTTP: the toolkit, the surfaces, and the program that wires them.
-pub(crate) const HTTP: [&str; 3] = ["rustok-http", "rustok-api", "rustok-server"];
+/// The rooms that know HTTP: the toolkit, the surfaces, the program that wires them, and the server of tests.
+pub(crate) const HTTP: [&str; 4] = ["rustok-http", "rustok-api", "rustok-server", TEST_APP];
+
+/// The server in a test's process. Only tests over HTTP may use it.
+const TEST_APP: &str = "rustok-test-app";
 
 /// The rooms below the use cases that a crate may depend on besides [`DOMAIN`]; `None` for a crate without a row.
 fn rooms_below(from: &str) -> Option<(&'static [&'static str], bool)> {
@@ -64,6 +67,19 @@ fn rooms_below(from: &str) -> Option<(&'static [&'static str], bool)> {
                 "rustok-telemetry",
                 "rustok-http",
                 "rustok-api",
+            ],
+            true,
+        ),
+        // Never on the program: the tests of a surface use it.
+        TEST_APP => (
+            &[
+                "rustok-core",
+                "rustok-storage",
+                "rustok-app",
+                "rustok-telemetry",
+                "rustok-http",
+                "rustok-api",
+                "rustok-test-support",
             ],
             true,
         ),
@@ -158,6 +174,7 @@ pub(crate) fn check_edge(edge: &Edge<'_>) -> Option<Breach> {
         let may = below.contains(&edge.to)
             || (domain_too && DOMAIN.contains(&edge.to))
             || (edge.for_tests && edge.to == "rustok-test-support")
+            || (edge.for_tests && edge.to == TEST_APP && ["rustok-api", "rustok-server"].contains(&edge.from))
             // Its tests change the schema in a migration of their own.
             || (edge.for_tests && edge.from == "rustok-storage" && edge.to == "rustok-schema")
             || is_store_of_a_test(edge);
@@ -270,6 +287,22 @@ mod tests {
         assert!(breaks(&it));
         it.for_tests = true;
         assert!(!breaks(&it));
+    }
+
+    #[test]
+    fn the_server_of_tests_is_for_tests_over_http_and_never_on_the_program() {
+        for (from, may) in [
+            ("rustok-api", true),
+            ("rustok-server", true),
+            ("rustok-app", false),
+        ] {
+            let mut it = edge(from, TEST_APP);
+            assert!(breaks(&it), "{from}");
+            it.for_tests = true;
+            assert_eq!(breaks(&it), !may, "{from}");
+        }
+        assert!(!breaks(&edge(TEST_APP, "rustok-api")) && !breaks(&edge(TEST_APP, "axum")));
+        assert!(breaks(&edge(TEST_APP, "rustok-server")));
     }
 
     #[test]

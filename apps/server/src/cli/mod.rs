@@ -98,7 +98,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Restore(options) => restore::run(&flags, options).await,
         Command::Doctor(format) => doctor::run(&flags, format).await,
         Command::Health => health::run(&flags).await,
-        Command::Openapi => output::json(&crate::router::document()),
+        Command::Openapi => output::json(&rustok_api::router::document()),
     }
 }
 

@@ -11,8 +11,7 @@ impl Config {
     /// The settings of the HTTP toolkit.
     #[must_use]
     pub fn http(&self) -> HttpSettings {
-        let (max_requests_in_flight, max_uploads_in_flight) = self.places();
-        HttpSettings {
+        let settings = HttpSettings {
             trusted_proxies: self.trusted_proxies.clone(),
             base_url: self.base_url.clone(),
             compression: self.compression,
@@ -28,14 +27,21 @@ impl Config {
             max_connections_per_address: self.max_connections_per_address,
             max_answer_bytes: self.max_answer_bytes,
             max_received_bytes: self.max_received_bytes,
-            max_requests_in_flight,
-            max_uploads_in_flight,
+            max_requests_in_flight: self.max_requests_in_flight,
+            max_uploads_in_flight: self.max_uploads_in_flight,
             max_files_in_flight: self.max_import_uploads_in_flight,
             max_requests_waiting: self.max_requests_waiting,
             rate_limit_address_per_minute: self.rate_limit_address_per_minute,
             rate_limit_token_per_minute: self.rate_limit_token_per_minute,
             rate_limit_tenant_per_minute: self.rate_limit_tenant_per_minute,
             tenant_cache: self.tenant_cache(),
+        };
+        // The connections come on top of those that may wait: they are left to what this process does itself.
+        let url = self.database_url.as_deref();
+        if url.is_some_and(DatabaseUrl::names_postgres) {
+            settings.within_places(self.postgres_waiting.max(1))
+        } else {
+            settings
         }
     }
 
@@ -59,24 +65,6 @@ impl Config {
             concurrent_loads: self.tenant_concurrent_loads,
             ..TenantCacheSettings::default()
         }
-    }
-
-    /// How many requests without and with a body are worked on at once. On PostgreSQL that is never more than find a
-    /// connection or a place to wait for one, less what this process' own work may take: what is too much waits, or is
-    /// refused, before anything is spent on it.
-    fn places(&self) -> (usize, usize) {
-        let url = self.database_url.as_deref();
-        let is_postgres = url.is_some_and(DatabaseUrl::names_postgres);
-        let all = if is_postgres {
-            self.postgres_waiting.max(1)
-        } else {
-            usize::MAX
-        };
-        let for_uploads = (all / 4).max(1);
-        (
-            self.max_requests_in_flight.min((all - for_uploads).max(1)),
-            self.max_uploads_in_flight.min(for_uploads),
-        )
     }
 }
 

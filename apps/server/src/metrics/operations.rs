@@ -1,7 +1,7 @@
 //! The operations that requests are counted by: those of the API document, and the pages. The list must name every
 //! route of the public router: a request to any other route is counted as `unmatched`.
 
-use crate::router;
+use rustok_api::router;
 use rustok_http::openapi::operations;
 use rustok_telemetry::metrics::Operation;
 use std::sync::LazyLock;

@@ -1,12 +1,10 @@
 //! Behind a proxy that ends TLS and serves this server below a path: every address that is answered leads back through it,
 //! and what the proxy says must be readable.
 
-use crate::contract::header;
 use crate::imports;
-use crate::limits::open;
-use crate::orders::{order_of, product};
-use crate::platform::{Directory, Shop, problem, rustok};
+use crate::platform::{problem, program, rustok, tenant};
 use reqwest::{Method, RequestBuilder, Response, Url};
+use rustok_test_app::{Directory, header, order_of, product};
 use rustok_test_support::{TestDatabase, both_databases};
 use serde_json::{Value, json};
 
@@ -75,7 +73,7 @@ async fn lead_back(request: RequestBuilder, path: &str, status: u16) -> usize {
 
 both_databases! {
     async fn every_address_leads_back_through_the_proxy(db) {
-        let shop = open(db.url(), &[TRUSTED]).await;
+        let shop = program(db.url(), &[TRUSTED]).await;
         let variant = product(&shop, json!([{ "sku": "a", "available": 9 }])).await.remove(0);
         let directory = Directory::of(&shop).await;
 
@@ -125,8 +123,8 @@ both_databases! {
 
 #[tokio::test]
 async fn who_is_no_proxy_of_ours_moves_nothing() {
-    let db = TestDatabase::sqlite();
-    let shop = Shop::open(db.url()).await;
+    let db = TestDatabase::sqlite_migrated().await;
+    let shop = program(db.url(), &[]).await;
     let request = handed_on(shop.request(Method::GET, "/nothing"));
     let reported = problem(request.send().await.unwrap(), 404, "route_not_found").await;
     assert_eq!(
@@ -143,9 +141,9 @@ async fn who_is_no_proxy_of_ours_moves_nothing() {
 
 #[tokio::test]
 async fn what_a_proxy_says_must_be_readable_and_one_thing() {
-    let db = TestDatabase::sqlite();
-    let shop = open(db.url(), &[TRUSTED]).await;
-    let _other = crate::platform::tenant(shop.server.command(), "shop2", "admin").await;
+    let db = TestDatabase::sqlite_migrated().await;
+    let shop = program(db.url(), &[TRUSTED]).await;
+    let _other = tenant(&shop.server, "shop2", "admin").await;
     let ask = async |path: &str, fields: &[(&str, &str)]| {
         let request = shop.request(Method::GET, path);
         let request = fields
@@ -194,7 +192,7 @@ async fn what_a_proxy_says_must_be_readable_and_one_thing() {
 
 #[tokio::test]
 async fn a_base_url_is_looked_at_before_anything_starts() {
-    let db = TestDatabase::sqlite();
+    let db = TestDatabase::sqlite_migrated().await;
     for (url, reported) in [
         ("shops.example", "absolute URL"),
         ("https://me:hunter2@shops.example", "no user or password"),
@@ -212,7 +210,7 @@ async fn a_base_url_is_looked_at_before_anything_starts() {
         );
         assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
     }
-    let shop = open(db.url(), &[("RUSTOK_BASE_URL", "https://example.com/shops/")]).await;
+    let shop = program(db.url(), &[("RUSTOK_BASE_URL", "https://example.com/shops/")]).await;
     let reported = shop.request(Method::GET, "/nothing").send().await.unwrap();
     let reported = problem(reported, 404, "route_not_found").await;
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Nothing from inside gets outside: canaries in panics, errors, tokens and database addresses, looked for in
 //! everything that a client gets. The log has them, on one line each, but for secrets.
 
-use crate::platform::{Shop, problem, rustok};
+use crate::platform::{Shop, problem, program, rustok};
 use axum::body::Body;
 use axum::{Router, routing};
 use http::Request;
@@ -203,7 +203,7 @@ both_databases! {
     }
 
     async fn an_echo_of_what_was_sent_has_a_limit(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = program(db.url(), &[]).await;
         let long = "x".repeat(1 << 19);
         let shape = shop.admin(Method::POST, "/products").json(&json!({ long.as_str(): 1 }));
         let query = shop.admin(Method::GET, &format!("/products?{}=1", &long[..7_000]));

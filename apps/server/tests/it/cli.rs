@@ -29,7 +29,7 @@ async fn until(shop: &Shop, host: &str, status: StatusCode) -> Duration {
 
 both_databases! {
     async fn what_a_command_does_to_a_tenant_is_seen_by_the_server(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         until(&shop, "shop1.localhost", StatusCode::OK).await;
         // The server has been told that there is none.
         until(&shop, "shop2.localhost", StatusCode::NOT_FOUND).await;
@@ -51,8 +51,23 @@ both_databases! {
         assert_eq!(slugs, ["shop1", "shop2"]);
     }
 
+    async fn commands_move_a_host_and_take_it_away(db) {
+        let shop = Shop::start(rustok(db.url())).await;
+        tenant(shop.server.command(), "shop2", "admin").await;
+        let host = "tea.example";
+        let run = async |args: &[&str]| printed(shop.server.run(&[args, &["--json"]].concat()).await);
+        run(&["tenant", "add-host", "shop1", host]).await;
+        let both = run(&["tenant", "move-host", "shop1", host, "shop2"]).await;
+        assert_eq!((&both[0]["slug"], &both[0]["hosts"]), (&json!("shop1"), &json!([])));
+        assert_eq!((&both[1]["slug"], &both[1]["hosts"]), (&json!("shop2"), &json!([host])));
+        let gone = shop.server.run(&["tenant", "remove-host", "shop1", host]).await;
+        assert_ne!(gone.code, Some(0));
+        assert!(gone.stderr.contains("does not have this host"), "{}", gone.stderr);
+        assert_eq!(run(&["tenant", "remove-host", "shop2", host]).await["hosts"], json!([]));
+    }
+
     async fn tokens_work_from_their_creation_to_their_end(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let made = printed(shop.server.run(&["token", "create", "--tenant", "shop1", "--role", "viewer", "--json"]).await);
         let (id, secret) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
         let read = async || {
@@ -89,7 +104,7 @@ both_databases! {
     }
 
     async fn the_doctor_finds_a_sound_system_beside_the_server(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let report = printed(shop.server.run(&["doctor", "--json"]).await);
         assert_eq!(report["ok"], true, "{report:#}");
         let checks: Vec<_> =
@@ -142,7 +157,7 @@ both_databases! {
 #[tokio::test]
 async fn a_backup_is_a_working_database() {
     let db = TestDatabase::sqlite();
-    let shop = Shop::open(db.url()).await;
+    let shop = Shop::start(rustok(db.url())).await;
     let tea = json!({ "title": "Tea", "status": "active", "variants": [{ "price": { "amount": "1" } }] });
     let create = async |tea: &Value| {
         shop.admin(Method::POST, "/products")

@@ -1,13 +1,11 @@
 //! Answers that are sent in a coding: what a client gets is what it would have got, its tags go on working, and what has
 //! no body or is written stays as it is.
 
-use crate::contract::header;
-use crate::limits::open;
-use crate::orders::ok;
-use crate::platform::Shop;
+use crate::platform::program;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use reqwest::{Method, RequestBuilder, Response};
+use rustok_test_app::{Shop, header, ok};
 use rustok_test_support::{TestDatabase, both_databases};
 use serde_json::{Value, json};
 use std::convert::Infallible;
@@ -43,7 +41,7 @@ async fn made(shop: &Shop) -> Value {
 
 both_databases! {
     async fn an_answer_is_the_same_in_every_coding(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = program(db.url(), &[]).await;
         let made = made(&shop).await;
         let one = format!("/api/admin/v1/products/{}", made["id"].as_str().unwrap());
         for path in [one.as_str(), "/api/store/v1/products", "/api/openapi.json", "/problems", "/api/docs"] {
@@ -74,7 +72,7 @@ both_databases! {
     }
 
     async fn a_tag_of_a_coded_answer_is_as_good_as_a_plain_one(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = program(db.url(), &[]).await;
         let made = made(&shop).await;
         let path = format!("/products/{}", made["id"].as_str().unwrap());
         let stock = format!("/variants/{}/stock", made["variants"][0]["id"].as_str().unwrap());
@@ -109,8 +107,8 @@ both_databases! {
 /// What is answered to a write may hold a secret beside what was sent; what is short or coded gains nothing.
 #[tokio::test]
 async fn what_is_written_or_short_is_sent_as_it_is() {
-    let db = TestDatabase::sqlite();
-    let shop = Shop::open(db.url()).await;
+    let db = TestDatabase::sqlite_migrated().await;
+    let shop = program(db.url(), &[]).await;
     let made = accepting(shop.admin(Method::POST, "/products"), "gzip")
         .json(&json!({ "title": "Tea", "description_html": "<p>tea</p>".repeat(400) }))
         .send()
@@ -151,8 +149,8 @@ async fn what_is_written_or_short_is_sent_as_it_is() {
 
 #[tokio::test]
 async fn it_can_be_left_to_a_proxy() {
-    let db = TestDatabase::sqlite();
-    let shop = open(db.url(), &[("RUSTOK_COMPRESSION", "false")]).await;
+    let db = TestDatabase::sqlite_migrated().await;
+    let shop = program(db.url(), &[("RUSTOK_COMPRESSION", "false")]).await;
     let plain = accepting(shop.request(Method::GET, "/api/openapi.json"), "gzip, br")
         .send()
         .await

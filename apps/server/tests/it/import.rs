@@ -5,6 +5,7 @@ mod real_files;
 use crate::platform::{Shop, printed, rustok, tenant};
 use reqwest::{Method, Response, StatusCode};
 use rustok_core::clock::{Clock, SystemClock, Timestamp};
+use rustok_test_app::Directory;
 use rustok_test_support::{Finished, Lateness, ServerCommand, all_pages, both_databases};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -166,7 +167,7 @@ fn products(count: usize) -> String {
 
 both_databases! {
     async fn a_shop_comes_in_beside_the_server(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let command = shop.server.command();
         let first = imported(command, "shopify", &shop_csv(), "shop1").await;
         assert_eq!(counts(&first), [24, 0, 0, 0], "{first}");
@@ -218,7 +219,7 @@ both_databases! {
     }
 
     async fn a_site_comes_in_beside_the_server(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let command = shop.server.command();
         let first = imported(command, "wordpress", &site_xml(), "shop1").await;
         assert_eq!(counts(&first), [35, 0, 0, 12], "{first}");
@@ -272,7 +273,7 @@ both_databases! {
     }
 
     async fn a_rehearsal_tells_all_and_does_nothing(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let command = shop.server.command();
         for (kind, file, reported) in [("shopify", shop_csv(), [24, 0, 0, 0]), ("wordpress", site_xml(), [35, 0, 0, 12])] {
             for _ in 0..2 {
@@ -290,7 +291,7 @@ both_databases! {
     }
 
     async fn what_is_broken_is_told_and_the_rest_comes_in(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let command = shop.server.command();
         let csv = "Handle,Title,Variant Price,Option1 Name,Option1 Value,Variant SKU\n\
                    cup,Cup,1.50,Title,Default Title,\n\
@@ -325,7 +326,7 @@ both_databases! {
     }
 
     async fn tenants_stand_side_by_side(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let command = shop.server.command();
         tenant(command, "shop2", "admin").await;
         for slug in ["shop1", "shop2"] {
@@ -347,7 +348,7 @@ both_databases! {
     }
 
     async fn currency_and_locale_are_settings_of_the_import(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let command = shop.server.command();
         let csv = file(command, "yen.csv", "Handle,Title,Variant Price\ncup,Cup,150\njug,Jug,1.5\n");
         let finished = import(command, "shopify", &csv, "shop1", &["--currency", "JPY"]).await;
@@ -361,8 +362,15 @@ both_databases! {
         assert!(store(&shop, "/nodes").await.iter().all(|node| node["locale"] == "de"));
     }
 
+    async fn a_locale_that_the_tenant_does_not_list_is_refused(db) {
+        let shop = Shop::start(rustok(db.url())).await;
+        Directory::of(&shop).await.set(json!({ "locales": ["ru"] })).await;
+        let import = ["import", "wordpress", "/dev/null", "--tenant", "shop1", "--locale", "fr"];
+        assert!(shop.server.run(&import).await.stderr.contains("en, ru"));
+    }
+
     async fn a_server_goes_on_writing_during_an_import(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let command = shop.server.command().clone();
         let csv = file(&command, "many.csv", products(1_500));
         let mut running = tokio::spawn(async move { imported(&command, "shopify", &csv, "shop1").await });

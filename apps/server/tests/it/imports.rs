@@ -8,6 +8,7 @@ mod standing;
 use crate::limits::{Raw, open};
 use crate::platform::{Shop, problem, status_kib, tenant, token};
 use reqwest::{Method, RequestBuilder, StatusCode};
+use rustok_test_app::Server;
 use rustok_test_support::{TIMEOUT, TestDatabase, both_databases, eventually, eventually_is};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -37,7 +38,7 @@ pub(crate) fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// Sends a body to `/imports` as a form.
-pub(crate) fn post(shop: &Shop, body: Vec<u8>) -> RequestBuilder {
+pub(crate) fn post(shop: &rustok_test_app::Shop<impl Server>, body: Vec<u8>) -> RequestBuilder {
     shop.admin(Method::POST, "/imports")
         .header(
             "content-type",

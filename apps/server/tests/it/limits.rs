@@ -8,12 +8,13 @@ mod rates;
 mod requests;
 
 use crate::platform::{Shop, rustok, status_kib};
+use rustok_test_app::Server;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A server with the tenant `shop1` and these settings.
+/// A process with the tenant `shop1` and these settings.
 pub(crate) async fn open(database_url: &str, settings: &[(&str, &str)]) -> Shop {
     let mut command = rustok(database_url);
     for (name, value) in settings {
@@ -39,13 +40,13 @@ pub(crate) struct Answer {
 }
 
 impl Raw {
-    pub(crate) async fn connect(shop: &Shop) -> Self {
+    pub(crate) async fn connect(shop: &rustok_test_app::Shop<impl Server>) -> Self {
         let address = shop.server.url().strip_prefix("http://").unwrap();
         Self(TcpStream::connect(address).await.unwrap())
     }
 
     /// The head of an order with a body of this length.
-    pub(crate) async fn order(shop: &Shop, length: usize) -> Self {
+    pub(crate) async fn order(shop: &rustok_test_app::Shop<impl Server>, length: usize) -> Self {
         let mut raw = Self::connect(shop).await;
         raw.send(&format!(
             "POST /api/store/v1/orders HTTP/1.1\r\nhost: shop1.localhost\r\ncontent-type: application/json\r\n\
@@ -56,7 +57,7 @@ impl Raw {
     }
 
     /// The head of a file to import with a body of this length.
-    pub(crate) async fn import(shop: &Shop, length: usize) -> Self {
+    pub(crate) async fn import(shop: &rustok_test_app::Shop<impl Server>, length: usize) -> Self {
         let mut raw = Self::connect(shop).await;
         raw.send(&format!(
             "POST /api/admin/v1/imports HTTP/1.1\r\nhost: shop1.localhost\r\nauthorization: Bearer {}\r\n\

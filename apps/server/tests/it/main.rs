@@ -8,10 +8,8 @@
 mod attacks;
 mod behind_proxy;
 mod canary;
-mod catalog;
 mod cli;
 mod coded;
-mod content;
 mod contract;
 mod demo;
 mod durability;
@@ -35,6 +33,5 @@ mod tenant_cache_outage;
 mod tenant_cache_v2_test;
 mod tenant_directory;
 mod tenant_door;
-mod tenant_hosts;
 mod traces;
 mod workers;

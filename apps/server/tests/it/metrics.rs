@@ -4,7 +4,7 @@ mod exposition;
 mod strangers;
 
 use crate::orders::{id, ok, order_of, place, product};
-use crate::platform::{Shop, problem};
+use crate::platform::{Shop, problem, rustok};
 use exposition::{Exposition, Sample, catalogue};
 use reqwest::Method;
 use rustok_test_support::{TIMEOUT, both_databases, eventually};
@@ -117,7 +117,7 @@ async fn work(shop: &Shop) {
 
 both_databases! {
     async fn the_catalogue_names_all_metrics_and_all_metrics_are_there(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         work(&shop).await;
         let seen = when(&shop, |seen| seen.has("rustok_outbox_depth")).await;
         let catalogue = catalogue();
@@ -135,7 +135,7 @@ both_databases! {
     }
 
     async fn counters_tell_what_was_done(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         work(&shop).await;
         let seen = when(&shop, |seen| seen.has("rustok_outbox_depth")
             && seen.value("rustok_outbox_delivered_total", &[]) >= 23.0).await;
@@ -167,7 +167,7 @@ both_databases! {
     }
 
     async fn every_operation_is_counted_under_its_own_name(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let document: Value = ok(shop.request(Method::GET, "/api/openapi.json"), 200).await;
         let mut operations = vec![("GET".to_owned(), "/api/openapi.json".to_owned())];
         for (path, item) in document["paths"].as_object().unwrap() {
@@ -195,7 +195,7 @@ both_databases! {
     }
 
     async fn an_exemplar_leads_to_its_trace(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
         let missing = shop.request(Method::GET, "/api/store/v1/products/none")
             .header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
@@ -214,7 +214,7 @@ both_databases! {
     }
 
     async fn who_does_not_take_openmetrics_gets_plain_text(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let (kind, open) = scraped(&shop, Some(OPEN_METRICS)).await;
         assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
         assert!(open.ends_with("\n# EOF\n") && open.contains("\n# UNIT process_cpu_seconds seconds\n"));

@@ -1,9 +1,11 @@
 //! Writes that were under way when their token was revoked or their tenant suspended: the door let them in, their commit
 //! does not.
 
-use crate::orders::{available, id, ok, order_of, place, product};
-use crate::platform::{Directory, Shop, platform_token, problem, tenant};
+use crate::platform::program;
 use reqwest::{Method, RequestBuilder, Response};
+use rustok_test_app::{
+    Directory, Shop, available, id, ok, order_of, place, platform_token, problem, product, tenant,
+};
 use rustok_test_support::{TestDatabase, both_databases};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -36,7 +38,7 @@ fn confirm(shop: &Shop, order: &Value) -> RequestBuilder {
 
 both_databases! {
     async fn a_token_that_is_revoked_ends_the_write_that_is_under_way(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = program(db.url(), &[]).await;
         let (_, order) = confirmable(&shop).await;
         for key in [None, Some("again")] {
             let request = confirm(&shop, &order);
@@ -52,7 +54,7 @@ both_databases! {
     }
 
     async fn a_tenant_that_is_suspended_ends_the_writes_that_are_under_way(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = program(db.url(), &[]).await;
         let (tea, order) = confirmable(&shop).await;
         let lock = "SELECT id FROM orders FOR UPDATE; SELECT variant_id FROM stock_levels FOR UPDATE";
         for request in [confirm(&shop, &order), place(&shop, &order_of(&tea, 1))] {
@@ -67,7 +69,7 @@ both_databases! {
     }
 
     async fn a_platform_token_that_is_revoked_ends_the_change_that_is_under_way(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = program(db.url(), &[]).await;
         let directory = Directory::of(&shop).await;
         let lock = "SELECT id FROM tenants FOR UPDATE; SELECT version FROM directory_version FOR UPDATE";
         let revoke = "UPDATE platform_tokens SET revoked_at = created_at";
@@ -81,8 +83,8 @@ both_databases! {
 
     /// The other's token and the other's tenant are nothing to it.
     async fn what_happens_to_others_ends_no_write(db) {
-        let shop = Shop::open(db.url()).await;
-        tenant(shop.server.command(), "shop2", "admin").await;
+        let shop = program(db.url(), &[]).await;
+        tenant(&shop.server, "shop2", "admin").await;
         let (_, order) = confirmable(&shop).await;
         let change = "UPDATE api_tokens SET revoked_at = created_at WHERE tenant_id IN (SELECT id FROM tenants WHERE slug = 'shop2'); \
                       UPDATE tenants SET status = 'suspended' WHERE slug = 'shop2'";

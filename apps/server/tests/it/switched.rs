@@ -118,7 +118,7 @@ fn beside(db: &TestDatabase, suffix: &str) -> PathBuf {
 #[tokio::test]
 async fn a_file_that_was_taken_away_is_not_written_on_and_serves_when_it_is_back() {
     let db = TestDatabase::sqlite();
-    let shop = Shop::open(db.url()).await;
+    let shop = Shop::start(rustok(db.url())).await;
     let tea = product(&shop, json!([{}])).await.remove(0);
     let mut orders = vec![ok(place(&shop, &order_of(&tea, 1)), 201).await];
     for suffix in ["", "-wal", "-shm"] {
@@ -172,7 +172,7 @@ async fn a_file_that_was_taken_away_is_not_written_on_and_serves_when_it_is_back
 #[tokio::test]
 async fn a_damaged_file_is_told_of_without_a_question_of_anybody() {
     let db = TestDatabase::sqlite();
-    let shop = Shop::open(db.url()).await;
+    let shop = Shop::start(rustok(db.url())).await;
     product(&shop, json!([{}])).await;
     // All is in the file, and nothing in the log.
     let command = shop.server.terminate().await;

@@ -1,7 +1,7 @@
 //! The workers beside the requests: events told, orders expired, changes of the directory seen, all stopped in time.
 
 use crate::orders::{available, id, ok, order_of, place, product};
-use crate::platform::{Shop, rustok, tenant};
+use crate::platform::{Shop, program, program_at, rustok, tenant};
 use reqwest::Method;
 use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Services, orders, tenants};
 use rustok_auth::Actor;
@@ -128,7 +128,7 @@ both_databases! {
     }
 
     async fn events_are_told_once_after_their_commit(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let tea = product(&shop, json!([{ "available": 1 }])).await.remove(0);
         let placed = ok(place(&shop, &order_of(&tea, 1)), 201).await;
         ok(place(&shop, &order_of(&tea, 1)), 409).await;
@@ -150,7 +150,7 @@ both_databases! {
     }
 
     async fn an_order_that_nobody_confirmed_is_called_off(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = program(db.url(), &[]).await;
         let tea = product(&shop, json!([{ "available": 5 }])).await.remove(0);
         place_two_hours_ago(db.url(), &tea).await;
         let fresh = ok(place(&shop, &order_of(&tea, 1)), 201).await;
@@ -161,8 +161,24 @@ both_databases! {
         assert_eq!(fresh["status"], "pending");
     }
 
+    async fn an_order_is_called_off_once_its_time_is_over(db) {
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let shop = program_at(Some(Arc::clone(&clock)), db.url(), &[]).await;
+        let tea = product(&shop, json!([{ "available": 5 }])).await.remove(0);
+        let early = ok(place(&shop, &order_of(&tea, 2)), 201).await;
+        clock.advance(Duration::from_secs(900));
+        let late = ok(place(&shop, &order_of(&tea, 1)), 201).await;
+        // Half an hour after the first, a quarter after the second.
+        clock.advance(Duration::from_secs(901));
+        eventually_is(TIMEOUT, "it", async || available(&shop, &tea).await == 4).await;
+        let early = ok(shop.admin(Method::GET, &format!("/orders/{}", id(&early))), 200).await;
+        assert_eq!(early["cancellation"]["reason"], "expired");
+        let late = ok(shop.admin(Method::GET, &format!("/orders/{}", id(&late))), 200).await;
+        assert_eq!(late["status"], "pending");
+    }
+
     async fn what_another_process_changes_in_the_directory_is_seen_within_a_second(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let status = async |slug: &str| {
             let asked = shop.request_to(slug, Method::GET, "/api/store/v1/products").send().await.unwrap();
             asked.status().as_u16()

@@ -1,7 +1,7 @@
 //! Files that are made to hurt whoever imports or opens them: formulas in a CSV, entities in an export.
 
 use super::*;
-use crate::platform::Shop;
+use crate::platform::{Shop, rustok};
 use rustok_test_support::{Finished, Lateness, both_databases};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ fn billion_laughs() -> String {
 both_databases! {
     /// They are text like any other: stored and shown as they came, in JSON, where nothing runs them.
     async fn formulas_of_a_csv_are_text(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let mut csv = "Handle,Title,Vendor,Variant SKU,Variant Price\n".to_owned();
         for (number, formula) in FORMULAS.iter().enumerate() {
             let quoted = format!("\"{}\"", formula.replace('"', "\"\""));
@@ -63,7 +63,7 @@ both_databases! {
     }
 
     async fn entities_of_an_export_are_neither_fetched_nor_expanded(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let secret = shop.server.command().folder().join("secret.txt");
         std::fs::write(&secret, "canary-of-a-file").unwrap();
         let item = "<item><title>&x;</title><wp:post_id>1</wp:post_id><wp:post_type>post</wp:post_type>\

@@ -2,8 +2,9 @@
 //! answer must change with it. An input that is read and dropped fails here, and so does a new one until [`VALUES`] has a
 //! value for it.
 //!
-//! Two headers have tests of their own: `If-Match` and `If-None-Match` (`preconditions`), `Idempotency-Key` (`repeats`).
-//! Settings that are stored and shown need a reader, too: [`settings`] shows that of each.
+//! Three headers have tests of their own in `crates/rustok-api/tests/it/contract`: `If-Match` and `If-None-Match`
+//! (`preconditions`), `Idempotency-Key` (`repeats`). Settings that are stored and shown need a reader, too:
+//! [`settings`] shows that of each.
 
 mod settings;
 
@@ -187,7 +188,7 @@ const SEEN_ELSEWHERE: &[(&str, &str, &str)] = &[
     // What a dry run would write is counted only.
     ("create_import", "/currency", "imports::life"),
     // It stands in the ledger of the stock.
-    ("adjust_stock", "/reason", "catalog::stock"),
+    ("adjust_stock", "/reason", "catalog::stock of rustok-api"),
 ];
 
 /// The operation's inputs: name of a query parameter or header, or JSON Pointer into the body.

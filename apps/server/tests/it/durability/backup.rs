@@ -38,7 +38,7 @@ async fn restored(shop: &Shop, copy: &Path, target: &TestDatabase) -> ServerComm
 
 both_databases! {
     async fn a_backup_under_writers_holds_all_that_was_answered_before_it(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let tea = &orders::product(&shop, json!([{}])).await.remove(0);
         let stop = AtomicBool::new(false);
         let write = async |writer: usize| {
@@ -77,7 +77,7 @@ both_databases! {
 
     /// Orders and what pays, ships and refunds them point to each other; two shops, each of which sees its own afterwards.
     async fn what_shops_have_comes_back_and_goes_on(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         let token = tenant(shop.server.command(), "shop2", "admin").await;
         let first = (shop.slug, shop.token.clone());
         let first_orders = fill(&shop).await;

@@ -3,7 +3,7 @@
 
 use super::{kept, marked};
 use crate::orders;
-use crate::platform::Shop;
+use crate::platform::{Shop, rustok};
 use reqwest::{Error, Response};
 use rustok_test_support::{TIMEOUT, both_databases, eventually};
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ async fn life(shop: Shop, tea: &Value, round: usize, kill_after: usize) -> (Shop
 both_databases! {
     async fn a_killed_server_loses_nothing_and_doubles_nothing(db) {
         let rounds: usize = std::env::var("RUSTOK_ROUNDS").map_or(5, |rounds| rounds.parse().unwrap());
-        let mut shop = Shop::open(db.url()).await;
+        let mut shop = Shop::start(rustok(db.url())).await;
         let tea = orders::product(&shop, json!([{}])).await.remove(0);
         let mut all = BTreeMap::new();
         for round in 0..rounds {

@@ -24,7 +24,7 @@ async fn what_is_imported_is_there_and_stays_as_it_is(db: TestDatabase) {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
-    let shop = Shop::open(db.url()).await;
+    let shop = Shop::start(rustok(db.url())).await;
     let command = shop.server.command();
     for file in files {
         let (kind, list) = match file.extension().and_then(|end| end.to_str()) {

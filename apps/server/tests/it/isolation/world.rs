@@ -5,6 +5,7 @@ use super::calls::{Call, place};
 use super::document::{Document, Operation};
 use crate::platform::{printed, rustok, token};
 use reqwest::{Client, Method, RequestBuilder, Response};
+use rustok_test_app::Operator;
 use rustok_test_support::{FilterProxy, ServerCommand, TestDatabase, TestServer};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,7 +124,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn open(db: TestDatabase, wall: Wall) -> Self {
         let command = rustok(db.url());
-        let platform = printed(command.run(&["token", "create", "--platform", "--json"]).await);
+        let platform = command.issue_platform_token().await;
         let mut canaries = BTreeSet::from([CANARY.to_owned(), CANARY_PRICE.to_owned()]);
         let mut sides = Vec::new();
         for (slug, word, price) in [("shop1", "ours", "5.50"), ("shop2", CANARY, CANARY_PRICE)] {
@@ -169,7 +170,7 @@ impl World {
             document: Document::read(&document),
             ours,
             theirs,
-            platform: platform["token"].as_str().unwrap().to_owned(),
+            platform,
             canaries: Mutex::new(canaries),
             things: Mutex::default(),
             made: AtomicU32::new(0),

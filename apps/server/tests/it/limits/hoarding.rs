@@ -2,7 +2,7 @@
 //! connections that ask for nothing.
 
 use super::{Raw, memory, open};
-use crate::platform::{Shop, problem};
+use crate::platform::{problem, program};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http_body_util::Empty;
@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::Method;
+use rustok_test_app::{Server, Shop};
 use rustok_test_support::{Lateness, TestDatabase};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ pub(super) struct Hoarder {
 }
 
 impl Hoarder {
-    pub(super) async fn connect(shop: &Shop, window: u32) -> Self {
+    pub(super) async fn connect(shop: &Shop<impl Server>, window: u32) -> Self {
         let address = shop.server.url().strip_prefix("http://").unwrap();
         let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
         let (client, connection) = http2::Builder::new(TokioExecutor::new())
@@ -53,7 +54,7 @@ impl Hoarder {
 }
 
 /// A page of products of some 120 kB.
-pub(super) async fn fill(shop: &Shop) {
+pub(super) async fn fill(shop: &Shop<impl Server>) {
     for n in 0..10 {
         let product = json!({
             "title": format!("Tea {n}"), "status": "active", "description_html": "x".repeat(12_000),
@@ -69,7 +70,7 @@ pub(super) async fn fill(shop: &Shop) {
     }
 }
 
-async fn products(shop: &Shop, limit: usize) -> reqwest::Response {
+async fn products(shop: &Shop<impl Server>, limit: usize) -> reqwest::Response {
     let path = format!("/api/store/v1/products?limit={limit}");
     shop.request(Method::GET, &path).send().await.unwrap()
 }
@@ -110,8 +111,8 @@ async fn answers_that_nobody_reads_take_a_bounded_memory_and_end() {
 #[tokio::test]
 async fn who_reads_slowly_is_served() {
     use http_body_util::BodyExt as _;
-    let db = TestDatabase::sqlite();
-    let shop = Shop::open(db.url()).await;
+    let db = TestDatabase::sqlite_migrated().await;
+    let shop = program(db.url(), &[]).await;
     fill(&shop).await;
     let mut slow = Hoarder::connect(&shop, 8_000).await;
     let mut body = slow.ask().await.unwrap().into_body();
@@ -151,8 +152,8 @@ async fn slow_bodies_take_no_places() {
 /// Connections over which nothing comes give their places to others.
 #[tokio::test]
 async fn idle_connections_end_when_places_are_scarce() {
-    let db = TestDatabase::sqlite();
-    let shop = open(db.url(), &[("RUSTOK_MAX_CONNECTIONS", "16")]).await;
+    let db = TestDatabase::sqlite_migrated().await;
+    let shop = program(db.url(), &[("RUSTOK_MAX_CONNECTIONS", "16")]).await;
     let mut idle = join_all((0..16).map(|_| Hoarder::connect(&shop, 65_535))).await;
     for idle in &mut idle {
         assert_eq!(idle.ask().await.unwrap().status(), 200);

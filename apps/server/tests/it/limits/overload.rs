@@ -1,9 +1,10 @@
 //! More than the server can take: it says so at once, keeps its memory, and is itself again afterwards.
 
 use super::{Raw, memory, open};
-use crate::platform::{Shop, problem};
+use crate::platform::{problem, program};
 use futures_util::future::join_all;
 use reqwest::Method;
+use rustok_test_app::Shop;
 use rustok_test_support::{TestDatabase, both_databases};
 use serde_json::json;
 use std::time::Duration;
@@ -41,7 +42,7 @@ async fn take_all_places(shop: &Shop) -> Vec<Raw> {
 
 both_databases! {
     async fn who_finds_no_place_is_told_to_come_back(db) {
-        let shop = open(db.url(), &SETTINGS).await;
+        let shop = program(db.url(), &SETTINGS).await;
         let slow = take_all_places(&shop).await;
         let refused = shop.admin(Method::POST, "/imports").body("x").send().await.unwrap();
         let seconds = refused.headers()["retry-after"].to_str().unwrap();
@@ -79,8 +80,8 @@ both_databases! {
 
 #[tokio::test]
 async fn who_waits_gets_the_place_that_becomes_free() {
-    let db = TestDatabase::sqlite();
-    let shop = open(db.url(), &SETTINGS).await;
+    let db = TestDatabase::sqlite_migrated().await;
+    let shop = program(db.url(), &SETTINGS).await;
     let mut slow = take_all_places(&shop).await;
     let waiting: Vec<_> = (0..PLACES)
         .map(|_| tokio::spawn(shop.admin(Method::POST, "/imports").body("x").send()))

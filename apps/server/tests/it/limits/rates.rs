@@ -1,8 +1,9 @@
 //! Rate limits: whoever is over one is told so, and nobody else notices.
 
 use super::open;
-use crate::platform::{Shop, problem, tenant, token};
+use crate::platform::{problem, program, tenant, token};
 use reqwest::{Method, RequestBuilder, Response};
+use rustok_test_app::{Server, Shop};
 use rustok_test_support::{TestDatabase, both_databases};
 
 /// A quota that no test gets one request back of while it runs: that takes ten seconds.
@@ -33,14 +34,14 @@ async fn status(request: RequestBuilder) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-fn products(shop: &Shop) -> RequestBuilder {
+fn products(shop: &Shop<impl Server>) -> RequestBuilder {
     shop.request(Method::GET, "/api/store/v1/products")
 }
 
 both_databases! {
     async fn a_token_over_its_limit_is_refused_and_another_one_is_not(db) {
-        let shop = open(db.url(), &[("RUSTOK_RATE_LIMIT_TOKEN_PER_MINUTE", "6")]).await;
-        let other = token(shop.server.command(), "shop1", "admin").await;
+        let shop = program(db.url(), &[("RUSTOK_RATE_LIMIT_TOKEN_PER_MINUTE", "6")]).await;
+        let other = token(&shop.server, "shop1", "admin").await;
         let mine = || shop.admin(Method::GET, "/products");
         use_up(mine, 200).await;
         refused(mine().send().await.unwrap(), "token").await;
@@ -54,8 +55,8 @@ both_databases! {
     }
 
     async fn a_tenant_over_its_limit_leaves_its_neighbour_alone(db) {
-        let shop = open(db.url(), &[("RUSTOK_RATE_LIMIT_TENANT_PER_MINUTE", "6")]).await;
-        tenant(shop.server.command(), "shop2", "admin").await;
+        let shop = program(db.url(), &[("RUSTOK_RATE_LIMIT_TENANT_PER_MINUTE", "6")]).await;
+        tenant(&shop.server, "shop2", "admin").await;
         use_up(|| products(&shop), 200).await;
         refused(products(&shop).send().await.unwrap(), "tenant").await;
         refused(shop.admin(Method::GET, "/products").send().await.unwrap(), "tenant").await;
@@ -66,12 +67,12 @@ both_databases! {
 
 #[tokio::test]
 async fn an_address_over_its_limit_is_refused_wherever_it_says_it_comes_from() {
-    let db = TestDatabase::sqlite();
+    let db = TestDatabase::sqlite_migrated().await;
     let settings = [
         ("RUSTOK_RATE_LIMIT_ADDRESS_PER_MINUTE", "6"),
         ("RUSTOK_TRUSTED_PROXIES", "[\"127.0.0.0/8\"]"),
     ];
-    let shop = open(db.url(), &settings).await;
+    let shop = program(db.url(), &settings).await;
     let from = |forwarded: &str, path: &str| {
         let request = shop.request(Method::GET, path);
         request.header("x-forwarded-for", forwarded)

@@ -1,8 +1,9 @@
 //! One request that is too large, too deep or too slow.
 
 use super::{Raw, open};
-use crate::platform::{Shop, problem};
+use crate::platform::{problem, program};
 use reqwest::{Method, RequestBuilder};
+use rustok_test_app::Shop;
 use rustok_test_support::{Lateness, TestDatabase, both_databases};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ fn product(shop: &Shop, body: String) -> RequestBuilder {
 
 both_databases! {
     async fn what_is_too_large_is_named(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = program(db.url(), &[]).await;
         let send = async |request: RequestBuilder| request.send().await.unwrap();
         let store = |query: &str| shop.request(Method::GET, &format!("/api/store/v1/products?after={query}"));
 
@@ -65,7 +66,7 @@ both_databases! {
 
     async fn a_body_is_waited_for_no_longer_than_the_whole_request(db) {
         let settings = [("RUSTOK_BODY_TIMEOUT_MS", "60000"), ("RUSTOK_REQUEST_TIMEOUT_MS", "300")];
-        let shop = open(db.url(), &settings).await;
+        let shop = program(db.url(), &settings).await;
         let answer = Raw::order(&shop, 2).await.answer().await.unwrap();
         assert_eq!((answer.status, &answer.body["code"]), (408, &json!("body_too_slow")));
     }
@@ -75,7 +76,7 @@ both_databases! {
 #[tokio::test]
 async fn a_connection_without_a_request_ends() {
     let db = TestDatabase::sqlite();
-    let shop = Shop::open(db.url()).await;
+    let shop = open(db.url(), &[]).await;
     let lateness = Lateness::watch_process(shop.server.pid());
     let start = Instant::now();
     let silent = async |sent: &str| {

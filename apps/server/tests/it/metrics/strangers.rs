@@ -11,7 +11,7 @@ const AT_ONCE: usize = 32;
 
 both_databases! {
     async fn neither_tenants_nor_strangers_make_series(db) {
-        let shop = Shop::open(db.url()).await;
+        let shop = Shop::start(rustok(db.url())).await;
         work(&shop).await;
         let made = shop.server.run(&["token", "create", "--platform", "--json"]).await;
         let platform = printed(made)["token"].as_str().unwrap().to_owned();

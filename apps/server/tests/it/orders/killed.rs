@@ -1,12 +1,14 @@
 //! The last ten pieces, sixty-four buyers, and the server killed in between: nothing is oversold and nothing that was
 //! answered is lost. `RUSTOK_ROUNDS` says how often (`bench/oversell.sh`).
 
-use super::*;
+use super::{all_orders, available, order_of, place, product};
+use crate::platform::{Shop, rustok};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use reqwest::Error;
+use reqwest::{Error, RequestBuilder, Response};
 use rustok_test_support::{TIMEOUT, both_databases, eventually};
+use serde_json::{Value, json};
 
 const BUYERS: usize = 64;
 const STOCK: usize = 10;
@@ -108,7 +110,7 @@ async fn persist(request: impl Fn() -> RequestBuilder) -> Reported {
 both_databases! {
     async fn a_killed_server_neither_oversells_nor_forgets(db) {
         let rounds: usize = std::env::var("RUSTOK_ROUNDS").map_or(2, |rounds| rounds.parse().unwrap());
-        let mut shop = Shop::open(db.url()).await;
+        let mut shop = Shop::start(rustok(db.url())).await;
         for round in 0..rounds {
             let tea = product(&shop, json!([{ "available": STOCK }])).await.remove(0);
             let order = order_of(&tea, 1);

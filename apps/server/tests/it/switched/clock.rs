@@ -18,7 +18,7 @@ fn seconds_ago(at: &Value) -> i64 {
 async fn what_falls_due_does_so_by_the_databases_clock() {
     let db = TestDatabase::postgres().await;
     db.superuser_run(BEHIND).await;
-    let shop = Shop::open(db.url()).await;
+    let shop = Shop::start(rustok(db.url())).await;
     let tea = product(&shop, json!([{}])).await.remove(0);
     let order = ok(place(&shop, &order_of(&tea, 1)), 201).await;
     let ago = seconds_ago(&order["created_at"]);

@@ -46,7 +46,7 @@ fn products(count: usize) -> String {
 #[tokio::test]
 async fn an_import_that_is_stopped_in_the_middle_of_a_write_keeps_nobody_away() {
     let db = TestDatabase::sqlite();
-    let shop = Shop::open(db.url()).await;
+    let shop = Shop::start(rustok(db.url())).await;
     let tea = product(&shop, json!([{}])).await.remove(0);
     let file = db.path().with_extension("csv");
     fs::write(&file, products(5_000)).unwrap();
@@ -83,7 +83,7 @@ async fn an_import_that_is_stopped_in_the_middle_of_a_write_keeps_nobody_away() 
 #[tokio::test]
 async fn a_process_that_holds_the_lock_and_is_not_stopped_is_waited_for_a_while() {
     let db = TestDatabase::sqlite();
-    let shop = Shop::open(db.url()).await;
+    let shop = Shop::start(rustok(db.url())).await;
     let tea = product(&shop, json!([{}])).await.remove(0);
     let (reported, done) = std::sync::mpsc::channel::<()>();
     let url = db.path().to_owned();

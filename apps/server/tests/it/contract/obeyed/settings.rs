@@ -1,10 +1,8 @@
 //! Each setting of a tenant has a reader: what it changes is seen by somebody who did not set it.
 
-use super::super::node;
 use crate::isolation::world::World;
-use crate::orders::{ok, order_of, place, product};
-use crate::platform::{Directory, Shop};
 use reqwest::Method;
+use rustok_test_app::{Directory, Shop, node, ok, order_of, place, product};
 use rustok_test_support::both_databases;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -70,7 +68,7 @@ impl Furnished {
     }
 
     /// What is seen while the setting has this value.
-    async fn seen(&self, directory: &Directory<'_>, setting: &str, value: &Value) -> Value {
+    async fn seen(&self, directory: &Directory, setting: &str, value: &Value) -> Value {
         directory.set(json!({ setting: value })).await;
         match setting {
             "default_currency" => {

@@ -1,0 +1,77 @@
+//! Tenants and tokens by use cases, over the services of a running server or beside it.
+
+use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Services, tenants};
+use rustok_core::clock::{Clock, SharedClock, SystemClock};
+use rustok_core::deadline::Deadline;
+use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
+use rustok_tenancy::{NewTenantInput, Tenant, TenantIdentifierValidator, TenantSettings};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Services in another process than the server's, as a command has them: with a store of their own.
+pub(crate) async fn services_beside(database_url: &str) -> Arc<Services> {
+    let config = StoreConfig::new(DatabaseUrl::parse(database_url).unwrap());
+    let store = rustok_storage::open(config, Opener::Command).await.unwrap();
+    let clock = clock_of(&store).await;
+    Arc::new(Services::new(store, clock, validator()))
+}
+
+/// A context of a tenant in another process than the server's.
+///
+/// # Panics
+/// When the database cannot be opened, or has no such tenant.
+pub async fn beside(database_url: &str, slug: &str) -> Ctx {
+    let services = services_beside(database_url).await;
+    let tenant = Arc::new(find(&services, slug).await);
+    Ctx::system(services, tenant, "import", Deadline::never())
+}
+
+/// The clock of a server on this database: on PostgreSQL the database's.
+pub(crate) async fn clock_of(store: &Store) -> Arc<dyn Clock> {
+    if store.sqlite_path().is_some() {
+        return Arc::new(SystemClock);
+    }
+    let asked = Instant::now();
+    let theirs = store.database_time(soon()).await.unwrap();
+    Arc::new(SharedClock::new(theirs, asked))
+}
+
+pub(crate) fn validator() -> TenantIdentifierValidator {
+    TenantIdentifierValidator::new("localhost").unwrap()
+}
+
+pub(crate) fn platform(services: &Arc<Services>) -> PlatformCtx {
+    PlatformCtx::system(Arc::clone(services), "test", soon())
+}
+
+pub(crate) fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(30))
+}
+
+async fn find(services: &Arc<Services>, slug: &str) -> Tenant {
+    let identifier = services.validator.slug(slug).unwrap();
+    tenants::find(&platform(services), &identifier).await.unwrap()
+}
+
+pub(crate) async fn create_tenant(services: &Arc<Services>, slug: &str) {
+    let input = NewTenantInput {
+        slug: slug.to_owned(),
+        name: slug.to_owned(),
+        hosts: Vec::new(),
+        settings: TenantSettings::default(),
+    };
+    let created = tenants::create(&platform(services), input, IdempotencyKey::none()).await;
+    drop(created.unwrap());
+}
+
+pub(crate) async fn issue_token(services: &Arc<Services>, slug: &str, role: &str) -> String {
+    let tenant = Arc::new(find(services, slug).await);
+    let ctx = Ctx::system(Arc::clone(services), tenant, "test", soon());
+    let issued = tenants::issue_token(&ctx, "test", role.parse().unwrap()).await;
+    issued.unwrap().secret.expose()
+}
+
+pub(crate) async fn issue_platform_token(services: &Arc<Services>) -> String {
+    let issued = tenants::issue_platform_token(&platform(services), "test").await;
+    issued.unwrap().secret.expose()
+}
