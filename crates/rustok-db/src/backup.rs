@@ -9,11 +9,12 @@ mod format;
 mod load;
 mod sqlite;
 
+use crate::config::DatabaseUrl;
 use crate::error::StoreError;
 use crate::files;
-use crate::migrate::beside;
+use crate::files::beside;
 use crate::schema::Schema;
-use crate::store::{DatabaseUrl, Store};
+use crate::store::Store;
 use format::{BLOCK, Reader};
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;

@@ -4,7 +4,6 @@
 //! enough. Wider modes of existing files are kept, since they may be intended; the server warns at its start.
 
 use crate::error::StoreError;
-use crate::migrate::beside;
 use rustix::fs::OFlags;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -20,6 +19,13 @@ const SUFFIXES: [&str; 5] = ["", "-wal", "-shm", ".lock", ".migrate.lock"];
 /// The open flag that refuses a symbolic link placed at the path.
 pub(crate) fn no_follow() -> i32 {
     i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0)
+}
+
+/// Appends `suffix` to the file name of `path`.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// The parent folder of `path`; `.` if the path names none.

@@ -3,10 +3,11 @@
 //!
 //! Nothing here makes changes: a missing database is not created, an old one not migrated.
 
+use crate::config::DatabaseUrl;
 use crate::error::StoreError;
 use crate::migrate;
 use crate::schema::{Schema, number_of};
-use crate::store::{DatabaseUrl, Store};
+use crate::store::Store;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use rustok_core::deadline::Deadline;

@@ -6,6 +6,8 @@
 //! its [`Schema`] to [`Store::open`]. Only that crate depends on this one.
 
 mod backup;
+mod config;
+mod counts;
 mod error;
 pub mod files;
 mod guard;
@@ -28,6 +30,8 @@ mod value;
 pub mod walk;
 
 pub use backup::restore;
+pub use config::{DatabaseUrl, Opener, StoreConfig};
+pub use counts::Connections;
 pub use error::StoreError;
 pub use inspect::{FoundSchema, find_schema};
 pub use postgres::PostgresUrl;
@@ -35,7 +39,7 @@ pub use row::{Column, FromColumn, Json, Row};
 pub use schema::{Migration, Schema};
 pub use sqlite::DatabaseState;
 pub use statement::{CommitCheck, Expect, Statement};
-pub use store::{Connections, DatabaseUrl, Opener, Store, StoreConfig};
+pub use store::Store;
 pub use timings::{Durations, OperationTimes, StoreTimes};
 pub use tx::{Db, Owner, Platform, PlatformTx, TenantTx, Tx};
 pub use value::{Value, assignments, pad, placeholders};

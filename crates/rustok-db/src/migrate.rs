@@ -4,17 +4,17 @@
 mod pooler;
 mod server;
 
+use crate::config::Opener;
 use crate::error::StoreError;
-use crate::files;
+use crate::files::{self, beside};
 use crate::postgres::{Hosts, PostgresUrl};
 use crate::schema::{Migration, number_of};
 use crate::sqlite::open_writer;
-use crate::store::Opener;
 use rusqlite::Connection;
 use server::Server;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
@@ -61,13 +61,6 @@ fn pending<'m>(
         return Ok(migrations.get(current..).unwrap_or_default());
     };
     Err(StoreError::Setup(message))
-}
-
-/// Appends `suffix` to the file name of `path`.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 pub(crate) fn sqlite(path: &Path, opener: Opener, migrations: &[Migration]) -> Result<(), StoreError> {

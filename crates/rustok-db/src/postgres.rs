@@ -8,9 +8,9 @@ mod dial;
 mod tls;
 mod tx;
 
+use crate::counts::Connections;
 use crate::error::StoreError;
 use crate::guard::Guard;
-use crate::store::Connections;
 #[cfg(test)]
 pub(crate) use connection::{Connection, poll_once};
 use deadpool::Runtime;

@@ -10,8 +10,8 @@ mod holder;
 mod tx;
 mod watch;
 
+use crate::counts::Connections;
 use crate::error::StoreError;
-use crate::store::Connections;
 use checkpoint::Log;
 use holder::Holder;
 use rusqlite::config::DbConfig;

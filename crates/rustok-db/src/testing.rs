@@ -1,9 +1,9 @@
 //! What tests of other crates need of the inside (feature `testing`). A released binary has none of it.
 
+use crate::config::{DatabaseUrl, Opener};
 use crate::error::StoreError;
 use crate::migrate;
 use crate::schema::Migration;
-use crate::store::{DatabaseUrl, Opener};
 use std::cell::Cell;
 
 thread_local! {

@@ -18,6 +18,7 @@ use rustok_http::settings::HttpSettings;
 use rustok_http::state::HttpState;
 use rustok_storage::{DatabaseUrl, Opener, StoreConfig, outbox};
 use rustok_telemetry::Tracer;
+use rustok_tenancy::TenantIdentifierValidator;
 use std::any::Any;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -37,7 +38,7 @@ pub struct Setup {
     pub clock: Option<Arc<ManualClock>>,
 }
 
-/// A running server in the test's process. Dropped, it stops.
+/// A running server in the test's process. Dropped, it accepts no more connections.
 pub struct TestApp {
     url: String,
     http: HttpState,
@@ -67,7 +68,7 @@ impl TestApp {
         } else {
             setup.http
         };
-        let services = services(config, setup.clock).await;
+        let services = services(config, setup.clock, validator()).await;
         let document = ApiDocument::new(router::document);
         let http = HttpState::new(settings, services, document, Tracer::off(), None);
         let folder = tempfile::Builder::new().prefix("rustok-app-").tempdir().unwrap();
@@ -170,13 +171,17 @@ impl Server for TestApp {
 ///
 /// # Panics
 /// When the database cannot be opened.
-pub async fn services(config: StoreConfig, clock: Option<Arc<ManualClock>>) -> Arc<Services> {
+pub async fn services(
+    config: StoreConfig,
+    clock: Option<Arc<ManualClock>>,
+    validator: TenantIdentifierValidator,
+) -> Arc<Services> {
     let store = rustok_storage::open(config, Opener::Server).await.unwrap();
     let clock: Arc<dyn Clock> = match clock {
         Some(clock) => clock,
         None => clock_of(&store).await,
     };
-    Arc::new(Services::new(store, clock, validator()))
+    Arc::new(Services::new(store, clock, validator))
 }
 
 /// The settings of imports, with the server's defaults.

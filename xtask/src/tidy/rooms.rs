@@ -185,6 +185,9 @@ pub(crate) fn check_edge(edge: &Edge<'_>) -> Option<Breach> {
         {
             return breach("its feature `axum` is for the rooms that know HTTP");
         }
+        if !edge.for_tests && edge.features.iter().any(|feature| feature == "testing") {
+            return breach("the feature `testing` is for tests only");
+        }
         return None;
     }
     let kept = KEPT
@@ -279,6 +282,18 @@ mod tests {
             breaks(&edge("rustok-new", "rustok-core")),
             "a crate without a row"
         );
+    }
+
+    #[test]
+    fn what_is_for_tests_is_in_no_release() {
+        let features = ["testing".to_owned()];
+        let mut it = Edge {
+            features: &features,
+            ..edge("rustok-storage", "rustok-db")
+        };
+        assert!(breaks(&it));
+        it.for_tests = true;
+        assert!(!breaks(&it));
     }
 
     #[test]

@@ -9,9 +9,10 @@ use super::strip::{self, Views};
 
 const MAX_LINES: usize = 800;
 const VAGUE_NAMES: [&str; 6] = ["util", "utils", "helper", "helpers", "common", "manager"];
-const SQL: [&str; 6] = [
+const SQL: [&str; 7] = [
     "SELECT ",
     "INSERT INTO ",
+    "UPDATE ",
     "DELETE FROM ",
     "CREATE TABLE ",
     "ALTER TABLE ",
@@ -34,6 +35,11 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rustls::", &["rustok-db"]),
     // What sends the statements of a transaction.
     (".db", &["rustok-db", "rustok-storage"]),
+    ("{ db", &["rustok-db", "rustok-storage"]),
+    // It replaces the checks that every commit makes (docs/adr/0021).
+    (".with_commit_checks", &["rustok-db", "rustok-storage"]),
+    // Which surface a path belongs to is decided in one place (docs/adr/0028).
+    (".uri().path()", &["rustok-http"]),
     ("axum::", &HTTP),
     ("axum_core::", &["rustok-core"]),
     ("tower_http::", &["rustok-http"]),

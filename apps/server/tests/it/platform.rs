@@ -48,7 +48,10 @@ pub(crate) async fn program_at(
         all = all.merge((name, value.parse::<Setting>().unwrap()));
     }
     let config: Config = all.extract().unwrap();
-    let state = AppState::new(config.clone(), services(config.store().unwrap(), clock).await);
+    let state = AppState::new(
+        config.clone(),
+        services(config.store().unwrap(), clock, config.validator().unwrap()).await,
+    );
     let workers = worker::spawn_all(&state, &CancellationToken::new());
     let routes = router::public(state.api(), health::router(state.clone()));
     let app = TestApp::serve(routes, state.http(), (workers, folder)).await;

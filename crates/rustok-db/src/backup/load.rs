@@ -133,8 +133,13 @@ async fn open(client: &Client, filled: &[&str]) -> Result<Open, StoreError> {
             with_rows.join(", ")
         )));
     }
-    for table in filled {
-        let delete = format!("DELETE FROM {}", quoted(&[(*table).to_owned()]));
+    // Of the tables that migrations fill, those that there are at the schema of the file.
+    for (_, name) in tables
+        .iter()
+        .zip(&names)
+        .filter(|(table, _)| filled.contains(&table.name.as_str()))
+    {
+        let delete = format!("DELETE FROM {name}");
         client.batch_execute(&delete).await.map_err(failed)?;
     }
     let mut keys = Vec::new();

@@ -3,12 +3,14 @@
 
 use super::Partial;
 use super::format::{PREFIX, SQLITE};
+use crate::config::DatabaseUrl;
 use crate::error::StoreError;
 use crate::files;
+use crate::files::beside;
 use crate::inspect::{FoundSchema, find_schema};
-use crate::migrate::{self, beside};
+use crate::migrate;
 use crate::schema::Schema;
-use crate::store::{self, DatabaseUrl};
+use crate::store;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use std::io::Read as _;

@@ -4,7 +4,7 @@
 //! what it was writing, so a stopped holder is sent SIGCONT. No process is ever terminated from here, and a running
 //! one gets no signal.
 
-use crate::migrate::beside;
+use crate::files::beside;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt;
 use std::fs;

@@ -5,7 +5,7 @@
 //! after every commit. These checks must never change anything at the path.
 
 use crate::error::StoreError;
-use crate::migrate::beside;
+use crate::files::beside;
 use rusqlite::{Connection, OpenFlags};
 use std::fs;
 use std::io::ErrorKind;

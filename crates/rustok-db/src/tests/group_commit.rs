@@ -29,7 +29,7 @@ fn committed(path: &Path) -> Vec<String> {
 
 /// How many commits the write-ahead log holds: each ends in a frame that tells the size of the database.
 fn commits(path: &Path) -> usize {
-    let log = std::fs::read(crate::migrate::beside(path, "-wal")).unwrap();
+    let log = std::fs::read(crate::files::beside(path, "-wal")).unwrap();
     let word = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
     let page = usize::try_from(word(8)).unwrap();
     let frames = (32..log.len())

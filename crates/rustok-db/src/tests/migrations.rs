@@ -281,7 +281,7 @@ async fn what_cannot_be_opened_says_so_without_secrets() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_waits_for_ever_for_somebody_at_the_schema() {
     let sqlite = TestDatabase::sqlite();
-    let lock = crate::files::open_lock(&migrate::beside(sqlite.path(), ".migrate.lock")).unwrap();
+    let lock = crate::files::open_lock(&crate::files::beside(sqlite.path(), ".migrate.lock")).unwrap();
     lock.lock().unwrap();
     let postgres = TestDatabase::postgres_empty().await;
     let connected = tokio_postgres::connect(postgres.superuser_url(), tokio_postgres::NoTls).await;

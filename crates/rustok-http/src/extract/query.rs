@@ -141,7 +141,7 @@ fn form_faults(uri: &Uri, known: &[Parameter]) -> Vec<FieldViolation> {
 }
 
 /// The rule of a parameter's type that `text` violates. Supports only the types that parameters have; a test of the
-/// program checks that they have no others.
+/// surface checks that they have no others.
 fn broken_rule(wanted: Option<&str>, text: &str) -> Option<&'static str> {
     match wanted {
         Some("integer") if text.parse::<i64>().is_err() => Some("must be a whole number of 64 bits"),

@@ -1,4 +1,4 @@
-//! The API document of the running server, as the program makes it from its routes.
+//! The API document of the running server, as the surface makes it from its routes.
 //!
 //! It is given as a function, since this crate knows no route, and made only when it is needed: a server that gets no
 //! malformed body and no request for the document never makes it.

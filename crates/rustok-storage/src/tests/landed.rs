@@ -60,6 +60,19 @@ both_databases! {
         }
     }
 
+    /// Two servers may start at once on an empty PostgreSQL, and commands beside them; a SQLite file has one server.
+    async fn several_open_an_empty_database_at_once(db) {
+        let db = if db.is_postgres() { TestDatabase::postgres_empty_as_owner().await } else { TestDatabase::sqlite() };
+        let second = if db.is_postgres() { Opener::Server } else { Opener::Command };
+        let opens = [Opener::Server, Opener::Command, second, Opener::Command]
+            .map(|opener| tokio::spawn(crate::open(config(&db), opener)));
+        for opened in opens {
+            opened.await.unwrap().unwrap();
+        }
+        let applied = number(&db, "SELECT count(*) FROM schema_migrations").await.unwrap();
+        assert_eq!(applied, i64::try_from(SCHEMA.migrations.len()).unwrap());
+    }
+
     /// What a new state of orders needs of the schema: one source, both databases, no row lost.
     async fn a_status_is_added_to_orders_in_one_migration(db) {
         let db = if db.is_postgres() { TestDatabase::postgres_as_owner().await } else { TestDatabase::sqlite() };

@@ -48,6 +48,8 @@ both_databases! {
         let seconds = refused.headers()["retry-after"].to_str().unwrap();
         assert!(["1", "2", "3"].contains(&seconds), "{seconds}");
         problem(refused, 503, "overloaded").await;
+        // Health checks pass all limits.
+        assert_eq!(shop.client.get(format!("{}/readyz", shop.server.url())).send().await.unwrap().status(), 200);
         // Who wants something else does not wait for slow senders.
         let reading = shop.request(Method::GET, "/api/store/v1/products").send().await.unwrap();
         assert_eq!(reading.status(), 200);

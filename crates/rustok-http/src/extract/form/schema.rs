@@ -1,6 +1,6 @@
 //! Compares a JSON tree with its schema in the OpenAPI document.
 //!
-//! Supports only the keywords that the schemas of request bodies use; a test of the program checks that they use no
+//! Supports only the keywords that the schemas of request bodies use; a test of the surface checks that they use no
 //! others. It only explains what serde has refused and must never refuse anything by itself.
 
 use super::tree::{enter_index, enter_member};
