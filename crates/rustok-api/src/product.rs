@@ -1,18 +1,17 @@
-//! How a product and its variants look: in the store, and to those who manage them.
+//! How a product looks: in the store, and to those who manage it.
 //!
 //! Views borrow from the product; they decide nothing.
 
 mod fields;
 pub mod rendered;
+mod variant;
 
-pub use fields::{AdjustmentFields, ProductFields, StockFields, VariantPatch};
+pub use fields::{AdjustmentFields, ProductFields, StockFields};
+pub use variant::{PriceView, StoreVariantView, VariantDetailView, VariantPatch, VariantView};
 
-use super::money::MoneyView;
 use super::removed::RemovalView;
 use rustok_app::catalog::ShownPrice;
 use rustok_commerce::product::{Image, Product};
-use rustok_commerce::variant::Variant;
-use rustok_core::money::Money;
 use rustok_core::page::Page;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -37,49 +36,6 @@ pub struct ImageView<'a> {
     url: &'a str,
     /// What it shows, for those who cannot see it.
     alt: Option<&'a str>,
-}
-
-/// A variant as the store shows it.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = StoreVariant)]
-pub struct StoreVariantView<'a> {
-    id: Uuid,
-    sku: Option<&'a str>,
-    /// The values of its options, or `Default Title`.
-    title: &'a str,
-    /// One value for each option of the product.
-    options: &'a [String],
-    /// In the store in the currency that was asked for, else in the tenant's default one if it has a price there; `null`
-    /// means that it has none in that currency.
-    #[schema(value_type = Option<MoneyView>)]
-    price: Option<Money>,
-    /// The price that is shown struck through.
-    #[schema(value_type = Option<MoneyView>)]
-    compare_at_price: Option<Money>,
-    /// Pieces left; `null` means that they are not counted.
-    available: Option<i64>,
-}
-
-impl<'a> StoreVariantView<'a> {
-    fn new(variant: &'a Variant, shown: ShownPrice) -> Self {
-        let price = shown.of(&variant.prices);
-        Self {
-            id: variant.id.as_uuid(),
-            sku: variant.sku.as_deref(),
-            title: &variant.title,
-            options: &variant.options,
-            price: price.map(|price| price.amount),
-            compare_at_price: price.and_then(|price| price.compare_at),
-            available: variant.available,
-        }
-    }
-
-    fn without_stock(variant: &'a Variant, shown: ShownPrice) -> Self {
-        Self {
-            available: None,
-            ..Self::new(variant, shown)
-        }
-    }
 }
 
 /// An active product as the store shows it.
@@ -153,70 +109,6 @@ pub struct StoreProductPage<'a> {
     items: Vec<StoreProductView<'a>>,
     /// What to send as `after` for the next page; `null` on the last one.
     next_cursor: Option<&'a str>,
-}
-
-/// A variant as those see it who manage it.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Variant)]
-pub struct VariantView<'a> {
-    #[serde(flatten)]
-    shown: StoreVariantView<'a>,
-    /// GTIN, EAN, UPC, ISBN, ...
-    barcode: Option<&'a str>,
-    weight_grams: Option<i64>,
-    /// Whether it is sold beyond zero.
-    allow_backorder: bool,
-}
-
-impl<'a> VariantView<'a> {
-    fn new(variant: &'a Variant, shown: ShownPrice) -> Self {
-        Self {
-            shown: StoreVariantView::new(variant, shown),
-            barcode: variant.barcode.as_deref(),
-            weight_grams: variant.weight_grams,
-            allow_backorder: variant.allow_backorder,
-        }
-    }
-}
-
-/// What a variant costs in one currency.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Price)]
-pub struct PriceView {
-    #[schema(value_type = MoneyView)]
-    price: Money,
-    #[schema(value_type = Option<MoneyView>)]
-    compare_at_price: Option<Money>,
-}
-
-/// One variant by itself.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = VariantDetail)]
-pub struct VariantDetailView<'a> {
-    #[serde(flatten)]
-    variant: VariantView<'a>,
-    product_id: Uuid,
-    /// Its prices in all currencies.
-    prices: Vec<PriceView>,
-    /// The product's version, which every change of a variant but that of its stock raises.
-    version: i64,
-}
-
-impl<'a> VariantDetailView<'a> {
-    /// A variant of `product`, with this price before the others.
-    #[must_use]
-    pub fn new(product: &Product, variant: &'a Variant, shown: ShownPrice) -> Self {
-        let price = |price: &rustok_commerce::price::Price| PriceView {
-            price: price.amount,
-            compare_at_price: price.compare_at,
-        };
-        Self {
-            variant: VariantView::new(variant, shown),
-            product_id: product.id.as_uuid(),
-            prices: variant.prices.as_slice().iter().map(price).collect(),
-            version: product.version,
-        }
-    }
 }
 
 /// A product as those see it who manage it.

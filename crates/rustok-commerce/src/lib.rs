@@ -11,6 +11,8 @@ pub mod payment;
 pub mod price;
 pub mod product;
 pub mod state_machine;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod variant;
 
 pub use error::CommerceError;

@@ -2,6 +2,10 @@
 //!
 //! Rules over several variants (their number, unique combinations of options) are in [`crate::product`].
 
+mod facts;
+
+pub use facts::VariantFacts;
+
 use crate::inventory::{MAX_STOCK, Stock};
 use crate::price::{MoneyInput, Price, PriceList};
 use rustok_core::error::FieldViolation;
@@ -16,8 +20,6 @@ pub(crate) const MAX_NAME_CHARS: usize = 255;
 /// The rule for a SKU, as an error message.
 pub(crate) const SKU_RULE: &str =
     "must be 1 to 255 characters without control characters or spaces at its ends";
-/// The maximum weight, in grams: a thousand tonnes.
-const MAX_WEIGHT_GRAMS: i64 = 1_000_000_000;
 
 /// Whether `sku` is valid.
 pub(crate) fn is_sku(sku: &str) -> bool {
@@ -40,10 +42,8 @@ pub struct Variant {
     pub options: Vec<String>,
     /// The prices, one per currency.
     pub prices: PriceList,
-    /// GTIN, EAN, UPC, ISBN, ...; not validated.
-    pub barcode: Option<String>,
-    /// Weight in grams.
-    pub weight_grams: Option<i64>,
+    /// What is stated of the goods.
+    pub facts: VariantFacts,
     /// Pieces left; `None` means not tracked.
     pub available: Option<i64>,
     /// Whether it can be ordered below zero stock.
@@ -82,10 +82,8 @@ pub struct VariantInput {
     pub price: Option<MoneyInput>,
     /// The reference price shown struck through, in the same currency.
     pub compare_at_price: Option<MoneyInput>,
-    /// GTIN, EAN, UPC, ISBN, ...; blank means none.
-    pub barcode: Option<String>,
-    /// Weight in grams.
-    pub weight_grams: Option<i64>,
+    /// What is stated of the goods.
+    pub facts: VariantFacts,
     /// Pieces left; `None` means not tracked.
     pub available: Option<i64>,
     /// Whether it can be ordered below zero stock.
@@ -108,10 +106,8 @@ pub struct VariantDraft {
     pub options: Vec<String>,
     /// Its price in the currency of the input; empty if the input has none.
     pub prices: PriceList,
-    /// See [`Variant::barcode`].
-    pub barcode: Option<String>,
-    /// See [`Variant::weight_grams`].
-    pub weight_grams: Option<i64>,
+    /// See [`Variant::facts`].
+    pub facts: VariantFacts,
     /// See [`Variant::available`].
     pub available: Option<i64>,
     /// See [`Variant::allow_backorder`].
@@ -129,8 +125,7 @@ impl VariantDraft {
             title: DEFAULT_TITLE.to_owned(),
             options: Vec::new(),
             prices: PriceList::default(),
-            barcode: None,
-            weight_grams: None,
+            facts: VariantFacts::default(),
             available: None,
             allow_backorder: false,
             position: 0,
@@ -175,27 +170,7 @@ impl VariantInput {
         if sku.as_deref().is_some_and(|sku| !is_sku(sku)) {
             refuse("sku", "invalid_sku", SKU_RULE.to_owned());
         }
-        let barcode = present(self.barcode);
-        if barcode
-            .as_deref()
-            .is_some_and(|code| !is_line(code, MAX_NAME_CHARS))
-        {
-            refuse(
-                "barcode",
-                "invalid_text",
-                format!("must be at most {MAX_NAME_CHARS} characters"),
-            );
-        }
-        if self
-            .weight_grams
-            .is_some_and(|grams| !(0..=MAX_WEIGHT_GRAMS).contains(&grams))
-        {
-            refuse(
-                "weight_grams",
-                "out_of_range",
-                format!("must be 0 to {MAX_WEIGHT_GRAMS}"),
-            );
-        }
+        let facts = self.facts.validate(&mut refuse);
         let least = if self.allow_backorder { -MAX_STOCK } else { 0 };
         if self
             .available
@@ -232,8 +207,7 @@ impl VariantInput {
             title: title_of(&options),
             options,
             prices,
-            barcode,
-            weight_grams: self.weight_grams,
+            facts,
             available: self.available,
             allow_backorder: self.allow_backorder,
             position: i64::try_from(position).unwrap_or(i64::MAX),
@@ -278,8 +252,7 @@ impl VariantInput {
             options: variant.options.clone(),
             price: price.map(|price| MoneyInput::from(price.amount)),
             compare_at_price: price.and_then(|price| price.compare_at).map(MoneyInput::from),
-            barcode: variant.barcode.clone(),
-            weight_grams: variant.weight_grams,
+            facts: variant.facts.clone(),
             available: variant.available,
             allow_backorder: variant.allow_backorder,
             deleted: false,

@@ -6,6 +6,7 @@
 
 mod page;
 pub mod storefront;
+mod variant_row;
 mod write;
 
 pub use page::{find_products, list_products};
@@ -15,7 +16,7 @@ pub use write::{
 };
 
 use jiff::Timestamp;
-use rustok_commerce::price::{Price, PriceList};
+use rustok_commerce::price::Price;
 use rustok_commerce::product::{Handle, Image, Product, ProductStatus};
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ImageId, ProductId, VariantId};
@@ -203,22 +204,9 @@ struct VariantRow {
 }
 
 fn decode_variant(row: &Row<'_>) -> Result<VariantRow, StoreError> {
-    let available: Option<i64> = row.get("available")?;
-    let variant = Variant {
-        id: row.get("id")?,
-        sku: row.get("sku")?,
-        title: row.get("title")?,
-        options: row.get::<Json<_>>("option_values")?.0,
-        prices: PriceList::default(),
-        barcode: row.get("barcode")?,
-        weight_grams: row.get("weight_grams")?,
-        available,
-        allow_backorder: row.get::<Option<bool>>("allow_backorder")?.unwrap_or(false),
-        position: row.get("position")?,
-    };
     Ok(VariantRow {
         product_id: row.get("product_id")?,
-        variant,
+        variant: variant_row::decode(row)?,
         price: decode_price(row)?,
     })
 }
@@ -239,12 +227,12 @@ fn decode_price(row: &Row<'_>) -> Result<Option<Price>, StoreError> {
 /// in the database.
 fn variants_statement(count: usize, standing: Lifecycle) -> String {
     format!(
-        "SELECT v.product_id, v.id, v.position, v.sku, v.barcode, v.title, v.option_values, v.weight_grams, \
-         s.available, s.allow_backorder, r.currency, r.amount_minor, r.compare_at_minor \
+        "SELECT v.product_id, v.id, {}, s.available, s.allow_backorder, r.currency, r.amount_minor, r.compare_at_minor \
          FROM variants v \
          LEFT JOIN stock_levels s ON s.tenant_id = v.tenant_id AND s.variant_id = v.id \
          LEFT JOIN prices r ON r.tenant_id = v.tenant_id AND r.variant_id = v.id \
          WHERE v.tenant_id = $1 AND v.product_id IN ({}) AND {}",
+        variant_row::selected("v"),
         placeholders(2, count),
         standing.of_variants()
     )

@@ -29,6 +29,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "0007_replies",
         "0008_imports",
         "0009_search",
+        "0010_variant_hs_code",
     ],
     tables: &[
         "api_tokens",

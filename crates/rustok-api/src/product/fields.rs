@@ -1,13 +1,13 @@
-//! What can be written of a product, on creation and by a merge patch.
+//! What can be written of a product with its variants, on creation and by a merge patch.
 //!
 //! The form of a request is checked here, never its meaning: that is the domain's.
 
+use super::variant::VariantFields;
 use crate::merge_patch;
-use crate::money::MoneyFields;
 use rustok_commerce::product::{
     ImageInput, MAX_LISTED_VARIANTS, ProductInput, VariantName, match_variants, option_values,
 };
-use rustok_commerce::variant::{Variant, VariantInput, title_of};
+use rustok_commerce::variant::{Variant, title_of};
 use rustok_core::error::{FieldViolation, RichError};
 use rustok_http::extract::{MergePatch, form};
 use rustok_text::plain::clean_name;
@@ -80,34 +80,6 @@ pub(crate) struct ImageFields {
     url: String,
     #[serde(default)]
     alt: Option<String>,
-}
-
-/// The fields of a variant.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct VariantFields {
-    /// Missing for a new one, and for one that is known by its SKU or its options.
-    id: Option<Uuid>,
-    sku: Option<String>,
-    /// Read only: made of the options.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(read_only)]
-    title: Option<String>,
-    /// One value for each option of the product.
-    options: Vec<String>,
-    /// Required for a new variant.
-    price: Option<MoneyFields>,
-    compare_at_price: Option<MoneyFields>,
-    barcode: Option<String>,
-    weight_grams: Option<i64>,
-    /// Pieces that a new variant starts with; without them they are not counted. That of a variant that is there is
-    /// changed by `PUT /variants/{id}/stock` only.
-    available: Option<i64>,
-    /// Whether it is sold beyond zero; only where pieces are counted.
-    allow_backorder: bool,
-    /// In a patch of a product: `true` deletes the variant. Orders keep what they say of it, and what they give back
-    /// stays in its ledger.
-    deleted: bool,
 }
 
 impl ProductFields {
@@ -239,97 +211,6 @@ impl From<ProductInput> for ProductFields {
             images: input.images.into_iter().map(image).collect(),
             variants: input.variants.into_iter().map(VariantFields::from).collect(),
         }
-    }
-}
-
-impl VariantFields {
-    fn into_input(self, currency: &str) -> VariantInput {
-        VariantInput {
-            id: self.id.map(Into::into),
-            sku: self.sku,
-            options: self.options,
-            price: self.price.map(|price| price.into_input(currency)),
-            compare_at_price: self.compare_at_price.map(|price| price.into_input(currency)),
-            barcode: self.barcode,
-            weight_grams: self.weight_grams,
-            available: self.available,
-            allow_backorder: self.allow_backorder,
-            deleted: self.deleted,
-        }
-    }
-}
-
-impl From<VariantInput> for VariantFields {
-    fn from(input: VariantInput) -> Self {
-        Self {
-            id: input.id.map(Into::into),
-            sku: input.sku,
-            title: None,
-            options: input.options,
-            price: input.price.map(MoneyFields::from),
-            compare_at_price: input.compare_at_price.map(MoneyFields::from),
-            barcode: input.barcode,
-            weight_grams: input.weight_grams,
-            available: input.available,
-            allow_backorder: input.allow_backorder,
-            deleted: input.deleted,
-        }
-    }
-}
-
-/// What can be changed of one variant.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schema(as = EditableVariant)]
-pub struct VariantPatch {
-    sku: Option<String>,
-    /// Stands beside the prices in other currencies; `null` takes the one that is shown away.
-    price: Option<MoneyFields>,
-    compare_at_price: Option<MoneyFields>,
-    barcode: Option<String>,
-    weight_grams: Option<i64>,
-    /// Whether it is sold beyond zero; only where pieces are counted.
-    allow_backorder: bool,
-}
-
-impl VariantPatch {
-    /// The variant as a patch wants it.
-    ///
-    /// # Errors
-    /// `validation_failed` when the result does not have the documented form.
-    pub fn patched(
-        input: VariantInput,
-        patch: &MergePatch,
-        currency: &str,
-    ) -> Result<VariantInput, RichError> {
-        let VariantInput {
-            id,
-            options,
-            available,
-            ..
-        } = input.clone();
-        let fields = VariantFields::from(input);
-        let shown = Self {
-            sku: fields.sku,
-            price: fields.price,
-            compare_at_price: fields.compare_at_price,
-            barcode: fields.barcode,
-            weight_grams: fields.weight_grams,
-            allow_backorder: fields.allow_backorder,
-        };
-        let wanted = merge_patch::apply(&shown, patch)?;
-        Ok(VariantInput {
-            id,
-            options,
-            available,
-            sku: wanted.sku,
-            price: wanted.price.map(|price| price.into_input(currency)),
-            compare_at_price: wanted.compare_at_price.map(|price| price.into_input(currency)),
-            barcode: wanted.barcode,
-            weight_grams: wanted.weight_grams,
-            allow_backorder: wanted.allow_backorder,
-            deleted: false,
-        })
     }
 }
 

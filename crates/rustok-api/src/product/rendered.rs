@@ -190,7 +190,7 @@ mod tests {
     use jiff::Timestamp;
     use rustok_commerce::price::Price;
     use rustok_commerce::product::{Handle, ProductStatus};
-    use rustok_commerce::variant::Variant;
+    use rustok_commerce::variant::{Variant, VariantFacts};
     use rustok_core::money::{Currency, Money};
     use uuid::Uuid;
 
@@ -207,8 +207,7 @@ mod tests {
             title: NOT_COUNTED.to_owned(),
             options: vec![format!("\\{NOT_COUNTED}"), number.to_string()],
             prices: [price].into_iter().collect(),
-            barcode: None,
-            weight_grams: None,
+            facts: VariantFacts::default(),
             available,
             allow_backorder: false,
             position: 0,

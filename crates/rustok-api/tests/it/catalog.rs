@@ -1,6 +1,7 @@
 //! Products, variants and stock over HTTP, for those who manage them and for the store.
 
 mod lists;
+mod members;
 mod promises;
 mod stock;
 mod variants;

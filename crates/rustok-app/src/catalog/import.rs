@@ -12,7 +12,7 @@ use crate::context::Ctx;
 use rustok_auth::Action;
 use rustok_commerce::inventory::MAX_STOCK;
 use rustok_commerce::product::Product;
-use rustok_commerce::variant::{Variant, VariantDraft};
+use rustok_commerce::variant::{Variant, VariantDraft, VariantFacts};
 use rustok_core::error::RichError;
 use rustok_core::ids::{ProductId, VariantId};
 use rustok_events::Topic;
@@ -72,6 +72,9 @@ impl Upserted {
     }
 }
 
+/// Gives the facts of an imported variant those of the stored one that the kind of file cannot state.
+pub type KeepUnstated = fn(imported: &mut VariantFacts, stored: &VariantFacts);
+
 /// Creates or updates a product. `known` is the product of the previous import; a new one is created if there is none
 /// or it was deleted. If another product has the handle, a new product gets a number, and an existing one keeps its
 /// own handle.
@@ -83,6 +86,7 @@ pub async fn upsert(
     ctx: &Ctx,
     known: Option<ProductId>,
     mut item: ImportedProduct,
+    keep_unstated: KeepUnstated,
 ) -> Result<Upserted, RichError> {
     ctx.authorize(Action::ImportData)?;
     let before = match known {
@@ -108,6 +112,9 @@ pub async fn upsert(
     let same = same_variants(&before, &item.checked.draft.variants);
     for (variant, same) in item.checked.draft.variants.iter_mut().zip(&same) {
         variant.id = *same;
+        if let Some(old) = before.variants.iter().find(|old| Some(old.id) == *same) {
+            keep_unstated(&mut variant.facts, &old.facts);
+        }
     }
     let stays = same.into_iter().zip(counted);
     let stays: Vec<(VariantId, ImportedStock)> = stays.filter_map(|(id, stock)| Some((id?, stock))).collect();

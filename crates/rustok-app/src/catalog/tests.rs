@@ -76,7 +76,7 @@ fn item(rows: &[Row]) -> ImportedProduct {
 
 async fn import(ctx: &Ctx, known: Option<ProductId>, item: ImportedProduct) -> Upserted {
     let mut tx = ctx.write().await.unwrap();
-    let upserted = upsert(&mut tx, ctx, known, item).await.unwrap();
+    let upserted = upsert(&mut tx, ctx, known, item, |_, _| {}).await.unwrap();
     tx.commit().await.unwrap();
     upserted
 }

@@ -1,4 +1,4 @@
-//! Converts products of a Shopify CSV to the input of `catalog`.
+//! Converts products of a Shopify CSV to the input of `catalog`, and knows what such a file does not state.
 
 use super::engine::{Fault, Key, Source, Written};
 use crate::catalog;
@@ -6,7 +6,7 @@ use crate::catalog::import::{ImportedProduct, ImportedStock, Upserted, upsert};
 use crate::context::Ctx;
 use rustok_commerce::price::MoneyInput;
 use rustok_commerce::product::{Handle, ImageInput, ProductInput};
-use rustok_commerce::variant::VariantInput;
+use rustok_commerce::variant::{VariantFacts, VariantInput};
 use rustok_core::error::{FieldViolation, RichError};
 use rustok_core::ids::ProductId;
 use rustok_core::money::Currency;
@@ -66,7 +66,7 @@ impl Source for Products {
         item: ImportedProduct,
     ) -> Result<Written, RichError> {
         let known = known.map(ProductId::from_uuid);
-        Ok(match upsert(tx, ctx, known, item).await? {
+        Ok(match upsert(tx, ctx, known, item, keep_unstated).await? {
             Upserted::Created(id) => Written::Created(id.as_uuid()),
             Upserted::Updated(id) => Written::Updated(id.as_uuid()),
             Upserted::Unchanged(id) => Written::Unchanged(id.as_uuid()),
@@ -123,13 +123,27 @@ impl Products {
             options: item.option_values,
             price: item.price.map(money),
             compare_at_price: item.compare_at.map(money),
-            barcode: item.barcode,
-            weight_grams: item.grams,
+            facts: VariantFacts {
+                barcode: item.barcode,
+                weight_grams: item.grams,
+                // The file has no column for it.
+                hs_code: None,
+            },
             available: None,
             allow_backorder: false,
             deleted: false,
         }
     }
+}
+
+/// A file that is imported again takes away no fact that it has no column for.
+fn keep_unstated(imported: &mut VariantFacts, stored: &VariantFacts) {
+    let VariantFacts {
+        barcode: _,
+        weight_grams: _,
+        hs_code,
+    } = imported;
+    hs_code.clone_from(&stored.hs_code);
 }
 
 fn stock(variant: &VariantItem) -> ImportedStock {

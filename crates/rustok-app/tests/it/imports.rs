@@ -1,13 +1,17 @@
-//! Imports as jobs: their lease, with a clock that is moved, and who may see them.
+//! Imports as jobs: their lease, with a clock that is moved, and who may see them. What a second import leaves as it is.
 
 use crate::shop::Shop;
 use rustok_app::Ctx;
+use rustok_app::catalog::{self, ProductFilter, UpdateVariant};
 use rustok_app::import::jobs::{self, ImportStatus, KEPT, Upload};
-use rustok_app::import::{self, ImportReport};
+use rustok_app::import::{self, ImportFile, ImportReport, Mode};
 use rustok_auth::{Actor, Role};
+use rustok_commerce::product::Product;
+use rustok_commerce::variant::VariantInput;
 use rustok_core::ids::ImportId;
 use rustok_core::page::Limit;
 use rustok_test_support::both_databases;
+use std::ops::ControlFlow;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -75,6 +79,29 @@ both_databases! {
         sent(&shop.ctx()).await;
         let left = jobs::list(&shop.ctx(), None, Limit::default()).await.unwrap().items;
         assert!(left.len() == 3 && left.iter().all(|import| import.id != first), "{left:?}");
+    }
+
+    async fn a_fact_that_a_file_cannot_state_stays(db) {
+        let shop = Shop::open(db.url()).await;
+        let import = async |row: &str| {
+            let csv = format!("Handle,Title,Variant Barcode,Variant Grams,Variant Price\ntea,Tea,{row}\n");
+            let file = ImportFile { content: csv.as_bytes(), name: "a.csv" };
+            let source = import::shopify_source(&shop.ctx(), None).unwrap();
+            import::run(&shop.ctx(), source, file, Mode::Commit, &mut |_| ControlFlow::Continue(())).await;
+            let page = catalog::list(&shop.ctx(), &ProductFilter::default(), None, Limit::default()).await.unwrap();
+            page.items[0].variants[0].clone()
+        };
+        let made = import("123,100,1").await;
+        assert_eq!((made.facts.barcode.as_deref(), made.facts.weight_grams), (Some("123"), Some(100)));
+        let edit = |_: &Product, mut input: VariantInput| {
+            input.facts.hs_code = Some("090210".to_owned());
+            Ok(input)
+        };
+        catalog::update_variant(&shop.ctx(), UpdateVariant { variant: made.id.into(), edit: &edit }).await.unwrap();
+        // What it has a column for is what it says.
+        let again = import(",200,1").await;
+        assert_eq!((again.id, again.facts.barcode, again.facts.weight_grams), (made.id, None, Some(200)));
+        assert_eq!(again.facts.hs_code.as_deref(), Some("090210"));
     }
 
     async fn whoever_may_not_import_sees_nothing_of_it(db) {

@@ -11,7 +11,9 @@ use std::str::FromStr;
 pub const MAX_ADJUSTMENTS: usize = 100;
 
 /// One line of an order: a copy of the variant at the time of ordering, with its price then.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
+// For tests `testing` implements it, and counts.
+#[cfg_attr(not(any(test, feature = "testing")), derive(Clone))]
 pub struct OrderLine {
     /// The variant.
     pub variant_id: VariantId,

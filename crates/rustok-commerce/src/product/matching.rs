@@ -96,6 +96,7 @@ pub fn match_variants(
 mod tests {
     use super::*;
     use crate::price::PriceList;
+    use crate::variant::VariantFacts;
     use uuid::Uuid;
 
     fn stored(number: u128, sku: Option<&str>, options: &[&str]) -> Variant {
@@ -105,8 +106,7 @@ mod tests {
             title: options.join(" / "),
             options: options.iter().map(|value| (*value).to_owned()).collect(),
             prices: PriceList::default(),
-            barcode: None,
-            weight_grams: None,
+            facts: VariantFacts::default(),
             available: Some(1),
             allow_backorder: false,
             position: 0,

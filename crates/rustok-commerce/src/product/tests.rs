@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::price::MoneyInput;
+use crate::variant::VariantFacts;
 use uuid::Uuid;
 
 fn usd(amount: &str) -> Option<MoneyInput> {
@@ -157,8 +158,11 @@ fn everything_wrong_is_told_at_once() {
         sku: Some("s".repeat(256)),
         price: usd("-1"),
         compare_at_price: usd("1.999"),
-        barcode: Some("a\nb".into()),
-        weight_grams: Some(-1),
+        facts: VariantFacts {
+            barcode: Some("a\nb".into()),
+            weight_grams: Some(-1),
+            ..VariantFacts::default()
+        },
         available: Some(-1),
         ..variant(&["", "x"])
     };
@@ -402,8 +406,7 @@ fn stored(draft: &VariantDraft) -> Variant {
         title: draft.title.clone(),
         options: draft.options.clone(),
         prices: draft.prices.clone(),
-        barcode: draft.barcode.clone(),
-        weight_grams: draft.weight_grams,
+        facts: draft.facts.clone(),
         available: draft.available,
         allow_backorder: draft.allow_backorder,
         position: draft.position,

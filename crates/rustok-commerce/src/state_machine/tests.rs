@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::order::{AdjustmentKind, OrderContents, OrderStatus};
+use crate::testing::copied_lines;
 use rustok_core::ids::VariantId;
 use rustok_core::money::{Currency, Money};
 use std::time::Duration;
@@ -192,6 +193,25 @@ fn an_order_waits_for_its_payment_until_its_time_is_over() {
     assert_eq!(OrderColumns::from(&pay(order.clone())).expires_at, None);
     let cancelled = order.cancel_at("expired".into(), None, at(101)).unwrap();
     assert_eq!(OrderColumns::from(&cancelled).expires_at, None);
+}
+
+#[test]
+fn a_transition_copies_nothing_and_a_copy_is_counted() {
+    // Of no other test: they run at the same time.
+    let variant_id = VariantId::from_uuid(Uuid::from_u128(2_100));
+    let lines = [1, 2].map(|quantity| OrderLine {
+        variant_id,
+        ..line(quantity, 100)
+    });
+    let order = AnyOrder::from(Order::place(placement(lines.into()).unwrap(), at(0)));
+    let order = order.with_number(OrderNumber::FIRST).confirm_at(at(1)).unwrap();
+    let order = order.pay_at("pay_1".into(), "card".into(), at(2)).unwrap();
+    let order = order.ship_at("T1".into(), "Post".into(), at(3)).unwrap();
+    let order = order.deliver_at(None, at(4)).unwrap();
+    assert_eq!(OrderColumns::from(&order).lines.len(), 2);
+    assert_eq!(copied_lines(variant_id), 0);
+    drop(order.clone());
+    assert_eq!(copied_lines(variant_id), 2);
 }
 
 #[test]

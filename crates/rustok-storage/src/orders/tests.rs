@@ -10,7 +10,7 @@ use rustok_commerce::inventory::stock_moves;
 use rustok_commerce::order::AdjustmentKind;
 use rustok_commerce::price::Price;
 use rustok_commerce::product::{Handle, Product, ProductStatus};
-use rustok_commerce::variant::Variant;
+use rustok_commerce::variant::{Variant, VariantFacts};
 use rustok_commerce::{
     AnyOrder, Order, OrderAdjustment, OrderColumns, OrderContents, OrderLine, OrderNumber, OrderSource,
     OrderStatus, Placement,
@@ -58,8 +58,7 @@ async fn shop(store: &Store, stock: i64) -> TenantHandle {
             compare_at: None,
         })
         .collect(),
-        barcode: None,
-        weight_grams: None,
+        facts: VariantFacts::default(),
         available: None,
         allow_backorder: false,
         position,

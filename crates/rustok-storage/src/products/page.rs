@@ -4,10 +4,10 @@
 //! read separately and only for products on the page. Variants are read for a few products at a time, so that little
 //! more is read than is returned.
 
+use super::variant_row::bytes;
 use super::{Large, Lifecycle, PRODUCTS, ProductFilter, SMALL_COLUMNS, add_variants, decode_with, large};
 use crate::search::{self, Kind};
 use rustok_commerce::product::Product;
-use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ProductId, TenantId};
 use rustok_core::page::{Cursor, Limit, ListKey, MAX_PAGE_BYTES, Page, fitting};
 use rustok_db::walk::{Walk, in_order, key_values, standing, times};
@@ -16,9 +16,8 @@ use std::collections::HashMap;
 
 /// Columns above this size in bytes are large; a hundred products with columns of this size fill about one page.
 const SMALL_BYTES: usize = MAX_PAGE_BYTES / 128;
-/// Approximate size of a product and of a variant besides their texts, in bytes.
+/// Approximate size of a product besides its texts, in bytes.
 const PRODUCT_BYTES: usize = 512;
-const VARIANT_BYTES: usize = 256;
 /// The number of products whose variants are read first. Later batches are sized by the average so far.
 const FIRST_PRODUCTS: usize = 20;
 
@@ -231,13 +230,6 @@ async fn add_all_variants(
         next = (2 * MAX_PAGE_BYTES / mean).max(1);
     }
     Ok(done)
-}
-
-/// The approximate size of a variant on a page, in bytes.
-fn bytes(variant: &Variant) -> usize {
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let options: usize = variant.options.iter().map(String::len).sum();
-    VARIANT_BYTES + variant.title.len() + text(&variant.sku) + text(&variant.barcode) + options
 }
 
 /// The columns of a product; columns that may be large only where they are small.

@@ -4,6 +4,7 @@ use super::*;
 use crate::inventory::{LevelChange, MovementReason, NewLevel, StockLevel, lock_level, set_level};
 use crate::tests::{id, now, open, soon, tenant};
 use crate::{Store, StoreError};
+use rustok_commerce::variant::VariantFacts;
 use rustok_core::ids::{EventId, MovementId};
 use rustok_core::page::{Limit, ListKey};
 use rustok_db::params;
@@ -26,8 +27,7 @@ fn variant(number: u128, available: Option<i64>) -> Variant {
         title: "Default Title".to_owned(),
         options: vec![number.to_string()],
         prices: [usd(100)].into_iter().collect(),
-        barcode: None,
-        weight_grams: None,
+        facts: VariantFacts::default(),
         available,
         allow_backorder: false,
         position: 0,

@@ -3,6 +3,7 @@
 //! Every change of a product checks its version first. Stock levels are never changed here, except that a new variant
 //! may start with one.
 
+use super::variant_row::{self, VariantColumns};
 use super::{ImageRow, PRODUCTS, VARIANTS};
 use crate::inventory::{self, LevelChange, StockLevel};
 use crate::outbox::insert_event;
@@ -367,74 +368,14 @@ fn add_variants<'a>(
     }
 }
 
-/// The columns of a variant's own row that an edit can change.
-const VARIANT_COLUMNS: [&str; 6] = [
-    "position",
-    "sku",
-    "barcode",
-    "title",
-    "option_values",
-    "weight_grams",
-];
-
-/// What [`VARIANT_COLUMNS`] store. Every field of a variant is named here: a new one is stored, or left out on purpose.
-#[derive(PartialEq)]
-struct VariantRow<'a> {
-    position: i64,
-    sku: Option<&'a str>,
-    barcode: Option<&'a str>,
-    title: &'a str,
-    options: &'a [String],
-    weight_grams: Option<i64>,
-}
-
-impl<'a> From<&'a Variant> for VariantRow<'a> {
-    fn from(variant: &'a Variant) -> Self {
-        let Variant {
-            id: _,
-            sku,
-            title,
-            options,
-            prices: _,
-            barcode,
-            weight_grams,
-            available: _,
-            allow_backorder: _,
-            position,
-        } = variant;
-        Self {
-            position: *position,
-            sku: sku.as_deref(),
-            barcode: barcode.as_deref(),
-            title,
-            options,
-            weight_grams: *weight_grams,
-        }
-    }
-}
-
-impl<'a> VariantRow<'a> {
-    /// The values of [`VARIANT_COLUMNS`].
-    fn values(self) -> [Value<'a>; 6] {
-        [
-            self.position.into(),
-            self.sku.into(),
-            self.barcode.into(),
-            self.title.into(),
-            Value::from(&serde_json::json!(self.options)),
-            self.weight_grams.into(),
-        ]
-    }
-}
-
 fn insert_variant(tenant: TenantId, product: ProductId, variant: &Variant) -> Statement<'_> {
     let sql = format!(
         "INSERT INTO variants (tenant_id, id, product_id, {}) VALUES ({})",
-        VARIANT_COLUMNS.join(", "),
-        placeholders(1, 3 + VARIANT_COLUMNS.len())
+        variant_row::COLUMNS.join(", "),
+        placeholders(1, 3 + variant_row::COLUMNS.len())
     );
     let mut values = params![tenant, variant.id, product].to_vec();
-    values.extend(VariantRow::from(variant).values());
+    values.extend(VariantColumns::from(variant).values());
     Statement::one(VARIANTS, sql, &values)
 }
 
@@ -445,14 +386,14 @@ fn change_variant<'a>(
     now: Timestamp,
     statements: &mut Vec<Statement<'a>>,
 ) {
-    let row = VariantRow::from(variant);
-    if row != VariantRow::from(old) {
+    let columns = VariantColumns::from(variant);
+    if columns != VariantColumns::from(old) {
         let sql = format!(
             "UPDATE variants SET {} WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
-            assignments(&VARIANT_COLUMNS, 3)
+            assignments(&variant_row::COLUMNS, 3)
         );
         let mut params = params![tenant, variant.id].to_vec();
-        params.extend(row.values());
+        params.extend(columns.values());
         statements.push(Statement::one(VARIANTS, sql, &params));
     }
     let (before, after) = (old.prices.as_slice(), variant.prices.as_slice());

@@ -240,6 +240,9 @@ both_databases! {
         let (store, shop) = world(&db).await;
         assert_refused(&store, shop, "prices", &["amount_minor = -1", "compare_at_minor = -1", "currency = 'DOLLAR'"]).await;
         assert_refused(&store, shop, "variants", &["weight_grams = -1"]).await;
+        let codes = ["hs_code = ''", "hs_code = '09021'", "hs_code = '09021000001'", "hs_code = '0902.10'", "hs_code = ' 090210'"];
+        assert_refused(&store, shop, "variants", &codes).await;
+        assert_kept(&store, shop, "variants", &["hs_code = '090210'", "hs_code = '0902100000'", "hs_code = NULL"]).await;
         // Rows that rustok_app may only insert: an amount below zero, no currency, a refund of a payment of no order.
         let payment = "INSERT INTO payments (tenant_id, id, order_id, external_id, method, reference, amount_minor, currency, \
                        paid_at) VALUES ($1, $2, $3, 'x', 'x', 'x', $4, $5, $6)";

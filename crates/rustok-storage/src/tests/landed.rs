@@ -105,7 +105,13 @@ both_databases! {
 
 /// For each schema that has landed: its last migration, and rows for all of its tables. A new one is added with the
 /// migrations that land (CONTRIBUTING.md), and none is ever changed.
-const LANDED: &[(&str, &str)] = &[("0009_search", include_str!("landed/0009_search.sql"))];
+const LANDED: &[(&str, &str)] = &[
+    ("0009_search", include_str!("landed/0009_search.sql")),
+    (
+        "0010_variant_hs_code",
+        include_str!("landed/0010_variant_hs_code.sql"),
+    ),
+];
 
 /// Runs statements with the words of the files in `landed` in the SQL of a database, behind the store's back.
 async fn fill(db: &TestDatabase, sql: &str) {

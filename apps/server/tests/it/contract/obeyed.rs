@@ -85,6 +85,7 @@ fn by_name(name: &str) -> Option<Value> {
         "amount" => json!("29.99"),
         "sku" => json!("ANOTHER-1"),
         "weight_grams" => json!(250),
+        "hs_code" => json!("0901210000"),
         "default_currency" => json!("EUR"),
         "default_locale" => json!("de"),
         "locales" => json!(["en", "ru"]),

@@ -254,11 +254,12 @@ both_databases! {
         let changed = patched(&shop, &variant, &json!({ "price": null, "compare_at_price": null })).await;
         assert_eq!(changed["price"], json!({ "amount": "130.00", "currency": "EUR" }));
 
-        let bad = json!({ "price": { "amount": "1.234", "currency": "USD" }, "weight_grams": -5, "allow_backorder": true });
+        let bad = json!({ "price": { "amount": "1.234", "currency": "USD" }, "weight_grams": -5, "hs_code": "0902.10", "allow_backorder": true });
         let mut found = violations(&problem(patch(&shop, &variant, &bad).await, 422, "validation_failed").await);
         found.sort();
         assert_eq!(found, [
             refused("#/allow_backorder", "not_tracked"),
+            refused("#/hs_code", "invalid_hs_code"),
             refused("#/price/amount", "too_many_decimals"),
             refused("#/weight_grams", "out_of_range"),
         ]);
