@@ -9,12 +9,14 @@ CREATE TENANT TABLE customers (
     UNIQUE (tenant_id, email)
 );
 
--- The last number of each series of numbers that people read, such as that of orders.
+-- Series of numbers that people read, such as that of orders. Each slot has the next of its own numbers: who needs one
+-- takes the lowest of a slot that no other transaction has locked, so that nobody waits and the numbers still ascend.
 CREATE TENANT TABLE number_series (
     tenant_id uuid NOT NULL REFERENCES tenants (id),
     series word NOT NULL,
-    last_number int NOT NULL CONSTRAINT number_series_positive CHECK (last_number > 0),
-    PRIMARY KEY (tenant_id, series)
+    slot int NOT NULL,
+    next_number int NOT NULL CONSTRAINT number_series_positive CHECK (next_number > 0),
+    PRIMARY KEY (tenant_id, series, slot)
 );
 
 -- payment_id, refund_id, fulfilment_id: the rows that brought the order into its state. placed_from: the network of the

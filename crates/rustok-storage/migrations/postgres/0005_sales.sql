@@ -19,12 +19,14 @@ CREATE POLICY tenant ON customers TO rustok_app
     WITH CHECK (tenant_id = nullif(current_setting('rustok.tenant_id', true), '')::uuid);
 CREATE POLICY backup ON customers FOR SELECT TO rustok_backup USING (current_user = 'rustok_backup');
 
--- The last number of each series of numbers that people read, such as that of orders.
+-- Series of numbers that people read, such as that of orders. Each slot has the next of its own numbers: who needs one
+-- takes the lowest of a slot that no other transaction has locked, so that nobody waits and the numbers still ascend.
 CREATE TABLE number_series (
     tenant_id uuid NOT NULL CONSTRAINT number_series_tenant_id_fkey REFERENCES tenants (id),
     series text COLLATE "C" NOT NULL,
-    last_number bigint NOT NULL CONSTRAINT number_series_positive CHECK (last_number > 0),
-    CONSTRAINT "number_series(series)" PRIMARY KEY (tenant_id, series)
+    slot bigint NOT NULL,
+    next_number bigint NOT NULL CONSTRAINT number_series_positive CHECK (next_number > 0),
+    CONSTRAINT "number_series(series,slot)" PRIMARY KEY (tenant_id, series, slot)
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON number_series TO rustok_app;
 GRANT SELECT ON number_series TO rustok_backup;

@@ -11,12 +11,14 @@ CREATE TABLE customers (
     CONSTRAINT "customers(email)" UNIQUE (tenant_id, email)
 ) STRICT;
 
--- The last number of each series of numbers that people read, such as that of orders.
+-- Series of numbers that people read, such as that of orders. Each slot has the next of its own numbers: who needs one
+-- takes the lowest of a slot that no other transaction has locked, so that nobody waits and the numbers still ascend.
 CREATE TABLE number_series (
     tenant_id BLOB NOT NULL CONSTRAINT number_series_tenant_id_fkey REFERENCES tenants (id),
     series TEXT NOT NULL,
-    last_number INTEGER NOT NULL CONSTRAINT number_series_positive CHECK (last_number > 0),
-    CONSTRAINT "number_series(series)" PRIMARY KEY (tenant_id, series)
+    slot INTEGER NOT NULL,
+    next_number INTEGER NOT NULL CONSTRAINT number_series_positive CHECK (next_number > 0),
+    CONSTRAINT "number_series(series,slot)" PRIMARY KEY (tenant_id, series, slot)
 ) STRICT;
 
 -- payment_id, refund_id, fulfilment_id: the rows that brought the order into its state. placed_from: the network of the

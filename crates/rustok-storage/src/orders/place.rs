@@ -4,14 +4,14 @@
 //!
 //! 1. `BEGIN` with [`read_shelf`](crate::reservations::read_shelf);
 //! 2. [`upsert_customer`](crate::customers::upsert_customer), only for an email address that is new to the shop;
-//! 3. [`insert_order`]: all writes, and the question for the order's number, in one pipelined batch (a further round trip for each thirty statements; the lines
-//!    and their ledger entries are one statement each for up to 64 lines);
+//! 3. [`insert_order`]: all writes, and the question for the order's number, in one pipelined batch (a further round
+//!    trip for each thirty statements; the lines and their ledger entries are one statement each for up to 64 lines);
 //! 4. `COMMIT`.
 //!
-//! On PostgreSQL the batch begins with locks of the buyer and the network if the tenant limits their pending pieces,
-//! and then of the tenant's series of order numbers: orders of one tenant commit one after the other from there on.
-//! Stock is written last, to hold its row locks only until the commit. A request with an `Idempotency-Key` takes
-//! three more round trips: lock the key, look up the stored response, store the new one.
+//! On PostgreSQL the batch begins with locks of the buyer and the network if the tenant limits their pending pieces.
+//! Stock is written last, to hold its row locks only until the commit. The order's number waits for no other order (see
+//! [`SLOTS`]). A request with an `Idempotency-Key` takes three more round trips: lock the key, look up the stored
+//! response, store the new one.
 
 use super::ORDERS;
 use super::history;
@@ -69,17 +69,19 @@ pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<Order
         actor,
         now: order.created_at,
     };
-    let mut writes = Vec::with_capacity(7 + order.lines.len() * 3);
+    let mut writes = Vec::with_capacity(8 + order.lines.len() * 3);
+    writes.push(make_slots(tenant));
+    let is_postgres = tx.db.is_postgres();
     match new.limit {
         // Two transactions at once may each have found room for their pieces; SQLite has a single writer.
-        Some(limit) if tx.db.is_postgres() => {
+        Some(limit) if is_postgres => {
             writes.extend(lock_holders(new));
-            writes.push(advance_number(tenant));
             writes.push(insert_head_within(new, limit));
         }
+        _ if is_postgres => writes.push(insert_head_taking(new)),
         _ => {
-            writes.push(advance_number(tenant));
             writes.push(insert_head(new));
+            writes.push(advance_slot(tenant, order.id));
         }
     }
     for (position, line) in (0..).zip(order.lines) {
@@ -102,18 +104,36 @@ pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<Order
     number.ok_or_else(|| StoreError::inconsistent(ORDERS, "number", "a new order has none"))
 }
 
-/// Takes the next number of the tenant's orders, and locks the series until the end of the transaction.
-fn advance_number<'a>(tenant: TenantId) -> Statement<'a> {
+/// The slots of a tenant's series of order numbers: so many orders of one tenant can be under way at once without one
+/// waiting for another. More than a server has connections.
+const SLOTS: i64 = 64;
+
+/// Creates the slots with a tenant's first order.
+fn make_slots<'a>(tenant: TenantId) -> Statement<'a> {
+    Statement {
+        table: "number_series",
+        sql: "WITH RECURSIVE slots (slot) AS (SELECT CAST(0 AS bigint) UNION ALL SELECT slot + 1 FROM slots WHERE slot < $2 - 1) \
+              INSERT INTO number_series (tenant_id, series, slot, next_number) \
+              SELECT $1::uuid, 'order', slot, $3::bigint + slot FROM slots WHERE NOT EXISTS \
+              (SELECT 1 FROM number_series WHERE tenant_id = $1::uuid AND series = 'order') ON CONFLICT DO NOTHING"
+            .into(),
+        params: vec![tenant.into(), SLOTS.into(), OrderNumber::FIRST.get().into()],
+        expect: Expect::Any,
+    }
+}
+
+/// On SQLite: moves on the slot whose number the order has.
+fn advance_slot<'a>(tenant: TenantId, order: OrderId) -> Statement<'a> {
     Statement::one(
         "number_series",
-        "INSERT INTO number_series (tenant_id, series, last_number) VALUES ($1, 'order', $2) \
-         ON CONFLICT (tenant_id, series) DO UPDATE SET last_number = number_series.last_number + 1",
-        &[tenant.into(), OrderNumber::FIRST.get().into()],
+        "UPDATE number_series SET next_number = next_number + $3 WHERE tenant_id = $1 AND series = 'order' \
+         AND next_number = (SELECT o.number FROM orders o WHERE o.tenant_id = $1 AND o.id = $2)",
+        &[tenant.into(), order.into(), SLOTS.into()],
     )
 }
 
 /// Locks the buyer and then the network until the end of the transaction, against other orders of theirs. All
-/// transactions lock in this order: the row of a new customer, the buyer, the network, the series of numbers, stock. Orders of tracked stock
+/// transactions lock in this order: the row of a new customer, the buyer, the network, stock. Orders of tracked stock
 /// from one network thus commit one after the other.
 fn lock_holders<'a>(new: &NewOrder<'a>) -> impl Iterator<Item = Statement<'a>> {
     let order = new.order;
@@ -139,9 +159,24 @@ fn lock_holders<'a>(new: &NewOrder<'a>) -> impl Iterator<Item = Statement<'a>> {
 const INSERT_HEAD: &str = "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, \
      secret_hash, created_at, updated_at, expires_at, version, placed_from, source, number)";
 
-/// The number that [`advance_number`] took.
-const TAKEN_NUMBER: &str =
-    "(SELECT s.last_number FROM number_series s WHERE s.tenant_id = $1 AND s.series = 'order')";
+/// On PostgreSQL: takes the lowest number of the slots that no other transaction has locked, and moves its slot on. If all
+/// are locked it finds none, and the order is not inserted.
+fn taking_number(slots: &str) -> String {
+    format!(
+        "WITH taken AS (UPDATE number_series SET next_number = next_number + {slots} \
+         WHERE tenant_id = $1::uuid AND series = 'order' AND slot = (SELECT s.slot FROM number_series s \
+         WHERE s.tenant_id = $1::uuid AND s.series = 'order' ORDER BY s.next_number LIMIT 1 FOR UPDATE SKIP LOCKED) \
+         RETURNING next_number - {slots} AS number) {INSERT_HEAD} \
+         SELECT $1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text, $7::bigint, $8::bytea, $9::timestamptz, \
+         $9::timestamptz, $10::timestamptz, $11::bigint, $12::bytea, $13::text, taken.number FROM taken"
+    )
+}
+
+fn insert_head_taking<'a>(new: &NewOrder<'a>) -> Statement<'a> {
+    let mut params = head_params(new).to_vec();
+    params.push(SLOTS.into());
+    Statement::one(ORDERS, taking_number("$14::bigint"), &params)
+}
 
 /// On PostgreSQL: inserts the order unless the pending orders of its buyer or network then hold more pieces than they
 /// may. It needs the locks of [`lock_holders`], and a snapshot taken after them, which each statement has.
@@ -149,23 +184,24 @@ fn insert_head_within<'a>(new: &NewOrder<'a>, limit: PendingLimit) -> Statement<
     let of_buyer = held_pieces(BUYER_INDEX, "o.status = 'pending' AND o.customer_id = $3", true);
     let of_network = held_pieces(NETWORK_INDEX, "o.placed_from = $12", true);
     let sql = format!(
-        "{INSERT_HEAD} SELECT $1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text, $7::bigint, $8::bytea, \
-         $9::timestamptz, $9::timestamptz, $10::timestamptz, $11::bigint, $12::bytea, $13::text, {TAKEN_NUMBER} \
-         WHERE GREATEST({of_buyer}, {of_network}) + $14::bigint <= $15::bigint"
+        "{} WHERE GREATEST({of_buyer}, {of_network}) + $15::bigint <= $16::bigint",
+        taking_number("$14::bigint")
     );
     let mut params = head_params(new).to_vec();
-    params.extend([limit.pieces.into(), limit.most.into()]);
+    params.extend([SLOTS.into(), limit.pieces.into(), limit.most.into()]);
     Statement::one(ORDERS, sql, &params)
 }
 
+/// On SQLite, with its single writer: inserts the order with the lowest number of the slots.
 fn insert_head<'a>(new: &NewOrder<'a>) -> Statement<'a> {
     let sql = format!(
-        "{INSERT_HEAD} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, {TAKEN_NUMBER})"
+        "{INSERT_HEAD} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, \
+         (SELECT min(s.next_number) FROM number_series s WHERE s.tenant_id = $1 AND s.series = 'order'))"
     );
     Statement::one(ORDERS, sql, &head_params(new))
 }
 
-/// The values of `$1` to `$13` of both inserts. Every column of an order is named here: a new one is stored, or left
+/// The values of `$1` to `$13` of all inserts. Every column of an order is named here: a new one is stored, or left
 /// out on purpose.
 fn head_params<'a>(new: &NewOrder<'a>) -> [Value<'a>; 13] {
     let OrderColumns {

@@ -261,7 +261,7 @@ both_databases! {
             }
         }
         let mut tx = store.write(shop, soon()).await.unwrap();
-        let series = "INSERT INTO number_series (tenant_id, series, last_number) VALUES ($1, 'x', 0)";
+        let series = "INSERT INTO number_series (tenant_id, series, slot, next_number) VALUES ($1, 'x', 0, 0)";
         let zero = tx.db.execute("number_series", series, params![tx.tenant()]).await;
         assert!(matches!(zero, Err(StoreError::Refused { .. })), "{zero:?}");
         drop(tx);

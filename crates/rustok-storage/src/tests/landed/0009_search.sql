@@ -31,7 +31,7 @@ INSERT INTO stock_levels (tenant_id, variant_id, available, allow_backorder, upd
     VALUES ($7, $1, 3, $false, $now);
 
 INSERT INTO customers (tenant_id, id, email, created_at) VALUES ($7, $1, 'jane@example.com', $now);
-INSERT INTO number_series (tenant_id, series, last_number) VALUES ($7, 'order', 1003);
+INSERT INTO number_series (tenant_id, series, slot, next_number) VALUES ($7, 'order', 0, 1065), ($7, 'order', 1, 1066);
 INSERT INTO orders (tenant_id, id, number, source, customer_id, email, status, currency, total_minor, secret_hash,
     placed_from, created_at, updated_at, expires_at, confirmed_at, version) VALUES
     ($7, $1, 1001, 'storefront', $1, 'jane@example.com', 'pending', 'USD', 500, $hash, $net, $now, $now, $now, NULL, 1),
