@@ -80,7 +80,7 @@ pub struct StoreConfig {
     pub sqlite_readers: usize,
     /// Bytes of a SQLite file that each reader maps into memory.
     pub sqlite_mmap_bytes: i64,
-    /// Whether durations are counted for [`Store::times`].
+    /// Whether durations are counted for [`Store::times`](crate::Store::times).
     pub timed: bool,
 }
 

@@ -115,7 +115,7 @@ fn make_slots<'a>(tenant: TenantId) -> Statement<'a> {
         sql: "WITH RECURSIVE slots (slot) AS (SELECT CAST(0 AS bigint) UNION ALL SELECT slot + 1 FROM slots WHERE slot < $2 - 1) \
               INSERT INTO number_series (tenant_id, series, slot, next_number) \
               SELECT $1::uuid, 'order', slot, $3::bigint + slot FROM slots WHERE NOT EXISTS \
-              (SELECT 1 FROM number_series WHERE tenant_id = $1::uuid AND series = 'order') ON CONFLICT DO NOTHING"
+              (SELECT 1 FROM number_series WHERE tenant_id = $1 AND series = 'order') ON CONFLICT DO NOTHING"
             .into(),
         params: vec![tenant.into(), SLOTS.into(), OrderNumber::FIRST.get().into()],
         expect: Expect::Any,
@@ -164,8 +164,8 @@ const INSERT_HEAD: &str = "INSERT INTO orders (tenant_id, id, customer_id, email
 fn taking_number(slots: &str) -> String {
     format!(
         "WITH taken AS (UPDATE number_series SET next_number = next_number + {slots} \
-         WHERE tenant_id = $1::uuid AND series = 'order' AND slot = (SELECT s.slot FROM number_series s \
-         WHERE s.tenant_id = $1::uuid AND s.series = 'order' ORDER BY s.next_number LIMIT 1 FOR UPDATE SKIP LOCKED) \
+         WHERE tenant_id = $1 AND series = 'order' AND slot = (SELECT s.slot FROM number_series s \
+         WHERE s.tenant_id = $1 AND s.series = 'order' ORDER BY s.next_number LIMIT 1 FOR UPDATE SKIP LOCKED) \
          RETURNING next_number - {slots} AS number) {INSERT_HEAD} \
          SELECT $1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text, $7::bigint, $8::bytea, $9::timestamptz, \
          $9::timestamptz, $10::timestamptz, $11::bigint, $12::bytea, $13::text, taken.number FROM taken"
