@@ -8,6 +8,8 @@ use rustok_http::middleware::tenant_cache_v3::TenantCacheV3;
 use rustok_http::state::HttpState;
 use std::sync::Arc;
 
+/// The default memory for rendered JSON, in bytes.
+pub const RENDERED_BYTES: u64 = 24 << 20;
 /// Products get the memory for rendered JSON divided by this; texts get the rest.
 const PRODUCTS_PART: u64 = 3;
 

@@ -51,6 +51,14 @@ impl<'a> Statement<'a> {
             expect: Expect::Exactly(1),
         }
     }
+
+    /// A statement that may change any number of rows, none included.
+    pub fn any(table: &'static str, sql: impl Into<Cow<'static, str>>, params: &[Value<'a>]) -> Self {
+        Self {
+            expect: Expect::Any,
+            ..Self::one(table, sql, params)
+        }
+    }
 }
 
 /// A question that a transaction asks as the last step before its COMMIT: whether it may still be committed.

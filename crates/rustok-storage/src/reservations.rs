@@ -8,7 +8,7 @@ use rustok_commerce::inventory::{Stock, StockMove};
 use rustok_core::ids::{CustomerId, MovementId, OrderId, ProductId, TenantId, VariantId};
 use rustok_core::money::{Currency, Money};
 use rustok_db::walk::indexed_by;
-use rustok_db::{Expect, Row, Statement, StoreError, TenantTx, Value, pad, placeholders};
+use rustok_db::{Row, Statement, StoreError, TenantTx, Value, pad, placeholders};
 use rustok_text::CanonicalEmail;
 
 const VARIANTS: &str = "variants";
@@ -221,27 +221,21 @@ impl<'a> Mover<'a> {
     /// Gives stock back and writes its ledger lines. A variant that is not tracked any more gets neither: comparing
     /// the time ensures that the ledger line belongs to the level just written.
     pub(crate) fn give_back(self, movements: &'a [Movement]) -> impl Iterator<Item = Statement<'a>> {
-        let any = |table, sql: &'static str, params: Vec<Value<'a>>| Statement {
-            table,
-            sql: sql.into(),
-            params,
-            expect: Expect::Any,
-        };
         movements.iter().flat_map(move |movement| {
             [
-                any(
+                Statement::any(
                     STOCK_LEVELS,
                     "UPDATE stock_levels SET available = available + $3, updated_at = $4 \
                      WHERE tenant_id = $1 AND variant_id = $2",
-                    self.level(*movement).to_vec(),
+                    &self.level(*movement),
                 ),
-                any(
+                Statement::any(
                     STOCK_MOVEMENTS,
                     "INSERT INTO stock_movements (tenant_id, id, variant_id, order_id, delta, reason, actor, at) \
                      SELECT s.tenant_id, $2::uuid, s.variant_id, $4::uuid, $5::bigint, 'released', $6::text, \
                      $7::timestamptz FROM stock_levels s \
                      WHERE s.tenant_id = $1 AND s.variant_id = $3 AND s.updated_at = $7::timestamptz",
-                    self.ledger_line(*movement, movement.stock.quantity).to_vec(),
+                    &self.ledger_line(*movement, movement.stock.quantity),
                 ),
             ]
         })

@@ -9,7 +9,7 @@ use rustok_core::page::{Limit, ListKey, Page};
 use rustok_db::walk::{
     EXAMINED, EXAMINED_PLUS_ONE, Entry, Walk, key_values, list_fitting, list_key, page_of_fitting,
 };
-use rustok_db::{Expect, FromColumn, Row, Statement, StoreError, TenantTx, Value, params};
+use rustok_db::{FromColumn, Row, Statement, StoreError, TenantTx, Value, params};
 use rustok_text::words::{self, Lookup, Query};
 use serde::Serialize;
 use uuid::Uuid;
@@ -234,18 +234,9 @@ pub(crate) fn write<'a>(
     let mut statements = Vec::new();
     let mut push = |terms: Vec<&&str>, [sqlite, postgres]: [&'static str; 2]| {
         if !terms.is_empty() {
-            statements.push(Statement {
-                table: TABLE,
-                sql: if is_postgres { postgres } else { sqlite }.into(),
-                params: vec![
-                    tenant.into(),
-                    kind.as_str().into(),
-                    subject.into(),
-                    locale.into(),
-                    list(terms),
-                ],
-                expect: Expect::Any,
-            });
+            let sql = if is_postgres { postgres } else { sqlite };
+            let params = params![tenant, kind.as_str(), subject, locale, list(terms)];
+            statements.push(Statement::any(TABLE, sql, params));
         }
     };
     push(

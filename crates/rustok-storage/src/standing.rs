@@ -7,7 +7,7 @@
 
 use rustok_auth::Role;
 use rustok_core::ids::{TenantId, TokenId};
-use rustok_db::{CommitCheck, Expect, Owner, Statement, StoreError, TenantTx, Tx, Value, params};
+use rustok_db::{CommitCheck, Owner, Statement, StoreError, TenantTx, Tx, Value, params};
 
 /// The actor that a transaction writes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,12 +34,7 @@ fn commit_check(
     refusal: fn() -> StoreError,
 ) -> CommitCheck {
     CommitCheck {
-        statement: Statement {
-            table,
-            sql: sql.into(),
-            params: params.to_vec(),
-            expect: Expect::Any,
-        },
+        statement: Statement::any(table, sql, params),
         refusal,
     }
 }

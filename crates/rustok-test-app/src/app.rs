@@ -7,7 +7,7 @@ use crate::server::{Operator, Server};
 use axum::Router;
 use rustok_api::imports::ImportSettings;
 use rustok_api::router;
-use rustok_api::state::ApiState;
+use rustok_api::state::{ApiState, RENDERED_BYTES};
 use rustok_app::{IdempotencyKey, Services, tenants};
 use rustok_core::clock::{Clock, ManualClock};
 use rustok_events::Event;
@@ -20,14 +20,9 @@ use rustok_storage::{DatabaseUrl, Opener, StoreConfig, outbox};
 use rustok_telemetry::Tracer;
 use rustok_tenancy::TenantIdentifierValidator;
 use std::any::Any;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-
-/// The memory for rendered JSON, in bytes: the server's default.
-const RENDERED_BYTES: u64 = 24 << 20;
 
 /// What a test sets. The defaults are those of the server.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +67,8 @@ impl TestApp {
         let document = ApiDocument::new(router::document);
         let http = HttpState::new(settings, services, document, Tracer::off(), None);
         let folder = tempfile::Builder::new().prefix("rustok-app-").tempdir().unwrap();
-        let api = ApiState::new(http, RENDERED_BYTES, imports(folder.path()));
+        let imports = ImportSettings::in_folder(folder.path().join("imports"));
+        let api = ApiState::new(http, RENDERED_BYTES, imports);
         let routes = layers::wrap(router::routes(&api), api.http(), router::surfaces());
         Self::serve(routes, api.http(), folder).await
     }
@@ -182,15 +178,4 @@ pub async fn services(
         None => clock_of(&store).await,
     };
     Arc::new(Services::new(store, clock, validator))
-}
-
-/// The settings of imports, with the server's defaults.
-fn imports(folder: &Path) -> ImportSettings {
-    ImportSettings {
-        folder: folder.join("imports"),
-        max_folder_bytes: 4 << 30,
-        max_bytes: 256 << 20,
-        max_per_tenant: 10,
-        lease: Duration::from_secs(300),
-    }
 }

@@ -10,10 +10,14 @@ use std::time::{Duration, Instant};
 
 /// Services in another process than the server's, as a command has them: with a store of their own.
 pub(crate) async fn services_beside(database_url: &str) -> Arc<Services> {
-    let config = StoreConfig::new(DatabaseUrl::parse(database_url).unwrap());
-    let store = rustok_storage::open(config, Opener::Command).await.unwrap();
+    let store = store_beside(database_url).await;
     let clock = clock_of(&store).await;
     Arc::new(Services::new(store, clock, validator()))
+}
+
+async fn store_beside(database_url: &str) -> Store {
+    let config = StoreConfig::new(DatabaseUrl::parse(database_url).unwrap());
+    rustok_storage::open(config, Opener::Command).await.unwrap()
 }
 
 /// A context of a tenant in another process than the server's.
@@ -21,7 +25,19 @@ pub(crate) async fn services_beside(database_url: &str) -> Arc<Services> {
 /// # Panics
 /// When the database cannot be opened, or has no such tenant.
 pub async fn beside(database_url: &str, slug: &str) -> Ctx {
-    let services = services_beside(database_url).await;
+    context(services_beside(database_url).await, slug).await
+}
+
+/// As [`beside`], at another time than the server's.
+///
+/// # Panics
+/// As [`beside`].
+pub async fn beside_at(database_url: &str, slug: &str, clock: Arc<dyn Clock>) -> Ctx {
+    let store = store_beside(database_url).await;
+    context(Arc::new(Services::new(store, clock, validator())), slug).await
+}
+
+async fn context(services: Arc<Services>, slug: &str) -> Ctx {
     let tenant = Arc::new(find(&services, slug).await);
     Ctx::system(services, tenant, "import", Deadline::never())
 }

@@ -19,7 +19,7 @@ mod things;
 
 pub use app::{Setup, TestApp, services};
 pub use checks::{errors, header, is_marked, keyed_answer, ok, persist, printed, problem};
-pub use directory::beside;
+pub use directory::{beside, beside_at};
 pub use server::{Operator, Server, tenant, token};
 pub use shop::{Directory, Shop, platform_token};
 pub use things::{all_orders, available, id, node, order_of, place, product, product_with};

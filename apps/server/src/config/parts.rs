@@ -71,9 +71,20 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustok_api::state::RENDERED_BYTES;
 
     #[test]
     fn the_toolkit_has_the_same_defaults() {
         assert_eq!(Config::default().http(), HttpSettings::default());
+    }
+
+    #[test]
+    fn the_rest_surface_has_the_same_defaults() {
+        let config = Config::default();
+        assert_eq!(
+            config.imports(),
+            ImportSettings::in_folder(config.import_folder())
+        );
+        assert_eq!(config.rendered_bytes, RENDERED_BYTES);
     }
 }

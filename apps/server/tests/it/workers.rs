@@ -3,7 +3,7 @@
 use crate::orders::{available, id, ok, order_of, place, product};
 use crate::platform::{Shop, program, program_at, rustok, tenant};
 use reqwest::Method;
-use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Services, orders, tenants};
+use rustok_app::{Ctx, IdempotencyKey, orders};
 use rustok_auth::Actor;
 use rustok_commerce::order::{LineInput, OrderInput};
 use rustok_core::clock::{Clock, ManualClock, SystemClock, Timestamp};
@@ -12,7 +12,8 @@ use rustok_core::page::Limit;
 use rustok_storage::idempotency::{self, IdempotencyRecord, IdempotencyScope, KeyState, SealedReply};
 use rustok_storage::tenants::list_tenants as tenants_of;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
-use rustok_tenancy::{TenantHandle, TenantIdentifierValidator};
+use rustok_tenancy::TenantHandle;
+use rustok_test_app::beside_at;
 use rustok_test_support::{Lateness, TIMEOUT, both_databases, eventually, eventually_is};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -32,19 +33,9 @@ fn events(shop: &Shop, topic: &str) -> Vec<Value> {
 pub(crate) async fn place_two_hours_ago(database_url: &str, variant: &Value) {
     let clock = ManualClock::new(SystemClock.now());
     clock.set(clock.now().checked_sub(Duration::from_secs(7_200)).unwrap());
-    let url = DatabaseUrl::parse(database_url).unwrap();
-    let store = rustok_storage::open(StoreConfig::new(url), Opener::Command)
-        .await
-        .unwrap();
-    let validator = TenantIdentifierValidator::new("localhost").unwrap();
-    let shop1 = validator.slug("shop1").unwrap();
-    let services = Arc::new(Services::new(store, Arc::new(clock), validator));
-    let deadline = Deadline::after(Duration::from_secs(30));
-    let platform = PlatformCtx::system(services.clone(), "test", deadline);
-    let tenant = Arc::new(tenants::find(&platform, &shop1).await.unwrap());
     let ctx = Ctx {
         actor: Actor::Anonymous,
-        ..Ctx::system(services, tenant, "test", deadline)
+        ..beside_at(database_url, "shop1", Arc::new(clock)).await
     };
     let line = LineInput {
         variant_id: Some(id(variant).to_owned()),

@@ -35,6 +35,20 @@ pub struct ImportSettings {
     pub lease: Duration,
 }
 
+impl ImportSettings {
+    /// The default limits, with files in this folder.
+    #[must_use]
+    pub const fn in_folder(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            max_folder_bytes: 4 << 30,
+            max_bytes: 256 << 20,
+            max_per_tenant: 10,
+            lease: Duration::from_secs(300),
+        }
+    }
+}
+
 /// The files of this process: waiting, and being received.
 #[derive(Debug)]
 pub struct Imports {

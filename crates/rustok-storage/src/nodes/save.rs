@@ -7,7 +7,7 @@ use crate::outbox;
 use crate::search::{self, Kind};
 use rustok_content::{NodeRow, NodeStatus, Revision, Translation};
 use rustok_core::ids::{NodeId, TenantId, TermId};
-use rustok_db::{Expect, Statement, StoreError, TenantTx, Value, assignments, params, placeholders};
+use rustok_db::{Statement, StoreError, TenantTx, Value, assignments, params, placeholders};
 use rustok_events::Event;
 use rustok_text::{Locale, Slug};
 
@@ -83,12 +83,8 @@ pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreErro
         .filter(|_| row.status == NodeStatus::Published.as_str());
     if let Some(terms) = save.terms {
         if save.before.is_some() {
-            statements.push(Statement {
-                table: NODE_TERMS,
-                sql: "DELETE FROM node_terms WHERE tenant_id = $1 AND node_id = $2".into(),
-                params: params![tenant, row.id].to_vec(),
-                expect: Expect::Any,
-            });
+            let sql = "DELETE FROM node_terms WHERE tenant_id = $1 AND node_id = $2";
+            statements.push(Statement::any(NODE_TERMS, sql, params![tenant, row.id]));
         }
         statements.extend(terms.iter().map(|term| {
             let sql =
@@ -100,12 +96,11 @@ pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreErro
         .iter()
         .any(|addresses| addresses.changes_what_is_public())
     {
-        statements.push(Statement {
-            table: NODE_TERMS,
-            sql: "UPDATE node_terms SET published_at = $3 WHERE tenant_id = $1 AND node_id = $2".into(),
-            params: params![tenant, row.id, public_since].to_vec(),
-            expect: Expect::Any,
-        });
+        statements.push(Statement::any(
+            NODE_TERMS,
+            "UPDATE node_terms SET published_at = $3 WHERE tenant_id = $1 AND node_id = $2",
+            params![tenant, row.id, public_since],
+        ));
     }
     statements.extend(
         save.history
@@ -347,21 +342,11 @@ fn move_addresses<'a>(
                 "UPDATE node_translations SET is_removed = true, slug = NULL, title_search = '' \
                  WHERE tenant_id = $1 AND node_id = $2 AND locale = $3 AND published_revision IS NOT NULL",
             ] {
-                statements.push(Statement {
-                    table: TRANSLATIONS,
-                    sql: sql.into(),
-                    params: params![tenant, node, locale.to_string()].to_vec(),
-                    expect: Expect::Any,
-                });
+                let params = params![tenant, node, locale.to_string()];
+                statements.push(Statement::any(TRANSLATIONS, sql, params));
             }
             return;
         }
     };
-    let params = params![tenant, node].to_vec();
-    statements.push(Statement {
-        table: TRANSLATIONS,
-        sql: sql.into(),
-        params,
-        expect: Expect::Any,
-    });
+    statements.push(Statement::any(TRANSLATIONS, sql, params![tenant, node]));
 }

@@ -21,7 +21,7 @@ use rustok_auth::TokenHash;
 use rustok_commerce::{OrderAdjustment, OrderColumns, OrderLine, OrderNumber};
 use rustok_core::ids::{OrderId, TenantId};
 use rustok_core::money::Money;
-use rustok_db::{Expect, Statement, StoreError, TenantTx, Value};
+use rustok_db::{Statement, StoreError, TenantTx, Value, params};
 use rustok_events::{Event, Job};
 
 /// A new order with everything that is written with it.
@@ -71,18 +71,15 @@ pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<Order
     };
     let mut writes = Vec::with_capacity(8 + order.lines.len() * 3);
     writes.push(make_slots(tenant));
-    let is_postgres = tx.db.is_postgres();
-    match new.limit {
-        // Two transactions at once may each have found room for their pieces; SQLite has a single writer.
-        Some(limit) if is_postgres => {
+    if tx.db.is_postgres() {
+        // Two transactions at once may each have found room for their pieces.
+        if new.limit.is_some() {
             writes.extend(lock_holders(new));
-            writes.push(insert_head_within(new, limit));
         }
-        _ if is_postgres => writes.push(insert_head_taking(new)),
-        _ => {
-            writes.push(insert_head(new));
-            writes.push(advance_slot(tenant, order.id));
-        }
+        writes.push(insert_head_among_others(new));
+    } else {
+        writes.push(insert_head(new));
+        writes.push(advance_slot(tenant, order.id));
     }
     for (position, line) in (0..).zip(order.lines) {
         writes.push(insert_line(tenant, order.id, position, line));
@@ -110,16 +107,14 @@ const SLOTS: i64 = 64;
 
 /// Creates the slots with a tenant's first order.
 fn make_slots<'a>(tenant: TenantId) -> Statement<'a> {
-    Statement {
-        table: "number_series",
-        sql: "WITH RECURSIVE slots (slot) AS (SELECT CAST(0 AS bigint) UNION ALL SELECT slot + 1 FROM slots WHERE slot < $2 - 1) \
-              INSERT INTO number_series (tenant_id, series, slot, next_number) \
-              SELECT $1::uuid, 'order', slot, $3::bigint + slot FROM slots WHERE NOT EXISTS \
-              (SELECT 1 FROM number_series WHERE tenant_id = $1 AND series = 'order') ON CONFLICT DO NOTHING"
-            .into(),
-        params: vec![tenant.into(), SLOTS.into(), OrderNumber::FIRST.get().into()],
-        expect: Expect::Any,
-    }
+    Statement::any(
+        "number_series",
+        "WITH RECURSIVE slots (slot) AS (SELECT CAST(0 AS bigint) UNION ALL SELECT slot + 1 FROM slots WHERE slot < $2 - 1) \
+         INSERT INTO number_series (tenant_id, series, slot, next_number) \
+         SELECT $1::uuid, 'order', slot, $3::bigint + slot FROM slots WHERE NOT EXISTS \
+         (SELECT 1 FROM number_series WHERE tenant_id = $1 AND series = 'order') ON CONFLICT DO NOTHING",
+        params![tenant, SLOTS, OrderNumber::FIRST.get()],
+    )
 }
 
 /// On SQLite: moves on the slot whose number the order has.
@@ -137,12 +132,7 @@ fn advance_slot<'a>(tenant: TenantId, order: OrderId) -> Statement<'a> {
 /// from one network thus commit one after the other.
 fn lock_holders<'a>(new: &NewOrder<'a>) -> impl Iterator<Item = Statement<'a>> {
     let order = new.order;
-    let lock = |sql: &'static str, holder: Value<'a>| Statement {
-        table: ORDERS,
-        sql: sql.into(),
-        params: vec![order.tenant_id.into(), holder],
-        expect: Expect::Any,
-    };
+    let lock = |sql, holder| Statement::any(ORDERS, sql, &[order.tenant_id.into(), holder]);
     let buyer = lock(
         "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text || $2::uuid::text, 0))",
         order.customer_id.into(),
@@ -159,36 +149,28 @@ fn lock_holders<'a>(new: &NewOrder<'a>) -> impl Iterator<Item = Statement<'a>> {
 const INSERT_HEAD: &str = "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, \
      secret_hash, created_at, updated_at, expires_at, version, placed_from, source, number)";
 
-/// On PostgreSQL: takes the lowest number of the slots that no other transaction has locked, and moves its slot on. If all
-/// are locked it finds none, and the order is not inserted.
-fn taking_number(slots: &str) -> String {
-    format!(
-        "WITH taken AS (UPDATE number_series SET next_number = next_number + {slots} \
+/// On PostgreSQL: inserts the order with the lowest number of the slots that no other transaction has locked, and moves
+/// that slot on. If all are locked, the order is not inserted.
+///
+/// With a limit, nor is it if the pending orders of its buyer or network then held more pieces than they may. That needs
+/// the locks of [`lock_holders`], and a snapshot taken after them, which each statement has.
+fn insert_head_among_others<'a>(new: &NewOrder<'a>) -> Statement<'a> {
+    let mut sql = format!(
+        "WITH taken AS (UPDATE number_series SET next_number = next_number + $14::bigint \
          WHERE tenant_id = $1 AND series = 'order' AND slot = (SELECT s.slot FROM number_series s \
          WHERE s.tenant_id = $1 AND s.series = 'order' ORDER BY s.next_number LIMIT 1 FOR UPDATE SKIP LOCKED) \
-         RETURNING next_number - {slots} AS number) {INSERT_HEAD} \
+         RETURNING next_number - $14::bigint AS number) {INSERT_HEAD} \
          SELECT $1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text, $7::bigint, $8::bytea, $9::timestamptz, \
          $9::timestamptz, $10::timestamptz, $11::bigint, $12::bytea, $13::text, taken.number FROM taken"
-    )
-}
-
-fn insert_head_taking<'a>(new: &NewOrder<'a>) -> Statement<'a> {
-    let mut params = head_params(new).to_vec();
-    params.push(SLOTS.into());
-    Statement::one(ORDERS, taking_number("$14::bigint"), &params)
-}
-
-/// On PostgreSQL: inserts the order unless the pending orders of its buyer or network then hold more pieces than they
-/// may. It needs the locks of [`lock_holders`], and a snapshot taken after them, which each statement has.
-fn insert_head_within<'a>(new: &NewOrder<'a>, limit: PendingLimit) -> Statement<'a> {
-    let of_buyer = held_pieces(BUYER_INDEX, "o.status = 'pending' AND o.customer_id = $3", true);
-    let of_network = held_pieces(NETWORK_INDEX, "o.placed_from = $12", true);
-    let sql = format!(
-        "{} WHERE GREATEST({of_buyer}, {of_network}) + $15::bigint <= $16::bigint",
-        taking_number("$14::bigint")
     );
     let mut params = head_params(new).to_vec();
-    params.extend([SLOTS.into(), limit.pieces.into(), limit.most.into()]);
+    params.push(SLOTS.into());
+    if let Some(limit) = new.limit {
+        let of_buyer = held_pieces(BUYER_INDEX, "o.status = 'pending' AND o.customer_id = $3", true);
+        let of_network = held_pieces(NETWORK_INDEX, "o.placed_from = $12", true);
+        sql += &format!(" WHERE GREATEST({of_buyer}, {of_network}) + $15::bigint <= $16::bigint");
+        params.extend([limit.pieces.into(), limit.most.into()]);
+    }
     Statement::one(ORDERS, sql, &params)
 }
 

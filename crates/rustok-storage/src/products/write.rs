@@ -13,7 +13,7 @@ use rustok_commerce::price::Price;
 use rustok_commerce::product::{Handle, Image, Product};
 use rustok_commerce::variant::Variant;
 use rustok_core::ids::{ProductId, TenantId, VariantId};
-use rustok_db::{Expect, Statement, StoreError, TenantTx, Value, assignments, params, placeholders};
+use rustok_db::{Statement, StoreError, TenantTx, Value, assignments, params, placeholders};
 use rustok_events::Event;
 use rustok_text::plain::folded;
 
@@ -206,12 +206,11 @@ pub async fn delete_product(
          WHERE tenant_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL",
         params![tx.tenant(), id, version, now],
     );
-    let variants = Statement {
-        table: VARIANTS,
-        sql: "UPDATE variants SET deleted_at = $3 WHERE tenant_id = $1 AND product_id = $2 AND deleted_at IS NULL".into(),
-        params: params![tx.tenant(), id, now].to_vec(),
-        expect: Expect::Any,
-    };
+    let variants = Statement::any(
+        VARIANTS,
+        "UPDATE variants SET deleted_at = $3 WHERE tenant_id = $1 AND product_id = $2 AND deleted_at IS NULL",
+        params![tx.tenant(), id, now],
+    );
     tx.db
         .execute_all(&[product, variants, insert_event(tx.tenant(), event)])
         .await
@@ -230,12 +229,11 @@ pub async fn undelete_product(
     event: &Event,
 ) -> Result<(), StoreError> {
     // Variants first: they are recognised by the deletion time of the product, which the second statement clears.
-    let variants = Statement {
-        table: VARIANTS,
-        sql: "UPDATE variants SET deleted_at = NULL WHERE tenant_id = $1 AND product_id = $2 AND deleted_at = $3".into(),
-        params: params![tx.tenant(), before.id, before.deleted_at].to_vec(),
-        expect: Expect::Any,
-    };
+    let variants = Statement::any(
+        VARIANTS,
+        "UPDATE variants SET deleted_at = NULL WHERE tenant_id = $1 AND product_id = $2 AND deleted_at = $3",
+        params![tx.tenant(), before.id, before.deleted_at],
+    );
     let product = Statement::one(
         PRODUCTS,
         "UPDATE products SET deleted_at = NULL, handle = $4, updated_at = $5, version = version + 1 \
