@@ -4,18 +4,18 @@ for tool in wrk curl awk; do
     command -v "$tool" >/dev/null || { echo "${0##*/}: $tool is missing (Debian: apt-get install $tool)" >&2; exit 1; }
 done
 
-# The release binary: BINARY, or one that is built now. Likewise the example `bare`: BARE.
+# The release binary: BINARY, or one that is built now. Likewise the program in bench/floor: FLOOR.
 built=${CARGO_TARGET_DIR:-target}/release
 if [ -z "${BINARY:-}" ]; then
     cargo build --release --locked --quiet -p rustok-server
     BINARY=$built/rustok
 fi
-if [ -z "${BARE:-}" ]; then
-    cargo build --release --locked --quiet -p rustok-server --example bare
-    BARE=$built/examples/bare
+if [ -z "${FLOOR:-}" ]; then
+    cargo build --release --locked --quiet -p rustok-floor
+    FLOOR=$built/rustok-floor
 fi
 binary=$(realpath "$BINARY")
-bare=$(realpath "$BARE")
+floor=$(realpath "$FLOOR")
 
 # One client asks for everything here.
 export RUSTOK_RATE_LIMIT_ADDRESS_PER_MINUTE=0 RUSTOK_RATE_LIMIT_TOKEN_PER_MINUTE=0 RUSTOK_RATE_LIMIT_TENANT_PER_MINUTE=0

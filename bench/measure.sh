@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Prints every row of what this server is measured by, on SQLite and, with a PostgreSQL, there too, beside a bare axum
-# route in the same minute; marks what misses its bar and fails then.
+# Prints every row of what this server is measured by, on SQLite and, with a PostgreSQL, there too, and how many times the
+# cost is that of the program in bench/floor (axum and rusqlite alone) in the same minutes; marks what misses its bar and
+# fails then.
 #
 #   bench/measure.sh                              # SQLite
 #   scripts/with-postgres bench/measure.sh        # SQLite and PostgreSQL
 #   scripts/with-postgres bench/measure.sh --all  # with short runs of what tests print too: oversell, durability, ...
 #
 # SECONDS_EACH (5) is the length of a slice; each row is measured in SLICES (3), interleaved with all the others, and its
-# median is shown with the lowest and the highest. BINARY and BARE name release binaries (`rustok`, the example `bare`)
+# median is shown with the lowest and the highest. BINARY and FLOOR name release binaries (`rustok`, `rustok-floor`)
 # that are there already; otherwise they are built. Needs wrk, curl and awk (Debian: apt-get install wrk curl).
 #
 # CPU is user + system time of all threads from /proc, so a neighbour's work counts for little; of PostgreSQL, all
@@ -25,11 +26,11 @@ slices=${SLICES:-3}
 connections=16
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/rustok-measure.XXXXXX")
-server='' bare_pid=''
+server='' floor_pid=''
 stop() { if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; server=''; fi; }
 finish() {
     stop
-    if [ -n "$bare_pid" ]; then kill "$bare_pid" 2>/dev/null || true; fi
+    if [ -n "$floor_pid" ]; then kill "$floor_pid" 2>/dev/null || true; fi
     rm -rf "$work"
 }
 trap finish EXIT
@@ -149,6 +150,21 @@ end
 LUA
 }
 
+# The floor works on a copy of this database, and its documents are what the server answers.
+start_floor() {
+    local n
+    curl -sf -o /dev/null -H "Host: $host" -H 'Content-Type: application/json' \
+        -d '{"email":"first@example.com","currency":"USD","lines":[{"sku":"SKU-1-1","quantity":1}]}' "$ours/api/store/v1/orders"
+    "$binary" backup floor.db >/dev/null
+    "$floor" 127.0.0.1:18082 floor.db >floor.log 2>&1 &
+    floor_pid=$!
+    await "$theirs"
+    copy_document() { curl -sf -H "Host: $host" "$ours/api/store/v1/$1" | curl -sf -T - "$theirs/documents/$2"; }
+    copy_document nodes/article-7 article-7
+    copy_document products/product-7 product-7
+    for ((n = 10; n < 30; n++)); do copy_document "products/product-$n" "products-$n"; done
+}
+
 run() {
     database=$1
     fill
@@ -156,9 +172,16 @@ run() {
     life_script "$host"
     start_time
     start
+    if [ "$database" = sqlite ]; then start_floor; fi
     for ((slice = 1; slice <= slices; slice++)); do
         measure static "$ours/livez" "$server" requests
-        measure bare "$theirs/livez" "$bare_pid" requests
+        if [ "$database" = sqlite ]; then
+            measure floor_static "$theirs/livez" "$floor_pid" requests
+            measure floor_article "$theirs/documents/article-7" "$floor_pid" requests
+            measure floor_product "$theirs/documents/product-7" "$floor_pid" requests
+            measure floor_products "$theirs/pages/products-" "$floor_pid" requests
+            measure floor_place "$theirs/orders" "$floor_pid" requests place.lua
+        fi
         measure page "$ours/problems/not_found" "$server" requests
         measure article "$ours/api/store/v1/nodes/article-7" "$server" requests
         measure articles "$ours/api/store/v1/nodes?limit=20" "$server" requests
@@ -215,8 +238,7 @@ table() {
         postgres = shown("postgresql", row, column, server, form)
         if (column == 3 && postgres != "-" && row != "start" && row != "idle" && row != "loaded" && row != "static" && row != "page")
             postgres = postgres " + " shown("postgresql", row, 4, base, form)
-        beside = row == "static" ? shown("sqlite", "bare", 3, "-", form) : ""
-        printf "%-42s | %-24s | %-36s | %-70s | %s\n", name, bar, shown("sqlite", row, column, sqlite, form), postgres, beside
+        printf "%-42s | %-24s | %-36s | %s\n", name, bar, shown("sqlite", row, column, sqlite, form), postgres
     }
     END {exit misses > 0}' measured - <<'ROWS'
 start 3 %.1f 50 - - start to first 200, ms
@@ -235,11 +257,25 @@ loaded 3 %.1f - - - memory after all this, MB
 ROWS
 }
 
+# How many times the floor each of these costs on SQLite, by the medians.
+times_the_floor() {
+    sort -k1,1 -k2,2 -k3,3n measured | awk -v slices="$slices" '
+        $1 == "sqlite" {place[$2]++; if (place[$2] == int((slices + 1) / 2)) median[$2] = $3}
+        END {
+            printf "\n%-42s | %-8s | %-10s | %-10s | %s\n", "times the floor, ms CPU on SQLite", "bar", "floor", "server", "times"
+            missed = line("static", "-") + line("article", 2.2) + line("product", 2.5) + line("products", 4) + line("place", 1.3)
+            exit missed > 0
+        }
+        function line(row, bar,   times, miss) {
+            times = median[row] / median["floor_" row]
+            miss = bar != "-" && times > bar
+            printf "%-42s | %-8s | %-10.4f | %-10.4f | %.2f%s\n", row, bar == "-" ? "" : "<= " bar, median["floor_" row], median[row], times, miss ? " NOT MET" : ""
+            return miss
+        }'
+}
+
 load=$(cut -d' ' -f1 /proc/loadavg)
 failed='' slice=1 postmaster=none database=sqlite
-"$bare" 127.0.0.1:18082 >bare.log 2>&1 &
-bare_pid=$!
-await "$theirs"
 demo
 export RUSTOK_DATABASE_URL="sqlite://$work/bench.db"
 run sqlite
@@ -252,8 +288,9 @@ else
 fi
 
 echo "$connections keep-alive connections, $slices slices of $seconds s each: median (lowest to highest); load of the machine $load before, $(cut -d' ' -f1 /proc/loadavg) after"
-printf '%-42s | %-24s | %-36s | %-70s | %s\n' row bar sqlite 'postgresql server + database' 'bare axum'
+printf '%-42s | %-24s | %-36s | %s\n' row bar sqlite 'postgresql server + database'
 table || failed=yes
+times_the_floor || failed=yes
 trips() { awk -v operation="$1" '$1 == operation {print $4}' "$repo/apps/server/tests/statements.txt"; }
 test=(cargo test --locked -p rustok-server --test it)
 also "round trips: read $(trips read_published_node), order $(trips place_order)" '1 · <= 4' scripts/with-postgres "${test[@]}" statements::counts

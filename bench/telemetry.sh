@@ -112,7 +112,7 @@ run() {
 }
 
 failed=''
-"$bare" 127.0.0.1:18082 >bare.log 2>&1 &
+"$floor" 127.0.0.1:18082 >floor.log 2>&1 &
 collector=$!
 await http://127.0.0.1:18082
 echo "$pairs interleaved pairs of $seconds s each, 16 keep-alive connections: median CPU in ms with telemetry and without, median ratio (lowest to highest); bar $bar"

@@ -44,6 +44,8 @@ pub struct Shelf {
     pub customer: Option<CustomerId>,
     /// Pieces of tracked stock held by pending orders of this buyer, or of this network: the larger of both.
     pub pending: i64,
+    /// Whether the tenant has no order numbers yet: this is its first order.
+    pub is_first_order: bool,
 }
 
 /// The buyer of an order.
@@ -106,6 +108,7 @@ pub async fn read_shelf(
             variants: Vec::new(),
             customer: None,
             pending: 0,
+            is_first_order: false,
         });
     }
     let is_postgres = tx.db.is_postgres();
@@ -120,7 +123,8 @@ pub async fn read_shelf(
     let sql = format!(
         "SELECT v.id, v.product_id, p.title, v.title AS variant_title, v.sku, r.amount_minor, s.available, \
          s.allow_backorder, (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $3) AS customer_id, \
-         {of_customer} AS of_customer, {of_network} AS of_network \
+         {of_customer} AS of_customer, {of_network} AS of_network, \
+         NOT EXISTS (SELECT 1 FROM number_series n WHERE n.tenant_id = $1 AND n.series = 'order') AS is_first_order \
          FROM variants v \
          JOIN products p ON p.tenant_id = v.tenant_id AND p.id = v.product_id \
          LEFT JOIN prices r ON r.tenant_id = v.tenant_id AND r.variant_id = v.id AND r.currency = $2 \
@@ -132,16 +136,16 @@ pub async fn read_shelf(
         .db
         .fetch(VARIANTS, &sql, &params, |row| {
             let pending = row.get::<i64>("of_customer")?.max(row.get("of_network")?);
-            Ok((sellable(row, currency)?, row.get("customer_id")?, pending))
+            let of_all = (row.get("customer_id")?, pending, row.get("is_first_order")?);
+            Ok((sellable(row, currency)?, of_all))
         })
         .await?;
-    let (customer, pending) = rows
-        .first()
-        .map_or((None, 0), |(_, customer, pending)| (*customer, *pending));
+    let (customer, pending, is_first_order) = rows.first().map_or((None, 0, false), |(_, of_all)| *of_all);
     Ok(Shelf {
-        variants: rows.into_iter().map(|(variant, ..)| variant).collect(),
+        variants: rows.into_iter().map(|(variant, _)| variant).collect(),
         customer,
         pending,
+        is_first_order,
     })
 }
 

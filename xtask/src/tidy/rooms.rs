@@ -32,12 +32,15 @@ pub(crate) const HTTP: [&str; 4] = ["rustok-http", "rustok-api", "rustok-server"
 /// The server in a test's process. Only tests over HTTP may use it.
 const TEST_APP: &str = "rustok-test-app";
 
+/// The program of `bench/floor`: HTTP and a database driver in one file, but nothing of the product.
+const FLOOR: &str = "rustok-floor";
+
 /// The rooms below the use cases that a crate may depend on besides [`DOMAIN`]; `None` for a crate without a row.
 fn rooms_below(from: &str) -> Option<(&'static [&'static str], bool)> {
     const CORE: &[&str] = &["rustok-core"];
     const TEXT: &[&str] = &["rustok-core", "rustok-text"];
     Some(match from {
-        "rustok-core" | "rustok-schema" => (&[], false),
+        "rustok-core" | "rustok-schema" | FLOOR => (&[], false),
         "xtask" => (&["rustok-schema"], false),
         "rustok-text" => (CORE, false),
         domain if DOMAIN.contains(&domain) => (TEXT, false),
@@ -106,12 +109,12 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
     // Test support only creates and drops databases, and checks query plans.
     (
         &["rusqlite", "tokio-postgres"],
-        &["rustok-db", "rustok-test-support"],
+        &["rustok-db", "rustok-test-support", FLOOR],
         "database drivers and their TLS belong to rustok-db",
     ),
     (
         &["axum", "axum-extra", "utoipa", "utoipa-axum"],
-        &HTTP,
+        &[HTTP[0], HTTP[1], HTTP[2], HTTP[3], FLOOR],
         "HTTP belongs to rustok-http, the surfaces and apps/server",
     ),
     // The server only decodes responses in its tests.

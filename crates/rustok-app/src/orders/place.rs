@@ -86,16 +86,16 @@ async fn attempt<'a>(ctx: &Ctx, request: &OrderRequest, key: Key<'a>) -> Result<
         Begun::Fresh(work) => work,
         Begun::Repeated(reply) => return Ok(Attempt::Repeated(reply)),
     };
-    let (order, limit) = match build_order(ctx, &mut work.tx, request).await {
+    let built = match build_order(ctx, &mut work.tx, request).await {
         Ok(built) => built,
         Err(refusal) => return Err(work.refuse(refusal).await),
     };
     let secret = ctx
         .services
         .with_rng(|rng| TokenSecret::generate(SecretKind::Order, rng));
-    match save(ctx, &mut work.tx, &order, limit, &secret).await {
+    match save(ctx, &mut work.tx, &built, &secret).await {
         Ok(number) => {
-            let order = order.with_number(number);
+            let order = built.order.with_number(number);
             Ok(Attempt::Saved(Box::new((work, PlacedOrder { order, secret }))))
         }
         Err(
@@ -109,13 +109,16 @@ async fn attempt<'a>(ctx: &Ctx, request: &OrderRequest, key: Key<'a>) -> Result<
     }
 }
 
+/// An order to save, and what saving it depends on.
+struct BuiltOrder {
+    order: AnyOrder,
+    limit: Option<PendingLimit>,
+    is_first: bool,
+}
+
 /// The order to save: priced, with its stock checked and its buyer known. All checks come before the buyer's record
 /// is written.
-async fn build_order(
-    ctx: &Ctx,
-    tx: &mut TenantTx,
-    request: &OrderRequest,
-) -> Result<(AnyOrder, Option<PendingLimit>), RichError> {
+async fn build_order(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Result<BuiltOrder, RichError> {
     let (ids, skus) = basket::requested_ids(request);
     let buyer = Buyer {
         email: &request.email,
@@ -139,7 +142,11 @@ async fn build_order(
         contents,
         expires_at: after_minutes(now, ctx.tenant.settings.pending_order_ttl_minutes),
     };
-    Ok((Order::place(placement, now).into(), limit))
+    Ok(BuiltOrder {
+        order: Order::place(placement, now).into(),
+        limit,
+        is_first: shelf.is_first_order,
+    })
 }
 
 /// Limits the pieces that a buyer may hold in unconfirmed orders. Concurrent orders are not seen here: the returned
@@ -190,10 +197,14 @@ fn check_total(request: &OrderRequest, total: Money) -> Result<(), RichError> {
 async fn save(
     ctx: &Ctx,
     tx: &mut TenantTx,
-    order: &AnyOrder,
-    limit: Option<PendingLimit>,
+    built: &BuiltOrder,
     secret: &TokenSecret,
 ) -> Result<OrderNumber, StoreError> {
+    let BuiltOrder {
+        order,
+        limit,
+        is_first,
+    } = built;
     let columns = OrderColumns::from(order);
     let due_at = columns.expires_at.unwrap_or(columns.created_at);
     let expiry = expiry_of(ctx, columns.id, due_at);
@@ -205,7 +216,8 @@ async fn save(
         taken: &movements(ctx, order.lines()),
         event: &order_event(ctx, Topic::OrderPlaced, order),
         expiry: &expiry,
-        limit,
+        limit: *limit,
+        is_first: *is_first,
     };
     insert_order(tx, &new).await
 }

@@ -43,6 +43,8 @@ pub struct NewOrder<'a> {
     pub expiry: &'a Job,
     /// The limit of pieces in pending orders, if the order takes tracked pieces and there is a limit.
     pub limit: Option<PendingLimit>,
+    /// Whether the tenant's order numbers must be created first; that they exist already is no fault.
+    pub is_first: bool,
 }
 
 /// A limit of the pieces of tracked stock that pending orders of one buyer, or of one network, may hold.
@@ -70,7 +72,9 @@ pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<Order
         now: order.created_at,
     };
     let mut writes = Vec::with_capacity(8 + order.lines.len() * 3);
-    writes.push(make_slots(tenant));
+    if new.is_first {
+        writes.push(make_slots(tenant));
+    }
     if tx.db.is_postgres() {
         // Two transactions at once may each have found room for their pieces.
         if new.limit.is_some() {
@@ -105,14 +109,13 @@ pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<Order
 /// waiting for another. More than a server has connections.
 const SLOTS: i64 = 64;
 
-/// Creates the slots with a tenant's first order.
+/// Creates the slots, unless another order did so meanwhile.
 fn make_slots<'a>(tenant: TenantId) -> Statement<'a> {
     Statement::any(
         "number_series",
         "WITH RECURSIVE slots (slot) AS (SELECT CAST(0 AS bigint) UNION ALL SELECT slot + 1 FROM slots WHERE slot < $2 - 1) \
          INSERT INTO number_series (tenant_id, series, slot, next_number) \
-         SELECT $1::uuid, 'order', slot, $3::bigint + slot FROM slots WHERE NOT EXISTS \
-         (SELECT 1 FROM number_series WHERE tenant_id = $1 AND series = 'order') ON CONFLICT DO NOTHING",
+         SELECT $1::uuid, 'order', slot, $3::bigint + slot FROM slots WHERE true ON CONFLICT DO NOTHING",
         params![tenant, SLOTS, OrderNumber::FIRST.get()],
     )
 }

@@ -192,6 +192,7 @@ async fn insert(tx: &mut TenantTx, order: OrderColumns<'_>) -> Result<OrderNumbe
         event: &event(number + 4),
         expiry: &expiry,
         limit: None,
+        is_first: true,
     };
     insert_order(tx, &new).await
 }

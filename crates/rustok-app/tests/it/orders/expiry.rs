@@ -45,6 +45,7 @@ async fn poison(ctx: &Ctx, order: &AnyOrder) {
         event: &ctx.event(Topic::OrderPlaced, poisoned.id.as_uuid(), serde_json::json!({})),
         expiry: &expiry,
         limit: None,
+        is_first: false,
     };
     let mut tx = ctx.write().await.unwrap();
     insert_order(&mut tx, &new).await.unwrap();
