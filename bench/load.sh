@@ -25,6 +25,28 @@ await() { until curl -sf -o /dev/null "$1/livez"; do sleep 0.005; done; }
 # CPU of one process, in clock ticks.
 ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{print $12 + $13}'; }
 
+# The process that listens for the PostgreSQL of a URL; nothing when it cannot be told from others.
+postmaster() {
+    local port=${1##*:} dir
+    port=${port%%/*}
+    for dir in /proc/[0-9]*; do
+        if tr '\0' ' ' 2>/dev/null <"$dir/cmdline" | grep -q "postgres .*-p $port "; then
+            echo "${dir#/proc/}"
+            return
+        fi
+    done
+}
+
+# CPU of a PostgreSQL server with all its processes, those that ended included.
+database_ticks() {
+    { cat /proc/[0-9]*/stat 2>/dev/null || true; } | awk -v server="$postmaster" '
+        $2 ~ /^\(postgres/ && (server == "" || $1 == server || $4 == server) {
+            sum += $14 + $15
+            if (server == "" || $1 == server) sum += $16 + $17
+        }
+        END {print sum + 0}'
+}
+
 # The tenant `bench` in the database that RUSTOK_DATABASE_URL names, with 500 products of 4 variants and 300 articles of
 # 4 kB, the same each time. Sets `token` to one of an admin.
 fill() {

@@ -49,28 +49,6 @@ start() {
     await "$ours"
 }
 
-# The process that listens for the PostgreSQL of a URL; nothing when it cannot be told from others.
-postmaster() {
-    local port=${1##*:} dir
-    port=${port%%/*}
-    for dir in /proc/[0-9]*; do
-        if tr '\0' ' ' 2>/dev/null <"$dir/cmdline" | grep -q "postgres .*-p $port "; then
-            echo "${dir#/proc/}"
-            return
-        fi
-    done
-}
-
-# CPU of a PostgreSQL server with all its processes, those that ended included.
-database_ticks() {
-    { cat /proc/[0-9]*/stat 2>/dev/null || true; } | awk -v server="$postmaster" '
-        $2 ~ /^\(postgres/ && (server == "" || $1 == server || $4 == server) {
-            sum += $14 + $15
-            if (server == "" || $1 == server) sum += $16 + $17
-        }
-        END {print sum + 0}'
-}
-
 # Rows go to the file `measured`: database, row, CPU of the server in ms, of PostgreSQL in ms, requests a second.
 #   measure ROW URL PID UNIT [LUA]    UNIT is what a wrk script counts, or `requests`
 measure() {

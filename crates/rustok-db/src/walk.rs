@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::params;
 use crate::row::{FromColumn, Row};
 use crate::tx::TenantTx;
-use crate::value::Value;
+use crate::value::{Value, pad, placeholders};
 use rustok_core::clock::Timestamp;
 use rustok_core::page::{Cursor, Limit, ListKey, Page};
 use serde::Serialize;
@@ -50,8 +50,7 @@ pub fn behind(time: &str, id: &str, [at, last]: [usize; 2]) -> String {
 }
 
 /// Sorts the found items into the order in which their ids were requested.
-#[must_use]
-pub fn in_order<T, I: PartialEq>(mut found: Vec<T>, ids: &[I], id: impl Fn(&T) -> I) -> Vec<T> {
+fn in_order<T, I: PartialEq>(mut found: Vec<T>, ids: &[I], id: impl Fn(&T) -> I) -> Vec<T> {
     found.sort_by_key(|item| ids.iter().position(|asked| *asked == id(item)));
     found
 }
@@ -155,6 +154,98 @@ impl<'a> Walk<'a> {
         let along = self.along("x", after, values);
         let time = self.time.map_or_else(String::new, |time| format!("x.{time}, "));
         format!("SELECT {time}x.id, {fits} AS fits FROM {from} WHERE {along} LIMIT {EXAMINED_PLUS_ONE}")
+    }
+}
+
+/// How a list reads its rows, in whichever way they were found.
+pub struct RowReader<'s, T> {
+    /// The table.
+    pub table: &'static str,
+    /// Its alias.
+    pub alias: &'static str,
+    /// The columns that `read` needs.
+    pub columns: &'s str,
+    /// The joins that the columns need.
+    pub joins: &'static str,
+    /// Decodes a row.
+    pub read: fn(&Row<'_>) -> Result<T, StoreError>,
+}
+
+impl<T> RowReader<'_, T> {
+    /// The rows along the index, behind a position: one more than a page has. Not the last query of its transaction.
+    ///
+    /// # Errors
+    /// Those of the database, and those of `read`.
+    pub async fn along(
+        &self,
+        tx: &mut TenantTx,
+        walk: &Walk<'_>,
+        after: Option<Vec<Value<'static>>>,
+        limit: Limit,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut values = params![tx.tenant].to_vec();
+        let sql = self.along_sql(walk, after, limit, &mut values, tx.db.is_postgres());
+        tx.db.fetch_first(self.table, &sql, &values, self.read).await
+    }
+
+    /// The statement of [`RowReader::along`]. It has only the conditions of the list's filter, so each combination of
+    /// filters gets its own query plan. `values` has the tenant.
+    pub fn along_sql<'a>(
+        &self,
+        walk: &Walk<'a>,
+        after: Option<Vec<Value<'static>>>,
+        limit: Limit,
+        values: &mut Vec<Value<'a>>,
+        is_postgres: bool,
+    ) -> String {
+        let Self {
+            alias,
+            columns,
+            joins,
+            ..
+        } = self;
+        let from = walk.from(alias, is_postgres);
+        let along = walk.along(alias, after, values);
+        values.push(limit.plus_one().into());
+        format!(
+            "SELECT {columns} FROM {from} {joins} WHERE {along} LIMIT ${}",
+            values.len()
+        )
+    }
+
+    /// The rows with these ids, in the given order. Not the last query of its transaction.
+    ///
+    /// # Errors
+    /// Those of the database, and those of `read`.
+    pub async fn with_ids<I>(
+        &self,
+        tx: &mut TenantTx,
+        ids: &[I],
+        id: impl Fn(&T) -> I,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        I: Copy + PartialEq,
+        Value<'static>: From<I>,
+    {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut values: Vec<Value<'static>> = ids.iter().map(|id| (*id).into()).collect();
+        pad(&mut values);
+        let Self {
+            table,
+            alias,
+            columns,
+            joins,
+            ..
+        } = self;
+        let sql = format!(
+            "SELECT {columns} FROM {table} {alias} {joins} WHERE {alias}.tenant_id = $1 AND {alias}.id IN ({})",
+            placeholders(2, values.len())
+        );
+        values.insert(0, tx.tenant.into());
+        let found = tx.db.fetch_first(table, &sql, &values, self.read).await?;
+        Ok(in_order(found, ids, id))
     }
 }
 

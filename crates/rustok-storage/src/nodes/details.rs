@@ -16,7 +16,7 @@ use rustok_content::{Author, NodeKind, NodeStatus, Revision, Translation};
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{NodeId, TermId};
 use rustok_core::page::{Limit, ListKey, Page, fitting};
-use rustok_db::walk::{Walk, in_order, key_values, standing, times};
+use rustok_db::walk::{RowReader, Walk, key_values, standing, times};
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};
 use rustok_text::Locale;
 use rustok_text::locale::{Candidate, Preference};
@@ -93,9 +93,8 @@ pub async fn find_node(
     shown: ShownLocale<'_>,
 ) -> Result<Option<NodeDetail>, StoreError> {
     let sql = format!(
-        "SELECT {NODE_COLUMNS}, {} FROM nodes n JOIN authors a ON a.tenant_id = n.tenant_id AND a.id = n.author_id \
-         WHERE n.tenant_id = $1 AND n.id = $2",
-        authors::COLUMNS
+        "SELECT {} FROM nodes n {AUTHORS} WHERE n.tenant_id = $1 AND n.id = $2",
+        columns()
     );
     let heads = tx.db.fetch(NODES, &sql, params![tx.tenant(), id], head).await?;
     Ok(complete(tx, heads, shown, &WHOLE).await?.pop())
@@ -131,14 +130,17 @@ pub async fn list_nodes(
     let by_change = filter.by_change();
     let key = |head: &Head| key_of(head, by_change);
     let walk = walk(filter);
+    let columns = columns();
+    let reader = reader(&columns);
     let mut page = if filter.query.is_none() && walk.rest.is_empty() {
-        Page::cut(list_heads(tx, &walk, after, limit).await?, limit, key)
+        let heads = reader.along(tx, &walk, after.map(key_values), limit).await?;
+        Page::cut(heads, limit, key)
     } else {
         let query = filter.query.as_ref();
         let keys = search::list_keys(tx, Kind::Node, query, &walk, after, limit).await?;
         let ids: Vec<NodeId> = keys.items.iter().map(|key| key.id()).collect();
         Page {
-            items: find_heads(tx, &ids).await?,
+            items: reader.with_ids(tx, &ids, head_id).await?,
             next_cursor: keys.next_cursor,
         }
     };
@@ -197,42 +199,23 @@ fn walk(filter: &NodeFilter) -> Walk<'_> {
     }
 }
 
-async fn list_heads(
-    tx: &mut TenantTx,
-    walk: &Walk<'_>,
-    after: Option<ListKey<NodeId>>,
-    limit: Limit,
-) -> Result<Vec<Head>, StoreError> {
-    let mut values = params![tx.tenant()].to_vec();
-    let from = walk.from("n", tx.db.is_postgres());
-    let along = walk.along("n", after.map(key_values), &mut values);
-    values.push(limit.plus_one().into());
-    let sql = format!(
-        "SELECT {NODE_COLUMNS}, {} FROM {from} JOIN authors a ON a.tenant_id = n.tenant_id AND a.id = n.author_id \
-         WHERE {along} LIMIT ${}",
-        authors::COLUMNS,
-        values.len()
-    );
-    tx.db.fetch(NODES, &sql, &values, head).await
+/// Reads heads of nodes `n`, with their authors.
+fn reader(columns: &str) -> RowReader<'_, Head> {
+    RowReader {
+        table: NODES,
+        alias: "n",
+        columns,
+        joins: AUTHORS,
+        read: head,
+    }
 }
 
-/// The heads of these nodes, in the given order.
-async fn find_heads(tx: &mut TenantTx, ids: &[NodeId]) -> Result<Vec<Head>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut list = id_list(ids);
-    let sql = format!(
-        "SELECT {NODE_COLUMNS}, {} FROM nodes n JOIN authors a ON a.tenant_id = n.tenant_id AND a.id = n.author_id \
-         WHERE n.tenant_id = $1 AND n.id IN ({})",
-        authors::COLUMNS,
-        placeholders(2, list.len())
-    );
-    let mut values = params![tx.tenant()].to_vec();
-    values.append(&mut list);
-    let heads = tx.db.fetch(NODES, &sql, &values, head).await?;
-    Ok(in_order(heads, ids, head_id))
+/// The columns of [`head`].
+fn columns() -> String {
+    format!("{NODE_COLUMNS}, {}", authors::COLUMNS)
 }
+
+const AUTHORS: &str = "JOIN authors a ON a.tenant_id = n.tenant_id AND a.id = n.author_id";
 
 /// What to read of a node's text.
 struct Texts<T> {

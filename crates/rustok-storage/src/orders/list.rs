@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rustok_commerce::{OrderLine, OrderNumber, OrderRow, OrderStatus};
 use rustok_core::ids::{CustomerId, OrderId};
 use rustok_core::page::{Limit, Page, fitting};
-use rustok_db::walk::{Walk, in_order, list_fitting, times};
+use rustok_db::walk::{RowReader, Walk, list_fitting, times};
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};
 use rustok_text::CanonicalEmail;
 use std::collections::HashMap;
@@ -59,7 +59,8 @@ pub async fn list_orders(
     let walk = walk(filter, customer);
     let key = |order: &OrderRow| (order.created_at, order.id);
     let mut page = if walk.rest.is_empty() {
-        Page::cut(list_heads(tx, &walk, after, limit).await?, limit, key)
+        let heads = READER.along(tx, &walk, after.map(place_values), limit).await?;
+        Page::cut(heads, limit, key)
     } else {
         let place = |row: &Row<'_>| -> Result<OrderPlace, StoreError> {
             Ok((row.get("created_at")?, row.get("id")?))
@@ -67,7 +68,7 @@ pub async fn list_orders(
         let keys = list_fitting(tx, &walk, place, after.map(place_values), limit).await?;
         let ids: Vec<OrderId> = keys.items.iter().map(|(_, id)| *id).collect();
         Page {
-            items: find_heads(tx, &ids).await?,
+            items: READER.with_ids(tx, &ids, |order| order.id).await?,
             next_cursor: keys.next_cursor,
         }
     };
@@ -150,46 +151,17 @@ async fn find_customer(tx: &mut TenantTx, email: &CanonicalEmail) -> Result<Opti
         .await
 }
 
-async fn list_heads(
-    tx: &mut TenantTx,
-    walk: &Walk<'static>,
-    after: Option<OrderPlace>,
-    limit: Limit,
-) -> Result<Vec<OrderRow>, StoreError> {
-    let mut values = params![tx.tenant()].to_vec();
-    let from = walk.from("o", tx.db.is_postgres());
-    let along = walk.along("o", after.map(place_values), &mut values);
-    values.push(limit.plus_one().into());
-    let sql = format!(
-        "SELECT {} FROM {from} {} WHERE {along} LIMIT ${}",
-        row::HEAD,
-        row::JOINS,
-        values.len()
-    );
-    tx.db.fetch(ORDERS, &sql, &values, head).await
-}
+/// Reads orders `o` without their parts.
+const READER: RowReader<'static, OrderRow> = RowReader {
+    table: ORDERS,
+    alias: "o",
+    columns: row::HEAD,
+    joins: row::JOINS,
+    read: head,
+};
 
 fn head(row: &Row<'_>) -> Result<OrderRow, StoreError> {
     row::head(row).map(|StoredOrder { row, .. }| row)
-}
-
-/// The orders with these ids, in the given order.
-async fn find_heads(tx: &mut TenantTx, ids: &[OrderId]) -> Result<Vec<OrderRow>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut list: Vec<Value<'_>> = ids.iter().map(|id| (*id).into()).collect();
-    pad(&mut list);
-    let sql = format!(
-        "SELECT {} FROM orders o {} WHERE o.tenant_id = $1 AND o.id IN ({})",
-        row::HEAD,
-        row::JOINS,
-        placeholders(2, list.len())
-    );
-    let mut values = params![tx.tenant()].to_vec();
-    values.append(&mut list);
-    let orders = tx.db.fetch(ORDERS, &sql, &values, head).await?;
-    Ok(in_order(orders, ids, |order| order.id))
 }
 
 /// Approximate size of an order and of a line on a page besides their texts, in bytes.

@@ -8,9 +8,9 @@ use super::variant_row::bytes;
 use super::{Large, Lifecycle, PRODUCTS, ProductFilter, SMALL_COLUMNS, add_variants, decode_with, large};
 use crate::search::{self, Kind};
 use rustok_commerce::product::Product;
-use rustok_core::ids::{ProductId, TenantId};
+use rustok_core::ids::ProductId;
 use rustok_core::page::{Cursor, Limit, ListKey, MAX_PAGE_BYTES, Page, fitting};
-use rustok_db::walk::{Walk, in_order, key_values, standing, times};
+use rustok_db::walk::{RowReader, Walk, key_values, standing, times};
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, placeholders};
 use std::collections::HashMap;
 
@@ -62,10 +62,9 @@ pub async fn list_products(
     };
     let walk = walk(filter);
     let mut page = if filter.query.is_none() && walk.rest.is_empty() {
-        let is_postgres = tx.db.is_postgres();
-        let columns = columns(is_postgres);
-        let (sql, values) = list_statement(tx.tenant(), &columns, &walk, after, limit, is_postgres);
-        let found = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
+        let columns = columns(tx.db.is_postgres());
+        let reader = reader(&columns, found);
+        let found = reader.along(tx, &walk, after.map(key_values), limit).await?;
         Page::cut(found, limit, |found| key(&found.product))
     } else {
         let query = filter.query.as_ref();
@@ -151,19 +150,9 @@ pub(super) fn walk(filter: &ProductFilter) -> Walk<'_> {
 
 /// The products with these ids, in the given order.
 async fn find_all(tx: &mut TenantTx, ids: &[ProductId]) -> Result<Vec<Found>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut values: Vec<Value<'_>> = ids.iter().map(|id| (*id).into()).collect();
-    pad(&mut values);
-    let sql = format!(
-        "SELECT {} FROM products p WHERE p.tenant_id = $1 AND p.id IN ({})",
-        columns(tx.db.is_postgres()),
-        placeholders(2, values.len())
-    );
-    values.insert(0, tx.tenant().into());
-    let all = tx.db.fetch_first(PRODUCTS, &sql, &values, found).await?;
-    Ok(in_order(all, ids, |found| found.product.id))
+    let columns = columns(tx.db.is_postgres());
+    let reader = reader(&columns, found);
+    reader.with_ids(tx, ids, |found| found.product.id).await
 }
 
 /// Reads the columns that the first statement left out.
@@ -247,22 +236,16 @@ fn columns(is_postgres: bool) -> String {
     format!("{SMALL_COLUMNS}, {}", large.join(", "))
 }
 
-/// Contains only the conditions of the filter, so that each combination gets its own query plan.
-pub(super) fn list_statement<'a>(
-    tenant: TenantId,
+/// Reads these columns of products `p`.
+pub(super) const fn reader<T>(
     columns: &str,
-    walk: &Walk<'a>,
-    after: Option<ListKey<ProductId>>,
-    limit: Limit,
-    is_postgres: bool,
-) -> (String, Vec<Value<'a>>) {
-    let mut values = vec![Value::from(tenant)];
-    let from = walk.from("p", is_postgres);
-    let along = walk.along("p", after.map(key_values), &mut values);
-    values.push(limit.plus_one().into());
-    let sql = format!(
-        "SELECT {columns} FROM {from} WHERE {along} LIMIT ${}",
-        values.len()
-    );
-    (sql, values)
+    read: fn(&Row<'_>) -> Result<T, StoreError>,
+) -> RowReader<'_, T> {
+    RowReader {
+        table: PRODUCTS,
+        alias: "p",
+        columns,
+        joins: "",
+        read,
+    }
 }

@@ -4,12 +4,13 @@
 //! A version of a product never changes except for its stock. A cached product therefore needs only a check of its
 //! version, and the current stock.
 
-use super::page::{list_statement, walk};
+use super::page::{reader, walk};
 use super::{Lifecycle, PRODUCTS, ProductFilter, VARIANTS};
 use jiff::Timestamp;
 use rustok_commerce::product::ProductStatus;
 use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::page::{Limit, ListKey, Page};
+use rustok_db::walk::key_values;
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, placeholders};
 use std::collections::HashMap;
 
@@ -50,16 +51,9 @@ pub async fn list_active(
         status: Some(ProductStatus::Active),
         ..ProductFilter::default()
     };
-    let after = after.map(ListKey::Id);
-    let (sql, values) = list_statement(
-        tx.tenant(),
-        COLUMNS,
-        &walk(&filter),
-        after,
-        limit,
-        tx.db.is_postgres(),
-    );
-    let found = tx.db.fetch_first(PRODUCTS, &sql, &values, version).await?;
+    let after = after.map(|id| key_values(ListKey::Id(id)));
+    let reader = reader(COLUMNS, version);
+    let found = reader.along(tx, &walk(&filter), after, limit).await?;
     Ok(Page::cut(found, limit, |found| ListKey::Id(found.id)))
 }
 

@@ -8,6 +8,7 @@ use rustok_commerce::variant::VariantFacts;
 use rustok_core::ids::{EventId, MovementId};
 use rustok_core::page::{Limit, ListKey};
 use rustok_db::params;
+use rustok_db::walk::key_values;
 use rustok_events::{Event, Topic};
 use rustok_tenancy::TenantHandle;
 use rustok_test_support::both_databases;
@@ -326,12 +327,13 @@ async fn no_list_walks_through_more_than_its_page() {
             "SEARCH p USING INDEX products_in_use_idx (tenant_id=? AND id<?)",
         ),
     ] {
-        let (sql, values) = page::list_statement(
-            shop.tenant_id(),
-            "p.id",
+        let mut values = vec![Value::from(shop.tenant_id())];
+        let after = key_values(ListKey::<ProductId>::Id(id(1).into()));
+        let sql = page::reader("p.id", |_| Ok(())).along_sql(
             &page::walk(&filter),
-            Some(ListKey::Id(id(1).into())),
+            Some(after),
             Limit::default(),
+            &mut values,
             db.is_postgres(),
         );
         assert_eq!(plan(&store, shop, &sql, &values).await, [index]);
