@@ -140,7 +140,7 @@ fn insert(tx: &Connection, tenant: &[u8], request: &Request) -> Outcome {
     insert_head(tx, tenant, &order, request, &found, now)?;
     tx.prepare_cached(
         "INSERT INTO order_lines (tenant_id, order_id, position, variant_id, product_id, title, variant_title, sku, \
-         quantity, unit_price_minor, stock_taken) VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, 1)",
+         quantity, unit_price_minor, stock_taken) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1)",
     )?
     .execute(params![
         tenant,
@@ -155,7 +155,7 @@ fn insert(tx: &Connection, tenant: &[u8], request: &Request) -> Outcome {
     ])?;
     tx.prepare_cached(
         "INSERT INTO stock_movements (tenant_id, id, variant_id, order_id, delta, reason, actor, at) \
-         VALUES ($1, $2, $3, $4, $5, 'reserved', 'anonymous', $6)",
+         VALUES (?1, ?2, ?3, ?4, ?5, 'reserved', 'anonymous', ?6)",
     )?
     .execute(params![
         tenant,
@@ -168,17 +168,17 @@ fn insert(tx: &Connection, tenant: &[u8], request: &Request) -> Outcome {
     insert_traces(tx, tenant, &order, now)?;
     let taken = tx
         .prepare_cached(
-            "UPDATE stock_levels SET available = available - $3, updated_at = $4 \
-             WHERE tenant_id = $1 AND variant_id = $2 AND (available >= $3 OR allow_backorder)",
+            "UPDATE stock_levels SET available = available - ?3, updated_at = ?4 \
+             WHERE tenant_id = ?1 AND variant_id = ?2 AND (available >= ?3 OR allow_backorder)",
         )?
         .execute(params![tenant, found.variant, line.quantity, now])?;
     if taken != 1 {
         return Ok(None);
     }
     let number = tx
-        .prepare_cached("SELECT number FROM orders WHERE tenant_id = $1 AND id = $2")?
+        .prepare_cached("SELECT number FROM orders WHERE tenant_id = ?1 AND id = ?2")?
         .query_row(params![tenant, order], |row| row.get(0))?;
-    tx.prepare_cached("SELECT 1 / count(*) FROM own_tenant WHERE id = $1 AND status = 'active'")?
+    tx.prepare_cached("SELECT 1 / count(*) FROM own_tenant WHERE id = ?1 AND status = 'active'")?
         .query_row([tenant], |row| row.get::<_, Option<i64>>(0))?;
     Ok(Some(Placed {
         id: Uuid::from_bytes(order),
@@ -202,7 +202,7 @@ fn insert_head(
         Some(customer) => customer.clone(),
         None => tx
             .prepare_cached(
-                "INSERT INTO customers (tenant_id, id, email, created_at) VALUES ($1, $2, $3, $4) \
+                "INSERT INTO customers (tenant_id, id, email, created_at) VALUES (?1, ?2, ?3, ?4) \
                  ON CONFLICT (tenant_id, email) DO UPDATE SET created_at = customers.created_at RETURNING id",
             )?
             .query_row(params![tenant, new_id(), request.email, now], |row| row.get(0))?,
@@ -211,8 +211,8 @@ fn insert_head(
     tx.prepare_cached(
         "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, \
          secret_hash, created_at, updated_at, expires_at, version, placed_from, source, number) \
-         VALUES ($1, $2, $3, $4, 'pending', $5, $6, $7, $8, $8, $9, 1, NULL, 'storefront', \
-         (SELECT min(s.next_number) FROM number_series s WHERE s.tenant_id = $1 AND s.series = 'order'))",
+         VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?6, ?7, ?8, ?8, ?9, 1, NULL, 'storefront', \
+         (SELECT min(s.next_number) FROM number_series s WHERE s.tenant_id = ?1 AND s.series = 'order'))",
     )?
     .execute(params![
         tenant,
@@ -226,8 +226,8 @@ fn insert_head(
         now + HOUR
     ])?;
     tx.prepare_cached(
-        "UPDATE number_series SET next_number = next_number + 64 WHERE tenant_id = $1 AND series = 'order' \
-         AND next_number = (SELECT o.number FROM orders o WHERE o.tenant_id = $1 AND o.id = $2)",
+        "UPDATE number_series SET next_number = next_number + 64 WHERE tenant_id = ?1 AND series = 'order' \
+         AND next_number = (SELECT o.number FROM orders o WHERE o.tenant_id = ?1 AND o.id = ?2)",
     )?
     .execute(params![tenant, order])?;
     Ok(())
@@ -237,16 +237,16 @@ fn insert_head(
 fn insert_traces(tx: &Connection, tenant: &[u8], order: &[u8; 16], now: i64) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "INSERT INTO order_history (tenant_id, order_id, version, at, actor, transition, from_status, to_status) \
-         VALUES ($1, $2, 1, $3, 'anonymous', 'place', NULL, 'pending')",
+         VALUES (?1, ?2, 1, ?3, 'anonymous', 'place', NULL, 'pending')",
     )?
     .execute(params![tenant, order, now])?;
     tx.prepare_cached(
         "INSERT INTO outbox (tenant_id, id, topic, subject_id, payload, traceparent, occurred_at) \
-         VALUES ($1, $2, 'order.placed', $3, '{\"number\":1}', NULL, $4)",
+         VALUES (?1, ?2, 'order.placed', ?3, '{\"number\":1}', NULL, ?4)",
     )?
     .execute(params![tenant, new_id(), order, now])?;
     tx.prepare_cached(
-        "INSERT INTO due_work (tenant_id, id, kind, subject_id, due_at) VALUES ($1, $2, 'expire_order', $3, $4)",
+        "INSERT INTO due_work (tenant_id, id, kind, subject_id, due_at) VALUES (?1, ?2, 'expire_order', ?3, ?4)",
     )?
     .execute(params![tenant, new_id(), order, now + HOUR])?;
     Ok(())
@@ -260,16 +260,16 @@ fn read_shelf(
 ) -> rusqlite::Result<Option<Found>> {
     tx.prepare_cached(
         "SELECT v.id, v.product_id, p.title, v.title, r.amount_minor, \
-         (SELECT c.id FROM customers c WHERE c.tenant_id = v.tenant_id AND c.email = $3), \
+         (SELECT c.id FROM customers c WHERE c.tenant_id = v.tenant_id AND c.email = ?3), \
          (SELECT COALESCE(CAST(sum(l.quantity) AS bigint), 0) FROM orders o INDEXED BY orders_pending_customer_idx \
-         CROSS JOIN order_lines l WHERE o.tenant_id = $1 AND o.status = 'pending' \
-         AND o.customer_id = (SELECT c.id FROM customers c WHERE c.tenant_id = $1 AND c.email = $3) \
-         AND l.tenant_id = $1 AND l.order_id = o.id AND l.stock_taken) \
+         CROSS JOIN order_lines l WHERE o.tenant_id = ?1 AND o.status = 'pending' \
+         AND o.customer_id = (SELECT c.id FROM customers c WHERE c.tenant_id = ?1 AND c.email = ?3) \
+         AND l.tenant_id = ?1 AND l.order_id = o.id AND l.stock_taken) \
          FROM variants v \
          JOIN products p ON p.tenant_id = v.tenant_id AND p.id = v.product_id \
-         JOIN prices r ON r.tenant_id = v.tenant_id AND r.variant_id = v.id AND r.currency = $2 \
+         JOIN prices r ON r.tenant_id = v.tenant_id AND r.variant_id = v.id AND r.currency = ?2 \
          JOIN stock_levels s ON s.tenant_id = v.tenant_id AND s.variant_id = v.id \
-         WHERE v.tenant_id = $1 AND v.sku = $4 AND v.deleted_at IS NULL AND p.deleted_at IS NULL AND p.status = 'active'",
+         WHERE v.tenant_id = ?1 AND v.sku = ?4 AND v.deleted_at IS NULL AND p.deleted_at IS NULL AND p.status = 'active'",
     )?
     .query_row(params![tenant, request.currency, request.email, line.sku], |row| {
         Ok(Found {
