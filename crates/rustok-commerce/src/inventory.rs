@@ -5,9 +5,9 @@
 
 use crate::error::CommerceError;
 use crate::order::OrderLine;
-use crate::variant::is_line;
 use rustok_core::error::FieldViolation;
 use rustok_core::ids::{ProductId, VariantId};
+use rustok_text::plain::checked_line;
 use std::collections::BTreeMap;
 
 /// The maximum stock or backlog of one variant, in pieces.
@@ -85,13 +85,12 @@ impl Adjustment {
             let detail = format!("must be -{MAX_STOCK} to {MAX_STOCK} and not 0");
             found.push(FieldViolation::new("#/delta", "out_of_range", detail));
         }
-        let reason = reason.trim();
-        if !is_line(reason, MAX_REASON_CHARS) {
+        let (reason, faults) = checked_line(reason, MAX_REASON_CHARS);
+        if !faults.is_empty() {
             let detail = format!("must be one line of 1 to {MAX_REASON_CHARS} characters");
             found.push(FieldViolation::new("#/reason", "invalid_text", detail));
         }
         if found.is_empty() {
-            let reason = reason.to_owned();
             Ok(Self { delta, reason })
         } else {
             Err(CommerceError::ValidationFailed(found))

@@ -8,12 +8,14 @@ mod matching;
 pub use handle::Handle;
 pub use matching::{VariantName, match_variants};
 
-use crate::variant::{MAX_NAME_CHARS, Variant, VariantDraft, VariantInput, is_line, present};
+use crate::variant::{MAX_NAME_CHARS, Variant, VariantDraft, VariantInput, present};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::FieldViolation;
 use rustok_core::ids::{ImageId, ProductId, VariantId};
 use rustok_core::money::Currency;
-use rustok_text::plain::{clean_name, folded, has_control, has_forbidden_control};
+use rustok_text::plain::{
+    clean_name, folded, has_control, has_forbidden_control, is_line, without_invisible,
+};
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
@@ -417,7 +419,7 @@ fn validate_images(images: Vec<ImageInput>, found: &mut Findings) -> Vec<ImageDr
     let mut ids = HashSet::new();
     let mut kept = Vec::new();
     for (at, image) in images.into_iter().take(MAX_IMAGES).enumerate() {
-        let url = image.url.trim().to_owned();
+        let url = without_invisible(&image.url).trim().to_owned();
         if url.len() > MAX_URL_BYTES || !is_web_url(&url) {
             let detail = format!("must be an absolute http or https URL of at most {MAX_URL_BYTES} bytes");
             found.add(format!("#/images/{at}/url"), "invalid_url", detail);

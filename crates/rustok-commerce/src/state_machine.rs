@@ -32,6 +32,7 @@ use rustok_core::clock::{Clock, SystemClock, Timestamp};
 use rustok_core::ids::{CustomerId, OrderId, TenantId};
 use rustok_core::state_machine::{StateMachineBuilder, TransitionGuard, TransitionTable};
 use rustok_text::CanonicalEmail;
+use rustok_text::plain::{into_clean_name, into_clean_text};
 use states::{PreviousState, Shipment};
 
 /// The data that an order has in every state.
@@ -234,8 +235,8 @@ impl Order<Confirmed> {
         now: Timestamp,
     ) -> Result<Order<Paid>, CommerceError> {
         let payment = Payment {
-            payment_id,
-            method,
+            payment_id: into_clean_name(payment_id),
+            method: into_clean_name(method),
             paid_at: now,
         };
         if payable().check(&payment).is_err() {
@@ -296,8 +297,8 @@ impl Order<Paid> {
         now: Timestamp,
     ) -> Result<Order<Shipped>, CommerceError> {
         let shipment = Shipment {
-            tracking,
-            carrier,
+            tracking: into_clean_name(tracking),
+            carrier: into_clean_name(carrier),
             shipped_at: now,
         };
         if shippable().check(&shipment).is_err() {
@@ -341,7 +342,7 @@ impl Order<Paid> {
         let before = PreviousState::Paid(
             self.state,
             Refund {
-                refund_id,
+                refund_id: into_clean_name(refund_id),
                 refunded_at: now,
             },
         );
@@ -361,7 +362,7 @@ impl Order<Shipped> {
     pub fn deliver_at(self, signature: Option<String>, now: Timestamp) -> Order<Delivered> {
         let state = Delivered {
             shipped: self.state,
-            signature,
+            signature: signature.map(into_clean_name),
             delivered_at: now,
         };
         Order {
@@ -380,7 +381,7 @@ fn cancel(
     now: Timestamp,
 ) -> Result<Order<Cancelled>, CommerceError> {
     let state = Cancelled {
-        reason,
+        reason: into_clean_text(reason),
         cancelled_at: now,
         before,
     };

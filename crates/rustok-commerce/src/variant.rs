@@ -11,7 +11,7 @@ use crate::price::{MoneyInput, Price, PriceList};
 use rustok_core::error::FieldViolation;
 use rustok_core::ids::VariantId;
 use rustok_core::money::Currency;
-use rustok_text::plain::{clean_name, has_control};
+use rustok_text::plain::{clean_name, is_line};
 
 /// The title of the only variant of a product without options.
 pub const DEFAULT_TITLE: &str = "Default Title";
@@ -23,10 +23,7 @@ pub(crate) const SKU_RULE: &str =
 
 /// Whether `sku` is valid.
 pub(crate) fn is_sku(sku: &str) -> bool {
-    !sku.is_empty()
-        && sku.chars().take(MAX_NAME_CHARS + 1).count() <= MAX_NAME_CHARS
-        && sku.trim() == sku
-        && !has_control(sku)
+    is_line(sku, MAX_NAME_CHARS) && sku.trim() == sku
 }
 
 /// A stored variant.
@@ -146,11 +143,6 @@ pub fn title_of(options: &[String]) -> String {
 /// A name in its stored form; `None` if blank.
 pub(crate) fn present(text: Option<String>) -> Option<String> {
     text.map(|text| clean_name(&text)).filter(|text| !text.is_empty())
-}
-
-/// Whether `text` is a single line of 1 to `max` characters.
-pub(crate) fn is_line(text: &str, max: usize) -> bool {
-    !text.is_empty() && text.chars().take(max + 1).count() <= max && !has_control(text)
 }
 
 impl VariantInput {

@@ -3,11 +3,11 @@
 //! Transitions are in [`crate::state_machine`]; nothing here changes a status.
 
 use crate::error::{ContentError, FieldError};
-use crate::translation::{Source, TranslationDraft, slug_violation};
+use crate::translation::{Source, TranslationDraft, refuse, slug_violation};
 use rustok_core::ids::{AuthorId, NodeId, TermId};
 use rustok_text::Locale;
 use rustok_text::Slug;
-use rustok_text::plain::is_longer_than;
+use rustok_text::plain::checked_line;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -261,7 +261,7 @@ impl Term {
         source: Source,
     ) -> Result<Self, ContentError> {
         let mut errors = Vec::new();
-        let name = checked_name("name", source.line(name), Self::MAX_NAME_CHARS, &mut errors);
+        let name = checked_name("name", &source.line(name), Self::MAX_NAME_CHARS, &mut errors);
         if parent_id.is_some() && taxonomy == Taxonomy::Tag {
             errors.push(FieldError::new(
                 "parent_id",
@@ -337,13 +337,13 @@ impl Author {
         source: Source,
     ) -> Result<Self, ContentError> {
         let mut errors = Vec::new();
-        let mut check = |field, name| checked_name(field, name, Self::MAX_NAME_CHARS, &mut errors);
-        let login = check("login", source.line(login));
+        let mut check = |field, name: &str| checked_name(field, name, Self::MAX_NAME_CHARS, &mut errors);
+        let login = check("login", &source.line(login));
         let shown = Some(source.line(display_name)).filter(|name| !name.is_empty());
         let display_name = match shown.unwrap_or_else(|| login.clone()) {
             // A blank login is reported once.
             nothing if nothing.is_empty() => nothing,
-            shown => check("display_name", shown),
+            shown => check("display_name", &shown),
         };
         if errors.is_empty() {
             Ok(Self {
@@ -357,18 +357,10 @@ impl Author {
     }
 }
 
-/// The name; adds an error if it is blank or too long.
-fn checked_name(field: &str, name: String, max: usize, errors: &mut Vec<FieldError>) -> String {
-    if name.is_empty() {
-        errors.push(FieldError::new(field, "required", "is required"));
-    }
-    if is_longer_than(&name, max) {
-        errors.push(FieldError::new(
-            field,
-            "too_long",
-            format!("must have at most {max} characters"),
-        ));
-    }
+/// The name in its stored form; adds the rules that it breaks.
+fn checked_name(field: &str, name: &str, max: usize, errors: &mut Vec<FieldError>) -> String {
+    let (name, faults) = checked_line(name, max);
+    refuse(field, faults, errors);
     name
 }
 

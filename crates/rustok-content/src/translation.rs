@@ -6,8 +6,11 @@
 use crate::error::{ContentError, FieldError};
 use crate::node::NodeKind;
 use rustok_text::body::{BodyFormat, Removed, Sanitised, render_html};
-use rustok_text::plain::{clean_name, has_forbidden_control, is_longer_than, one_line, plain_text};
+use rustok_text::plain::{
+    TextFault, checked_line, checked_text, clean_name, has_forbidden_control, one_line, plain_text,
+};
 use rustok_text::slug::{Slug, SlugError};
+use std::borrow::Cow;
 
 /// The source of the text, which determines how strict the rules are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +24,11 @@ pub enum Source {
 }
 
 impl Source {
-    /// The text as a single line. An editor's text is plain already; other systems keep markup in names and titles.
+    /// The text as a single line. An editor's text is plain already, and a line break in it is a fault; other systems keep
+    /// markup and line breaks in names and titles.
     pub(crate) fn line(self, text: &str) -> String {
         match self {
-            Self::Editor => one_line(&clean_name(text)),
+            Self::Editor => clean_name(text),
             Self::Import => one_line(&clean_name(&plain_text(text))),
         }
     }
@@ -62,7 +66,7 @@ impl TranslationInput {
         let mut errors = Vec::new();
         let title = title(&self.title, source, &mut errors);
         let (slug, slug_is_given) = slug(self.slug.as_deref(), &title, kind, source, &mut errors);
-        let excerpt = excerpt(self.excerpt, source, &mut errors);
+        let excerpt = excerpt(&self.excerpt, source, &mut errors);
         let body = match source {
             Source::Import if has_forbidden_control(&self.body) => without_forbidden_control(&self.body),
             _ => self.body,
@@ -91,48 +95,31 @@ impl TranslationInput {
 }
 
 fn title(title: &str, source: Source, errors: &mut Vec<FieldError>) -> String {
-    let title = match source {
-        Source::Editor => clean_name(title),
-        Source::Import => source.line(title),
-    };
-    if title.is_empty() && source == Source::Editor {
-        errors.push(FieldError::new("title", "required", "is required"));
+    let (title, mut faults) = checked_line(&source.line(title), TranslationInput::MAX_TITLE_CHARS);
+    if source == Source::Import {
+        faults.retain(|fault| *fault != TextFault::Blank);
     }
-    if title.chars().any(char::is_control) {
-        errors.push(FieldError::new(
-            "title",
-            "control_character",
-            "must be one line without control characters",
-        ));
-    }
-    too_long(&title, "title", TranslationInput::MAX_TITLE_CHARS, errors);
+    refuse("title", faults, errors);
     title
 }
 
-fn excerpt(excerpt: String, source: Source, errors: &mut Vec<FieldError>) -> String {
-    let excerpt = match source {
-        Source::Editor => excerpt,
-        Source::Import => without_forbidden_control(plain_text(&excerpt).trim()),
+fn excerpt(excerpt: &str, source: Source, errors: &mut Vec<FieldError>) -> String {
+    let read = match source {
+        Source::Editor => Cow::Borrowed(excerpt),
+        Source::Import => Cow::Owned(without_forbidden_control(&plain_text(excerpt))),
     };
-    if has_forbidden_control(&excerpt) {
-        errors.push(FieldError::new(
-            "excerpt",
-            "control_character",
-            "must not have control characters",
-        ));
-    }
-    too_long(&excerpt, "excerpt", TranslationInput::MAX_EXCERPT_CHARS, errors);
+    let (excerpt, mut faults) = checked_text(&read, TranslationInput::MAX_EXCERPT_CHARS);
+    faults.retain(|fault| *fault != TextFault::Blank);
+    refuse("excerpt", faults, errors);
     excerpt
 }
 
-fn too_long(text: &str, field: &str, max: usize, errors: &mut Vec<FieldError>) {
-    if is_longer_than(text, max) {
-        errors.push(FieldError::new(
-            field,
-            "too_long",
-            format!("must have at most {max} characters"),
-        ));
-    }
+/// Adds the rules that a text breaks.
+pub(crate) fn refuse(field: &str, faults: Vec<TextFault>, errors: &mut Vec<FieldError>) {
+    let found = faults
+        .into_iter()
+        .map(|fault| FieldError::new(field, fault.code(), fault.to_string()));
+    errors.extend(found);
 }
 
 fn without_forbidden_control(text: &str) -> String {

@@ -10,6 +10,7 @@ use crate::slug::TenantSlug;
 use rustok_core::clock::Timestamp;
 use rustok_core::error::FieldViolation;
 use rustok_core::ids::TenantId;
+use rustok_text::plain::{TextFault, checked_line};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -169,8 +170,7 @@ impl NewTenantInput {
             .tenant_slug(&self.slug)
             .map_err(|error| found.push(at("#/slug", &error)))
             .ok();
-        let name = self.name.trim().to_owned();
-        found.extend(name_violation(&name));
+        let name = checked_name(&self.name, &mut found);
         let hosts = check_hosts(&self.hosts, validator, &mut found);
         let settings = self
             .settings
@@ -206,8 +206,8 @@ impl TenantEdit {
     /// # Errors
     /// All violations, in the order name, settings.
     pub fn checked(self) -> Result<Self, Vec<FieldViolation>> {
-        let name = self.name.trim().to_owned();
-        let mut found: Vec<_> = name_violation(&name).into_iter().collect();
+        let mut found = Vec::new();
+        let name = checked_name(&self.name, &mut found);
         match self.settings.checked("#/settings") {
             Ok(settings) if found.is_empty() => Ok(Self { name, settings }),
             Ok(_) => Err(found),
@@ -288,17 +288,12 @@ fn at(pointer: &str, error: &IdentifierError) -> FieldViolation {
     FieldViolation::new(pointer, error.code(), error.to_string())
 }
 
-fn name_violation(name: &str) -> Option<FieldViolation> {
-    let (code, detail) = if name.is_empty() {
-        ("required", "must not be blank".to_owned())
-    } else if name.chars().count() > MAX_NAME_CHARS {
-        ("too_long", format!("at most {MAX_NAME_CHARS} characters"))
-    } else if name.chars().any(char::is_control) {
-        ("invalid", "must not contain control characters".to_owned())
-    } else {
-        return None;
-    };
-    Some(FieldViolation::new("#/name", code, detail))
+/// The name in its stored form; adds the rules that it breaks.
+fn checked_name(name: &str, found: &mut Vec<FieldViolation>) -> String {
+    let (name, faults) = checked_line(name, MAX_NAME_CHARS);
+    let violation = |fault: TextFault| FieldViolation::new("#/name", fault.code(), fault.to_string());
+    found.extend(faults.into_iter().map(violation));
+    name
 }
 
 fn check_hosts(
@@ -392,7 +387,14 @@ mod tests {
         };
         assert_eq!(code(|t| t.name = "ä".repeat(200)), Ok(()));
         assert_eq!(code(|t| t.name = "ä".repeat(201)), Err("too_long".into()));
-        assert_eq!(code(|t| t.name = "a\u{7}b".into()), Err("invalid".into()));
+        assert_eq!(
+            code(|t| t.name = "a\u{7}b".into()),
+            Err("control_character".into())
+        );
+        assert_eq!(
+            code(|t| t.name = "\u{200b}\u{202e}".into()),
+            Err("required".into())
+        );
         assert_eq!(
             code(|t| t.hosts = vec!["?".into(); 51]),
             Err("too_many_items".into())

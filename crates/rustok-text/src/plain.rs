@@ -9,6 +9,7 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 use std::borrow::Cow;
+use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
@@ -127,13 +128,120 @@ fn is_virama(c: char) -> bool {
     CodePointMapData::<CanonicalCombiningClass>::new().get(c) == CanonicalCombiningClass::Virama
 }
 
-/// The stored form of a title or a name: without invisible characters, composed (UAX #15, form C), trimmed.
+/// The stored form of a title or a name: without invisible characters, composed (UAX #15, form C), trimmed. A line or
+/// paragraph separator (U+2028, U+2029) becomes a space.
 #[must_use]
 pub fn clean_name(text: &str) -> String {
     if text.is_ascii() {
         return text.trim().to_owned();
     }
-    without_invisible(text).trim().nfc().collect()
+    clean(text, ' ')
+}
+
+/// The stored form of a plain text of several lines: without invisible characters, composed, trimmed. A line or
+/// paragraph separator becomes a line feed.
+#[must_use]
+pub fn clean_text(text: &str) -> String {
+    if text.is_ascii() {
+        return text.trim().to_owned();
+    }
+    clean(text, '\n')
+}
+
+/// `separator` takes the place of U+2028 and U+2029, which are neither white space of a line nor control characters.
+fn clean(text: &str, separator: char) -> String {
+    let seen = without_invisible(text);
+    let replaced = seen.chars().map(|c| match c {
+        '\u{2028}' | '\u{2029}' => separator,
+        c => c,
+    });
+    replaced.collect::<String>().trim().nfc().collect()
+}
+
+/// The text itself if `clean` would not change it, which ASCII without white space at its ends shows without a copy.
+fn kept(text: String, clean: impl FnOnce(&str) -> String) -> String {
+    if text.is_ascii() && text.trim().len() == text.len() {
+        return text;
+    }
+    clean(&text)
+}
+
+/// [`clean_name`] of an owned text; allocates nothing for plain ASCII.
+#[must_use]
+pub fn into_clean_name(text: String) -> String {
+    kept(text, clean_name)
+}
+
+/// [`clean_text`] of an owned text; allocates nothing for plain ASCII.
+#[must_use]
+pub fn into_clean_text(text: String) -> String {
+    kept(text, clean_text)
+}
+
+/// A rule that a plain text breaks in its stored form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFault {
+    /// Nothing of it is visible.
+    Blank,
+    /// It has a control character that it may not have.
+    ControlCharacter,
+    /// It has more than this number of characters.
+    TooLong(usize),
+}
+
+impl TextFault {
+    /// The code of the violation.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Blank => "required",
+            Self::ControlCharacter => "control_character",
+            Self::TooLong(_) => "too_long",
+        }
+    }
+}
+
+impl fmt::Display for TextFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blank => f.write_str("is required"),
+            Self::ControlCharacter => f.write_str("must not have control characters"),
+            Self::TooLong(max) => write!(f, "must have at most {max} characters"),
+        }
+    }
+}
+
+/// The stored form of a single line of at most `max` characters, and the rules that it breaks.
+#[must_use]
+pub fn checked_line(text: &str, max: usize) -> (String, Vec<TextFault>) {
+    let line = clean_name(text);
+    let faults = faults(&line, has_control(&line), max);
+    (line, faults)
+}
+
+/// The stored form of a text of several lines and at most `max` characters, and the rules that it breaks. Tabs and
+/// line breaks are the only control characters that it may have.
+#[must_use]
+pub fn checked_text(text: &str, max: usize) -> (String, Vec<TextFault>) {
+    let text = clean_text(text);
+    let faults = faults(&text, has_forbidden_control(&text), max);
+    (text, faults)
+}
+
+fn faults(text: &str, has_control: bool, max: usize) -> Vec<TextFault> {
+    let rules = [
+        (text.is_empty(), TextFault::Blank),
+        (has_control, TextFault::ControlCharacter),
+        (is_longer_than(text, max), TextFault::TooLong(max)),
+    ];
+    let broken = rules.into_iter().filter(|(is_broken, _)| *is_broken);
+    broken.map(|(_, fault)| fault).collect()
+}
+
+/// Whether a text in its stored form is a single line of 1 to `max` characters.
+#[must_use]
+pub fn is_line(text: &str, max: usize) -> bool {
+    faults(text, has_control(text), max).is_empty()
 }
 
 /// The form in which names are compared and titles are searched: without invisible characters, composed, in lower
@@ -231,6 +339,7 @@ mod tests {
             ("a\u{200d}b\u{200c}c\u{fe0f}d\u{e0041}", "abcd"),
             ("e\u{200d}\u{301}", "\u{e9}"),
             ("\u{34f}\u{115f}\u{17b4}\u{180e}\u{2060}", ""),
+            ("\u{2028}green\u{2029}tea\u{200b} \u{2028}", "green tea"),
         ] {
             assert_eq!(clean_name(written), stored, "{written:?}");
         }
@@ -266,6 +375,30 @@ mod tests {
         }
         assert_ne!(folded("C"), folded("C++"));
         assert_ne!(folded("resume"), folded("résumé"));
+    }
+
+    #[test]
+    fn all_broken_rules_of_a_text_are_told_in_its_stored_form() {
+        use TextFault::{Blank, ControlCharacter, TooLong};
+        for (text, line, faults) in [
+            (" Tea\u{202e}\u{200b} ", "Tea", vec![]),
+            ("\u{feff} \u{3164}", "", vec![Blank]),
+            ("e\u{301}\u{301}", "\u{e9}\u{301}", vec![]),
+            ("abc\u{200b}d", "abcd", vec![TooLong(3)]),
+            ("a\nb\0c", "a\nb\0c", vec![ControlCharacter, TooLong(3)]),
+            ("\u{85}", "", vec![Blank]),
+        ] {
+            assert_eq!(checked_line(text, 3), (line.to_owned(), faults), "{text:?}");
+        }
+        assert_eq!(
+            checked_text(" a\r\n\u{202e}b\t ", 4),
+            ("a\r\nb".to_owned(), vec![])
+        );
+        assert_eq!(checked_text("a\u{2029}b", 4), ("a\nb".to_owned(), vec![]));
+        assert_eq!(
+            checked_text("a\u{b}b", 2),
+            ("a\u{b}b".to_owned(), vec![ControlCharacter, TooLong(2)])
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod guarded;
 mod methods;
 mod obeyed;
 mod repeats;
+mod texts;
 
 use reqwest::{Method, RequestBuilder, Response};
 use rustok_test_app::header;

@@ -3,13 +3,14 @@
 use crate::context::{Ctx, PlatformCtx, Services};
 use rustok_auth::{Action, Actor, AuthError, Role, SecretKind, TokenSecret};
 use rustok_core::deadline::Deadline;
-use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::ids::TokenId;
 use rustok_storage::StoreError;
 use rustok_storage::standing;
 use rustok_storage::tenants::{self, PlatformToken};
 use rustok_storage::tokens::{self, ApiToken};
 use rustok_tenancy::Tenant;
+use rustok_text::plain::{TextFault, checked_line};
 
 /// A new token with its secret, which cannot be retrieved again.
 #[derive(Debug)]
@@ -18,6 +19,21 @@ pub struct IssuedToken {
     pub id: TokenId,
     /// The secret (redacted in `Debug`).
     pub secret: TokenSecret,
+}
+
+/// The maximum length of a token's name, in characters.
+const MAX_NAME_CHARS: usize = 200;
+
+/// The name of a token in its stored form.
+fn checked_name(name: &str) -> Result<String, RichError> {
+    let (name, faults) = checked_line(name, MAX_NAME_CHARS);
+    if faults.is_empty() {
+        return Ok(name);
+    }
+    let violation = |fault: TextFault| FieldViolation::new("#/name", fault.code(), fault.to_string());
+    Err(RichError::new(ErrorKind::Validation, "name of a token refused")
+        .with_public("The name of the token is not valid.")
+        .with_violations(faults.into_iter().map(violation)))
 }
 
 fn fresh(services: &Services, kind: SecretKind) -> IssuedToken {
@@ -31,12 +47,13 @@ fn fresh(services: &Services, kind: SecretKind) -> IssuedToken {
 /// Issues a token for a tenant.
 ///
 /// # Errors
-/// Authorization and database errors.
+/// `validation_failed` for a name that is no line of 1 to 200 characters; authorization and database errors.
 pub async fn issue_token(ctx: &Ctx, name: &str, role: Role) -> Result<IssuedToken, RichError> {
     ctx.authorize(Action::ManageTokens)?;
+    let name = checked_name(name)?;
     let issued = fresh(&ctx.services, SecretKind::Tenant);
     let mut tx = ctx.write().await?;
-    tokens::insert_token(&mut tx, issued.id, name, role, &issued.secret.hash(), ctx.now()).await?;
+    tokens::insert_token(&mut tx, issued.id, &name, role, &issued.secret.hash(), ctx.now()).await?;
     tx.commit().await?;
     Ok(issued)
 }
@@ -76,13 +93,14 @@ fn unknown_token(error: StoreError) -> RichError {
 /// Issues a platform token.
 ///
 /// # Errors
-/// Authorization and database errors.
+/// `validation_failed` for a name that is no line of 1 to 200 characters; authorization and database errors.
 pub async fn issue_platform_token(ctx: &PlatformCtx, name: &str) -> Result<IssuedToken, RichError> {
     ctx.authorize(Action::ManagePlatformTokens)?;
+    let name = checked_name(name)?;
     let issued = fresh(&ctx.services, SecretKind::Platform);
     let mut tx = ctx.write().await?;
     let now = ctx.services.clock.now();
-    tenants::insert_platform_token(&mut tx, issued.id, name, &issued.secret.hash(), now).await?;
+    tenants::insert_platform_token(&mut tx, issued.id, &name, &issued.secret.hash(), now).await?;
     tx.commit().await?;
     Ok(issued)
 }

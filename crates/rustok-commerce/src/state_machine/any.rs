@@ -10,6 +10,7 @@ use rustok_core::clock::Timestamp;
 use rustok_core::ids::{CustomerId, OrderId, TenantId};
 use rustok_core::state_machine::{State, TransitionGuard};
 use rustok_text::CanonicalEmail;
+use rustok_text::plain::into_clean_name;
 
 /// An order in any state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +208,7 @@ impl AnyOrder {
     pub fn deliver_at(self, signature: Option<String>, now: Timestamp) -> Result<Self, CommerceError> {
         match self {
             Self::Shipped(order) => {
+                let signature = signature.map(into_clean_name);
                 signable()
                     .check(&signature)
                     .map_err(|refusal| invalid([Err(refusal)]))?;

@@ -329,7 +329,7 @@ fn texts_are_1_to_255_bytes_of_plain_text() {
         &format!("{}x", "€".repeat(85)),
         "a\u{0}b",
         "a\nb",
-        "a\u{85}",
+        "a\u{85}b",
     ];
     for bad in bad {
         let pay = |id: &str, method: &str| confirmed().pay_at(id.into(), method.into(), at(2));

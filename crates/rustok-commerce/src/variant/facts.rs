@@ -3,7 +3,8 @@
 //! A fact is optional, checked alone, stored and shown as it is; no rule may depend on one. What rules depend on (options,
 //! prices, stock) stays in [`Variant`](super::Variant).
 
-use super::{MAX_NAME_CHARS, is_line, present};
+use super::{MAX_NAME_CHARS, present};
+use rustok_text::plain::is_line;
 use std::ops::RangeInclusive;
 
 /// The maximum weight, in grams: a thousand tonnes.

@@ -5,10 +5,11 @@
 use super::{Archived, ContentNode, Draft, NodeChange, Published, newer_revision, transitions};
 use crate::error::{ContentError, FieldError};
 use crate::node::{NodeKind, NodeStatus};
+use crate::translation::refuse;
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{AuthorId, NodeId, TenantId};
 use rustok_core::state_machine::{GuardRefusal, IllegalTransition, TransitionGuard};
-use rustok_text::plain::{has_forbidden_control, is_longer_than};
+use rustok_text::plain::checked_text;
 
 /// The maximum length of an archiving reason from external input, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
@@ -204,7 +205,7 @@ impl AnyContentNode {
         }
     }
 
-    /// Archives. The reason is trimmed.
+    /// Archives. The reason is stored without invisible characters and trimmed.
     ///
     /// # Errors
     /// [`ContentError::IllegalTransition`] if it is not published; [`ContentError::ValidationFailed`] at `#/reason`
@@ -297,21 +298,13 @@ fn illegal(
 }
 
 fn checked_reason(reason: &str) -> Result<String, ContentError> {
-    let reason = reason.trim();
-    let violation = if reason.is_empty() {
-        FieldError::new("reason", "required", "is required")
-    } else if has_forbidden_control(reason) {
-        FieldError::new("reason", "control_character", "must not have control characters")
-    } else if is_longer_than(reason, MAX_REASON_CHARS) {
-        FieldError::new(
-            "reason",
-            "too_long",
-            format!("must have at most {MAX_REASON_CHARS} characters"),
-        )
-    } else {
-        return Ok(reason.to_owned());
-    };
-    Err(ContentError::ValidationFailed(vec![violation]))
+    let (reason, faults) = checked_text(reason, MAX_REASON_CHARS);
+    let mut errors = Vec::new();
+    refuse("reason", faults, &mut errors);
+    match errors.is_empty() {
+        true => Ok(reason),
+        false => Err(ContentError::ValidationFailed(errors)),
+    }
 }
 
 /// A soft-deleted node. It has no transitions; it can only be undeleted, in its previous state.

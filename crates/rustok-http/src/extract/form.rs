@@ -92,16 +92,15 @@ pub fn refused(found: Vec<FieldViolation>) -> RichError {
 /// Refuses what is invalid in any document: excessive nesting, and U+0000 in a string, which no text column of
 /// PostgreSQL can store (JSON can write it only as an escape; RFC 8259, 7).
 pub(crate) fn scan(body: &[u8]) -> Result<(), RichError> {
-    let (mut depth, mut in_string) = (0_usize, false);
+    let (mut depth, mut in_string, mut has_nul) = (0_usize, false, false);
     let mut bytes = body.iter().enumerate();
     while let Some((at, byte)) = bytes.next() {
         match byte {
             b'"' => in_string = !in_string,
-            b'\\' if body.get(at + 1..at + 6) == Some(b"u0000") => {
-                let nul = FieldViolation::new("#", "nul_character", "must not hold the character U+0000");
-                return Err(refused(vec![nul]));
+            b'\\' => {
+                has_nul |= body.get(at + 1..at + 6) == Some(b"u0000");
+                bytes.next();
             }
-            b'\\' => drop(bytes.next()),
             b'{' | b'[' if !in_string => {
                 depth += 1;
                 if depth > MAX_DEPTH {
@@ -112,7 +111,13 @@ pub(crate) fn scan(body: &[u8]) -> Result<(), RichError> {
             _ => {}
         }
     }
-    Ok(())
+    if !has_nul {
+        return Ok(());
+    }
+    let mut found = Vec::new();
+    let tree = read_tree(body, &mut found)?;
+    tree::find_nul(&tree, &mut String::from("#"), &mut found);
+    Err(refused(found))
 }
 
 fn too_deep() -> RichError {
@@ -215,6 +220,22 @@ mod tests {
         assert!(scan(br#"{"title":"a\u0000"}"#).is_err());
         assert!(scan(br#"{"title":"\\\u0000"}"#).is_err());
         assert!(scan(br#"{"title":"\\u0000"}"#).is_ok());
+        assert_eq!(
+            reported::<PlaceOrder>(
+                r#"{"email":"\u0000","lines":[{"sku":"a\u0000"},{"a\u0000":1}],"x":"\\u0000"}"#
+            ),
+            (
+                422,
+                "validation_failed".to_owned(),
+                [
+                    "#/email nul_character",
+                    "#/lines/0/sku nul_character",
+                    "#/lines/1/a%00 nul_character"
+                ]
+                .map(str::to_owned)
+                .to_vec()
+            )
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ const ELSEWHERE: [&str; 3] = ["if-match", "if-none-match", "idempotency-key"];
 
 /// A value for each input that is not what the calls of `calls.rs` send: by the name of the input, and before it, where one
 /// name means several things, by operation. `None` takes the input away.
-fn value(operation: &str, name: &str) -> Option<Value> {
+pub(super) fn value(operation: &str, name: &str) -> Option<Value> {
     let of_operation = match (operation, name) {
         ("list_orders", "status") => json!("delivered"),
         ("list_nodes", "status") => json!("archived"),
@@ -306,14 +306,21 @@ fn clean(text: &str) -> String {
         .collect()
 }
 
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     world: &'a World,
     faults: Vec<String>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    pub(super) const fn new(world: &'a World) -> Self {
+        Self {
+            world,
+            faults: Vec::new(),
+        }
+    }
+
     /// Sends a call that works, with `change` made to it.
-    async fn send(&self, operation: &Operation, change: impl FnOnce(&mut Filled)) -> Answer {
+    pub(super) async fn send(&self, operation: &Operation, change: impl FnOnce(&mut Filled)) -> Answer {
         let world = self.world;
         let call = call(&operation.id).unwrap();
         let values = world.values(&world.ours, &call).await;
@@ -426,10 +433,7 @@ const KINDS: [&str; 10] = [
 async fn every_input(wall: Wall) {
     let world = World::open(wall.database().await, wall).await;
     furnish(&world).await;
-    let mut walk = Walk {
-        world: &world,
-        faults: Vec::new(),
-    };
+    let mut walk = Walk::new(&world);
     let (mut reads, writes): (Vec<&Operation>, Vec<&Operation>) = world
         .document
         .operations

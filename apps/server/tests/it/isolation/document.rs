@@ -129,6 +129,35 @@ impl Document {
         }
     }
 
+    /// Each string of a body by its JSON Pointer, those that the body leaves out too. Of a list, the first item.
+    pub(crate) fn texts(&self, operation: &Operation, body: &Value) -> Vec<String> {
+        let mut found = Vec::new();
+        for (at, members) in self.objects(operation, body) {
+            let schema = self.at(operation, &at);
+            for name in members {
+                let member = self.resolve(&schema["properties"][&name]);
+                if is_text(member) {
+                    found.push(format!("{at}/{name}"));
+                } else if is_text(self.resolve(&member["items"])) {
+                    found.push(format!("{at}/{name}/0"));
+                }
+            }
+        }
+        found
+    }
+
+    /// The schema of what stands at a pointer into an operation's body.
+    fn at<'a>(&'a self, operation: &'a Operation, pointer: &str) -> &'a Value {
+        let whole = self.resolve(operation.body.as_ref().unwrap());
+        pointer.split('/').skip(1).fold(whole, |schema, part| {
+            let inside = match part.parse::<usize>() {
+                Ok(_) => &schema["items"],
+                Err(_) => &schema["properties"][part],
+            };
+            self.resolve(inside)
+        })
+    }
+
     fn holds_object(&self, schema: &Value) -> bool {
         let items = &schema["items"];
         schema["properties"].is_object() || (items.is_object() && self.holds_object(self.resolve(items)))
@@ -149,4 +178,12 @@ fn read_operation(path: &str, method: &str, operation: &Value) -> Operation {
             .and_then(|content| content.values().next())
             .map(|content| content["schema"].clone()),
     }
+}
+
+fn is_text(schema: &Value) -> bool {
+    let kinds = &schema["type"];
+    kinds == "string"
+        || kinds
+            .as_array()
+            .is_some_and(|kinds| kinds.contains(&"string".into()))
 }

@@ -5,6 +5,7 @@ use rustok_app::import::{self, ImportSource};
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::money::Currency;
 use rustok_text::Locale;
+use rustok_text::plain::clean_name;
 use std::collections::BTreeMap;
 
 /// The fields that must precede the file.
@@ -19,15 +20,14 @@ pub(super) fn file_name(given: Option<&str>) -> String {
         .rsplit(['/', '\\'])
         .next()
         .unwrap_or_default();
-    let name: String = name
+    let name: String = clean_name(name)
         .chars()
         .filter(|c| !c.is_control())
         .take(MAX_NAME_CHARS)
         .collect();
-    if name.trim().is_empty() {
-        "upload".to_owned()
-    } else {
-        name
+    match clean_name(&name) {
+        nothing if nothing.is_empty() => "upload".to_owned(),
+        name => name,
     }
 }
 
@@ -142,6 +142,8 @@ mod tests {
             (Some("a\u{0}b\n.csv"), "ab.csv"),
             (Some("x/"), "upload"),
             (Some("  "), "upload"),
+            (Some(" shop\u{202e}vsc.csv "), "shopvsc.csv"),
+            (Some("\u{200b}\u{1} "), "upload"),
             (None, "upload"),
         ] {
             assert_eq!(file_name(given), name);

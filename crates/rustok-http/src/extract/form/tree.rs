@@ -49,6 +49,44 @@ pub(super) fn enter_index(at: &mut String, index: usize) {
     at.push_str(&index.to_string());
 }
 
+/// Adds each string and each name of a member that has the character U+0000.
+pub(super) fn find_nul(tree: &Value, at: &mut String, found: &mut Vec<FieldViolation>) {
+    if found.len() >= MAX_VIOLATIONS {
+        return;
+    }
+    let here = at.len();
+    let has_nul = match tree {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                enter_index(at, index);
+                find_nul(item, at, found);
+                at.truncate(here);
+            }
+            false
+        }
+        Value::Object(members) => {
+            for (name, value) in members {
+                enter_member(at, name);
+                if name.contains('\0') {
+                    found.push(nul_character(at));
+                }
+                find_nul(value, at, found);
+                at.truncate(here);
+            }
+            false
+        }
+        _ => false,
+    };
+    if has_nul {
+        found.push(nul_character(at));
+    }
+}
+
+fn nul_character(at: &str) -> FieldViolation {
+    FieldViolation::new(at, "nul_character", "must not hold the character U+0000")
+}
+
 /// The deserialisation seed for one value of the document, at the pointer `at`.
 struct Branch<'a> {
     at: &'a mut String,
