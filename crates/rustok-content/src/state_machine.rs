@@ -258,7 +258,8 @@ impl ContentNode<Draft> {
         now: Timestamp,
     ) -> Result<ContentNode<Published>, GuardRefusal> {
         no_other_date(published_at).check(&self)?;
-        Ok(self.publish_from(published_at, published_at > now, now))
+        let scheduled = self.state.published_at.is_none() && published_at > now;
+        Ok(self.publish_from(published_at, scheduled, now))
     }
 
     fn publish_from(
@@ -317,6 +318,26 @@ impl ContentNode<Published> {
         newer_revision().check(&self)?;
         let revision = self.core.working_revision;
         Ok(self.step(now, |state| Published { revision, ..state }))
+    }
+
+    /// Makes the newer working revision public with a given date. Before the date of a scheduled node is reached, it can
+    /// be another one.
+    ///
+    /// # Errors
+    /// A refusal with the reason `published_at_fixed`: the node is or was public, with another date; or
+    /// `no_newer_revision`.
+    pub fn schedule_at(self, published_at: Timestamp, now: Timestamp) -> Result<Self, GuardRefusal> {
+        no_other_date_at(published_at, now).check(&self)?;
+        newer_revision().check(&self)?;
+        let revision = self.core.working_revision;
+        Ok(self.step(now, |state| match state.is_reached_at(now) {
+            true => Published { revision, ..state },
+            false => Published {
+                published_at,
+                scheduled: published_at > now,
+                revision,
+            },
+        }))
     }
 
     /// Calls [`ContentNode::archive_at`] with the current time.
@@ -429,12 +450,26 @@ impl Published {
     }
 }
 
+/// The reason of a refused date: the node was public before, with another one.
+const PUBLISHED_AT_FIXED: &str = "published_at_fixed";
+
 /// The guard for publishing with a date: the node has no other one.
 fn no_other_date(published_at: Timestamp) -> impl TransitionGuard<ContentNode<Draft>> {
     Condition::new(
         "no other publication date",
-        "published_at_fixed",
+        PUBLISHED_AT_FIXED,
         move |node: &ContentNode<Draft>| node.state.published_at.is_none_or(|first| first == published_at),
+    )
+}
+
+/// The guard for publishing a published node with a date: it is public since no other one.
+fn no_other_date_at(published_at: Timestamp, now: Timestamp) -> impl TransitionGuard<ContentNode<Published>> {
+    Condition::new(
+        "no other publication date",
+        PUBLISHED_AT_FIXED,
+        move |node: &ContentNode<Published>| {
+            !node.state.is_reached_at(now) || node.state.published_at == published_at
+        },
     )
 }
 

@@ -79,7 +79,8 @@ struct Prepared {
 /// kind, author, terms and status. A node that was deleted or archived here is restored, since its source changed.
 ///
 /// # Errors
-/// `validation_failed` for an unacceptable item (a body or title that is too long), and database errors. After a
+/// `validation_failed` for an unacceptable item (a body or title that is too long, another publication date for a node
+/// that was public before), and database errors. After a
 /// database error the transaction is unusable.
 pub async fn upsert(
     tx: &mut TenantTx,
@@ -87,15 +88,32 @@ pub async fn upsert(
     existing: Option<NodeId>,
     node: ImportedNode,
 ) -> Result<NodeId, RichError> {
-    let prepared = prepare(tx, ctx, node).await?;
     let found = match existing {
-        Some(id) => find_node(tx, id, ShownLocale::Nearest(preference(ctx, &[prepared.locale])?)).await?,
+        Some(id) => find_node(tx, id, ShownLocale::Nearest(preference(ctx, &[node.locale])?)).await?,
         None => None,
     };
+    if let Some(detail) = &found {
+        check_date(detail.node.any(), node.publication, ctx.now())?;
+    }
+    let prepared = prepare(tx, ctx, node).await?;
     match found {
         Some(detail) => update(tx, ctx, detail, prepared).await,
         None => create(tx, ctx, prepared).await,
     }
+}
+
+/// Refuses another publication date for a node that is or was public; before anything of the item is written.
+fn check_date(node: &AnyContentNode, publication: Publication, now: Timestamp) -> Result<(), RichError> {
+    let Publication::Published(Some(published_at)) = publication else {
+        return Ok(());
+    };
+    let draft = match node.clone() {
+        AnyContentNode::Draft(node) => node,
+        AnyContentNode::Published(node) => node.unpublish_at(now),
+        AnyContentNode::Archived(node) => node.restore_at(now),
+    };
+    AnyContentNode::from(draft).schedule_at(published_at, now)?;
+    Ok(())
 }
 
 async fn prepare(tx: &mut TenantTx, ctx: &Ctx, node: ImportedNode) -> Result<Prepared, RichError> {
@@ -172,7 +190,7 @@ fn publish(
     }
     if let Some(published_at) = published_at {
         node = match node {
-            // A node that was public keeps its first publication time; see `ContentNode::schedule_at`.
+            // A node that was public keeps its first publication time; `check_date` has refused another one.
             AnyContentNode::Draft(draft) if draft.first_published_at().is_none() => {
                 AnyContentNode::Draft(draft).schedule_at(published_at, now)?
             }

@@ -2,7 +2,9 @@
 //!
 //! It changes a node only through the typed methods of [`ContentNode`].
 
-use super::{Archived, ContentNode, Draft, NodeChange, Published, newer_revision, transitions};
+use super::{
+    Archived, ContentNode, Draft, NodeChange, PUBLISHED_AT_FIXED, Published, newer_revision, transitions,
+};
 use crate::error::{ContentError, FieldError};
 use crate::node::{NodeKind, NodeStatus};
 use crate::translation::refuse;
@@ -186,22 +188,23 @@ impl AnyContentNode {
         }
     }
 
-    /// Publishes a draft with a given publication date; see [`ContentNode::schedule_at`].
+    /// Publishes with a given publication date; see [`ContentNode::schedule_at`].
     ///
     /// # Errors
-    /// [`ContentError::IllegalTransition`] if it is not a draft; [`ContentError::ValidationFailed`] at
-    /// `#/published_at` if it was public before, with another date.
+    /// [`ContentError::IllegalTransition`] if it is archived, or published without a newer working revision;
+    /// [`ContentError::ValidationFailed`] at `#/published_at` if it is or was public, with another date.
     pub fn schedule_at(self, published_at: Timestamp, now: Timestamp) -> Result<Self, ContentError> {
+        let allowed = self.allowed_transitions();
         match self {
-            Self::Draft(node) => match node.schedule_at(published_at, now) {
-                Ok(node) => Ok(node.into()),
-                Err(refusal) => Err(ContentError::ValidationFailed(vec![FieldError::new(
-                    "published_at",
-                    refusal.reason(),
-                    "cannot be another date: the node has been public since its first one; leave it out",
-                )])),
-            },
-            other => Err(other.refuse("publish")),
+            Self::Draft(node) => node.schedule_at(published_at, now).map(Self::from).map_err(fixed),
+            Self::Published(node) => node
+                .schedule_at(published_at, now)
+                .map(Self::from)
+                .map_err(|refusal| match refusal.reason() {
+                    PUBLISHED_AT_FIXED => fixed(refusal),
+                    _ => illegal(NodeStatus::Published, "publish", allowed, Some(refusal)),
+                }),
+            Self::Archived(_) => Err(self.refuse("publish")),
         }
     }
 
@@ -279,6 +282,14 @@ impl AnyContentNode {
     fn refuse(&self, attempted: &'static str) -> ContentError {
         illegal(self.status(), attempted, self.allowed_transitions(), None)
     }
+}
+
+fn fixed(refusal: GuardRefusal) -> ContentError {
+    ContentError::ValidationFailed(vec![FieldError::new(
+        "published_at",
+        refusal.reason(),
+        "cannot be another date: the node has been public since its first one; leave it out",
+    )])
 }
 
 fn illegal(

@@ -148,6 +148,51 @@ fn a_first_publication_date_is_fixed() {
 }
 
 #[test]
+fn a_published_node_with_a_newer_text_takes_no_other_date_once_it_is_public() {
+    let revised = || published().revise_at(at(20));
+    for other in [at(500), at(5)] {
+        assert_eq!(
+            revised().schedule_at(other, at(30)).unwrap_err().reason(),
+            "published_at_fixed"
+        );
+        // The date is refused before the missing revision is.
+        let refused = AnyContentNode::from(published()).schedule_at(other, at(30));
+        assert!(
+            matches!(refused, Err(ContentError::ValidationFailed(_))),
+            "{refused:?}"
+        );
+    }
+    let same = revised().schedule_at(at(10), at(30)).unwrap();
+    assert_eq!((same.published_at(), same.published_revision()), (at(10), 2));
+    let nothing_new = AnyContentNode::from(published()).schedule_at(at(10), at(30));
+    assert!(matches!(nothing_new, Err(ContentError::IllegalTransition { .. })));
+    // What waits for its date may get another one.
+    let waiting = || draft().schedule_at(at(100), at(10)).unwrap().revise_at(at(20));
+    let later = waiting().schedule_at(at(200), at(30)).unwrap();
+    assert!(!later.is_public_at(at(199)) && later.is_public_at(at(200)));
+    assert!(
+        waiting()
+            .schedule_at(at(25), at(30))
+            .unwrap()
+            .is_public_at(at(30))
+    );
+    assert_eq!(
+        waiting().schedule_at(at(200), at(100)).unwrap_err().reason(),
+        "published_at_fixed"
+    );
+}
+
+#[test]
+fn what_was_public_does_not_wait_for_its_own_date_again() {
+    // The clock went back behind the first publication.
+    let again = published()
+        .unpublish_at(at(20))
+        .schedule_at(at(10), at(5))
+        .unwrap();
+    assert!(again.is_public_at(at(5)));
+}
+
+#[test]
 fn only_a_scheduled_date_is_waited_for() {
     // The clock of this machine is behind that of the one that published.
     let node = published();

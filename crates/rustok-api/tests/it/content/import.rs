@@ -103,8 +103,15 @@ both_databases! {
         let seen = shown(shop.store("/nodes/three").send().await.unwrap(), 200).await;
         assert_eq!((&seen["title"], &seen["published_at"]), (&json!("Three"), &json!("2012-01-01T00:00:00Z")));
         hidden("one").await;
-        // Public already: the newer text goes live, the date stays.
-        import(&ctx, Some(id), item("Four", Some("three"), far(2013))).await.unwrap();
+        // Public already: another date is refused with all of the item, without one the newer text goes live.
+        for year in [2013, 2999] {
+            let mut node = item("Moved", Some("three"), far(year));
+            node.author_login = Some("nobody-yet".to_owned());
+            let refused = import(&ctx, Some(id), node).await.unwrap_err().to_response();
+            assert_eq!(refused.violations().iter().map(|v| &*v.code).collect::<Vec<_>>(), ["published_at_fixed"]);
+        }
+        assert_eq!(shown(shop.store("/nodes/three").send().await.unwrap(), 200).await["title"], "Three");
+        import(&ctx, Some(id), item("Four", Some("three"), far(2012))).await.unwrap();
         let seen = shown(shop.store("/nodes/three").send().await.unwrap(), 200).await;
         assert_eq!((&seen["title"], &seen["published_at"]), (&json!("Four"), &json!("2012-01-01T00:00:00Z")));
         // Taken back at its source.

@@ -61,7 +61,24 @@ both_databases! {
         shop.pass(&node, "publish").await;
         shop.patch(&node, json!({ "title": "Newer" })).await;
         let response = shop.node_post(&node, "publish", json!({ "published_at": "2999-01-01T00:00:00Z" })).await;
-        problem(response, 409, "illegal_transition").await;
+        assert_eq!(refused(response).await, ["#/published_at published_at_fixed"]);
+        let own = shown(shop.node_post(&node, "publish", json!({ "published_at": first })).await, 200).await;
+        assert_eq!((&own["published_at"], &own["title"]), (&first, &json!("Newer")));
+        // Nor does a deleted one forget when it was public; no other way in takes a date.
+        shop.pass(&node, "unpublish").await;
+        shop.delete(&node).await;
+        let back = shown(shop.node_post(&node, "undelete", json!({})).await, 200).await;
+        let response = shop.node_post(&node, "publish", json!({ "published_at": "2999-01-01T00:00:00Z" })).await;
+        assert_eq!(refused(response).await, ["#/published_at published_at_fixed"]);
+        let mut dated = post("Dated at once");
+        dated["published_at"] = first.clone();
+        let response = shop.admin(Method::POST, "/nodes").json(&dated).send().await.unwrap();
+        assert_eq!(refused(response).await, ["#/published_at unknown_member"]);
+        let patch = shop.node(Method::PATCH, &node).header("if-match", "*").json(&json!({ "published_at": first }));
+        assert_eq!(refused(patch.send().await.unwrap()).await, ["#/published_at unknown_member"]);
+        assert_eq!(back["status"], "draft");
+        let again = shown(shop.node_post(&node, "publish", json!({})).await, 200).await;
+        assert_eq!(again["published_at"], first);
 
         // A date that was never reached was no publication: it may be another one.
         let node = shop.create(&post("Planned")).await;
