@@ -17,24 +17,18 @@ pub fn apply<T: Serialize + DeserializeOwned + ToSchema>(
 ) -> Result<T, RichError> {
     let mut document = serde_json::to_value(fields)
         .map_err(|error| RichError::new(ErrorKind::Internal, "fields that are no JSON").with_source(error))?;
-    // What is not there cannot be taken away, but a name that nothing has is still a fault: it is looked at as sent.
-    let missing =
-        |(name, value): &(&String, &Value)| value.is_null() && document.get(name.as_str()).is_none();
-    let missing: Vec<String> = patch
-        .members
-        .iter()
-        .filter(missing)
-        .map(|(name, _)| name.clone())
-        .collect();
-    merge(&mut document, &patch.members);
-    for name in missing {
-        document[name] = Value::Null;
-    }
+    merge_as_sent(&mut document, &patch.members);
     patch.typed(&document)
 }
 
-/// RFC 7396, section 2: members replace members, `null` takes them away, lists are replaced as a whole.
-pub fn merge(target: &mut Value, patch: &Map<String, Value>) {
+/// Merges as RFC 7396, section 2, says: members replace members, `null` takes them away, lists are replaced as a whole.
+/// Unlike there, `null` for a member that is not there stays in the result: it cannot be taken away, and a name
+/// that nothing has is still a fault.
+pub fn merge_as_sent(target: &mut Value, patch: &Map<String, Value>) {
+    merge_and(target, patch, true);
+}
+
+fn merge_and(target: &mut Value, patch: &Map<String, Value>, keeps_null: bool) {
     if !target.is_object() {
         *target = Value::Object(Map::new());
     }
@@ -42,9 +36,13 @@ pub fn merge(target: &mut Value, patch: &Map<String, Value>) {
     for (name, value) in patch {
         match value {
             Value::Null => {
-                target.remove(name);
+                if target.remove(name).is_none() && keeps_null {
+                    target.insert(name.clone(), Value::Null);
+                }
             }
-            Value::Object(members) => merge(target.entry(name).or_insert(Value::Null), members),
+            Value::Object(members) => {
+                merge_and(target.entry(name).or_insert(Value::Null), members, keeps_null);
+            }
             other => {
                 target.insert(name.clone(), other.clone());
             }
@@ -65,6 +63,14 @@ mod tests {
         title: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         subtitle: Option<String>,
+        #[schema(inline)]
+        inner: Inner,
+    }
+
+    #[derive(Debug, Default, PartialEq, Serialize, serde::Deserialize, ToSchema)]
+    #[serde(deny_unknown_fields, default)]
+    struct Inner {
+        size: i64,
     }
 
     #[test]
@@ -72,6 +78,7 @@ mod tests {
         let fields = Fields {
             title: "a".to_owned(),
             subtitle: None,
+            inner: Inner { size: 7 },
         };
         let patched = |patch: Value| {
             let Value::Object(members) = patch else {
@@ -82,6 +89,11 @@ mod tests {
         };
         assert_eq!(patched(json!({ "": null })), Err("#/".to_owned()));
         assert_eq!(patched(json!({ "price": null })), Err("#/price".to_owned()));
+        assert_eq!(
+            patched(json!({ "inner": { "colour": null } })),
+            Err("#/inner/colour".to_owned())
+        );
+        assert!(patched(json!({ "inner": { "size": null } })).is_ok_and(|fields| fields.inner.size == 0));
         assert!(patched(json!({ "subtitle": null, "title": "b" })).is_ok_and(|fields| fields.title == "b"));
     }
 
@@ -112,7 +124,7 @@ mod tests {
         ] {
             let mut merged = original.clone();
             let Value::Object(members) = &patch else { continue };
-            merge(&mut merged, members);
+            merge_and(&mut merged, members, false);
             assert_eq!(merged, result, "{original} {patch}");
         }
     }

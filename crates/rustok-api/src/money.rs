@@ -24,13 +24,20 @@ pub struct MoneyFields {
     /// Plain decimal text with at most the decimals of the currency; never a number, which would be rounded.
     #[schema(example = "19.99")]
     amount: String,
-    /// ISO 4217 code; if missing, that of the order, or for prices the tenant's default currency.
+    /// ISO 4217 code; if missing, that of the order, for prices the tenant's default currency, and for what a price is
+    /// compared with that of the price.
     #[schema(example = "USD")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     currency: Option<String>,
 }
 
 impl MoneyFields {
+    /// The currency, if it is named.
+    #[must_use]
+    pub fn currency(&self) -> Option<&str> {
+        self.currency.as_deref()
+    }
+
     /// What is to be checked; without a currency it is in `default`.
     #[must_use]
     pub fn into_input(self, default: &str) -> MoneyInput {

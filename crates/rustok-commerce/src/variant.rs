@@ -219,6 +219,9 @@ impl VariantInput {
                     "required",
                     "is required",
                 ));
+            } else if self.compare_at_price.is_some() {
+                let detail = "needs a price to be compared with";
+                violations.push(FieldViolation::new(compare_pointer, "without_price", detail));
             }
             return PriceList::default();
         };

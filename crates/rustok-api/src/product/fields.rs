@@ -2,7 +2,7 @@
 //!
 //! The form of a request is checked here, never its meaning: that is the domain's.
 
-use super::variant::VariantFields;
+use super::variant::{self, VariantFields};
 use crate::merge_patch;
 use rustok_commerce::product::{
     ImageInput, MAX_LISTED_VARIANTS, ProductInput, VariantName, match_variants, option_values,
@@ -158,8 +158,9 @@ impl ProductFields {
             let names: Vec<VariantName> = entries.iter().take(MAX_LISTED_VARIANTS).map(name_of).collect();
             let known = match_variants(&names, stored).map_err(form::refused)?;
             for (entry, known) in entries.iter_mut().zip(known) {
-                if let Some(known) = known.and_then(|at| self.variants.get(at)) {
-                    complete(entry, known);
+                let known = known.and_then(|at| self.variants.get(at).zip(stored.get(at)));
+                if let Some((shown, variant)) = known {
+                    complete(entry, shown, variant);
                 }
             }
         }
@@ -181,13 +182,14 @@ fn name_of(entry: &Value) -> VariantName {
 }
 
 /// Gives an entry of a patch the members of the variant that it leaves out, its id among them.
-fn complete(entry: &mut Value, known: &VariantFields) {
+fn complete(entry: &mut Value, shown: &VariantFields, variant: &Variant) {
     let Value::Object(members) = entry else { return };
+    variant::add_compare_at(members, shown.price.as_ref(), &variant.prices);
     if members.get("id").is_some_and(Value::is_null) {
         members.remove("id");
     }
-    if let Ok(mut merged) = serde_json::to_value(known) {
-        merge_patch::merge(&mut merged, members);
+    if let Ok(mut merged) = serde_json::to_value(shown) {
+        merge_patch::merge_as_sent(&mut merged, members);
         *entry = merged;
     }
 }

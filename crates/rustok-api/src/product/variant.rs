@@ -6,13 +6,14 @@
 use crate::merge_patch;
 use crate::money::{MoneyFields, MoneyView};
 use rustok_app::catalog::ShownPrice;
-use rustok_commerce::price::Price;
+use rustok_commerce::price::{MoneyInput, Price, PriceList};
 use rustok_commerce::product::Product;
 use rustok_commerce::variant::{Variant, VariantFacts, VariantInput};
 use rustok_core::error::RichError;
-use rustok_core::money::Money;
+use rustok_core::money::{Currency, Money};
 use rustok_http::extract::MergePatch;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -146,7 +147,8 @@ pub(crate) struct VariantFields {
     /// One value for each option of the product.
     pub(super) options: Vec<String>,
     /// Required for a new variant.
-    price: Option<MoneyFields>,
+    pub(super) price: Option<MoneyFields>,
+    /// In the currency of the price, which it goes with; whether it is above it is not checked.
     compare_at_price: Option<MoneyFields>,
     barcode: Option<String>,
     weight_grams: Option<i64>,
@@ -180,12 +182,13 @@ impl VariantFields {
             allow_backorder,
             deleted,
         } = self;
+        let (price, compare_at_price) = prices(price, compare_at_price, currency);
         VariantInput {
             id: id.map(Into::into),
             sku,
             options,
-            price: price.map(|price| price.into_input(currency)),
-            compare_at_price: compare_at_price.map(|price| price.into_input(currency)),
+            price,
+            compare_at_price,
             facts: VariantFacts {
                 barcode,
                 weight_grams,
@@ -233,6 +236,52 @@ impl From<VariantInput> for VariantFields {
     }
 }
 
+/// The prices to be checked. A price without a currency is in `currency`, what it is compared with in that of the price.
+fn prices(
+    price: Option<MoneyFields>,
+    compare_at: Option<MoneyFields>,
+    currency: &str,
+) -> (Option<MoneyInput>, Option<MoneyInput>) {
+    let price = price.map(|price| price.into_input(currency));
+    let beside = price.as_ref().map_or(currency, |price| price.currency.as_str());
+    let compare_at = compare_at.map(|compare_at| compare_at.into_input(beside));
+    (price, compare_at)
+}
+
+/// Completes a patch that takes the `shown` price away, or brings one in another currency, and does not say what it is
+/// compared with: the compare-at price goes with its price, and each price in `stored` has its own.
+pub(super) fn add_compare_at(
+    patch: &mut Map<String, Value>,
+    shown: Option<&MoneyFields>,
+    stored: &PriceList,
+) {
+    const MEMBER: &str = "compare_at_price";
+    let shown = shown.and_then(|price| price.currency());
+    let beside = match patch.get("price") {
+        Some(Value::Null) => Some(Value::Null),
+        Some(Value::Object(price)) => price
+            .get("currency")
+            .and_then(Value::as_str)
+            .filter(|currency| Some(*currency) != shown)
+            .map(|currency| stored_compare_at(stored, currency)),
+        _ => None,
+    };
+    if let Some(beside) = beside.filter(|_| !patch.contains_key(MEMBER)) {
+        patch.insert(MEMBER.to_owned(), beside);
+    }
+}
+
+fn stored_compare_at(stored: &PriceList, currency: &str) -> Value {
+    let price = Currency::parse(currency)
+        .ok()
+        .and_then(|currency| stored.find(currency));
+    let compare_at = price.and_then(|price| price.compare_at);
+    compare_at.map_or(
+        Value::Null,
+        |money| json!({ "amount": money.amount().to_string(), "currency": money.currency().code() }),
+    )
+}
+
 /// What can be changed of one variant.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -241,6 +290,7 @@ pub struct VariantPatch {
     sku: Option<String>,
     /// Stands beside the prices in other currencies; `null` takes the one that is shown away.
     price: Option<MoneyFields>,
+    /// In the currency of the price, which it goes with; whether it is above it is not checked.
     compare_at_price: Option<MoneyFields>,
     barcode: Option<String>,
     weight_grams: Option<i64>,
@@ -257,11 +307,21 @@ impl VariantPatch {
     /// # Errors
     /// `validation_failed` when the result does not have the documented form.
     pub fn patched(
+        product: &Product,
         input: VariantInput,
         patch: &MergePatch,
         currency: &str,
     ) -> Result<VariantInput, RichError> {
-        let wanted: Self = merge_patch::apply(&Self::from(VariantFields::from(input.clone())), patch)?;
+        let shown = Self::from(VariantFields::from(input.clone()));
+        let mut patch = patch.clone();
+        if let Some(variant) = product
+            .variants
+            .iter()
+            .find(|variant| Some(variant.id) == input.id)
+        {
+            add_compare_at(&mut patch.members, shown.price.as_ref(), &variant.prices);
+        }
+        let wanted: Self = merge_patch::apply(&shown, &patch)?;
         Ok(wanted.into_input(input, currency))
     }
 
@@ -276,10 +336,11 @@ impl VariantPatch {
             hs_code,
             allow_backorder,
         } = self;
+        let (price, compare_at_price) = prices(price, compare_at_price, currency);
         VariantInput {
             sku,
-            price: price.map(|price| price.into_input(currency)),
-            compare_at_price: compare_at_price.map(|price| price.into_input(currency)),
+            price,
+            compare_at_price,
             facts: VariantFacts {
                 barcode,
                 weight_grams,

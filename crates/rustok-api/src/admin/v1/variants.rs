@@ -67,7 +67,7 @@ async fn update(
     let currency = catalog::currency(&ctx)?;
     let update = UpdateVariant {
         variant,
-        edit: &|_, input| VariantPatch::patched(input, &patch, currency.code()),
+        edit: &|product, input| VariantPatch::patched(product, input, &patch, currency.code()),
     };
     let changed = catalog::update_variant(&ctx, update).await?;
     Ok(reply::send(as_it_is_now(&changed, currency)))

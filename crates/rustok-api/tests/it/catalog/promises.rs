@@ -29,6 +29,62 @@ both_databases! {
         }
     }
 
+    async fn a_price_is_compared_in_its_own_currency(db) {
+        let shop = Shop::open(db.url()).await;
+        let money = |amount: &str, currency: &str| json!({ "amount": amount, "currency": currency });
+        let made = create(&shop, &json!({ "title": "Tea", "status": "active", "variants": [
+            { "price": { "amount": "5" }, "compare_at_price": { "amount": "6" } },
+        ] })).await;
+        let (product, variant) = (path("products", &made), path("variants", &made["variants"][0]));
+        // Each currency has its own pair; another price of it keeps what that is compared with.
+        let both = |shown: &Value| shown["prices"].as_array().unwrap().iter()
+            .map(|price| (price["price"].clone(), price["compare_at_price"].clone())).collect::<Vec<_>>();
+        let dollars = (money("5.00", "USD"), money("6.00", "USD"));
+        let after = patched(&shop, &variant, &json!({ "price": money("4", "EUR") })).await;
+        assert_eq!(both(&after), [(money("4.00", "EUR"), Value::Null), dollars.clone()]);
+        let euros = json!({ "price": money("4", "EUR"), "compare_at_price": money("4.50", "EUR") });
+        patched(&shop, &variant, &euros).await;
+        let after = patched(&shop, &variant, &json!({ "price": money("3", "EUR") })).await;
+        assert_eq!(both(&after), [(money("3.00", "EUR"), money("4.50", "EUR")), dollars.clone()]);
+        let entry = json!({ "variants": [{ "id": made["variants"][0]["id"], "price": money("2", "EUR") }] });
+        patched(&shop, &product, &entry).await;
+        let after = ok(get(&shop, &variant).await, StatusCode::OK).await;
+        assert_eq!(both(&after), [(money("2.00", "EUR"), money("4.50", "EUR")), dollars]);
+        // It may be below the price, is taken away by null, and goes with its price.
+        let after = patched(&shop, &variant, &json!({ "compare_at_price": { "amount": "1" } })).await;
+        assert_eq!(after["compare_at_price"], money("1.00", "USD"));
+        let after = patched(&shop, &variant, &json!({ "compare_at_price": null })).await;
+        assert_eq!((&after["price"]["amount"], &after["compare_at_price"]), (&json!("5.00"), &Value::Null));
+        patched(&shop, &variant, &json!({ "compare_at_price": { "amount": "6" } })).await;
+        for (body, expected) in [
+            (json!({ "price": null, "compare_at_price": money("9", "USD") }), "#/compare_at_price without_price"),
+            (json!({ "compare_at_price": money("9", "EUR") }), "#/compare_at_price currency_mismatch"),
+            (json!({ "price": money("9", "EUR"), "compare_at_price": money("9", "USD") }), "#/compare_at_price currency_mismatch"),
+            (json!({ "compare_at_price": money("-1", "USD") }), "#/compare_at_price/amount negative"),
+            (json!({ "compare_at_price": {} , "sku": "x" }), ""),
+            (json!({ "price": { "amount": "5", "cents": null } }), "#/price/cents unknown_member"),
+        ] {
+            let response = patch(&shop, &variant, &body).await;
+            if expected.is_empty() {
+                ok(response, StatusCode::OK).await;
+                continue;
+            }
+            assert_eq!(errors(&problem(response, 422, "validation_failed").await), [expected], "{body}");
+            let mut entry = body.clone();
+            entry["id"] = made["variants"][0]["id"].clone();
+            let response = patch(&shop, &product, &json!({ "variants": [entry] })).await;
+            let at = expected.replace("#/", "#/variants/0/");
+            assert_eq!(errors(&problem(response, 422, "validation_failed").await), [at], "{body}");
+        }
+        let after = patched(&shop, &variant, &json!({ "price": null })).await;
+        assert_eq!(both(&after), [(money("2.00", "EUR"), money("4.50", "EUR"))]);
+        // A currency that is not named is that of the price.
+        let after = patched(&shop, &variant, &json!({ "compare_at_price": null })).await;
+        assert_eq!(after["compare_at_price"], Value::Null);
+        let after = patched(&shop, &variant, &json!({ "compare_at_price": { "amount": "7" } })).await;
+        assert_eq!(after["compare_at_price"], money("7.00", "EUR"));
+    }
+
     async fn a_query_that_is_not_known_is_refused_everywhere(db) {
         let shop = Shop::open(db.url()).await;
         let made = create(&shop, &tea()).await;
