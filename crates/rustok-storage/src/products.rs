@@ -39,7 +39,7 @@ pub struct ProductFilter {
     pub status: Option<ProductStatus>,
     /// Products with these words in title or vendor.
     pub query: Option<Query>,
-    /// Products of exactly this vendor.
+    /// Products of this vendor, as `rustok_text::plain::folded` makes names equal.
     pub vendor: Option<String>,
     /// Products changed at or after this time.
     pub updated_after: Option<Timestamp>,

@@ -30,6 +30,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "0008_imports",
         "0009_search",
         "0010_variant_hs_code",
+        "0014_vendor_folded",
     ],
     tables: &[
         "api_tokens",

@@ -13,6 +13,7 @@ use rustok_core::clock::parse_time;
 use rustok_core::error::{ErrorKind, FieldViolation, MAX_VIOLATIONS, RichError};
 use rustok_core::page::{Cursor, Limit, ListKey, PageError};
 use rustok_text::Locale;
+use rustok_text::plain::{checked_line, folded};
 use rustok_text::words::Query as Words;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
@@ -210,6 +211,15 @@ impl QueryReader {
     /// The search words.
     pub fn words(&mut self, name: &str, text: Option<&str>, most: usize) -> Option<Words> {
         self.search(name, text, most).map(|text| Words::of(&text))
+    }
+
+    /// A name of 1 to `most` characters, in the form in which names are compared.
+    pub fn name(&mut self, name: &str, text: Option<&str>, most: usize) -> Option<String> {
+        let (line, faults) = checked_line(text?, most);
+        for fault in &faults {
+            self.refuse(name, fault.code(), fault.to_string());
+        }
+        faults.is_empty().then(|| folded(&line))
     }
 
     /// The requested locale.

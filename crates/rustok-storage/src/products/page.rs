@@ -115,7 +115,10 @@ async fn complete(
 /// The index that a list walks along, and the conditions that are checked per entry.
 pub(super) fn walk(filter: &ProductFilter) -> Walk<'_> {
     let status = filter.status.map(|status| ("status =", status.as_str().into()));
-    let vendor = filter.vendor.as_deref().map(|vendor| ("vendor =", vendor.into()));
+    let vendor = filter
+        .vendor
+        .as_deref()
+        .map(|vendor| ("vendor_folded =", vendor.into()));
     let changed = times(
         ["updated_at >=", "updated_at <"],
         filter.updated_after,

@@ -257,7 +257,7 @@ fn update_row<'a>(tenant: TenantId, version: i64, after: &'a Product, search_tex
 }
 
 /// The columns of a product's own row that an edit can change.
-const PRODUCT_COLUMNS: [&str; 10] = [
+const PRODUCT_COLUMNS: [&str; 11] = [
     "handle",
     "status",
     "title",
@@ -268,11 +268,12 @@ const PRODUCT_COLUMNS: [&str; 10] = [
     "options",
     "images",
     "search_text",
+    "vendor_folded",
 ];
 
 /// The values of [`PRODUCT_COLUMNS`]. Every field of a product is named here: a new one is stored, or left out on
 /// purpose.
-fn product_values<'a>(product: &'a Product, search_text: &'a str) -> [Value<'a>; 10] {
+fn product_values<'a>(product: &'a Product, search_text: &'a str) -> [Value<'a>; 11] {
     let Product {
         id: _,
         handle,
@@ -307,10 +308,12 @@ fn product_values<'a>(product: &'a Product, search_text: &'a str) -> [Value<'a>;
         Value::from(&serde_json::json!(options)),
         Value::from(&serde_json::json!(images)),
         search_text.into(),
+        search_text.split_once('\n').map(|(_, vendor)| vendor).into(),
     ]
 }
 
-/// Title and vendor on separate lines, so that no search text matches across both.
+/// Title and vendor on separate lines, so that no search text matches across both; the second one by itself is
+/// `vendor_folded`.
 fn search_text(product: &Product) -> String {
     let mut text = folded(&product.title);
     if let Some(vendor) = &product.vendor {

@@ -162,11 +162,11 @@ async fn products(tx: &mut TenantTx, count: i64) {
         tx,
         count,
         "products (tenant_id, id, handle, status, title, description_html, vendor, tags, options, images, search_text, \
-         created_at, updated_at, deleted_at, version)",
+         created_at, updated_at, deleted_at, version, vendor_folded)",
         &format!(
             "{{id:i}}, 'handle-' || i, CASE WHEN i % 2 = 1 THEN 'active' ELSE 'draft' END, 'A title', '', \
              CASE WHEN i % 2 = 0 THEN 'acme' END, '[]', '[]', '[]', {TITLE}, {{time:i}}, {{time:$2 - i}}, \
-             CASE WHEN i % 6 = 0 THEN {{time:i}} END, 1 FROM n"
+             CASE WHEN i % 6 = 0 THEN {{time:i}} END, 1, CASE WHEN i % 2 = 0 THEN 'acme' END FROM n"
         ),
     )
     .await;

@@ -2,11 +2,14 @@
 
 use super::*;
 use crate::orders::find_order;
+use crate::products::{ProductFilter, list_products};
 use crate::schema::SCHEMA;
 use rusqlite::Connection;
 use rustok_commerce::AnyOrder;
+use rustok_core::page::Limit;
 use rustok_db::{Migration, testing};
 use rustok_test_support::both_databases;
+use rustok_text::plain::folded;
 use std::collections::BTreeMap;
 use tokio_postgres::{Client, NoTls};
 
@@ -60,6 +63,19 @@ both_databases! {
         }
     }
 
+    async fn vendors_of_an_older_schema_are_found_in_any_case(db) {
+        let db = if db.is_postgres() { TestDatabase::postgres_empty_as_owner().await } else { TestDatabase::sqlite() };
+        let number = SCHEMA.migrations.iter().position(|migration| migration.name == "0014_vendor_folded").unwrap();
+        migrate_to(&db, &SCHEMA.migrations[..number]).await;
+        fill(&db, LANDED[1].1).await;
+        fill(&db, "UPDATE products SET vendor = 'ÄCME Öl', search_text = 'tea\näcme öl'").await;
+        let store = open(&db).await;
+        let shop = TenantHandle::for_due_work(TenantId::from_uuid(id(7)));
+        let mut tx = store.read(shop, soon()).await.unwrap();
+        let filter = ProductFilter { vendor: Some(folded("Äcme ÖL")), ..ProductFilter::default() };
+        assert_eq!(list_products(&mut tx, &filter, None, Limit::default()).await.unwrap().items.len(), 1);
+    }
+
     /// Two servers may start at once on an empty PostgreSQL, and commands beside them; a SQLite file has one server.
     async fn several_open_an_empty_database_at_once(db) {
         let db = if db.is_postgres() { TestDatabase::postgres_empty_as_owner().await } else { TestDatabase::sqlite() };
@@ -110,6 +126,10 @@ const LANDED: &[(&str, &str)] = &[
     (
         "0010_variant_hs_code",
         include_str!("landed/0010_variant_hs_code.sql"),
+    ),
+    (
+        "0014_vendor_folded",
+        include_str!("landed/0014_vendor_folded.sql"),
     ),
 ];
 

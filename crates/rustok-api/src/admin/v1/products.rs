@@ -23,6 +23,8 @@ use utoipa_axum::routes;
 
 /// The longest text that is searched for, in characters.
 const MAX_SEARCH_CHARS: usize = 200;
+/// The maximum length of a vendor, in characters.
+const MAX_VENDOR_CHARS: usize = 255;
 
 /// Which products.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -39,7 +41,7 @@ pub(crate) struct ListProducts {
     /// Words in the title or the vendor, each by its beginning and in whatever case; at most 200 characters. A page may be
     /// shorter than `limit` and have a next one.
     q: Option<String>,
-    /// Exactly this vendor.
+    /// This vendor, in whatever case: 1 to 255 characters.
     vendor: Option<String>,
     /// Changed then or later: RFC 3339, or a date in UTC. The last changed come first, unless words are searched for.
     updated_after: Option<String>,
@@ -59,7 +61,7 @@ impl ListProducts {
                 "must be draft, active or archived",
             ),
             query: query.words("q", self.q.as_deref(), MAX_SEARCH_CHARS),
-            vendor: self.vendor.clone(),
+            vendor: query.name("vendor", self.vendor.as_deref(), MAX_VENDOR_CHARS),
             updated_after: query.time("updated_after", self.updated_after.as_deref()),
             updated_before: query.time("updated_before", self.updated_before.as_deref()),
             deleted: self.deleted,

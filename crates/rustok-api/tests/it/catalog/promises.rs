@@ -85,6 +85,33 @@ both_databases! {
         assert_eq!(after["compare_at_price"], money("7.00", "EUR"));
     }
 
+    async fn a_vendor_is_found_however_it_is_written(db) {
+        let shop = Shop::open(db.url()).await;
+        for (title, vendor) in [("One", "Éco \u{a0} ÖL"), ("Two", "İstanbul"), ("Three", "Eco Ol"), ("None", " ")] {
+            create(&shop, &json!({ "title": title, "vendor": vendor })).await;
+        }
+        let found = async |vendor: &str| {
+            let list = shop.admin(Method::GET, "/products").query(&[("vendor", vendor)]);
+            let list = ok(list.send().await.unwrap(), StatusCode::OK).await;
+            list["items"].as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        for vendor in ["Éco ÖL", "éco öl", "e\u{301}CO  o\u{308}l", " É\u{200b}co \u{3000}Öl "] {
+            assert_eq!(found(vendor).await, ["One"], "{vendor:?}");
+        }
+        assert_eq!(found("istanbul").await, ["Two"]);
+        assert_eq!(found("ECO OL").await, ["Three"]);
+        assert_eq!(found("Eco").await, [""; 0]);
+        // It is found under its new name as soon as it has one.
+        let list = ok(shop.admin(Method::GET, "/products?vendor=istanbul").send().await.unwrap(), StatusCode::OK).await;
+        patched(&shop, &path("products", &list["items"][0]), &json!({ "vendor": "ANKARA" })).await;
+        assert_eq!((found("istanbul").await, found("ankara").await), (vec![], vec!["Two".to_owned()]));
+        for (vendor, code) in [("", "required"), (" \u{200b}", "required"), ("a\u{b}b", "control_character"), (&"x".repeat(256), "too_long")] {
+            let list = shop.admin(Method::GET, "/products").query(&[("vendor", vendor)]);
+            let refused = problem(list.send().await.unwrap(), 422, "validation_failed").await;
+            assert_eq!(errors(&refused), [format!("?vendor {code}")], "{vendor:?}");
+        }
+    }
+
     async fn a_query_that_is_not_known_is_refused_everywhere(db) {
         let shop = Shop::open(db.url()).await;
         let made = create(&shop, &tea()).await;
