@@ -40,8 +40,8 @@ async fn livez() -> Json<serde_json::Value> {
 
 /// Ready until shutdown begins. While the database is unavailable the server stays ready: it responds fast, with
 /// `Retry-After`, and recovers as soon as the database does; `database` reports the last known state without a query.
-/// If the database accepts no writes, the server stays ready for reads, with the status `degraded`. If the server's
-/// own database file is unusable, it is not ready: no other server is affected.
+/// If the database accepts no writes, or lacks its schema, the server stays ready, with the status `degraded`. If the
+/// server's own database file is unusable, it is not ready: no other server is affected.
 async fn readyz(State(state): State<AppState>) -> Response {
     let (database, fit) = database(&state);
     let unavailable = |reason: &str| {
@@ -54,7 +54,10 @@ async fn readyz(State(state): State<AppState>) -> Response {
     if !fit {
         return unavailable("the database file cannot be worked on");
     }
-    let status = if database == "read_only" { "degraded" } else { "ok" };
+    let status = match database {
+        "ok" | "unavailable" => "ok",
+        _ => "degraded",
+    };
     Json(json!({ "status": status, "database": database })).into_response()
 }
 
@@ -65,7 +68,14 @@ fn database(state: &AppState) -> (&'static str, bool) {
         Some(CircuitState::Open | CircuitState::HalfOpen) => ("unavailable", true),
         None | Some(CircuitState::Closed) => {
             let known = store.state();
-            let fit = matches!(known, DatabaseState::Ok | DatabaseState::ReadOnly);
+            let own_file = store.sqlite_path().is_some();
+            let fit = match known {
+                DatabaseState::Ok | DatabaseState::ReadOnly | DatabaseState::DiskFull => true,
+                DatabaseState::Missing
+                | DatabaseState::Replaced
+                | DatabaseState::Corrupt
+                | DatabaseState::SchemaMissing => !own_file,
+            };
             (known.as_str(), fit)
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! No text of a driver, no SQL and no connection string may reach a public message from here.
 
+mod sqlstate;
+
 use crate::span;
 use rustok_auth::AuthError;
 use rustok_core::error::{BreakerOutcome, ErrorContext, ErrorKind, Origin, RichError};
@@ -17,9 +19,16 @@ pub enum StoreError {
     /// committed.
     #[error("database unavailable: {0}")]
     Unavailable(String),
-    /// The database answers but cannot do this: disk full, out of memory, an internal error.
+    /// The database answers but cannot do this: out of memory, an error of its disk, an internal error.
     #[error("database is in trouble: {0}")]
     Trouble(String),
+    /// The disk of the database is full. Nothing was committed.
+    #[error("database has no disk space left: {0}")]
+    DiskFull(String),
+    /// A schema, table, column, function or role that the migrations create is missing, as after a restore of
+    /// something else. Nothing was committed.
+    #[error("database lacks a part of its schema: {0}")]
+    SchemaMissing(String),
     /// The database file is damaged or unreadable.
     #[error("database is damaged: {0}")]
     Damaged(String),
@@ -124,6 +133,8 @@ impl StoreError {
             self,
             Self::Unavailable(_)
                 | Self::Trouble(_)
+                | Self::DiskFull(_)
+                | Self::SchemaMissing(_)
                 | Self::Damaged(_)
                 | Self::ReadOnly(_)
                 | Self::Unfit(_)
@@ -143,6 +154,8 @@ impl StoreError {
             Self::Unavailable(_) | Self::Timeout(_) | Self::InDoubt(_) => BreakerOutcome::Failure,
             Self::Rejected { .. } | Self::Overloaded => BreakerOutcome::Ignored,
             Self::Trouble(_)
+            | Self::DiskFull(_)
+            | Self::SchemaMissing(_)
             | Self::Damaged(_)
             | Self::ReadOnly(_)
             | Self::Unfit(_)
@@ -173,10 +186,8 @@ impl StoreError {
         if let Some(failure) = error.sqlite_error() {
             span::refused(failure.extended_code);
         }
-        let Some(code) = error.sqlite_error_code() else {
-            return Self::Refused { table, reason: text };
-        };
-        match code {
+        // An error with a place in the statement has no code here.
+        match error.sqlite_error_code().unwrap_or(Code::Unknown) {
             Code::ConstraintViolation => match text.strip_prefix("UNIQUE constraint failed: ") {
                 Some(columns) => Self::Taken {
                     key: sqlite_key(columns),
@@ -188,9 +199,9 @@ impl StoreError {
             | Code::CannotOpen
             | Code::FileLockingProtocolFailed => Self::Unavailable(text),
             Code::SystemIoFailure if is_unreadable(error) => Self::Damaged(text),
-            Code::DiskFull | Code::SystemIoFailure | Code::OutOfMemory | Code::ReadOnly => {
-                Self::Trouble(text)
-            }
+            Code::DiskFull => Self::DiskFull(text),
+            Code::SystemIoFailure | Code::OutOfMemory | Code::ReadOnly => Self::Trouble(text),
+            Code::Unknown if lacks_schema(&text) => Self::SchemaMissing(text),
             Code::DatabaseCorrupt | Code::NotADatabase => Self::Damaged(text),
             Code::OperationInterrupted => Self::Timeout("a statement ran"),
             _ => Self::Refused { table, reason: text },
@@ -214,33 +225,16 @@ impl StoreError {
             };
         };
         span::refused(db.code().code());
-        let text = db.message().to_owned();
-        match db.code().code() {
-            // Each unique constraint is named after its columns: under row security the server reports nothing else
-            // about it.
-            "23505" => Self::Taken {
-                key: db.constraint().unwrap_or(table).to_owned(),
-            },
-            "40001" | "40P01" => Self::Serialization(text),
-            // The server ended a transaction that was idle for too long, for example in a stopped process: it can be
-            // retried.
-            "25P03" => Self::Serialization(text),
-            "55P03" => Self::Locked(text),
-            "25006" => Self::ReadOnly(text),
-            // This session does not know a statement or cannot run it any more, has lost its role, or is not in the
-            // expected transaction.
-            "0A000" | "25P01" | "25P02" | "26000" | "42P05" | "08P01" => Self::Unfit(text),
-            "57014" => Self::Timeout("a statement ran"),
-            // All connections of the server are in use: the server itself is healthy.
-            "53300" => Self::Overloaded,
-            code if matches!(code.get(..2), Some("08" | "57")) => Self::Unavailable(text),
-            code if matches!(code.get(..2), Some("53" | "58" | "XX")) => Self::Trouble(text),
-            _ => Self::Refused {
-                table,
-                reason: format!("{} ({})", text, db.code().code()),
-            },
-        }
+        sqlstate::error(table, db)
     }
+}
+
+/// Whether SQLite's message says that a table or column is missing; it has no code for that.
+fn lacks_schema(text: &str) -> bool {
+    ["no such table: ", "no such column: "]
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
+        || text.contains(" has no column named ")
 }
 
 /// Whether a page of the file could not be read. A failed write is not damage: another disk may be all it needs.
@@ -285,6 +279,8 @@ impl From<StoreError> for RichError {
             StoreError::TenantSuspended => return Self::from(TenantError::Suspended).with_source(error),
             StoreError::Unavailable(_)
             | StoreError::Trouble(_)
+            | StoreError::DiskFull(_)
+            | StoreError::SchemaMissing(_)
             | StoreError::Damaged(_)
             | StoreError::ReadOnly(_)
             | StoreError::Unfit(_)
@@ -304,6 +300,8 @@ impl From<StoreError> for RichError {
         match &error {
             StoreError::Unavailable(_)
             | StoreError::Trouble(_)
+            | StoreError::DiskFull(_)
+            | StoreError::SchemaMissing(_)
             | StoreError::Damaged(_)
             | StoreError::ReadOnly(_)
             | StoreError::Unfit(_)
@@ -347,7 +345,7 @@ mod tests {
     const CANARY: &str = "canary-postgres://root:hunter2@db/SELECT * FROM orders";
 
     /// Every variant with all of its texts poisoned, and what it must become: kind, code, public text.
-    fn expected() -> [(StoreError, ErrorKind, &'static str, &'static str); 18] {
+    fn expected() -> [(StoreError, ErrorKind, &'static str, &'static str); 20] {
         use ErrorKind as K;
         use StoreError as E;
         let text = || CANARY.to_owned();
@@ -389,6 +387,13 @@ mod tests {
             (refused, K::Internal, "internal", ours),
             (E::Setup(text()), K::Internal, "internal", ours),
             (E::Trouble(text()), K::Unavailable, "database_unavailable", away),
+            (E::DiskFull(text()), K::Unavailable, "database_unavailable", away),
+            (
+                E::SchemaMissing(text()),
+                K::Unavailable,
+                "database_unavailable",
+                away,
+            ),
             (E::Damaged(text()), K::Unavailable, "database_unavailable", away),
             (E::ReadOnly(text()), K::Unavailable, "database_unavailable", away),
             (E::Unfit(text()), K::Unavailable, "database_unavailable", away),
@@ -423,15 +428,17 @@ mod tests {
             StoreError::Refused { .. } => 6,
             StoreError::Setup(_) => 7,
             StoreError::Trouble(_) => 8,
-            StoreError::Damaged(_) => 9,
-            StoreError::ReadOnly(_) => 10,
-            StoreError::Unfit(_) => 11,
-            StoreError::Locked(_) => 12,
-            StoreError::InDoubt(_) => 13,
-            StoreError::Rejected { .. } => 14,
-            StoreError::Overloaded => 15,
-            StoreError::TokenRevoked => 16,
-            StoreError::TenantSuspended => 17,
+            StoreError::DiskFull(_) => 9,
+            StoreError::SchemaMissing(_) => 10,
+            StoreError::Damaged(_) => 11,
+            StoreError::ReadOnly(_) => 12,
+            StoreError::Unfit(_) => 13,
+            StoreError::Locked(_) => 14,
+            StoreError::InDoubt(_) => 15,
+            StoreError::Rejected { .. } => 16,
+            StoreError::Overloaded => 17,
+            StoreError::TokenRevoked => 18,
+            StoreError::TenantSuspended => 19,
         }
     }
 
@@ -450,7 +457,7 @@ mod tests {
                 "{outside}"
             );
             // The last four have no text of their own.
-            assert_eq!(format!("{rich:?}").contains(CANARY), index < 14, "{rich:?}");
+            assert_eq!(format!("{rich:?}").contains(CANARY), index < 16, "{rich:?}");
         }
     }
 

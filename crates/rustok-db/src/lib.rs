@@ -9,6 +9,7 @@ mod backup;
 mod config;
 mod counts;
 mod error;
+mod fault;
 pub mod files;
 mod guard;
 mod inspect;

@@ -321,7 +321,9 @@ async fn connect(config: &PostgresUrl) -> Result<Client, StoreError> {
 
 fn setup_postgres(error: &tokio_postgres::Error) -> StoreError {
     match StoreError::from_postgres("schema_migrations", error) {
-        StoreError::Refused { reason, .. } | StoreError::Locked(reason) => {
+        StoreError::Refused { reason, .. }
+        | StoreError::Locked(reason)
+        | StoreError::SchemaMissing(reason) => {
             StoreError::Setup(format!("cannot migrate PostgreSQL: {reason}"))
         }
         other => other,

@@ -10,7 +10,9 @@ mod tx;
 
 use crate::counts::Connections;
 use crate::error::StoreError;
+use crate::fault::Faults;
 use crate::guard::Guard;
+use crate::sqlite::DatabaseState;
 #[cfg(test)]
 pub(crate) use connection::{Connection, poll_once};
 use deadpool::Runtime;
@@ -85,6 +87,7 @@ pub(crate) struct Postgres {
     guard: Guard,
     renewals: Arc<AtomicU64>,
     writable: Arc<Writable>,
+    faults: Arc<Faults>,
 }
 
 /// The role that a transaction runs under.
@@ -132,12 +135,16 @@ impl Postgres {
             guard,
             renewals,
             writable,
+            faults: Arc::default(),
         })
     }
 
-    /// Whether no server that accepts writes is known.
-    pub(crate) fn is_read_only(&self) -> bool {
-        self.writable.is_read_only()
+    /// What is known of the database without asking it.
+    pub(crate) fn state(&self) -> DatabaseState {
+        match self.faults.state() {
+            DatabaseState::Ok if self.writable.is_read_only() => DatabaseState::ReadOnly,
+            known => known,
+        }
     }
 
     /// A connection outside the pool, in a session of the role that the URL names.
@@ -178,6 +185,7 @@ impl Postgres {
             mode,
             waits,
             writable: Arc::clone(&self.writable),
+            faults: Arc::clone(&self.faults),
             renewals: Arc::clone(&self.renewals),
         };
         Ok((PgTx { line, watch }, share))

@@ -71,6 +71,8 @@ pub(crate) fn ended<T>(span: &Span, answer: &Result<T, StoreError>) {
         }
         Err(StoreError::Unavailable(_)) => "unavailable",
         Err(StoreError::Trouble(_)) => "trouble",
+        Err(StoreError::DiskFull(_)) => "disk_full",
+        Err(StoreError::SchemaMissing(_)) => "schema_missing",
         Err(StoreError::Damaged(_)) => "damaged",
         Err(StoreError::ReadOnly(_)) => "read_only",
         Err(StoreError::Unfit(_)) => "unfit",

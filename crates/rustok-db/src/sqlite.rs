@@ -323,19 +323,12 @@ fn commit(conn: &Connection, watch: &FileWatch) -> Result<(), GroupFailure> {
         .map_err(|error| GroupFailure::Unavailable(error.to_string()))?;
     control(conn, "COMMIT").map_err(|error| {
         let error = StoreError::from_sqlite("", &error);
-        note(watch, &error);
+        watch.note(&error);
         GroupFailure::Trouble(error.to_string())
     })?;
     watch
         .check()
         .map_err(|error| GroupFailure::InDoubt(error.to_string()))
-}
-
-/// Records damage that an error reports.
-fn note(watch: &FileWatch, error: &StoreError) {
-    if let StoreError::Damaged(why) = error {
-        watch.damaged(why);
-    }
 }
 
 fn configure(conn: &Connection) -> rusqlite::Result<()> {

@@ -233,13 +233,12 @@ impl Store {
         }
     }
 
-    /// State of the database as recorded, without a query; for PostgreSQL whether a server takes writes.
+    /// State of the database as recorded, without a query.
     #[must_use]
     pub fn state(&self) -> DatabaseState {
         match &*self.inner {
             Backend::Sqlite { db, .. } => db.watch().state(),
-            Backend::Postgres(db) if db.is_read_only() => DatabaseState::ReadOnly,
-            Backend::Postgres(_) => DatabaseState::Ok,
+            Backend::Postgres(db) => db.state(),
         }
     }
 

@@ -109,6 +109,26 @@ async fn a_database_that_takes_no_writes_is_told_of_and_writes_are_back_with_it(
     assert!(kept.contains(&id(&order).to_owned()) && kept.contains(&id(&second).to_owned()));
 }
 
+#[tokio::test]
+async fn a_schema_that_is_missing_is_told_of_and_served_again_when_it_is_back() {
+    let db = TestDatabase::postgres().await;
+    let shop = Shop::start(rustok(db.url())).await;
+    let tea = product(&shop, json!([{}])).await.remove(0);
+    ok(place(&shop, &order_of(&tea, 1)), 201).await;
+    db.superuser_run("ALTER TABLE orders RENAME TO lost").await;
+    for _ in 0..20 {
+        assert_refused(&shop, &tea).await;
+    }
+    until_told(&shop, "postgresql", "schema_missing", 200).await;
+    assert_eq!(readyz(&shop).await.1["status"], "degraded");
+    ok(shop.request(Method::GET, PRODUCTS), 200).await;
+
+    db.superuser_run("ALTER TABLE lost RENAME TO orders").await;
+    let (took, _) = until_ordered(&shop, &tea).await;
+    assert!(took < AWAY, "{took:?}");
+    until_told(&shop, "postgresql", "ok", 200).await;
+}
+
 fn beside(db: &TestDatabase, suffix: &str) -> PathBuf {
     let mut path = db.path().as_os_str().to_owned();
     path.push(suffix);

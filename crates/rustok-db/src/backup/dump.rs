@@ -123,7 +123,9 @@ async fn begin(client: &Client, expected: &[&str]) -> Result<(Head, Vec<Table>),
 
 fn failed(error: &Error) -> StoreError {
     match StoreError::from_postgres("backup", error) {
-        StoreError::Refused { reason, .. } | StoreError::Locked(reason) => {
+        StoreError::Refused { reason, .. }
+        | StoreError::Locked(reason)
+        | StoreError::SchemaMissing(reason) => {
             StoreError::Setup(format!("the backup failed: {reason}"))
         }
         other => other,

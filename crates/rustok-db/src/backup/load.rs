@@ -233,6 +233,7 @@ fn failed(error: &Error) -> StoreError {
     match StoreError::from_postgres("restore", error) {
         StoreError::Refused { reason, .. }
         | StoreError::Locked(reason)
+        | StoreError::SchemaMissing(reason)
         | StoreError::Taken { key: reason } => StoreError::Setup(format!("nothing was restored: {reason}")),
         other => other,
     }

@@ -5,6 +5,7 @@ use super::connection::{Statements, poll_once};
 use super::dial::Writable;
 use super::{Mode, Object};
 use crate::error::StoreError;
+use crate::fault::Faults;
 use crate::guard::TxMonitor;
 use crate::statement::{self, CommitCheck, Statement};
 use crate::value::Value;
@@ -43,6 +44,7 @@ pub(super) struct Exchange {
     /// How long acquiring a replacement connection may take.
     pub(super) waits: Option<Duration>,
     pub(super) writable: Arc<Writable>,
+    pub(super) faults: Arc<Faults>,
     pub(super) renewals: Arc<AtomicU64>,
 }
 
@@ -177,6 +179,7 @@ impl Exchange {
     /// connections made like it are dropped at once.
     fn note_error(&mut self, table: &'static str, error: &tokio_postgres::Error) -> StoreError {
         let error = StoreError::from_postgres(table, error);
+        self.faults.note(&error);
         match error {
             // The transaction itself was opened read-only.
             StoreError::ReadOnly(reason) if self.mode == Mode::Read => {
@@ -223,11 +226,11 @@ impl Exchange {
             }
             committed.map(Ok)
         });
-        let failed = |(table, refusal, error): Refused| match error.code() {
+        let answers = answers.await?;
+        answers.map_err(|(table, refusal, error): Refused| match error.code() {
             Some(code) if code.code() == statement::DIVISION_BY_ZERO => refusal(),
-            _ => StoreError::from_postgres(table, &error),
-        };
-        answers.await?.map_err(failed)
+            _ => self.note_error(table, &error),
+        })
     }
 
     async fn send_batch(

@@ -6,7 +6,7 @@
 //! next write restarts the log from its beginning. Under continuous writes that moment may never come, so at [`LONG`]
 //! pages the committer forces it, waiting at most [`LONGEST_WAIT`].
 
-use super::{FileWatch, note};
+use super::FileWatch;
 use crate::error::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
@@ -129,7 +129,7 @@ fn checkpoint(conn: &Connection, sql: &'static str) -> rusqlite::Result<Option<u
 
 fn noted(watch: &FileWatch, error: &rusqlite::Error) {
     let error = StoreError::from_sqlite("", error);
-    note(watch, &error);
+    watch.note(&error);
     tracing::warn!(%error, "the write-ahead log was not moved into the database file; it is tried again");
 }
 

@@ -1,6 +1,6 @@
 //! A transaction on SQLite: a snapshot of a reader, or a turn at the writer, and the statements in it.
 
-use super::{FileWatch, GroupFailure, Reader, Readers, Writer, control, note, within};
+use super::{FileWatch, GroupFailure, Reader, Readers, Writer, control, within};
 use crate::error::StoreError;
 use crate::row::{Places, Row};
 use crate::value::Value;
@@ -18,9 +18,9 @@ pub(crate) struct ReadTx {
 }
 
 impl ReadTx {
-    /// Records damage that an error reports.
+    /// Records what an error shows to be wrong with the file.
     pub(crate) fn note(&self, error: &StoreError) {
-        note(&self.readers.watch, error);
+        self.readers.watch.note(error);
     }
 
     pub(crate) fn connection(&mut self) -> Result<&Connection, StoreError> {
@@ -57,7 +57,7 @@ pub(crate) struct WriteTx {
 impl WriteTx {
     /// As [`ReadTx::note`].
     pub(crate) fn note(&self, error: &StoreError) {
-        note(&self.watch, error);
+        self.watch.note(error);
     }
 
     pub(crate) fn connection(&mut self) -> Result<&Connection, StoreError> {

@@ -5,6 +5,7 @@
 //! after every commit. These checks must never change anything at the path.
 
 use crate::error::StoreError;
+use crate::fault::Faults;
 use crate::files::beside;
 use rusqlite::{Connection, OpenFlags};
 use std::fs;
@@ -25,18 +26,24 @@ pub enum DatabaseState {
     Missing,
     /// Another file is at its path.
     Replaced,
-    /// The file is damaged.
+    /// The file, or a page of PostgreSQL's, is damaged.
     Corrupt,
+    /// A part of the schema is missing.
+    SchemaMissing,
+    /// The disk is full: reads are answered, writes are refused.
+    DiskFull,
 }
 
 impl DatabaseState {
     /// All states, as the metric lists them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Ok,
         Self::ReadOnly,
         Self::Missing,
         Self::Replaced,
         Self::Corrupt,
+        Self::SchemaMissing,
+        Self::DiskFull,
     ];
 
     /// Stable name, used in texts and by machines.
@@ -48,6 +55,8 @@ impl DatabaseState {
             Self::Missing => "missing",
             Self::Replaced => "replaced",
             Self::Corrupt => "corrupt",
+            Self::SchemaMissing => "schema_missing",
+            Self::DiskFull => "disk_full",
         }
     }
 }
@@ -72,6 +81,7 @@ pub(crate) struct FileWatch {
     beside: [(PathBuf, OnceLock<Identity>); 2],
     place: AtomicU8,
     damaged: AtomicBool,
+    faults: Faults,
 }
 
 const HERE: u8 = 0;
@@ -98,6 +108,7 @@ impl FileWatch {
             beside: ["-wal", "-shm"].map(|suffix| (beside(path, suffix), OnceLock::new())),
             place: AtomicU8::new(HERE),
             damaged: AtomicBool::new(false),
+            faults: Faults::default(),
         })
     }
 
@@ -151,6 +162,15 @@ impl FileWatch {
         }
     }
 
+    /// Records what an error shows to be wrong with the file.
+    pub(crate) fn note(&self, error: &StoreError) {
+        match error {
+            // Known until the file was read through and found intact.
+            StoreError::Damaged(why) => self.damaged(why),
+            other => self.faults.note(other),
+        }
+    }
+
     /// Records damage reported by SQLite; the first report is logged.
     pub(crate) fn damaged(&self, why: &str) {
         if !self.damaged.swap(true, Ordering::Relaxed) {
@@ -161,7 +181,7 @@ impl FileWatch {
     pub(crate) fn state(&self) -> DatabaseState {
         match self.place.load(Ordering::Relaxed) {
             HERE if self.damaged.load(Ordering::Relaxed) => DatabaseState::Corrupt,
-            HERE => DatabaseState::Ok,
+            HERE => self.faults.state(),
             MISSING => DatabaseState::Missing,
             _ => DatabaseState::Replaced,
         }

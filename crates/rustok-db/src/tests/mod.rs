@@ -5,6 +5,7 @@
 
 mod between;
 mod cancellation;
+mod codes;
 mod connections;
 mod deadlines;
 mod faults;

@@ -211,7 +211,6 @@ both_databases! {
         let shop = tenant(&store, 1, "shop1").await;
         for (sql, params) in [
             ("INSERT INTO notes (tenant_id, id) VALUES ($1, $2)", params![shop.tenant_id(), id(1)]),
-            ("INSERT INTO notes (nonsense) VALUES ($1)", params![shop.tenant_id()]),
             ("UPDATE notes SET", params![]),
             (
                 "INSERT INTO marks (tenant_id, note_id, number) VALUES ($1, $2, 1)",
