@@ -18,7 +18,7 @@ mod work;
 
 pub use context::{Ctx, PlatformCtx, Services, UseCase};
 pub use idempotency::Idempotency;
-pub use precondition::{Precondition, Target};
+pub use precondition::{Precondition, Saved, Target};
 /// The database in [`Services`], under a name for crates that may not depend on the storage crate.
 pub use rustok_storage::Store;
 pub use work::{Done, IdempotencyKey, REPLY_KEPT, Render, StoredReply};

@@ -29,7 +29,11 @@ impl Faults {
         };
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|(known, at)| known != state || now.saturating_duration_since(at) >= KEPT) {
-            tracing::error!(state = state.as_str(), why, "the database answers, but cannot be worked on");
+            tracing::error!(
+                state = state.as_str(),
+                why,
+                "the database answers, but cannot be worked on"
+            );
         }
         *last = Some((state, now));
     }

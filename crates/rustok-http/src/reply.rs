@@ -4,24 +4,37 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use rustok_app::{Done, Idempotency, IdempotencyKey, StoredReply};
+use rustok_app::{Done, Idempotency, IdempotencyKey, Saved, StoredReply};
 use serde::Serialize;
 use std::hash::{DefaultHasher, Hasher};
 
 const JSON: &str = "application/json";
 
-/// A strong entity tag of the representation (RFC 9110, 8.8.3): the version, and a digest of the bytes.
+/// A strong entity tag of the representation (RFC 9110, 8.8.3): the version, the time of its save, and a digest of the
+/// bytes. See [`read_tag`].
 #[must_use]
-pub fn etag(version: i64, body: &[u8]) -> String {
+pub fn etag(saved: Saved, body: &[u8]) -> String {
+    let Saved { version, at_micros } = saved;
     let mut hasher = DefaultHasher::new();
     hasher.write(body);
-    format!("\"{version}.{:016x}\"", hasher.finish())
+    format!("\"{version}-{at_micros:x}.{:016x}\"", hasher.finish())
+}
+
+/// The save that a tag of [`etag`] names; `None` if it has another form.
+#[must_use]
+pub fn read_tag(tag: &str) -> Option<Saved> {
+    let inside = tag.strip_prefix('"')?.strip_suffix('"')?;
+    let (version, at_micros) = inside.split_once('.')?.0.split_once('-')?;
+    Some(Saved {
+        version: version.parse().ok()?,
+        at_micros: i64::from_str_radix(at_micros, 16).ok()?,
+    })
 }
 
 /// The entity tag of a view.
 #[must_use]
-pub fn tag_of<T: Serialize>(version: i64, view: &T) -> String {
-    etag(version, &json(view))
+pub fn tag_of<T: Serialize>(saved: Saved, view: &T) -> String {
+    etag(saved, &json(view))
 }
 
 /// A view as JSON.
@@ -36,10 +49,10 @@ pub fn json<T: Serialize>(view: &T) -> Vec<u8> {
 pub fn stored<T: Serialize>(
     status: StatusCode,
     view: &T,
-    version: i64,
+    saved: Saved,
     location: Option<String>,
 ) -> StoredReply {
-    stored_with_more(status, view, None::<&()>, version, location)
+    stored_with_more(status, view, None::<&()>, saved, location)
 }
 
 /// The reply to a write that may return more than the resource in its new state: the body is `answer`, if given, and
@@ -49,13 +62,13 @@ pub fn stored_with_more<T: Serialize, A: Serialize>(
     status: StatusCode,
     view: &T,
     answer: Option<&A>,
-    version: i64,
+    saved: Saved,
     location: Option<String>,
 ) -> StoredReply {
     let shown = json(view);
     let mut headers = vec![
         (header::CONTENT_TYPE.to_string(), JSON.to_owned()),
-        (header::ETAG.to_string(), etag(version, &shown)),
+        (header::ETAG.to_string(), etag(saved, &shown)),
     ];
     headers.extend(location.map(|to| (header::LOCATION.to_string(), to)));
     StoredReply {
@@ -139,9 +152,9 @@ pub fn send(reply: StoredReply) -> Response {
 
 /// One resource, or 304 if the client has it already.
 #[must_use]
-pub fn resource<T: Serialize>(request: &HeaderMap, view: &T, version: i64) -> Response {
+pub fn resource<T: Serialize>(request: &HeaderMap, view: &T, saved: Saved) -> Response {
     let body = json(view);
-    let tag = etag(version, &body);
+    let tag = etag(saved, &body);
     tagged(request, body, tag)
 }
 
@@ -199,12 +212,34 @@ mod tests {
 
     #[test]
     fn a_tag_covers_what_is_shown_and_answers_304() {
-        let first = resource(&HeaderMap::new(), &"a", 1);
+        let saved = |version, at_micros| Saved { version, at_micros };
+        let first = resource(&HeaderMap::new(), &"a", saved(1, 10));
         let tag = first.headers()[header::ETAG].clone();
         let mut request = HeaderMap::new();
         request.insert(header::IF_NONE_MATCH, tag);
-        assert_eq!(resource(&request, &"a", 1).status(), StatusCode::NOT_MODIFIED);
-        assert_eq!(resource(&request, &"b", 1).status(), StatusCode::OK);
-        assert_eq!(resource(&request, &"a", 2).status(), StatusCode::OK);
+        let status = |view: &str, saved| resource(&request, &view, saved).status();
+        assert_eq!(status("a", saved(1, 10)), StatusCode::NOT_MODIFIED);
+        assert_eq!(status("b", saved(1, 10)), StatusCode::OK);
+        assert_eq!(status("a", saved(2, 10)), StatusCode::OK);
+        assert_eq!(status("a", saved(1, 11)), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_tag_names_its_save() {
+        for (version, at_micros) in [(1, 0), (i64::MAX, i64::MAX), (7, 1_767_322_985_678_901)] {
+            let saved = Saved { version, at_micros };
+            assert_eq!(read_tag(&etag(saved, b"x")), Some(saved));
+        }
+        for other in [
+            "",
+            "\"1.a\"",
+            "\"1-a\"",
+            "1-a.b",
+            "W/\"1-a.b\"",
+            "\"1-.b\"",
+            "\"1-x.b\"",
+        ] {
+            assert_eq!(read_tag(other), None, "{other}");
+        }
     }
 }

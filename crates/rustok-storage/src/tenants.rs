@@ -10,7 +10,7 @@ use rustok_tenancy::{IdentifierView, NewTenant, Tenant, TenantEdit, TenantIdenti
 
 const TENANTS: &str = "tenants";
 const HOSTS: &str = "tenant_hosts";
-const COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.settings, t.created_at, t.version";
+const COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.settings, t.created_at, t.updated_at, t.version";
 
 fn decode(row: &Row<'_>) -> Result<Tenant, StoreError> {
     let status: String = row.get("status")?;
@@ -22,6 +22,7 @@ fn decode(row: &Row<'_>) -> Result<Tenant, StoreError> {
         hosts: Vec::new(),
         settings: row.get::<Json<_>>("settings")?.0,
         created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
         version: row.get("version")?,
     })
 }

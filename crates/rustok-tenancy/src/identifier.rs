@@ -353,6 +353,7 @@ mod tests {
             hosts: vec!["shop.example".into(), "127.0.0.1".into()],
             settings: TenantSettings::default(),
             created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
             version: 1,
         };
         let names = |v: TenantIdentifierValidator| -> Vec<String> {

@@ -78,6 +78,8 @@ pub struct Tenant {
     pub settings: TenantSettings,
     /// When it was created (UTC).
     pub created_at: Timestamp,
+    /// When this version was saved (UTC).
+    pub updated_at: Timestamp,
     /// The version, from 1; compared on every save.
     pub version: i64,
 }
@@ -279,6 +281,7 @@ impl From<NewTenant> for Tenant {
             hosts: new.hosts.iter().map(ToString::to_string).collect(),
             settings: new.settings,
             created_at: new.created_at,
+            updated_at: new.created_at,
             version: 1,
         }
     }

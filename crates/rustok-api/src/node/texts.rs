@@ -9,8 +9,8 @@ use crate::kept::Kept;
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
-use rustok_app::Ctx;
 use rustok_app::content::{self, Part, PublicHead, PublicText, TextKey};
+use rustok_app::{Ctx, Saved};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::TenantId;
@@ -79,7 +79,7 @@ impl RenderedTexts {
         let shown = json.len();
         json.extend_from_slice(&head.text().revision.to_be_bytes());
         json.extend_from_slice(&head.text_saved_at.as_microsecond().to_be_bytes());
-        let tag = reply::etag(head.revision, &json);
+        let tag = reply::etag(Saved::of(head.revision, head.text_saved_at), &json);
         json.truncate(shown);
         texts.iter().for_each(|text| join(&mut json, text));
         Ok(reply::tagged(request, json, tag))

@@ -9,8 +9,8 @@ use crate::kept::{Kept, Ready};
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
-use rustok_app::Ctx;
 use rustok_app::catalog::{ProductVersion, ShownPrice, Stock, StorefrontSnapshot, Uncached};
+use rustok_app::{Ctx, Saved};
 use rustok_commerce::product::Product;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::{ProductId, TenantId, VariantId};
@@ -130,7 +130,7 @@ impl RenderedProducts {
         for product in &products {
             product.append(&mut json, &stock);
         }
-        let tag = reply::etag(version.version, &json);
+        let tag = reply::etag(Saved::of(version.version, version.updated_at), &json);
         Ok(reply::tagged(request, json, tag))
     }
 

@@ -23,7 +23,7 @@ pub async fn delete(ctx: &Ctx, Target { id, if_match }: Target<ProductId>) -> Re
         .await?
         .ok_or_else(|| product_not_found(id))?;
     let version = product.version;
-    if_match.check(version)?;
+    if_match.check(&product)?;
     product.version += 1;
     let event = product_event(ctx, Topic::ProductDeleted, &product);
     products::delete_product(&mut tx, id, version, ctx.now(), &event).await?;
@@ -47,7 +47,7 @@ pub async fn undelete(
     let before = products::find_deleted_product(&mut work.tx, id)
         .await?
         .ok_or_else(|| product_not_found(id))?;
-    if_match.check(before.version)?;
+    if_match.check(&before)?;
     let now = ctx.now();
     let after = Product {
         handle: free_handle(&mut work.tx, &before.handle, Some(id)).await?,

@@ -100,7 +100,7 @@ async fn change(
     edit: &Edit<'_, ProductInput>,
 ) -> Result<WrittenProduct, RichError> {
     let product = find(&mut ctx.read().await?, what).await?;
-    if_match.check(product.version)?;
+    if_match.check(&product)?;
     let Some(mut draft) = edited(ctx, &product, what, edit)? else {
         return Ok(unchanged(product));
     };
@@ -115,7 +115,7 @@ async fn change(
     let product = find(&mut tx, what).await?;
     products::lock_product(&mut tx, product.id).await?;
     let product = find(&mut tx, what).await?;
-    if_match.check(product.version)?;
+    if_match.check(&product)?;
     let Some(mut draft) = edited(ctx, &product, what, edit)? else {
         return Ok(unchanged(product));
     };

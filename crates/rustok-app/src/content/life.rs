@@ -117,7 +117,7 @@ async fn pass(
         Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
     };
     let (detail, node) = load(ctx, &mut work.tx, id, None).await?;
-    if_match.check(node.version())?;
+    if_match.check(&node)?;
     // The history stores this name permanently, so it must be in the state machine's table.
     node.check(transition.verb.name())?;
     let node = apply(node, ctx.now())?;
@@ -148,7 +148,7 @@ pub async fn delete(ctx: &Ctx, Target { id, if_match }: Target<NodeId>) -> Resul
     ctx.authorize(Action::DeleteNode)?;
     let mut tx = ctx.write().await?;
     let (detail, node) = load(ctx, &mut tx, id, None).await?;
-    if_match.check(node.version())?;
+    if_match.check(&node)?;
     let after = StoredNode::Deleted(node.delete_at(ctx.now())?);
     save(
         ctx,
@@ -180,7 +180,7 @@ pub async fn undelete(
     };
     let detail = find(ctx, &mut work.tx, id, None).await?;
     let detail = detail.ok_or_else(|| ContentError::NotFound(id.to_string()))?;
-    if_match.check(detail.node.any().version())?;
+    if_match.check(detail.node.any())?;
     let after = match &detail.node {
         StoredNode::Deleted(deleted) => StoredNode::InUse(deleted.clone().undelete_at(ctx.now())),
         StoredNode::InUse(_) => return Err(ContentError::NotFound(id.to_string()).into()),

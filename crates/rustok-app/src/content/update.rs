@@ -55,7 +55,7 @@ pub struct UpdateNode<'a> {
 pub async fn update(ctx: &Ctx, update: UpdateNode<'_>) -> Result<WrittenNode, RichError> {
     ctx.authorize(Action::UpdateNode)?;
     let (mut detail, node) = read(ctx, update.node.id, update.locale).await?;
-    update.node.if_match.check(node.version())?;
+    update.node.if_match.check(&node)?;
     let edit = (update.edit)(&detail)?;
     let checked = check(ctx, &detail, &edit.kind, edit.text)?;
     let removed = checked
@@ -243,7 +243,7 @@ pub async fn put_translation(ctx: &Ctx, put: PutTranslation) -> Result<(WrittenN
     if !is_new {
         if_match.required()?;
     }
-    if_match.check(node.version())?;
+    if_match.check(&node)?;
     let draft = validated(text, node.kind(), Source::Editor)?;
     let removed = draft.removed().clone();
     let mut tx = ctx.write().await?;
@@ -274,7 +274,7 @@ pub async fn delete_translation(
     ctx.authorize(Action::UpdateNode)?;
     let mut tx = ctx.write().await?;
     let (mut detail, node) = load(ctx, &mut tx, id, None).await?;
-    if_match.check(node.version())?;
+    if_match.check(&node)?;
     let is_original = match detail.translation(locale) {
         None => return Err(ContentError::TranslationNotFound { locale }.into()),
         Some(translation) => translation.is_original,

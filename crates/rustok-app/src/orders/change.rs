@@ -169,7 +169,7 @@ async fn change(
         Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
     };
     let apply = |order: AnyOrder| {
-        if_match.check(order.version())?;
+        if_match.check(&order)?;
         // The history stores this name permanently, so it must be in the state machine's table.
         order_machine().check(order.status().as_str(), transition.name)?;
         Ok(apply(order, ctx.now())?)

@@ -4,6 +4,7 @@ use crate::context::PlatformCtx;
 use crate::precondition::Target;
 use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
+use rustok_core::clock::Timestamp;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::ids::TenantId;
@@ -141,6 +142,7 @@ pub async fn update(ctx: &PlatformCtx, update: UpdateTenant<'_>) -> Result<Tenan
     Ok(Tenant {
         name: edit.name,
         settings: edit.settings,
+        updated_at: now,
         version: tenant.version + 1,
         ..tenant
     })
@@ -149,7 +151,7 @@ pub async fn update(ctx: &PlatformCtx, update: UpdateTenant<'_>) -> Result<Tenan
 /// The tenant, in a version that the caller has seen.
 async fn get_seen(tx: &mut PlatformTx, target: &Target<TenantIdentifier>) -> Result<Tenant, RichError> {
     let tenant = get_tenant(tx, &target.id).await?;
-    target.if_match.check(tenant.version)?;
+    target.if_match.check(&tenant)?;
     Ok(tenant)
 }
 
@@ -176,8 +178,10 @@ pub async fn set_status(
     };
     let mut tenant = lock_seen(&mut work.tx, &target).await?;
     if tenant.status != status {
-        tenants::set_status(&mut work.tx, tenant.id, status, ctx.services.clock.now()).await?;
+        let now = ctx.services.clock.now();
+        tenants::set_status(&mut work.tx, tenant.id, status, now).await?;
         tenant.status = status;
+        tenant.updated_at = now;
         tenant.version += 1;
     }
     work.finish(tenant).await
@@ -204,10 +208,12 @@ pub async fn add_host(
         let violation = FieldViolation::new("#/host", "too_many_items", format!("at most {MAX_HOSTS} hosts"));
         return Err(TenantError::Invalid(vec![violation]).into());
     }
-    tenants::add_host(&mut work.tx, tenant.id, &host, ctx.services.clock.now())
+    let now = ctx.services.clock.now();
+    tenants::add_host(&mut work.tx, tenant.id, &host, now)
         .await
         .map_err(taken)?;
     tenant.hosts.push(host);
+    tenant.updated_at = now;
     tenant.version += 1;
     work.finish(tenant).await
 }
@@ -225,9 +231,10 @@ pub async fn remove_host(
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.write().await?;
     let (tenant, host) = host_of(ctx, &mut tx, &target, host).await?;
-    tenants::remove_host(&mut tx, tenant.id, &host, ctx.services.clock.now()).await?;
+    let now = ctx.services.clock.now();
+    tenants::remove_host(&mut tx, tenant.id, &host, now).await?;
     tx.commit().await?;
-    Ok(without(tenant, &host))
+    Ok(without(tenant, &host, now))
 }
 
 /// Both tenants after a host was moved.
@@ -271,11 +278,13 @@ pub async fn move_host(
         )
         .into());
     }
-    tenants::move_host(&mut work.tx, from.id, to.id, &host, ctx.services.clock.now()).await?;
+    let now = ctx.services.clock.now();
+    tenants::move_host(&mut work.tx, from.id, to.id, &host, now).await?;
     to.hosts.push(host.clone());
     to.hosts.sort_unstable();
+    to.updated_at = now;
     to.version += 1;
-    let from = without(from, &host);
+    let from = without(from, &host, now);
     work.finish(MovedHost { from, to }).await
 }
 
@@ -295,9 +304,10 @@ async fn host_of(
     Ok((tenant, host))
 }
 
-/// The tenant without `host`, in its next version.
-fn without(mut tenant: Tenant, host: &str) -> Tenant {
+/// The tenant without `host`, in the version that was saved `now`.
+fn without(mut tenant: Tenant, host: &str, now: Timestamp) -> Tenant {
     tenant.hosts.retain(|has| has != host);
+    tenant.updated_at = now;
     tenant.version += 1;
     tenant
 }

@@ -132,6 +132,12 @@ impl AnyOrder {
         each!(self, order => order.version())
     }
 
+    /// When this version was made.
+    #[must_use]
+    pub fn updated_at(&self) -> Timestamp {
+        each!(self, order => order.updated_at())
+    }
+
     /// When it is cancelled automatically: a pending order unless it is confirmed before, a confirmed one unless it
     /// is paid.
     #[must_use]

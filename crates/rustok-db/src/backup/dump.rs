@@ -125,9 +125,7 @@ fn failed(error: &Error) -> StoreError {
     match StoreError::from_postgres("backup", error) {
         StoreError::Refused { reason, .. }
         | StoreError::Locked(reason)
-        | StoreError::SchemaMissing(reason) => {
-            StoreError::Setup(format!("the backup failed: {reason}"))
-        }
+        | StoreError::SchemaMissing(reason) => StoreError::Setup(format!("the backup failed: {reason}")),
         other => other,
     }
 }

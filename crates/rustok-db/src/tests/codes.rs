@@ -119,8 +119,14 @@ async fn a_schema_that_is_gone_under_the_server_is_an_outage_and_back_by_itself(
     let shop = tenant(&store, 1, "shop1").await;
     add_notes(&store, shop, &["a"]).await;
     for (gone, back) in [
-        ("ALTER TABLE notes RENAME TO lost", "ALTER TABLE lost RENAME TO notes"),
-        ("ALTER SCHEMA public RENAME TO lost", "ALTER SCHEMA lost RENAME TO public"),
+        (
+            "ALTER TABLE notes RENAME TO lost",
+            "ALTER TABLE lost RENAME TO notes",
+        ),
+        (
+            "ALTER SCHEMA public RENAME TO lost",
+            "ALTER SCHEMA lost RENAME TO public",
+        ),
         (
             "ALTER TABLE notes RENAME COLUMN text TO lost",
             "ALTER TABLE notes RENAME COLUMN lost TO text",

@@ -1,10 +1,11 @@
 //! Path parameters and preconditions.
 
+use crate::reply::read_tag;
 use axum::extract::{FromRequestParts, Path};
 use http::header;
 use http::request::Parts;
 use rustok_app::precondition::version_conflict;
-use rustok_app::{Precondition, Target};
+use rustok_app::{Precondition, Saved, Target};
 use rustok_core::error::{ErrorKind, RichError};
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
@@ -28,7 +29,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathPar
 
 /// The precondition in `If-Match` for a write (RFC 9110, 13.1.1). Without the header there is none.
 ///
-/// Only the version part of a tag is compared, except for stock writes, which compare the whole tag: see ADR 0007.
+/// Only the version and the time of its save are compared, except for stock writes, which compare the whole tag: see
+/// ADR 0007.
 /// Parsing never fails, so that missing permissions are reported first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IfMatch(Option<Demand>);
@@ -44,7 +46,7 @@ enum Demand {
 /// A strong tag made by this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Tag {
-    version: i64,
+    saved: Saved,
     /// The whole tag, including the quotes.
     text: String,
 }
@@ -88,7 +90,7 @@ impl IfMatch {
         match &self.0 {
             None => Precondition::None,
             Some(Demand::Any) => Precondition::Exists,
-            Some(Demand::Tags(tags)) => Precondition::OneOf(tags.iter().map(|tag| tag.version).collect()),
+            Some(Demand::Tags(tags)) => Precondition::OneOf(tags.iter().map(|tag| tag.saved).collect()),
         }
     }
 
@@ -117,20 +119,20 @@ impl IfMatch {
     }
 }
 
-/// Parses a strong tag of the form `"version.digest"`.
+/// Parses a strong tag that this server made.
 fn tag_of(text: &str) -> Option<Tag> {
     let text = text.trim();
-    let inside = text.strip_prefix('"')?.strip_suffix('"')?;
-    let version = inside.split_once('.')?.0.parse().ok()?;
-    let text = text.to_owned();
-    Some(Tag { version, text })
+    Some(Tag {
+        saved: read_tag(text)?,
+        text: text.to_owned(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn status(lines: &[&str], current: i64) -> u16 {
+    fn status(lines: &[&str], current: Saved) -> u16 {
         IfMatch::read(lines.iter().copied())
             .precondition()
             .check(current)
@@ -142,38 +144,45 @@ mod tests {
         for (lines, expected) in [
             (&[][..], 200),
             (&["*"], 200),
-            (&["\"3.0a\""], 200),
-            (&["\"3.other digest\""], 200),
-            (&["\"2.0a\", \"3.0a\""], 200),
-            (&["\"2.0a\"", "\"3.0a\""], 200),
-            (&["\"2.0a\""], 412),
-            (&["W/\"3.0a\""], 412),
-            (&["3.0a"], 412),
+            (&["\"3-1e.0a\""], 200),
+            (&["\"3-1e.other digest\""], 200),
+            (&["\"2-1e.0a\", \"3-1e.0a\""], 200),
+            (&["\"2-1e.0a\"", "\"3-1e.0a\""], 200),
+            (&["\"2-1e.0a\""], 412),
+            // The number of the current version, and another save.
+            (&["\"3-1d.0a\""], 412),
+            (&["\"3.0a\""], 412),
+            (&["W/\"3-1e.0a\""], 412),
+            (&["3-1e.0a"], 412),
             (&["\"3\""], 412),
-            (&["\"x.0a\""], 412),
+            (&["\"x-1e.0a\""], 412),
             (&[""], 412),
         ] {
-            assert_eq!(status(lines, 3), expected, "{lines:?}");
+            let current = Saved {
+                version: 3,
+                at_micros: 30,
+            };
+            assert_eq!(status(lines, current), expected, "{lines:?}");
         }
     }
 
     #[test]
     fn a_write_of_stock_compares_the_whole_tag() {
         let status = |lines: &[&str]| {
-            let shown = || ["\"3.0a\"".to_owned(), "\"3.0b\"".to_owned()];
+            let shown = || ["\"3-1e.0a\"".to_owned(), "\"3-1e.0b\"".to_owned()];
             let checked = IfMatch::read(lines.iter().copied()).check_shown(3, shown);
             checked.map_or_else(|error| error.status(), |()| 200)
         };
         for (lines, expected) in [
             (&[][..], 200),
             (&["*"], 200),
-            (&["\"3.0a\""], 200),
-            (&["\"3.0b\""], 200),
-            (&["\"3.0c\", \"3.0a\""], 200),
-            (&["\"3.0c\""], 412),
-            (&["\"4.0a\""], 412),
-            (&["W/\"3.0a\""], 412),
-            (&["3.0a"], 412),
+            (&["\"3-1e.0a\""], 200),
+            (&["\"3-1e.0b\""], 200),
+            (&["\"3-1e.0c\", \"3-1e.0a\""], 200),
+            (&["\"3-1e.0c\""], 412),
+            (&["\"4-1e.0a\""], 412),
+            (&["W/\"3-1e.0a\""], 412),
+            (&["3-1e.0a"], 412),
             (&[""], 412),
         ] {
             assert_eq!(status(lines), expected, "{lines:?}");

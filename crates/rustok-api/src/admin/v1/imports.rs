@@ -6,6 +6,7 @@ use crate::state::ApiState;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
+use rustok_app::Saved;
 use rustok_app::import::ImportSource;
 use rustok_app::import::jobs::{self, Import};
 use rustok_core::error::{ErrorKind, RichError};
@@ -279,7 +280,8 @@ async fn read_one(
 ) -> Result<Response, RichError> {
     let import = jobs::get(&ctx, id).await?;
     // Nobody writes on the base of a version: the tag is for who asks again and again.
-    Ok(reply::resource(&headers, &ImportView::with_errors(import), 1))
+    let saved = Saved::of(1, import.created_at);
+    Ok(reply::resource(&headers, &ImportView::with_errors(import), saved))
 }
 
 /// The routes.

@@ -100,7 +100,7 @@ fn shown(detail: &NodeDetail) -> StoredReply {
     reply::stored(
         StatusCode::OK,
         &NodeView::from(detail),
-        detail.node.any().version(),
+        detail.node.any().into(),
         None,
     )
 }
@@ -114,13 +114,7 @@ fn written(
     let view = NodeView::from(detail);
     let removed = removed_from("#/body", removed);
     let answer = (!removed.is_empty()).then_some(WrittenNodeView { node: &view, removed });
-    reply::stored_with_more(
-        status,
-        &view,
-        answer.as_ref(),
-        detail.node.any().version(),
-        location,
-    )
+    reply::stored_with_more(status, &view, answer.as_ref(), detail.node.any().into(), location)
 }
 
 fn created(node: &WrittenNode) -> StoredReply {
@@ -206,7 +200,7 @@ async fn read(
     Ok(reply::resource(
         &headers,
         &NodeView::from(&detail),
-        detail.node.any().version(),
+        detail.node.any().into(),
     ))
 }
 

@@ -211,7 +211,7 @@ async fn read_one(
     Ok(reply::resource(
         &headers,
         &AdminOrderView::from(&order),
-        order.version(),
+        (&order).into(),
     ))
 }
 
@@ -238,12 +238,7 @@ async fn history(
 
 /// The answer of a transition: the order as it is now.
 fn changed(order: &AnyOrder) -> StoredReply {
-    reply::stored(
-        StatusCode::OK,
-        &AdminOrderView::from(order),
-        order.version(),
-        None,
-    )
+    reply::stored(StatusCode::OK, &AdminOrderView::from(order), order.into(), None)
 }
 
 /// Confirm a pending order.

@@ -145,13 +145,13 @@ async fn read(
 ) -> Result<Response, RichError> {
     let product = catalog::get(&ctx, id).await?;
     let view = ProductView::new(&product, ShownPrice::of_tenant(&ctx)?);
-    Ok(reply::resource(&headers, &view, product.version))
+    Ok(reply::resource(&headers, &view, (&product).into()))
 }
 
 /// The answer of a write.
 fn as_it_is_now(product: &Product, currency: Currency) -> StoredReply {
     let view = ProductView::new(product, ShownPrice::Preferably(currency));
-    reply::stored(StatusCode::OK, &view, product.version, None)
+    reply::stored(StatusCode::OK, &view, product.into(), None)
 }
 
 /// The answer of a write of the product's own fields: also what was taken out of its description.
@@ -167,7 +167,7 @@ fn written(
         product: &view,
         removed,
     });
-    reply::stored_with_more(status, &view, answer.as_ref(), product.version, location)
+    reply::stored_with_more(status, &view, answer.as_ref(), product.into(), location)
 }
 
 /// Change a product by a JSON merge patch.

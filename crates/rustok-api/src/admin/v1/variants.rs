@@ -39,7 +39,7 @@ async fn read(
 ) -> Result<Response, RichError> {
     let (product, variant) = catalog::get_variant(&ctx, id).await?;
     let view = VariantDetailView::new(&product, &variant, ShownPrice::of_tenant(&ctx)?);
-    Ok(reply::resource(&headers, &view, product.version))
+    Ok(reply::resource(&headers, &view, (&product).into()))
 }
 
 /// Change a variant by a JSON merge patch. Its options are changed with its product.
@@ -76,7 +76,7 @@ async fn update(
 /// The answer of a write.
 fn as_it_is_now(VariantOfProduct { product, variant }: &VariantOfProduct, currency: Currency) -> StoredReply {
     let view = VariantDetailView::new(product, variant, ShownPrice::Preferably(currency));
-    reply::stored(StatusCode::OK, &view, product.version, None)
+    reply::stored(StatusCode::OK, &view, product.into(), None)
 }
 
 /// Refuses a write of stock that is based on another stock than what the variant, or its product, shows now.
@@ -86,15 +86,15 @@ fn check_stock(
     variant: &Variant,
     currency: Currency,
 ) -> Result<(), RichError> {
-    let version = product.version;
-    if_match.check_shown(version, || {
+    let saved = product.into();
+    if_match.check_shown(product.version, || {
         [
             reply::tag_of(
-                version,
+                saved,
                 &VariantDetailView::new(product, variant, ShownPrice::Preferably(currency)),
             ),
             reply::tag_of(
-                version,
+                saved,
                 &ProductView::new(product, ShownPrice::Preferably(currency)),
             ),
         ]

@@ -274,7 +274,7 @@ async fn read(
     Ok(reply::resource(
         &headers,
         &TenantView::from(&tenant),
-        tenant.version,
+        (&tenant).into(),
     ))
 }
 
@@ -332,7 +332,7 @@ fn seen(ctx: &PlatformCtx, id: Uuid, if_match: &IfMatch) -> Target<TenantIdentif
 }
 
 fn shown(status: StatusCode, tenant: &Tenant, location: Option<String>) -> StoredReply {
-    reply::stored(status, &TenantView::from(tenant), tenant.version, location)
+    reply::stored(status, &TenantView::from(tenant), tenant.into(), location)
 }
 
 /// The reply with a tenant after a change.

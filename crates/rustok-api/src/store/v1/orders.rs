@@ -99,7 +99,7 @@ fn placed(placed: &PlacedOrder) -> StoredReply {
         order: (&placed.order).into(),
         secret: placed.secret.expose(),
     };
-    reply::stored(StatusCode::CREATED, &view, placed.order.version(), Some(location))
+    reply::stored(StatusCode::CREATED, &view, (&placed.order).into(), Some(location))
 }
 
 /// Read an order with its own secret.
@@ -124,7 +124,7 @@ async fn read(
     Ok(reply::resource(
         &headers,
         &OrderView::from(&order),
-        order.version(),
+        (&order).into(),
     ))
 }
 

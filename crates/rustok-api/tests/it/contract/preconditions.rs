@@ -8,7 +8,7 @@ use rustok_test_support::both_databases;
 /// be answered with `status`. Answers the tag it has then.
 async fn guarded(request: impl Fn() -> RequestBuilder, tag: &str, status: u16) -> String {
     for stale in [
-        "\"999.0000000000000000\"",
+        "\"999-1.0000000000000000\"",
         "\"another server's\"",
         &format!("W/{tag}"),
     ] {
@@ -20,7 +20,7 @@ async fn guarded(request: impl Fn() -> RequestBuilder, tag: &str, status: u16) -
         .await;
         assert!(refused["current_version"].as_i64().unwrap() > 0, "{refused:#}");
     }
-    let list = format!("\"999.0\", {tag}");
+    let list = format!("\"999-1.0\", {tag}");
     let done = send(request().header("if-match", list)).await;
     let new = header(&done, "etag").to_owned();
     assert_eq!(done.status().as_u16(), status, "{}", done.text().await.unwrap());
@@ -167,5 +167,48 @@ both_databases! {
         let bad = tenant.ask(Method::POST, "/hosts").json(&json!({ "host": "no host" }));
         let bad = problem(send(bad).await, 422, "validation_failed").await;
         assert_eq!(bad["errors"][0]["pointer"], "#/host");
+    }
+
+    async fn a_tag_of_a_save_that_was_lost_permits_no_change(db) {
+        let shop = Shop::open(db.url()).await;
+        let directory = Directory::of(&shop).await;
+        let tea = product(&shop, json!([{ "available": 5 }])).await.remove(0);
+        let order = ok(place(&shop, &order_of(&tea, 1)), 201).await;
+        let shown = ok(shop.admin(Method::GET, &format!("/variants/{}", id(&tea))), 200).await;
+        let product = format!("/products/{}", shown["product_id"].as_str().unwrap());
+        let variant = format!("/variants/{}", id(&tea));
+        let (order, node) = (format!("/orders/{}", id(&order)), format!("/nodes/{}", id(&node(&shop).await)));
+        let title = json!({ "title": "Other" });
+        let confirm = || shop.admin(Method::POST, &format!("{order}/confirm"));
+        let rename = || shop.admin(Method::PATCH, &product).json(&title);
+        let weigh = || shop.admin(Method::PATCH, &variant).json(&json!({ "sku": "other" }));
+        let stock = || shop.admin(Method::PUT, &format!("{variant}/stock")).json(&json!({ "quantity": 8 }));
+        let edit = || shop.admin(Method::PATCH, &node).json(&title);
+        let call = || directory.ask(Method::PATCH, "").json(&json!({ "name": "Other" }));
+        let read = async |path: &str| tag(&shop, path).await;
+        let of_tenant = async || header(&send(directory.ask(Method::GET, "")).await, "etag").to_owned();
+        // Stock is shown with its product's version.
+        let cases: [(&dyn Fn() -> RequestBuilder, &str, String); 6] = [
+            (&stock, "stock", read(&variant).await),
+            (&confirm, "order", read(&order).await),
+            (&rename, "product", read(&product).await),
+            (&weigh, "variant", read(&variant).await),
+            (&edit, "node", read(&node).await),
+            (&call, "tenant", of_tenant().await),
+        ];
+        // What a restore and new saves leave: the same numbers, saved at another time.
+        for table in ["orders", "products", "nodes", "tenants"] {
+            let later = |by: &str| format!("UPDATE {table} SET updated_at = updated_at + {by}");
+            db.run_behind(&later("1000"), &later("interval '1 millisecond'")).await;
+        }
+        for (change, what, seen) in &cases {
+            let refused = send(change().header("if-match", seen)).await;
+            assert_eq!(refused.status(), 412, "{what}");
+            problem(refused, 412, "version_conflict").await;
+        }
+        for (change, path) in [(&confirm as &dyn Fn() -> RequestBuilder, &order), (&edit, &node), (&stock, &variant)] {
+            assert_eq!(send(change().header("if-match", read(path).await)).await.status(), 200, "{path}");
+        }
+        assert_eq!(send(call().header("if-match", of_tenant().await)).await.status(), 200);
     }
 }

@@ -16,6 +16,7 @@ fn tenant(id: u128, status: TenantStatus) -> Found {
         hosts: Vec::new(),
         settings: TenantSettings::default(),
         created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
         version: 1,
     }))
 }
