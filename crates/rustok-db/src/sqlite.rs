@@ -7,6 +7,7 @@
 
 mod checkpoint;
 mod holder;
+mod stamp;
 mod tx;
 mod watch;
 
@@ -23,6 +24,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as FairMutex, Semaphore, oneshot};
 use tokio::time::Instant;
 
+pub(crate) use stamp::{Stamp, check_log};
 pub(crate) use tx::{ReadTx, WriteTx, execute, query};
 pub use watch::DatabaseState;
 pub(crate) use watch::FileWatch;
@@ -51,6 +53,7 @@ pub(crate) struct Sqlite {
 
 struct Writer {
     conn: Connection,
+    watch: Arc<FileWatch>,
     /// Set while another process holds the write lock.
     held: Option<ForeignLock>,
     /// The members of the open group, which wait for its COMMIT.
@@ -79,6 +82,12 @@ impl ForeignLock {
             tracing::warn!(%holder, woken, "another process holds the write lock of the database");
         }
         self.looked = Some((Instant::now(), holder));
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.watch.before_close(&self.conn);
     }
 }
 
@@ -146,10 +155,17 @@ struct Readers {
 }
 
 impl Sqlite {
-    /// Opens the writer and prepares the reader pool. The schema must exist.
-    pub(crate) fn open(path: &Path, readers: usize, mmap_bytes: i64) -> Result<Self, StoreError> {
+    /// Opens the writer and prepares the reader pool. The schema must exist. A `server`
+    /// marks the file.
+    pub(crate) fn open(
+        path: &Path,
+        readers: usize,
+        mmap_bytes: i64,
+        server: bool,
+    ) -> Result<Self, StoreError> {
         let mut conn = open_writer(path)?;
-        let watch = Arc::new(FileWatch::of(path)?);
+        let stamp = server.then(|| Stamp::begin(path, &conn)).transpose()?;
+        let watch = Arc::new(FileWatch::of(path, stamp)?);
         let log = Arc::new(Log::default());
         let (wake_mover, wake) = mpsc::sync_channel(1);
         log.count(&mut conn, wake_mover)
@@ -160,6 +176,7 @@ impl Sqlite {
         })?;
         let writer = Arc::new(FairMutex::new(Writer {
             conn,
+            watch: Arc::clone(&watch),
             held: None,
             waiting: Vec::new(),
         }));
@@ -302,6 +319,9 @@ fn commit_groups(writer: &FairMutex<Writer>, watch: &FileWatch, log: &Log, wake:
         let waiting = std::mem::take(&mut writer.waiting);
         if waiting.is_empty() {
             continue;
+        }
+        if log.take_stamp_due() {
+            watch.renew_stamp(&writer.conn);
         }
         let result = commit(&writer.conn, watch);
         if result.is_err() && !writer.conn.is_autocommit() {

@@ -8,7 +8,7 @@ use crate::migrate;
 use crate::postgres::{Limits, Mode, Postgres, Role};
 use crate::schema::Schema;
 use crate::span;
-use crate::sqlite::{DatabaseState, Sqlite};
+use crate::sqlite::{self, DatabaseState, Sqlite};
 use crate::timings::{StoreTimes, Timings};
 use crate::tx::{Db, Inner, Platform, PlatformTx, TenantTx};
 use rustok_core::deadline::Deadline;
@@ -80,8 +80,14 @@ impl Store {
                     Opener::Server => Some(lock_file(&path)?),
                     Opener::Command => None,
                 };
+                sqlite::check_log(&path)?;
                 migrate::sqlite(&path, opener, schema.migrations)?;
-                let db = Sqlite::open(&path, config.sqlite_readers, config.sqlite_mmap_bytes)?;
+                let db = Sqlite::open(
+                    &path,
+                    config.sqlite_readers,
+                    config.sqlite_mmap_bytes,
+                    server_lock.is_some(),
+                )?;
                 Backend::Sqlite {
                     db,
                     _server_lock: server_lock,

@@ -10,7 +10,7 @@ use super::FileWatch;
 use crate::error::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(super) struct Log {
     moved: AtomicU64,
     /// Number of pages at which the next restart is attempted.
     long: AtomicU64,
+    /// A checkpoint was asked for since the file got its last mark.
+    stamp_due: AtomicBool,
 }
 
 impl Log {
@@ -43,7 +45,8 @@ impl Log {
         writer.wal_hook(Some(move |_: &mut _, pages| {
             if log.committed(u64::try_from(pages).unwrap_or_default()) {
                 // If a signal is pending already, that one is enough.
-                let _ = wake.try_send(());
+                let asked = wake.try_send(()).is_ok();
+                log.stamp_due.fetch_or(asked, Ordering::Relaxed);
             }
             Ok(())
         }))
@@ -58,6 +61,11 @@ impl Log {
             self.long.store(LONG, Ordering::Relaxed);
         }
         pages.saturating_sub(self.moved.load(Ordering::Relaxed)) >= STEP
+    }
+
+    /// Whether the file is to get a new mark; true once per checkpoint.
+    pub(super) fn take_stamp_due(&self) -> bool {
+        self.stamp_due.swap(false, Ordering::Relaxed)
     }
 
     fn moved(&self, pages: u64) {
@@ -76,7 +84,7 @@ impl Log {
             .and_then(|()| checkpoint(writer, "PRAGMA wal_checkpoint(RESTART)"));
         let _ = writer.busy_timeout(Duration::ZERO);
         match restarted {
-            Ok(Some(pages)) => self.moved(pages),
+            Ok(Some(moved)) => self.moved(moved.pages),
             // A long read, for example a backup, still uses the log: try again later.
             Ok(None) => self.long.store(pages + STEP, Ordering::Relaxed),
             Err(error) => noted(watch, &error),
@@ -92,17 +100,27 @@ pub(super) fn run(path: &Path, log: &Log, watch: &FileWatch, wake: &mpsc::Receiv
         if watch.check().is_err() {
             continue;
         }
+        let stamp = watch.last_stamp();
         match step(&mut conn, path) {
-            Ok(Some(pages)) => log.moved(pages),
+            Ok(Some(moved)) => {
+                log.moved(moved.pages);
+                // The file was synced: what it had before is on the disk.
+                if moved.all {
+                    watch.record_stamp(stamp);
+                }
+            }
             // Another process is running a checkpoint.
             Ok(None) => {}
             Err(error) => noted(watch, &error),
         }
     }
+    if let Some(conn) = &conn {
+        watch.before_close(conn);
+    }
 }
 
 /// Moves every page that no reader still needs in the log.
-fn step(conn: &mut Option<Connection>, path: &Path) -> rusqlite::Result<Option<u64>> {
+fn step(conn: &mut Option<Connection>, path: &Path) -> rusqlite::Result<Option<Moved>> {
     let conn = match conn {
         Some(conn) => conn,
         none => none.insert(open(path)?),
@@ -118,13 +136,28 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// How many pages of the log are also in the database file now; `None` if a lock was in the way.
-fn checkpoint(conn: &Connection, sql: &'static str) -> rusqlite::Result<Option<u64>> {
+/// What is in the database file after a checkpoint.
+struct Moved {
+    /// How many pages of the log.
+    pages: u64,
+    /// Whether it is the whole log: only then is the file synced.
+    all: bool,
+}
+
+/// Moves pages of the log into the database file; `None` if a lock was in the way.
+fn checkpoint(conn: &Connection, sql: &'static str) -> rusqlite::Result<Option<Moved>> {
     conn.prepare_cached(sql)?.query_row([], |row| {
-        // The columns are `busy`, the pages in the log, and those that were moved.
-        let (busy, moved): (i64, i64) = (row.get(0)?, row.get(2)?);
-        Ok((busy == 0).then(|| u64::try_from(moved).unwrap_or_default()))
+        let (busy, logged, moved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok((busy == 0).then(|| Moved {
+            pages: u64::try_from(moved).unwrap_or_default(),
+            all: logged == moved,
+        }))
     })
+}
+
+/// Moves all pages that no reader still needs in the log.
+pub(super) fn move_all(conn: &Connection) -> rusqlite::Result<()> {
+    checkpoint(conn, "PRAGMA wal_checkpoint(PASSIVE)").map(drop)
 }
 
 fn noted(watch: &FileWatch, error: &rusqlite::Error) {
@@ -157,7 +190,7 @@ mod tests {
             let log = Arc::new(Log::default());
             log.count(&mut writer, sender).unwrap();
             writer.execute_batch("CREATE TABLE t (b BLOB)").unwrap();
-            let watch = FileWatch::of(&path).unwrap();
+            let watch = FileWatch::of(&path, None).unwrap();
             Self {
                 folder,
                 writer,
@@ -187,8 +220,8 @@ mod tests {
 
         fn step(&self) -> u64 {
             let moved = step(&mut None, &self.path()).unwrap().unwrap();
-            self.log.moved(moved);
-            moved
+            self.log.moved(moved.pages);
+            moved.pages
         }
     }
 

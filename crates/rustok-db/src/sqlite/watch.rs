@@ -2,13 +2,16 @@
 //!
 //! An open file survives the removal of its name: SQLite would go on writing to a file that cannot be found again.
 //! Therefore device and inode of the file and of its log are compared with those at the path, before every write and
-//! after every commit. These checks must never change anything at the path.
+//! after every commit, and the server's mark in the file with the one that it gave (`stamp`). These checks must never
+//! change anything at the path.
 
+use super::stamp::Stamp;
 use crate::error::StoreError;
 use crate::fault::Faults;
 use crate::files::beside;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -24,7 +27,7 @@ pub enum DatabaseState {
     ReadOnly,
     /// The file, or the log beside it, is no longer at its path.
     Missing,
-    /// Another file is at its path.
+    /// Another file is at its path, or the file was overwritten.
     Replaced,
     /// The file, or a page of PostgreSQL's, is damaged.
     Corrupt,
@@ -64,9 +67,13 @@ impl DatabaseState {
 /// Device and inode: they identify a file whatever its name.
 type Identity = (u64, u64);
 
-fn identity(path: &Path) -> Result<Option<Identity>, std::io::Error> {
+fn identity(found: &Metadata) -> Identity {
+    (found.dev(), found.ino())
+}
+
+fn find(path: &Path) -> Result<Option<Metadata>, std::io::Error> {
     match fs::metadata(path) {
-        Ok(found) => Ok(Some((found.dev(), found.ino()))),
+        Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -82,11 +89,16 @@ pub(crate) struct FileWatch {
     place: AtomicU8,
     damaged: AtomicBool,
     faults: Faults,
+    /// The mark in the file; `None` in a command, which watches beside a server.
+    stamp: Option<Stamp>,
 }
 
 const HERE: u8 = 0;
 const MISSING: u8 = 1;
 const REPLACED: u8 = 2;
+/// The file is the one that was opened, with other content. Nothing leads back: what SQLite has in its log and in
+/// memory belongs to the former content.
+const OVERWRITTEN: u8 = 3;
 
 /// Compares a file's identity at the path with the recorded one.
 fn place_of(found: Option<Identity>, known: Option<Identity>) -> u8 {
@@ -99,8 +111,8 @@ fn place_of(found: Option<Identity>, known: Option<Identity>) -> u8 {
 
 impl FileWatch {
     /// Starts to watch a file that is already open.
-    pub(crate) fn of(path: &Path) -> Result<Self, StoreError> {
-        let file = identity(path).ok().flatten();
+    pub(crate) fn of(path: &Path, stamp: Option<Stamp>) -> Result<Self, StoreError> {
+        let file = find(path).ok().flatten().as_ref().map(identity);
         let file = file.ok_or_else(|| StoreError::Setup(format!("{} is gone again", path.display())))?;
         Ok(Self {
             path: path.to_owned(),
@@ -109,16 +121,26 @@ impl FileWatch {
             place: AtomicU8::new(HERE),
             damaged: AtomicBool::new(false),
             faults: Faults::default(),
+            stamp,
         })
     }
 
-    /// Compares the path with the open file. An error of the file system proves nothing and leaves the state as it
-    /// is.
+    /// Compares the path with the open file, and the mark in it. An error of the file system proves nothing and leaves
+    /// the state as it is.
     pub(crate) fn look(&self) {
-        let Ok(file) = identity(&self.path) else { return };
-        let mut place = place_of(file, Some(self.file));
+        self.compare(true);
+    }
+
+    /// Unless `again`, the mark is read only if the file was written since the last time.
+    fn compare(&self, again: bool) {
+        if self.is_overwritten() {
+            return;
+        }
+        let Ok(file) = find(&self.path) else { return };
+        let mut place = place_of(file.as_ref().map(identity), Some(self.file));
         for (path, known) in &self.beside {
-            let Ok(found) = identity(path) else { return };
+            let Ok(found) = find(path) else { return };
+            let found = found.as_ref().map(identity);
             let known = match found {
                 Some(found) => Some(*known.get_or_init(|| found)),
                 None => known.get().copied(),
@@ -126,6 +148,11 @@ impl FileWatch {
             if place == HERE {
                 place = place_of(found, known);
             }
+        }
+        if let (HERE, Some(stamp), Some(file)) = (place, &self.stamp, &file)
+            && !stamp.is_of(file, again)
+        {
+            place = OVERWRITTEN;
         }
         let before = self.place.swap(place, Ordering::Relaxed);
         if before == place {
@@ -139,22 +166,66 @@ impl FileWatch {
             REPLACED => {
                 tracing::error!(%file, "another file is in the place of the database, its log or its index: nothing is written any more");
             }
+            OVERWRITTEN => {
+                tracing::error!(
+                    %file,
+                    "the database file was overwritten: nothing is read or written until the server is started again, \
+                     and its log belongs to what the file was before"
+                );
+            }
             _ => tracing::warn!(%file, "the database file is back"),
         }
     }
 
-    /// Compares now; fails if the file was removed or replaced.
+    /// Compares now; fails if the file was removed, replaced or overwritten.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        self.look();
+        self.compare(false);
         self.known()
     }
 
-    /// Fails if the last comparison found the file removed or replaced.
+    /// Whether the content of the file is another one than that which is open.
+    pub(super) fn is_overwritten(&self) -> bool {
+        self.place.load(Ordering::Relaxed) == OVERWRITTEN
+    }
+
+    /// Keeps `conn`, which is closed next, from moving the log of the former content into a file that was overwritten.
+    pub(super) fn before_close(&self, conn: &Connection) {
+        self.compare(true);
+        if self.is_overwritten()
+            && let Err(error) = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
+            tracing::error!(%error, "the log may be moved into another database");
+        }
+    }
+
+    /// The mark that was read of the file last.
+    pub(super) fn last_stamp(&self) -> Option<i32> {
+        self.stamp.as_ref().map(Stamp::last_read)
+    }
+
+    /// Records a mark that has reached the disk.
+    pub(super) fn record_stamp(&self, number: Option<i32>) {
+        if let (Some(stamp), Some(number)) = (&self.stamp, number) {
+            stamp.record(number);
+        }
+    }
+
+    /// Gives the file a new mark, in the writer's open transaction.
+    pub(super) fn renew_stamp(&self, writer: &Connection) {
+        if let Some(stamp) = &self.stamp {
+            stamp.renew(writer);
+        }
+    }
+
+    /// Fails if the last comparison found the file removed, replaced or overwritten.
     pub(crate) fn known(&self) -> Result<(), StoreError> {
         match self.place.load(Ordering::Relaxed) {
             HERE => Ok(()),
             MISSING => Err(StoreError::Unavailable(
                 "the database file was removed".to_owned(),
+            )),
+            OVERWRITTEN => Err(StoreError::Unavailable(
+                "the database file was overwritten".to_owned(),
             )),
             _ => Err(StoreError::Unavailable(
                 "the database file was replaced".to_owned(),

@@ -13,6 +13,7 @@ mod group_commit;
 mod guard;
 mod locks;
 mod migrations;
+mod overwritten;
 mod seam;
 mod statistics;
 mod switched;
