@@ -25,12 +25,14 @@ use rustok_text::{CanonicalEmail, Locale, Slug};
 use serde::de::DeserializeOwned;
 
 /// How many rows the two shops have. Both are more than a page looks at.
-const FEW: i64 = 2_400;
+const FEW: i64 = 1_000;
 const MANY: i64 = 12_000;
+/// How many categories stand below the widest one, on ten levels.
+const CATEGORIES: i64 = 5_000;
 /// What a page may cost that looks at as many entries as it may: far less than a walk through [`MANY`] would. Steps of
 /// SQLite, and rows of PostgreSQL's tables: each entry with a row in two more tables, and the page itself.
-const MOST_STEPS: i64 = 40_000;
-const MOST_ROWS: i64 = 3_500;
+const MOST_STEPS: i64 = 30_000;
+const MOST_ROWS: i64 = 1_700;
 
 /// What the transaction has cost so far.
 async fn cost(tx: &mut TenantTx) -> i64 {
@@ -80,7 +82,8 @@ async fn fill(tx: &mut TenantTx, count: i64, insert: &str, select: &str) {
 
 /// Nodes: odd ones are published posts, even ones draft pages, each third of which is deleted; the first is of a kind of its
 /// own. They are changed in the opposite order. All have one word in common and one for themselves; odd and even ones have
-/// one each. Every fourth node has a tag, and the two behind it a category below another.
+/// one each. Every fourth node has a tag, and the two behind it a category below another; some are in the upper one too,
+/// some in one of the many below a third, and one is in a category and has a tag that no other node has.
 async fn nodes(tx: &mut TenantTx, count: i64) {
     let odd = "i % 2 = 1";
     let deleted = "CASE WHEN i % 6 = 0 THEN {time:i} END";
@@ -117,7 +120,15 @@ async fn nodes(tx: &mut TenantTx, count: i64) {
     )
     .await;
     words(tx, count, "node", "en").await;
-    for (term, which) in [(1, "i % 4 = 1"), (3, "i % 4 = 3"), (4, "i % 8 = 5")] {
+    for (term, which) in [
+        ("1", "i % 4 = 1"),
+        ("2", "i % 8 = 3"),
+        ("3", "i % 4 = 3"),
+        ("4", "i % 8 = 5"),
+        ("5", "i = 1"),
+        ("6", "i = 5"),
+        ("10000 + i % 5000", "i % 8 = 7"),
+    ] {
         fill(
             tx,
             count,
@@ -219,12 +230,23 @@ async fn shop(store: &Store, number: u128, count: i64) -> TenantHandle {
         (2, "category", "top", None),
         (3, "category", "below", Some(id(2))),
         (4, "category", "other", None),
+        (5, "category", "one", None),
+        (6, "tag", "one", None),
+        (7, "category", "wide", None),
     ] {
         let sql = "INSERT INTO terms (tenant_id, id, taxonomy, slug, name, name_folded, parent_id, created_at) \
                    VALUES ($1, $2, $3, $4, $4, $4, $5, $6)";
         let values = params![tx.tenant(), id(number), taxonomy, slug, parent, now()];
         tx.db.execute_one("terms", sql, values).await.unwrap();
     }
+    fill(
+        &mut tx,
+        CATEGORIES,
+        "terms (tenant_id, id, taxonomy, slug, name, name_folded, parent_id, created_at)",
+        "{id:9999 + i}, 'category', 'wide-' || i, '-', '-', \
+         CASE WHEN i <= 500 THEN {id:7} ELSE {id:9999 + i - 500} END, {time:1} FROM n",
+    )
+    .await;
     nodes(&mut tx, count).await;
     products(&mut tx, count).await;
     orders(&mut tx, count).await;
@@ -414,11 +436,14 @@ both_databases! {
                     ],
                     &[
                         ("tag=tag", |f, _| f.tag = Some(Slug::parse("tag").unwrap()), |i, _| i % 4 == 1),
+                        ("tag=one", |f, _| f.tag = Some(Slug::parse("one").unwrap()), |i, _| i == 5),
                         ("tag=none", |f, _| f.tag = Some(Slug::parse("none").unwrap()), |_, _| false),
                     ],
                     &[
                         ("category=top", |f, _| f.category = Some(Slug::parse("top").unwrap()), |i, _| i % 4 == 3),
                         ("category=other", |f, _| f.category = Some(Slug::parse("other").unwrap()), |i, _| i % 8 == 5),
+                        ("category=one", |f, _| f.category = Some(Slug::parse("one").unwrap()), |i, _| i == 1),
+                        ("category=wide", |f, _| f.category = Some(Slug::parse("wide").unwrap()), |i, _| i % 8 == 7),
                     ],
                 ],
                 |i, _| i % 2 == 1,

@@ -31,7 +31,7 @@ pub(super) struct ListQuery {
     after: Option<String>,
     /// `post`, `page`, ...
     kind: Option<String>,
-    /// The slug of a category; what is in categories below it counts.
+    /// The slug of a category; what is in categories below it counts, to 64 levels.
     category: Option<String>,
     /// The slug of a tag.
     tag: Option<String>,
@@ -80,7 +80,8 @@ fn varies(mut response: Response) -> Response {
     response
 }
 
-/// List published nodes, newest first. With several filters a page may be shorter than `limit` and have a next one.
+/// List published nodes, newest first. With several filters, or a category with others below it, a page may be shorter than
+/// `limit` and have a next one.
 #[utoipa::path(
     get,
     path = "/nodes",
