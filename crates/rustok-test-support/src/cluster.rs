@@ -11,12 +11,28 @@ use tokio_postgres::{Client, Config, NoTls};
 
 const URL: &str = "RUSTOK_TEST_POSTGRES_URL";
 const OWNER_URL: &str = "RUSTOK_TEST_POSTGRES_OWNER_URL";
+/// How the program under test reaches the server, see `scripts/test-postgres`: as a plain owner where a test does not ask
+/// for a role, through a pooler at this `HOST:PORT`, with TLS. The tests themselves connect directly and in clear.
+const ROLE: &str = "RUSTOK_TEST_ROLE";
+const POOLER: &str = "RUSTOK_TEST_POOLER";
+const TLS: &str = "RUSTOK_TEST_TLS";
 
 /// The owner of a database, and the user in its URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
     Superuser,
     Plain,
+}
+
+impl Owner {
+    /// The one of tests that do not ask for one.
+    pub(crate) fn of_environment() -> Self {
+        match std::env::var(ROLE).as_deref() {
+            Ok("owner") => Self::Plain,
+            Ok("superuser") | Err(_) => Self::Superuser,
+            Ok(other) => panic!("{ROLE} is superuser or owner, not {other}"),
+        }
+    }
 }
 
 /// The initial content of a database.
@@ -32,6 +48,7 @@ pub(crate) enum Start {
 pub(crate) struct Made {
     pub(crate) name: String,
     pub(crate) url: String,
+    pub(crate) direct_url: String,
     pub(crate) superuser_url: String,
 }
 
@@ -79,6 +96,10 @@ pub(crate) fn drop_database(name: &str) {
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with scripts/test"))
+}
+
+fn variable_or_none(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn keeper() -> &'static mpsc::UnboundedSender<Task> {
@@ -185,8 +206,14 @@ impl Cluster {
         // Copies the template's files: several times faster than through the write-ahead log where fsync is off.
         let sql = format!("CREATE DATABASE {name} TEMPLATE {template} OWNER \"{user}\" STRATEGY file_copy");
         self.client.batch_execute(&sql).await.map_err(message)?;
+        let direct_url = with_database(&url, &name);
         let made = Made {
-            url: with_database(&url, &name),
+            url: on_the_way(
+                &direct_url,
+                variable_or_none(POOLER),
+                variable_or_none(TLS).is_some(),
+            ),
+            direct_url,
             superuser_url: with_database(&variable(URL), &name),
             name,
         };
@@ -202,7 +229,7 @@ impl Cluster {
         if owner == Owner::Plain {
             self.lend_roles().await?;
         }
-        let url = DatabaseUrl::parse(&made.url).map_err(|error| error.to_string())?;
+        let url = DatabaseUrl::parse(&made.direct_url).map_err(|error| error.to_string())?;
         let store = rustok_storage::open(StoreConfig::new(url), Opener::Server).await;
         drop(store.map_err(|error| format!("cannot migrate: {error}"))?);
         self.templates.push((owner, made.name.clone()));
@@ -230,6 +257,23 @@ fn message(error: tokio_postgres::Error) -> String {
     error
         .as_db_error()
         .map_or_else(|| error.to_string(), |db| db.message().to_owned())
+}
+
+/// `url` through a pooler, or with TLS.
+fn on_the_way(url: &str, pooler: Option<String>, tls: bool) -> String {
+    let mut url = url.to_owned();
+    if let Some(pooler) = pooler {
+        let start = url
+            .find('@')
+            .or_else(|| url.find("//").map(|at| at + 1))
+            .map_or(0, |at| at + 1);
+        let end = url[start..].find('/').map_or(url.len(), |at| start + at);
+        url.replace_range(start..end, &pooler);
+    }
+    if tls {
+        url = url.replace("sslmode=disable", "sslmode=require");
+    }
+    url
 }
 
 /// `url` with another database name.
@@ -260,5 +304,21 @@ mod tests {
         ] {
             assert_eq!(with_database(url, "x"), changed);
         }
+    }
+
+    #[test]
+    fn only_the_way_of_a_url_changes() {
+        let url = "postgres://u:p@h:1/a?sslmode=disable";
+        let pooler = || Some("g:2".to_owned());
+        assert_eq!(on_the_way(url, None, false), url);
+        assert_eq!(
+            on_the_way(url, pooler(), false),
+            "postgres://u:p@g:2/a?sslmode=disable"
+        );
+        assert_eq!(
+            on_the_way(url, None, true),
+            "postgres://u:p@h:1/a?sslmode=require"
+        );
+        assert_eq!(on_the_way("postgres://h/a", pooler(), false), "postgres://g:2/a");
     }
 }

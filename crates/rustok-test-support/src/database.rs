@@ -28,8 +28,15 @@ pub struct TestDatabase {
 
 #[derive(Debug)]
 enum Place {
-    Sqlite { file: PathBuf, _folder: TempDir },
-    Postgres { name: String, superuser_url: String },
+    Sqlite {
+        file: PathBuf,
+        _folder: TempDir,
+    },
+    Postgres {
+        name: String,
+        direct_url: String,
+        superuser_url: String,
+    },
 }
 
 /// A transaction of [`TestDatabase::open_transaction`].
@@ -86,11 +93,20 @@ impl TestDatabase {
         made
     }
 
-    /// A PostgreSQL database with the current schema; its URL is a superuser's.
+    /// A PostgreSQL database with the current schema; its URL is a superuser's, or a plain owner's where the whole suite runs
+    /// as one (`scripts/test-postgres`).
     ///
     /// # Panics
     /// Without `RUSTOK_TEST_POSTGRES_URL`, or when that server returns an error.
     pub async fn postgres() -> Self {
+        Self::create(Owner::of_environment(), Start::Migrated).await
+    }
+
+    /// A PostgreSQL database with the current schema whose URL is a superuser's in any case.
+    ///
+    /// # Panics
+    /// As [`Self::postgres`].
+    pub async fn postgres_as_superuser() -> Self {
         Self::create(Owner::Superuser, Start::Migrated).await
     }
 
@@ -102,12 +118,12 @@ impl TestDatabase {
         Self::create(Owner::Plain, Start::Migrated).await
     }
 
-    /// A PostgreSQL database without any schema; its URL is a superuser's.
+    /// A PostgreSQL database without any schema, otherwise as [`Self::postgres`].
     ///
     /// # Panics
     /// As [`Self::postgres`].
     pub async fn postgres_empty() -> Self {
-        Self::create(Owner::Superuser, Start::Empty).await
+        Self::create(Owner::of_environment(), Start::Empty).await
     }
 
     /// A PostgreSQL database without any schema, owned by a plain role; its URL is that role's.
@@ -132,6 +148,7 @@ impl TestDatabase {
             url: made.url,
             place: Place::Postgres {
                 name: made.name,
+                direct_url: made.direct_url,
                 superuser_url: made.superuser_url,
             },
         }
@@ -141,6 +158,16 @@ impl TestDatabase {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The URL of the same role for what a test does itself with a driver: straight to the server, and in clear, whatever
+    /// stands between it and the program under test.
+    #[must_use]
+    pub fn direct_url(&self) -> &str {
+        match &self.place {
+            Place::Postgres { direct_url, .. } => direct_url,
+            Place::Sqlite { .. } => &self.url,
+        }
     }
 
     /// Whether this is PostgreSQL.
@@ -354,11 +381,11 @@ mod tests {
 
     both_databases! {
         async fn each_has_its_own_and_it_goes_with_the_test(db) {
-            let url = db.url().to_owned();
+            let url = db.direct_url().to_owned();
             if db.is_postgres() {
                 let other = TestDatabase::postgres().await;
-                assert_ne!(other.url(), url);
-                let (one, two) = (client(&url).await.unwrap(), client(other.url()).await.unwrap());
+                assert_ne!(other.direct_url(), url);
+                let (one, two) = (client(&url).await.unwrap(), client(other.direct_url()).await.unwrap());
                 one.batch_execute("CREATE TABLE mine ()").await.unwrap();
                 assert!(two.batch_execute("SELECT FROM mine").await.is_err());
                 assert!(two.batch_execute("SELECT FROM schema_migrations").await.is_ok(), "migrated");
@@ -384,7 +411,7 @@ mod tests {
             (TestDatabase::postgres_as_owner().await, true),
             (TestDatabase::postgres_empty_as_owner().await, false),
         ] {
-            let client = client(db.url()).await.unwrap();
+            let client = client(db.direct_url()).await.unwrap();
             let sql = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), \
                        (SELECT datdba::regrole::text = current_user FROM pg_database WHERE datname = current_database()), \
                        (SELECT count(*) FROM pg_tables WHERE tableowner = current_user) > 0";

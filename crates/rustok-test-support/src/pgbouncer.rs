@@ -41,7 +41,8 @@ impl PgBouncer {
         let path = folder.path();
         // It refuses to run as root, so another user must be able to create its socket here.
         std::fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
-        std::fs::write(path.join("users"), format!("\"{user}\" \"\"\n")).unwrap();
+        let password = String::from_utf8_lossy(config.get_password().unwrap_or_default());
+        std::fs::write(path.join("users"), format!("\"{user}\" \"{password}\"\n")).unwrap();
         let file = format!(
             "[databases]\n* = host={host} port={}\n[pgbouncer]\nunix_socket_dir = {folder}\nlisten_port = 6432\n\
              auth_type = trust\nauth_file = {folder}/users\n{}\n",

@@ -240,7 +240,7 @@ mod tests {
                      SELECT id, id, 'x', 'x', now() FROM tenants";
         let superuser = db.superuser().await;
         superuser.batch_execute(setup).await.unwrap();
-        let proxy = FilterProxy::of_database(db.url()).await;
+        let proxy = FilterProxy::of_database(db.direct_url()).await;
         let seen = async |url: &str| -> i64 {
             let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
             drop(tokio::spawn(connection));
@@ -250,15 +250,19 @@ mod tests {
             let sql = "SELECT count(*) FROM authors a JOIN authors b ON a.tenant_id = b.tenant_id";
             client.query_one(sql, &[]).await.unwrap().get(0)
         };
-        let proxied = proxy.database_url(db.url());
-        assert_eq!((seen(db.url()).await, proxy.taken_out()), (1, 0), "both stand");
+        let proxied = proxy.database_url(db.direct_url());
+        assert_eq!(
+            (seen(db.direct_url()).await, proxy.taken_out()),
+            (1, 0),
+            "both stand"
+        );
         assert_eq!(
             (seen(&proxied).await, proxy.taken_out()),
             (1, 1),
             "row security stands"
         );
         assert!(db.disable_row_security().await > 20);
-        assert_eq!(seen(db.url()).await, 2, "the filter stands");
+        assert_eq!(seen(db.direct_url()).await, 2, "the filter stands");
         assert_eq!(seen(&proxied).await, 4, "neither stands");
         assert_eq!(db.row_counts().await["authors"], 2);
     }

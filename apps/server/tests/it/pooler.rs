@@ -12,10 +12,10 @@ async fn a_pooler_in_transaction_mode_is_refused_by_all_that_begin_with_the_data
         TestDatabase::postgres_empty().await,
         TestDatabase::postgres().await,
     ] {
-        let Some(pooler) = PgBouncer::start(db.url(), &["pool_mode = transaction"]).await else {
+        let Some(pooler) = PgBouncer::start(db.direct_url(), &["pool_mode = transaction"]).await else {
             return;
         };
-        let command = rustok(&pooler.database_url(db.url()));
+        let command = rustok(&pooler.database_url(db.direct_url()));
         for args in [["serve"], ["migrate"], ["doctor"]] {
             let finished = command.run(&args).await;
             let reported = format!("{}{}", finished.stdout, finished.stderr);
@@ -32,10 +32,10 @@ async fn a_pooler_in_transaction_mode_is_refused_by_all_that_begin_with_the_data
 async fn a_server_behind_a_pooler_in_session_mode_loses_nothing() {
     let db = TestDatabase::postgres_empty_as_owner().await;
     let settings = ["pool_mode = session", "default_pool_size = 40"];
-    let Some(pooler) = PgBouncer::start(db.url(), &settings).await else {
+    let Some(pooler) = PgBouncer::start(db.direct_url(), &settings).await else {
         return;
     };
-    let command = rustok(&pooler.database_url(db.url()));
+    let command = rustok(&pooler.database_url(db.direct_url()));
     let _ = command.run(&["migrate"]).await.success();
     let shop = Shop::start(command).await;
     let tea = product(&shop, json!([{}])).await.remove(0);

@@ -13,7 +13,7 @@ fn latest() -> i64 {
 }
 
 async fn client(db: &TestDatabase) -> Client {
-    let (client, connection) = tokio_postgres::connect(db.url(), NoTls).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(db.direct_url(), NoTls).await.unwrap();
     drop(tokio::spawn(connection));
     client
 }

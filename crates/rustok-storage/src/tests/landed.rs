@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::{Client, NoTls};
 
 async fn client(db: &TestDatabase) -> Client {
-    let (client, connection) = tokio_postgres::connect(db.url(), NoTls).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(db.direct_url(), NoTls).await.unwrap();
     drop(tokio::spawn(connection));
     client
 }

@@ -84,8 +84,8 @@ async fn no_function_tells_of_a_neighbour_with_row_security_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_function_tells_of_a_neighbour_with_its_own_filter_off() {
     let db = TestDatabase::postgres().await;
-    let proxy = FilterProxy::of_database(db.url()).await;
-    holds(&db, &proxy.database_url(db.url())).await;
+    let proxy = FilterProxy::of_database(db.direct_url()).await;
+    holds(&db, &proxy.database_url(db.direct_url())).await;
     assert!(proxy.taken_out() > 30, "{}", proxy.taken_out());
 }
 

@@ -47,10 +47,10 @@ async fn a_pooler_that_shares_sessions_is_refused() {
             let size = format!("default_pool_size = {sessions}");
             let turn = format!("server_round_robin = {round_robin}");
             let how = format!("{mode}, {size}, {turn}");
-            let Some(pooler) = PgBouncer::start(db.url(), &[&mode, &size, &turn]).await else {
+            let Some(pooler) = PgBouncer::start(db.direct_url(), &[&mode, &size, &turn]).await else {
                 return;
             };
-            let url = pooler.database_url(db.url());
+            let url = pooler.database_url(db.direct_url());
             assert_refused(&url, &format!("{how}, no session is there yet")).await;
             // All of its sessions at once, so that they lie idle then.
             let mut busy = JoinSet::new();
@@ -72,10 +72,11 @@ async fn a_pooler_that_shares_sessions_is_refused() {
 async fn a_pooler_that_others_keep_busy_is_refused() {
     let db = TestDatabase::postgres_empty().await;
     for sessions in ["default_pool_size = 2", "default_pool_size = 8"] {
-        let Some(pooler) = PgBouncer::start(db.url(), &["pool_mode = transaction", sessions]).await else {
+        let Some(pooler) = PgBouncer::start(db.direct_url(), &["pool_mode = transaction", sessions]).await
+        else {
             return;
         };
-        let url = pooler.database_url(db.url());
+        let url = pooler.database_url(db.direct_url());
         let mut busy = JoinSet::new();
         for _ in 0..6 {
             let client = client(&url).await;
@@ -97,11 +98,15 @@ async fn a_pooler_that_others_keep_busy_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pooler_in_session_mode_is_not_noticed() {
     let db = TestDatabase::postgres_empty().await;
-    let Some(pooler) = PgBouncer::start(db.url(), &["pool_mode = session", "default_pool_size = 40"]).await
+    let Some(pooler) = PgBouncer::start(
+        db.direct_url(),
+        &["pool_mode = session", "default_pool_size = 40"],
+    )
+    .await
     else {
         return;
     };
-    let url = pooler.database_url(db.url());
+    let url = pooler.database_url(db.direct_url());
     for round in 0..3_u128 {
         let found = find_schema(&config_at(&url).url).await.unwrap();
         assert_eq!(found == FoundSchema::Empty, round == 0);
@@ -135,10 +140,11 @@ async fn a_pooler_in_session_mode_is_not_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pooler_without_a_second_session_is_not_taken_for_one_that_shares() {
     let db = TestDatabase::postgres().await;
-    let Some(pooler) = PgBouncer::start(db.url(), &["pool_mode = session", "default_pool_size = 1"]).await
+    let Some(pooler) =
+        PgBouncer::start(db.direct_url(), &["pool_mode = session", "default_pool_size = 1"]).await
     else {
         return;
     };
-    let found = find_schema(&config_at(&pooler.database_url(db.url())).url).await;
+    let found = find_schema(&config_at(&pooler.database_url(db.direct_url())).url).await;
     assert_eq!(found.unwrap(), FoundSchema::Number(crate::latest_schema()));
 }

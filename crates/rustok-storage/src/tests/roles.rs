@@ -14,13 +14,14 @@ async fn an_owner_who_may_make_no_roles_is_told_what_to_do() {
         .await
         .remove(0);
     db.superuser_run(&format!(
-        "CREATE ROLE {name} LOGIN; ALTER DATABASE {name} OWNER TO {name}"
+        "CREATE ROLE {name} LOGIN PASSWORD 'rustok'; ALTER DATABASE {name} OWNER TO {name}"
     ))
     .await;
+    // Its password is that of the superuser, where scripts/with-postgres gives him one.
     let superuser = db.superuser_texts("SELECT current_user::text").await.remove(0);
     let url = db
-        .url()
-        .replace(&format!("//{superuser}@"), &format!("//{name}@"));
+        .superuser_url()
+        .replace(&format!("//{superuser}"), &format!("//{name}"));
     let open = async || crate::open(StoreConfig::new(DatabaseUrl::parse(&url)?), Opener::Server).await;
     let message = open().await.unwrap_err().to_string();
     db.superuser_run(&format!(

@@ -166,7 +166,7 @@ async fn both_schemas_are_the_same() {
     let (_db, conn) = sqlite().await;
     let mut sqlite = sqlite_schema(&conn);
     let db = TestDatabase::postgres().await;
-    let mut postgres = postgres_schema(&client(db.url()).await).await;
+    let mut postgres = postgres_schema(&client(db.direct_url()).await).await;
     // The runner's own table comes from one text for both, which names PostgreSQL's types.
     let history = sqlite.remove("schema_migrations").unwrap();
     assert_eq!(
@@ -237,7 +237,7 @@ async fn sqlite_tables_are_strict_with_row_ids() {
 #[tokio::test]
 async fn every_constraint_has_a_name_of_its_own() {
     let db = TestDatabase::postgres().await;
-    let client = client(db.url()).await;
+    let client = client(db.direct_url()).await;
     let sql = "SELECT conrelid::regclass || ' ' || conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace \
                AND conrelid <> 0 AND contype <> 'n' AND (conname ~ '_check[0-9]*$' OR conname ~ '_fkey[0-9]+$' \
                OR conname ~ '_(pkey|key)[0-9]*$') AND conrelid <> 'schema_migrations'::regclass";
@@ -282,7 +282,7 @@ async fn every_constraint_has_a_name_of_its_own() {
 #[tokio::test]
 async fn unique_keys_of_postgres_are_named_after_their_columns() {
     let db = TestDatabase::postgres().await;
-    let client = client(db.url()).await;
+    let client = client(db.direct_url()).await;
     let sql = "SELECT i.relname::text, t.relname || '(' || (SELECT string_agg(a.attname, ',' ORDER BY k.place) \
                FROM unnest(x.indkey) WITH ORDINALITY k (n, place) JOIN pg_attribute a \
                ON a.attrelid = t.oid AND a.attnum = k.n AND (a.attname <> 'tenant_id' OR x.indnatts = 1)) || ')' \
@@ -299,7 +299,7 @@ async fn unique_keys_of_postgres_are_named_after_their_columns() {
 #[tokio::test]
 async fn row_security_is_on_and_forced_on_every_table_of_tenant_data() {
     let db = TestDatabase::postgres().await;
-    let client = client(db.url()).await;
+    let client = client(db.direct_url()).await;
     let tables = "SELECT relname::text, relrowsecurity, relforcerowsecurity FROM pg_class \
                   WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relnamespace = 'public'::regnamespace ORDER BY 1";
     let (mut platform, mut tenant) = (Vec::new(), Vec::new());
@@ -350,7 +350,7 @@ async fn row_security_is_on_and_forced_on_every_table_of_tenant_data() {
 #[tokio::test]
 async fn run_time_roles_own_nothing_and_may_little() {
     let db = TestDatabase::postgres().await;
-    let client = client(db.url()).await;
+    let client = client(db.direct_url()).await;
     let roles = "SELECT rolname::text FROM pg_roles WHERE rolname IN ('rustok_app', 'rustok_backup', 'rustok_platform') AND NOT \
                  (rolcanlogin OR rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication) \
                  AND NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.member = pg_roles.oid) ORDER BY 1";

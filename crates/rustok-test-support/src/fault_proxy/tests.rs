@@ -391,8 +391,8 @@ fn only_host_and_port_of_a_url_change() {
 #[tokio::test]
 async fn postgresql_comes_back_from_a_black_hole() {
     let db = TestDatabase::postgres_empty().await;
-    let proxy = FaultProxy::of_database(db.url());
-    let url = proxy.database_url(db.url());
+    let proxy = FaultProxy::of_database(db.direct_url());
+    let url = proxy.database_url(db.direct_url());
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
         .await
         .unwrap();

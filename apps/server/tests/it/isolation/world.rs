@@ -150,8 +150,8 @@ impl World {
         };
         let (proxy, command) = match wall {
             Wall::RowSecurityOnly => {
-                let proxy = FilterProxy::of_database(db.url()).await;
-                let command = command.env("RUSTOK_DATABASE_URL", proxy.database_url(db.url()));
+                let proxy = FilterProxy::of_database(db.direct_url()).await;
+                let command = command.env("RUSTOK_DATABASE_URL", proxy.database_url(db.direct_url()));
                 (Some(proxy), command)
             }
             _ => (None, command),
@@ -180,9 +180,9 @@ impl World {
 
     /// The same world with neither wall between its tenants. What the operations that read name is made before.
     pub(crate) async fn tear_down(self) -> Self {
-        let filters = FilterProxy::of_database(self.db.url()).await;
+        let filters = FilterProxy::of_database(self.db.direct_url()).await;
         self.db.disable_row_security().await;
-        let url = filters.database_url(self.db.url());
+        let url = filters.database_url(self.db.direct_url());
         let world = self.restarted(|command| command.env("RUSTOK_DATABASE_URL", url));
         Self {
             proxy: Some(filters),
