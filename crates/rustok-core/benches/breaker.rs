@@ -1,10 +1,14 @@
-//! The circuit breaker beside failsafe and recloser: closed, open, half-open, one thread and two.
+//! The circuit breaker beside failsafe, recloser and tower-resilience: closed, open, half-open, one thread and two.
 
 use crate::measure::{Calls, Subject, ratio, runtime, table};
 use failsafe::futures::CircuitBreaker as _;
 use rustok_core::resilience::{BreakerOutcome, CircuitBreaker, CircuitBreakerConfig};
 use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tower::{Service as _, ServiceExt as _, service_fn};
+use tower_resilience_circuitbreaker::CircuitBreakerLayer;
 
 const CALLS: u64 = 1_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -17,9 +21,14 @@ async fn fail() -> Result<u64, ()> {
     black_box(Err(()))
 }
 
-/// The body is an async block, driven by a runtime of its own on the measured thread.
+/// The body is an async block, driven by a runtime of its own on the measured thread. Each row calls a function of its
+/// own: if they shared one, the compiler would not build a call into its loop, as it does where a call is made in one
+/// place.
 macro_rules! calls {
     ([$($name:ident),*] $call:expr) => {{
+        async fn succeed() -> Result<u64, ()> {
+            black_box(Ok(1))
+        }
         $(let $name = $name.clone();)*
         move || -> Calls {
             $(let $name = $name.clone();)*
@@ -41,11 +50,8 @@ fn consecutive() -> CircuitBreaker {
         success_threshold: 2,
         timeout: HOUR,
     };
-    // As in production: this binary is built with tokio's `test-util`, which would make the breaker use tokio's
-    // clock.
     CircuitBreaker::builder("consecutive")
         .config(config)
-        .kernel_clock()
         .build()
         .expect("valid settings")
 }
@@ -54,16 +60,21 @@ fn windowed() -> CircuitBreaker {
     CircuitBreaker::builder("windowed")
         .failure_rate(50, 20)
         .window(Duration::from_secs(10), 10)
-        .kernel_clock()
         .build()
         .expect("valid settings")
 }
 
-/// Half-open forever: a probe that never ends occupies the only slot.
+/// Each call is timed, at its beginning and at its end.
+fn slow_rule() -> CircuitBreaker {
+    CircuitBreaker::builder("slow")
+        .slow_call_rate(HOUR, 50, 20)
+        .build()
+        .expect("valid settings")
+}
+
 fn half_open() -> CircuitBreaker {
     let breaker = CircuitBreaker::builder("half_open")
         .probe_lease(HOUR)
-        .kernel_clock()
         .build()
         .expect("valid settings");
     breaker.open();
@@ -113,84 +124,135 @@ impl tracing::Subscriber for Quiet {
     fn exit(&self, _: &tracing::span::Id) {}
 }
 
-pub(crate) fn run() {
+/// The calls of a table row, by name: what is compared with what, and the machine's code in `bench/breaker.sh`.
+pub(crate) fn subjects() -> Vec<Subject<'static>> {
     listen();
     let (ours, window, theirs, other) = (consecutive(), windowed(), failsafe(), recloser());
-    let (ours_open, theirs_open, other_open) = (consecutive(), failsafe(), recloser());
-    ours_open.open();
-    let full = half_open();
-    let _probe = full.acquire().expect("the first place");
+    let (by_hand, rejected) = (consecutive(), consecutive());
+    let (theirs_open, other_open) = (failsafe(), recloser());
+    by_hand.open();
     runtime().block_on(async {
         for _ in 0..300 {
             let _ = theirs_open.call(fail()).await;
             let _ = other_open.call(fail()).await;
         }
-    });
-    let rejected = consecutive();
-    runtime().block_on(async {
         for _ in 0..3 {
             let _ = rejected.call(fail).await;
         }
     });
-    let probing = half_open();
+    let full = half_open();
+    // Half-open forever: a probe that never ends occupies the only slot.
+    std::mem::forget(full.acquire().expect("the first place"));
+    let (slow, probing) = (slow_rule(), half_open());
     // The subjects that are measured both on one thread and on two.
     let theirs_closed = calls!([theirs] theirs.call(succeed()));
     let other_closed = calls!([other] other.call(succeed()));
     let closed = calls!([ours] ours.call(succeed));
     let closed_in_window = calls!([window] window.call(succeed));
     let open = calls!([rejected] rejected.call(succeed));
-    let subjects = [
-        Subject::new("bare async call", 1, CALLS, calls!([] succeed())),
-        Subject::new("failsafe, closed", 1, CALLS, &theirs_closed),
-        Subject::new("recloser, closed", 1, CALLS, &other_closed),
-        Subject::new("ours, closed, consecutive", 1, CALLS, &closed),
-        Subject::new("ours, closed, time window", 1, CALLS, &closed_in_window),
-        Subject::new(
+    let one = |name, make: Box<dyn Fn() -> Calls + Sync>| Subject::new(name, 1, CALLS, make);
+    let two = |name, make: Box<dyn Fn() -> Calls + Sync>| Subject::new(name, 2, CALLS, make);
+    vec![
+        one("bare async call", Box::new(calls!([] succeed()))),
+        one("failsafe, closed", Box::new(theirs_closed.clone())),
+        one("recloser, closed", Box::new(other_closed.clone())),
+        one("tower-resilience, closed", Box::new(tower_resilience(false))),
+        one("ours, closed, consecutive", Box::new(closed.clone())),
+        one("ours, closed, time window", Box::new(closed_in_window.clone())),
+        one(
+            "ours, closed, slow-call rule",
+            Box::new(calls!([slow] slow.call(succeed))),
+        ),
+        one(
             "failsafe, open",
-            1,
-            CALLS,
-            calls!([theirs_open] theirs_open.call(succeed())),
+            Box::new(calls!([theirs_open] theirs_open.call(succeed()))),
         ),
-        Subject::new(
+        one(
             "recloser, open",
-            1,
-            CALLS,
-            calls!([other_open] other_open.call(succeed())),
+            Box::new(calls!([other_open] other_open.call(succeed()))),
         ),
-        Subject::new("ours, open", 1, CALLS, &open),
-        Subject::new(
+        one("tower-resilience, open", Box::new(tower_resilience(true))),
+        one("ours, open", Box::new(open.clone())),
+        one(
             "ours, opened by hand",
-            1,
-            CALLS,
-            calls!([ours_open] ours_open.call(succeed)),
+            Box::new(calls!([by_hand] by_hand.call(succeed))),
         ),
-        Subject::new(
+        one(
             "ours, half-open and full",
-            1,
-            CALLS,
-            calls!([full] full.call(succeed)),
+            Box::new(calls!([full] full.call(succeed))),
         ),
-        Subject::new("ours, a probe", 1, CALLS / 10, move || {
-            let breaker = probing.clone();
-            Box::new(move |n| {
-                for _ in 0..n {
-                    let probe = breaker.acquire().expect("a place");
-                    probe.finish(BreakerOutcome::Ignored);
+        one(
+            "ours, a probe",
+            Box::new(move || {
+                let breaker = probing.clone();
+                Box::new(move |n| {
+                    for _ in 0..n {
+                        let probe = breaker.acquire().expect("a place");
+                        probe.finish(BreakerOutcome::Ignored);
+                    }
+                })
+            }),
+        ),
+        two("failsafe, closed", Box::new(theirs_closed)),
+        two("recloser, closed", Box::new(other_closed)),
+        two("ours, closed, consecutive", Box::new(closed)),
+        two("ours, closed, time window", Box::new(closed_in_window)),
+        two("ours, open", Box::new(open)),
+    ]
+}
+
+/// tower-resilience's breaker as a service, with a window of 100 calls.
+fn tower_resilience(open: bool) -> impl Fn() -> Calls + Sync {
+    move || {
+        let layer = CircuitBreakerLayer::builder()
+            .failure_rate_threshold(0.5)
+            .sliding_window_size(100)
+            .wait_duration_in_open(HOUR)
+            .build()
+            .expect("valid settings");
+        let fails = Arc::new(AtomicBool::new(open));
+        let mode = fails.clone();
+        let mut service = layer.layer_fn(service_fn(move |(): ()| {
+            let fails = mode.load(Ordering::Relaxed);
+            async move { if fails { fail().await } else { succeed().await } }
+        }));
+        let runtime = runtime();
+        if open {
+            runtime.block_on(async {
+                for _ in 0..300 {
+                    let _ = service.ready().await.expect("ready").call(()).await;
                 }
-            })
-        }),
-        Subject::new("failsafe, closed", 2, CALLS, &theirs_closed),
-        Subject::new("recloser, closed", 2, CALLS, &other_closed),
-        Subject::new("ours, closed, consecutive", 2, CALLS, &closed),
-        Subject::new("ours, closed, time window", 2, CALLS, &closed_in_window),
-        Subject::new("ours, open", 2, CALLS, &open),
-    ];
-    let cost = table("Circuit breaker", &subjects);
+            });
+            fails.store(false, Ordering::Relaxed);
+        }
+        Box::new(move |n| {
+            runtime.block_on(async {
+                for _ in 0..n {
+                    let _ = black_box(service.ready().await.expect("ready").call(()).await);
+                }
+            });
+        })
+    }
+}
+
+pub(crate) fn run() {
+    let subjects = subjects();
+    let costs = table("Circuit breaker", &subjects);
+    let cost = |name: &str, threads| {
+        let at = subjects.iter().position(|subject| subject.is(name, threads));
+        costs[at.expect("a subject of that name")]
+    };
     println!();
-    ratio("closed, consecutive / failsafe closed", cost[3], cost[1], 1.0);
-    ratio("closed, time window / failsafe closed", cost[4], cost[1], 1.5);
-    ratio("open / failsafe open", cost[7], cost[5], 0.5);
-    ratio("closed, consecutive: two threads / one", cost[13], cost[3], 1.3);
-    ratio("closed, time window: two threads / one", cost[14], cost[4], 1.3);
-    ratio("open: two threads / one", cost[15], cost[7], 1.3);
+    let (theirs, consecutive) = (cost("failsafe, closed", 1), cost("ours, closed, consecutive", 1));
+    let (window, open) = (cost("ours, closed, time window", 1), cost("ours, open", 1));
+    ratio("closed, consecutive / failsafe closed", consecutive, theirs, 1.0);
+    ratio("closed, time window / failsafe closed", window, theirs, 1.5);
+    ratio("open / failsafe open", open, cost("failsafe, open", 1), 0.5);
+    for (name, alone) in [
+        ("ours, closed, consecutive", consecutive),
+        ("ours, closed, time window", window),
+        ("ours, open", open),
+    ] {
+        ratio(&format!("{name}: two threads / one"), cost(name, 2), alone, 1.3);
+    }
 }

@@ -43,6 +43,21 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// Whether it is the row of that name and number of threads.
+    pub(crate) fn is(&self, name: &str, threads: usize) -> bool {
+        self.name == name && self.threads == threads
+    }
+
+    /// The name of a row on one thread.
+    pub(crate) fn name_alone(&self) -> Option<&'static str> {
+        (self.threads == 1).then_some(self.name)
+    }
+
+    /// Makes that many calls and measures nothing: for a program that counts instructions.
+    pub(crate) fn make_calls(&self, calls: u64) {
+        (self.make)()(calls);
+    }
+
     /// Runs one round; the slowest thread counts.
     fn round(&self) -> f64 {
         let barrier = Barrier::new(self.threads);

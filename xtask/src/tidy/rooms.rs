@@ -188,8 +188,9 @@ pub(crate) fn check_edge(edge: &Edge<'_>) -> Option<Breach> {
         {
             return breach("its feature `axum` is for the rooms that know HTTP");
         }
-        if !edge.for_tests && edge.features.iter().any(|feature| feature == "testing") {
-            return breach("the feature `testing` is for tests only");
+        let for_tests = |feature: &String| feature == "testing" || feature == "test-util";
+        if !edge.for_tests && edge.features.iter().any(for_tests) {
+            return breach("the features `testing` and `test-util` are for tests only");
         }
         return None;
     }
@@ -289,14 +290,19 @@ mod tests {
 
     #[test]
     fn what_is_for_tests_is_in_no_release() {
-        let features = ["testing".to_owned()];
-        let mut it = Edge {
-            features: &features,
-            ..edge("rustok-storage", "rustok-db")
-        };
-        assert!(breaks(&it));
-        it.for_tests = true;
-        assert!(!breaks(&it));
+        for (feature, from, to) in [
+            ("testing", "rustok-storage", "rustok-db"),
+            ("test-util", "rustok-server", "rustok-core"),
+        ] {
+            let features = [feature.to_owned()];
+            let mut it = Edge {
+                features: &features,
+                ..edge(from, to)
+            };
+            assert!(breaks(&it), "{feature}");
+            it.for_tests = true;
+            assert!(!breaks(&it), "{feature}");
+        }
     }
 
     #[test]

@@ -1,42 +1,50 @@
 //! The circuit breaker: stops calling a dependency that fails, and detects by itself when it has recovered.
 //!
-//! It must never invoke a call that it rejects, never get stuck, and never count a result that belongs to an earlier
-//! state. The parts: `machine` decides, `circuit` keeps calls off the lock, `lanes` and `window` count, `gate` adds
-//! clock, log and listeners, `permit` is the right to make one call, `metrics` reports.
+//! 1. **Policy.** [`CircuitBreakerBuilder`] holds the rules: what opens the breaker, for how long, how many probes.
+//! 2. **Gate.** Each call asks `gate` for a [`Permit`]. Closed: it gets one. Open: it gets a [`Rejection`], and is never
+//!    invoked. Half-open: a few get one, with a lease, as probes.
+//! 3. **Outcome.** The permit reports how its call ended, exactly once: success, failure, ignored; also when the call
+//!    panics or is dropped. Only a result of the state in which its call began counts.
+//! 4. **Decision.** `machine`, under a lock, decides each change of state by the policy. While the breaker is closed and
+//!    calls succeed, nothing takes that lock: `circuit` compares one atomic word and counts in the thread's own lane
+//!    (`lanes`; `window` says which counts are recent). `time` is the clock; `metrics` and listeners tell what happened.
 
 mod builder;
 mod circuit;
-#[cfg(test)]
-mod circuit_tests;
 mod error;
 mod gate;
 mod lanes;
-#[cfg(test)]
-mod loom_tests;
 mod machine;
 mod metrics;
+mod permit;
+mod time;
+mod window;
+
+/// The atomics and the lock of the closed path. The model checker replaces this module by its own.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicU64, Ordering, fence};
+    pub(super) use std::sync::{Mutex, MutexGuard, PoisonError};
+}
+
+#[cfg(test)]
+mod circuit_tests;
+#[cfg(test)]
+mod loom_tests;
 #[cfg(test)]
 mod model_tests;
-mod permit;
 #[cfg(test)]
 mod probe_tests;
-mod sync;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod thread_tests;
-mod threads;
-mod time;
-mod window;
 
-use crate::deadline::Deadline;
 use crate::error::BreakerOutcome;
 use gate::Gate;
 use machine::{Machine, Phase};
+use permit::Guarded;
 use std::borrow::Cow;
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 
 pub use builder::{CircuitBreakerBuilder, CircuitBreakerConfig, CircuitBreakerConfigError, OpenTime};
@@ -80,7 +88,7 @@ impl CircuitBreaker {
     }
 
     /// Runs `call` if the breaker admits it; every `Err` counts as a failure. For finer control see
-    /// [`CircuitBreaker::classify`] and [`CircuitBreaker::until`].
+    /// [`CircuitBreaker::classify`].
     ///
     /// A permit is acquired at the first poll of the future. A panic is a failure; a dropped future is not counted
     /// unless [`CircuitBreakerBuilder::cancelled_as`] sets otherwise. The future is `Send` if `call` and its future
@@ -93,27 +101,17 @@ impl CircuitBreaker {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        run(&self.0, Deadline::never(), |_: &E| BreakerOutcome::Failure, call)
+        Guarded::new(&self.0, |_: &E| BreakerOutcome::Failure, call)
     }
 
     /// Sets how errors are classified: `breaker.classify(RichError::breaker_outcome).call(..)`.
     pub fn classify<E, C>(&self, classify: C) -> Call<'_, C>
     where
-        C: FnOnce(&E) -> BreakerOutcome,
+        C: Fn(&E) -> BreakerOutcome,
     {
         Call {
             breaker: self,
-            deadline: Deadline::never(),
             classify,
-        }
-    }
-
-    /// Sets the deadline of the call; see [`Call::until`]. Every error is a failure.
-    pub fn until<E>(&self, deadline: Deadline) -> Call<'_, fn(&E) -> BreakerOutcome> {
-        Call {
-            breaker: self,
-            deadline,
-            classify: |_| BreakerOutcome::Failure,
         }
     }
 
@@ -122,7 +120,7 @@ impl CircuitBreaker {
     /// # Errors
     /// [`Rejection`] when the breaker rejects the call.
     pub fn acquire(&self) -> Result<Permit<'_>, Rejection> {
-        Permit::acquire_watching(&self.0)
+        Permit::acquire(&self.0)
     }
 
     /// As [`CircuitBreaker::acquire`], for a permit that must outlive a borrow. It costs one more atomic addition,
@@ -200,22 +198,15 @@ impl fmt::Debug for CircuitBreaker {
     }
 }
 
-/// A call to be made, with a classifier and a deadline.
+/// A call to be made, with a classifier.
 #[derive(Debug, Clone, Copy)]
 #[must_use = "nothing is called before `call`"]
 pub struct Call<'a, C> {
     breaker: &'a CircuitBreaker,
-    deadline: Deadline,
     classify: C,
 }
 
 impl<'a, C> Call<'a, C> {
-    /// Sets the call's deadline. It does not stop the call (a timeout around it does); it lets the breaker interpret
-    /// a dropped future: at or after the deadline it is a timeout, hence a failure; before it, the caller cancelled.
-    pub fn until(self, deadline: Deadline) -> Self {
-        Self { deadline, ..self }
-    }
-
     /// As [`CircuitBreaker::call`].
     ///
     /// # Errors
@@ -225,41 +216,10 @@ impl<'a, C> Call<'a, C> {
         call: F,
     ) -> impl Future<Output = Result<T, CircuitBreakerError<E>>> + use<'a, T, E, F, Fut, C>
     where
-        C: FnOnce(&E) -> BreakerOutcome,
+        C: Fn(&E) -> BreakerOutcome,
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        run(&self.breaker.0, self.deadline, self.classify, call)
+        Guarded::new(&self.breaker.0, self.classify, call)
     }
-}
-
-async fn run<T, E, C, F, Fut>(
-    gate: &Gate,
-    deadline: Deadline,
-    classify: C,
-    call: F,
-) -> Result<T, CircuitBreakerError<E>>
-where
-    C: FnOnce(&E) -> BreakerOutcome,
-    F: FnOnce() -> Fut,
-    Fut: Future<Output = Result<T, E>>,
-{
-    let mut permit = Permit::acquire(gate)?;
-    permit.set_deadline(deadline);
-    permit.set_running(true);
-    let mut future = pin!(call());
-    let result = poll_fn(|cx| {
-        // Set only while foreign code runs: a permit dropped while it is set was dropped by a panic.
-        permit.set_running(true);
-        let poll = future.as_mut().poll(cx);
-        permit.set_running(poll.is_ready());
-        poll
-    })
-    .await;
-    let outcome = match &result {
-        Ok(_) => BreakerOutcome::Success,
-        Err(error) => classify(error),
-    };
-    permit.finish(outcome);
-    result.map_err(CircuitBreakerError::Inner)
 }

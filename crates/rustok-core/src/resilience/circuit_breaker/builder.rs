@@ -6,7 +6,6 @@ use super::CircuitBreaker;
 use super::circuit::MAX_STREAK;
 use super::gate::Gate;
 use super::metrics::Transition;
-use super::time::Source;
 use crate::error::BreakerOutcome;
 use crate::resilience::JitterSource;
 use crate::resilience::jitter::nanos;
@@ -162,7 +161,6 @@ pub(super) type Listener = Box<dyn Fn(&Transition) + Send + Sync>;
 pub struct CircuitBreakerBuilder {
     name: Cow<'static, str>,
     rules: Rules,
-    time: Source,
     listeners: Vec<Listener>,
 }
 
@@ -171,7 +169,6 @@ impl CircuitBreakerBuilder {
         Self {
             name,
             rules: Rules::new(CircuitBreakerConfig::default()),
-            time: Source::new(),
             listeners: Vec::new(),
         }
     }
@@ -254,17 +251,9 @@ impl CircuitBreakerBuilder {
     }
 
     /// How a future that is dropped before completion counts; default [`BreakerOutcome::Ignored`]. One that is
-    /// dropped at or after its deadline ([`super::Call::until`], or a `with_timeout` around it) is always a failure.
+    /// dropped at or after its deadline (of a `with_timeout` around it) is always a failure.
     pub fn cancelled_as(mut self, outcome: BreakerOutcome) -> Self {
         self.rules.cancelled = outcome;
-        self
-    }
-
-    /// Uses the kernel's clocks even where tokio's clock can be paused. By default a breaker in a test uses tokio's
-    /// clock, which costs more per call. For benchmarks.
-    #[doc(hidden)]
-    pub fn kernel_clock(mut self) -> Self {
-        self.time = Source::kernel();
         self
     }
 
@@ -292,12 +281,7 @@ impl CircuitBreakerBuilder {
     }
 
     pub(super) fn build_unchecked(self) -> CircuitBreaker {
-        CircuitBreaker(Arc::new(Gate::new(
-            self.name,
-            self.rules,
-            self.time,
-            self.listeners,
-        )))
+        CircuitBreaker(Arc::new(Gate::new(self.name, self.rules, self.listeners)))
     }
 
     fn validate(&self) -> Result<(), CircuitBreakerConfigError> {

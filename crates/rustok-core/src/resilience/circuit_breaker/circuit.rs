@@ -8,19 +8,21 @@
 //! The model checker compiles this file against its own atomics, so they come from `super::sync` only.
 
 use super::builder::Rules;
-use super::lanes::{Lanes, Tally};
+use super::lanes::{Lane, Lanes, Tally};
 use super::machine::{Admission, Machine, Phase, Ticket};
 use super::metrics::{Transition, TransitionReason};
 use super::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 use super::time::Time;
 use super::window::Window;
 use crate::error::BreakerOutcome;
+use crate::resilience::jitter::nanos;
 
 /// Generation, consecutive failures and phase, packed so that all three are read and changed atomically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(u64);
 
 const PHASE_BITS: u32 = 3;
+const PHASE_MASK: u64 = (1 << PHASE_BITS) - 1;
 const STREAK_BITS: u32 = 20;
 /// The streak counter saturates here.
 pub(super) const MAX_STREAK: u32 = (1 << STREAK_BITS) - 1;
@@ -41,8 +43,13 @@ impl Word {
         streak
     }
 
+    /// Whether the phase is [`Phase::Closed`].
+    const fn is_closed(self) -> bool {
+        self.0 & PHASE_MASK == Phase::Closed as u64
+    }
+
     pub(super) const fn phase(self) -> Phase {
-        match self.0 & ((1 << PHASE_BITS) - 1) {
+        match self.0 & PHASE_MASK {
             1 => Phase::Open,
             2 => Phase::HalfOpen,
             3 => Phase::ForcedOpen,
@@ -73,6 +80,8 @@ pub(super) struct Circuit {
     full_until: AtomicU64,
     window: Option<Window>,
     consecutive: u64,
+    /// The `retry_after` of a circuit that was opened manually.
+    first_open_time: u64,
     lanes: Lanes,
     locked: Mutex<Machine>,
 }
@@ -82,6 +91,7 @@ impl Circuit {
         let window = Window::new(&rules);
         let lanes = Lanes::new(window.as_ref().map_or(0, Window::buckets));
         let consecutive = rules.consecutive.map_or(u64::MAX, u64::from);
+        let first_open_time = nanos(rules.open_time.initial());
         let machine = Machine::new(rules);
         Self {
             word: AtomicU64::new(Word::new(machine.generation(), 0, machine.phase()).0),
@@ -89,6 +99,7 @@ impl Circuit {
             full_until: AtomicU64::new(0),
             window,
             consecutive,
+            first_open_time,
             lanes,
             locked: Mutex::new(machine),
         }
@@ -103,9 +114,19 @@ impl Circuit {
         Word(self.word.load(Ordering::Acquire))
     }
 
-    /// Admits or rejects a call.
+    /// Admits a call if the circuit is closed by its rules; otherwise [`Circuit::admit`] decides.
     #[inline]
-    pub(super) fn admit(&self, time: &impl Time) -> Admission {
+    pub(super) fn admit_closed(&self) -> Option<Ticket> {
+        let word = self.word();
+        word.is_closed().then_some(Ticket {
+            generation: word.generation(),
+            lease: 0,
+        })
+    }
+
+    /// Admits or rejects a call at the coarse time `now`.
+    #[inline]
+    pub(super) fn admit(&self, now: u64, time: &impl Time) -> Admission {
         let word = self.word();
         let until = match word.phase() {
             Phase::Closed | Phase::ForcedClosed | Phase::Disabled => {
@@ -114,12 +135,12 @@ impl Circuit {
                     lease: 0,
                 });
             }
-            Phase::Open => &self.until,
-            Phase::HalfOpen => &self.full_until,
-            Phase::ForcedOpen => return self.admit_locked(time),
+            Phase::Open => self.until.load(Ordering::Relaxed),
+            Phase::HalfOpen => self.full_until.load(Ordering::Relaxed),
+            Phase::ForcedOpen => now.saturating_add(self.first_open_time),
         };
         // The coarse clock never runs ahead, so the remaining time is not underestimated.
-        let left = until.load(Ordering::Relaxed).saturating_sub(time.coarse());
+        let left = until.saturating_sub(now);
         if left == 0 {
             return self.admit_locked(time);
         }
@@ -134,11 +155,24 @@ impl Circuit {
         self.change(|machine| machine.admit(time.precise()))
     }
 
+    /// Records a success that changes nothing but the window: closed, no failure before it, none awaited. Returns
+    /// false, and has recorded nothing, in any other case; then [`Circuit::settle`] does.
+    #[inline(always)]
+    pub(super) fn settle_calm(&self, lane: &Lane, ticket: Ticket, time: &impl Time) -> bool {
+        // The generation of a probe or of a manual state is never closed.
+        if self.word() != Word::new(ticket.generation, 0, Phase::Closed) {
+            return false;
+        }
+        match &self.window {
+            None => true,
+            Some(window) => window.record_calm(lane, ticket.generation, time.coarse()),
+        }
+    }
+
     /// Records the result of an admitted call. `thread` selects the lane to write.
-    #[inline]
     pub(super) fn settle(
         &self,
-        thread: Option<usize>,
+        thread: usize,
         ticket: Ticket,
         outcome: BreakerOutcome,
         slow: bool,
@@ -146,6 +180,10 @@ impl Circuit {
     ) -> Settled {
         if ticket.lease != 0 {
             return self.settle_probe(ticket, outcome, slow, time);
+        }
+        let lane = self.lanes.of(thread);
+        if outcome == BreakerOutcome::Success && !slow && self.settle_calm(lane.lane, ticket, time) {
+            return Settled::Counted;
         }
         let word = self.word();
         if word.generation() != ticket.generation {
@@ -159,28 +197,20 @@ impl Circuit {
             let Some(tag) = self.tag(window, ticket, time) else {
                 return Settled::Late;
             };
-            self.lanes.of(thread).lane.record(tag, failure, slow);
+            lane.lane.record(tag, failure, slow);
         }
-        if !failure && !slow && word.streak() == 0 && !self.window.as_ref().is_some_and(Window::is_armed) {
-            return Settled::Counted;
-        }
-        self.settle_unusual(ticket, failure, slow, time)
+        drop(lane);
+        self.weigh(ticket, failure, slow, time)
     }
 
     /// The tag under which a result counts now; `None` if its generation has ended.
-    #[inline]
     fn tag(&self, window: &Window, ticket: Ticket, time: &impl Time) -> Option<u64> {
         let now = time.coarse();
         let tag = window.tag();
         if window.is_current(tag, ticket.generation, now) {
             return Some(tag);
         }
-        self.tag_locked(window, ticket, now)
-    }
-
-    /// Slow path: the window has to advance, or the generation has just begun or ended.
-    #[cold]
-    fn tag_locked(&self, window: &Window, ticket: Ticket, now: u64) -> Option<u64> {
+        // The window has to advance, or the generation has just begun or ended.
         let machine = self.lock();
         if machine.generation() != ticket.generation {
             return None;
@@ -189,9 +219,8 @@ impl Circuit {
         Some(window.tag())
     }
 
-    /// Records a failure, a slow call, a success after failures, or a call that may complete the minimum.
-    #[cold]
-    fn settle_unusual(&self, ticket: Ticket, failure: bool, slow: bool, time: &impl Time) -> Settled {
+    /// Extends or ends the streak, and opens the circuit if a rule says so.
+    fn weigh(&self, ticket: Ticket, failure: bool, slow: bool, time: &impl Time) -> Settled {
         let Some(streak) = self.extend_streak(ticket, failure) else {
             return Settled::Late;
         };

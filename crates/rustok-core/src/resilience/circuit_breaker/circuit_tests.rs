@@ -52,7 +52,7 @@ fn rejected(state: CircuitState, retry_after: u64) -> Admission {
 }
 
 fn admit(circuit: &Circuit, now: u64) -> Admission {
-    circuit.admit(&at(now))
+    circuit.admit(now, &at(now))
 }
 
 fn ticket(circuit: &Circuit, now: u64) -> Ticket {
@@ -64,7 +64,7 @@ fn ticket(circuit: &Circuit, now: u64) -> Ticket {
 
 /// Whether the result counted.
 fn record(circuit: &Circuit, ticket: Ticket, outcome: BreakerOutcome, slow: bool, now: u64) -> bool {
-    circuit.settle(Some(0), ticket, outcome, slow, &at(now)) != Settled::Late
+    circuit.settle(0, ticket, outcome, slow, &at(now)) != Settled::Late
 }
 
 fn call(circuit: &Circuit, outcome: BreakerOutcome, now: u64) {
@@ -339,6 +339,9 @@ fn a_coarse_clock_that_lags_lets_nobody_in_too_early() {
         precise: 60 * SECOND,
         coarse: 60 * SECOND - 5,
     };
-    assert_eq!(circuit.admit(&lagging), rejected(CircuitState::Open, 5));
+    assert_eq!(
+        circuit.admit(lagging.coarse, &lagging),
+        rejected(CircuitState::Open, 5)
+    );
     assert!(matches!(admit(&circuit, 60 * SECOND), Admission::Admitted(_)));
 }

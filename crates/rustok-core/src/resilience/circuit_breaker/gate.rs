@@ -6,10 +6,9 @@ use super::CircuitMode;
 use super::builder::{Listener, Rules};
 use super::circuit::{Circuit, Settled};
 use super::error::Rejection;
-use super::lanes::Lane;
+use super::lanes::{Lane, claim_number, my_number};
 use super::machine::{Admission, Machine, Phase, Ticket};
 use super::metrics::{CircuitBreakerMetrics, CircuitState, RejectionLog, Transition};
-use super::threads::my_number;
 use super::time::{Source, Time as _};
 use crate::error::BreakerOutcome;
 use crate::resilience::jitter::nanos;
@@ -43,12 +42,12 @@ pub(super) struct Gate {
 const HALF_OPEN_RETRY: Duration = Duration::from_secs(1);
 
 impl Gate {
-    pub(super) fn new(name: Cow<'static, str>, rules: Rules, time: Source, listeners: Vec<Listener>) -> Self {
+    pub(super) fn new(name: Cow<'static, str>, rules: Rules, listeners: Vec<Listener>) -> Self {
         Self {
             slow: rules.slow.map(|(slow, _)| nanos(slow)),
             cancelled: rules.cancelled,
             circuit: Circuit::new(rules),
-            time,
+            time: Source::new(),
             log: RejectionLog::default(),
             name,
             listeners,
@@ -58,11 +57,15 @@ impl Gate {
     /// The start time of a call, if a rule needs its duration.
     #[inline]
     pub(super) fn start(&self) -> u64 {
-        if self.slow.is_some() {
-            self.time.precise()
-        } else {
-            0
+        match self.slow {
+            None => 0,
+            Some(_) => self.precise_time(),
         }
+    }
+
+    #[cold]
+    fn precise_time(&self) -> u64 {
+        self.time.precise()
     }
 
     pub(super) fn state(&self) -> (CircuitState, CircuitMode) {
@@ -73,7 +76,16 @@ impl Gate {
     /// Admits or rejects a call.
     #[inline]
     pub(super) fn admit(&self) -> Result<Ticket, Rejection> {
-        match self.circuit.admit(&self.time) {
+        match self.circuit.admit_closed() {
+            Some(ticket) => Ok(ticket),
+            None => self.admit_unless_open(),
+        }
+    }
+
+    #[cold]
+    fn admit_unless_open(&self) -> Result<Ticket, Rejection> {
+        let now = self.time.coarse();
+        match self.circuit.admit(now, &self.time) {
             Admission::Admitted(ticket) => {
                 // The breaker may have just become half-open.
                 if ticket.lease != 0 {
@@ -81,19 +93,18 @@ impl Gate {
                 }
                 Ok(ticket)
             }
-            Admission::Rejected { state, retry_after } => Err(self.reject(state, retry_after)),
+            Admission::Rejected { state, retry_after } => Err(self.reject(state, retry_after, now)),
         }
     }
 
     #[inline]
-    fn reject(&self, state: CircuitState, retry_after: u64) -> Rejection {
+    fn reject(&self, state: CircuitState, retry_after: u64, now: u64) -> Rejection {
         self.count(|lane| lane.rejected.increment());
         let mut retry_after = Duration::from_nanos(retry_after);
         if state == CircuitState::HalfOpen {
             retry_after = retry_after.min(HALF_OPEN_RETRY);
         }
         let rejection = Rejection { retry_after, state };
-        let now = self.time.coarse();
         if self.log.is_due(now) {
             self.log_rejections(rejection, now);
         }
@@ -115,25 +126,36 @@ impl Gate {
     }
 
     /// Records the end of an admitted call.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle(&self, ticket: Ticket, ending: Ending, started: u64) {
+        if ending == Ending::Returned(BreakerOutcome::Success)
+            && self.slow.is_none()
+            && let Some(lane) = self.circuit.lanes().own(my_number())
+            && self.circuit.settle_calm(lane, ticket, &self.time)
+        {
+            lane.successes.increment();
+            return;
+        }
+        self.settle_any(ticket, ending, started);
+    }
+
+    /// The end of any call, also of the first one of a thread.
+    #[cold]
+    #[inline(never)]
+    fn settle_any(&self, ticket: Ticket, ending: Ending, started: u64) {
         let word = self.circuit.word();
         if word.phase() == Phase::Disabled && word.generation() == ticket.generation {
             return;
         }
-        let thread = my_number();
-        let outcome = match ending {
-            Ending::Returned(BreakerOutcome::Success) => {
-                self.circuit.lanes().of(thread).lane.successes.increment();
-                BreakerOutcome::Success
-            }
-            other => self.count_unusual(other),
-        };
+        let outcome = self.count_ending(ending);
         let slow = match self.slow {
             Some(slow) if outcome != BreakerOutcome::Ignored => self.is_slow(slow, started),
             _ => false,
         };
-        match self.circuit.settle(thread, ticket, outcome, slow, &self.time) {
+        match self
+            .circuit
+            .settle(claim_number(), ticket, outcome, slow, &self.time)
+        {
             Settled::Counted => {}
             Settled::Late => self.count(|lane| lane.late.increment()),
             Settled::Changed => self.tell_all(),
@@ -150,11 +172,14 @@ impl Gate {
 
     #[inline]
     fn count(&self, what: impl Fn(&Lane)) {
-        what(self.circuit.lanes().of(my_number()).lane);
+        let lanes = self.circuit.lanes();
+        match lanes.own(my_number()) {
+            Some(lane) => what(lane),
+            None => what(lanes.of(claim_number()).lane),
+        }
     }
 
-    #[cold]
-    fn count_unusual(&self, ending: Ending) -> BreakerOutcome {
+    fn count_ending(&self, ending: Ending) -> BreakerOutcome {
         let (outcome, cancelled) = match ending {
             Ending::Returned(outcome) => (outcome, false),
             Ending::Panicked | Ending::TimedOut => (BreakerOutcome::Failure, false),

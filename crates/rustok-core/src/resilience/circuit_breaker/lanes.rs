@@ -3,12 +3,76 @@
 //! With a counter shared by all threads, its cache line moves between them on every write. Here each thread has its
 //! own lane with a single writer: counting is a load and a store, no atomic read-modify-write, and exact. A lane must
 //! never be written by two threads at once.
+//!
+//! Which lane is a thread's says a small number that belongs to one thread at a time. When a thread ends, its number is
+//! reused, so short-lived threads do not exhaust them.
 
 use super::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
+use std::cell::Cell;
 use std::sync::OnceLock;
 
 /// How many threads can have their own lane; the others share one behind a lock.
 pub(super) const LANES: usize = 128;
+
+/// The number of a thread that has not asked for one.
+const UNCLAIMED: usize = usize::MAX;
+
+struct Numbers {
+    returned: Vec<usize>,
+    next: usize,
+}
+
+static NUMBERS: std::sync::Mutex<Numbers> = std::sync::Mutex::new(Numbers {
+    returned: Vec::new(),
+    next: 0,
+});
+
+thread_local! {
+    /// Without a destructor: reading it is one load, and works also while the thread ends.
+    static NUMBER: Cell<usize> = const { Cell::new(UNCLAIMED) };
+    static CLAIM: Claim = const { Claim };
+}
+
+/// Gives the thread's number back when the thread ends.
+struct Claim;
+
+impl Drop for Claim {
+    /// The lock orders all writes of this thread before those of the next owner.
+    fn drop(&mut self) {
+        let number = NUMBER.replace(LANES);
+        if number < LANES {
+            let mut numbers = NUMBERS.lock().unwrap_or_else(PoisonError::into_inner);
+            numbers.returned.push(number);
+        }
+    }
+}
+
+/// This thread's number if it has one, below [`LANES`]; else [`LANES`] or more.
+#[inline]
+pub(super) fn my_number() -> usize {
+    NUMBER.get()
+}
+
+/// This thread's number, given to it if it has none; [`LANES`] while there are more threads than numbers, and during
+/// thread exit.
+#[cold]
+pub(super) fn claim_number() -> usize {
+    if NUMBER.get() != UNCLAIMED {
+        return NUMBER.get();
+    }
+    // Registers the destructor; fails during thread exit.
+    if CLAIM.try_with(|_| ()).is_err() {
+        return LANES;
+    }
+    let mut numbers = NUMBERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let number = numbers.returned.pop().unwrap_or_else(|| {
+        let next = numbers.next;
+        numbers.next = LANES.min(next + 1);
+        next
+    });
+    NUMBER.set(number);
+    number
+}
 
 /// A number with one writing thread at a time.
 #[derive(Debug, Default)]
@@ -124,10 +188,10 @@ impl Lane {
     }
 }
 
-/// The lanes of one breaker. A thread's lane is created when it first counts a call.
+/// The lanes of one breaker. A thread's lane is created when it first counts a call; the last one is shared.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    own: Box<[OnceLock<Box<Lane>>]>,
+    own: [OnceLock<Box<Lane>>; LANES + 1],
     shared: Mutex<()>,
     buckets: usize,
 }
@@ -143,23 +207,25 @@ impl Lanes {
     /// Lanes with `buckets` window buckets each.
     pub(super) fn new(buckets: usize) -> Self {
         Self {
-            own: (0..=LANES).map(|_| OnceLock::new()).collect(),
+            own: std::array::from_fn(|_| OnceLock::new()),
             shared: Mutex::new(()),
             buckets,
         }
     }
 
-    /// The lane of the thread with the number `thread` (see [`my_number`]), else the shared one.
+    /// The lane of the calling thread, whose number is `thread`, if it has one already.
     #[inline]
-    pub(super) fn of(&self, thread: Option<usize>) -> Writable<'_> {
-        let (number, shared) = match thread {
-            Some(number) if number < LANES => (number, None),
-            _ => {
-                let lock = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-                (LANES, Some(lock))
-            }
-        };
-        let lane = self.own[number].get_or_init(|| Box::new(Lane::new(self.buckets)));
+    pub(super) fn own(&self, thread: usize) -> Option<&Lane> {
+        if thread >= LANES {
+            return None;
+        }
+        self.own[thread].get().map(AsRef::as_ref)
+    }
+
+    /// The lane of the calling thread, whose number is `thread`; the shared one if that is [`LANES`] or more.
+    pub(super) fn of(&self, thread: usize) -> Writable<'_> {
+        let shared = (thread >= LANES).then(|| self.shared.lock().unwrap_or_else(PoisonError::into_inner));
+        let lane = self.own[thread.min(LANES)].get_or_init(|| Box::new(Lane::new(self.buckets)));
         Writable {
             lane,
             _shared: shared,
@@ -186,5 +252,37 @@ impl Lanes {
             }
         }
         tally
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::sync::Barrier;
+
+    #[test]
+    fn living_threads_never_share_a_number_and_dead_ones_give_theirs_back() {
+        for _ in 0..3 {
+            let barrier = Barrier::new(LANES + 10);
+            let numbers: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..LANES + 10)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            let number = claim_number();
+                            assert_eq!(number, my_number());
+                            barrier.wait();
+                            number
+                        })
+                    })
+                    .collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let given: Vec<_> = numbers.into_iter().filter(|number| *number < LANES).collect();
+            let distinct: HashSet<_> = given.iter().collect();
+            assert_eq!(distinct.len(), given.len());
+            // Other tests of this process hold some numbers; without reuse, the second round would get none.
+            assert!(given.len() > LANES / 2, "only {}", given.len());
+        }
     }
 }

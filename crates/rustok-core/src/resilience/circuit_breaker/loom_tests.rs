@@ -72,8 +72,8 @@ fn explore(
         let circuit = Arc::new(Circuit::new(rules.clone()));
         // Both lanes exist before the threads start: their creation uses the standard library, which loom does not
         // check.
-        drop(circuit.lanes().of(Some(0)));
-        drop(circuit.lanes().of(Some(1)));
+        drop(circuit.lanes().of(0));
+        drop(circuit.lanes().of(1));
         prepare(&circuit);
         let threads = work.map(|work| {
             let circuit = circuit.clone();
@@ -99,7 +99,7 @@ const FIRST: Ticket = Ticket {
 };
 
 fn settle(circuit: &Circuit, thread: usize, ticket: Ticket, outcome: BreakerOutcome, now: u64) -> Settled {
-    circuit.settle(Some(thread), ticket, outcome, false, &At(now))
+    circuit.settle(thread, ticket, outcome, false, &At(now))
 }
 
 const BOTH_FAIL: [fn(&Circuit); 2] = [
@@ -156,6 +156,19 @@ fn a_result_from_before_a_reset_changes_nothing_after_it() {
 }
 
 #[test]
+fn a_success_from_before_a_reset_is_in_no_window_after_it() {
+    let work: [fn(&Circuit); 2] = [
+        |c| {
+            settle(c, 0, FIRST, Success, 0);
+        },
+        |c| c.change(|machine| machine.reset(0)),
+    ];
+    explore(rules(None, Some(5)), nothing, work, |circuit| {
+        assert_eq!(circuit.tally(&At(0)).calls, 0);
+    });
+}
+
+#[test]
 fn a_result_from_after_a_reset_is_in_the_window_whatever_the_order() {
     let work: [fn(&Circuit); 2] = [
         |c| {
@@ -184,10 +197,10 @@ fn of_two_decisive_failures_at_once_one_opens_it() {
 fn of_two_decisive_slow_calls_at_once_one_opens_it() {
     let work: [fn(&Circuit); 2] = [
         |c| {
-            c.settle(Some(0), FIRST, Success, true, &At(0));
+            c.settle(0, FIRST, Success, true, &At(0));
         },
         |c| {
-            c.settle(Some(1), FIRST, Success, true, &At(0));
+            c.settle(1, FIRST, Success, true, &At(0));
         },
     ];
     let slow = Rate {
@@ -221,7 +234,7 @@ fn no_call_is_lost_when_the_window_moves_on() {
 #[test]
 fn when_the_open_time_is_up_one_of_two_gets_the_place() {
     fn probe(circuit: &Circuit) {
-        if let Admission::Admitted(ticket) = circuit.admit(&At(60 * SECOND)) {
+        if let Admission::Admitted(ticket) = circuit.admit(60 * SECOND, &At(60 * SECOND)) {
             assert_ne!(ticket.lease, 0, "it is a probe");
             assert_eq!(circuit.read(|machine| machine.probes_in_flight(60 * SECOND)), 1);
         }
@@ -238,8 +251,8 @@ fn when_the_open_time_is_up_one_of_two_gets_the_place() {
 #[test]
 fn a_place_that_is_given_back_is_free_whatever_the_order() {
     fn probe_and_give_back(circuit: &Circuit) {
-        if let Admission::Admitted(ticket) = circuit.admit(&At(60 * SECOND)) {
-            let settled = circuit.settle(Some(0), ticket, BreakerOutcome::Ignored, false, &At(60 * SECOND));
+        if let Admission::Admitted(ticket) = circuit.admit(60 * SECOND, &At(60 * SECOND)) {
+            let settled = circuit.settle(0, ticket, BreakerOutcome::Ignored, false, &At(60 * SECOND));
             assert_eq!(settled, Settled::Counted);
         }
     }
@@ -252,7 +265,10 @@ fn a_place_that_is_given_back_is_free_whatever_the_order() {
         half_open,
         [probe_and_give_back, probe_and_give_back],
         |circuit| {
-            assert!(matches!(circuit.admit(&At(60 * SECOND)), Admission::Admitted(_)));
+            assert!(matches!(
+                circuit.admit(60 * SECOND, &At(60 * SECOND)),
+                Admission::Admitted(_)
+            ));
         },
     );
 }

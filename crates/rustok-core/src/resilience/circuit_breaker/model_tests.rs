@@ -267,7 +267,7 @@ proptest! {
             match step {
                 Step::Admit => {
                     let expected = model.admit();
-                    match circuit.admit(&model.time()) {
+                    match circuit.admit(model.time().coarse, &model.time()) {
                         Admission::Admitted(ticket) => {
                             prop_assert_eq!((Ok(ticket.lease), ticket.generation), (expected, model.generation));
                             running.push(ticket);
@@ -278,8 +278,7 @@ proptest! {
                 Step::Settle(..) if running.is_empty() => {}
                 Step::Settle(which, outcome, slow, lane) => {
                     let ticket = running.swap_remove(which % running.len());
-                    let thread = (lane != usize::MAX).then_some(lane);
-                    let settled = circuit.settle(thread, ticket, outcome, slow, &model.time());
+                    let settled = circuit.settle(lane, ticket, outcome, slow, &model.time());
                     let before = model.generation;
                     prop_assert_eq!(settled != Settled::Late, model.settle(ticket, outcome, slow));
                     prop_assert_eq!(settled == Settled::Changed, model.generation != before);
@@ -310,7 +309,7 @@ proptest! {
         }
         // Unless it is held open manually, it admits a call once the open time and the leases have expired.
         model.now += 60 * SECOND + lag;
-        let admitted = matches!(circuit.admit(&model.time()), Admission::Admitted(_));
+        let admitted = matches!(circuit.admit(model.time().coarse, &model.time()), Admission::Admitted(_));
         prop_assert_eq!(admitted, model.phase != Phase::ForcedOpen);
     }
 }

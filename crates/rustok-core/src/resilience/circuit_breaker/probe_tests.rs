@@ -91,13 +91,9 @@ fn nothing_is_allocated_closed_or_open() {
         .without_consecutive_failures()
         .failure_rate(100, 1_000_000)
         .slow_call_rate(60 * SECOND, 100, 1_000_000)
-        .kernel_clock()
         .build()
         .unwrap();
-    let consecutive = CircuitBreaker::builder("consecutive")
-        .kernel_clock()
-        .build()
-        .unwrap();
+    let consecutive = CircuitBreaker::builder("consecutive").build().unwrap();
     for breaker in [windowed, consecutive] {
         // The first call of a thread creates its lane.
         let _ = call(&breaker, Ok(1));

@@ -1,6 +1,7 @@
 //! The breaker as its callers see it: futures, tasks, threads, listeners, logs. Time is moved, never slept.
 
 use super::*;
+use crate::deadline::Deadline;
 use crate::error::{ErrorKind, RichError};
 use crate::resilience::with_timeout;
 use std::future::{pending, ready};
@@ -278,11 +279,7 @@ async fn a_future_dropped_at_its_deadline_is_a_failure_and_before_it_is_not() {
         .consecutive_failures(1)
         .build()
         .unwrap();
-    let call = || {
-        breaker
-            .until(Deadline::after(2 * SECOND))
-            .call(pending::<Result<(), ()>>)
-    };
+    let call = || Deadline::after(2 * SECOND).scope(|| breaker.call(pending::<Result<(), ()>>));
     assert!(timeout(SECOND, call()).await.is_err());
     assert_eq!(breaker.state(), CircuitState::Closed);
     assert!(timeout(2 * SECOND, call()).await.is_err());

@@ -1,82 +1,51 @@
-//! The clock of a breaker: precise for decisions, coarse and cheap for calls on the closed path.
+//! The clock of a breaker: precise for decisions, coarse and cheap where a tick more or less does not matter.
 //!
 //! Times are monotonic nanoseconds since the breaker was created. The coarse clock lags behind the precise one by at
 //! most a kernel tick (1 to 10 ms) and is never ahead of it, so it never causes anything too early.
-
-use crate::resilience::jitter::nanos;
-use tokio::time::Instant;
+//!
+//! Which clock it is depends on this crate alone: tokio's, which a test may pause and move, with the feature
+//! `test-util` of this crate, else the operating system's, whatever features tokio is built with.
 
 /// The two clocks.
 pub(super) trait Time {
-    /// Now, to the nanosecond. One read costs more than the rest of a closed call.
+    /// Now, to the nanosecond. One read costs as much as the rest of a closed call.
     fn precise(&self) -> u64;
 
     /// Now, at most one kernel tick behind.
     fn coarse(&self) -> u64;
 }
 
-/// The source of the time.
-#[derive(Debug)]
-pub(super) enum Source {
-    /// tokio's clock, which a test may pause and advance. Both clocks are precise.
-    Tokio(Instant),
-    /// The kernel's monotonic clocks; the precise one is that of `Instant`.
-    #[cfg(target_os = "linux")]
-    Kernel(u64),
-}
+#[cfg(not(all(target_os = "linux", not(any(test, feature = "test-util")))))]
+pub(super) use instant::Instants as Source;
+#[cfg(all(target_os = "linux", not(any(test, feature = "test-util"))))]
+pub(super) use kernel::Kernel as Source;
 
-impl Source {
-    /// tokio's clock where it can be paused, that is in tests; else the kernel's.
-    pub(super) fn new() -> Self {
-        if CLOCK_CAN_BE_PAUSED {
-            Self::Tokio(Instant::now())
-        } else {
-            Self::kernel()
-        }
-    }
-
-    /// The kernel's clocks. On systems without a coarse clock, tokio's, which then equals `Instant`.
-    pub(super) fn kernel() -> Self {
-        #[cfg(target_os = "linux")]
-        let source = Self::Kernel(kernel::precise());
-        #[cfg(not(target_os = "linux"))]
-        let source = Self::Tokio(Instant::now());
-        source
-    }
-}
-
-impl Time for Source {
-    #[inline]
-    fn precise(&self) -> u64 {
-        match self {
-            Self::Tokio(base) => nanos(Instant::now().saturating_duration_since(*base)),
-            #[cfg(target_os = "linux")]
-            Self::Kernel(base) => kernel::precise().saturating_sub(*base),
-        }
-    }
-
-    #[inline]
-    fn coarse(&self) -> u64 {
-        match self {
-            Self::Tokio(_) => self.precise(),
-            #[cfg(target_os = "linux")]
-            Self::Kernel(base) => kernel::coarse().saturating_sub(*base),
-        }
-    }
-}
-
-#[cfg(target_os = "linux")]
+/// The kernel's monotonic clocks; the precise one is that of `Instant`.
+#[cfg(all(target_os = "linux", any(test, not(feature = "test-util"))))]
 mod kernel {
+    use super::Time;
     use rustix::time::{ClockId, clock_gettime};
 
-    #[inline]
-    pub(super) fn precise() -> u64 {
-        read(ClockId::Monotonic)
+    /// The clocks, and what the precise one showed when the breaker was created.
+    #[derive(Debug)]
+    pub(in super::super) struct Kernel(u64);
+
+    impl Kernel {
+        pub(in super::super) fn new() -> Self {
+            Self(read(ClockId::Monotonic))
+        }
     }
 
-    #[inline]
-    pub(super) fn coarse() -> u64 {
-        read(ClockId::MonotonicCoarse)
+    impl Time for Kernel {
+        #[inline]
+        fn precise(&self) -> u64 {
+            read(ClockId::Monotonic).saturating_sub(self.0)
+        }
+
+        #[inline]
+        fn coarse(&self) -> u64 {
+            read(ClockId::MonotonicCoarse).saturating_sub(self.0)
+        }
     }
 
     /// Nanoseconds since boot: 2^64 of them are 584 years.
@@ -90,19 +59,38 @@ mod kernel {
     }
 }
 
-/// Whether tokio is built with its feature `test-util`.
-///
-/// Only then does `tokio::time::pause` exist. A glob import inside a block shadows the item of the same name outside
-/// it, so `pause` is tokio's function if it exists (a function item has size zero), else the constant here.
-const CLOCK_CAN_BE_PAUSED: bool = {
-    use tokio::time::*;
-    // Keeps the import used in both cases.
-    let _: Option<Sleep> = None;
-    size_of_val(&pause) != size_of_val(&self::pause)
-};
+/// One clock for both: in tests tokio's, elsewhere that of a system without a coarse clock.
+#[cfg(not(all(target_os = "linux", not(any(test, feature = "test-util")))))]
+mod instant {
+    use super::Time;
+    use crate::resilience::jitter::nanos;
+    #[cfg(not(any(test, feature = "test-util")))]
+    use std::time::Instant;
+    #[cfg(any(test, feature = "test-util"))]
+    use tokio::time::Instant;
 
-#[expect(non_upper_case_globals, reason = "it stands in for a function of that name")]
-const pause: u8 = 0;
+    /// When the breaker was created.
+    #[derive(Debug)]
+    pub(in super::super) struct Instants(Instant);
+
+    impl Instants {
+        pub(in super::super) fn new() -> Self {
+            Self(Instant::now())
+        }
+    }
+
+    impl Time for Instants {
+        #[inline]
+        fn precise(&self) -> u64 {
+            nanos(Instant::now().saturating_duration_since(self.0))
+        }
+
+        #[inline]
+        fn coarse(&self) -> u64 {
+            self.precise()
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -110,16 +98,17 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
-    async fn a_paused_clock_is_followed() {
+    async fn a_paused_clock_is_followed_in_tests() {
         let source = Source::new();
         assert_eq!((source.precise(), source.coarse()), (0, 0));
         tokio::time::advance(Duration::from_nanos(7)).await;
         assert_eq!((source.precise(), source.coarse()), (7, 7));
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn the_coarse_clock_lags_by_a_tick_at_most_and_is_never_ahead() {
-        let source = Source::kernel();
+        let source = kernel::Kernel::new();
         for _ in 0..10_000 {
             let (before, coarse, after) = (source.precise(), source.coarse(), source.precise());
             assert!(coarse <= after, "{coarse} is ahead of {after}");

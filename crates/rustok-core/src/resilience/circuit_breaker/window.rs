@@ -5,7 +5,7 @@
 //! a tag carries the generation.
 
 use super::builder::{Rate, Rules};
-use super::lanes::{Lanes, Tally};
+use super::lanes::{Lane, Lanes, Tally};
 use super::metrics::TransitionReason;
 use super::sync::{AtomicU64, Ordering, fence};
 use crate::resilience::jitter::nanos;
@@ -78,6 +78,16 @@ impl Window {
     #[inline]
     pub(super) fn is_armed(&self) -> bool {
         self.armed.load(Ordering::Relaxed) != 0
+    }
+
+    /// Records a success of this generation, unless the window has to move first or awaits calls.
+    pub(super) fn record_calm(&self, lane: &Lane, generation: u64, now: u64) -> bool {
+        let tag = self.tag();
+        let calm = !self.is_armed() && self.is_current(tag, generation, now);
+        if calm {
+            lane.record(tag, false, false);
+        }
+        calm
     }
 
     /// Starts a new generation with an empty window. Only under the circuit's lock.
