@@ -91,7 +91,7 @@ pub struct Config {
     /// How much memory answers take at most that their clients have not read yet, in bytes. Each connection
     /// may hold 32 KiB, or an eighth of what is free.
     pub max_answer_bytes: usize,
-    /// Whether answers are coded (`br`, `gzip`) for who takes that; of no use where a proxy does it.
+    /// Whether answers are coded (`zstd`, `br`, `gzip`) for who takes that; of no use where a proxy does it.
     pub compression: bool,
     /// How much memory bodies of requests take at most, in bytes. Each connection may hold 32 KiB, or an eighth of what is
     /// free.

@@ -17,7 +17,7 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// The URL by which clients reach this server; `None` when each request says it.
     pub base_url: Option<BaseUrl>,
-    /// Whether responses are coded (`br`, `gzip`).
+    /// Whether responses are coded (`zstd`, `br`, `gzip`).
     pub compression: bool,
     /// The largest request head, in bytes.
     pub max_header_bytes: usize,

@@ -13,7 +13,7 @@ use std::future::ready;
 use tower::{Layer as _, ServiceExt as _};
 use tower_http::decompression::DecompressionLayer;
 
-const CODINGS: [&str; 2] = ["gzip", "br"];
+const CODINGS: [&str; 3] = ["gzip", "br", "zstd"];
 
 /// What was sent, decoded.
 async fn decoded(answer: Response) -> Bytes {
@@ -76,7 +76,7 @@ both_databases! {
         let made = made(&shop).await;
         let path = format!("/products/{}", made["id"].as_str().unwrap());
         let stock = format!("/variants/{}/stock", made["variants"][0]["id"].as_str().unwrap());
-        for (coding, (title, quantity)) in CODINGS.iter().zip([("One", 7), ("Two", 8)]) {
+        for (coding, (title, quantity)) in CODINGS.iter().zip([("One", 7), ("Two", 8), ("Three", 9)]) {
             let coded = accepting(shop.admin(Method::GET, &path), coding).send().await.unwrap();
             let tag = header(&coded, "etag").to_owned();
             assert!(tag.ends_with(&format!("-{coding}\"")), "{tag}");
