@@ -253,7 +253,7 @@ fn insert_traces(tx: &Connection, tenant: &[u8], order: &[u8; 16], now: i64) -> 
     )?
     .execute(params![tenant, new_id(), order, now])?;
     tx.prepare_cached(
-        "INSERT INTO due_work (tenant_id, id, kind, subject_id, due_at) VALUES (?1, ?2, 'expire_order', ?3, ?4)",
+        "INSERT INTO jobs (tenant_id, id, kind, subject_id, due_at) VALUES (?1, ?2, 'expire_order', ?3, ?4)",
     )?
     .execute(params![tenant, new_id(), order, now + HOUR])?;
     Ok(())

@@ -87,6 +87,8 @@ actions! {
     CancelOrder = "cancel_order",
     /// Worker: cancel an order that was not confirmed, or not paid, in time.
     ExpireOrder = "expire_order",
+    /// Worker: hand committed events to their consumers.
+    DeliverEvents = "deliver_events",
 
     /// Admin: read the history of an order or a node.
     ReadHistory = "read_history",

@@ -38,7 +38,7 @@ const fn row(action: Action, may: [bool; 6]) -> Row {
 /// content and catalogue; an admin has full access within the tenant; a platform token has access to the directory
 /// and **never** to a tenant's data; the process itself (workers, command line) may do everything.
 #[rustfmt::skip]
-const TABLE: [Row; 34] = [
+const TABLE: [Row; 35] = [
     //                                  anonymous viewer editor admin platform system
     row(Action::ListProducts,          [Y,        Y,     Y,     Y,    N,       Y]),
     row(Action::ReadProduct,           [Y,        Y,     Y,     Y,    N,       Y]),
@@ -72,6 +72,7 @@ const TABLE: [Row; 34] = [
     row(Action::DeliverOrder,          [N,        N,     N,     Y,    N,       Y]),
     row(Action::CancelOrder,           [N,        N,     N,     Y,    N,       Y]),
     row(Action::ExpireOrder,           [N,        N,     N,     N,    N,       Y]),
+    row(Action::DeliverEvents,         [N,        N,     N,     N,    N,       Y]),
 
     row(Action::ReadHistory,           [N,        Y,     Y,     Y,    N,       Y]),
     row(Action::ImportData,            [N,        N,     Y,     Y,    N,       Y]),
@@ -178,6 +179,7 @@ mod tests {
         ("deliver_order", "---A-s"),
         ("cancel_order", "---A-s"),
         ("expire_order", "-----s"),
+        ("deliver_events", "-----s"),
         ("read_history", "-veA-s"),
         ("import_data", "--eA-s"),
         ("manage_tokens", "---A-s"),

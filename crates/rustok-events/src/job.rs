@@ -1,7 +1,7 @@
 //! Jobs: work for a worker, due at a time that was set in an earlier transaction.
 //!
-//! A job must be idempotent, and harmless if its subject has changed meanwhile: it is claimed, executed and removed,
-//! and the worker may crash in between.
+//! A job must be idempotent, and harmless if its subject has changed meanwhile: it is claimed by lease, executed and
+//! removed, and the worker may crash in between.
 
 use rustok_core::clock::Timestamp;
 use rustok_core::ids::{JobId, TenantId};
@@ -73,18 +73,20 @@ pub struct Job {
     pub due_at: Timestamp,
 }
 
-impl Job {
-    /// Whether it is due at `now`.
-    #[must_use]
-    pub fn is_due_at(&self, now: Timestamp) -> bool {
-        self.due_at <= now
-    }
+/// A job that a worker has claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimedJob {
+    /// The job, with the time at which it fell due.
+    pub job: Job,
+    /// The claim's lease.
+    pub lease: Uuid,
+    /// Attempts so far, this one included.
+    pub attempts: u32,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn names_are_stable() {
@@ -95,20 +97,5 @@ mod tests {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
         assert_eq!("ExpireOrder".parse::<JobKind>(), Err(UnknownJobKind));
-    }
-
-    #[test]
-    fn work_is_due_from_its_moment_on() {
-        let due_at = Timestamp::UNIX_EPOCH + Duration::from_secs(3_600);
-        let id = Uuid::from_u128(1);
-        let job = Job {
-            id: id.into(),
-            tenant_id: id.into(),
-            kind: JobKind::ExpireOrder,
-            subject_id: id,
-            due_at,
-        };
-        assert!(!job.is_due_at(due_at - Duration::from_micros(1)));
-        assert!(job.is_due_at(due_at));
     }
 }

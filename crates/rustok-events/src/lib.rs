@@ -1,11 +1,16 @@
-//! Committed facts and due work: [`Event`] with its [`Topic`], and [`Job`].
+//! Committed facts and work that falls due: [`Event`] with its [`Topic`] and its [`Delivery`] to a [`Consumer`], and
+//! [`Job`]; both are claimed by [`Lease`].
 //!
 //! This crate only defines data; delivery, storage and scheduling are elsewhere.
 
+pub mod delivery;
 pub mod envelope;
 pub mod job;
+pub mod lease;
 pub mod topic;
 
+pub use delivery::{Consumer, Delivery, UnknownConsumer};
 pub use envelope::Event;
-pub use job::{Job, JobKind, UnknownJobKind};
+pub use job::{ClaimedJob, Job, JobKind, UnknownJobKind};
+pub use lease::Lease;
 pub use topic::{Topic, UnknownTopic};

@@ -10,7 +10,8 @@
 //! CREATE INDEX t_name_idx ON t (tenant_id, name) [WHERE ...];
 //! CREATE UNIQUE INDEX ON t (tenant_id, name) WHERE ...;
 //! ALTER TABLE t ADD COLUMN ...; ALTER TABLE t ADD CONSTRAINT ...; ALTER TABLE t DROP CONSTRAINT ...;
-//! DROP INDEX i; INSERT ...; UPDATE ...; DELETE ...;
+//! ALTER TABLE t RENAME COLUMN a TO b; DROP TABLE t; DROP INDEX i;
+//! INSERT ...; UPDATE ...; DELETE ...;
 //! ```
 //!
 //! A tenant table gets row security on PostgreSQL: `RIGHTS` are those of `rustok_app` (all four by default), `CLAIMED`
@@ -162,7 +163,20 @@ mod tests {
                 "CREATE PLATFORM TABLE t (id uuid PRIMARY KEY);",
                 "`PRIMARY` is not understood here",
             ),
-            ("DROP TABLE t;", "`DROP TABLE` is not understood here"),
+            ("DROP TABLE t;", "there is no table t"),
+            ("DROP VIEW t;", "`DROP VIEW` is not understood here"),
+            (
+                "CREATE PLATFORM TABLE t (id uuid, PRIMARY KEY (id)); CREATE PLATFORM TABLE u (t uuid REFERENCES t (id)); DROP TABLE t;",
+                "u refers to t",
+            ),
+            (
+                "CREATE PLATFORM TABLE t (id uuid, PRIMARY KEY (id)); ALTER TABLE t RENAME COLUMN id TO key;",
+                "a constraint or an index of t has the column id",
+            ),
+            (
+                "CREATE PLATFORM TABLE t (id uuid); ALTER TABLE t RENAME COLUMN n TO m;",
+                "t has no column n",
+            ),
             ("ALTER TABLE t DROP CONSTRAINT c;", "there is no table t"),
             (
                 "CREATE PLATFORM TABLE t (id uuid); ALTER TABLE t DROP CONSTRAINT c;",
@@ -237,6 +251,33 @@ ALTER TABLE items FORCE ROW LEVEL SECURITY;"
             "{rebuilt}"
         );
         assert!(rebuilt.contains("DROP INDEX \"items(open)\";"), "{rebuilt}");
+    }
+
+    /// A later rebuild has the column under its new name.
+    #[test]
+    fn a_column_is_renamed_and_a_table_dropped() {
+        let first = format!("{SHOPS}{ITEMS}");
+        let change = "DROP INDEX items_open_idx; ALTER TABLE items RENAME COLUMN open TO is_open;";
+        let rebuild = "ALTER TABLE items DROP CONSTRAINT items_kind_known;";
+        let sources = [
+            ("0001_a", first.as_str()),
+            ("0002_b", change),
+            ("0003_c", rebuild),
+            ("0004_d", "DROP TABLE items;"),
+        ];
+        let all = render(sources).unwrap();
+        for sql in [&all[1].sqlite, &all[1].postgres] {
+            assert!(
+                sql.contains("ALTER TABLE items RENAME COLUMN open TO is_open;"),
+                "{sql}"
+            );
+        }
+        assert!(
+            all[2].sqlite.contains("    is_open INTEGER NOT NULL"),
+            "{}",
+            all[2].sqlite
+        );
+        assert!(all[3].sqlite.contains("DROP TABLE items;") && all[3].postgres.contains("DROP TABLE items;"));
     }
 
     #[test]

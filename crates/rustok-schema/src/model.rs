@@ -156,6 +156,12 @@ pub(crate) enum Action {
         name: String,
     },
     DropIndex(String),
+    DropTable(String),
+    RenameColumn {
+        table: String,
+        from: String,
+        to: String,
+    },
     /// INSERT, UPDATE or DELETE: the same text for both databases.
     ChangeRows(String),
 }

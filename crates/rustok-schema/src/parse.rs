@@ -166,6 +166,11 @@ fn action(mut text: Cursor<'_>) -> Result<Action, String> {
         text.end()?;
         return Ok(Action::DropIndex(name));
     }
+    if text.skip("DROP TABLE") {
+        let name = text.word().to_owned();
+        text.end()?;
+        return Ok(Action::DropTable(name));
+    }
     let whole = text.0.trim();
     match text.word() {
         "INSERT" | "UPDATE" | "DELETE" => Ok(Action::ChangeRows(whole.to_owned())),
@@ -359,6 +364,15 @@ fn alteration(mut text: Cursor<'_>) -> Result<Action, String> {
         let name = text.word().to_owned();
         text.end()?;
         return Ok(Action::DropConstraint { table, name });
+    }
+    if text.skip("RENAME COLUMN") {
+        let from = text.word().to_owned();
+        if !text.skip("TO") {
+            return text.refuse();
+        }
+        let to = text.word().to_owned();
+        text.end()?;
+        return Ok(Action::RenameColumn { table, from, to });
     }
     if text.skip("ADD") {
         return match constraint(&mut text, &table)? {

@@ -76,6 +76,22 @@ impl Renderer {
                 to.sqlite.push_str(&sql);
                 to.postgres.push_str(&sql);
             }
+            Action::DropTable(name) => {
+                self.drop_table(name)?;
+                let sql = format!("DROP TABLE {name};\n");
+                to.sqlite.push_str(&sql);
+                to.postgres.push_str(&sql);
+            }
+            Action::RenameColumn {
+                table,
+                from,
+                to: name,
+            } => {
+                self.rename_column(table, from, name)?;
+                let sql = format!("ALTER TABLE {table} RENAME COLUMN {from} TO {name};\n");
+                to.sqlite.push_str(&sql);
+                to.postgres.push_str(&sql);
+            }
             Action::AddColumn { table, column } => {
                 self.table(table)?.columns.push(column.clone());
                 let add = |column: String| format!("ALTER TABLE {table} ADD COLUMN {column};\n");
@@ -117,6 +133,44 @@ impl Renderer {
         found.ok_or_else(|| format!("there is no table {name}"))
     }
 
+    fn drop_table(&mut self, name: &str) -> Result<(), String> {
+        self.table(name)?;
+        let refers = |table: &&Table| {
+            let keys = table.constraints.iter().filter_map(|key| key.target.as_deref());
+            let columns = table
+                .columns
+                .iter()
+                .filter_map(|column| column.references.as_deref());
+            keys.chain(columns)
+                .any(|target| target.split(' ').next() == Some(name))
+        };
+        match self.tables.values().find(refers) {
+            Some(table) => Err(format!("{} refers to {name}", table.name)),
+            None => {
+                self.tables.remove(name);
+                Ok(())
+            }
+        }
+    }
+
+    /// Only of a column that stands nowhere else: an index or a constraint is dropped before, and made anew after.
+    fn rename_column(&mut self, table: &str, from: &str, to: &str) -> Result<(), String> {
+        let found = self.table(table)?;
+        let names = |text: &str| words(text).any(|word| word == from);
+        let rules = found.constraints.iter().map(|constraint| &*constraint.rule);
+        let checks = found.columns.iter().flat_map(|column| &column.checks);
+        let indexes = found.indexes.iter().map(|index| &*index.sql);
+        if rules.chain(indexes).any(names) || checks.clone().any(|check| names(&check.condition)) {
+            return Err(format!(
+                "a constraint or an index of {table} has the column {from}"
+            ));
+        }
+        let column = found.columns.iter_mut().find(|column| column.name == from);
+        let column = column.ok_or_else(|| format!("{table} has no column {from}"))?;
+        to.clone_into(&mut column.name);
+        Ok(())
+    }
+
     fn create(&mut self, table: &Table, to: &mut Migration) {
         to.sqlite.push_str(&sqlite_table(&table.name, table));
         self.tables.insert(table.name.clone(), table.clone());
@@ -155,9 +209,7 @@ impl Renderer {
     }
 
     fn change_rows(&self, sql: &str, to: &mut String) {
-        let words: Vec<&str> = sql
-            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .collect();
+        let words: Vec<&str> = words(sql).collect();
         self.unforced(|table| words.contains(&table), &format!("{sql};\n"), to);
     }
 
@@ -194,6 +246,10 @@ impl Renderer {
         }
         Ok(())
     }
+}
+
+fn words(sql: &str) -> impl Iterator<Item = &str> {
+    sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
 }
 
 fn lines(items: impl Iterator<Item = String>) -> String {

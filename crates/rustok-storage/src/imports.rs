@@ -3,7 +3,7 @@
 //! The server that has the file holds the row as by a lease: it keeps postponing the due work that would fail the
 //! import. A writer must expect that the row was failed meanwhile: each write returns whether it still applied.
 
-use crate::outbox;
+use crate::jobs;
 use jiff::Timestamp;
 use rustok_core::ids::{ImportId, JobId};
 use rustok_core::money::Currency;
@@ -261,7 +261,7 @@ pub async fn insert_import(
         due_at: lease_until,
     };
     tx.db
-        .execute_all(&[insert, outbox::insert_job(tx.tenant(), &job)])
+        .execute_all(&[insert, jobs::insert_job(tx.tenant(), &job)])
         .await
 }
 
@@ -358,7 +358,7 @@ pub async fn finish_import(
         number(end.bytes_read)
     ];
     let ended = changed(tx, sql, values).await?;
-    outbox::delete_job(tx, JobKind::FailImport, id.as_uuid()).await?;
+    jobs::delete_job(tx, JobKind::FailImport, id.as_uuid()).await?;
     Ok(ended)
 }
 
@@ -375,7 +375,7 @@ pub async fn fail_import(
     let sql = "UPDATE imports SET status = 'failed', failure = $3, finished_at = $4 \
                WHERE tenant_id = $1 AND id = $2 AND status IN ('queued', 'running')";
     let failed = changed(tx, sql, params![tx.tenant(), id.as_uuid(), failure, now]).await?;
-    outbox::delete_job(tx, JobKind::FailImport, id.as_uuid()).await?;
+    jobs::delete_job(tx, JobKind::FailImport, id.as_uuid()).await?;
     Ok(failed)
 }
 

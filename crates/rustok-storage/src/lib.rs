@@ -6,11 +6,13 @@
 
 pub mod authors;
 pub mod customers;
+pub mod deliveries;
 pub mod idempotency;
 pub mod import_references;
 pub mod imports;
 pub mod inspect;
 pub mod inventory;
+pub mod jobs;
 pub mod nodes;
 pub mod orders;
 pub mod outbox;

@@ -4,14 +4,12 @@
 //! pipelined batch of writes: the order by compare-and-swap, its history, event, stock and due job.
 
 mod change;
-mod expiry;
 mod history;
 mod list;
 mod place;
 mod row;
 
 pub use change::{OrderChange, PAYMENT_REFERENCE, REFUND_REFERENCE, save_change};
-pub use expiry::{delete_expiry, postpone_expiry};
 pub use history::{OrderHistory, list_history};
 pub use list::{OrderFilter, OrderPlace, list_orders};
 pub use place::{NewOrder, PendingLimit, insert_order};

@@ -1,13 +1,23 @@
-//! The outbox of committed events that await delivery, and work that falls due later.
+//! The outbox: committed events that await their distribution to consumers.
+//!
+//! An event is distributed once each consumer has had it or has a delivery (`deliveries.rs`). It is deleted when it was
+//! distributed long ago and no delivery of it is left.
 
 use jiff::Timestamp;
 use rustok_core::ids::TenantId;
-use rustok_db::{Json, PlatformTx, Statement, StoreError, TenantTx, Value, params};
-use rustok_events::{Event, Job, JobKind};
+use rustok_db::{Json, PlatformTx, Row, Statement, StoreError, Value, params};
+use rustok_events::lease::next_attempt;
+use rustok_events::{Consumer, Event, Lease};
 use uuid::Uuid;
 
 const OUTBOX: &str = "outbox";
-const DUE_WORK: &str = "due_work";
+
+/// Length of a stored error, in characters.
+pub(crate) const LAST_ERROR_CHARS: usize = 500;
+
+/// The columns of an event in the outbox `o`.
+pub(crate) const EVENT_COLUMNS: &str =
+    "o.tenant_id, o.id, o.topic, o.subject_id, o.payload, o.traceparent, o.occurred_at";
 
 /// The write that adds an event to the outbox, in the transaction that the event reports.
 pub(crate) fn insert_event(tenant: TenantId, event: &Event) -> Statement<'static> {
@@ -27,180 +37,205 @@ pub(crate) fn insert_event(tenant: TenantId, event: &Event) -> Statement<'static
     )
 }
 
-/// Pending events, oldest first. On PostgreSQL those locked by another worker are skipped.
+/// What a SELECT of a claim ends with, so that no two workers claim the same row of `table`. SQLite has one writer.
+pub(crate) fn skip_locked(tx: &PlatformTx, table: &str) -> String {
+    if tx.db.is_postgres() {
+        format!(" FOR UPDATE OF {table} SKIP LOCKED")
+    } else {
+        String::new()
+    }
+}
+
+pub(crate) fn event(row: &Row<'_>) -> Result<Event, StoreError> {
+    let topic: String = row.get("topic")?;
+    Ok(Event {
+        id: row.get("id")?,
+        tenant_id: row.get("tenant_id")?,
+        topic: topic.parse().map_err(|_| row.inconsistent("topic", &topic))?,
+        subject_id: row.get("subject_id")?,
+        payload: row.get::<Json<_>>("payload")?.0,
+        occurred_at: row.get("occurred_at")?,
+        traceparent: row.get("traceparent")?,
+    })
+}
+
+/// Events that wait, oldest first, without a claim: for a worker that is the only one on its database.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn claim_events(tx: &mut PlatformTx, limit: i64) -> Result<Vec<Event>, StoreError> {
-    let lock = if tx.db.is_postgres() {
-        "FOR UPDATE SKIP LOCKED"
-    } else {
-        ""
-    };
+pub async fn list_waiting(tx: &mut PlatformTx, limit: i64) -> Result<Vec<Event>, StoreError> {
     let sql = format!(
-        "SELECT tenant_id, id, topic, subject_id, payload, traceparent, occurred_at FROM outbox \
-         WHERE delivered_at IS NULL ORDER BY occurred_at LIMIT $1 {lock}"
+        "SELECT {EVENT_COLUMNS} FROM outbox o WHERE o.distributed_at IS NULL ORDER BY o.occurred_at LIMIT $1"
     );
-    tx.db
-        .fetch(OUTBOX, &sql, params![limit], |row| {
-            let topic: String = row.get("topic")?;
-            Ok(Event {
-                id: row.get("id")?,
-                tenant_id: row.get("tenant_id")?,
-                topic: topic.parse().map_err(|_| row.inconsistent("topic", &topic))?,
-                subject_id: row.get("subject_id")?,
-                payload: row.get::<Json<_>>("payload")?.0,
-                occurred_at: row.get("occurred_at")?,
-                traceparent: row.get("traceparent")?,
-            })
-        })
-        .await
+    tx.db.fetch(OUTBOX, &sql, params![limit], event).await
 }
 
-/// Marks events as delivered, all in one flight.
+/// Claims up to `limit` events that wait, oldest first. On PostgreSQL those that another worker is about to claim are
+/// skipped.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when one of them no longer exists.
-pub async fn mark_delivered(tx: &mut PlatformTx, events: &[Event], now: Timestamp) -> Result<(), StoreError> {
-    // By key alone: the worker holds the lock since its claim, and a condition on `delivered_at` would lead a planner
-    // to the index of all pending events.
-    let sql = "UPDATE outbox SET delivered_at = $3 WHERE tenant_id = $1 AND id = $2";
-    let mark = |event: &Event| Statement::one(OUTBOX, sql, params![event.tenant_id, event.id, now]);
+/// Those of the database.
+pub async fn claim(
+    tx: &mut PlatformTx,
+    lease: Lease,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Event>, StoreError> {
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS} FROM outbox o WHERE o.distributed_at IS NULL \
+         AND (o.leased_until IS NULL OR o.leased_until <= $2) ORDER BY o.occurred_at LIMIT $1{}",
+        skip_locked(tx, "o")
+    );
+    let events = tx.db.fetch(OUTBOX, &sql, params![limit, now], event).await?;
+    let sql = "UPDATE outbox SET lease = $3, leased_until = $4 WHERE tenant_id = $1 AND id = $2";
+    let mark = |event: &Event| {
+        Statement::one(
+            OUTBOX,
+            sql,
+            params![event.tenant_id, event.id, lease.id, lease.until],
+        )
+    };
     let marks: Vec<_> = events.iter().map(mark).collect();
-    tx.db.execute_all(&marks).await
+    tx.db.execute_all(&marks).await?;
+    Ok(events)
 }
 
-/// The backlog of the outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What came of the first attempt to deliver an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The event.
+    pub event: Event,
+    /// The consumers that did not take it, each with the reason.
+    pub failed: Vec<(Consumer, String)>,
+}
+
+/// Marks events as distributed, all in one flight, with a delivery for each consumer that did not take one. `lease` is
+/// that of the claim, `None` after [`list_waiting`].
+///
+/// # Errors
+/// [`StoreError::Stale`] when the lease of one of them is lost; then nothing may be committed.
+pub async fn distribute(
+    tx: &mut PlatformTx,
+    lease: Option<Uuid>,
+    outcomes: &[Outcome],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut writes = Vec::with_capacity(outcomes.len());
+    for Outcome { event, failed } in outcomes {
+        // By key and lease alone: a condition on `distributed_at` would lead a planner to the index of all that waits.
+        writes.push(Statement::one(
+            OUTBOX,
+            "UPDATE outbox SET distributed_at = $3, lease = NULL, leased_until = NULL \
+             WHERE tenant_id = $1 AND id = $2 AND lease IS NOT DISTINCT FROM $4",
+            params![event.tenant_id, event.id, now, lease],
+        ));
+        for (consumer, error) in failed {
+            let error: String = error.chars().take(LAST_ERROR_CHARS).collect();
+            let due_at = next_attempt(1, now).unwrap_or(now);
+            writes.push(Statement::one(
+                "deliveries",
+                "INSERT INTO deliveries (tenant_id, event_id, consumer, due_at, attempts, last_error) \
+                 VALUES ($1, $2, $3, $4, 1, $5)",
+                params![event.tenant_id, event.id, consumer.as_str(), due_at, error],
+            ));
+        }
+    }
+    tx.db.execute_all(&writes).await
+}
+
+/// Gives back events that were claimed and not delivered.
+///
+/// # Errors
+/// Those of the database.
+pub async fn give_back(tx: &mut PlatformTx, lease: Uuid, events: &[Event]) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE outbox SET lease = NULL, leased_until = NULL WHERE tenant_id = $1 AND id = $2 AND lease = $3";
+    let back = |event: &Event| Statement::any(OUTBOX, sql, params![event.tenant_id, event.id, lease]);
+    let back: Vec<_> = events.iter().map(back).collect();
+    tx.db.execute_all(&back).await
+}
+
+/// What waits, and what is dead.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// Pending events, counted up to the caller's limit.
+    /// Events that wait and deliveries that are tried again; each counted up to the caller's limit.
     pub depth: u64,
     /// When the oldest of them occurred.
     pub oldest: Option<Timestamp>,
+    /// Dead deliveries, counted up to the limit.
+    pub dead_deliveries: u64,
+    /// Dead jobs, counted up to the limit.
+    pub dead_jobs: u64,
 }
 
-/// Counts pending events, up to `limit`, and finds the time of the oldest.
+/// The part of an index that a count goes through.
+fn counted(table: &str, condition: &str) -> String {
+    format!("(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {condition} LIMIT $1) AS counted)")
+}
+
+/// Counts what waits and what is dead, each up to `limit`, and finds the time of the oldest. Of more deliveries than
+/// that, those that are due first count.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn backlog(tx: &mut PlatformTx, limit: i64) -> Result<Backlog, StoreError> {
-    let sql = "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE delivered_at IS NULL LIMIT $1) AS waiting) AS depth, \
-               (SELECT min(occurred_at) FROM outbox WHERE delivered_at IS NULL) AS oldest";
-    let found = tx
-        .db
-        .fetch_optional(OUTBOX, sql, params![limit], |row| {
-            Ok(Backlog {
-                depth: u64::try_from(row.get::<i64>("depth")?).unwrap_or_default(),
-                oldest: row.get("oldest")?,
-            })
+    let sql = format!(
+        "SELECT {} AS waiting, {} AS deliveries, {} AS dead_deliveries, {} AS dead_jobs, \
+         (SELECT min(occurred_at) FROM outbox WHERE distributed_at IS NULL) AS oldest, \
+         (SELECT min(o.occurred_at) FROM (SELECT tenant_id, event_id FROM deliveries WHERE dead_at IS NULL \
+         ORDER BY due_at LIMIT $1) AS d JOIN outbox o ON o.tenant_id = d.tenant_id AND o.id = d.event_id) AS oldest_delivery",
+        counted("outbox", "distributed_at IS NULL"),
+        counted("deliveries", "dead_at IS NULL"),
+        counted("deliveries", "dead_at IS NOT NULL"),
+        counted("jobs", "dead_at IS NOT NULL"),
+    );
+    let limit = params![limit];
+    let found = tx.db.fetch_optional(OUTBOX, &sql, limit, |row| {
+        let count = |column| Ok::<_, StoreError>(u64::try_from(row.get::<i64>(column)?).unwrap_or_default());
+        let times = [
+            row.get::<Option<Timestamp>>("oldest")?,
+            row.get("oldest_delivery")?,
+        ];
+        Ok(Backlog {
+            depth: count("waiting")? + count("deliveries")?,
+            oldest: times.into_iter().flatten().min(),
+            dead_deliveries: count("dead_deliveries")?,
+            dead_jobs: count("dead_jobs")?,
         })
-        .await?;
-    Ok(found.unwrap_or(Backlog {
-        depth: 0,
-        oldest: None,
-    }))
+    });
+    Ok(found.await?.unwrap_or_default())
 }
 
-/// Deletes events that were delivered before `before`, the oldest first and at most `most` of them; returns how many.
-///
-/// # Errors
-/// Those of the database.
-pub async fn delete_delivered_before(
-    tx: &mut PlatformTx,
-    before: Timestamp,
-    most: i64,
-) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM outbox WHERE (tenant_id, id) IN (SELECT d.tenant_id, d.id FROM outbox d \
-               WHERE d.delivered_at < $1 ORDER BY d.delivered_at LIMIT $2)";
-    tx.db.execute(OUTBOX, sql, params![before, most]).await
-}
-
-/// The write that schedules work, in the transaction that makes it necessary.
-pub(crate) fn insert_job(tenant: TenantId, job: &Job) -> Statement<'static> {
-    Statement::one(
-        DUE_WORK,
-        "INSERT INTO due_work (tenant_id, id, kind, subject_id, due_at) VALUES ($1, $2, $3, $4, $5)",
-        &[
-            tenant.into(),
-            job.id.into(),
-            job.kind.as_str().into(),
-            job.subject_id.into(),
-            job.due_at.into(),
-        ],
+/// The events that were distributed first, and whether deliveries of them are left.
+fn distributed_first(deliveries: &str) -> String {
+    format!(
+        "(tenant_id, id) IN (SELECT e.tenant_id, e.id FROM (SELECT o.tenant_id, o.id FROM outbox o \
+         WHERE o.distributed_at < $1 ORDER BY o.distributed_at LIMIT $2) AS e \
+         WHERE {deliveries} (SELECT 1 FROM deliveries d WHERE d.tenant_id = e.tenant_id AND d.event_id = e.id))"
     )
 }
 
-/// Due work of one kind, oldest first.
+/// Deletes up to `most` events that were distributed before `before`, the oldest first. Those that a consumer may still
+/// get are set to `now`, as many at once, so that a consumer that takes nothing stands in no other event's way. Returns
+/// how many were deleted, and whether there may be more.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list_due(
+pub async fn purge(
     tx: &mut PlatformTx,
-    kind: JobKind,
+    before: Timestamp,
     now: Timestamp,
-    limit: i64,
-) -> Result<Vec<Job>, StoreError> {
-    let sql = "SELECT tenant_id, id, subject_id, due_at FROM due_work \
-               WHERE kind = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3";
-    tx.db
-        .fetch(DUE_WORK, sql, params![kind.as_str(), now, limit], |row| {
-            Ok(Job {
-                id: row.get("id")?,
-                tenant_id: row.get("tenant_id")?,
-                kind,
-                subject_id: row.get("subject_id")?,
-                due_at: row.get("due_at")?,
-            })
-        })
-        .await
-}
-
-/// Deletes scheduled work that is done or no longer needed; true if there was any.
-///
-/// # Errors
-/// Those of the database.
-pub async fn delete_job(tx: &mut TenantTx, kind: JobKind, subject: Uuid) -> Result<bool, StoreError> {
-    let sql = "DELETE FROM due_work WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3";
-    let deleted = tx
-        .db
-        .execute(DUE_WORK, sql, params![tx.tenant(), kind.as_str(), subject])
-        .await?;
-    Ok(deleted > 0)
-}
-
-/// Postpones scheduled work; true if there was any.
-///
-/// # Errors
-/// Those of the database.
-pub async fn postpone_job(
-    tx: &mut TenantTx,
-    kind: JobKind,
-    subject: Uuid,
-    to: Timestamp,
-) -> Result<bool, StoreError> {
-    let sql = "UPDATE due_work SET due_at = $4 WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3";
-    let postponed = tx
-        .db
-        .execute(DUE_WORK, sql, params![tx.tenant(), kind.as_str(), subject, to])
-        .await?;
-    Ok(postponed > 0)
-}
-
-/// Claims work that is due at `now` for the same transaction that does it; false if another worker has done or
-/// postponed it since it was listed.
-///
-/// # Errors
-/// Those of the database.
-pub async fn take_due_job(
-    tx: &mut TenantTx,
-    kind: JobKind,
-    subject: Uuid,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let sql = "DELETE FROM due_work WHERE tenant_id = $1 AND kind = $2 AND subject_id = $3 AND due_at <= $4";
-    let taken = tx
-        .db
-        .execute(DUE_WORK, sql, params![tx.tenant(), kind.as_str(), subject, now])
-        .await?;
-    Ok(taken > 0)
+    most: i64,
+) -> Result<(u64, bool), StoreError> {
+    let keep = format!(
+        "UPDATE outbox SET distributed_at = $3 WHERE {}",
+        distributed_first("EXISTS")
+    );
+    let kept = tx.db.execute(OUTBOX, &keep, params![before, most, now]).await?;
+    let delete = format!("DELETE FROM outbox WHERE {}", distributed_first("NOT EXISTS"));
+    let deleted = tx.db.execute(OUTBOX, &delete, params![before, most]).await?;
+    Ok((
+        deleted,
+        i64::try_from(kept.saturating_add(deleted)).is_ok_and(|looked| looked >= most),
+    ))
 }

@@ -125,8 +125,8 @@ impl TestApp {
     /// When the database refuses the query.
     pub async fn pending_events(&self) -> Vec<Event> {
         let store = &self.services().store;
-        let mut tx = store.platform_write(soon()).await.unwrap();
-        outbox::claim_events(&mut tx, 100).await.unwrap()
+        let mut tx = store.platform_read(soon()).await.unwrap();
+        outbox::list_waiting(&mut tx, 100).await.unwrap()
     }
 
     /// No worker watches the directory: what was cached of it is forgotten here.

@@ -7,6 +7,7 @@ use rustok_core::clock::{Clock, SystemClock};
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::{Ids, TenantId};
 use rustok_storage::inspect::{FoundSchema, find_isolation_faults, find_schema};
+use rustok_storage::outbox::{self, Backlog};
 use rustok_storage::{Opener, Store, StoreConfig, StoreError, latest_schema};
 use rustok_telemetry::{LogFormat, init_log};
 use rustok_tenancy::TenantHandle;
@@ -15,6 +16,9 @@ use std::sync::Arc;
 
 /// How far the database's clock may be from ours, in seconds: deadlines, sessions and expiry are counted in minutes.
 const CLOCK_TOLERANCE_SECONDS: i64 = 5;
+
+/// Dead jobs and deliveries are counted up to this number.
+const DEAD_COUNTED: i64 = 10_000;
 
 #[derive(Debug, Serialize)]
 struct Check {
@@ -101,6 +105,7 @@ async fn examine(flags: &Flags) -> Vec<Check> {
     let services_clock: Arc<dyn Clock> = Arc::new(SystemClock);
     checks.push(isolation(&store, &Ids::new(Arc::clone(&services_clock))).await);
     checks.push(clock(&store, services_clock.as_ref()).await);
+    checks.push(dead_work(&store).await);
     if store.sqlite_path().is_some() {
         checks.push(file(&store).await);
     }
@@ -213,6 +218,30 @@ async fn clock(store: &Store, clock: &dyn Clock) -> Check {
         "clock",
         format!("within {CLOCK_TOLERANCE_SECONDS} s of the database's"),
     )
+}
+
+/// Jobs and deliveries that failed too often.
+async fn dead_work(store: &Store) -> Check {
+    let backlog = async {
+        let mut tx = store.platform_read(Deadline::after(COMMAND_LIMIT)).await?;
+        outbox::backlog(&mut tx, DEAD_COUNTED).await
+    };
+    match backlog.await {
+        Ok(Backlog {
+            dead_jobs: 0,
+            dead_deliveries: 0,
+            ..
+        }) => Check::ok("jobs", "no job and no delivery is dead"),
+        Ok(backlog) => Check::failed(
+            "jobs",
+            format!(
+                "{} jobs and {} deliveries are dead",
+                backlog.dead_jobs, backlog.dead_deliveries
+            ),
+            "their last errors are in the tables jobs and deliveries; see the runbook DeadWork",
+        ),
+        Err(error) => unanswered("jobs", &error),
+    }
 }
 
 async fn file(store: &Store) -> Check {

@@ -241,6 +241,8 @@ fn workers(own: &ServerMetrics, clock: &dyn Clock, samples: &mut Samples<'_>) ->
         return Ok(());
     };
     samples.value("rustok_outbox_depth", backlog.depth)?;
+    samples.value("rustok_deliveries_dead", backlog.dead_deliveries)?;
+    samples.value("rustok_jobs_dead", backlog.dead_jobs)?;
     // The age as of now, not of the last measurement: it must keep growing when measurements fail.
     let age = backlog.oldest.map(|oldest| {
         let passed = clock.now().duration_since(oldest);

@@ -35,7 +35,7 @@ pub struct ServerMetrics {
 const WORKERS: [&str; 8] = [
     "directory",
     "imports",
-    "order_expiry",
+    "jobs",
     "outbox",
     "outbox_purge",
     "outbox_watch",

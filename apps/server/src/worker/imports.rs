@@ -9,12 +9,14 @@ use crate::state::AppState;
 use rustok_api::imports::spool::SpoolFile;
 use rustok_app::import::jobs::{self, Import};
 use rustok_app::import::{self, ImportFile, ImportReport, Mode};
+use rustok_app::jobs::run_due;
 use rustok_app::{Ctx, PlatformCtx, tenants};
 use rustok_auth::Actor;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::TenantId;
 use rustok_core::resilience::CircuitState;
+use rustok_events::JobKind;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -143,7 +145,10 @@ impl ImportScheduler {
             }
         }
         let platform = PlatformCtx::system(Arc::clone(self.state.services()), ACTOR, round_deadline());
-        jobs::fail_abandoned(&platform, BATCH).await.map(drop)
+        let is_stopping = || self.stop.is_cancelled();
+        run_due(&platform, &[JobKind::FailImport], BATCH, is_stopping)
+            .await
+            .map(drop)
     }
 
     async fn take_up(&self) -> Result<(), RichError> {

@@ -1,4 +1,4 @@
-//! Background work: expiring orders, delivering events, importing files, watching the directory, deleting old
+//! Background work: jobs such as the expiry of orders, delivering events, importing files, watching the directory, deleting old
 //! replies, analysing growing tables, and checking the database's file or clock.
 //!
 //! A worker must never end because a round failed: it logs the error, and the next round tries again. It ends between
@@ -9,9 +9,9 @@
 mod clock;
 mod database_file;
 mod directory;
-mod expiry;
 mod idempotency;
 mod imports;
+mod jobs;
 mod outbox;
 mod outbox_watch;
 pub(crate) mod statistics;
@@ -62,13 +62,13 @@ pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
         breaker: state.services().store.breaker().cloned(),
         stop: stop.clone(),
     };
-    let (expiring, delivering) = (state.clone(), state.clone());
-    workers.spawn(rounds(pace("order_expiry", expiry::EVERY), async move || {
-        expiry::round(&expiring).await
+    let (working, stopping) = (state.clone(), stop.clone());
+    workers.spawn(rounds(pace("jobs", jobs::EVERY), async move || {
+        jobs::round(&working, &stopping).await
     }));
-    let mut sum = outbox::Sum::default();
+    let (delivering, stopping, mut sum) = (state.clone(), stop.clone(), outbox::Sum::default());
     workers.spawn(rounds(pace("outbox", outbox::EVERY), async move || {
-        outbox::round(&delivering, &mut sum).await
+        outbox::round(&delivering, &stopping, &mut sum).await
     }));
     let (purging, forgetting) = (state.clone(), state.clone());
     workers.spawn(rounds(pace("outbox_purge", HOURLY), async move || {

@@ -1,23 +1,27 @@
 //! Delivers committed events to the structured log (target `rustok.events`, level debug), and deletes old ones. At
 //! level info the log has only the number of events, at most once a minute.
 //!
-//! Delivery is at least once: an event is delivered before it is marked, so that a crash in between repeats it, with
-//! the same id. It must never be delivered before its transaction is committed, and cannot be: only committed events
-//! are found.
+//! Delivery is at least once (`rustok_app::deliveries`): an event is delivered before it is marked, so that a crash in
+//! between repeats it, with the same id. It must never be delivered before its transaction is committed, and cannot be:
+//! only committed events are found.
 
 use super::{FORGOTTEN_AT_ONCE, Round, round_deadline};
 use crate::state::AppState;
+use rustok_app::{PlatformCtx, deliveries};
 use rustok_core::error::RichError;
-use rustok_events::Event;
-use rustok_storage::{PlatformTx, outbox};
+use rustok_events::{Consumer, Event};
+use rustok_storage::outbox;
 use rustok_telemetry::{Attribute, Incoming, SpanEnd, SpanKind, Tracer};
+use std::future::{Ready, ready};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// Interval of rounds: how long an event may wait.
 pub(super) const EVERY: Duration = Duration::from_millis(500);
 /// Events per round.
-const BATCH: usize = 100;
-/// How long a delivered event is kept.
+const BATCH: i64 = 100;
+/// How long an event is kept after its distribution; longer if a delivery of it is left.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// Minimum time between two lines with the number of delivered events.
@@ -44,10 +48,17 @@ impl Sum {
     }
 }
 
-pub(super) async fn round(state: &AppState, sum: &mut Sum) -> Result<Round, RichError> {
-    let delivered = deliver_some(state).await?;
-    sum.events += delivered;
-    if delivered >= BATCH {
+pub(super) async fn round(
+    state: &AppState,
+    stop: &CancellationToken,
+    sum: &mut Sum,
+) -> Result<Round, RichError> {
+    let ctx = PlatformCtx::system(Arc::clone(state.services()), "outbox", round_deadline());
+    let consume = |consumer, event: &_| consume(state, consumer, event);
+    let round = deliveries::deliver_new(&ctx, BATCH, || stop.is_cancelled(), consume).await?;
+    state.metrics().count_delivered(round.delivered);
+    sum.events += round.delivered;
+    if i64::try_from(round.claimed).is_ok_and(|claimed| claimed >= BATCH) {
         return Ok(Round::Full);
     }
     if let Some(events) = sum.due(Instant::now()) {
@@ -56,36 +67,12 @@ pub(super) async fn round(state: &AppState, sum: &mut Sum) -> Result<Round, Rich
     Ok(Round::Done)
 }
 
-async fn deliver_some(state: &AppState) -> Result<usize, RichError> {
-    let services = state.services();
-    let (store, deadline) = (&services.store, round_deadline());
-    // An SQLite file has one server and one writer, which must not be held while events are read and logged. On
-    // PostgreSQL the rows stay locked until they are marked, so that no other process delivers them too.
-    let (events, mut tx) = if store.sqlite_path().is_some() {
-        let events = claim(&mut store.platform_read(deadline).await?).await?;
-        if events.is_empty() {
-            return Ok(0);
-        }
-        events.iter().for_each(|event| deliver(state.tracer(), event));
-        (events, store.platform_write(deadline).await?)
-    } else {
-        let mut tx = store.platform_write(deadline).await?;
-        let events = claim(&mut tx).await?;
-        if events.is_empty() {
-            return Ok(0);
-        }
-        events.iter().for_each(|event| deliver(state.tracer(), event));
-        (events, tx)
-    };
-    let now = services.clock.now();
-    outbox::mark_delivered(&mut tx, &events, now).await?;
-    tx.commit().await?;
-    state.metrics().count_delivered(events.len());
-    Ok(events.len())
-}
-
-async fn claim(tx: &mut PlatformTx) -> Result<Vec<Event>, RichError> {
-    Ok(outbox::claim_events(tx, i64::try_from(BATCH).unwrap_or(i64::MAX)).await?)
+/// Hands an event to a consumer.
+pub(super) fn consume(state: &AppState, consumer: Consumer, event: &Event) -> Ready<Result<(), RichError>> {
+    match consumer {
+        Consumer::Log => deliver(state.tracer(), event),
+    }
+    ready(Ok(()))
 }
 
 /// Delivers an event as part of the trace that it came from.
@@ -126,21 +113,18 @@ fn log_event(event: &Event) {
     );
 }
 
-/// Deletes events that were delivered long ago.
+/// Deletes events that were distributed long ago.
 pub(super) async fn purge(state: &AppState) -> Result<Round, RichError> {
     let services = state.services();
-    let Ok(before) = services.clock.now().checked_sub(KEPT) else {
+    let now = services.clock.now();
+    let Ok(before) = now.checked_sub(KEPT) else {
         return Ok(Round::Done);
     };
     let mut tx = services.store.platform_write(round_deadline()).await?;
-    let deleted = outbox::delete_delivered_before(&mut tx, before, FORGOTTEN_AT_ONCE.into()).await?;
+    let (deleted, is_full) = outbox::purge(&mut tx, before, now, FORGOTTEN_AT_ONCE.into()).await?;
     tx.commit().await?;
     tracing::debug!(deleted, "old events forgotten");
-    Ok(if deleted < u64::from(FORGOTTEN_AT_ONCE) {
-        Round::Done
-    } else {
-        Round::Full
-    })
+    Ok(if is_full { Round::Full } else { Round::Done })
 }
 
 #[cfg(test)]

@@ -110,13 +110,27 @@ both_databases! {
         let checks: Vec<_> =
             report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
         let expected: &[&str] = if db.is_postgres() {
-            &["settings", "database", "isolation", "clock"]
+            &["settings", "database", "isolation", "clock", "jobs"]
         } else {
-            &["settings", "database", "isolation", "clock", "file"]
+            &["settings", "database", "isolation", "clock", "jobs", "file"]
         };
         assert_eq!(checks, expected);
         let text = shop.server.run(&["doctor"]).await.success();
         assert!(text.lines().count() == expected.len() && text.lines().all(|line| line.starts_with("ok ")), "{text}");
+    }
+
+    async fn the_doctor_counts_dead_jobs(db) {
+        let command = rustok(db.url());
+        tenant(&command, "shop1", "admin").await;
+        let insert = |id: &str, time: &str| format!(
+            "INSERT INTO jobs (tenant_id, id, kind, subject_id, due_at, attempts, dead_at) \
+             SELECT id, {id}, 'expire_order', {id}, {time}, 12, {time} FROM tenants"
+        );
+        let (sqlite, postgres) = (insert("x'00000000000000000000000000000001'", "0"), insert("gen_random_uuid()", "now()"));
+        db.run_behind(&sqlite, &postgres).await;
+        let found = command.run(&["doctor"]).await;
+        assert_eq!(found.code, Some(1), "{found:#?}");
+        assert!(found.stdout.contains("FAILED  jobs       1 jobs and 0 deliveries are dead"), "{found:#?}");
     }
 
     async fn commands_end_with_two_for_wrong_use_and_one_for_failure(db) {

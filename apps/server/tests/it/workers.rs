@@ -111,7 +111,7 @@ both_databases! {
             product(&shop, json!([{ "available": 1 }])).await;
         }
         eventually_is(TIMEOUT, "a sum", async || shop.server.stderr().contains("events delivered")).await;
-        let left = "SELECT count(*) FROM outbox WHERE delivered_at IS NULL";
+        let left = "SELECT count(*) FROM outbox WHERE distributed_at IS NULL";
         eventually_is(TIMEOUT, "all are delivered", async || db.count(left).await == 0).await;
         assert_eq!(events(&shop, "product"), [Value::Null; 0]);
         let log = shop.server.stderr();

@@ -6,16 +6,17 @@
 
 use super::{ImportReport, ImportSource};
 use crate::context::{Ctx, PlatformCtx};
+use crate::jobs::JOB_LIMIT;
 use rustok_auth::Action;
 use rustok_core::clock::Timestamp;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::ImportId;
 use rustok_core::page::{Limit, Page};
-use rustok_events::{Job, JobKind};
+use rustok_events::{ClaimedJob, JobKind};
 use rustok_storage::imports::{self, ImportCounts, ImportEnd, NewImport};
 pub use rustok_storage::imports::{Import, ImportError, ImportStatus};
-use rustok_storage::outbox;
+use rustok_storage::jobs as due;
 use rustok_tenancy::TenantHandle;
 use std::time::Duration;
 
@@ -28,8 +29,6 @@ pub const KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 /// The error of an import whose server went away with its file.
 const ABANDONED: &str = "the server stopped while it ran: send the file again";
-/// Time limit for failing one import.
-const STEP_LIMIT: Duration = Duration::from_secs(5);
 
 /// A file that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +135,7 @@ pub async fn begin(ctx: &Ctx, id: ImportId, lease: Duration) -> Result<Option<Im
     if !imports::begin_import(&mut tx, id, now).await? {
         return Ok(None);
     }
-    outbox::postpone_job(&mut tx, JobKind::FailImport, id.as_uuid(), until(now, lease)).await?;
+    due::postpone_job(&mut tx, JobKind::FailImport, id.as_uuid(), until(now, lease)).await?;
     let import = imports::find_import(&mut tx, id).await?;
     tx.commit().await?;
     Ok(import)
@@ -150,7 +149,7 @@ pub async fn note_progress(ctx: &Ctx, id: ImportId, bytes: u64, lease: Duration)
     ctx.authorize(Action::ImportData)?;
     let mut tx = ctx.write().await?;
     let runs = imports::save_progress(&mut tx, id, bytes).await?;
-    outbox::postpone_job(
+    due::postpone_job(
         &mut tx,
         JobKind::FailImport,
         id.as_uuid(),
@@ -169,7 +168,7 @@ pub async fn keep(ctx: &Ctx, id: ImportId, lease: Duration) -> Result<bool, Rich
     ctx.authorize(Action::ImportData)?;
     let mut tx = ctx.write().await?;
     let to = until(ctx.now(), lease);
-    let is_open = outbox::postpone_job(&mut tx, JobKind::FailImport, id.as_uuid(), to).await?;
+    let is_open = due::postpone_job(&mut tx, JobKind::FailImport, id.as_uuid(), to).await?;
     tx.commit().await?;
     Ok(is_open)
 }
@@ -253,39 +252,21 @@ fn end(report: &ImportReport) -> ImportEnd {
     }
 }
 
-/// Fails up to `limit` imports whose lease has expired: their server is gone, and with it their file. Returns how
-/// many were due.
-///
-/// # Errors
-/// If the database is unavailable. A failure of one import is logged, and retried in the next round.
-pub async fn fail_abandoned(ctx: &PlatformCtx, limit: i64) -> Result<usize, RichError> {
+/// Fails an import whose lease has expired: its server is gone, and with it its file. Returns whether it was still due.
+pub(crate) async fn fail_abandoned(ctx: &PlatformCtx, claimed: &ClaimedJob) -> Result<bool, RichError> {
     ctx.authorize(Action::ImportData)?;
-    let now = ctx.services.clock.now();
-    let jobs = outbox::list_due(ctx.read().await?.last(), JobKind::FailImport, now, limit).await?;
-    for job in &jobs {
-        match fail_one(ctx, job).await {
-            Ok(()) => {}
-            Err(error) if error.kind().is_outage() => return Err(error),
-            Err(error) => {
-                tracing::warn!(tenant_id = %job.tenant_id, import_id = %job.subject_id, ?error, "cannot fail an import");
-            }
-        }
-    }
-    Ok(jobs.len())
-}
-
-async fn fail_one(ctx: &PlatformCtx, job: &Job) -> Result<(), RichError> {
-    let now = ctx.services.clock.now();
+    let job = &claimed.job;
     let shop = TenantHandle::for_due_work(job.tenant_id);
-    let deadline = Deadline::after(STEP_LIMIT).min(ctx.deadline);
+    let deadline = Deadline::after(JOB_LIMIT).min(ctx.deadline);
     let mut tx = ctx.services.store.write(shop, deadline).await?;
-    if outbox::take_due_job(&mut tx, JobKind::FailImport, job.subject_id, now).await? {
-        let id = ImportId::from_uuid(job.subject_id);
-        imports::fail_import(&mut tx, id, ABANDONED, now).await?;
-        tx.commit().await?;
-        tracing::warn!(tenant_id = %job.tenant_id, import_id = %id, "an import was left alone by its server");
+    if !due::finish(&mut tx, claimed).await? {
+        return Ok(false);
     }
-    Ok(())
+    let id = ImportId::from_uuid(job.subject_id);
+    imports::fail_import(&mut tx, id, ABANDONED, ctx.services.clock.now()).await?;
+    tx.commit().await?;
+    tracing::warn!(tenant_id = %job.tenant_id, import_id = %id, "an import was left alone by its server");
+    Ok(true)
 }
 
 #[cfg(test)]

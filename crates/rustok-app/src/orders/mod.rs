@@ -10,7 +10,7 @@ mod place;
 mod read;
 
 pub use change::{CancelOrder, DeliverOrder, PayOrder, ShipOrder, cancel, confirm, deliver, pay, ship};
-pub use expire::{ExpiryRound, expire_due};
+pub(crate) use expire::{Shops, expire};
 pub use place::{PlacedOrder, place};
 pub use read::{get, get_by_secret, history, list};
 pub use rustok_storage::orders::{OrderFilter, OrderHistory, OrderPlace};

@@ -1,15 +1,17 @@
 //! Imports as jobs: their lease, with a clock that is moved, and who may see them. What a second import leaves as it is.
 
 use crate::shop::Shop;
-use rustok_app::Ctx;
 use rustok_app::catalog::{self, ProductFilter, UpdateVariant};
 use rustok_app::import::jobs::{self, ImportStatus, KEPT, Upload};
 use rustok_app::import::{self, ImportFile, ImportReport, Mode};
+use rustok_app::jobs::run_due;
+use rustok_app::{Ctx, PlatformCtx};
 use rustok_auth::{Actor, Role};
 use rustok_commerce::product::Product;
 use rustok_commerce::variant::VariantInput;
 use rustok_core::ids::ImportId;
 use rustok_core::page::Limit;
+use rustok_events::JobKind;
 use rustok_test_support::both_databases;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -17,6 +19,14 @@ use uuid::Uuid;
 
 const LEASE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Fails what was abandoned; returns how many jobs were due.
+async fn fail_abandoned(ctx: &PlatformCtx) -> usize {
+    run_due(ctx, &[JobKind::FailImport], 10, || false)
+        .await
+        .unwrap()
+        .due
+}
 
 async fn sent(ctx: &Ctx) -> ImportId {
     let upload = Upload {
@@ -43,7 +53,7 @@ both_databases! {
             shop.clock.advance(LEASE - SECOND);
             assert!(jobs::keep(&ctx, kept, LEASE).await.unwrap());
             assert!(jobs::note_progress(&ctx, runs, 5, LEASE).await.unwrap());
-            jobs::fail_abandoned(&shop.platform(), 10).await.unwrap();
+            fail_abandoned(&shop.platform()).await;
         }
         assert_eq!(status(&ctx, kept).await, ImportStatus::Queued);
         assert_eq!(status(&ctx, runs).await, ImportStatus::Running);
@@ -59,7 +69,7 @@ both_databases! {
         let running = jobs::get(&ctx, runs).await.unwrap();
         assert!(jobs::finish(&ctx, &running, &ImportReport::default(), 1).await.unwrap());
         shop.clock.advance(LEASE * 3);
-        assert_eq!(jobs::fail_abandoned(&shop.platform(), 10).await.unwrap(), 1);
+        assert_eq!(fail_abandoned(&shop.platform()).await, 1);
         assert_eq!(status(&ctx, runs).await, ImportStatus::Succeeded);
         assert_eq!(status(&ctx, kept).await, ImportStatus::Failed);
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::Store;
 use crate::tests::{id, now, open, soon, tenant};
+use rustok_events::{ClaimedJob, Lease};
 use rustok_tenancy::TenantHandle;
 use rustok_test_support::{TestDatabase, both_databases};
 use std::time::Duration;
@@ -87,27 +88,44 @@ impl Shop {
     }
 
     async fn postponed(&self, to: Timestamp) -> bool {
-        self.done(async |tx, id| outbox::postpone_job(tx, JobKind::FailImport, id.as_uuid(), to).await)
+        self.done(async |tx, id| jobs::postpone_job(tx, JobKind::FailImport, id.as_uuid(), to).await)
             .await
     }
 
     /// What a worker does to an import that is due.
     async fn abandoned(&self, at: Timestamp) -> bool {
-        self.done(async |tx, id| {
-            Ok(
-                outbox::take_due_job(tx, JobKind::FailImport, id.as_uuid(), at).await?
-                    && fail_import(tx, id, "gone", at).await?,
-            )
-        })
-        .await
+        let claimed = self.claimed(at).await;
+        match claimed.iter().find(|claimed| claimed.job.subject_id == id(ONE)) {
+            Some(job) => self.failed(job, at).await,
+            None => false,
+        }
+    }
+
+    async fn failed(&self, job: &ClaimedJob, at: Timestamp) -> bool {
+        self.done(async |tx, id| Ok(jobs::finish(tx, job).await? && fail_import(tx, id, "gone", at).await?))
+            .await
     }
 
     async fn due(&self, at: Timestamp) -> Vec<Uuid> {
-        let mut tx = self.store.platform_read(soon()).await.unwrap();
-        let jobs = outbox::list_due(&mut tx, JobKind::FailImport, at, 10)
+        let mut tx = self.store.platform_write(soon()).await.unwrap();
+        let lease = Lease::new(id(99), at);
+        let claimed = jobs::claim(&mut tx, &[JobKind::FailImport], lease, at, 10)
             .await
             .unwrap();
-        jobs.into_iter().map(|job| job.subject_id).collect()
+        claimed
+            .into_iter()
+            .map(|claimed| claimed.job.subject_id)
+            .collect()
+    }
+
+    async fn claimed(&self, at: Timestamp) -> Vec<ClaimedJob> {
+        let mut tx = self.store.platform_write(soon()).await.unwrap();
+        let lease = Lease::new(id(98), at);
+        let claimed = jobs::claim(&mut tx, &[JobKind::FailImport], lease, at, 10)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        claimed
     }
 }
 
@@ -156,10 +174,13 @@ both_databases! {
         assert!(shop.due(later(59)).await.is_empty());
         assert!(shop.postponed(later(120)).await);
         assert_eq!(shop.due(later(60)).await, [id(12)]);
-        // Renewed between the look and the deed.
-        assert!(!shop.abandoned(later(60)).await);
+        // Renewed between the claim and the deed.
+        let claimed = shop.claimed(later(120)).await;
+        assert!(shop.postponed(later(180)).await);
+        let one = claimed.iter().find(|claimed| claimed.job.subject_id == id(ONE)).unwrap();
+        assert!(!shop.failed(one, later(120)).await);
         assert_eq!(shop.find(ONE).await.status, ImportStatus::Queued);
-        assert!(shop.abandoned(later(120)).await);
+        assert!(shop.abandoned(later(180)).await);
         let failed = shop.find(ONE).await;
         assert_eq!((failed.status, failed.failure.as_deref(), failed.counts), (ImportStatus::Failed, Some("gone"), None));
     }

@@ -1,14 +1,14 @@
 //! Saves a transition: compare-and-swap on status and version, with all related writes in one pipelined batch.
 
 use super::ORDERS;
-use super::expiry::{delete_expiry_write, replace_expiry_write};
 use super::history;
+use crate::jobs::{delete_write, replace_job};
 use crate::outbox::insert_event;
 use crate::reservations::{Movement, Mover};
 use rustok_commerce::{OrderColumns, OrderStatus};
 use rustok_core::ids::{OrderRecordId, TenantId};
 use rustok_db::{Statement, StoreError, TenantTx, Value};
-use rustok_events::{Event, Job};
+use rustok_events::{Event, Job, JobKind};
 
 /// Unique key: within a tenant, a payment pays one order only.
 pub const PAYMENT_REFERENCE: &str = "payments(reference)";
@@ -63,9 +63,9 @@ pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<
     writes.push(swap(tenant, change));
     writes.push(history::insert_step(tenant, after, transition, Some(from), actor));
     match change.expiry {
-        Some(job) => writes.push(replace_expiry_write(tenant, job)),
+        Some(job) => writes.push(replace_job(tenant, job)),
         None if matches!(from, OrderStatus::Pending | OrderStatus::Confirmed) => {
-            writes.push(delete_expiry_write(tenant, after.id));
+            writes.push(delete_write(tenant, JobKind::ExpireOrder, after.id.as_uuid()));
         }
         None => {}
     }

@@ -15,7 +15,8 @@
 
 use super::ORDERS;
 use super::history;
-use crate::outbox::{insert_event, insert_job};
+use crate::jobs::insert_job;
+use crate::outbox::insert_event;
 use crate::reservations::{BUYER_INDEX, Movement, Mover, NETWORK_INDEX, held_pieces};
 use rustok_auth::TokenHash;
 use rustok_commerce::{OrderAdjustment, OrderColumns, OrderLine, OrderNumber};

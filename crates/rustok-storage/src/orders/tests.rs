@@ -275,7 +275,7 @@ both_databases! {
         let shop = shop(&store, 10).await;
         let mut order = placed(&store, shop, 100, 3).await;
         assert_eq!((read(&store, shop, 100).await.as_ref(), level(&store, shop).await), (Some(&order), Some(7)));
-        assert_eq!(count(&store, shop, "due_work").await, 1);
+        assert_eq!(count(&store, shop, "jobs").await, 1);
         assert_eq!(count(&store, shop, "order_adjustments").await, 2);
         let steps: [fn(AnyOrder) -> AnyOrder; 4] = [
             |order| order.confirm_at(later(1)).unwrap(),
@@ -290,7 +290,7 @@ both_databases! {
             order = after;
         }
         assert_eq!(level(&store, shop).await, Some(7));
-        let counts = [("due_work", 0), ("order_history", 5), ("outbox", 7), ("payments", 1), ("fulfilments", 1), ("refunds", 0)];
+        let counts = [("jobs", 0), ("order_history", 5), ("outbox", 7), ("payments", 1), ("fulfilments", 1), ("refunds", 0)];
         for (table, rows) in counts {
             assert_eq!(count(&store, shop, table).await, rows, "{table}");
         }
@@ -338,7 +338,7 @@ both_databases! {
         let cancelled = order.clone().cancel_at("no".into(), None, later(1)).unwrap();
         save(&store, shop, &order, &cancelled, 200).await.unwrap();
         assert_eq!(level(&store, shop).await, None);
-        assert_eq!(count(&store, shop, "due_work").await, 0);
+        assert_eq!(count(&store, shop, "jobs").await, 0);
     }
 
     async fn what_was_read_is_not_promised(db) {
@@ -356,7 +356,7 @@ both_databases! {
         assert!(matches!(refused, StoreError::Stale { table: STOCK_LEVELS, .. }), "{refused:?}");
         drop(tx);
         assert_eq!((read(&store, shop, 100).await, level(&store, shop).await), (None, Some(2)));
-        for table in ["orders", "due_work", "customers"] {
+        for table in ["orders", "jobs", "customers"] {
             assert_eq!(count(&store, shop, table).await, 1, "{table}");
         }
     }

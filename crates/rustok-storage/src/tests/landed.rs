@@ -4,10 +4,12 @@ use super::*;
 use crate::orders::find_order;
 use crate::products::{ProductFilter, list_products};
 use crate::schema::SCHEMA;
+use crate::{jobs, outbox};
 use rusqlite::Connection;
 use rustok_commerce::AnyOrder;
 use rustok_core::page::Limit;
 use rustok_db::{Migration, testing};
+use rustok_events::{JobKind, Lease};
 use rustok_test_support::both_databases;
 use rustok_text::plain::folded;
 use std::collections::BTreeMap;
@@ -50,6 +52,7 @@ both_databases! {
             let store = open(&db).await;
             let after = count_rows(&db).await;
             for (table, rows) in &before {
+                let table = if table == "due_work" { "jobs" } else { table };
                 assert_eq!(after.get(table), Some(rows), "{landed}: {table}");
             }
             assert_eq!(store.find_damage(soon()).await.unwrap(), [""; 0]);
@@ -60,6 +63,14 @@ both_databases! {
                 let order = find_order(&mut tx, id(order).into()).await.unwrap().unwrap();
                 AnyOrder::try_from(order.row).unwrap();
             }
+            drop(tx);
+            // What waited still waits, and what was to be done is still due.
+            let mut tx = store.platform_write(soon()).await.unwrap();
+            let waiting = outbox::list_waiting(&mut tx, 10).await.unwrap();
+            assert_eq!(waiting.iter().map(|event| event.id.as_uuid()).collect::<Vec<_>>(), [id(1)], "{landed}");
+            let lease = Lease::new(id(99), now());
+            let due = jobs::claim(&mut tx, JobKind::ALL, lease, now(), 10).await.unwrap();
+            assert_eq!(due.iter().map(|due| due.job.subject_id).collect::<Vec<_>>(), [id(1)], "{landed}");
         }
     }
 
@@ -67,7 +78,8 @@ both_databases! {
         let db = if db.is_postgres() { TestDatabase::postgres_empty_as_owner().await } else { TestDatabase::sqlite() };
         let number = SCHEMA.migrations.iter().position(|migration| migration.name == "0014_vendor_folded").unwrap();
         migrate_to(&db, &SCHEMA.migrations[..number]).await;
-        fill(&db, LANDED[1].1).await;
+        let (_, rows) = LANDED.iter().find(|(name, _)| *name == SCHEMA.migrations[number - 1].name).unwrap();
+        fill(&db, rows).await;
         fill(&db, "UPDATE products SET vendor = 'ÄCME Öl', search_text = 'tea\näcme öl'").await;
         let store = open(&db).await;
         let shop = TenantHandle::for_due_work(TenantId::from_uuid(id(7)));
@@ -127,6 +139,7 @@ const LANDED: &[(&str, &str)] = &[
         "0010_variant_hs_code",
         include_str!("landed/0010_variant_hs_code.sql"),
     ),
+    ("0011_jobs", include_str!("landed/0011_jobs.sql")),
     (
         "0014_vendor_folded",
         include_str!("landed/0014_vendor_folded.sql"),

@@ -5,8 +5,10 @@
 
 mod bounded;
 mod constraints;
+mod deliveries;
 mod directory;
 mod idempotency;
+mod jobs;
 mod landed;
 mod neighbours;
 pub(crate) mod plans;

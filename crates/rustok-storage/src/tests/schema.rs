@@ -15,7 +15,7 @@ const PLATFORM: [&str; 6] = [
     "tenants",
 ];
 /// Tables of tenant data that workers claim across tenants.
-const CLAIMED: [&str; 2] = ["due_work", "outbox"];
+const CLAIMED: [&str; 3] = ["deliveries", "jobs", "outbox"];
 
 type Columns = Vec<String>;
 

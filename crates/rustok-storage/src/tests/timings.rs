@@ -1,7 +1,7 @@
 //! What a store tells of itself: times, connections, and what waits in the outbox.
 
 use super::*;
-use crate::outbox::{self, Backlog};
+use crate::outbox::{self, Backlog, Outcome};
 use rustok_core::ids::EventId;
 use rustok_events::{Event, Topic};
 use rustok_test_support::both_databases;
@@ -68,10 +68,7 @@ both_databases! {
         };
         assert_eq!(
             backlog(10).await,
-            Backlog {
-                depth: 0,
-                oldest: None
-            }
+Backlog::default()
         );
         let at = |second: u64| now().checked_add(Duration::from_secs(second)).unwrap();
         let mut tx = store.write(shop, soon()).await.unwrap();
@@ -93,25 +90,29 @@ both_databases! {
             backlog(10).await,
             Backlog {
                 depth: 3,
-                oldest: Some(at(1))
+                oldest: Some(at(1)),
+                ..Backlog::default()
             }
         );
         assert_eq!(
             backlog(2).await,
             Backlog {
                 depth: 2,
-                oldest: Some(at(1))
+                oldest: Some(at(1)),
+                ..Backlog::default()
             }
         );
         let mut tx = store.platform_write(soon()).await.unwrap();
-        let oldest = outbox::claim_events(&mut tx, 1).await.unwrap();
-        outbox::mark_delivered(&mut tx, &oldest, at(9)).await.unwrap();
+        let event = outbox::list_waiting(&mut tx, 1).await.unwrap().remove(0);
+        let oldest = [Outcome { event, failed: Vec::new() }];
+        outbox::distribute(&mut tx, None, &oldest, at(9)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(
             backlog(10).await,
             Backlog {
                 depth: 2,
-                oldest: Some(at(2))
+                oldest: Some(at(2)),
+                ..Backlog::default()
             }
         );
     }

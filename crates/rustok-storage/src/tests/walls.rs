@@ -302,7 +302,7 @@ async fn the_platform_cannot_touch_tenant_data() {
         let client = session(&world).await;
         let sql = "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
                    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attname = 'tenant_id' \
-                   AND c.relname NOT IN ('tenant_hosts', 'outbox', 'due_work')";
+                   AND c.relname NOT IN ('tenant_hosts', 'outbox', 'jobs', 'deliveries')";
         let tables = client.query(sql, &[]).await.unwrap();
         drop(client);
         assert!(tables.len() > 20);
@@ -316,8 +316,8 @@ async fn the_platform_cannot_touch_tenant_data() {
         let mut tx = platform(&world.store).await;
         let both = [world.one.tenant_id(), world.two.tenant_id()];
         assert_eq!(tenants_in(&mut tx.db, "outbox").await.unwrap(), both);
-        assert_eq!(tenants_in(&mut tx.db, "due_work").await.unwrap(), []);
-        for sql in ["INSERT INTO outbox SELECT * FROM outbox", "DELETE FROM due_work"] {
+        assert_eq!(tenants_in(&mut tx.db, "jobs").await.unwrap(), []);
+        for sql in ["INSERT INTO outbox SELECT * FROM outbox", "DELETE FROM jobs"] {
             assert_denied(platform(&world.store).await.db.execute("x", sql, &[]).await);
         }
     }

@@ -26,12 +26,12 @@ const MAY: [(&str, &str); 7] = [
         "all hosts of the tenants that are shown, and no other",
     ),
     (
-        "SELECT tenant_id, id, topic, subject_id, payload, traceparent, occurred_at FROM outbox WHERE delivered_at IS NULL",
+        "SELECT o.tenant_id, o.id, o.topic, o.subject_id, o.payload, o.traceparent, o.occurred_at FROM outbox o WHERE o.distributed_at IS NULL",
         "its index has nothing but what waits, and it ends with the batch",
     ),
     (
-        "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE delivered_at IS NULL LIMIT $1)",
-        "its index has nothing but what waits, and it counts no further than the limit",
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE distributed_at IS NULL LIMIT $1)",
+        "its indexes have nothing but what waits or is dead, and it counts no further than the limit",
     ),
     (
         "SELECT count(*) AS open FROM imports WHERE tenant_id = $1 AND status IN",
@@ -78,11 +78,12 @@ fn assert_everything_was_told(statements: &BTreeSet<String>) {
         "FROM idempotency_records WHERE",
         "UPDATE stock_levels SET available = available - $3",
         "UPDATE stock_levels SET available = available + $3",
-        "FROM outbox WHERE delivered_at IS NULL",
-        "UPDATE outbox SET delivered_at",
+        "FROM outbox o WHERE o.distributed_at IS NULL",
+        "UPDATE outbox SET distributed_at",
         "DELETE FROM outbox",
-        "FROM due_work WHERE kind",
-        "DELETE FROM due_work",
+        "FROM deliveries d JOIN outbox o",
+        "FROM jobs WHERE dead_at IS NULL",
+        "DELETE FROM jobs",
         // The answers that it finds are deleted by a statement that a test of the storage room looks at.
         "AS old FROM idempotency_records",
         "FROM import_references",

@@ -1,10 +1,9 @@
 //! A use case moves the order that it has made or read: from the row to the outcome no line of it is copied, and so no
 //! whole order.
 
+use super::expiry::expire_due;
 use crate::shop::Shop;
-use rustok_app::orders::{
-    CancelOrder, DeliverOrder, OrderFilter, PayOrder, PlacedOrder, ShipOrder, expire_due,
-};
+use rustok_app::orders::{CancelOrder, DeliverOrder, OrderFilter, PayOrder, PlacedOrder, ShipOrder};
 use rustok_app::{Done, Idempotency, IdempotencyKey, StoredReply, orders};
 use rustok_commerce::order::{LineInput, OrderInput};
 use rustok_commerce::testing::copied_lines;
@@ -111,7 +110,7 @@ both_databases! {
         cancel(basket.place(&shop, "pending").await.order.id(), None).await;
         let late = basket.place(&shop, "late").await.order.id();
         shop.clock.advance(Duration::from_secs(24 * 60 * 60));
-        assert_eq!(expire_due(&shop.platform(), 10).await.unwrap().cancelled, 1);
+        assert_eq!(expire_due(&shop.platform(), 10).await.unwrap().done, 1);
         basket.assert_moved("expire");
         // It is read only to be refused.
         let refused = orders::confirm(&shop.ctx(), late.into(), IdempotencyKey::none()).await;

@@ -2,10 +2,11 @@
 
 use crate::shop::{Shop, add_tenant, services, soon};
 use futures_util::future::join_all;
-use rustok_app::orders::{ExpiryRound, expire_due};
+use rustok_app::jobs::{JobRound, run_due};
 use rustok_app::{Ctx, PlatformCtx, orders};
 use rustok_auth::{SecretKind, TokenSecret};
 use rustok_commerce::{AnyOrder, OrderColumns, OrderStatus};
+use rustok_core::error::RichError;
 use rustok_core::money::{Currency, Money};
 use rustok_events::{Job, JobKind, Topic};
 use rustok_storage::Opener;
@@ -16,10 +17,12 @@ use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn round(due: usize, cancelled: usize, failed: usize) -> ExpiryRound {
-    let mut round = ExpiryRound::default();
-    (round.due, round.cancelled, round.failed) = (due, cancelled, failed);
-    round
+fn round(due: usize, done: usize, failed: usize) -> JobRound {
+    JobRound { due, done, failed }
+}
+
+pub(super) async fn expire_due(ctx: &PlatformCtx, limit: i64) -> Result<JobRound, RichError> {
+    run_due(ctx, &[JobKind::ExpireOrder], limit, || false).await
 }
 
 /// Saves a copy of an order that no order can be: its total is not the sum of its lines. It is due as the order is.
@@ -92,7 +95,7 @@ both_databases! {
             }).into();
         let rounds = join_all(processes.iter().map(|ctx| expire_due(ctx, 100))).await;
         let rounds: Vec<_> = rounds.into_iter().map(Result::unwrap).collect();
-        assert_eq!(rounds.iter().map(|round| round.cancelled).sum::<usize>(), 20, "{rounds:?}");
+        assert_eq!(rounds.iter().map(|round| round.done).sum::<usize>(), 20, "{rounds:?}");
         assert_eq!(rounds.iter().map(|round| round.failed).sum::<usize>(), 0, "{rounds:?}");
         assert_eq!(shop.available(variant).await, Some(40));
     }
@@ -111,7 +114,7 @@ both_databases! {
         // Rounds of two, fewer than there is poison, which is older.
         let mut cancelled = 0;
         for _ in 0..3 {
-            cancelled += expire_due(&shop.platform(), 2).await.unwrap().cancelled;
+            cancelled += expire_due(&shop.platform(), 2).await.unwrap().done;
         }
         assert_eq!(cancelled, 2);
         assert_eq!(shop.order(good).await.status(), OrderStatus::Cancelled);
@@ -146,7 +149,7 @@ both_databases! {
         let (confirmed, expired) = tokio::join!(confirming, expire_due(&platform, 100));
         let confirmed = confirmed.iter().filter(|confirmed| confirmed.is_ok()).count();
         let expired = expired.unwrap();
-        assert_eq!((confirmed + expired.cancelled, expired.failed), (10, 0));
+        assert_eq!((confirmed + expired.done, expired.failed), (10, 0));
         let sold = i64::try_from(confirmed).unwrap() * 3;
         assert_eq!(shop.available(variant).await, Some(30 - sold));
     }
@@ -216,7 +219,7 @@ both_databases! {
         let (paid, expired) = tokio::join!(paying, expire_due(&platform, 100));
         let paid = paid.iter().filter(|paid| paid.is_ok()).count();
         let expired = expired.unwrap();
-        assert_eq!((paid + expired.cancelled, expired.failed), (10, 0));
+        assert_eq!((paid + expired.done, expired.failed), (10, 0));
         let sold = i64::try_from(paid).unwrap() * 3;
         assert_eq!(shop.available(variant).await, Some(30 - sold));
         let mut statuses = Vec::new();
@@ -224,7 +227,7 @@ both_databases! {
             statuses.push(shop.order(id).await.status());
         }
         assert_eq!(statuses.iter().filter(|status| **status == OrderStatus::Paid).count(), paid);
-        assert_eq!(statuses.iter().filter(|status| **status == OrderStatus::Cancelled).count(), expired.cancelled);
+        assert_eq!(statuses.iter().filter(|status| **status == OrderStatus::Cancelled).count(), expired.done);
         assert_eq!(expire_due(&platform, 100).await.unwrap(), round(0, 0, 0));
     }
 }

@@ -60,9 +60,12 @@ INSERT INTO order_history (tenant_id, order_id, version, transition, from_status
 INSERT INTO stock_movements (tenant_id, id, variant_id, order_id, delta, reason, actor, at, note)
     VALUES ($7, $1, $1, NULL, 3, 'set', 'system:x', $now, NULL);
 
-INSERT INTO outbox (tenant_id, id, topic, subject_id, payload, traceparent, occurred_at, delivered_at)
-    VALUES ($7, $1, 'order.placed', $1, '{}', NULL, $now, NULL);
-INSERT INTO due_work (tenant_id, id, kind, subject_id, due_at) VALUES ($7, $1, 'expire_order', $1, $now);
+INSERT INTO outbox (tenant_id, id, topic, subject_id, payload, traceparent, occurred_at, distributed_at)
+    VALUES ($7, $1, 'order.placed', $1, '{}', NULL, $now, NULL), ($7, $2, 'order.placed', $2, '{}', NULL, $now, $now);
+INSERT INTO deliveries (tenant_id, event_id, consumer, due_at, lease, attempts, last_error, dead_at)
+    VALUES ($7, $2, 'log', $now, NULL, 12, 'x', $now);
+INSERT INTO jobs (tenant_id, id, kind, subject_id, due_at, lease, attempts, last_error, dead_at)
+    VALUES ($7, $1, 'expire_order', $1, $now, NULL, 1, 'x', NULL);
 INSERT INTO idempotency_records (tenant_id, actor, route, key_hash, body_hash, status, headers, sealed_body, created_at)
     VALUES ($7, 'anonymous', 'POST /orders', $hash, $hash, 201, '[]', $hash, $now);
 INSERT INTO platform_idempotency_records (actor, route, key_hash, body_hash, status, headers, sealed_body, created_at)

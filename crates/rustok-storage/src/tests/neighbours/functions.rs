@@ -3,7 +3,7 @@
 use super::rows::{ID, WORD};
 use super::*;
 use crate::{
-    authors, customers, idempotency, import_references, imports, inventory, nodes, orders, outbox, products,
+    authors, customers, idempotency, import_references, imports, inventory, jobs, nodes, orders, products,
     reservations, standing, terms, tokens,
 };
 use rustok_auth::{Role, TokenHash};
@@ -12,7 +12,7 @@ use rustok_content::{Author, Taxonomy, Term};
 use rustok_core::ids::EventId;
 use rustok_core::money::Currency;
 use rustok_core::page::Limit;
-use rustok_events::{Event, JobKind, Topic};
+use rustok_events::{ClaimedJob, Event, Job, JobKind, Topic};
 use rustok_text::CanonicalEmail;
 use rustok_text::locale::Preference;
 use rustok_text::{Locale, Slug};
@@ -186,15 +186,25 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Reported {
         "customers::upsert_customer" => |tx| customers::upsert_customer(tx, id(8).into(), &email(), now());
     }
     let (order, all) = (id(ID).into(), orders::OrderFilter::default());
+    let claimed = ClaimedJob {
+        job: Job {
+            id: id(ID).into(),
+            tenant_id: tenant.tenant_id(),
+            kind: JobKind::ExpireOrder,
+            subject_id: id(ID),
+            due_at: now(),
+        },
+        lease: id(ID),
+        attempts: 1,
+    };
     ask! { reported, store, tenant,
         "orders::find_order" => |tx| orders::find_order(tx, order);
         "orders/list::list_orders" => |tx| orders::list_orders(tx, &all, None, limit);
         "orders/history::list_history" => |tx| orders::list_history(tx, order);
-        "orders/expiry::delete_expiry" => |tx| orders::delete_expiry(tx, order);
-        "orders/expiry::postpone_expiry" => |tx| orders::postpone_expiry(tx, order, now());
-        "outbox::postpone_job" => |tx| outbox::postpone_job(tx, JobKind::ExpireOrder, id(ID), now());
-        "outbox::take_due_job" => |tx| outbox::take_due_job(tx, JobKind::ExpireOrder, id(ID), now());
-        "outbox::delete_job" => |tx| outbox::delete_job(tx, JobKind::ExpireOrder, id(ID));
+        "jobs::postpone_job" => |tx| jobs::postpone_job(tx, JobKind::ExpireOrder, id(ID), now());
+        "jobs::delete_job" => |tx| jobs::delete_job(tx, JobKind::ExpireOrder, id(ID));
+        "jobs::finish" => |tx| jobs::finish(tx, &claimed);
+        "jobs::reschedule" => |tx| jobs::reschedule(tx, &claimed, now());
     }
     reported
 }

@@ -10,7 +10,8 @@ pub(super) const WORD: &str = "kanarek-2";
 pub(super) const ID: u128 = 7;
 
 /// Columns that are filled although they may be empty: by them things are found.
-const FILLED: [&str; 5] = [
+const FILLED: [&str; 6] = [
+    "lease",
     "finished_at",
     "sku",
     "published_at",
@@ -143,7 +144,7 @@ fn text(table: &str, column: &str) -> &'static str {
         ("import_references", "kind") => "product",
         ("imports", "setting") => "USD",
         ("imports", "status") => "running",
-        ("due_work", "kind") => rustok_events::JobKind::ExpireOrder.as_str(),
+        ("jobs", "kind") => rustok_events::JobKind::ExpireOrder.as_str(),
         (_, "taxonomy") => "category",
         (_, "role") => "admin",
         (_, "source") => "shopify",

@@ -1,0 +1,112 @@
+//! Jobs: what falls due is claimed, done and removed. [`run_one`] is the register of the kinds.
+//!
+//! Any number of processes may run this at once: a job is claimed by lease, in a transaction that ends before the work
+//! begins. A job that fails is due again later and does not block the others; one that fails too often is dead.
+
+use crate::context::PlatformCtx;
+use crate::import;
+use crate::orders::{self, Shops};
+use rustok_core::deadline::Deadline;
+use rustok_core::error::RichError;
+use rustok_events::lease::LEASE;
+use rustok_events::{ClaimedJob, JobKind, Lease};
+use rustok_storage::jobs;
+use std::time::Duration;
+
+/// Time limit per job.
+pub(crate) const JOB_LIMIT: Duration = Duration::from_secs(5);
+
+/// The result of one round.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JobRound {
+    /// Due jobs claimed; if it equals the limit, there may be more.
+    pub due: usize,
+    /// Jobs whose work was done. The rest were not needed any more, not due yet, or given back.
+    pub done: usize,
+    /// Jobs that failed.
+    pub failed: usize,
+}
+
+/// Does up to `limit` due jobs of these kinds, the longest due first. Those that are not begun before `is_stopping`, or
+/// before half of the lease is over, are given back.
+///
+/// # Errors
+/// If the database is unavailable: what is claimed is due again at the end of its lease. A failure of one job is logged,
+/// counted and stored with the job.
+pub async fn run_due(
+    ctx: &PlatformCtx,
+    kinds: &[JobKind],
+    limit: i64,
+    is_stopping: impl Fn() -> bool,
+) -> Result<JobRound, RichError> {
+    let until = Deadline::after(LEASE / 2);
+    let claimed = claim(ctx, kinds, limit).await?;
+    let mut round = JobRound {
+        due: claimed.len(),
+        ..JobRound::default()
+    };
+    let mut shops = Shops::new();
+    let mut left = claimed.iter();
+    for job in left.by_ref() {
+        if is_stopping() || until.is_expired() {
+            give_back(ctx, std::slice::from_ref(job)).await?;
+            break;
+        }
+        match run_one(ctx, &mut shops, job).await {
+            Ok(done) => round.done += usize::from(done),
+            // Not specific to this job: the next one would fail too.
+            Err(error) if error.kind().is_outage() => return Err(error),
+            Err(error) => {
+                round.failed += 1;
+                fail(ctx, job, &error).await;
+            }
+        }
+    }
+    give_back(ctx, left.as_slice()).await?;
+    Ok(round)
+}
+
+/// Does the work of one job, and ends its claim. Returns whether there was anything to do.
+async fn run_one(ctx: &PlatformCtx, shops: &mut Shops, job: &ClaimedJob) -> Result<bool, RichError> {
+    match job.job.kind {
+        JobKind::ExpireOrder => orders::expire(ctx, shops, job).await,
+        JobKind::FailImport => import::jobs::fail_abandoned(ctx, job).await,
+    }
+}
+
+async fn claim(ctx: &PlatformCtx, kinds: &[JobKind], limit: i64) -> Result<Vec<ClaimedJob>, RichError> {
+    let now = ctx.services.clock.now();
+    let mut tx = ctx.write().await?;
+    let lease = Lease::new(ctx.services.ids.next(), now);
+    let claimed = jobs::claim(&mut tx, kinds, lease, now, limit).await?;
+    if !claimed.is_empty() {
+        tx.commit().await?;
+    }
+    Ok(claimed)
+}
+
+async fn give_back(ctx: &PlatformCtx, claimed: &[ClaimedJob]) -> Result<(), RichError> {
+    if claimed.is_empty() {
+        return Ok(());
+    }
+    let mut tx = ctx.write().await?;
+    jobs::give_back(&mut tx, claimed).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn fail(ctx: &PlatformCtx, claimed: &ClaimedJob, error: &RichError) {
+    let (job, attempts) = (&claimed.job, claimed.attempts);
+    tracing::error!(tenant_id = %job.tenant_id, kind = %job.kind, subject_id = %job.subject_id, attempts, ?error, "a job failed");
+    let stored = async {
+        let mut tx = ctx.write().await?;
+        let is_dead = jobs::fail(&mut tx, claimed, &error.to_string(), ctx.services.clock.now()).await?;
+        tx.commit().await?;
+        Ok::<_, RichError>(is_dead)
+    };
+    match stored.await {
+        Ok(false) => {}
+        Ok(true) => tracing::error!(job_id = %job.id, kind = %job.kind, "a job is dead: it failed too often"),
+        // It is due again at the end of its lease.
+        Err(error) => tracing::warn!(job_id = %job.id, ?error, "the failure of a job is not stored"),
+    }
+}
