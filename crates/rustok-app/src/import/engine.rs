@@ -9,6 +9,8 @@ use super::{Mode, Progress};
 use crate::context::Ctx;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::resilience::retry::Backoff;
+use rustok_core::resilience::{RetryDecision, RetryPolicy};
 use rustok_import::RowError;
 use rustok_storage::TenantTx;
 use rustok_storage::import_references::{
@@ -31,11 +33,14 @@ const LEAST_SLICE: Duration = Duration::from_millis(4);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// The deadline of a batch.
 const BATCH_LIMIT: Duration = Duration::from_secs(30);
-/// Attempts per item while the database is unavailable; the pauses double from [`FIRST_PAUSE`].
+/// Attempts per item while the database is unavailable, with pauses of [`BACKOFF`].
 const ATTEMPTS: u32 = 6;
 /// Attempts per item after conflicts with other writers.
 const RACES: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const BACKOFF: Backoff = Backoff::Exponential {
+    initial: Duration::from_millis(50),
+    factor: 2,
+};
 
 /// The identity of an item across imports, and a hash of its current state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -261,16 +266,20 @@ impl<'a, S: Source> Engine<'a, S> {
     /// Reads the references of these items in one statement. Retried while the database is unavailable.
     async fn look_up(&self, keys: impl Iterator<Item = &Key>) -> Result<Known, RichError> {
         let ids: Vec<&str> = keys.map(|key| key.external_id.as_str()).collect();
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
+        let look = async || {
             let ctx = self.ctx_of_batch();
-            let found = async { find(&mut ctx.read().await?, S::IMPORTED, &ids).await };
-            match found.await {
-                Err(error) if error.kind().is_outage() && attempt < ATTEMPTS => pause(attempt).await,
-                found => return found,
+            find(&mut ctx.read().await?, S::IMPORTED, &ids).await
+        };
+        let decide = |error: &RichError| {
+            if error.kind().is_outage() {
+                RetryDecision::Transient(None)
+            } else {
+                RetryDecision::Stop
             }
-        }
+        };
+        let retry = RetryPolicy::new(BACKOFF).max_attempts(ATTEMPTS).without_jitter();
+        let found = retry.run(Deadline::never(), decide, |_| look()).await;
+        Ok(found?)
     }
 
     /// Writes a batch from the front of `entries`; returns its length.
@@ -442,7 +451,7 @@ async fn find(tx: &mut TenantTx, imported: Imported, ids: &[&str]) -> Result<Kno
 }
 
 async fn pause(attempt: u32) {
-    tokio::time::sleep(FIRST_PAUSE * 2_u32.saturating_pow(attempt - 1)).await;
+    tokio::time::sleep(BACKOFF.pause_after(attempt)).await;
 }
 
 /// The error in the report: only its public part.

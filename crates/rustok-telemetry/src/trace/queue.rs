@@ -140,7 +140,9 @@ impl Queue {
 
     /// Waits until the queue is closed; for a single waiter.
     pub(super) async fn closed(&self) {
-        self.closed.notified().await;
+        if !self.is_closing() {
+            self.closed.notified().await;
+        }
     }
 
     pub(super) fn is_closing(&self) -> bool {
