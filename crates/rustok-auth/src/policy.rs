@@ -149,7 +149,7 @@ mod tests {
 
     /// The expected policy, written by hand and independent of the table: one letter for each allowed actor.
     /// a(nonymous) v(iewer) e(ditor) A(dmin) p(latform) s(ystem)
-    const EXPECTED: [(&str, &str); 34] = [
+    const EXPECTED: [(&str, &str); 35] = [
         ("list_products", "aveA-s"),
         ("read_product", "aveA-s"),
         ("list_nodes", "aveA-s"),
