@@ -9,7 +9,7 @@ use crate::{admin, imports, pages, platform, store};
 use axum::middleware::from_fn_with_state;
 use axum::{Router, routing};
 use http::Method;
-use rustok_http::extract::query::{WithoutQuery, refuse_query};
+use rustok_http::extract::obeyed::{Obeyed, refuse_not_obeyed};
 use rustok_http::surface::{Surface, Surfaces};
 use rustok_http::{layers, openapi};
 use utoipa::openapi::OpenApi;
@@ -68,12 +68,12 @@ pub fn bare_document() -> OpenApi {
 pub fn routes(api: &ApiState) -> Router {
     let (tenant, of_tenant) = tenant_routes().split_for_parts();
     let (platform, of_platform) = platform_routes().split_for_parts();
-    let without = WithoutQuery::of([&of_tenant, &of_platform]);
-    let no_query = from_fn_with_state(without, refuse_query);
+    let obeyed = Obeyed::of([&of_tenant, &of_platform]);
+    let only_obeyed = from_fn_with_state(obeyed, refuse_not_obeyed);
     let http = api.http();
     Router::new()
-        .merge(layers::with_tenant(tenant.route_layer(no_query.clone()), http))
-        .merge(layers::without_tenant(platform.route_layer(no_query), http))
+        .merge(layers::with_tenant(tenant.route_layer(only_obeyed.clone()), http))
+        .merge(layers::without_tenant(platform.route_layer(only_obeyed), http))
         .route(OPENAPI_PATH, routing::get(pages::openapi))
         .route("/api/docs", routing::get(pages::docs))
         .route("/api/docs/{asset}", routing::get(pages::docs_asset))

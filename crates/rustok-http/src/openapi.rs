@@ -9,6 +9,7 @@ mod operation;
 mod patch;
 
 pub use document::ApiDocument;
+pub(crate) use operation::{is_of_version, takes_file};
 
 use crate::problem::types;
 use crate::problem::{Problem, Violation};

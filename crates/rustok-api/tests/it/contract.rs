@@ -6,6 +6,7 @@ mod document;
 mod forms;
 mod guarded;
 mod methods;
+mod obeyed;
 mod preconditions;
 mod problems;
 mod repeats;

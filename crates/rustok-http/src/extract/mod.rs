@@ -5,6 +5,7 @@ pub mod command;
 pub mod complexity;
 pub mod ctx;
 pub mod form;
+pub mod obeyed;
 pub mod params;
 pub mod query;
 

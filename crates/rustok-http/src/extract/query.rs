@@ -3,11 +3,9 @@
 //! A valid query is parsed once, by serde. Only a query that serde refuses is parsed again and compared with its
 //! parameters in the OpenAPI document, as for bodies (`form.rs`).
 
-use axum::extract::{FromRequestParts, MatchedPath, Query, Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::{FromRequestParts, Query};
+use http::Uri;
 use http::request::Parts;
-use http::{Method, Uri};
 use jiff::Timestamp;
 use rustok_core::clock::parse_time;
 use rustok_core::error::{ErrorKind, FieldViolation, MAX_VIOLATIONS, RichError};
@@ -17,12 +15,11 @@ use rustok_text::plain::{checked_line, folded};
 use rustok_text::words::Query as Words;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::str::FromStr;
-use std::sync::Arc;
 use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::openapi::{OpenApi, RefOr, Required};
+use utoipa::openapi::Required;
+use utoipa::openapi::path::Parameter;
 
 /// The query's parameters, structurally valid.
 #[derive(Debug)]
@@ -46,54 +43,9 @@ impl<T: DeserializeOwned + IntoParams, S: Send + Sync> FromRequestParts<S> for Q
     }
 }
 
-/// The operations that take no query parameters: the methods of each path.
-#[derive(Debug, Clone)]
-pub struct WithoutQuery(Arc<HashMap<String, Vec<Method>>>);
-
-impl WithoutQuery {
-    /// Collects these operations from the documents.
-    #[must_use]
-    pub fn of<'a>(documents: impl IntoIterator<Item = &'a OpenApi>) -> Self {
-        let mut without: HashMap<String, Vec<Method>> = HashMap::new();
-        for (path, item) in documents.into_iter().flat_map(|document| &document.paths.paths) {
-            for (method, operation) in [
-                (Method::GET, &item.get),
-                (Method::HEAD, &item.get),
-                (Method::POST, &item.post),
-                (Method::PUT, &item.put),
-                (Method::PATCH, &item.patch),
-                (Method::DELETE, &item.delete),
-            ] {
-                let Some(operation) = operation else { continue };
-                let takes_none = operation.parameters.iter().flatten().all(
-                    |parameter| matches!(parameter, RefOr::T(p) if p.parameter_in != ParameterIn::Query),
-                );
-                if takes_none {
-                    without.entry(path.clone()).or_default().push(method);
-                }
-            }
-        }
-        Self(Arc::new(without))
-    }
-}
-
-/// Rejects a query string on operations without parameters: input is obeyed or refused, never ignored. Operations
-/// with parameters do the same in [`QueryParams`].
-///
-/// # Errors
-/// `invalid_query`, 400.
-pub async fn refuse_query(
-    State(without): State<WithoutQuery>,
-    request: Request,
-    next: Next,
-) -> Result<Response, RichError> {
-    let has_query = request.uri().query().is_some_and(|query| !query.is_empty());
-    let route = request.extensions().get::<MatchedPath>().filter(|_| has_query);
-    let methods = route.and_then(|route| without.0.get(route.as_str()));
-    if methods.is_some_and(|methods| methods.contains(request.method())) {
-        return Err(invalid_query(form_faults(request.uri(), &[])));
-    }
-    Ok(next.run(request).await)
+/// The refusal of a query where an operation has no parameters.
+pub(super) fn without_parameters(uri: &Uri) -> RichError {
+    invalid_query(form_faults(uri, &[]))
 }
 
 fn invalid_query(found: Vec<FieldViolation>) -> RichError {

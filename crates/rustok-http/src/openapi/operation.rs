@@ -12,6 +12,8 @@ use utoipa::openapi::{HeaderBuilder, Ref, RefOr, Required, Response, Schema, sch
 
 /// The extension in which a route declares its own problems.
 const OWN_PROBLEMS: &str = "x-problems";
+/// The problem of every operation that takes `If-Match`.
+const VERSION_CONFLICT: &str = "version_conflict";
 
 /// Adds problems and headers to an operation.
 pub(super) fn complete(surface: Surface, method: &'static str, operation: &mut Operation) {
@@ -27,12 +29,22 @@ pub(super) fn complete(surface: Surface, method: &'static str, operation: &mut O
     sort.add_headers(operation);
 }
 
+/// Whether it changes a single resource that has a version. Only for an operation that is not completed yet.
+pub(crate) fn is_of_version(operation: &Operation) -> bool {
+    declared(operation).any(|code| code == VERSION_CONFLICT)
+}
+
+fn declared(operation: &Operation) -> impl Iterator<Item = &str> {
+    let extensions = operation.extensions.as_ref();
+    let codes = extensions.and_then(|extensions| extensions.get(OWN_PROBLEMS)?.as_array());
+    codes.into_iter().flatten().filter_map(|code| code.as_str())
+}
+
 /// Removes the route's own problem codes: the finished document lists them under their statuses.
 fn own_problems(operation: &mut Operation) -> Vec<String> {
-    let extensions = operation.extensions.take().unwrap_or_default();
-    let own = extensions.get(OWN_PROBLEMS).and_then(|codes| codes.as_array());
-    let codes = own.into_iter().flatten().filter_map(|code| code.as_str());
-    codes.map(str::to_owned).collect()
+    let own = declared(operation).map(str::to_owned).collect();
+    operation.extensions = None;
+    own
 }
 
 /// The features of an operation that determine its problems and headers.
@@ -64,7 +76,7 @@ impl Features {
             with_path: has(ParameterIn::Path),
             with_query: has(ParameterIn::Query),
             takes_file: takes_file(operation),
-            of_version: own("version_conflict"),
+            of_version: own(VERSION_CONFLICT),
             needs_match: method == "PATCH" || own("precondition_required"),
         }
     }
@@ -81,6 +93,7 @@ impl Features {
     fn problems(&self) -> Vec<&'static str> {
         let mut codes = vec![
             "invalid_query",
+            "not_obeyed",
             "ambiguous_length",
             "invalid_forwarded",
             "url_too_long",
@@ -202,7 +215,8 @@ impl Features {
     }
 }
 
-fn takes_file(operation: &Operation) -> bool {
+/// Whether its body is a form with a file.
+pub(crate) fn takes_file(operation: &Operation) -> bool {
     match &operation.request_body {
         Some(RefOr::T(body)) => body.content.contains_key("multipart/form-data"),
         _ => false,

@@ -118,6 +118,10 @@ pub const ALL: &[ProblemType] = types! {
     "invalid_query" Validation [400]
         "The query or the path has a part that is unknown, stands twice, or cannot be read."
         "Compare the parameters with the API documentation; each stands once, percent-encoded.";
+    "not_obeyed" Validation [400]
+        "The request has a header or a body that has no effect on this operation."
+        "Leave out what `detail` names: `If-Match`, `If-None-Match` and `Idempotency-Key` where the API documentation does \
+         not list them, and the body of a read.";
     "method_not_allowed" Validation [405]
         "The address exists, but not with this method."
         "The answer's `Allow` header lists the methods that it has.";

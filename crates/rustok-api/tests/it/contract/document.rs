@@ -51,14 +51,14 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 impl Operation {
-    fn parameters(&self, place: &str) -> Vec<&str> {
+    pub(super) fn parameters(&self, place: &str) -> Vec<&str> {
         let all = self.document["parameters"].as_array().into_iter().flatten();
         all.filter(|parameter| parameter["in"] == place)
             .map(|parameter| parameter["name"].as_str().unwrap())
             .collect()
     }
 
-    fn takes(&self, header: &str) -> bool {
+    pub(super) fn takes(&self, header: &str) -> bool {
         self.parameters("header").contains(&header)
     }
 
@@ -66,11 +66,15 @@ impl Operation {
         self.document["security"].is_array()
     }
 
+    pub(super) fn takes_body(&self) -> bool {
+        self.document["requestBody"].is_object()
+    }
+
     fn takes_file(&self) -> bool {
         self.document["requestBody"]["content"]["multipart/form-data"].is_object()
     }
 
-    fn is_platform(&self) -> bool {
+    pub(super) fn is_platform(&self) -> bool {
         self.path.starts_with("/api/platform/")
     }
 
