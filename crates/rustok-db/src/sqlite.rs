@@ -1,13 +1,14 @@
 //! SQLite: reads run on the calling thread, one writer with group commit.
 //!
-//! All write transactions share one connection, guarded by a fair mutex. Each runs inside a SAVEPOINT, releases it
-//! and then waits for the COMMIT that the committer thread makes for the whole queued group. No result leaves the
+//! All write transactions share one connection, at which tenants take turns (`turns`). Each runs inside a SAVEPOINT,
+//! releases it and then waits for the COMMIT that the committer thread makes for the whole group. No result leaves the
 //! server before that COMMIT. While it holds the connection, a task must await nothing but the database. A third
 //! thread moves the log into the file (`checkpoint`).
 
 mod checkpoint;
 mod holder;
 mod stamp;
+mod turns;
 mod tx;
 mod watch;
 
@@ -18,11 +19,13 @@ use holder::Holder;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustok_core::deadline::Deadline;
+use rustok_core::ids::TenantId;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
-use tokio::sync::{Mutex as FairMutex, Semaphore, oneshot};
+use tokio::sync::{Mutex as WriterLock, Semaphore, oneshot};
 use tokio::time::Instant;
+use turns::Turns;
 
 pub(crate) use stamp::{Stamp, check_log};
 pub(crate) use tx::{ReadTx, WriteTx, execute, query};
@@ -44,7 +47,9 @@ const STEPS_PER_LOOK: i32 = 10_000;
 const CACHED_STATEMENTS: usize = 256;
 
 pub(crate) struct Sqlite {
-    writer: Arc<FairMutex<Writer>>,
+    /// Who has the turn locks the writer.
+    turns: Arc<Turns>,
+    writer: Arc<WriterLock<Writer>>,
     wake_committer: mpsc::Sender<()>,
     readers: Arc<Readers>,
     watch: Arc<FileWatch>,
@@ -174,16 +179,17 @@ impl Sqlite {
         spawn("sqlite-log", move || {
             checkpoint::run(&file, &moved, &watched, &wake)
         })?;
-        let writer = Arc::new(FairMutex::new(Writer {
+        let writer = Arc::new(WriterLock::new(Writer {
             conn,
             watch: Arc::clone(&watch),
             held: None,
             waiting: Vec::new(),
         }));
         let (wake_committer, wake) = mpsc::channel();
-        let (committed, watched) = (Arc::clone(&writer), Arc::clone(&watch));
+        let turns = Arc::new(Turns::default());
+        let (committed, watched, taken) = (Arc::clone(&writer), Arc::clone(&watch), Arc::clone(&turns));
         spawn("sqlite-commit", move || {
-            commit_groups(&committed, &watched, &log, &wake)
+            commit_groups(&committed, &taken, &watched, &log, &wake)
         })?;
         let readers = Readers {
             idle: Mutex::new(Vec::new()),
@@ -194,6 +200,7 @@ impl Sqlite {
             watch: Arc::clone(&watch),
         };
         Ok(Self {
+            turns,
             writer,
             wake_committer,
             readers: Arc::new(readers),
@@ -253,13 +260,15 @@ impl Sqlite {
         })
     }
 
-    pub(crate) async fn write(&self, deadline: Deadline) -> Result<WriteTx, StoreError> {
-        let mut guard = within(
-            deadline,
-            "waiting for the writer",
-            Arc::clone(&self.writer).lock_owned(),
-        )
-        .await?;
+    /// Waits for a turn of `owner`, a tenant or the platform, at the writer.
+    pub(crate) async fn write(
+        &self,
+        owner: Option<TenantId>,
+        deadline: Deadline,
+    ) -> Result<WriteTx, StoreError> {
+        let turn = within(deadline, "waiting for the writer", self.turns.take(owner)).await?;
+        let turn = turn.ok_or(StoreError::Overloaded)?;
+        let mut guard = Arc::clone(&self.writer).lock_owned().await;
         self.watch.check()?;
         while guard.conn.is_autocommit() {
             match control(&guard.conn, "BEGIN IMMEDIATE") {
@@ -280,6 +289,7 @@ impl Sqlite {
         }
         Ok(WriteTx {
             guard: Some(guard),
+            turn: Some(turn),
             wake_committer: self.wake_committer.clone(),
             watch: Arc::clone(&self.watch),
         })
@@ -313,8 +323,15 @@ fn control(conn: &Connection, sql: &'static str) -> rusqlite::Result<()> {
 }
 
 /// The committer: one COMMIT for every transaction that released its savepoint since the last one.
-fn commit_groups(writer: &FairMutex<Writer>, watch: &FileWatch, log: &Log, wake: &mpsc::Receiver<()>) {
+fn commit_groups(
+    writer: &WriterLock<Writer>,
+    turns: &Arc<Turns>,
+    watch: &FileWatch,
+    log: &Log,
+    wake: &mpsc::Receiver<()>,
+) {
     while wake.recv().is_ok() {
+        let _turn = turns.take_to_commit();
         let mut writer = writer.blocking_lock();
         let waiting = std::mem::take(&mut writer.waiting);
         if waiting.is_empty() {

@@ -170,9 +170,13 @@ impl Store {
                 let share = enter(&self.shares, role, deadline.instant()).await?;
                 Ok((Inner::SqliteRead(db.read(deadline).await?), share))
             }
-            // Writers queue for the single write connection, without shares.
+            // Tenants take turns at the only write connection instead of having shares of it.
             (Backend::Sqlite { db, .. }, Mode::Write) => {
-                Ok((Inner::SqliteWrite(db.write(deadline).await?), None))
+                let owner = match role {
+                    Role::App(tenant) => Some(tenant),
+                    Role::Platform | Role::Owner => None,
+                };
+                Ok((Inner::SqliteWrite(db.write(owner, deadline).await?), None))
             }
             (Backend::Postgres(db), mode) => {
                 let share = |latest| enter(&self.shares, role, latest);

@@ -1,5 +1,6 @@
 //! A transaction on SQLite: a snapshot of a reader, or a turn at the writer, and the statements in it.
 
+use super::turns::Turn;
 use super::{FileWatch, GroupFailure, Reader, Readers, Writer, control, within};
 use crate::error::StoreError;
 use crate::row::{Places, Row};
@@ -50,6 +51,8 @@ impl Drop for ReadTx {
 /// A turn at the writer. Dropping it without a commit rolls it back.
 pub(crate) struct WriteTx {
     pub(super) guard: Option<OwnedMutexGuard<Writer>>,
+    /// Passed on only after the guard is dropped.
+    pub(super) turn: Option<Turn>,
     pub(super) wake_committer: mpsc::Sender<()>,
     pub(super) watch: Arc<FileWatch>,
 }
@@ -82,6 +85,7 @@ impl WriteTx {
                 let _ = self.wake_committer.send(());
             }
         }
+        drop(self.turn.take());
         within(deadline, "waiting for a commit", committed)
             .await
             .map_err(StoreError::of_commit)?

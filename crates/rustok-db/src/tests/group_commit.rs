@@ -79,6 +79,30 @@ async fn writers_share_commits_and_every_answer_is_durable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_one_tenant_delays_another_by_one_turn() {
+    let db = TestDatabase::sqlite();
+    let store = open(&db).await;
+    let (flooding, other) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
+    let turn = store.write(flooding, soon()).await.unwrap();
+    let order = std::sync::Mutex::new(Vec::new());
+    let write = async |shop: TenantHandle, number: u128| {
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        order.lock().unwrap().push(shop);
+        write_note(&mut tx, number).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let mut flood = Box::pin(join_all((0..WRITERS).map(|number| write(flooding, number))));
+    assert!(!poll(flood.as_mut()), "out of turn");
+    let mut one = Box::pin(write(other, WRITERS));
+    assert!(!poll(one.as_mut()), "out of turn");
+    drop(turn);
+    futures_util::future::join(flood, one).await;
+    let order = order.into_inner().unwrap();
+    assert_eq!(order.len(), usize::try_from(WRITERS).unwrap() + 1);
+    assert_eq!(order.iter().position(|shop| *shop == other), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_tasks_lose_nothing() {
     let db = TestDatabase::sqlite();
     let store = open(&db).await;
