@@ -152,7 +152,7 @@ async fn admitted(state: &HttpState, mut request: Request, next: Next) -> Respon
     }
     let is_read = request.method().is_safe();
     // The body is received before the request takes a permit (below), so that slow senders block no other client.
-    let mut response = match receive::receive(settings, shares.as_ref(), request).await {
+    let mut response = match receive::receive(settings, limits, shares.as_ref(), request).await {
         Ok((request, _held)) => within_deadline(deadline, request, next).await,
         Err(refused) => refused.into_response(),
     };

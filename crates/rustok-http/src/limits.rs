@@ -7,6 +7,7 @@ mod buckets;
 pub mod bytes;
 pub mod connections;
 mod gate;
+pub mod networks;
 mod rate;
 mod refusals;
 
@@ -24,6 +25,7 @@ use axum::extract::Request;
 use bytes::{Budget, Share};
 use connections::{Connections, Counted};
 use http::header;
+use networks::{NetworkBytes, Networks};
 use rustok_tenancy::Tenant;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub struct Limits {
     pub answers: Arc<Budget>,
     /// Request bodies, until their requests are answered.
     pub bodies: Arc<Budget>,
+    /// The parts of [`Limits::bodies`] that client networks hold.
+    networks: Arc<Networks>,
     connections: Arc<Connections>,
     /// Whether an untrusted proxy was seen.
     untrusted_proxy: AtomicBool,
@@ -73,6 +77,7 @@ impl Limits {
             files: Gate::new("imports", settings.max_files_in_flight, waiting),
             answers: Budget::new("answers", settings.max_answer_bytes),
             bodies: Budget::new("bodies", settings.max_received_bytes),
+            networks: Networks::new(settings.max_received_bytes, settings.max_body_bytes),
             connections: Connections::new(
                 settings
                     .max_connections_per_address
@@ -107,25 +112,44 @@ impl Limits {
     /// # Errors
     /// `rate_limited`.
     pub fn admit_address(&self, settings: &HttpSettings, request: &Request) -> Result<Admission, Refusal> {
+        self.look_for_proxy(settings, request);
         match client::address(&settings.trusted_proxies, request.extensions(), request.headers()) {
             Some(address) if !address.is_loopback() => self.address.admit(client::network(address)),
-            Some(_) => {
-                self.look_for_proxy(request);
-                Ok(Admission::default())
-            }
-            None => Ok(Admission::default()),
+            _ => Ok(Admission::default()),
         }
     }
 
-    /// Warns once when a proxy on this machine forwards requests but is not trusted to report their clients.
-    fn look_for_proxy(&self, request: &Request) {
+    /// Counts the bytes of a request's body for the network of its client; `None` if it has no limit, as in
+    /// [`Self::admit_address`].
+    #[must_use]
+    pub fn count_body(&self, settings: &HttpSettings, request: &Request) -> Option<NetworkBytes> {
+        let address = client::address(&settings.trusted_proxies, request.extensions(), request.headers())?;
+        (!address.is_loopback()).then(|| self.networks.count(client::network(address)))
+    }
+
+    /// Warns once when a proxy on this machine or in its private network forwards requests but is not trusted to report
+    /// their clients.
+    fn look_for_proxy(&self, settings: &HttpSettings, request: &Request) {
         let names = [client::X_FORWARDED_FOR, FORWARDED];
-        if names.iter().any(|name| request.headers().contains_key(name))
-            && !self.untrusted_proxy.swap(true, Ordering::Relaxed)
-        {
+        if !names.iter().any(|name| request.headers().contains_key(name)) {
+            return;
+        }
+        let Some(peer) = client::untrusted_neighbour(&settings.trusted_proxies, request.extensions()) else {
+            return;
+        };
+        if self.untrusted_proxy.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if peer.is_loopback() {
             tracing::warn!(
                 "a proxy on this machine sends X-Forwarded-For or Forwarded but is not trusted, so all its clients count as one and no \
                  limit of addresses holds; set RUSTOK_TRUSTED_PROXIES=[127.0.0.1/32,::1/128] if it is yours"
+            );
+        } else {
+            tracing::warn!(
+                %peer,
+                "a proxy in a private network sends X-Forwarded-For or Forwarded but is not trusted, so all its clients count as one \
+                 address and share its limits; add its network to RUSTOK_TRUSTED_PROXIES if it is yours"
             );
         }
     }

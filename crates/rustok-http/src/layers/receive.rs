@@ -5,7 +5,8 @@
 
 use crate::extract::body::{body_too_large, not_received, too_slow};
 use crate::limits::bytes::Held;
-use crate::limits::{Shares, overloaded};
+use crate::limits::networks::NetworkBytes;
+use crate::limits::{Limits, Shares, overloaded};
 use crate::settings::HttpSettings;
 use crate::surface::Surface;
 use axum::body::{Body, HttpBody as _};
@@ -21,6 +22,13 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Minimum average rate after that, in bytes per second.
 const LEAST_RATE: usize = 1_000;
 
+/// The body's share of the budget; released on drop.
+#[derive(Debug)]
+pub(super) struct HeldBody {
+    _of_connection: Option<Held>,
+    _of_network: Option<NetworkBytes>,
+}
+
 /// Returns the request with its whole body in memory, and the body's share of the budget. A file stays unread, to be
 /// received in chunks; so does a body whose announced length is too large, to be refused without reading it.
 ///
@@ -28,15 +36,17 @@ const LEAST_RATE: usize = 1_000;
 /// `body_too_slow`, `body_too_large`, `body_not_received`, and `overloaded` when the budget has no room.
 pub(super) async fn receive(
     settings: &HttpSettings,
+    limits: &Limits,
     shares: Option<&Shares>,
     request: Request,
-) -> Result<(Request, Option<Held>), RichError> {
+) -> Result<(Request, Option<HeldBody>), RichError> {
     let announced = request.body().size_hint().lower();
     let most = settings.max_body_bytes;
     let too_large = usize::try_from(announced).is_ok_and(|bytes| bytes > most);
     if request.body().is_end_stream() || too_large || Surface::of(&request).takes_file() {
         return Ok((request, None));
     }
+    let mut of_network = limits.count_body(settings, &request);
     let (parts, mut body) = request.into_parts();
     let begun = Instant::now();
     let longest = settings.body_timeout.min(settings.request_timeout);
@@ -54,7 +64,10 @@ pub(super) async fn receive(
         if received.bytes + data.len() > most {
             return Err(body_too_large(most));
         }
-        if shares.is_some_and(|shares| !shares.bodies.has_room(data.len())) {
+        let network_is_full = |bytes: &mut NetworkBytes| !bytes.add(data.len(), &limits.bodies);
+        if shares.is_some_and(|shares| !shares.bodies.has_room(data.len()))
+            || of_network.as_mut().is_some_and(network_is_full)
+        {
             return Err(overloaded(
                 "no room for a body",
                 "The server is receiving as much as it can take. Nothing was changed; come back later.",
@@ -65,7 +78,14 @@ pub(super) async fn receive(
         }
         received.add(data);
     }
-    Ok((Request::from_parts(parts, Body::from(received.whole())), held))
+    let held = HeldBody {
+        _of_connection: held,
+        _of_network: of_network,
+    };
+    Ok((
+        Request::from_parts(parts, Body::from(received.whole())),
+        Some(held),
+    ))
 }
 
 /// How long it may take to receive this many bytes.
@@ -127,7 +147,7 @@ impl Received {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
+    use axum::extract::ConnectInfo;
     use futures_util::stream::{self, StreamExt as _};
     use std::io;
 
@@ -145,7 +165,7 @@ mod tests {
         };
         let limits = Limits::new(&settings);
         let shares = limits.shares();
-        let request = receive(&settings, Some(&shares), Request::new(body)).await;
+        let request = receive(&settings, &limits, Some(&shares), Request::new(body)).await;
         let (request, held) = request.map_err(|error| (error.status(), error.code().to_owned()))?;
         let bytes = request.into_body().collect().await.unwrap().to_bytes().len();
         let counted = shares.bodies.held();
@@ -181,6 +201,47 @@ mod tests {
         assert_eq!(received_within(400_000, body).await, overloaded);
         // With an announced length it is left unread, and refused where it would be read.
         assert_eq!(received(Body::from(vec![0; 100_001])).await, Ok((100_001, 0)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_connections_of_one_network_share_a_part() {
+        let settings = HttpSettings {
+            max_body_bytes: 30_000,
+            max_received_bytes: 240_000,
+            ..HttpSettings::default()
+        };
+        let limits = Limits::new(&settings);
+        let ask = async |peer: &str| {
+            let mut request = Request::new(Body::from(vec![0; 20_000]));
+            let peer: std::net::SocketAddr = peer.parse().unwrap();
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let answer = receive(&settings, &limits, Some(&limits.shares()), request).await;
+            answer.map_err(|error| error.code().to_owned())
+        };
+        let held: Vec<_> = [
+            ask("203.0.113.7:1").await,
+            ask("203.0.113.7:2").await,
+            ask("203.0.113.7:3").await,
+        ]
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap();
+        assert_eq!(ask("203.0.113.7:4").await.err().unwrap(), "overloaded");
+        assert!(ask("203.0.113.8:1").await.is_ok());
+        // Of an IPv6 subscriber all addresses are one network; this machine has no limit.
+        let v6 = [
+            ask("[2001:db8::1]:1").await,
+            ask("[2001:db8::2]:1").await,
+            ask("[2001:db8::3]:1").await,
+        ];
+        assert!(v6.iter().all(Result::is_ok));
+        assert_eq!(ask("[2001:db8::4]:1").await.err().unwrap(), "overloaded");
+        assert!(ask("[2001:db8:0:1::4]:1").await.is_ok());
+        for _ in 0..4 {
+            assert!(ask("127.0.0.1:1").await.is_ok());
+        }
+        drop((held, v6));
+        assert!(ask("203.0.113.7:5").await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -63,6 +63,11 @@ impl Budget {
         self.held.load(Ordering::Relaxed)
     }
 
+    /// Counts a refusal by a part of this budget.
+    pub(super) fn refuse(&self) {
+        self.refusals.count();
+    }
+
     /// How often there was no room.
     pub(super) fn refused(&self) -> u64 {
         self.refusals.total()

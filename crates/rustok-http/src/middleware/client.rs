@@ -50,6 +50,17 @@ pub(crate) fn is_proxy(proxies: &[IpNet], extensions: &Extensions) -> bool {
     peer.is_some_and(|ConnectInfo(peer)| contain(proxies, peer.ip()))
 }
 
+/// The address of a peer on this machine or in a private network (RFC 1918, RFC 4193) that is no trusted proxy.
+pub(crate) fn untrusted_neighbour(proxies: &[IpNet], extensions: &Extensions) -> Option<IpAddr> {
+    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    let peer = peer.ip().to_canonical();
+    let is_private = match peer {
+        IpAddr::V4(address) => address.is_private(),
+        IpAddr::V6(address) => address.is_unique_local(),
+    };
+    ((peer.is_loopback() || is_private) && !contain(proxies, peer)).then_some(peer)
+}
+
 /// Parses `203.0.113.7`, `2001:db8::1`, and both with a port.
 fn parse(entry: &[u8]) -> Option<IpAddr> {
     let entry = std::str::from_utf8(entry).ok()?.trim();
@@ -90,6 +101,34 @@ mod tests {
         let mut extensions = Extensions::new();
         extensions.insert(ConnectInfo(SocketAddr::from((peer, 1))));
         address(&proxies, &extensions, &headers).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_neighbour_that_is_not_trusted_is_on_this_machine_or_in_a_private_network() {
+        let proxies = ["10.1.0.0/16".parse().unwrap(), "fd00::/16".parse().unwrap()];
+        for (peer, expected) in [
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("10.0.0.1", true),
+            ("172.16.0.1", true),
+            ("172.31.255.255", true),
+            ("192.168.7.7", true),
+            ("::ffff:192.168.7.7", true),
+            ("fc00::1", true),
+            ("fd01::1", true),
+            ("10.1.0.1", false),
+            ("fd00::1", false),
+            ("172.32.0.1", false),
+            ("203.0.113.7", false),
+            ("fe80::1", false),
+            ("2001:db8::1", false),
+        ] {
+            let peer: IpAddr = peer.parse().unwrap();
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(SocketAddr::from((peer, 1))));
+            let found = untrusted_neighbour(&proxies, &extensions);
+            assert_eq!(found, expected.then(|| peer.to_canonical()), "{peer}");
+        }
     }
 
     #[test]
