@@ -117,10 +117,11 @@ struct Partial {
 }
 
 impl Partial {
-    /// Readable by its owner only: it contains all data.
+    /// Readable by its owner only: it contains all data. A missing folder is made in the same way.
     fn create(target: &Path) -> Result<Self, StoreError> {
         let path = beside(target, ".partial");
         let create = || {
+            files::make_last_folder(&path)?;
             // The real path of the folder: SQLite does not follow links either.
             let folder = files::folder_of(&path).canonicalize()?;
             let path = folder.join(path.file_name().unwrap_or_default());

@@ -34,6 +34,15 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     parent.unwrap_or(Path::new("."))
 }
 
+/// Creates the folder of `path` if it alone is missing, accessible by its owner only. A path of which more is missing may
+/// be that of a volume that is not mounted.
+pub(crate) fn make_last_folder(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(FOLDER_MODE).create(folder_of(path)) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
 /// Creates missing folders, accessible by their owner only.
 fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new()
@@ -86,12 +95,17 @@ pub fn open_to_others(database: &Path) -> Vec<PathBuf> {
     let mut open: Vec<PathBuf> = files
         .filter(|file| mode(file).is_ok_and(|mode| mode & 0o077 != 0))
         .collect();
-    let folder = folder_of(database);
-    // Write access to the folder lets others replace files, unless the sticky bit keeps each file for its owner.
-    if mode(folder).is_ok_and(|mode| mode & 0o022 != 0 && mode & 0o1000 == 0) {
-        open.push(folder.to_owned());
-    }
+    open.extend(folder_open_to_others(database).map(Path::to_owned));
     open
+}
+
+/// The folder of `path` if others may write there and so exchange its files, unless the sticky bit keeps each file for its
+/// owner.
+#[must_use]
+pub fn folder_open_to_others(path: &Path) -> Option<&Path> {
+    let folder = folder_of(path);
+    let mode = std::fs::metadata(folder).ok()?.permissions().mode();
+    (mode & 0o022 != 0 && mode & 0o1000 == 0).then_some(folder)
 }
 
 #[cfg(test)]
@@ -128,7 +142,9 @@ mod tests {
         std::fs::set_permissions(folder_of(&path), Permissions::from_mode(0o770)).unwrap();
         let open = [path.clone(), beside(&path, "-wal"), folder_of(&path).to_owned()];
         assert_eq!(open_to_others(&path), open);
+        assert_eq!(folder_open_to_others(&path), Some(folder_of(&path)));
         std::fs::set_permissions(folder_of(&path), Permissions::from_mode(0o1777)).unwrap();
+        assert_eq!(folder_open_to_others(&path), None);
         assert_eq!(open_to_others(&path), open[..2]);
     }
 

@@ -2,6 +2,7 @@
 
 use super::output::{Failure, Format};
 use super::{Flags, progress, services};
+use rustok_storage::files;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,12 @@ impl Copied {
 
 pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> {
     let services = services(flags).await?;
+    if let Some(folder) = files::folder_open_to_others(&options.file) {
+        tracing::warn!(
+            folder = %folder.display(),
+            "others may exchange the backups in this folder: take their rights away (chmod go-w), or use a folder of its own"
+        );
+    }
     let bar = progress::steps(0);
     let copied = services
         .store

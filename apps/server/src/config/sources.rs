@@ -101,6 +101,7 @@ pub(super) fn gather(flags: &Flags, extra: impl Serialize) -> Result<Config, Con
         .merge(Serialized::defaults(flags))
         .merge(Serialized::defaults(extra))
         .extract()?;
+    let open = file.as_ref().and_then(|file| open_to_others(&file.path));
     let file = file.map(Figment::from).unwrap_or_default();
     let url = Url::of_flags(flags)
         .or_else(|| Url::of_layer(&environment))
@@ -112,6 +113,7 @@ pub(super) fn gather(flags: &Flags, extra: impl Serialize) -> Result<Config, Con
             "the password in --database-url shows in the list of processes: give a file with --database-url-file".to_owned(),
         );
     }
+    config.remarks.extend(open);
     config.remarks.extend(unknown);
     Ok(config)
 }
@@ -220,6 +222,18 @@ fn beside(path: &Path) -> Result<Option<Settings>, ConfigError> {
     }
     let text = text_of(file).map_err(unreadable)?;
     Settings::parse(path.to_owned(), &text).map(Some)
+}
+
+/// The warning for a file that others may write, whether its group or everybody: one that a flag named is obeyed all the
+/// same.
+fn open_to_others(path: &Path) -> Option<String> {
+    let mode = std::fs::metadata(path).ok()?.mode();
+    (mode & 0o022 != 0).then(|| {
+        format!(
+            "{} may be written by others, who so decide what this server does: take their rights away (chmod go-w)",
+            path.display()
+        )
+    })
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
@@ -367,6 +381,8 @@ mod tests {
         for (mode, is_obeyed) in [(0o600, true), (0o644, true), (0o664, true), (0o666, false)] {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             assert_eq!(beside(&path).is_ok(), is_obeyed, "{mode:o}");
+            // Of a file that is obeyed it is told when others than its owner may write it.
+            assert_eq!(open_to_others(&path).is_some(), mode & 0o022 != 0, "{mode:o}");
         }
         std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         // Only root can change the owner of a file.

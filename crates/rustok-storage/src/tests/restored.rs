@@ -6,6 +6,7 @@ use crate::restore;
 use crate::schema::SCHEMA;
 use rustok_db::{Migration, Schema, params};
 use rustok_test_support::{TIMEOUT, eventually};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use tempfile::TempDir;
@@ -360,8 +361,12 @@ async fn a_backup_of_sqlite_is_restored_where_there_is_nothing() {
     let store = open(&db).await;
     let shop = tenant(&store, 1, "shop1").await;
     add_authors(&store, shop, &["a"]).await;
-    let file = db.path().with_file_name("copy.db");
+    let folder = db.path().with_file_name("backups");
+    let file = folder.join("copy.db");
     store.backup(&file, |_, _| ()).await.unwrap();
+    // The folder was made for it: both are their owner's alone.
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
 
     let target = TestDatabase::sqlite();
     let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", target.path().display()));
