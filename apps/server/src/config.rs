@@ -213,7 +213,7 @@ impl Default for Config {
             postgres_waiting: 256,
             postgres_answer_timeout_ms: 10_000,
             sqlite_readers: 8,
-            sqlite_mmap_bytes: 256 << 20,
+            sqlite_mmap_bytes: 0,
             rendered_bytes: 24 << 20,
             remarks: Vec::new(),
         }

@@ -78,14 +78,16 @@ pub struct StoreConfig {
     pub postgres_answer_timeout: Duration,
     /// Maximum number of SQLite readers.
     pub sqlite_readers: usize,
-    /// Bytes of a SQLite file that each reader maps into memory.
+    /// Bytes of a SQLite file that each reader maps into memory. Reading mapped memory of a file that another program
+    /// truncates ends the process (SIGBUS); without it the read fails.
     pub sqlite_mmap_bytes: i64,
     /// Whether durations are counted for [`Store::times`](crate::Store::times).
     pub timed: bool,
 }
 
 impl StoreConfig {
-    /// The defaults: 16 connections, 256 waiting transactions, 10 s for an answer, 8 readers, 256 MiB mapped,
+    /// The defaults: 16 connections, 256 waiting transactions, 10 s for an answer, 8 readers,
+    /// nothing mapped,
     /// durations counted.
     #[must_use]
     pub fn new(url: DatabaseUrl) -> Self {
@@ -95,7 +97,7 @@ impl StoreConfig {
             postgres_waiting: 256,
             postgres_answer_timeout: Duration::from_secs(10),
             sqlite_readers: 8,
-            sqlite_mmap_bytes: 256 << 20,
+            sqlite_mmap_bytes: 0,
             timed: true,
         }
     }

@@ -46,6 +46,13 @@ struct Reading {
     size_and_time: (u64, i64, i64),
 }
 
+/// What the header of a file says.
+struct Header {
+    number: i32,
+    /// Whether the file is as large as the header says.
+    is_whole: bool,
+}
+
 impl Stamp {
     /// Gives the file of `writer` a new number and moves it into the file, if no other process reads the log.
     pub(crate) fn begin(path: &Path, writer: &Connection) -> Result<Self, StoreError> {
@@ -65,7 +72,7 @@ impl Stamp {
             path: path.to_owned(),
             given: AtomicI32::new(number),
             last: Mutex::new(Reading {
-                number: in_file(path).map_err(sql)?,
+                number: header(path).map_err(sql)?.number,
                 size_and_time: (0, 0, 0),
             }),
             record: files::open_lock(&beside(path, ".lock"))?,
@@ -91,15 +98,17 @@ impl Stamp {
             return true;
         }
         // Whatever was moved into the file by now has been given before.
-        let number = match in_file(&self.path) {
-            Ok(number) => number,
+        let Header { number, is_whole } = match header(&self.path) {
+            Ok(header) => header,
             Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
                 return false;
             }
             // An error of the file system proves nothing.
             Err(_) => return true,
         };
-        if number < last.number || number > self.given.load(Ordering::Relaxed) {
+        // A checkpoint that makes the file larger writes the header first; it never makes the file smaller than that.
+        let is_truncated = !is_whole && file.len() < last.size_and_time.0;
+        if is_truncated || number < last.number || number > self.given.load(Ordering::Relaxed) {
             return false;
         }
         *last = Reading {
@@ -123,8 +132,8 @@ impl Stamp {
     }
 }
 
-/// The number in the file itself, without its log: `immutable` reads nothing else and takes no lock.
-fn in_file(path: &Path) -> rusqlite::Result<i32> {
+/// The header of the file itself, without its log: `immutable` reads nothing else and takes no lock.
+fn header(path: &Path) -> rusqlite::Result<Header> {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
         if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
@@ -136,7 +145,20 @@ fn in_file(path: &Path) -> rusqlite::Result<i32> {
     uri.push_str("?immutable=1");
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(uri, flags)?.query_row("PRAGMA user_version", [], |row| row.get(0))
+    let conn = Connection::open_with_flags(uri, flags)?;
+    let number = || conn.query_row("PRAGMA user_version", [], |row| row.get(0));
+    match number() {
+        // Smaller than the header says: read all the same.
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
+            conn.pragma_update(None, "writable_schema", true)?;
+            let (number, is_whole) = (number()?, false);
+            Ok(Header { number, is_whole })
+        }
+        number => Ok(Header {
+            number: number?,
+            is_whole: true,
+        }),
+    }
 }
 
 /// A number that other databases hardly begin with.
@@ -160,7 +182,7 @@ pub(crate) fn check_log(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let record = fs::read_to_string(beside(path, ".lock")).unwrap_or_default();
-    let (Ok(recorded), Ok(number)) = (record.trim().parse::<i32>(), in_file(path)) else {
+    let (Ok(recorded), Ok(Header { number, .. })) = (record.trim().parse::<i32>(), header(path)) else {
         return Ok(());
     };
     if (recorded..=recorded.saturating_add(MAY_LEAD)).contains(&number) {
@@ -186,10 +208,14 @@ mod tests {
             let path = folder.path().join(name);
             let conn = Connection::open(&path).unwrap();
             conn.pragma_update(None, "user_version", 7).unwrap();
-            assert_eq!(in_file(&path).unwrap(), 7, "{name}");
+            assert_eq!(header(&path).unwrap().number, 7, "{name}");
             conn.pragma_update(None, "journal_mode", "WAL").unwrap();
             conn.pragma_update(None, "user_version", 8).unwrap();
-            assert_eq!(in_file(&path).unwrap(), 7, "{name}: what is in the log only");
+            assert_eq!(
+                header(&path).unwrap().number,
+                7,
+                "{name}: what is in the log only"
+            );
             assert!((1..=1 << 30).contains(&first(&path)));
         }
     }

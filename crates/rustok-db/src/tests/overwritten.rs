@@ -42,11 +42,13 @@ async fn another_content_is_neither_written_nor_read_and_keeps_its_bytes() {
     let backup = copy_of_a_stopped_server(&db).await;
     let foreign = copy_of_a_stopped_server(&other).await;
     let nothing = Vec::new();
+    let a_part = backup[..8_192].to_vec();
     let no_database = vec![7; backup.len()];
     for (what, content) in [
         ("an older copy", &backup),
         ("another database", &foreign),
         ("nothing", &nothing),
+        ("a part of it", &a_part),
         ("no database", &no_database),
     ] {
         let original = fs::read(db.path()).unwrap();
@@ -73,7 +75,7 @@ async fn another_content_is_neither_written_nor_read_and_keeps_its_bytes() {
         );
 
         // The log of the former content is not moved into it by the next start either.
-        if !content.is_empty() && *what != *"no database" {
+        if ["an older copy", "another database"].contains(&what) {
             let error = open_with(config(&db), Opener::Server).await.unwrap_err();
             assert!(error.to_string().contains("was overwritten"), "{what}: {error}");
             assert_eq!(&fs::read(db.path()).unwrap(), content, "{what}");
@@ -83,6 +85,28 @@ async fn another_content_is_neither_written_nor_read_and_keeps_its_bytes() {
         }
         overwrite(db.path(), &backup);
         drop(open(&db).await);
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_file_is_noticed_whatever_its_mark_is() {
+    let db = TestDatabase::sqlite();
+    for bytes in [8_192, 4_096, 100, 1, 0] {
+        let backup = copy_of_a_stopped_server(&db).await;
+        let store = open(&db).await;
+        let shop = TenantHandle::for_due_work(TenantId::from_uuid(id(1)));
+        note(&store, shop, 2).await.unwrap();
+        store.look_at_file();
+        let file = fs::OpenOptions::new().write(true).open(db.path()).unwrap();
+        file.set_len(bytes).unwrap();
+        assert!(note(&store, shop, 3).await.is_err(), "{bytes}");
+        assert_eq!(store.state(), DatabaseState::Replaced, "{bytes}");
+        drop(store);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        for path in ["", "-wal", "-shm", ".lock", ".migrate.lock"] {
+            let _ = fs::remove_file(beside(db.path(), path));
+        }
+        drop(backup);
     }
 }
 
