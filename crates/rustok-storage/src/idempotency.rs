@@ -168,15 +168,53 @@ pub async fn insert_record<O: Owner>(
     tx.db.execute_one(table_of(owner), sql, &values).await
 }
 
-/// Whether there are responses older than `before`.
+/// How many of the responses older than `before` one transaction may delete: at most `most`, and no more than have
+/// [`DELETED_BYTES`] together, but one if there is any. 0 if there is none.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn has_records_before(tx: &mut TenantTx, before: Timestamp) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 AS old FROM idempotency_records WHERE tenant_id = $1 AND created_at < $2 LIMIT 1";
-    let values = params![tx.tenant(), before];
-    let found = tx.db.fetch_optional(TABLE, sql, values, |_| Ok(())).await?;
-    Ok(found.is_some())
+pub async fn count_records_before(
+    tx: &mut TenantTx,
+    before: Timestamp,
+    most: u32,
+) -> Result<u32, StoreError> {
+    let sql = "SELECT CAST(octet_length(d.sealed_body) AS bigint) AS bytes FROM idempotency_records d \
+               WHERE d.tenant_id = $1 AND d.created_at < $2 ORDER BY d.created_at LIMIT $3";
+    let values = params![tx.tenant(), before, i64::from(most)];
+    let sizes = tx.db.fetch(TABLE, sql, values, |row| row.get("bytes")).await?;
+    Ok(deletable(&sizes))
+}
+
+/// As [`count_records_before`], for responses to platform requests.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count_platform_records_before(
+    tx: &mut PlatformTx,
+    before: Timestamp,
+    most: u32,
+) -> Result<u32, StoreError> {
+    let sql = "SELECT CAST(octet_length(d.sealed_body) AS bigint) AS bytes FROM platform_idempotency_records d \
+               WHERE d.created_at < $1 ORDER BY d.created_at LIMIT $2";
+    let values = params![before, i64::from(most)];
+    let sizes = tx.db.fetch(PLATFORM_TABLE, sql, values, |row| row.get("bytes"));
+    Ok(deletable(&sizes.await?))
+}
+
+/// The size of the bodies that one transaction deletes, in bytes: SQLite takes each page of a body out of its file, which
+/// holds its only writer for some milliseconds.
+pub const DELETED_BYTES: i64 = 4 << 20;
+
+fn deletable(sizes: &[i64]) -> u32 {
+    let (mut bytes, mut count) = (0, 0);
+    for size in sizes {
+        bytes += size;
+        if count > 0 && bytes > DELETED_BYTES {
+            break;
+        }
+        count += 1;
+    }
+    count
 }
 
 pub(crate) const DELETE_OLD: &str = "DELETE FROM idempotency_records WHERE tenant_id = $1 AND (actor, route, key_hash) IN (\
@@ -190,10 +228,10 @@ pub(crate) const DELETE_OLD: &str = "DELETE FROM idempotency_records WHERE tenan
 pub async fn delete_records_before(
     tx: &mut TenantTx,
     before: Timestamp,
-    most: i64,
+    most: u32,
 ) -> Result<u64, StoreError> {
     tx.db
-        .execute(TABLE, DELETE_OLD, params![tx.tenant(), before, most])
+        .execute(TABLE, DELETE_OLD, params![tx.tenant(), before, i64::from(most)])
         .await
 }
 
@@ -204,10 +242,12 @@ pub async fn delete_records_before(
 pub async fn delete_platform_records_before(
     tx: &mut PlatformTx,
     before: Timestamp,
-    most: i64,
+    most: u32,
 ) -> Result<u64, StoreError> {
     let sql = "DELETE FROM platform_idempotency_records WHERE (actor, route, key_hash) IN (\
                SELECT d.actor, d.route, d.key_hash FROM platform_idempotency_records d \
                WHERE d.created_at < $1 ORDER BY d.created_at LIMIT $2)";
-    tx.db.execute(PLATFORM_TABLE, sql, params![before, most]).await
+    tx.db
+        .execute(PLATFORM_TABLE, sql, params![before, i64::from(most)])
+        .await
 }

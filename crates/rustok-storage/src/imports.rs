@@ -379,13 +379,13 @@ pub async fn fail_import(
     Ok(failed)
 }
 
-/// Deletes imports that ended before `before`, at most 100 of them.
+/// Deletes imports that ended before `before`, at most 20 of them: their reports may be long.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn delete_imports_before(tx: &mut TenantTx, before: Timestamp) -> Result<u64, StoreError> {
     let sql = "DELETE FROM imports WHERE tenant_id = $1 AND id IN (SELECT d.id FROM imports d \
-               WHERE d.tenant_id = $1 AND d.finished_at < $2 ORDER BY d.finished_at LIMIT 100)";
+               WHERE d.tenant_id = $1 AND d.finished_at < $2 ORDER BY d.finished_at LIMIT 20)";
     tx.db.execute(TABLE, sql, params![tx.tenant(), before]).await
 }
 

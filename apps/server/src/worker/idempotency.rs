@@ -47,35 +47,31 @@ fn unless_outage(tenant: Option<TenantId>, forgotten: Result<(), StoreError>) ->
     }
 }
 
-/// Whether a transaction has deleted the maximum: there may be more.
-fn is_full(deleted: u64) -> bool {
-    deleted >= u64::from(FORGOTTEN_AT_ONCE)
-}
-
 /// Opens no write transaction for a tenant without old replies: most have none, and SQLite has only one writer.
 async fn forget(store: &Store, tenant: TenantHandle, before: Timestamp) -> Result<(), StoreError> {
-    let mut tx = store.read(tenant, round_deadline()).await?;
-    let mut more = idempotency::has_records_before(tx.last(), before).await?;
-    drop(tx);
-    while more {
+    loop {
+        let mut tx = store.read(tenant, round_deadline()).await?;
+        let count = idempotency::count_records_before(tx.last(), before, FORGOTTEN_AT_ONCE).await?;
+        drop(tx);
+        if count == 0 {
+            return Ok(());
+        }
         let mut tx = store.write(tenant, round_deadline()).await?;
-        let deleted = idempotency::delete_records_before(&mut tx, before, FORGOTTEN_AT_ONCE.into()).await?;
+        idempotency::delete_records_before(&mut tx, before, count).await?;
         tx.commit().await?;
-        more = is_full(deleted);
     }
-    Ok(())
 }
 
 async fn forget_platform(store: &Store, before: Timestamp) -> Result<(), StoreError> {
-    let mut more = true;
-    while more {
-        let mut tx = store.platform_write(round_deadline()).await?;
-        let most = FORGOTTEN_AT_ONCE.into();
-        let deleted = idempotency::delete_platform_records_before(&mut tx, before, most).await?;
-        more = is_full(deleted);
-        if deleted > 0 {
-            tx.commit().await?;
+    loop {
+        let mut tx = store.platform_read(round_deadline()).await?;
+        let count = idempotency::count_platform_records_before(&mut tx, before, FORGOTTEN_AT_ONCE).await?;
+        drop(tx);
+        if count == 0 {
+            return Ok(());
         }
+        let mut tx = store.platform_write(round_deadline()).await?;
+        idempotency::delete_platform_records_before(&mut tx, before, count).await?;
+        tx.commit().await?;
     }
-    Ok(())
 }

@@ -92,6 +92,44 @@ both_databases! {
         assert!(find(&store, two, &scope(b'a'), now()).await.is_some(), "a neighbour's answers stay");
     }
 
+    /// However large they are, SQLite's writer is held for no longer than 20 ms: here, by their bytes.
+    async fn large_old_answers_are_deleted_a_few_at_a_time(db) {
+        let store = open(&db).await;
+        let shop = tenant(&store, 1, "shop1").await;
+        let mut large = record();
+        large.reply.sealed_body = vec![7; 1 << 20];
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        for key in 0..9 {
+            idempotency::insert_record(&mut tx, &scope(key), &large, now()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        for key in 0..5 {
+            idempotency::insert_record(&mut tx, &scope(key), &large, now()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let later = now() + Duration::from_secs(1);
+        let mut batches = Vec::new();
+        loop {
+            let mut tx = store.read(shop, soon()).await.unwrap();
+            let count = idempotency::count_records_before(&mut tx, later, 250).await.unwrap();
+            drop(tx);
+            batches.push(count);
+            if count == 0 {
+                break;
+            }
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let deleted = idempotency::delete_records_before(&mut tx, later, count).await.unwrap();
+            assert_eq!(deleted, u64::from(count));
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(batches, [4, 4, 1, 0]);
+        let mut tx = store.platform_read(soon()).await.unwrap();
+        assert_eq!(idempotency::count_platform_records_before(&mut tx, later, 250).await.unwrap(), 4);
+        assert_eq!(idempotency::count_platform_records_before(&mut tx, later, 3).await.unwrap(), 3);
+        assert_eq!(idempotency::count_platform_records_before(&mut tx, now(), 3).await.unwrap(), 0);
+    }
+
     async fn old_answers_are_found_by_their_age(db) {
         let _store = open(&db).await;
         assert_eq!(db.full_scans(idempotency::DELETE_OLD).await, [""; 0]);
