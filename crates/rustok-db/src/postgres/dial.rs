@@ -208,11 +208,25 @@ impl Manager {
     }
 }
 
+/// Whether the server, or a pooler in front of it, has no connection left. PgBouncer says so with the SQLSTATE of every
+/// protocol violation and these words: for a new client (`max_client_conn`, `max_user_client_connections`), and for one that
+/// waited too long for a session (`query_wait_timeout`).
+fn is_full(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|refusal| {
+        *refusal.code() == SqlState::TOO_MANY_CONNECTIONS
+            || *refusal.code() == SqlState::PROTOCOL_VIOLATION
+                && ["no more connections allowed", "query_wait_timeout"]
+                    .iter()
+                    .any(|words| refusal.message().starts_with(words))
+    })
+}
+
 /// Maps an error met while connecting. When all connections of the server are taken the server itself is healthy.
 fn connect_error(error: &tokio_postgres::Error) -> StoreError {
-    if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
+    if is_full(error) {
         tracing::warn!(
-            "PostgreSQL has no connection left: give it more, or this server fewer (RUSTOK_POSTGRES_CONNECTIONS)"
+            "PostgreSQL, or the pooler in front of it, has no connection left: give it more, or this server fewer \
+             (RUSTOK_POSTGRES_CONNECTIONS)"
         );
         return StoreError::Overloaded;
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::params;
 use crate::statement::Statement;
 use rustok_core::resilience::{CircuitBreakerMetrics, CircuitState, with_timeout};
+use rustok_test_support::PgBouncer;
 use tokio::sync::Barrier;
 use tokio::time::{sleep_until, timeout};
 
@@ -353,6 +354,40 @@ fn sqlite_has_no_breaker_and_no_failure_of_its_own_is_one() {
         outage.breaker_outcome(),
         rustok_core::error::BreakerOutcome::Success
     );
+}
+
+/// The same of a pooler that takes no more clients, or has no session for one that it took.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_pooler_is_not_sick() {
+    for full in [
+        &["max_client_conn = 4"][..],
+        &["default_pool_size = 4", "query_wait_timeout = 1"],
+    ] {
+        let db = empty_as_owner().await;
+        let settings: Vec<&str> = full.iter().copied().chain(["pool_mode = session"]).collect();
+        let Some(pooler) = PgBouncer::start(db.direct_url(), &settings).await else {
+            return;
+        };
+        let url = DatabaseUrl::parse(&pooler.database_url(db.direct_url())).unwrap();
+        let config = StoreConfig {
+            postgres_connections: 9,
+            ..StoreConfig::new(url)
+        };
+        let store = open_with(config, Opener::Server).await.unwrap();
+        let shop = tenant(&store, 1, "shop1").await;
+        let mut held = Vec::new();
+        let mut refused = 0;
+        while refused < 9 {
+            match store.read(shop, soon()).await {
+                Ok(tx) if refused == 0 => held.push(tx),
+                Ok(_) => panic!("{full:?}: there was room again"),
+                Err(StoreError::Overloaded) => refused += 1,
+                Err(error) => panic!("{full:?}: {error:?}"),
+            }
+        }
+        assert!((1..=4).contains(&held.len()), "{full:?}: {}", held.len());
+        assert_eq!(store.breaker().unwrap().state(), CircuitState::Closed, "{full:?}");
+    }
 }
 
 /// Others have all connections that the server gives: that is no failure of it, and no reason to let nobody in.
