@@ -6,6 +6,7 @@ use crate::config::Config;
 use rustok_core::clock::{Clock, SystemClock};
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::{Ids, TenantId};
+use rustok_http::serve::descriptors;
 use rustok_storage::inspect::{FoundSchema, find_isolation_faults, find_schema};
 use rustok_storage::outbox::{self, Backlog};
 use rustok_storage::{Opener, Store, StoreConfig, StoreError, latest_schema};
@@ -79,16 +80,16 @@ fn line(check: &Check) -> String {
     let advice = check
         .advice
         .map_or_else(String::new, |advice| format!("\n        {advice}"));
-    format!("{state}  {:<9}  {}{advice}", check.name, check.detail)
+    format!("{state}  {:<10}  {}{advice}", check.name, check.detail)
 }
 
 /// Each check needs those before it.
 async fn examine(flags: &Flags) -> Vec<Check> {
     let mut checks = Vec::new();
-    let config = match settings(flags) {
-        Ok((config, check)) => {
+    let (config, max_connections) = match settings(flags) {
+        Ok((config, max_connections, check)) => {
             checks.push(check);
-            config
+            (config, max_connections)
         }
         Err(check) => return vec![check],
     };
@@ -109,10 +110,16 @@ async fn examine(flags: &Flags) -> Vec<Check> {
     if store.sqlite_path().is_some() {
         checks.push(file(&store).await);
     }
+    let open = std::fs::read_to_string("/proc/sys/fs/file-nr").ok();
+    checks.push(open_files(
+        descriptors::limits(),
+        open.as_deref(),
+        max_connections,
+    ));
     checks
 }
 
-fn settings(flags: &Flags) -> Result<(StoreConfig, Check), Check> {
+fn settings(flags: &Flags) -> Result<(StoreConfig, usize, Check), Check> {
     let failed = |detail: String| {
         let advice = "correct the flag, the RUSTOK_* variable or the line of rustok.toml; \
                       `rustok serve --print-config` shows what is in force";
@@ -129,7 +136,7 @@ fn settings(flags: &Flags) -> Result<(StoreConfig, Check), Check> {
         .ok_or_else(|| failed("log_format is one of: auto, text, json".to_owned()))?;
     init_log(&config.log, format).map_err(|error| failed(format!("log: {error}")))?;
     let detail = format!("{} on {}", store.url.system(), config.base_domain);
-    Ok((store, Check::ok("settings", detail)))
+    Ok((store, config.max_connections, Check::ok("settings", detail)))
 }
 
 async fn database(config: StoreConfig) -> Result<(Store, Check), Check> {
@@ -244,6 +251,30 @@ async fn dead_work(store: &Store) -> Check {
     }
 }
 
+/// How many files a server started from here may have open, what that means for its connections, and how many are open on
+/// this machine (`open`: Linux' /proc/sys/fs/file-nr). A low limit is no failure: `serve` takes fewer connections then.
+fn open_files(limits: descriptors::Limits, open: Option<&str>, max_connections: usize) -> Check {
+    let number =
+        |limit: Option<u64>| limit.map_or_else(|| "any number".to_owned(), |limit| limit.to_string());
+    let taken = limits.connections.min(max_connections);
+    let mut detail = format!(
+        "a server may open {} ({} before it raises that itself): {taken} connections",
+        number(limits.hard),
+        number(limits.soft)
+    );
+    let mut open = open.unwrap_or_default().split_whitespace();
+    if let (Some(now), Some(_), Some(most)) = (open.next(), open.next(), open.next()) {
+        detail.push_str(&format!("; {now} of {most} are open on this machine"));
+    }
+    let is_low = taken < max_connections;
+    Check {
+        advice: is_low.then_some(
+            "max_connections allows more: raise the limit (ulimit -n, LimitNOFILE=) or lower the setting",
+        ),
+        ..Check::ok("open_files", detail)
+    }
+}
+
 async fn file(store: &Store) -> Check {
     let advice = "stop the server, keep the file aside, and restore a backup";
     // Reads the whole file.
@@ -251,5 +282,38 @@ async fn file(store: &Store) -> Check {
         Ok(damage) if damage.is_empty() => Check::ok("file", "no damage found"),
         Ok(damage) => Check::failed("file", damage.join("; "), advice),
         Err(error) => Check::failed("file", error.to_string(), advice),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_files_are_told_with_what_they_are_enough_for() {
+        let limits = |soft, hard, connections| descriptors::Limits {
+            soft,
+            hard,
+            connections,
+        };
+        let low = open_files(limits(Some(1_024), Some(4_096), 3_328), None, 10_000);
+        assert!(low.ok && low.advice.is_some(), "{low:?}");
+        assert_eq!(
+            low.detail,
+            "a server may open 4096 (1024 before it raises that itself): 3328 connections"
+        );
+        let enough = open_files(
+            limits(Some(1_024), None, usize::MAX),
+            Some("3235\t0\t2466177\n"),
+            10_000,
+        );
+        assert_eq!(enough.advice, None);
+        assert!(
+            enough.detail.contains("any number")
+                && enough
+                    .detail
+                    .ends_with("10000 connections; 3235 of 2466177 are open on this machine"),
+            "{enough:?}"
+        );
     }
 }

@@ -104,15 +104,16 @@ both_databases! {
     }
 
     async fn the_doctor_finds_a_sound_system_beside_the_server(db) {
-        let shop = Shop::start(rustok(db.url())).await;
+        // Few connections: enough for the limit of open files of any machine.
+        let shop = Shop::start(rustok(db.url()).env("RUSTOK_MAX_CONNECTIONS", "100")).await;
         let report = printed(shop.server.run(&["doctor", "--json"]).await);
         assert_eq!(report["ok"], true, "{report:#}");
         let checks: Vec<_> =
             report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
         let expected: &[&str] = if db.is_postgres() {
-            &["settings", "database", "isolation", "clock", "jobs"]
+            &["settings", "database", "isolation", "clock", "jobs", "open_files"]
         } else {
-            &["settings", "database", "isolation", "clock", "jobs", "file"]
+            &["settings", "database", "isolation", "clock", "jobs", "file", "open_files"]
         };
         assert_eq!(checks, expected);
         let text = shop.server.run(&["doctor"]).await.success();

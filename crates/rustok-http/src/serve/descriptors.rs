@@ -27,6 +27,28 @@ pub fn connections(wanted: usize) -> usize {
     most.min(wanted)
 }
 
+/// The limits of open files of a server that is started as this process was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The limit at its start; `None` if there is none.
+    pub soft: Option<u64>,
+    /// The limit that it sets itself.
+    pub hard: Option<u64>,
+    /// The connections that the hard limit allows.
+    pub connections: usize,
+}
+
+/// The limits as they are; changes nothing.
+#[must_use]
+pub fn limits() -> Limits {
+    let limits = getrlimit(Resource::Nofile);
+    Limits {
+        soft: limits.current,
+        hard: limits.maximum,
+        connections: limits.maximum.map_or(usize::MAX, possible),
+    }
+}
+
 /// The connections possible with this many open files; half of them when there are few.
 fn possible(files: u64) -> usize {
     let reserved = RESERVED.min(files / 2);
