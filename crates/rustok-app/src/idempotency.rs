@@ -7,7 +7,6 @@
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rustok_core::error::{ErrorKind, RichError};
-use rustok_core::ids::TenantId;
 use rustok_storage::idempotency::{IdempotencyRecord, IdempotencyScope, SealedReply, StoredReply};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -40,14 +39,6 @@ impl Idempotency {
                 route,
             },
         }
-    }
-
-    /// The number of the scope's advisory lock. `None` is the platform.
-    pub(crate) fn lock_key(&self, tenant: Option<TenantId>) -> i64 {
-        let tenant = tenant.map(|tenant| *tenant.as_uuid().as_bytes());
-        let tenant = tenant.as_ref().map_or(&[][..], |tenant| tenant);
-        let [a, b, c, d, e, f, g, h, ..] = digest(&[tenant, &self.scope.key_hash]);
-        i64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
     /// Encrypts a response for storage. Never use a nonce twice.
@@ -140,7 +131,6 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     fn request(actor: &str, route: &str, key: &str, body: &str) -> Idempotency {
         Idempotency::new(actor.to_owned(), route.to_owned(), key, body.as_bytes())
@@ -155,13 +145,10 @@ mod tests {
     }
 
     #[test]
-    fn parts_do_not_mix_and_tenants_have_locks_of_their_own() {
+    fn parts_do_not_mix() {
         let first = request("ab", "c", "k", "");
         let other = request("a", "bc", "k", "");
         assert_ne!(first.scope.key_hash, other.scope.key_hash);
-        let tenant = |n| Some(TenantId::from_uuid(Uuid::from_u128(n)));
-        let locks = [None, tenant(0), tenant(1)].map(|tenant| first.lock_key(tenant));
-        assert!(locks[0] != locks[1] && locks[1] != locks[2] && locks[0] != locks[2]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::TenantId;
 pub use rustok_storage::idempotency::StoredReply;
-use rustok_storage::idempotency::{self, IdempotencyRecord, IdempotencyScope, KeyState};
+use rustok_storage::idempotency::{self, IdempotencyScope, KeyState};
 use rustok_storage::{Owner, Platform, Tx};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,12 +24,6 @@ use std::time::Duration;
 
 /// How long a response is stored.
 pub const REPLY_KEPT: Duration = Duration::from_secs(24 * 3_600);
-
-/// How often, and at which interval, to ask for a scope's lock that no request of this process holds. PostgreSQL
-/// rolls a failed request's transaction back while its response is already on the way, so a client that retries at
-/// once may find the lock still held for a moment.
-const LOCK_TRIES: u32 = 20;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The outcome of a use case that can be repeated with an `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,12 +225,15 @@ async fn begin<'a, T, O: Owner>(
     let now = services.clock.now();
     if let Some(StoredKey { key, .. }) = &claimed {
         let not_before = now.checked_sub(REPLY_KEPT).unwrap_or(Timestamp::MIN);
-        if let Some(record) = find_record(&mut tx, key, not_before).await? {
-            // The replay is returned only after this commit: on SQLite it waits until the first request's commit is
-            // durable, and it frees the scope's lock, which the client's next request with this key would meet
-            // otherwise.
-            tx.commit().await?;
-            return Ok(Begun::Repeated(key.open(record)?));
+        match idempotency::claim(&mut tx, &key.scope, not_before, now).await? {
+            KeyState::New => {}
+            KeyState::Running => return Err(still_running()),
+            KeyState::Answered(record) => {
+                // The replay is returned only after this commit: on SQLite it waits until the first request's commit
+                // is durable, and it frees the row, which the client's next request with this key would meet otherwise.
+                tx.commit().await?;
+                return Ok(Begun::Repeated(key.open(record)?));
+            }
         }
     }
     Ok(Begun::Fresh(Work {
@@ -244,24 +241,6 @@ async fn begin<'a, T, O: Owner>(
         stores: claimed,
         now,
     }))
-}
-
-/// The stored response of a scope, read under the scope's lock.
-async fn find_record<O: Owner>(
-    tx: &mut Tx<O>,
-    key: &Idempotency,
-    not_before: Timestamp,
-) -> Result<Option<IdempotencyRecord>, RichError> {
-    let lock_key = key.lock_key(tx.owner());
-    for tried in 1..=LOCK_TRIES {
-        match idempotency::claim(tx, &key.scope, lock_key, not_before).await? {
-            KeyState::New => return Ok(None),
-            KeyState::Answered(record) => return Ok(Some(record)),
-            KeyState::Running if tried < LOCK_TRIES => tokio::time::sleep(LOCK_PAUSE).await,
-            KeyState::Running => {}
-        }
-    }
-    Err(still_running())
 }
 
 impl<T, O: Owner> Work<'_, T, O> {
@@ -281,8 +260,13 @@ impl<T, O: Owner> Work<'_, T, O> {
         Ok(Done::Made(outcome))
     }
 
-    /// As [`refuse`].
-    pub(crate) async fn refuse(self, refusal: RichError) -> RichError {
+    /// As [`refuse`]. The key is free again.
+    pub(crate) async fn refuse(mut self, refusal: RichError) -> RichError {
+        if let Some(StoredKey { key, .. }) = &self.stores
+            && let Err(error) = idempotency::unclaim(&mut self.tx, &key.scope).await
+        {
+            return error.into();
+        }
         refuse(self.tx, refusal).await
     }
 }

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use rustok_core::ids::TenantId;
-use rustok_db::{Db, Json, Owner, PlatformTx, Row, StoreError, TenantTx, Tx, params};
+use rustok_db::{Json, Owner, PlatformTx, Row, Statement, StoreError, TenantTx, Tx, Value, params};
 
 const TABLE: &str = "idempotency_records";
 const PLATFORM_TABLE: &str = "platform_idempotency_records";
@@ -57,31 +57,34 @@ pub struct IdempotencyRecord {
 pub enum KeyState {
     /// It is new, and no other transaction can claim its scope before the end of this one.
     New,
-    /// Another transaction has claimed its scope: the first request is still running. Only on PostgreSQL.
+    /// Another transaction has claimed its scope and did not end in time: the first request is still running. This
+    /// transaction is of no further use. Only on PostgreSQL.
     Running,
     /// It was answered before.
     Answered(IdempotencyRecord),
 }
 
+/// The status of a claimed scope that has no response yet.
+const UNANSWERED: i64 = 0;
+
 /// Claims a scope for the transaction and finds its stored response, unless that is older than `not_before`.
+///
+/// On PostgreSQL the claim is a row without a response: its unique key makes another transaction that claims the scope,
+/// from whichever server, wait until this one has ended, or until its own limit for locks. SQLite has a single writer,
+/// which is the claim.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn claim<O: Owner>(
     tx: &mut Tx<O>,
     scope: &IdempotencyScope,
-    lock_key: i64,
     not_before: Timestamp,
+    now: Timestamp,
 ) -> Result<KeyState, StoreError> {
     let owner = tx.owner();
     let table = table_of(owner);
-    if !try_lock(&mut tx.db, table, lock_key).await? {
-        return Ok(KeyState::Running);
-    }
-    let mut values = params![&scope.actor, &scope.route, &scope.key_hash, not_before].to_vec();
     let sql = match owner {
-        Some(tenant) => {
-            values.push(tenant.into());
+        Some(_) => {
             "SELECT body_hash, status, headers, sealed_body FROM idempotency_records \
              WHERE tenant_id = $5 AND actor = $1 AND route = $2 AND key_hash = $3 AND created_at >= $4"
         }
@@ -90,24 +93,86 @@ pub async fn claim<O: Owner>(
              WHERE actor = $1 AND route = $2 AND key_hash = $3 AND created_at >= $4"
         }
     };
-    let found = tx.db.fetch_optional(table, sql, &values, decode).await?;
-    Ok(found.map_or(KeyState::New, KeyState::Answered))
+    let find = Statement::any(table, sql, &scope_values(scope, not_before, owner));
+    let claims = if tx.db.is_postgres() {
+        vec![claim_write(scope, not_before, now, owner)]
+    } else {
+        Vec::new()
+    };
+    let found = tx.db.execute_all_and_fetch(&claims, &find, |row| {
+        let is_answered = row.get::<i64>("status")? != UNANSWERED;
+        Ok(if is_answered { Some(decode(row)?) } else { None })
+    });
+    match found.await {
+        Ok(found) => Ok(found
+            .into_iter()
+            .flatten()
+            .next()
+            .map_or(KeyState::New, KeyState::Answered)),
+        Err(StoreError::Locked(_)) => Ok(KeyState::Running),
+        Err(error) => Err(error),
+    }
+}
+
+/// Inserts a row without a response, or makes it of a response that is too old. Waits for another transaction that has
+/// done so, and for one that has the row.
+fn claim_write<'a>(
+    scope: &'a IdempotencyScope,
+    not_before: Timestamp,
+    now: Timestamp,
+    owner: Option<TenantId>,
+) -> Statement<'a> {
+    let sql = match owner {
+        Some(_) => {
+            "INSERT INTO idempotency_records AS r \
+             (actor, route, key_hash, body_hash, status, headers, sealed_body, created_at, tenant_id) \
+             VALUES ($1, $2, $3, '', 0, '[]', '', $6, $5) ON CONFLICT (tenant_id, actor, route, key_hash) \
+             DO UPDATE SET status = 0, created_at = excluded.created_at WHERE r.created_at < $4"
+        }
+        None => {
+            "INSERT INTO platform_idempotency_records AS r \
+             (actor, route, key_hash, body_hash, status, headers, sealed_body, created_at) \
+             VALUES ($1, $2, $3, '', 0, '[]', '', $5) ON CONFLICT (actor, route, key_hash) \
+             DO UPDATE SET status = 0, created_at = excluded.created_at WHERE r.created_at < $4"
+        }
+    };
+    let mut values = scope_values(scope, not_before, owner);
+    values.push(now.into());
+    Statement::any(table_of(owner), sql, &values)
+}
+
+fn scope_values(scope: &IdempotencyScope, not_before: Timestamp, owner: Option<TenantId>) -> Vec<Value<'_>> {
+    let mut values = params![&scope.actor, &scope.route, &scope.key_hash, not_before].to_vec();
+    values.extend(owner.map(Value::from));
+    values
+}
+
+/// Takes back the claim of a request that was refused, whose transaction is committed without a change.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unclaim<O: Owner>(tx: &mut Tx<O>, scope: &IdempotencyScope) -> Result<(), StoreError> {
+    if !tx.db.is_postgres() {
+        return Ok(());
+    }
+    let owner = tx.owner();
+    let sql = match owner {
+        Some(_) => {
+            "DELETE FROM idempotency_records \
+             WHERE tenant_id = $4 AND actor = $1 AND route = $2 AND key_hash = $3 AND status = 0"
+        }
+        None => {
+            "DELETE FROM platform_idempotency_records \
+             WHERE actor = $1 AND route = $2 AND key_hash = $3 AND status = 0"
+        }
+    };
+    let mut values = params![&scope.actor, &scope.route, &scope.key_hash].to_vec();
+    values.extend(owner.map(Value::from));
+    tx.db.execute(table_of(owner), sql, &values).await.map(drop)
 }
 
 fn table_of(owner: Option<TenantId>) -> &'static str {
     owner.map_or(PLATFORM_TABLE, |_| TABLE)
-}
-
-/// Tries to take the lock. SQLite has a single writer, which holds it implicitly.
-async fn try_lock(db: &mut Db, table: &'static str, lock_key: i64) -> Result<bool, StoreError> {
-    if !db.is_postgres() {
-        return Ok(true);
-    }
-    let sql = "SELECT pg_try_advisory_xact_lock($1) AS free";
-    let free = db
-        .fetch_optional(table, sql, params![lock_key], |row| row.get::<bool>("free"))
-        .await?;
-    Ok(free == Some(true))
 }
 
 fn decode(row: &Row<'_>) -> Result<IdempotencyRecord, StoreError> {

@@ -59,11 +59,11 @@ async fn kept_answers(store: &Store, shop: TenantHandle) -> [bool; 4] {
     for (nth, key) in [1, 2].into_iter().enumerate() {
         let scope = scope(key);
         let mut tx = store.write(shop, deadline).await.unwrap();
-        let claim = idempotency::claim(&mut tx, &scope, 1, Timestamp::UNIX_EPOCH);
+        let claim = idempotency::claim(&mut tx, &scope, Timestamp::UNIX_EPOCH, SystemClock.now());
         found[nth] = matches!(claim.await.unwrap(), KeyState::Answered(_));
         drop(tx);
         let mut tx = store.platform_write(deadline).await.unwrap();
-        let claim = idempotency::claim(&mut tx, &scope, 1, Timestamp::UNIX_EPOCH);
+        let claim = idempotency::claim(&mut tx, &scope, Timestamp::UNIX_EPOCH, SystemClock.now());
         found[2 + nth] = matches!(claim.await.unwrap(), KeyState::Answered(_));
     }
     found

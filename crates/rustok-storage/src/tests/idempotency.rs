@@ -50,7 +50,10 @@ async fn find_in<O: Owner>(
     scope: &IdempotencyScope,
     not_before: Timestamp,
 ) -> Option<IdempotencyRecord> {
-    match idempotency::claim(&mut tx, scope, 42, not_before).await.unwrap() {
+    match idempotency::claim(&mut tx, scope, not_before, now())
+        .await
+        .unwrap()
+    {
         KeyState::New => None,
         KeyState::Answered(record) => Some(record),
         KeyState::Running => panic!("another transaction has the scope"),
@@ -171,14 +174,14 @@ async fn postgres_lets_one_request_at_a_time_claim_a_key() {
     let shop = tenant(&store, 1, "shop1").await;
     let mut first = store.write(shop, soon()).await.unwrap();
     assert_eq!(
-        idempotency::claim(&mut first, &scope(b'a'), 1, now())
+        idempotency::claim(&mut first, &scope(b'a'), now(), now())
             .await
             .unwrap(),
         KeyState::New
     );
     let mut second = store.write(shop, soon()).await.unwrap();
     assert_eq!(
-        idempotency::claim(&mut second, &scope(b'a'), 1, now())
+        idempotency::claim(&mut second, &scope(b'a'), now(), now())
             .await
             .unwrap(),
         KeyState::Running
@@ -189,11 +192,77 @@ async fn postgres_lets_one_request_at_a_time_claim_a_key() {
         .unwrap();
     first.commit().await.unwrap();
     let mut third = store.write(shop, soon()).await.unwrap();
-    let found = idempotency::claim(&mut third, &scope(b'a'), 1, now())
+    let found = idempotency::claim(&mut third, &scope(b'a'), now(), now())
         .await
         .unwrap();
     assert!(
         matches!(found, KeyState::Answered(_)),
         "free, and the answer is there: {found:?}"
     );
+}
+
+/// Two servers, each with a pool of its own, and sixteen requests with one key: whatever becomes of those before, one is
+/// answered at last, and all others get its answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_servers_one_answers_a_key() {
+    let db = TestDatabase::postgres().await;
+    let stores = [open(&db).await, open(&db).await];
+    let shop = tenant(&stores[0], 1, "shop1").await;
+    for key in 0..8_u8 {
+        let requests = (0..16).map(|number| {
+            let store = stores[number % 2].clone();
+            tokio::spawn(async move {
+                let mut tx = store.write(shop, soon()).await.unwrap();
+                match idempotency::claim(&mut tx, &scope(key), now(), now())
+                    .await
+                    .unwrap()
+                {
+                    KeyState::New if number % 4 == 0 => {
+                        idempotency::unclaim(&mut tx, &scope(key)).await.unwrap();
+                        tx.commit().await.unwrap();
+                        "refused"
+                    }
+                    // Its transaction is rolled back.
+                    KeyState::New if number % 4 == 1 => "failed",
+                    KeyState::New => {
+                        idempotency::insert_record(&mut tx, &scope(key), &record(), now())
+                            .await
+                            .unwrap();
+                        tx.commit().await.unwrap();
+                        "answered"
+                    }
+                    KeyState::Answered(found) => {
+                        assert_eq!(found, record());
+                        "repeated"
+                    }
+                    KeyState::Running => "running",
+                }
+            })
+        });
+        let mut ended = Vec::new();
+        for request in requests.collect::<Vec<_>>() {
+            ended.push(request.await.unwrap());
+        }
+        let count = |what| ended.iter().filter(|ended| **ended == what).count();
+        assert_eq!((count("answered"), count("running")), (1, 0), "{ended:?}");
+    }
+    assert_eq!(
+        db.superuser_count("SELECT count(*) FROM idempotency_records")
+            .await,
+        8
+    );
+}
+
+/// A claim that was committed without an answer hinders nobody.
+#[tokio::test]
+async fn a_claim_that_stayed_behind_is_taken() {
+    let db = TestDatabase::postgres().await;
+    let store = open(&db).await;
+    let shop = tenant(&store, 1, "shop1").await;
+    for _ in 0..2 {
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        let claimed = idempotency::claim(&mut tx, &scope(b'a'), now(), now()).await;
+        assert_eq!(claimed.unwrap(), KeyState::New);
+        tx.commit().await.unwrap();
+    }
 }

@@ -227,7 +227,7 @@ async fn others(store: &Store, tenant: TenantHandle) -> Reported {
     };
     let (hash, long_ago) = (TokenHash::from_bytes([0; 32]), Timestamp::UNIX_EPOCH);
     ask! { reported, store, tenant,
-        "idempotency::claim" => |tx| idempotency::claim(tx, &scope, 1, long_ago);
+        "idempotency::claim" => |tx| idempotency::claim(tx, &scope, long_ago, now());
         "idempotency::count_records_before" => |tx| idempotency::count_records_before(tx, now(), 9);
         "idempotency::delete_records_before" => |tx| idempotency::delete_records_before(tx, now(), 9);
         "import_references::list_references" => |tx| import_references::list_references(tx, imported, &[WORD]);
