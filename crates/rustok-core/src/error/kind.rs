@@ -3,6 +3,7 @@
 //! A kind is chosen once, where the cause of the failure is known; adding context never changes it. This file holds
 //! no text that comes from a request, a database or another service.
 
+use crate::outcome::BreakerOutcome;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -54,17 +55,6 @@ pub enum Origin {
     Remote,
     /// Our own rejection (an inner breaker, our limiter, draining): it says nothing about the dependency's health.
     Local,
-}
-
-/// How a circuit breaker counts a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BreakerOutcome {
-    /// The dependency worked (a 404 is a healthy reply).
-    Success,
-    /// The dependency failed.
-    Failure,
-    /// Says nothing about the dependency; not counted.
-    Ignored,
 }
 
 impl ErrorKind {

@@ -15,8 +15,9 @@ mod response;
 mod rich;
 mod validation;
 
+pub use crate::outcome::BreakerOutcome;
 pub use context::ErrorContext;
-pub use kind::{BreakerOutcome, ErrorKind, Origin, RetryAdvice};
+pub use kind::{ErrorKind, Origin, RetryAdvice};
 pub use public::{FieldViolation, MAX_VIOLATIONS};
 pub use response::{ErrorResponse, PROBLEM_JSON};
 pub use rich::RichError;

@@ -39,7 +39,7 @@ mod tests;
 #[cfg(test)]
 mod thread_tests;
 
-use crate::error::BreakerOutcome;
+use crate::outcome::BreakerOutcome;
 use gate::Gate;
 use machine::{Machine, Phase};
 use permit::Guarded;

@@ -5,16 +5,22 @@
 #![doc = include_str!("README.md")]
 
 pub mod circuit_breaker;
+#[cfg(feature = "error")]
 mod dependency;
 mod jitter;
 pub mod retry;
+#[cfg(feature = "error")]
+mod rich;
 mod timeout;
+#[cfg(feature = "tower")]
+pub mod tower;
 
-pub use crate::error::BreakerOutcome;
+pub use crate::outcome::BreakerOutcome;
 pub use circuit_breaker::{
     CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig, CircuitBreakerConfigError,
     CircuitBreakerError, CircuitBreakerMetrics, CircuitState,
 };
+#[cfg(feature = "error")]
 pub use dependency::Dependency;
 pub use jitter::JitterSource;
 pub use retry::{RetryBudget, RetryDecision, RetryError, RetryPolicy};

@@ -13,7 +13,6 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
-use crate::error::{ErrorKind, Origin, RichError};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -30,22 +29,6 @@ pub enum RetryDecision {
     Transient(Option<Duration>),
     /// The dependency is healthy and asks for fewer calls, as by a 429: longer pauses, fewer tokens.
     Throttled(Option<Duration>),
-}
-
-impl RetryDecision {
-    /// The decision for an error's kind: retryable kinds are retried, RateLimited as throttled, and their
-    /// `retry_after` is honoured; our own rejections (an open breaker) are not retried, because their purpose is to
-    /// fail at once.
-    #[must_use]
-    pub fn of(error: &RichError) -> Self {
-        if !error.kind().retryable() || error.origin() == Origin::Local {
-            return Self::Stop;
-        }
-        match error.kind() {
-            ErrorKind::RateLimited => Self::Throttled(error.retry_after()),
-            _ => Self::Transient(error.retry_after()),
-        }
-    }
 }
 
 /// Why no further attempt was made.
@@ -88,7 +71,7 @@ pub enum RetryError<E> {
     },
 }
 
-fn when(attempts: u32) -> String {
+pub(super) fn when(attempts: u32) -> String {
     match attempts {
         0 => "before the first attempt".to_owned(),
         attempts => format!("in attempt {attempts}"),
@@ -110,39 +93,6 @@ impl<E> RetryError<E> {
         match self {
             Self::GaveUp { error, .. } => Some(error),
             Self::DeadlineExceeded { last, .. } => last,
-        }
-    }
-}
-
-impl<E: Into<RichError>> From<RetryError<E>> for RichError {
-    /// An error after giving up is passed on unchanged; a passed deadline becomes a Timeout that names the error
-    /// before it.
-    #[track_caller]
-    fn from(error: RetryError<E>) -> Self {
-        match error {
-            RetryError::GaveUp {
-                error,
-                attempts,
-                reason,
-            } => {
-                let error = error.into();
-                if attempts == 1 && reason == StopReason::NotRetryable {
-                    return error;
-                }
-                error
-                    .with_field("attempts", attempts.to_string())
-                    .with_field("gave_up", format!("{reason:?}"))
-            }
-            RetryError::DeadlineExceeded { last, attempts } => {
-                let error = Self::new(
-                    ErrorKind::Timeout,
-                    format!("the deadline passed {}", when(attempts)),
-                );
-                match last {
-                    Some(last) => error.with_source(last.into()),
-                    None => error,
-                }
-            }
         }
     }
 }

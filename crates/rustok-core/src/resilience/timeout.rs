@@ -3,7 +3,6 @@
 //! On timeout the call's future is dropped, so it must be safe to drop at any await point.
 
 use crate::deadline::Deadline;
-use crate::error::{ErrorKind, RichError};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -19,13 +18,6 @@ impl TimeoutError {
     #[must_use]
     pub const fn limit(self) -> Duration {
         self.limit
-    }
-}
-
-impl From<TimeoutError> for RichError {
-    #[track_caller]
-    fn from(error: TimeoutError) -> Self {
-        Self::new(ErrorKind::Timeout, error.to_string())
     }
 }
 
@@ -98,6 +90,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{ErrorKind, RichError};
     use crate::resilience::{CircuitBreaker, CircuitBreakerConfig};
     use std::future::pending;
     use tokio::time::{Instant, sleep};

@@ -2,6 +2,7 @@
 //!
 //! A guard only checks; it must never change its subject and never read the time.
 
+#[cfg(feature = "error")]
 use crate::error::{ErrorKind, RichError};
 use std::fmt;
 use std::marker::PhantomData;
@@ -197,6 +198,7 @@ pub struct IllegalTransition {
     pub allowed_transitions: Vec<&'static str>,
 }
 
+#[cfg(feature = "error")]
 impl From<IllegalTransition> for RichError {
     #[track_caller]
     fn from(refusal: IllegalTransition) -> Self {

@@ -6,7 +6,7 @@ use super::CircuitBreaker;
 use super::circuit::MAX_STREAK;
 use super::gate::Gate;
 use super::metrics::Transition;
-use crate::error::BreakerOutcome;
+use crate::outcome::BreakerOutcome;
 use crate::resilience::JitterSource;
 use crate::resilience::jitter::nanos;
 use std::borrow::Cow;

@@ -14,7 +14,7 @@ use super::metrics::{Transition, TransitionReason};
 use super::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 use super::time::Time;
 use super::window::Window;
-use crate::error::BreakerOutcome;
+use crate::outcome::BreakerOutcome;
 use crate::resilience::jitter::nanos;
 
 /// Generation, consecutive failures and phase, packed so that all three are read and changed atomically.

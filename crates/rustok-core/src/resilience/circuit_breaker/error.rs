@@ -1,10 +1,8 @@
 //! The errors of a call through a breaker.
 //!
-//! A rejection is our own: it is Unavailable with local origin, so an outer breaker does not count it as a failure of
-//! the dependency.
+//! What they are as a `RichError` stands in `resilience/rich.rs`.
 
 use super::CircuitState;
-use crate::error::{ErrorKind, Origin, RichError};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -64,48 +62,5 @@ impl<E> CircuitBreakerError<E> {
 impl<E> From<Rejection> for CircuitBreakerError<E> {
     fn from(Rejection { retry_after, state }: Rejection) -> Self {
         Self::Rejected { retry_after, state }
-    }
-}
-
-impl From<Rejection> for RichError {
-    #[track_caller]
-    fn from(rejection: Rejection) -> Self {
-        Self::new(ErrorKind::Unavailable, rejection.to_string())
-            .with_code("circuit_open")
-            .with_origin(Origin::Local)
-            .with_retry_after(rejection.retry_after)
-    }
-}
-
-impl<E: Into<RichError>> From<CircuitBreakerError<E>> for RichError {
-    #[track_caller]
-    fn from(error: CircuitBreakerError<E>) -> Self {
-        match error {
-            CircuitBreakerError::Rejected { retry_after, state } => Rejection { retry_after, state }.into(),
-            CircuitBreakerError::Inner(inner) => inner.into(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::{BreakerOutcome, ErrorResponse};
-
-    #[test]
-    fn a_rejection_is_a_503_of_our_own_and_an_inner_error_stays_what_it_is() {
-        let rejected = CircuitBreakerError::<RichError>::Rejected {
-            retry_after: Duration::from_millis(1500),
-            state: CircuitState::Open,
-        };
-        let error = RichError::from(rejected);
-        assert_eq!(
-            (error.kind(), error.code(), error.status()),
-            (ErrorKind::Unavailable, "circuit_open", 503)
-        );
-        assert_eq!(error.breaker_outcome(), BreakerOutcome::Ignored);
-        assert_eq!(ErrorResponse::from(error).retry_after_seconds(), Some(2));
-        let inner = CircuitBreakerError::Inner(RichError::new(ErrorKind::NotFound, "no row"));
-        assert_eq!(RichError::from(inner).kind(), ErrorKind::NotFound);
     }
 }

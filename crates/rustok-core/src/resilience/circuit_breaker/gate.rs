@@ -10,7 +10,7 @@ use super::lanes::{Lane, claim_number, my_number};
 use super::machine::{Admission, Machine, Phase, Ticket};
 use super::metrics::{CircuitBreakerMetrics, CircuitState, RejectionLog, Transition};
 use super::time::{Source, Time as _};
-use crate::error::BreakerOutcome;
+use crate::outcome::BreakerOutcome;
 use crate::resilience::jitter::nanos;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};

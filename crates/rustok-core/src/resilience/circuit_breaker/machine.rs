@@ -5,7 +5,7 @@
 
 use super::builder::Rules;
 use super::metrics::{CircuitMode, CircuitState, Transition, TransitionReason};
-use crate::error::BreakerOutcome;
+use crate::outcome::BreakerOutcome;
 use crate::resilience::jitter::nanos;
 use std::collections::VecDeque;
 use std::time::Duration;

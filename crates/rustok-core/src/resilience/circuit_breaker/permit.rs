@@ -4,7 +4,7 @@ use super::error::{CircuitBreakerError, Rejection};
 use super::gate::{Ending, Gate};
 use super::machine::Ticket;
 use crate::deadline::Deadline;
-use crate::error::BreakerOutcome;
+use crate::outcome::BreakerOutcome;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::ops::Deref;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::deadline::Deadline;
+use crate::error::RichError;
 use crate::resilience::{with_deadline, with_timeout};
 use std::future::{pending, ready};
 use tokio::time::sleep;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::deadline::Deadline;
+use crate::error::{ErrorKind, Origin, RichError};
 use crate::resilience::{JitterSource, with_timeout};
 use proptest::prelude::*;
 use std::cell::Cell;
