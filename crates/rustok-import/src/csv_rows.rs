@@ -2,7 +2,7 @@
 //! limit, so neither a huge cell nor an unclosed quote can grow memory without bound.
 
 use crate::error::Fault;
-use crate::source::{Controls, Position, Source};
+use crate::source::{NOT_UTF8, Position, Source};
 use csv_core::ReadFieldResult;
 use std::io::{self, Read};
 
@@ -38,6 +38,10 @@ pub(crate) struct Row {
     pub(crate) blank: bool,
     /// Why this row is invalid. The position is that of the first fault in the row.
     pub(crate) fault: Option<Fault>,
+    /// Cells that cannot be used, by slot, in file order; their texts are empty.
+    pub(crate) bad: Vec<(usize, Fault)>,
+    /// The file ended inside this row.
+    pub(crate) is_cut: bool,
     bytes: usize,
 }
 
@@ -58,6 +62,8 @@ impl Row {
             surplus: None,
             blank: true,
             fault: None,
+            bad: Vec::new(),
+            is_cut: false,
             bytes: 0,
         }
     }
@@ -72,7 +78,20 @@ impl Row {
         self.surplus = None;
         self.blank = true;
         self.fault = None;
+        self.bad.clear();
+        self.is_cut = false;
         self.bytes = 0;
+    }
+
+    /// A cell with damaged text is not used; without a slot only its place is known.
+    fn spoil(&mut self, slot: Option<Slot>, fault: Fault) {
+        match slot {
+            Some(slot) => {
+                self.cells[slot.index].text.clear();
+                self.bad.push((slot.index, fault));
+            }
+            None => self.bad.push((usize::MAX, fault)),
+        }
     }
 
     fn refuse(&mut self, at: Position, reason: impl Into<String>) {
@@ -99,14 +118,17 @@ pub(crate) struct CsvRows<R> {
     source: Source<R>,
     parser: Box<csv_core::Reader>,
     scratch: Box<[u8]>,
+    /// By column of a data row: cells that are not blank and have no slot.
+    unwanted: Vec<u64>,
 }
 
 impl<R: Read> CsvRows<R> {
     pub(crate) fn new(reader: R) -> Self {
         Self {
-            source: Source::new(reader, Controls::Keep),
+            source: Source::new(reader),
             parser: Box::new(csv_core::Reader::new()),
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
+            unwanted: Vec::new(),
         }
     }
 
@@ -114,16 +136,59 @@ impl<R: Read> CsvRows<R> {
         self.source.bytes_read()
     }
 
-    /// Checks that the file is text.
+    /// Control characters that became spaces.
+    pub(crate) fn blanked(&self) -> u64 {
+        self.source.blanked()
+    }
+
+    /// Files of an archive that are not read.
+    pub(crate) fn further_files(&self) -> &[String] {
+        self.source.further_files()
+    }
+
+    /// By column: how many cells of data rows are not blank and were not wanted.
+    pub(crate) fn unwanted(&self) -> &[u64] {
+        &self.unwanted
+    }
+
+    /// The first bytes, as far as they are in memory, to tell what the file is.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub(crate) fn beginning(&mut self) -> Result<&[u8], Fault> {
+        let at = self.source.position();
+        self.source
+            .fill()
+            .map_err(|error| Fault::new(at, format!("the file cannot be read: {error}")))
+    }
+
+    /// Checks that the file is text, and finds what separates its cells.
     ///
     /// # Errors
     /// A fault at the start of the file.
     pub(crate) fn open(&mut self) -> Result<(), Fault> {
         match self.source.sniff() {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => self.find_delimiter(),
             Ok(Err(reason)) => Err(Fault::new(Position::start(), reason)),
             Err(error) => Err(self.unreadable(&error)),
         }
+    }
+
+    /// Commas, unless the header has more of something else. Excel may say it in a first line of its own.
+    fn find_delimiter(&mut self) -> Result<(), Fault> {
+        let head = self.beginning()?;
+        let line = head
+            .split(|byte| matches!(byte, b'\n' | b'\r'))
+            .next()
+            .unwrap_or_default();
+        let said = line.strip_prefix(b"sep=").filter(|rest| rest.len() == 1);
+        let (delimiter, pass) = match said {
+            Some(rest) => (rest[0], line.len()),
+            None => (most_frequent_delimiter(head), 0),
+        };
+        self.source.pass(pass);
+        self.parser = Box::new(csv_core::ReaderBuilder::new().delimiter(delimiter).build());
+        Ok(())
     }
 
     /// Reads the next row that is not an empty line; `false` at the end of the file.
@@ -151,13 +216,14 @@ impl<R: Read> CsvRows<R> {
                 .read_cell(row, at, slot, is_surplus)
                 .map_err(|error| self.unreadable(&error))?;
             row.columns += 1;
-            if let Some((place, bad)) = self.source.take_bad() {
-                row.refuse(place, bad.reason());
+            if let Some(place) = self.source.take_bad() {
+                row.spoil(slot, Fault::new(place, NOT_UTF8));
             }
             match end {
                 CellEnd::Cell => continue,
                 CellEnd::Row => {}
                 CellEnd::File { quoted: true } => {
+                    row.is_cut = true;
                     row.refuse(at, "the file ends inside a quoted cell that starts here");
                 }
                 CellEnd::File { quoted: false } if row.columns < expected => {
@@ -165,6 +231,7 @@ impl<R: Read> CsvRows<R> {
                         "the file ends inside this row: {} of {expected} columns",
                         row.columns
                     );
+                    row.is_cut = true;
                     row.refuse(self.source.position(), reason);
                 }
                 CellEnd::File { quoted: false } => {}
@@ -203,6 +270,8 @@ impl<R: Read> CsvRows<R> {
             text = std::mem::take(&mut row.cells[slot.index].text).into_bytes();
         }
         let mut too_large = false;
+        let mut is_blank = true;
+        let column = row.columns;
         let end = loop {
             let input = self.source.fill()?;
             if input.is_empty() {
@@ -213,6 +282,7 @@ impl<R: Read> CsvRows<R> {
             let piece = &self.scratch[..given];
             if !piece.iter().all(u8::is_ascii_whitespace) {
                 row.blank = false;
+                is_blank = false;
                 if is_surplus && row.surplus.is_none() {
                     row.surplus = Some(at);
                 }
@@ -230,14 +300,19 @@ impl<R: Read> CsvRows<R> {
                 ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
             }
         };
+        if slot.is_none() && !is_blank && !is_surplus {
+            if self.unwanted.len() <= column {
+                self.unwanted.resize(column + 1, 0);
+            }
+            self.unwanted[column] += 1;
+        }
         if let Some(slot) = slot {
             if too_large {
                 text.clear();
                 let limit = slot.max_bytes.min(MAX_ROW_BYTES) / 1024;
-                row.refuse(
-                    at,
-                    format!("the cell or its row is too large (limit {limit} KiB a cell)"),
-                );
+                let reason =
+                    format!("the cell or its row is too large (limit {limit} KiB a cell); it is left out");
+                row.bad.push((slot.index, Fault::new(at, reason)));
             }
             // The source yields valid UTF-8 and the parser only removes ASCII quotes from it.
             let cell = &mut row.cells[slot.index];
@@ -262,6 +337,30 @@ impl<R: Read> CsvRows<R> {
             format!("the file cannot be read: {error}"),
         )
     }
+}
+
+/// What the first row has most of, outside quotes: a comma, unless something else is more frequent.
+fn most_frequent_delimiter(head: &[u8]) -> u8 {
+    const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+    let mut counts = [0_usize; DELIMITERS.len()];
+    let mut in_quotes = false;
+    let mut begun = false;
+    for byte in head {
+        match byte {
+            b'"' => in_quotes = !in_quotes,
+            b'\n' | b'\r' if !in_quotes && begun => break,
+            _ if in_quotes => {}
+            _ => {
+                if let Some(at) = DELIMITERS.iter().position(|known| known == byte) {
+                    counts[at] += 1;
+                }
+            }
+        }
+        begun |= !matches!(byte, b'\n' | b'\r');
+    }
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let at = counts.iter().position(|count| *count == most).unwrap_or(0);
+    DELIMITERS[at]
 }
 
 #[cfg(test)]
@@ -292,7 +391,9 @@ mod tests {
                     .iter()
                     .map(|cell| (cell.at.line, cell.at.column))
                     .collect(),
-                row.fault.clone(),
+                row.fault
+                    .clone()
+                    .or_else(|| row.bad.first().map(|(_, fault)| fault.clone())),
             ));
         }
         out
@@ -341,10 +442,33 @@ mod tests {
     }
 
     #[test]
-    fn bad_text_spoils_its_row_only() {
-        let got = rows(b"a,b\xFF\nc,d\n", 2);
+    fn bad_text_spoils_its_cell_only() {
+        let got = rows(
+            "ж,b"
+                .as_bytes()
+                .iter()
+                .chain(b"\xFF,x\nc,d,\n")
+                .copied()
+                .collect::<Vec<_>>()
+                .as_slice(),
+            3,
+        );
         let fault = got[0].2.clone().unwrap();
         assert_eq!((fault.at.line, fault.at.column), (1, 4));
+        assert_eq!(got[0].0, ["ж", "", "x"]);
         assert!(got[1].2.is_none());
+    }
+
+    #[test]
+    fn the_header_tells_what_separates_cells() {
+        for (text, second) in [
+            ("a;b,b;c\n", "b,b"),
+            ("sep=|\r\na|b|c\n", "b"),
+            ("\n\na\tb\tc\n", "b"),
+            ("\"a;a;a;a\",b,c\n", "b"),
+            ("a,b,c\n1;2;3;4;5\n", "b"),
+        ] {
+            assert_eq!(rows(text.as_bytes(), 0)[0].0[1], second, "{text:?}");
+        }
     }
 }

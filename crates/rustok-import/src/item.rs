@@ -19,6 +19,75 @@ pub enum ProductStatus {
     Archived,
 }
 
+/// A field that a product file may state. What a file has no column for it does not state, and an update leaves that
+/// as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// [`ProductItem::title`].
+    Title,
+    /// [`ProductItem::description_html`].
+    Description,
+    /// [`ProductItem::vendor`].
+    Vendor,
+    /// [`ProductItem::product_type`].
+    ProductType,
+    /// [`ProductItem::tags`].
+    Tags,
+    /// [`ProductItem::status`].
+    Status,
+    /// [`ProductItem::options`] and their values.
+    Options,
+    /// [`ProductItem::images`].
+    Images,
+    /// [`ImageItem::alt`].
+    ImageAlt,
+    /// [`VariantItem::sku`].
+    Sku,
+    /// [`VariantItem::price`].
+    Price,
+    /// [`VariantItem::compare_at`].
+    CompareAt,
+    /// [`VariantItem::grams`].
+    Grams,
+    /// [`VariantItem::barcode`].
+    Barcode,
+    /// [`VariantItem::tracked`].
+    Tracking,
+    /// [`VariantItem::quantity`].
+    Quantity,
+    /// [`VariantItem::allow_backorder`].
+    Backorder,
+}
+
+/// A set of [`Field`]s.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fields(u32);
+
+impl Fields {
+    /// The set with one more field.
+    #[must_use]
+    pub const fn with(self, field: Field) -> Self {
+        Self(self.0 | 1 << field as u32)
+    }
+
+    /// The set without the fields of `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether the field is in the set.
+    #[must_use]
+    pub const fn has(self, field: Field) -> bool {
+        self.0 & (1 << field as u32) != 0
+    }
+
+    /// For a hash.
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
 /// One product with all its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductItem {
@@ -32,7 +101,10 @@ pub struct ProductItem {
     pub column: u64,
     /// The handle, trimmed and lower-cased as in Shopify; not empty, otherwise not validated.
     pub handle: String,
-    /// Plain text, trimmed, not empty.
+    /// What the file has columns for, less what was blank and means nothing then (a status) and what could not be
+    /// read. All other fields hold defaults.
+    pub stated: Fields,
+    /// Plain text, trimmed; empty only if the file has no titles.
     pub title: String,
     /// Raw HTML, **not sanitised**, at most 2 MiB; may be empty.
     pub description_html: String,
@@ -67,13 +139,17 @@ pub struct VariantItem {
     pub column: u64,
     /// `None` when blank.
     pub sku: Option<String>,
-    /// One value per entry of [`ProductItem::options`]; the combination is unique within the product.
+    /// Fields of this variant whose cells could not be read (their [`crate::RowError`] came before): they are as if
+    /// the file had no such column.
+    pub unread: Fields,
+    /// One value per entry of [`ProductItem::options`], or per option column with a value if the file does not name
+    /// the options; the combination is unique within the product.
     pub option_values: Vec<String>,
     /// In major units, not negative, with no more decimals than the reader allows, below 10^12. `None` when blank.
     pub price: Option<Decimal>,
     /// As [`Self::price`].
     pub compare_at: Option<Decimal>,
-    /// Whether an inventory tracker is named. Without one stock is not tracked.
+    /// Whether an inventory tracker is named, or, in a file without that column, a quantity.
     pub tracked: bool,
     /// `None` when not tracked, whatever the column contains, and when tracked without a number. May be negative:
     /// Shopify counts oversold units.
@@ -86,6 +162,52 @@ pub struct VariantItem {
     pub barcode: Option<String>,
     /// An absolute http or https URL.
     pub image_url: Option<String>,
+}
+
+/// The stock of one product's variants, of Shopify's inventory CSV.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InventoryItem {
+    /// Line of the product's first row, from 1.
+    pub line: u64,
+    /// Column of its handle, from 1.
+    pub column: u64,
+    /// The handle of the product, trimmed and lower-cased.
+    pub handle: String,
+    /// At least one, in file order.
+    pub variants: Vec<InventoryVariant>,
+}
+
+/// The stock of one variant, at all locations together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InventoryVariant {
+    /// Line of its first row, from 1.
+    pub line: u64,
+    /// `None` when blank.
+    pub sku: Option<String>,
+    /// The option values that are not blank; empty for the only variant of a product.
+    pub option_values: Vec<String>,
+    /// The pieces for sale, summed over the locations; `None` if it is stocked nowhere.
+    pub available: Option<i64>,
+}
+
+/// What [`crate::ShopifyReader`] yields: products of a product CSV, or stock of an inventory CSV.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShopifyItem {
+    /// A product.
+    Product(Box<ProductItem>),
+    /// The stock of a product's variants.
+    Inventory(InventoryItem),
+}
+
+impl ShopifyItem {
+    /// The product, if it is one.
+    #[must_use]
+    pub fn into_product(self) -> Option<ProductItem> {
+        match self {
+            Self::Product(product) => Some(*product),
+            Self::Inventory(_) => None,
+        }
+    }
 }
 
 /// One image of a product.
@@ -193,7 +315,8 @@ pub enum NodeStatus {
 /// One post or page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeItem {
-    /// Identifies the node across imports: the post id, else the guid.
+    /// Identifies the node across imports: the address of the site, if the file has it, with `#` and the post id, else
+    /// the guid.
     pub external_id: String,
     /// Covers all fields below except positions.
     pub source_hash: SourceHash,
@@ -231,4 +354,8 @@ pub struct NodeItem {
     pub menu_order: i64,
     /// Without duplicates, in file order.
     pub terms: Vec<TermRef>,
+    /// When it was changed last.
+    pub changed_at: Option<Timestamp>,
+    /// Where it was: an absolute URL, at most 2,048 bytes.
+    pub address: Option<String>,
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-const MAX_REASONS: usize = 64;
-const MAX_REASON_BYTES: usize = 64;
+const MAX_REASONS: usize = 512;
+const MAX_REASON_BYTES: usize = 96;
 const OTHER: &str = "other";
 
 /// How often input was skipped on purpose, by reason (`attachment`, `comment`, `blank row`, ...).
 ///
-/// At most 64 reasons are counted separately; the rest is counted as `other`.
+/// At most 512 reasons are counted separately; the rest is counted as `other`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skipped(BTreeMap<String, u64>);
 
@@ -30,11 +30,35 @@ impl Skipped {
         self.0.values().sum()
     }
 
-    pub(crate) fn add(&mut self, reason: &str) {
+    /// Adds all counts of another.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (reason, count) in other.iter() {
+            self.add_many(reason, count);
+        }
+    }
+
+    /// Counts one more of this reason.
+    pub fn add(&mut self, reason: &str) {
+        self.add_many(reason, 1);
+    }
+
+    /// Counts `count` more of this reason. A long reason is cut.
+    pub fn add_many(&mut self, reason: &str, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let cut = (0..=MAX_REASON_BYTES.min(reason.len()))
+            .rev()
+            .find(|at| reason.is_char_boundary(*at))
+            .unwrap_or(0);
+        let reason = reason.get(..cut).unwrap_or_default();
         let known = self.0.contains_key(reason);
-        let fits = reason.len() <= MAX_REASON_BYTES && self.0.len() < MAX_REASONS;
-        let reason = if known || fits { reason } else { OTHER };
-        *self.0.entry(reason.to_owned()).or_default() += 1;
+        let reason = if known || self.0.len() < MAX_REASONS {
+            reason
+        } else {
+            OTHER
+        };
+        *self.0.entry(reason.to_owned()).or_default() += count;
     }
 }
 
@@ -54,6 +78,6 @@ mod tests {
         assert_eq!(skipped.count("type-0"), 2);
         assert_eq!(skipped.count("never"), 0);
         assert!(skipped.iter().count() <= MAX_REASONS + 1);
-        assert_eq!(skipped.count(OTHER), 1_000 - 64 + 1);
+        assert_eq!(skipped.count(OTHER), 1_000 - 512 + 1);
     }
 }

@@ -1,8 +1,11 @@
 //! A buffered byte source that tracks the line and column of every byte, and yields valid UTF-8 only.
 //!
 //! Invalid bytes are replaced by the same number of `?` and recorded with their exact position, so that only the
-//! affected row is rejected. It must never hold more than its fixed buffer.
+//! affected cell is rejected. Control characters become spaces and are counted. It must never hold more than its fixed
+//! buffer.
 
+use crate::archive::reason;
+use crate::input::Input;
 use std::io::{self, BufRead, ErrorKind, Read};
 
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -23,36 +26,13 @@ impl Position {
     }
 }
 
-/// Why bytes are not storable text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BadText {
-    NotUtf8,
-    Nul,
-}
-
-impl BadText {
-    pub(crate) fn reason(self) -> &'static str {
-        match self {
-            Self::NotUtf8 => "the text is not valid UTF-8; save the file as UTF-8",
-            Self::Nul => "the text contains a NUL character",
-        }
-    }
-}
-
-/// How to treat control characters that are neither white space nor NUL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Controls {
-    /// Kept: CSV allows them.
-    Keep,
-    /// Replaced by spaces: XML forbids them, yet exports contain them inside CDATA.
-    Blank,
-}
+/// Why bytes are not text.
+pub(crate) const NOT_UTF8: &str = "the text is not valid UTF-8; save the file as UTF-8";
 
 /// See the module documentation.
 #[derive(Debug)]
 pub(crate) struct Source<R> {
-    inner: R,
-    controls: Controls,
+    inner: Input<R>,
     buffer: Box<[u8]>,
     /// `start..ready` is checked text, `ready..filled` an incomplete sequence that awaits its remaining bytes.
     start: usize,
@@ -61,22 +41,25 @@ pub(crate) struct Source<R> {
     opened: bool,
     eof: bool,
     /// Positions in `buffer[..ready]` that were replaced, ascending, and how many of them have been consumed.
-    bad: Vec<(usize, BadText)>,
+    bad: Vec<usize>,
     passed_bad: usize,
-    first_bad: Option<(Position, BadText)>,
+    first_bad: Option<Position>,
+    /// Control characters that became spaces.
+    blanked: u64,
     position: Position,
     after_cr: bool,
     consumed: u64,
     /// The offset that [`BufRead`] must not read beyond, so that a parser on top cannot buffer without bound.
     window_end: Option<u64>,
     window_exceeded: bool,
+    /// Bytes to yield again.
+    again: &'static [u8],
 }
 
 impl<R: Read> Source<R> {
-    pub(crate) fn new(inner: R, controls: Controls) -> Self {
+    pub(crate) fn new(inner: R) -> Self {
         Self {
-            inner,
-            controls,
+            inner: Input::new(inner),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
             start: 0,
             ready: 0,
@@ -86,11 +69,62 @@ impl<R: Read> Source<R> {
             bad: Vec::new(),
             passed_bad: 0,
             first_bad: None,
+            blanked: 0,
             position: Position::start(),
             after_cr: false,
             consumed: 0,
             window_end: None,
             window_exceeded: false,
+            again: &[],
+        }
+    }
+
+    /// One that has nothing, to stand in the place of another.
+    pub(crate) fn empty() -> Self {
+        Self {
+            inner: Input::empty(),
+            buffer: Box::default(),
+            start: 0,
+            ready: 0,
+            filled: 0,
+            opened: true,
+            eof: true,
+            bad: Vec::new(),
+            passed_bad: 0,
+            first_bad: None,
+            blanked: 0,
+            position: Position::start(),
+            after_cr: false,
+            consumed: 0,
+            window_end: None,
+            window_exceeded: false,
+            again: &[],
+        }
+    }
+
+    /// Passes everything up to the next `word` that a byte of `ends` follows, and yields it again; false at the end of
+    /// the file. `word` begins with a byte that it has only once.
+    pub(crate) fn seek(&mut self, word: &'static [u8], ends: &[u8]) -> io::Result<bool> {
+        self.window_end = None;
+        self.window_exceeded = false;
+        let mut matched = 0;
+        loop {
+            let bytes = self.fill()?;
+            let Some(byte) = bytes.first().copied() else {
+                return Ok(false);
+            };
+            if matched == word.len() && ends.contains(&byte) {
+                self.again = word;
+                self.consumed = self.consumed.saturating_sub(word.len() as u64);
+                self.position.column = self.position.column.saturating_sub(word.len() as u64).max(1);
+                self.first_bad = None;
+                return Ok(true);
+            }
+            matched = match word.get(matched) {
+                Some(next) if *next == byte => matched + 1,
+                _ => usize::from(word.first() == Some(&byte)),
+            };
+            self.pass(1);
         }
     }
 
@@ -99,13 +133,24 @@ impl<R: Read> Source<R> {
         self.position
     }
 
-    /// Bytes consumed so far, including a byte order mark.
+    /// Bytes of the file consumed so far, including a byte order mark. In a packed or recoded file those that were
+    /// taken from it, which may be a block ahead.
     pub(crate) fn bytes_read(&self) -> u64 {
-        self.consumed
+        self.inner.raw_bytes().unwrap_or(self.consumed)
+    }
+
+    /// How many control characters became spaces, so far as the file was looked at.
+    pub(crate) fn blanked(&self) -> u64 {
+        self.blanked
+    }
+
+    /// Files of an archive that are not read.
+    pub(crate) fn further_files(&self) -> &[String] {
+        self.inner.further_files()
     }
 
     /// The first replaced byte since the last call, if any.
-    pub(crate) fn take_bad(&mut self) -> Option<(Position, BadText)> {
+    pub(crate) fn take_bad(&mut self) -> Option<Position> {
         self.first_bad.take()
     }
 
@@ -121,27 +166,19 @@ impl<R: Read> Source<R> {
     /// Inspects the first bytes: skips a byte order mark and detects common file types that are not text.
     ///
     /// # Errors
-    /// The outer one when reading fails, the inner one with a message when this is not a UTF-8 text file.
-    pub(crate) fn sniff(&mut self) -> io::Result<Result<(), &'static str>> {
-        while self.filled < 4 && !self.eof {
-            self.read_some()?;
-        }
+    /// The outer one when reading fails, the inner one with a message when this is not a text file.
+    pub(crate) fn sniff(&mut self) -> io::Result<Result<(), String>> {
         self.opened = true;
-        let head = &self.buffer[..self.filled];
-        let wrong = match head {
-            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [b'<', 0, ..] | [0, b'<', ..] => {
-                Some("the file is UTF-16; save it as UTF-8")
+        while self.filled < 4 && !self.eof {
+            if let Err(error) = self.read_some() {
+                self.eof = true;
+                return match reason(&error) {
+                    Some(reason) => Ok(Err(reason.to_owned())),
+                    None => Err(error),
+                };
             }
-            [0x1F, 0x8B, ..] => Some("the file is compressed (gzip); unpack it first"),
-            [b'P', b'K', 3, 4, ..] => {
-                Some("the file is a ZIP archive or a spreadsheet; unpack or export it first")
-            }
-            _ => None,
-        };
-        if let Some(reason) = wrong {
-            return Ok(Err(reason));
         }
-        if head.starts_with(UTF8_BOM) {
+        if self.buffer[..self.filled].starts_with(UTF8_BOM) {
             self.buffer.copy_within(UTF8_BOM.len()..self.filled, 0);
             self.filled -= UTF8_BOM.len();
             self.consumed = 3;
@@ -155,6 +192,9 @@ impl<R: Read> Source<R> {
         if !self.opened {
             // Only if the caller did not sniff: a file of the wrong type then shows up as bad text.
             self.sniff()?.ok();
+        }
+        if !self.again.is_empty() {
+            return Ok(self.again);
         }
         while self.start >= self.ready && !(self.eof && self.ready == self.filled) {
             self.buffer.copy_within(self.ready..self.filled, 0);
@@ -171,13 +211,20 @@ impl<R: Read> Source<R> {
 
     /// Consumes bytes that [`Self::fill`] returned.
     pub(crate) fn pass(&mut self, amount: usize) {
+        if !self.again.is_empty() {
+            let (passed, rest) = self.again.split_at(amount.min(self.again.len()));
+            self.again = rest;
+            for byte in passed {
+                self.step(*byte);
+                self.consumed += 1;
+            }
+            return;
+        }
         let end = self.start.saturating_add(amount).min(self.ready);
         while self.start < end {
-            if let Some(&(place, kind)) = self.bad.get(self.passed_bad)
-                && place == self.start
-            {
+            if self.bad.get(self.passed_bad) == Some(&self.start) {
                 self.passed_bad += 1;
-                self.first_bad.get_or_insert((self.position, kind));
+                self.first_bad.get_or_insert(self.position);
             }
             self.step(self.buffer[self.start]);
             self.start += 1;
@@ -235,26 +282,14 @@ impl<R: Read> Source<R> {
                 }
             };
             self.buffer[valid..valid + bad_bytes].fill(b'?');
-            self.bad.push((valid, BadText::NotUtf8));
+            self.bad.push(valid);
             at = valid + bad_bytes;
         }
-        let controls = self.controls;
-        let bad = &mut self.bad;
-        let mut has_nul = false;
-        for (place, byte) in self.buffer[..self.ready].iter_mut().enumerate() {
-            match *byte {
-                0 => {
-                    *byte = b'?';
-                    bad.push((place, BadText::Nul));
-                    has_nul = true;
-                }
-                b'\t' | b'\n' | b'\r' | 0x20.. => {}
-                _ if controls == Controls::Blank => *byte = b' ',
-                _ => {}
+        for byte in &mut self.buffer[..self.ready] {
+            if *byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r') {
+                *byte = b' ';
+                self.blanked += 1;
             }
-        }
-        if has_nul {
-            bad.sort_unstable_by_key(|&(place, _)| place);
         }
     }
 }
@@ -319,7 +354,7 @@ mod tests {
 
     #[test]
     fn counts_lines_and_characters_for_every_line_ending() {
-        let mut source = Source::new("é\r\nb\rc\n日本".as_bytes(), Controls::Keep);
+        let mut source = Source::new("é\r\nb\rc\n日本".as_bytes());
         assert_eq!(all(&mut source), "é\r\nb\rc\n日本".as_bytes());
         assert_eq!(source.position(), Position { line: 4, column: 3 });
         assert_eq!(source.take_bad(), None);
@@ -330,48 +365,40 @@ mod tests {
     fn invalid_bytes_are_replaced_and_placed_however_they_arrive() {
         let text = b"\xEF\xBB\xBFab\n\xD0\xB6\xFF!\xE6\x97";
         for drip in [false, true] {
-            let mut whole = Source::new(&text[..], Controls::Keep);
-            let mut single = Source::new(Drip(text, false), Controls::Keep);
+            let mut whole = Source::new(&text[..]);
+            let mut single = Source::new(Drip(text, false));
             let (out, bad, at) = if drip {
                 (all(&mut single), single.take_bad(), single.position())
             } else {
                 (all(&mut whole), whole.take_bad(), whole.position())
             };
             assert_eq!(out, "ab\nж?!??".as_bytes());
-            assert_eq!(bad, Some((Position { line: 2, column: 2 }, BadText::NotUtf8)));
+            assert_eq!(bad, Some(Position { line: 2, column: 2 }));
             assert_eq!(at, Position { line: 2, column: 6 });
         }
     }
 
     #[test]
-    fn nul_is_bad_and_other_controls_follow_the_setting() {
-        let mut kept = Source::new(&b"a\x0Bb\0"[..], Controls::Keep);
-        assert_eq!(all(&mut kept), b"a\x0Bb?");
-        assert_eq!(
-            kept.take_bad(),
-            Some((Position { line: 1, column: 4 }, BadText::Nul))
-        );
-        assert_eq!(all(&mut Source::new(&b"a\x0Bb"[..], Controls::Blank)), b"a b");
+    fn control_characters_become_spaces_and_are_counted() {
+        let mut source = Source::new(&b"a\x0Bb\0\t"[..]);
+        assert_eq!(all(&mut source), b"a b \t");
+        assert_eq!((source.blanked(), source.take_bad()), (2, None));
     }
 
     #[test]
     fn other_file_types_are_named() {
-        for (bytes, word) in [
-            (&b"\xFF\xFEH\0"[..], "UTF-16"),
-            (b"\x1F\x8B\x08\0", "gzip"),
-            (b"PK\x03\x04", "ZIP"),
-        ] {
-            let mut source = Source::new(bytes, Controls::Keep);
+        for (bytes, word) in [(&b"%PDF-1"[..], "PDF"), (b"\xD0\xCF\x11\xE0", "Excel")] {
+            let mut source = Source::new(bytes);
             assert!(source.sniff().unwrap().unwrap_err().contains(word));
         }
-        let mut short = Source::new(&b"ab"[..], Controls::Keep);
+        let mut short = Source::new(&b"ab"[..]);
         assert_eq!(short.sniff().unwrap(), Ok(()));
         assert_eq!(all(&mut short), b"ab");
     }
 
     #[test]
     fn a_window_stops_a_greedy_parser() {
-        let mut source = Source::new(io::repeat(b'a').take(1_000_000), Controls::Blank);
+        let mut source = Source::new(io::repeat(b'a').take(1_000_000));
         source.open_window(100_000);
         let mut sink = Vec::new();
         assert!(source.read_until(b'<', &mut sink).is_err());

@@ -3,6 +3,7 @@
 
 mod convert;
 mod date;
+mod entities;
 mod record;
 mod text;
 
@@ -12,11 +13,14 @@ use crate::seen::{MAX_IDENTIFIERS, Seen, Sighting};
 use crate::skipped::Skipped;
 use crate::xml::{Element, Family, Piece, Xml};
 use convert::Converted;
-use record::{Key, Record, Scope, read_text, skip};
+use date::Offset;
+use record::{Key, Record, Scope, count_unread, read_text, skip};
+use std::collections::VecDeque;
 use std::io::Read;
 
 const VERSIONS: [&str; 3] = ["1.0", "1.1", "1.2"];
 const MAX_VERSION_BYTES: usize = 64;
+const MAX_SITE_BYTES: usize = 1_024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -28,16 +32,18 @@ enum Place {
 
 /// Streams authors, terms, posts and pages out of a WordPress export.
 ///
-/// An unusable item yields an error with its position, and reading continues. Broken XML, a document type, a missing
-/// or unknown `wp:wxr_version` and a truncated file end the iteration with a final error, after everything before it
-/// was yielded.
+/// An unusable item yields an error with its position, and reading continues; a date or the like that cannot be read
+/// costs only that value. After broken XML inside the channel an error is yielded and reading continues at the next
+/// item; [`Self::stopped_early`] is set. A document type, a missing or unknown `wp:wxr_version` and a truncated file end
+/// the iteration with a final error, after everything before it was yielded.
 ///
 /// Attachments, menu entries, revisions and all other post types are skipped and counted by type, comments under
-/// `comment`, terms of other taxonomies under `<taxonomy> term`, items in the trash under `status trash`.
+/// `comment`, terms of other taxonomies under `<taxonomy> term`, items in the trash under `status trash`, metadata under
+/// `meta <key>`, all other elements with text under their names.
 ///
-/// Only UTF-8 is read. Limits: body 2 MiB, excerpt 1 MiB, other texts 4 KiB, 1,000 terms per item (exceeding one: an
-/// error for that item); a single text or tag 8 MiB, a start tag 64 KiB, depth 64, 2 million nodes (exceeding one
-/// ends the iteration).
+/// Encodings, gzip and ZIP are recognised. Limits: body 2 MiB, excerpt 1 MiB, other texts 4 KiB, 1,000 terms per item
+/// (exceeding one: an error for that item); a single text or tag 8 MiB, a start tag 64 KiB, depth 64 (exceeding one: as
+/// broken XML); 2 million nodes.
 #[derive(Debug)]
 pub struct WordpressReader<R> {
     xml: Xml<R>,
@@ -47,6 +53,11 @@ pub struct WordpressReader<R> {
     seen: Seen,
     skipped: Skipped,
     stopped_early: bool,
+    /// The address of the site, without scheme.
+    site: Option<String>,
+    offset: Offset,
+    /// What follows the item that was yielded last.
+    ready: VecDeque<Result<WordpressItem, RowError>>,
 }
 
 impl<R: Read> WordpressReader<R> {
@@ -61,6 +72,9 @@ impl<R: Read> WordpressReader<R> {
             seen: Seen::default(),
             skipped: Skipped::default(),
             stopped_early: false,
+            site: None,
+            offset: Offset::default(),
+            ready: VecDeque::new(),
         }
     }
 
@@ -136,7 +150,7 @@ impl<R: Read> WordpressReader<R> {
                         "this is not a WordPress export: it has no channel",
                     ));
                 }
-                Piece::Text(_) | Piece::Bad(_) => {}
+                Piece::Text(_) | Piece::Cdata(_) | Piece::Bad(_) => {}
             }
         }
     }
@@ -148,7 +162,7 @@ impl<R: Read> WordpressReader<R> {
                 self.place = Place::AfterChannel;
                 Ok(None)
             }
-            Piece::Text(_) | Piece::Bad(_) => Ok(None),
+            Piece::Text(_) | Piece::Cdata(_) | Piece::Bad(_) => Ok(None),
         }
     }
 
@@ -166,12 +180,28 @@ impl<R: Read> WordpressReader<R> {
             (Family::Wp, "category") => Scope::Category,
             (Family::Wp, "tag") => Scope::Tag,
             (Family::Wp, "term") => Scope::Term,
+            (Family::Wp, "base_blog_url") => {
+                self.read_site(element)?;
+                return Ok(None);
+            }
             _ => {
-                skip(&mut self.xml)?;
+                count_unread(
+                    &mut self.xml,
+                    element,
+                    "element of the channel",
+                    &mut self.skipped,
+                )?;
                 return Ok(None);
             }
         };
         let record = Record::read(&mut self.xml, element, scope)?;
+        self.skipped.merge(&record.skipped);
+        if scope == Scope::Author && record.given(Key::Email).is_some() {
+            self.skipped.add("e-mail of an author");
+        }
+        if scope != Scope::Author && record.given(Key::Description).is_some() {
+            self.skipped.add("description of a term");
+        }
         let taxonomy = match scope {
             Scope::Author | Scope::Item => {
                 return Ok(Some(convert::author(&record).map(WordpressItem::Author)));
@@ -192,16 +222,21 @@ impl<R: Read> WordpressReader<R> {
 
     fn read_item(&mut self, element: &Element) -> Result<Option<Result<WordpressItem, Fault>>, Fault> {
         let record = Record::read(&mut self.xml, element, Scope::Item)?;
-        for _ in 0..record.comments {
-            self.skipped.add("comment");
-        }
-        match convert::node(record) {
+        let unread = record.skipped.clone();
+        match convert::node(record, self.site.as_deref(), &mut self.offset) {
             Ok(Converted::Skipped(reason)) => {
                 self.skipped.add(&reason);
+                self.skipped.add_many("comment", unread.count("comment"));
                 Ok(None)
             }
-            Ok(Converted::Node(node)) => match self.seen.insert(&node.external_id, element.at.line) {
-                Sighting::First => Ok(Some(Ok(WordpressItem::Node(node)))),
+            Ok(Converted::Node(node, faults)) => match self.seen.insert(&node.external_id, element.at.line) {
+                Sighting::First => {
+                    self.skipped.merge(&unread);
+                    convert::count_changes(&node, &mut self.skipped);
+                    let faults = faults.into_iter().map(|fault| Err(fault.in_file(&self.file)));
+                    self.ready.extend(faults);
+                    Ok(Some(Ok(WordpressItem::Node(node))))
+                }
                 Sighting::Again(line) => {
                     let id = quoted(&node.external_id);
                     let reason = format!("the item on line {line} has the same id {id}");
@@ -213,6 +248,37 @@ impl<R: Read> WordpressReader<R> {
                 )),
             },
             Err(fault) => Ok(Some(Err(fault))),
+        }
+    }
+
+    /// Two addresses that differ in scheme or a slash at the end are one site.
+    fn read_site(&mut self, element: &Element) -> Result<(), Fault> {
+        let Ok(address) = read_text(&mut self.xml, element, MAX_SITE_BYTES)? else {
+            return Ok(());
+        };
+        let address = address.trim().to_lowercase();
+        let rest = address
+            .strip_prefix("https://")
+            .or_else(|| address.strip_prefix("http://"));
+        let site = rest.unwrap_or(&address).trim_end_matches('/');
+        self.site = (!site.is_empty()).then(|| site.to_owned());
+        Ok(())
+    }
+
+    /// The end of the iteration.
+    fn end(&mut self) {
+        self.place = Place::Done;
+        self.skipped
+            .add_many("control character that became a space", self.xml.blanked());
+        let further = self.xml.further_files().join(", ");
+        if !further.is_empty() {
+            self.stopped_early = true;
+            let at = self.xml.position();
+            let reason = format!(
+                "the archive holds further files, which were not read; send each by itself: {further}"
+            );
+            self.ready
+                .push_back(Err(Fault::new(at, reason).in_file(&self.file)));
         }
     }
 
@@ -249,10 +315,10 @@ impl<R: Read> WordpressReader<R> {
                 "this is not a WordPress export: there is no wp:wxr_version",
             )),
             Piece::Eof => {
-                self.place = Place::Done;
+                self.end();
                 Ok(())
             }
-            Piece::End | Piece::Text(_) | Piece::Bad(_) => Ok(()),
+            Piece::End | Piece::Text(_) | Piece::Cdata(_) | Piece::Bad(_) => Ok(()),
         }
     }
 }
@@ -261,11 +327,24 @@ impl<R: Read> Iterator for WordpressReader<R> {
     type Item = Result<WordpressItem, RowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(ready) = self.ready.pop_front() {
+            return Some(ready);
+        }
         match self.advance() {
-            Ok(item) => item.map(|item| item.map_err(|fault| fault.in_file(&self.file))),
-            Err(fault) => {
-                self.place = Place::Done;
+            Ok(Some(item)) => Some(item.map_err(|fault| fault.in_file(&self.file))),
+            Ok(None) => self.ready.pop_front(),
+            Err(mut fault) => {
                 self.stopped_early = true;
+                let can_resume = self.place == Place::Channel && self.has_version;
+                if can_resume && self.xml.resume() {
+                    let next = self.xml.position();
+                    fault.reason.push_str(&format!(
+                        "; what stands between here and the next item, on line {}, was not read",
+                        next.line
+                    ));
+                } else {
+                    self.end();
+                }
                 Some(Err(fault.in_file(&self.file)))
             }
         }

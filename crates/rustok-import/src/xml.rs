@@ -2,10 +2,10 @@
 //! the depth are limited. Document types are rejected, so there is no entity to expand and none to fetch.
 
 use crate::error::{Fault, quoted};
-use crate::source::{Controls, Position, Source};
+use crate::source::{NOT_UTF8, Position, Source};
 use quick_xml::XmlVersion;
 use quick_xml::errors::{Error, IllFormedError};
-use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
+use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::ResolveResult;
 use quick_xml::reader::NsReader;
 use std::io::Read;
@@ -97,6 +97,8 @@ impl Element {
 pub(crate) enum Piece {
     Start(Element),
     Text(String),
+    /// Text of a CDATA section: as its exporter stores it, not escaped.
+    Cdata(String),
     End,
     /// Unusable text (broken encoding, an undeclared entity); reading can continue.
     Bad(Fault),
@@ -118,7 +120,7 @@ pub(crate) struct Xml<R> {
 
 impl<R: Read> Xml<R> {
     pub(crate) fn new(reader: R) -> Self {
-        let mut reader = NsReader::from_reader(Source::new(reader, Controls::Blank));
+        let mut reader = NsReader::from_reader(Source::new(reader));
         reader.config_mut().expand_empty_elements = true;
         Self {
             reader,
@@ -135,6 +137,32 @@ impl<R: Read> Xml<R> {
 
     pub(crate) fn position(&self) -> Position {
         self.reader.get_ref().position()
+    }
+
+    /// Control characters that became spaces.
+    pub(crate) fn blanked(&self) -> u64 {
+        self.reader.get_ref().blanked()
+    }
+
+    /// Files of an archive that are not read.
+    pub(crate) fn further_files(&self) -> &[String] {
+        self.reader.get_ref().further_files()
+    }
+
+    /// After a fault that prevents reading on: goes to the next `item` of the channel; false if there is none. From then
+    /// on prefixes mean what they mean in all exports, since their declarations are behind.
+    pub(crate) fn resume(&mut self) -> bool {
+        let broken = std::mem::replace(&mut self.reader, NsReader::from_reader(Source::empty()));
+        let mut source = broken.into_inner();
+        let found = source.seek(b"<item", b"> \t\r\n").unwrap_or(false);
+        self.reader = NsReader::from_reader(source);
+        let config = self.reader.config_mut();
+        config.expand_empty_elements = true;
+        config.allow_unmatched_ends = true;
+        self.waiting = None;
+        let at = self.position();
+        self.open = ["rss", "channel"].map(|name| (name.to_owned(), at)).to_vec();
+        found
     }
 
     /// Checks that the file is text.
@@ -163,9 +191,9 @@ impl<R: Read> Xml<R> {
         loop {
             let Some(piece) = self.read_piece()? else { continue };
             return match self.reader.get_mut().take_bad() {
-                Some((at, bad)) => {
+                Some(at) => {
                     self.waiting = Some(piece);
-                    Ok(Piece::Bad(Fault::new(at, bad.reason())))
+                    Ok(Piece::Bad(Fault::new(at, NOT_UTF8)))
                 }
                 None => Ok(piece),
             };
@@ -198,13 +226,18 @@ impl<R: Read> Xml<R> {
             }
             Event::CData(text) => {
                 let text = text.xml10_content().into_owned();
-                self.text(at, text)
+                let piece = self.text(at, text)?;
+                Ok(piece.map(|piece| match piece {
+                    Piece::Text(text) => Piece::Cdata(text),
+                    other => other,
+                }))
             }
             Event::GeneralRef(reference) => match resolve(&reference) {
                 Ok(character) => self.text(at, character.to_string()),
                 Err(reason) => Ok(Some(Piece::Bad(Fault::new(at, reason)))),
             },
-            Event::Decl(declaration) => check_declaration(at, &declaration).map(|()| None),
+            // Its encoding was applied before.
+            Event::Decl(_) => Ok(None),
             Event::DocType(_) => Err(Fault::new(
                 at,
                 "a document type (DOCTYPE) is not allowed in an export",
@@ -351,27 +384,6 @@ fn resolve(reference: &BytesRef<'_>) -> Result<char, String> {
     }
 }
 
-fn check_declaration(at: Position, declaration: &BytesDecl<'_>) -> Result<(), Fault> {
-    match declaration.encoding() {
-        None => Ok(()),
-        Some(Ok(name))
-            if ["utf-8", "utf8", "us-ascii"]
-                .iter()
-                .any(|known| name.eq_ignore_ascii_case(known)) =>
-        {
-            Ok(())
-        }
-        Some(Ok(name)) => Err(Fault::new(
-            at,
-            format!(
-                "the file says its encoding is {}; save it as UTF-8",
-                quoted(&name)
-            ),
-        )),
-        Some(Err(error)) => Err(Fault::new(at, format!("broken XML declaration: {error}"))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -394,7 +406,7 @@ mod tests {
             .0
             .into_iter()
             .filter_map(|piece| {
-                if let Piece::Text(text) = piece {
+                if let Piece::Text(text) | Piece::Cdata(text) = piece {
                     Some(text)
                 } else {
                     None
@@ -491,12 +503,6 @@ mod tests {
             ("<a/><b/>", 1, 5, "after the end"),
             ("x<a/>", 1, 1, "before the start"),
             ("<a>\n<b c=\"", 2, 1, "attribute"),
-            (
-                "<?xml version='1.0' encoding='windows-1251'?><a/>",
-                1,
-                1,
-                "windows-1251",
-            ),
         ] {
             let fault = pieces(text).1.unwrap();
             assert_eq!(

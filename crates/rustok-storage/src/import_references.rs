@@ -45,6 +45,12 @@ pub struct ImportReference {
     pub subject_id: Uuid,
     /// SHA-256 of the item as last imported.
     pub hash: [u8; 32],
+    /// Hashes of what imports wrote, by field; empty if nothing is known.
+    pub fields: Vec<u8>,
+    /// When the source says that it changed the item last.
+    pub changed_at: Option<Timestamp>,
+    /// Where the item was in its source: an absolute URL.
+    pub address: Option<String>,
 }
 
 /// A reference to store, with the hash found when it was looked up.
@@ -71,7 +77,7 @@ pub async fn list_references(
     let mut list: Vec<Value<'_>> = external_ids.iter().map(|id| Value::from(*id)).collect();
     pad(&mut list);
     let sql = format!(
-        "SELECT external_id, subject_id, hash FROM import_references \
+        "SELECT external_id, subject_id, hash, fields, changed_at, address FROM import_references \
          WHERE tenant_id = $1 AND source = $2 AND kind = $3 AND external_id IN ({})",
         placeholders(4, list.len())
     );
@@ -83,6 +89,9 @@ pub async fn list_references(
                 external_id: row.get("external_id")?,
                 subject_id: row.get("subject_id")?,
                 hash: row.get("hash")?,
+                fields: row.get::<Option<Vec<u8>>>("fields")?.unwrap_or_default(),
+                changed_at: row.get("changed_at")?,
+                address: row.get("address")?,
             })
         })
         .await
@@ -110,19 +119,23 @@ pub async fn save_references(
                 reference.subject_id.into(),
                 Value::from(&reference.hash),
                 now.into(),
+                Value::from(reference.fields.as_slice()),
+                reference.changed_at.into(),
+                reference.address.as_deref().into(),
             ];
             match before {
                 None => Statement::one(
                     TABLE,
                     "INSERT INTO import_references \
-                     (tenant_id, source, kind, external_id, subject_id, hash, imported_at) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                     (tenant_id, source, kind, external_id, subject_id, hash, imported_at, fields, changed_at, address) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                     &key,
                 ),
                 Some(before) => Statement::one(
                     TABLE,
-                    "UPDATE import_references SET subject_id = $5, hash = $6, imported_at = $7 \
-                     WHERE tenant_id = $1 AND source = $2 AND kind = $3 AND external_id = $4 AND hash = $8",
+                    "UPDATE import_references SET subject_id = $5, hash = $6, imported_at = $7, fields = $8, \
+                     changed_at = $9, address = $10 \
+                     WHERE tenant_id = $1 AND source = $2 AND kind = $3 AND external_id = $4 AND hash = $11",
                     &[key.as_slice(), &[Value::from(before)]].concat(),
                 ),
             }
@@ -144,6 +157,9 @@ mod tests {
             external_id: external_id.to_owned(),
             subject_id: id(subject),
             hash: [hash; 32],
+            fields: vec![hash, 0, 255],
+            changed_at: Some(now()),
+            address: (hash == 1).then(|| "https://site.example/?p=1".to_owned()),
         };
         ReferenceChange {
             reference,

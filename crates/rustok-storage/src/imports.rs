@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 const TABLE: &str = "imports";
 const COLUMNS: &str = "id, source, setting, dry_run, file, actor, status, bytes_read, bytes_total, report, failure, \
-                       created_at, started_at, finished_at";
+                       options, created_at, started_at, finished_at";
 
 /// The source system of a file, and what the file itself does not state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +65,20 @@ pub enum ImportStatus {
     Running,
     /// The file was read to its end.
     Succeeded,
+    /// A part of the file was not read; the rest was imported.
+    Incomplete,
     /// It ended before that.
     Failed,
 }
 
 impl ImportStatus {
-    const ALL: [Self; 4] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed];
+    const ALL: [Self; 5] = [
+        Self::Queued,
+        Self::Running,
+        Self::Succeeded,
+        Self::Incomplete,
+        Self::Failed,
+    ];
 
     /// The stable name.
     #[must_use]
@@ -79,6 +87,7 @@ impl ImportStatus {
             Self::Queued => "queued",
             Self::Running => "running",
             Self::Succeeded => "succeeded",
+            Self::Incomplete => "incomplete",
             Self::Failed => "failed",
         }
     }
@@ -86,8 +95,19 @@ impl ImportStatus {
     /// Whether the import has ended.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed)
+        matches!(self, Self::Succeeded | Self::Incomplete | Self::Failed)
     }
+}
+
+/// What an import may do, and what the file does not tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportOptions {
+    /// Whether what was changed here since the last import is overwritten, and an older state of an item taken.
+    pub overwrite: bool,
+    /// Whether a tracked variant without a number of pieces starts with none instead of being untracked.
+    pub zero_when_missing: bool,
+    /// The name of the shop or site, which separates its items from those of others; WordPress' exports have one.
+    pub source_name: Option<String>,
 }
 
 /// Result of an import, in products or nodes.
@@ -105,9 +125,12 @@ pub struct ImportCounts {
     pub skipped_by_reason: BTreeMap<String, u64>,
     /// Number of errors; not all of them need be stored.
     pub error_count: u64,
+    /// What was kept or changed of single items, as many as are to be stored.
+    #[serde(default)]
+    pub notes: Vec<ImportError>,
 }
 
-/// An item that could not be imported, and its position in the file.
+/// An item that could not be imported, or what was changed of it, and its position in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportError {
     /// Line, from 1.
@@ -127,6 +150,8 @@ pub struct NewImport {
     pub source: ImportSource,
     /// Whether to run without storing the result.
     pub dry_run: bool,
+    /// See [`ImportOptions`].
+    pub options: ImportOptions,
     /// The file's name, as given by the sender.
     pub file: String,
     /// The actor who sent it.
@@ -144,6 +169,8 @@ pub struct Import {
     pub source: ImportSource,
     /// Whether it runs without storing the result.
     pub dry_run: bool,
+    /// See [`ImportOptions`].
+    pub options: ImportOptions,
     /// The file's name, as given by the sender.
     pub file: String,
     /// The actor who sent it.
@@ -177,8 +204,10 @@ pub struct ImportEnd {
     pub counts: ImportCounts,
     /// Items that could not be imported, as many as are to be stored.
     pub errors: Vec<ImportError>,
-    /// Why it failed, if it did.
+    /// Why it failed or is incomplete, if it did or is.
     pub failure: Option<String>,
+    /// Whether the file was read to a part only, and that was imported.
+    pub is_incomplete: bool,
 }
 
 fn decode(row: &Row<'_>) -> Result<Import, StoreError> {
@@ -191,6 +220,10 @@ fn decode(row: &Row<'_>) -> Result<Import, StoreError> {
         id: row.get::<Uuid>("id")?.into(),
         source: ImportSource::decode(row)?,
         dry_run: row.get("dry_run")?,
+        options: row
+            .get::<Option<Json<_>>>("options")?
+            .map(|json| json.0)
+            .unwrap_or_default(),
         file: row.get("file")?,
         actor: row.get("actor")?,
         status: ImportStatus::ALL
@@ -236,6 +269,7 @@ pub async fn insert_import(
     lease_until: Timestamp,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let options = serde_json::json!(new.options);
     let values = [
         tx.tenant().into(),
         Value::from(new.id.as_uuid()),
@@ -246,11 +280,12 @@ pub async fn insert_import(
         Value::from(&new.actor),
         number(new.bytes_total).into(),
         now.into(),
+        Value::from(&options),
     ];
     let insert = Statement::one(
         TABLE,
         "INSERT INTO imports (tenant_id, id, source, setting, dry_run, file, actor, status, bytes_read, bytes_total, \
-         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', 0, $8, $9)",
+         created_at, options) VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', 0, $8, $9, $10)",
         &values,
     );
     let job = Job {
@@ -341,6 +376,7 @@ pub async fn finish_import(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let status = match end.failure {
+        Some(_) if end.is_incomplete => ImportStatus::Incomplete,
         Some(_) => ImportStatus::Failed,
         None => ImportStatus::Succeeded,
     };

@@ -31,7 +31,8 @@ pub(crate) const SCHEMA: Schema = Schema {
         "0009_search",
         "0010_variant_hs_code",
         "0011_jobs",
-        "0014_vendor_folded",
+        "0012_vendor_folded",
+        "0013_imports_kept",
     ],
     tables: &[
         "api_tokens",

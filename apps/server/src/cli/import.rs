@@ -6,7 +6,8 @@ use super::{Flags, load, platform, progress, services_with};
 use crate::config::Config;
 use crate::worker::{round_deadline, statistics};
 use clap::{Args, Subcommand};
-use rustok_app::import::{ImportFile, ImportReport, Mode};
+use rustok_app::import::jobs::ImportStatus;
+use rustok_app::import::{ImportFile, ImportOptions, ImportReport, Mode};
 use rustok_app::{Ctx, import, tenants};
 use rustok_core::deadline::Deadline;
 use rustok_core::money::Currency;
@@ -53,6 +54,19 @@ pub(super) struct Options {
     /// Do everything, then take it back: shows what would happen
     #[arg(long)]
     dry_run: bool,
+    /// Take the file's state of what was changed here since the last import, and of what an earlier import had in a newer
+    /// state
+    #[arg(long)]
+    overwrite: bool,
+    /// Start a tracked variant without a number of pieces with none, instead of not tracking it
+    #[arg(long)]
+    zero_when_missing: bool,
+    /// The name of the shop or site, which separates its items from those of others [default: a site's address]
+    #[arg(long, value_name = "NAME", value_parser = source_name)]
+    source_name: Option<String>,
+    /// Write the whole report to this file, as CSV
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     #[command(flatten)]
     format: Format,
 }
@@ -65,14 +79,26 @@ fn locale(tag: &str) -> Result<Locale, String> {
     Locale::parse(tag).map_err(|error| error.to_string())
 }
 
+fn source_name(name: &str) -> Result<String, String> {
+    const MAX_CHARS: usize = 100;
+    let fits = !name.is_empty() && name.trim() == name && name.chars().count() <= MAX_CHARS;
+    if fits && !name.chars().any(|c| c.is_control() || c == '#') {
+        return Ok(name.to_owned());
+    }
+    Err("1 to 100 characters without `#`, control characters or spaces at its ends".to_owned())
+}
+
 #[derive(Serialize)]
 struct Printed {
     dry_run: bool,
+    status: &'static str,
+    bytes_read: u64,
     created: u64,
     updated: u64,
     unchanged: u64,
     skipped: u64,
     skipped_by_reason: BTreeMap<String, u64>,
+    notes: Vec<RowError>,
     errors: Vec<RowError>,
     error_count: u64,
 }
@@ -86,6 +112,11 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
     let ctx = ctx(flags, &options.tenant).await?;
 
     let file = ImportFile { content, name: &name };
+    let allowed = ImportOptions {
+        overwrite: options.overwrite,
+        zero_when_missing: options.zero_when_missing,
+        source_name: options.source_name.clone(),
+    };
     let mode = if options.dry_run {
         Mode::DryRun
     } else {
@@ -103,7 +134,7 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
     // No server need be there whose worker does this, and an empty database fills faster than PostgreSQL looks at it.
     let looking = look_at_grown_tables(ctx.services.store.clone());
     let looking = (mode == Mode::Commit).then(|| tokio::spawn(looking));
-    let report = import::run(&ctx, source, file, mode, &mut progress).await;
+    let report = import::run(&ctx, source, &allowed, file, mode, &mut progress).await;
     if let Some(looking) = looking {
         looking.abort();
     }
@@ -150,20 +181,31 @@ async fn ctx(flags: &Flags, typed: &str) -> Result<Ctx, Failure> {
 
 /// Prints the report, whether all went well or not; it fails unless it did.
 fn print_report(options: &Options, report: ImportReport) -> Result<(), Failure> {
-    let stopped = report.stopped;
+    if let Some(path) = &options.report {
+        let written = std::fs::write(path, report.to_csv());
+        written.map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
+    }
+    let (status, stopped) = (report.status(), report.stopped);
     let printed = Printed {
         dry_run: options.dry_run,
+        status: status.as_str(),
+        bytes_read: report.bytes_read,
         created: report.created,
         updated: report.updated,
         unchanged: report.unchanged,
         skipped: report.skipped,
         skipped_by_reason: report.skipped_by_reason,
+        notes: report.notes,
         errors: report.errors,
         error_count: report.error_count,
     };
     options.format.print(&printed, text)?;
     match (stopped, printed.error_count) {
         (Some(error), _) => Err(error.into()),
+        (None, _) if status == ImportStatus::Incomplete => Err(Failure::new(format!(
+            "the import is incomplete: a part of the file could not be read; what could be read, up to byte {}, was imported",
+            printed.bytes_read
+        ))),
         (None, 0) => Ok(()),
         (None, 1) => Err(Failure::new("1 part of the file could not be imported")),
         (None, count) => Err(Failure::new(format!(
@@ -197,6 +239,7 @@ fn text(printed: &Printed) -> String {
             .collect();
         lines.push(format!("left out: {}", reasons.join(", ")));
     }
+    lines.extend(printed.notes.iter().take(SHOWN_ERRORS).map(ToString::to_string));
     lines.extend(printed.errors.iter().take(SHOWN_ERRORS).map(ToString::to_string));
     let shown = u64::try_from(printed.errors.len().min(SHOWN_ERRORS)).unwrap_or(0);
     if *error_count > shown {
@@ -219,11 +262,14 @@ mod tests {
         };
         let printed = Printed {
             dry_run: true,
+            status: "succeeded",
+            bytes_read: 9,
             created: 1,
             updated: 2,
             unchanged: 3,
             skipped: 4,
             skipped_by_reason: BTreeMap::from([("comment".to_owned(), 33)]),
+            notes: Vec::new(),
             errors: (1..=25).map(error).collect(),
             error_count: 40,
         };

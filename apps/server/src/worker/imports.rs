@@ -421,7 +421,7 @@ fn start_reading(
             ControlFlow::Continue(())
         }
     };
-    let (name, source) = (import.file.clone(), import.source);
+    let (name, source, options) = (import.file.clone(), import.source, import.options.clone());
     let mode = if import.dry_run {
         Mode::DryRun
     } else {
@@ -434,6 +434,6 @@ fn start_reading(
     };
     task::spawn_blocking(move || {
         let file = ImportFile { content, name: &name };
-        Handle::current().block_on(import::run(&ctx, source, file, mode, &mut progress))
+        Handle::current().block_on(import::run(&ctx, source, &options, file, mode, &mut progress))
     })
 }

@@ -193,7 +193,7 @@ async fn read_form(
         }
     };
     before_file.store(false, Ordering::Relaxed);
-    let (source, dry_run) = form.checked(ctx, part.is_some())?;
+    let (source, dry_run, options) = form.checked(ctx, part.is_some())?;
     let Some(part) = part else {
         return Err(wrong_file("required", "is required"));
     };
@@ -212,6 +212,7 @@ async fn read_form(
         id,
         source,
         dry_run,
+        options,
         file: name,
         bytes_total,
     };

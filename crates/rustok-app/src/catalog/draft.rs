@@ -23,6 +23,12 @@ impl CheckedDraft {
     pub fn draft(&self) -> &ProductDraft {
         &self.draft
     }
+
+    /// What the sanitiser removed from the description.
+    #[must_use]
+    pub fn removed(&self) -> &Removed {
+        &self.removed
+    }
 }
 
 /// Sanitises the description and checks all fields.

@@ -8,6 +8,7 @@ mod delete;
 mod draft;
 mod handle;
 pub mod import;
+pub(crate) mod merge;
 mod read;
 mod stock;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! On both databases: what a changed file does to the products of the first one, and what those get who lose a race.
 
-use super::import::{ImportedProduct, ImportedStock, Upserted, upsert};
+use super::import::{ImportedProduct, ImportedStock, ImportedVariant, Upserted, upsert};
+use super::merge::{MERGED, WrittenFields};
 use super::{ProductFilter, SetStock, UpdateProduct, check, create, delete, get, list, set_stock, update};
 use crate::context::{Ctx, PlatformCtx, Services};
 use crate::tenants;
@@ -11,7 +12,9 @@ use rustok_commerce::variant::{Variant, VariantInput};
 use rustok_core::clock::SystemClock;
 use rustok_core::deadline::Deadline;
 use rustok_core::ids::{ProductId, VariantId};
+use rustok_core::money::Currency;
 use rustok_core::page::Limit;
+use rustok_import::Fields;
 use rustok_storage::{DatabaseUrl, Opener, StoreConfig};
 use rustok_tenancy::{NewTenantInput, TenantIdentifierValidator, TenantSettings};
 use rustok_test_support::{TestDatabase, both_databases};
@@ -40,14 +43,14 @@ type Row = (&'static str, &'static str, ImportedStock);
 const UNTRACKED: ImportedStock = ImportedStock {
     tracked: false,
     quantity: None,
-    allow_backorder: true,
+    allow_backorder: Some(true),
 };
 
 fn tracked(quantity: i64) -> ImportedStock {
     ImportedStock {
         tracked: true,
         quantity: Some(quantity),
-        allow_backorder: false,
+        allow_backorder: Some(false),
     }
 }
 
@@ -69,14 +72,27 @@ fn item(rows: &[Row]) -> ImportedProduct {
     };
     ImportedProduct {
         checked: check(input).unwrap(),
-        stock: rows.iter().map(|(_, _, stock)| *stock).collect(),
+        variants: rows
+            .iter()
+            .map(|(_, _, stock)| ImportedVariant {
+                stock: *stock,
+                ..ImportedVariant::default()
+            })
+            .collect(),
+        stated: MERGED
+            .iter()
+            .fold(Fields::default(), |fields, (field, _)| fields.with(*field)),
+        named: true,
+        currency: Currency::parse("USD").unwrap(),
         keep_missing: false,
+        overwrite: true,
+        written: WrittenFields::default(),
     }
 }
 
 async fn import(ctx: &Ctx, known: Option<ProductId>, item: ImportedProduct) -> Upserted {
     let mut tx = ctx.write().await.unwrap();
-    let upserted = upsert(&mut tx, ctx, known, item, |_, _| {}).await.unwrap();
+    let upserted = upsert(&mut tx, ctx, known, item).await.unwrap().upserted;
     tx.commit().await.unwrap();
     upserted
 }
@@ -142,7 +158,7 @@ both_databases! {
         assert_eq!(import(&ctx, Some(id), item(&[("S", "1", tracked(-4))])).await, Upserted::Updated(id));
         let product = get(&ctx, id).await.unwrap();
         assert_eq!((rows(&product), product.version), (vec![row("S", "1.00", Some(0))], 1));
-        let owing = ImportedStock { allow_backorder: true, ..tracked(-4) };
+        let owing = ImportedStock { allow_backorder: Some(true), ..tracked(-4) };
         import(&ctx, Some(id), item(&[("S", "1", owing)])).await;
         let product = get(&ctx, id).await.unwrap();
         // Whether it is sold beyond zero is an edit.

@@ -23,6 +23,7 @@ use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::{ShownLocale, find_node};
 use rustok_storage::nodes::save::SlugChange;
 use rustok_storage::nodes::{NodeDetail, StoredNode};
+use rustok_text::body::Removed;
 use rustok_text::{Locale, Slug};
 
 /// A node of another system.
@@ -75,8 +76,37 @@ struct Prepared {
     terms: Vec<TermId>,
 }
 
+/// The node of an earlier import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Existing {
+    /// Its id.
+    pub id: NodeId,
+    /// Its version after that import; `None` if that is not known.
+    pub version: Option<i64>,
+    /// Whether it is brought to the state of the source although it was changed here since.
+    pub overwrite: bool,
+}
+
+/// What became of an imported node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedAs {
+    /// The node.
+    pub id: NodeId,
+    /// Its version now.
+    pub version: i64,
+    /// Its slug.
+    pub slug: Slug,
+    /// The slug that its source asks for, if it got another one.
+    pub wanted: Option<Slug>,
+    /// What the sanitiser removed from the body.
+    pub removed: Removed,
+    /// Whether it was changed here since the last import. Without `overwrite` it stays as it is then.
+    pub changed_here: bool,
+}
+
 /// Creates the node, or brings the node `existing` of an earlier import to the current state of the source: text,
-/// kind, author, terms and status. A node that was deleted or archived here is restored, since its source changed.
+/// kind, author, terms and status. A node that was changed, deleted or archived here since stays as it is, unless the
+/// import overwrites.
 ///
 /// # Errors
 /// `validation_failed` for an unacceptable item (a body or title that is too long, another publication date for a node
@@ -85,21 +115,56 @@ struct Prepared {
 pub async fn upsert(
     tx: &mut TenantTx,
     ctx: &Ctx,
-    existing: Option<NodeId>,
+    existing: Option<Existing>,
     node: ImportedNode,
-) -> Result<NodeId, RichError> {
+) -> Result<ImportedAs, RichError> {
+    let locale = node.locale;
     let found = match existing {
-        Some(id) => find_node(tx, id, ShownLocale::Nearest(preference(ctx, &[node.locale])?)).await?,
+        Some(Existing { id, .. }) => {
+            find_node(tx, id, ShownLocale::Nearest(preference(ctx, &[locale])?)).await?
+        }
         None => None,
     };
+    let changed_here = match (&found, existing) {
+        (
+            Some(detail),
+            Some(Existing {
+                version: Some(version),
+                ..
+            }),
+        ) => detail.node.any().version() != version,
+        _ => false,
+    };
+    if let (Some(detail), Some(Existing { overwrite: false, .. }), true) = (&found, existing, changed_here) {
+        return Ok(ImportedAs {
+            id: detail.node.any().id(),
+            version: detail.node.any().version(),
+            slug: detail.shown.translation.slug.clone(),
+            wanted: None,
+            removed: Removed::default(),
+            changed_here,
+        });
+    }
     if let Some(detail) = &found {
         check_date(detail.node.any(), node.publication, ctx.now())?;
     }
     let prepared = prepare(tx, ctx, node).await?;
-    match found {
+    let (wanted, removed) = (
+        prepared.text.translation().slug.clone(),
+        prepared.text.removed().clone(),
+    );
+    let (id, version, slug) = match found {
         Some(detail) => update(tx, ctx, detail, prepared).await,
         None => create(tx, ctx, prepared).await,
-    }
+    }?;
+    Ok(ImportedAs {
+        id,
+        version,
+        wanted: Some(wanted).filter(|wanted| *wanted != slug),
+        slug,
+        removed,
+        changed_here,
+    })
 }
 
 /// Refuses another publication date for a node that is or was public; before anything of the item is written.
@@ -142,7 +207,10 @@ async fn prepare(tx: &mut TenantTx, ctx: &Ctx, node: ImportedNode) -> Result<Pre
     })
 }
 
-async fn create(tx: &mut TenantTx, ctx: &Ctx, new: Prepared) -> Result<NodeId, RichError> {
+/// Id, version and slug of the node.
+type Saved = (NodeId, i64, Slug);
+
+async fn create(tx: &mut TenantTx, ctx: &Ctx, new: Prepared) -> Result<Saved, RichError> {
     let id: NodeId = ctx.id();
     let text = settle(tx, new.locale, id, new.text, IfTaken::Number).await?;
     let node = ContentNode::new_draft_at(id, ctx.tenant.id, new.author, new.kind, new.created_at);
@@ -155,6 +223,7 @@ async fn create(tx: &mut TenantTx, ctx: &Ctx, new: Prepared) -> Result<NodeId, R
         NodeStatus::Published => &[SlugChange::Publish],
         _ => &[],
     };
+    let (version, slug) = (node.version(), revision.translation.slug.clone());
     change
         .save(
             tx,
@@ -164,7 +233,7 @@ async fn create(tx: &mut TenantTx, ctx: &Ctx, new: Prepared) -> Result<NodeId, R
             Some(&new.terms),
         )
         .await?;
-    Ok(id)
+    Ok((id, version, slug))
 }
 
 /// Gives a node that is neither deleted nor archived the status of the source.
@@ -201,12 +270,7 @@ fn publish(
     Ok(node)
 }
 
-async fn update(
-    tx: &mut TenantTx,
-    ctx: &Ctx,
-    before: NodeDetail,
-    new: Prepared,
-) -> Result<NodeId, RichError> {
+async fn update(tx: &mut TenantTx, ctx: &Ctx, before: NodeDetail, new: Prepared) -> Result<Saved, RichError> {
     let now = ctx.now();
     let id = before.node.any().id();
     let mut change = Change::of(ctx, &before.node);
@@ -242,6 +306,7 @@ async fn update(
     };
     let mut addresses = vec![SlugChange::Take(&taken)];
     addresses.extend(with_removed(&before.translations, live));
+    let (version, slug) = (node.version(), revision.translation.slug.clone());
     change
         .save(
             tx,
@@ -251,5 +316,5 @@ async fn update(
             Some(&new.terms),
         )
         .await?;
-    Ok(id)
+    Ok((id, version, slug))
 }

@@ -7,6 +7,7 @@
 use super::report::ImportReport;
 use super::{Mode, Progress};
 use crate::context::Ctx;
+use rustok_core::clock::Timestamp;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::resilience::retry::Backoff;
@@ -70,12 +71,63 @@ pub(super) struct Fault {
     pub(super) reason: String,
 }
 
+/// What happened to a part of an item, for the report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Notes {
+    /// How often, by kind.
+    pub(super) counts: Vec<(String, u64)>,
+    /// Sentences about this item.
+    pub(super) texts: Vec<String>,
+}
+
+impl Notes {
+    pub(super) fn count(&mut self, kind: impl Into<String>, count: usize) {
+        if count > 0 {
+            self.counts
+                .push((kind.into(), u64::try_from(count).unwrap_or(u64::MAX)));
+        }
+    }
+
+    /// Counts one of this kind and says which.
+    pub(super) fn tell(&mut self, kind: impl Into<String>, text: impl Into<String>) {
+        self.count(kind, 1);
+        self.texts.push(text.into());
+    }
+}
+
+/// The result of writing an item, and what is remembered of it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) written: Written,
+    /// [`ImportReference::fields`].
+    pub(super) fields: Vec<u8>,
+    /// [`ImportReference::changed_at`].
+    pub(super) changed_at: Option<Timestamp>,
+    /// [`ImportReference::address`].
+    pub(super) address: Option<String>,
+    pub(super) notes: Notes,
+}
+
+impl From<Written> for Outcome {
+    fn from(written: Written) -> Self {
+        Self {
+            written,
+            fields: Vec::new(),
+            changed_at: None,
+            address: None,
+            notes: Notes::default(),
+        }
+    }
+}
+
 /// The result of writing an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Written {
     Created(Uuid),
     Updated(Uuid),
     Unchanged(Uuid),
+    /// Left as it is, although its source differs; what is remembered of it stays too.
+    Kept,
     /// Not counted.
     Aside,
 }
@@ -104,9 +156,9 @@ pub(super) trait Source {
         &self,
         tx: &mut TenantTx,
         ctx: &Ctx,
-        known: Option<Uuid>,
+        known: Option<&ImportReference>,
         item: Self::Checked,
-    ) -> Result<Written, RichError>;
+    ) -> Result<Outcome, RichError>;
 }
 
 /// A checked item to write.
@@ -124,15 +176,23 @@ struct Tally {
     updated: u64,
     unchanged: u64,
     refused: Vec<Fault>,
+    notes: Vec<(u64, u64, Notes)>,
     references: Vec<ReferenceChange>,
 }
 
 impl Tally {
-    fn note<C>(&mut self, entry: &Entry<C>, known: Option<&ImportReference>, written: Written) {
-        let (count, subject_id) = match written {
+    fn note<C>(&mut self, entry: &Entry<C>, known: Option<&ImportReference>, outcome: Outcome) {
+        if outcome.notes != Notes::default() {
+            self.notes.push((entry.line, entry.column, outcome.notes));
+        }
+        let (count, subject_id) = match outcome.written {
             Written::Created(id) => (&mut self.created, id),
             Written::Updated(id) => (&mut self.updated, id),
             Written::Unchanged(id) => (&mut self.unchanged, id),
+            Written::Kept => {
+                self.unchanged += 1;
+                return;
+            }
             Written::Aside => return,
         };
         *count += 1;
@@ -141,6 +201,9 @@ impl Tally {
                 external_id,
                 subject_id,
                 hash,
+                fields: outcome.fields,
+                changed_at: outcome.changed_at,
+                address: outcome.address,
             };
             self.references.push(ReferenceChange {
                 reference,
@@ -157,6 +220,8 @@ pub(super) struct Engine<'a, S> {
     source: S,
     file: &'a str,
     mode: Mode,
+    /// Whether items are written that did not change in their source.
+    overwrite: bool,
     report: ImportReport,
     is_sqlite: bool,
     last_commit: Duration,
@@ -165,7 +230,7 @@ pub(super) struct Engine<'a, S> {
 }
 
 impl<'a, S: Source> Engine<'a, S> {
-    pub(super) fn new(ctx: &'a Ctx, source: S, file: &'a str, mode: Mode) -> Self {
+    pub(super) fn new(ctx: &'a Ctx, source: S, file: &'a str, mode: Mode, overwrite: bool) -> Self {
         let is_sqlite = ctx.services.store.sqlite_path().is_some();
         let report = ImportReport::default();
         Self {
@@ -173,6 +238,7 @@ impl<'a, S: Source> Engine<'a, S> {
             source,
             file,
             mode,
+            overwrite,
             report,
             is_sqlite,
             last_commit: Duration::ZERO,
@@ -221,6 +287,8 @@ impl<'a, S: Source> Engine<'a, S> {
     pub(super) fn finish(&mut self, stopped: Option<RichError>) -> ImportReport {
         let mut report = std::mem::take(&mut self.report);
         report.errors.sort_by_key(|error| (error.line, error.column));
+        report.notes.sort_by_key(|note| (note.line, note.column));
+        report.note_counted();
         report.stopped = stopped;
         report
     }
@@ -240,7 +308,7 @@ impl<'a, S: Source> Engine<'a, S> {
                 .is_some_and(|known| known.hash == key.hash)
         };
         let before = items.len();
-        items.retain(|(_, key)| !key.as_ref().is_some_and(is_same));
+        items.retain(|(_, key)| self.overwrite || !key.as_ref().is_some_and(is_same));
         self.report.unchanged += u64::try_from(before - items.len()).unwrap_or(0);
 
         let mut entries = Vec::with_capacity(items.len());
@@ -329,8 +397,7 @@ impl<'a, S: Source> Engine<'a, S> {
         known: Option<&ImportReference>,
         tally: &mut Tally,
     ) -> Result<(), RichError> {
-        let subject = known.map(|known| known.subject_id);
-        match self.source.write(tx, ctx, subject, entry.item.clone()).await {
+        match self.source.write(tx, ctx, known, entry.item.clone()).await {
             Ok(written) => tally.note(entry, known, written),
             Err(error) if error.kind() == ErrorKind::Validation => tally.refused.push(fault(entry, &error)),
             Err(error) => return Err(error),
@@ -404,7 +471,9 @@ impl<'a, S: Source> Engine<'a, S> {
         let mut tally = Tally::default();
         let ids: Vec<&str> = entry.key.iter().map(|key| key.external_id.as_str()).collect();
         let known = find(&mut tx, S::IMPORTED, &ids).await?.into_values().next();
-        if known.is_some() && known.as_ref().map(|known| known.hash) == entry.key.as_ref().map(|key| key.hash)
+        if !self.overwrite
+            && known.is_some()
+            && known.as_ref().map(|known| known.hash) == entry.key.as_ref().map(|key| key.hash)
         {
             tally.unchanged += 1;
             return Ok(tally);
@@ -427,6 +496,20 @@ impl<'a, S: Source> Engine<'a, S> {
         self.report.updated += tally.updated;
         self.report.unchanged += tally.unchanged;
         self.refuse(tally.refused);
+        for (line, column, notes) in tally.notes {
+            for (kind, count) in notes.counts {
+                self.report.count(&kind, count);
+            }
+            for reason in notes.texts {
+                let file = self.file.to_owned();
+                self.report.add_note(RowError {
+                    file,
+                    line,
+                    column,
+                    reason,
+                });
+            }
+        }
     }
 
     fn refuse(&mut self, faults: Vec<Fault>) {

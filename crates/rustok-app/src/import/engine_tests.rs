@@ -1,6 +1,6 @@
 //! The engine with a source that fails on demand, on both databases.
 
-use super::engine::{Engine, Fault, Key, Source, Written};
+use super::engine::{Engine, Fault, Key, Outcome, Source, Written};
 use super::{ImportReport, Mode};
 use crate::context::{Ctx, PlatformCtx, Services};
 use crate::work::IdempotencyKey;
@@ -10,7 +10,7 @@ use rustok_core::clock::SystemClock;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_import::RowError;
-use rustok_storage::import_references::Imported;
+use rustok_storage::import_references::{ImportReference, Imported};
 use rustok_storage::{DatabaseUrl, Opener, StoreConfig, TenantTx, tokens};
 use rustok_tenancy::{NewTenantInput, TenantIdentifierValidator, TenantSettings};
 use rustok_test_support::{TestDatabase, both_databases};
@@ -19,7 +19,6 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::time::Instant as Moment;
-use uuid::Uuid;
 
 /// What writing an item does besides writing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +72,9 @@ impl Source for &Authors {
         &self,
         tx: &mut TenantTx,
         ctx: &Ctx,
-        known: Option<Uuid>,
+        known: Option<&ImportReference>,
         item: Item,
-    ) -> Result<Written, RichError> {
+    ) -> Result<Outcome, RichError> {
         self.transactions.lock().unwrap().extend(ctx.deadline.instant());
         let attempt = {
             let mut attempts = self.attempts.lock().unwrap();
@@ -105,11 +104,12 @@ impl Source for &Authors {
             }
         }
         let id = author.id.as_uuid();
-        Ok(if known.is_some() {
+        let written = if known.is_some() {
             Written::Updated(id)
         } else {
             Written::Created(id)
-        })
+        };
+        Ok(written.into())
     }
 }
 
@@ -147,7 +147,7 @@ fn items(count: u64, acts: &[(u64, Act)]) -> Vec<Item> {
 }
 
 async fn run(ctx: &Ctx, source: &Authors, items: &[Item], mode: Mode) -> ImportReport {
-    let mut engine = Engine::new(ctx, source, "a.csv", mode);
+    let mut engine = Engine::new(ctx, source, "a.csv", mode, false);
     let mut reader = items.iter().cloned().map(Ok::<_, RowError>);
     let done = engine
         .run(&mut reader, |_| 0, &mut |_| ControlFlow::Continue(()))
@@ -198,7 +198,7 @@ both_databases! {
     async fn an_import_stops_between_two_batches_when_it_is_asked_to(db) {
         let ctx = ctx(&db).await;
         let source = Authors::default();
-        let mut engine = Engine::new(&ctx, &source, "a.csv", Mode::Commit);
+        let mut engine = Engine::new(&ctx, &source, "a.csv", Mode::Commit, false);
         let mut reader = items(250, &[]).into_iter().map(Ok::<_, RowError>);
         engine.run(&mut reader, |_| 0, &mut |_| ControlFlow::Break(())).await.unwrap();
         let report = engine.finish(None);
@@ -206,7 +206,7 @@ both_databases! {
         let again = run(&ctx, &source, &items(250, &[]), Mode::Commit).await;
         assert_eq!((counts(&again), again.is_interrupted), ([150, 0, 100, 0], false));
         // Nothing was left to do: that is an end like any other.
-        let mut engine = Engine::new(&ctx, &source, "a.csv", Mode::Commit);
+        let mut engine = Engine::new(&ctx, &source, "a.csv", Mode::Commit, false);
         let mut reader = items(50, &[]).into_iter().map(Ok::<_, RowError>);
         engine.run(&mut reader, |_| 0, &mut |_| ControlFlow::Break(())).await.unwrap();
         assert!(!engine.finish(None).is_interrupted);

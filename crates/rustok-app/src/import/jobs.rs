@@ -4,7 +4,7 @@
 //! fails an import whose lease has expired. Each step returns whether the import is still open: on `false` the
 //! process has lost it and must leave the file alone.
 
-use super::{ImportReport, ImportSource};
+use super::{ImportOptions, ImportReport, ImportSource};
 use crate::context::{Ctx, PlatformCtx};
 use crate::jobs::JOB_LIMIT;
 use rustok_auth::Action;
@@ -14,13 +14,14 @@ use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::ImportId;
 use rustok_core::page::{Limit, Page};
 use rustok_events::{ClaimedJob, JobKind};
+use rustok_import::RowError;
 use rustok_storage::imports::{self, ImportCounts, ImportEnd, NewImport};
 pub use rustok_storage::imports::{Import, ImportError, ImportStatus};
 use rustok_storage::jobs as due;
 use rustok_tenancy::TenantHandle;
 use std::time::Duration;
 
-/// Errors stored per report; further ones are only counted.
+/// Errors, and notes, stored per report; further ones are only counted.
 pub const MAX_STORED_ERRORS: usize = 1_000;
 /// How long an import and its report are kept after its end.
 pub const KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
@@ -39,6 +40,8 @@ pub struct Upload {
     pub source: ImportSource,
     /// Whether to roll everything back.
     pub dry_run: bool,
+    /// What the import may do.
+    pub options: ImportOptions,
     /// The file's name in error messages.
     pub file: String,
     /// The file's size in bytes.
@@ -85,6 +88,7 @@ pub async fn enqueue(ctx: &Ctx, upload: Upload, most: u64, lease: Duration) -> R
         id,
         source: upload.source,
         dry_run: upload.dry_run,
+        options: upload.options,
         file: upload.file,
         actor: ctx.actor.to_string(),
         bytes_total: upload.bytes_total,
@@ -186,7 +190,7 @@ pub async fn put_back(ctx: &Ctx, id: ImportId) -> Result<bool, RichError> {
 }
 
 /// Ends an import with its report, after `bytes_read` of its file. It has failed if it stopped early, or if the file
-/// had errors and nothing was imported.
+/// had errors and nothing was imported; it is incomplete if a part of the file was not read.
 ///
 /// # Errors
 /// Database errors.
@@ -228,9 +232,20 @@ fn end(report: &ImportReport) -> ImportEnd {
         None if imported == 0 && report.error_count > 0 => {
             Some("nothing of the file could be imported: see the errors".to_owned())
         }
+        None if report.is_incomplete => Some(unread(report)),
         None => None,
     };
-    let errors = report.errors.iter().take(MAX_STORED_ERRORS);
+    let is_incomplete = report.stopped.is_none() && imported > 0 && report.is_incomplete;
+    let stored = |list: &[RowError]| {
+        let first = list.iter().take(MAX_STORED_ERRORS);
+        first
+            .map(|error| ImportError {
+                line: error.line,
+                column: error.column,
+                reason: error.reason.clone(),
+            })
+            .collect()
+    };
     ImportEnd {
         bytes_read: 0,
         counts: ImportCounts {
@@ -240,16 +255,27 @@ fn end(report: &ImportReport) -> ImportEnd {
             skipped: report.skipped,
             skipped_by_reason: report.skipped_by_reason.clone(),
             error_count: report.error_count,
+            notes: stored(&report.notes),
         },
-        errors: errors
-            .map(|error| ImportError {
-                line: error.line,
-                column: error.column,
-                reason: error.reason.clone(),
-            })
-            .collect(),
+        errors: stored(&report.errors),
         failure,
+        is_incomplete,
     }
+}
+
+/// Why a report is incomplete: the last error says where.
+fn unread(report: &ImportReport) -> String {
+    let last = report.errors.last().map_or_else(String::new, |error| {
+        format!(
+            " (line {}, column {}: {})",
+            error.line, error.column, error.reason
+        )
+    });
+    format!(
+        "a part of the file could not be read{last}; what could be read, up to byte {}, was imported: export it again and \
+         import that, which changes only what is missing",
+        report.bytes_read
+    )
 }
 
 /// Fails an import whose lease has expired: its server is gone, and with it its file. Returns whether it was still due.
@@ -272,7 +298,6 @@ pub(crate) async fn fail_abandoned(ctx: &PlatformCtx, claimed: &ClaimedJob) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustok_import::RowError;
 
     fn report(created: u64, errors: u64) -> ImportReport {
         let error = RowError {
@@ -300,6 +325,18 @@ mod tests {
             ..report(7, 0)
         };
         assert_eq!(end(&stopped).failure.as_deref(), Some("away"));
+        let cut = ImportReport {
+            is_incomplete: true,
+            bytes_read: 77,
+            ..report(7, 1)
+        };
+        let cut = end(&cut);
+        assert!(
+            cut.is_incomplete
+                && cut
+                    .failure
+                    .is_some_and(|why| why.contains("line 1") && why.contains("byte 77"))
+        );
     }
 
     #[test]

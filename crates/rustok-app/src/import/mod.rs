@@ -8,6 +8,8 @@
 //! There is no transaction around the whole import: an interrupted import keeps what it did, and the next run
 //! continues.
 
+mod code;
+mod embeds;
 mod engine;
 #[cfg(test)]
 mod engine_tests;
@@ -18,11 +20,11 @@ mod products;
 mod report;
 
 pub use report::{ImportReport, MAX_KEPT_ERRORS};
-pub use rustok_storage::imports::ImportSource;
+pub use rustok_storage::imports::{ImportOptions, ImportSource};
 
 use crate::content;
 use crate::context::Ctx;
-use engine::Engine;
+use engine::{Engine, Notes};
 use nodes::Nodes;
 use products::Products;
 use rustok_auth::Action;
@@ -31,6 +33,7 @@ use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::money::Currency;
 use rustok_import::{ShopifyReader, WordpressReader};
 use rustok_text::Locale;
+use rustok_text::body::Removed;
 use std::io::Read;
 use std::ops::ControlFlow;
 
@@ -85,13 +88,19 @@ pub fn wordpress_source(ctx: &Ctx, locale: Option<Locale>) -> Result<ImportSourc
 pub async fn run<R: Read>(
     ctx: &Ctx,
     source: ImportSource,
+    options: &ImportOptions,
     file: ImportFile<'_, R>,
     mode: Mode,
     progress: &mut Progress<'_>,
 ) -> ImportReport {
+    let options = options.clone();
     match source {
-        ImportSource::Shopify(currency) => shopify(ctx, file, currency, mode, progress).await,
-        ImportSource::Wordpress(locale) => wordpress(ctx, file, locale, mode, progress).await,
+        ImportSource::Shopify(currency) => {
+            shopify(ctx, file, Products { currency, options }, mode, progress).await
+        }
+        ImportSource::Wordpress(locale) => {
+            wordpress(ctx, file, Nodes { locale, options }, mode, progress).await
+        }
     }
 }
 
@@ -102,12 +111,13 @@ pub async fn run<R: Read>(
 async fn shopify<R: Read>(
     ctx: &Ctx,
     file: ImportFile<'_, R>,
-    currency: Currency,
+    products: Products,
     mode: Mode,
     progress: &mut Progress<'_>,
 ) -> ImportReport {
-    let mut reader = ShopifyReader::new(file.content, file.name, currency.exponent());
-    let mut engine = Engine::new(ctx, Products { currency }, file.name, mode);
+    let mut reader = ShopifyReader::new(file.content, file.name, products.currency.exponent());
+    let overwrite = products.options.overwrite;
+    let mut engine = Engine::new(ctx, products, file.name, mode, overwrite);
     if let Err(error) = ctx.authorize(Action::ImportData) {
         return engine.finish(Some(error));
     }
@@ -115,6 +125,8 @@ async fn shopify<R: Read>(
     let mut report = engine.finish(done.err());
     // A CSV skips rows, never products.
     report.note_skipped(reader.skipped(), |_| false);
+    report.is_incomplete = reader.stopped_early();
+    report.bytes_read = reader.bytes_read();
     report
 }
 
@@ -126,12 +138,13 @@ async fn shopify<R: Read>(
 async fn wordpress<R: Read>(
     ctx: &Ctx,
     file: ImportFile<'_, R>,
-    locale: Locale,
+    nodes: Nodes,
     mode: Mode,
     progress: &mut Progress<'_>,
 ) -> ImportReport {
     let mut reader = WordpressReader::new(file.content, file.name);
-    let mut engine = Engine::new(ctx, Nodes { locale }, file.name, mode);
+    let overwrite = nodes.options.overwrite;
+    let mut engine = Engine::new(ctx, nodes, file.name, mode, overwrite);
     if let Err(error) = ctx.authorize(Action::ImportData) {
         return engine.finish(Some(error));
     }
@@ -140,12 +153,26 @@ async fn wordpress<R: Read>(
         .await;
     let mut report = engine.finish(done.err());
     report.note_skipped(reader.skipped(), is_item);
+    report.is_incomplete = reader.stopped_early();
+    report.bytes_read = reader.bytes_read();
     report
 }
 
-/// Whether a skip reason stands for an item of the export; comments are parts of an item, terms are no items.
+/// Counts what the sanitiser took out of a body, by kind and name.
+fn note_removed(notes: &mut Notes, removed: &Removed) {
+    for entry in removed.entries() {
+        let count = usize::try_from(entry.count).unwrap_or(usize::MAX);
+        notes.count(
+            format!("markup taken out: {} {}", entry.what.as_str(), entry.name).trim_end(),
+            count,
+        );
+    }
+}
+
+/// Whether a skip reason stands for an item of the export: a type of posts or a status. All others are parts of items or
+/// of the channel, and have a space or are comments.
 fn is_item(reason: &str) -> bool {
-    reason != "comment" && !reason.ends_with(" term")
+    (reason != "comment" && !reason.contains(' ')) || reason == "status trash" || reason == "status inherit"
 }
 
 #[cfg(test)]

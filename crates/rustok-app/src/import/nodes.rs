@@ -1,21 +1,34 @@
 //! Converts authors, terms, posts and pages of a WordPress export to the input of `content`.
 
-use super::engine::{Fault, Key, Source, Written};
+use super::code::with_code;
+use super::embeds::with_links;
+use super::engine::{Fault, Key, Notes, Outcome, Source, Written};
 use super::paragraphs::with_paragraphs;
-use crate::content::import::{ImportedNode, ImportedTerm, Publication, upsert};
+use super::{ImportOptions, note_removed};
+use crate::content::import::{Existing, ImportedNode, ImportedTerm, Publication, upsert};
 use crate::content::{authors, terms};
 use crate::context::Ctx;
 use rustok_content::{NodeKind, Taxonomy, TranslationInput};
+use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
 use rustok_import::{self as source, AuthorItem, NodeItem, NodeStatus, TermItem, WordpressItem};
 use rustok_storage::TenantTx;
-use rustok_storage::import_references::Imported;
+use rustok_storage::import_references::{ImportReference, Imported};
 use rustok_text::{BodyFormat, Locale};
-use uuid::Uuid;
 
 pub(super) struct Nodes {
     pub(super) locale: Locale,
+    pub(super) options: ImportOptions,
+}
+
+/// A node with what is reported and remembered of it.
+#[derive(Debug, Clone)]
+pub(super) struct Post {
+    node: ImportedNode,
+    changed_at: Option<Timestamp>,
+    address: Option<String>,
+    notes: Notes,
 }
 
 /// An item to write.
@@ -23,7 +36,7 @@ pub(super) struct Nodes {
 pub(super) enum Part {
     Author(AuthorItem),
     Term(Taxonomy, TermItem),
-    Node(Box<ImportedNode>),
+    Node(Box<Post>),
 }
 
 impl Source for Nodes {
@@ -34,7 +47,7 @@ impl Source for Nodes {
     fn key(&self, item: &WordpressItem) -> Option<Key> {
         match item {
             WordpressItem::Node(node) => Some(Key::new(
-                &node.external_id,
+                &self.named(&node.external_id),
                 node.source_hash,
                 self.locale.as_str(),
             )),
@@ -63,35 +76,113 @@ impl Source for Nodes {
         &self,
         tx: &mut TenantTx,
         ctx: &Ctx,
-        known: Option<Uuid>,
+        known: Option<&ImportReference>,
         part: Part,
-    ) -> Result<Written, RichError> {
+    ) -> Result<Outcome, RichError> {
         match part {
             Part::Author(author) => {
-                authors::upsert(tx, ctx, &author.login, Some(&author.display_name)).await?;
-                Ok(Written::Aside)
+                authors::upsert(tx, ctx, &author.login, Some(&as_html(&author.display_name))).await?;
+                Ok(Written::Aside.into())
             }
             Part::Term(taxonomy, term) => {
                 let parent = term.parent_slug.as_deref();
-                terms::upsert(tx, ctx, taxonomy, &term.slug, &term.name, parent).await?;
-                Ok(Written::Aside)
+                terms::upsert(tx, ctx, taxonomy, &term.slug, &as_html(&term.name), parent).await?;
+                Ok(Written::Aside.into())
             }
-            Part::Node(node) => {
-                let id = upsert(tx, ctx, known.map(NodeId::from_uuid), *node)
-                    .await?
-                    .as_uuid();
-                Ok(if known.is_some() {
-                    Written::Updated(id)
-                } else {
-                    Written::Created(id)
-                })
-            }
+            Part::Node(post) => self.write_node(tx, ctx, known, *post).await,
         }
     }
 }
 
+/// Plain text in the form of names and titles that other systems keep, which is decoded once where it is stored.
+fn as_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
 impl Nodes {
-    fn node(&self, item: NodeItem) -> Result<ImportedNode, Vec<Fault>> {
+    /// The identifier with the name of the source, if one was given: it takes the place of the site's address.
+    fn named(&self, external_id: &str) -> String {
+        match &self.options.source_name {
+            Some(name) => {
+                let id = external_id.rsplit_once('#').map_or(external_id, |(_, id)| id);
+                format!("{name}#{id}")
+            }
+            None => external_id.to_owned(),
+        }
+    }
+
+    async fn write_node(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &Ctx,
+        known: Option<&ImportReference>,
+        post: Post,
+    ) -> Result<Outcome, RichError> {
+        let Post {
+            node,
+            changed_at,
+            address,
+            mut notes,
+        } = post;
+        let is_older = known.is_some_and(
+            |known| matches!((known.changed_at, changed_at), (Some(known), Some(now)) if now < known),
+        );
+        if is_older && !self.options.overwrite {
+            let mut notes = Notes::default();
+            notes.tell(
+                "older than what was imported, kept",
+                "the file has an older state of this item than an earlier import; it stays as it is (--overwrite takes it)",
+            );
+            return Ok(Outcome {
+                notes,
+                ..Written::Kept.into()
+            });
+        }
+        let existing = known.map(|known| Existing {
+            id: NodeId::from_uuid(known.subject_id),
+            version: known.fields.as_slice().try_into().ok().map(i64::from_be_bytes),
+            overwrite: self.options.overwrite,
+        });
+        let done = upsert(tx, ctx, existing, node).await?;
+        if done.changed_here && !self.options.overwrite {
+            let mut notes = Notes::default();
+            notes.tell(
+                "changed here, kept",
+                "this item was changed here since the last import; it stays as it is (--overwrite takes the file's)",
+            );
+            return Ok(Outcome {
+                notes,
+                ..Written::Kept.into()
+            });
+        }
+        if done.changed_here {
+            notes.tell(
+                "changed here, overwritten",
+                "this item was changed here since the last import; the file's was taken",
+            );
+        }
+        if let Some(wanted) = &done.wanted {
+            notes.tell(
+                "slug that was taken",
+                format!("the slug {wanted} is taken; it became {}", done.slug),
+            );
+        }
+        note_removed(&mut notes, &done.removed);
+        let id = done.id.as_uuid();
+        Ok(Outcome {
+            written: if known.is_some() {
+                Written::Updated(id)
+            } else {
+                Written::Created(id)
+            },
+            fields: done.version.to_be_bytes().to_vec(),
+            changed_at,
+            address,
+            notes,
+        })
+    }
+
+    fn node(&self, item: NodeItem) -> Result<Post, Vec<Fault>> {
         let kind = match item.kind {
             source::NodeKind::Post => "post",
             source::NodeKind::Page => "page",
@@ -121,20 +212,61 @@ impl Nodes {
                 name: term.name,
             })
         };
-        Ok(ImportedNode {
+        let mut notes = Notes::default();
+        let code = with_code(&item.body);
+        let (linked, embeds) = with_links(&code);
+        notes.count("embed that became a link", embeds);
+        let body = with_paragraphs(&linked).into_owned();
+        for name in dynamic_blocks(&item.body) {
+            notes.count(format!("block {name} that its site fills in"), 1);
+        }
+        notes.count("image that stays at its address", body.matches("<img").count());
+        let node = ImportedNode {
             kind,
             locale: self.locale,
             text: TranslationInput {
-                title: item.title,
+                title: as_html(&item.title),
                 slug: item.slug,
                 excerpt: item.excerpt,
-                body: with_paragraphs(&item.body).into_owned(),
+                body,
                 format: BodyFormat::Html,
             },
             publication,
             created_at: item.created_at,
             author_login: item.author_login,
             terms: item.terms.into_iter().filter_map(term).collect(),
+        };
+        Ok(Post {
+            node,
+            changed_at: item.changed_at,
+            address: item.address,
+            notes,
         })
+    }
+}
+
+/// The names of blocks without content: `<!-- wp:latest-posts {"postsToShow":5} /-->`.
+fn dynamic_blocks(body: &str) -> impl Iterator<Item = &str> {
+    body.match_indices("<!-- wp:").filter_map(|(at, start)| {
+        let rest = body.get(at + start.len()..)?;
+        let (comment, _) = rest.split_once("-->")?;
+        let name = comment.split(|c: char| c.is_whitespace()).next()?;
+        let has_end = comment.trim_end().ends_with('/');
+        (has_end && name != "more").then_some(name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_that_their_site_fills_in_are_found() {
+        let body = "<!-- wp:latest-posts {\"postsToShow\":5} /-->\n<!-- wp:paragraph --><p>a</p><!-- /wp:paragraph -->\
+                    <!-- wp:core/search /--><!-- wp:";
+        assert_eq!(
+            dynamic_blocks(body).collect::<Vec<_>>(),
+            ["latest-posts", "core/search"]
+        );
     }
 }

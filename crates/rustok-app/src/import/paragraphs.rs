@@ -120,7 +120,7 @@ fn cut<'a>(rest: &mut &'a str, len: usize) -> &'a str {
 }
 
 /// The length of the tag at the start of `text`; a `>` inside quotes does not end it.
-fn end_of_tag(text: &str) -> usize {
+pub(super) fn end_of_tag(text: &str) -> usize {
     let mut quote = None;
     for (at, c) in text.char_indices() {
         match (quote, c) {
@@ -134,7 +134,7 @@ fn end_of_tag(text: &str) -> usize {
 }
 
 /// The length from the content of a `name` element to the end of its closing tag.
-fn end_of_element(content: &str, name: &str) -> usize {
+pub(super) fn end_of_element(content: &str, name: &str) -> usize {
     let mut from = 0;
     while let Some(at) = content
         .get(from..)
@@ -164,6 +164,10 @@ struct Writer {
 impl Writer {
     fn take(&mut self, token: Token<'_>) {
         match token {
+            // A line end inside a tag or comment is no line end of the text.
+            Token::Inline(text) if text.starts_with('<') && text.contains('\n') => {
+                self.run.push_str(&text.replace('\n', " "));
+            }
             Token::Inline(text)
             | Token::Verbatim {
                 text,
@@ -191,13 +195,34 @@ impl Writer {
         }
     }
 
+    /// Writes text with a break for each line end that has none; a blank line inside gets none.
+    fn break_lines(&mut self, text: &str) {
+        let mut lines = text.split('\n').peekable();
+        while let Some(line) = lines.next() {
+            self.out.push_str(line);
+            if let Some(next) = lines.peek() {
+                let blank = line.trim().is_empty() || next.trim().is_empty();
+                self.out
+                    .push_str(if blank || is_broken(line) { "\n" } else { "<br>\n" });
+            }
+        }
+    }
+
     /// Writes the collected run: as paragraphs outside of all blocks; inside a block only if it has blank lines.
     fn end_run(&mut self) {
         let run = std::mem::take(&mut self.run);
         let text_only = self.open.iter().any(|open| TEXT_ONLY.contains(&open.as_str()));
         let parts: Vec<&str> = parts(&run).collect();
-        if text_only || parts.is_empty() || (!self.open.is_empty() && parts.len() < 2) {
+        if parts.is_empty() {
             self.out.push_str(&run);
+            return;
+        }
+        if text_only || (!self.open.is_empty() && parts.len() < 2) {
+            let text = run.trim();
+            let (before, after) = run.split_once(text).unwrap_or_default();
+            self.out.push_str(before);
+            self.break_lines(text);
+            self.out.push_str(after);
             return;
         }
         for part in parts {
@@ -205,12 +230,20 @@ impl Writer {
                 self.out.push_str(part);
             } else {
                 self.out.push_str("<p>");
-                self.out.push_str(&part.replace('\n', "<br>\n"));
+                self.break_lines(part);
                 self.out.push_str("</p>");
             }
             self.out.push('\n');
         }
     }
+}
+
+/// Whether a line ends with a break already.
+fn is_broken(line: &str) -> bool {
+    let line = line.trim_end();
+    let tag = line.rfind('<').and_then(|at| line.get(at..)).unwrap_or_default();
+    let name = tag.get(1..3).is_some_and(|name| name.eq_ignore_ascii_case("br"));
+    name && tag.ends_with('>') && tag.get(3..).is_some_and(|rest| rest.starts_with([' ', '/', '>']))
 }
 
 /// The parts between blank lines.
@@ -306,8 +339,30 @@ mod tests {
     #[test]
     fn comments_are_no_paragraphs() {
         assert_eq!(made("A\n\n<!--more-->\n\nB"), "<p>A</p><!--more--><p>B</p>");
-        // For a browser this is still one comment inside one paragraph.
-        assert_eq!(made("A <!-- x\n\ny --> B"), "<p>A <!-- x</p><p>y --> B</p>");
+        assert_eq!(made("A <!-- x\n\ny --> B"), "<p>A <!-- x  y --> B</p>");
+    }
+
+    #[test]
+    fn line_ends_inside_tags_break_nothing() {
+        assert_eq!(
+            made("See <a class=\"x\"\nhref=\"b\">this\npage</a>"),
+            "<p>See <a class=\"x\" href=\"b\">this<br>page</a></p>"
+        );
+        assert_eq!(
+            made("<span\n\nclass=\"y\">word</span>"),
+            "<p><span  class=\"y\">word</span></p>"
+        );
+        assert_eq!(
+            made("<p>a</p>\n<img\n  src=\"a.jpg\"\n alt=\"A\">\n<p>b</p>"),
+            "<p>a</p><p><img   src=\"a.jpg\"  alt=\"A\"></p><p>b</p>"
+        );
+    }
+
+    #[test]
+    fn a_line_gets_one_break_also_inside_blocks() {
+        assert_eq!(made("a<br>\nb<br />\nc<BR/> \nd"), "<p>a<br>b<br />c<BR/> d</p>");
+        assert_eq!(made("<div>\na\nb\n</div>"), "<div>a<br>b</div>");
+        assert_eq!(made("<p>a\nb</p>"), "<p>a<br>b</p>");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::shop::Shop;
 use rustok_app::catalog::{self, ProductFilter, UpdateVariant};
 use rustok_app::import::jobs::{self, ImportStatus, KEPT, Upload};
-use rustok_app::import::{self, ImportFile, ImportReport, Mode};
+use rustok_app::import::{self, ImportFile, ImportOptions, ImportReport, Mode};
 use rustok_app::jobs::run_due;
 use rustok_app::{Ctx, PlatformCtx};
 use rustok_auth::{Actor, Role};
@@ -33,6 +33,7 @@ async fn sent(ctx: &Ctx) -> ImportId {
         id: ctx.id(),
         source: import::shopify_source(ctx, None).unwrap(),
         dry_run: false,
+        options: ImportOptions::default(),
         file: "a.csv".to_owned(),
         bytes_total: 100,
     };
@@ -97,7 +98,7 @@ both_databases! {
             let csv = format!("Handle,Title,Variant Barcode,Variant Grams,Variant Price\ntea,Tea,{row}\n");
             let file = ImportFile { content: csv.as_bytes(), name: "a.csv" };
             let source = import::shopify_source(&shop.ctx(), None).unwrap();
-            import::run(&shop.ctx(), source, file, Mode::Commit, &mut |_| ControlFlow::Continue(())).await;
+            import::run(&shop.ctx(), source, &ImportOptions::default(), file, Mode::Commit, &mut |_| ControlFlow::Continue(())).await;
             let page = catalog::list(&shop.ctx(), &ProductFilter::default(), None, Limit::default()).await.unwrap();
             page.items[0].variants[0].clone()
         };

@@ -3,6 +3,7 @@
 
 mod deliveries;
 mod imports;
+mod imports_kept;
 mod jobs;
 mod orders;
 mod shop;

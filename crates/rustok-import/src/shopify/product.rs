@@ -1,14 +1,16 @@
 //! Assembles the rows of one product. Must never hold more than one product, nor exceed its limits.
 
-use super::columns::{Cells, Column, MAX_OPTIONS};
+use super::columns::{Cells, Column, Header, MAX_OPTIONS};
 use super::value;
 use crate::csv_rows::Row;
 use crate::digest::Digest;
 use crate::error::{Fault, quoted};
-use crate::item::{ImageItem, ProductItem, ProductStatus, VariantItem};
-use crate::source::Position;
+use crate::item::{Field, Fields, ImageItem, ProductItem, ProductStatus, VariantItem};
+use crate::skipped::Skipped;
 use rust_decimal::Decimal;
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
+use std::hash::{Hash as _, Hasher as _};
 
 /// Shopify's current limits.
 const MAX_VARIANTS: usize = 2_048;
@@ -22,16 +24,63 @@ const MAX_SHORT_BYTES: usize = 4 * 1024;
 /// What Shopify writes for a product without options.
 const NO_OPTION: (&str, &str) = ("Title", "Default Title");
 
+/// The columns of the product itself, which count in its first row, with the names in counts.
+const OF_PRODUCT: [(Column, &str); 11] = [
+    (Column::Title, "Title"),
+    (Column::Body, "Body (HTML)"),
+    (Column::Vendor, "Vendor"),
+    (Column::Type, "Type"),
+    (Column::Tags, "Tags"),
+    (Column::Published, "Published"),
+    (Column::Status, "Status"),
+    (Column::GiftCard, "Gift Card"),
+    (Column::OptionName(0), "Option1 Name"),
+    (Column::OptionName(1), "Option2 Name"),
+    (Column::OptionName(2), "Option3 Name"),
+];
+
+/// The columns of a variant besides those that make a row one.
+const OF_VARIANT: [(Column, &str); 7] = [
+    (Column::Grams, "Variant Grams"),
+    (Column::Tracker, "Variant Inventory Tracker"),
+    (Column::Quantity, "Variant Inventory Qty"),
+    (Column::Policy, "Variant Inventory Policy"),
+    (Column::CompareAt, "Variant Compare At Price"),
+    (Column::Barcode, "Variant Barcode"),
+    (Column::VariantImage, "Variant Image"),
+];
+
+/// What reading a row finds besides its values.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// Cells that cannot be used. The row is taken without them.
+    pub(super) faults: Vec<Fault>,
+    pub(super) skipped: Skipped,
+}
+
+impl Notes {
+    /// The value of a cell; a fault costs only this value.
+    fn value<T>(&mut self, read: Result<Option<T>, Fault>, field: Field, unread: &mut Fields) -> Option<T> {
+        read.unwrap_or_else(|fault| {
+            self.faults.push(fault);
+            *unread = unread.with(field);
+            None
+        })
+    }
+}
+
 /// A product with rows still to come.
 #[derive(Debug)]
 pub(super) struct Assembly {
     item: ProductItem,
     /// The indexes of the used option columns, of three.
     option_columns: Vec<usize>,
-    /// The combinations of option values so far and their lines.
+    /// The combinations of option values so far and their lines; without options those of SKUs.
     combinations: HashMap<Vec<String>, u64>,
     image_urls: HashSet<String>,
     image_positions: Vec<Option<u32>>,
+    /// Hashes of the product's own cells in its first row.
+    own: [u64; OF_PRODUCT.len()],
     bytes: usize,
     /// A limit was exceeded and reported; further rows are skipped without one error each.
     full: bool,
@@ -39,25 +88,45 @@ pub(super) struct Assembly {
 
 impl Assembly {
     /// Starts from the first row of a product: it carries the product's own data and the first variant.
-    pub(super) fn start(row: &Row, handle: String, decimals: u32) -> Result<Self, Fault> {
+    pub(super) fn start(
+        row: &Row,
+        header: &Header,
+        handle: String,
+        decimals: u32,
+        notes: &mut Notes,
+    ) -> Result<Self, Fault> {
         let title = short(row, Column::Title)?;
-        if title.is_empty() {
+        if title.is_empty() && header.has(Column::Title) {
             return Err(row.fault(
                 Column::Title,
                 "the first row of a product needs a title; it is left out",
             ));
         }
-        let option_columns: Vec<_> = (0..MAX_OPTIONS)
-            .filter(|number| !row.text(Column::OptionName(*number)).is_empty())
-            .collect();
-        let mut options: Vec<String> = Vec::with_capacity(option_columns.len());
-        for number in &option_columns {
-            let name = short(row, Column::OptionName(*number))?;
-            if options.contains(&name) {
-                let reason = format!("the product has two options named {}", quoted(&name));
-                return Err(row.fault(Column::OptionName(*number), reason));
-            }
-            options.push(name);
+        let (option_columns, options) = options(row, header)?;
+        let mut unread = header.unread(row);
+        let status = status(row, &mut notes.skipped);
+        let status = notes.value(status, Field::Status, &mut unread);
+        if status.is_none() {
+            unread = unread.with(Field::Status);
+        }
+        let gift_card = notes.value(
+            value::flag(row, Column::GiftCard),
+            Field::Title,
+            &mut Fields::default(),
+        );
+        if gift_card == Some(true) {
+            notes.skipped.add("column \"Gift Card\"");
+        }
+        let mut text = |column, field| {
+            let read = short(row, column).map(Some);
+            notes.value(read, field, &mut unread).unwrap_or_default()
+        };
+        let vendor = text(Column::Vendor, Field::Vendor);
+        let product_type = text(Column::Type, Field::ProductType);
+        let tags = notes.value(tags(row).map(Some), Field::Tags, &mut unread);
+        let mut stated = header.stated().without(unread);
+        if header.has(Column::Quantity) && !header.has(Column::Tracker) {
+            stated = stated.with(Field::Tracking);
         }
         let item = ProductItem {
             external_id: handle.clone(),
@@ -65,13 +134,14 @@ impl Assembly {
             line: row.at.line,
             column: row.cell(Column::Handle).at.column,
             handle,
+            stated,
             title,
             description_html: row.text(Column::Body).to_owned(),
-            vendor: short(row, Column::Vendor)?,
-            product_type: short(row, Column::Type)?,
-            tags: tags(row)?,
-            status: status(row)?,
-            gift_card: value::flag(row, Column::GiftCard)?.unwrap_or(false),
+            vendor,
+            product_type,
+            tags: tags.unwrap_or_default(),
+            status: status.unwrap_or(ProductStatus::Active),
+            gift_card: gift_card.unwrap_or(false),
             options,
             variants: Vec::new(),
             images: Vec::new(),
@@ -85,10 +155,11 @@ impl Assembly {
             combinations: HashMap::new(),
             image_urls: HashSet::new(),
             image_positions: Vec::new(),
+            own: OF_PRODUCT.map(|(column, _)| hash_of(row.text(column))),
             bytes,
             full: false,
         };
-        assembly.add_variant_and_image(row, decimals)?;
+        assembly.add_variant_and_image(row, header, decimals, notes)?;
         Ok(assembly)
     }
 
@@ -102,15 +173,35 @@ impl Assembly {
     }
 
     /// Adds a further row: a variant, an image, both, or nothing of interest (`false`).
-    pub(super) fn add(&mut self, row: &Row, decimals: u32) -> Result<bool, Fault> {
+    pub(super) fn add(
+        &mut self,
+        row: &Row,
+        header: &Header,
+        decimals: u32,
+        notes: &mut Notes,
+    ) -> Result<bool, Fault> {
         if self.full {
             return Ok(false);
         }
+        for ((column, name), own) in OF_PRODUCT.iter().zip(self.own) {
+            let text = row.text(*column);
+            if !text.is_empty() && hash_of(text) != own {
+                notes
+                    .skipped
+                    .add(&format!("{name} on a further row of its product"));
+            }
+        }
         if is_variant(row) {
-            self.add_variant_and_image(row, decimals)?;
+            self.add_variant_and_image(row, header, decimals, notes)?;
             return Ok(true);
         }
-        let Some(image) = image(row)? else {
+        for (_, name) in OF_VARIANT
+            .iter()
+            .filter(|(column, _)| !row.text(*column).is_empty())
+        {
+            notes.skipped.add(&format!("{name} on a row without a variant"));
+        }
+        let Some(image) = image(row, header, notes) else {
             return Ok(false);
         };
         self.check_room(row, 0, 1)?;
@@ -140,11 +231,23 @@ impl Assembly {
         self.item
     }
 
-    fn add_variant_and_image(&mut self, row: &Row, decimals: u32) -> Result<(), Fault> {
-        let variant = self.variant(row, decimals)?;
-        let image = image(row)?;
+    fn add_variant_and_image(
+        &mut self,
+        row: &Row,
+        header: &Header,
+        decimals: u32,
+        notes: &mut Notes,
+    ) -> Result<(), Fault> {
+        let variant = self.variant(row, header, decimals, notes)?;
+        let image = image(row, header, notes);
         self.check_room(row, 1, usize::from(image.is_some()))?;
-        if let Some(line) = self.combinations.get(&variant.option_values) {
+        let key = match &variant.sku {
+            Some(sku) if variant.option_values.is_empty() && !self.item.stated.has(Field::Options) => {
+                vec![sku.clone()]
+            }
+            _ => variant.option_values.clone(),
+        };
+        if let Some(line) = self.combinations.get(&key) {
             let reason = match variant.option_values.as_slice() {
                 [] => format!("a second variant needs an option to tell it from the one on line {line}"),
                 values => format!(
@@ -154,8 +257,7 @@ impl Assembly {
             };
             return Err(row.fault(Column::OptionValue(0), reason));
         }
-        self.combinations
-            .insert(variant.option_values.clone(), variant.line);
+        self.combinations.insert(key, variant.line);
         self.bytes += variant.option_values.iter().map(String::len).sum::<usize>() * 2
             + [&variant.sku, &variant.barcode, &variant.image_url]
                 .into_iter()
@@ -169,16 +271,15 @@ impl Assembly {
         Ok(())
     }
 
-    fn variant(&self, row: &Row, decimals: u32) -> Result<VariantItem, Fault> {
-        let mut option_values = Vec::with_capacity(self.option_columns.len());
+    /// One value for each option; if the file does not name the options, those that are there.
+    fn option_values(&self, row: &Row, header: &Header) -> Result<Vec<String>, Fault> {
+        let mut values = Vec::with_capacity(self.option_columns.len());
         for number in 0..MAX_OPTIONS {
             let column = Column::OptionValue(number);
             let value = short(row, column)?;
-            match (
-                self.option_columns.iter().position(|used| *used == number),
-                value.is_empty(),
-            ) {
-                (Some(_), false) => option_values.push(value),
+            let option = self.option_columns.iter().position(|used| *used == number);
+            match (option, value.is_empty()) {
+                (Some(_), false) => values.push(value),
                 (Some(option), true) => {
                     let name = self.item.options.get(option).map_or("", String::as_str);
                     return Err(row.fault(
@@ -188,6 +289,7 @@ impl Assembly {
                 }
                 // Some tools omit the name of Shopify's "no option".
                 (None, false) if value == NO_OPTION.1 => {}
+                (None, false) if !header.has(Column::OptionName(number)) => values.push(value),
                 (None, false) => {
                     let reason = format!("{} is a value of an option that has no name", quoted(&value));
                     return Err(row.fault(column, reason));
@@ -195,24 +297,69 @@ impl Assembly {
                 (None, true) => {}
             }
         }
-        let tracked = !row.text(Column::Tracker).is_empty();
-        let quantity = value::quantity(row)?;
+        Ok(values)
+    }
+
+    fn variant(
+        &self,
+        row: &Row,
+        header: &Header,
+        decimals: u32,
+        notes: &mut Notes,
+    ) -> Result<VariantItem, Fault> {
+        let option_values = self.option_values(row, header)?;
+        let mut unread = header.unread(row);
+        let quantity = notes.value(
+            value::quantity(row, Column::Quantity),
+            Field::Quantity,
+            &mut unread,
+        );
+        let tracked = match header.has(Column::Tracker) {
+            true => !row.text(Column::Tracker).is_empty(),
+            false => quantity.is_some(),
+        };
+        if !tracked && quantity.is_some_and(|quantity| quantity != 0) {
+            notes.skipped.add("quantity of a variant that is not tracked");
+        }
+        if !row.text(Column::VariantImage).is_empty() {
+            notes.skipped.add("column \"Variant Image\"");
+        }
+        let mut code = |column, field| {
+            let read = short(row, column).map(|_| value::code(row, column));
+            notes.value(read, field, &mut unread)
+        };
+        let sku = code(Column::Sku, Field::Sku);
+        let barcode = code(Column::Barcode, Field::Barcode);
+        let mut price = |column, field| {
+            let read = value::price(row, column, decimals);
+            let (price, has_sign) = notes.value(read, field, &mut unread)?;
+            if has_sign {
+                notes.skipped.add("sign of a currency beside a price");
+            }
+            Some(price)
+        };
+        let (amount, compare_at) = (
+            price(Column::Price, Field::Price),
+            price(Column::CompareAt, Field::CompareAt),
+        );
+        let backorder = value::allow_backorder(row).map(Some);
         let place = row.cell(Column::Price).at;
-        short(row, Column::Sku)?;
-        short(row, Column::Barcode)?;
         Ok(VariantItem {
-            line: place.line,
+            line: row.at.line.max(place.line),
             column: place.column,
-            sku: value::code(row, Column::Sku),
+            sku,
             option_values,
-            price: value::price(row, Column::Price, decimals)?,
-            compare_at: value::price(row, Column::CompareAt, decimals)?,
+            price: amount,
+            compare_at,
             tracked,
             quantity: quantity.filter(|_| tracked),
-            allow_backorder: value::allow_backorder(row)?,
-            grams: value::grams(row)?,
-            barcode: value::code(row, Column::Barcode),
-            image_url: value::url(row, Column::VariantImage)?,
+            allow_backorder: notes
+                .value(backorder, Field::Backorder, &mut unread)
+                .unwrap_or(false),
+            grams: notes.value(value::grams(row), Field::Grams, &mut unread),
+            barcode,
+            image_url: value::url(row, Column::VariantImage).ok().flatten(),
+            unread,
         })
     }
 
@@ -236,9 +383,8 @@ impl Assembly {
             return Ok(());
         };
         self.full = true;
-        let at: Position = row.at;
         Err(Fault::new(
-            at,
+            row.at,
             format!("the product has {reason}; this and its further rows are left out"),
         ))
     }
@@ -250,20 +396,50 @@ fn is_variant(row: &Row) -> bool {
     has_option || !row.text(Column::Sku).is_empty() || !row.text(Column::Price).is_empty()
 }
 
-fn image(row: &Row) -> Result<Option<(ImageItem, Option<u32>)>, Fault> {
-    let Some(url) = value::url(row, Column::ImageUrl)? else {
-        return Ok(None);
+/// The image of a row. One that cannot be used costs only itself; what belongs to none is counted.
+fn image(row: &Row, header: &Header, notes: &mut Notes) -> Option<(ImageItem, Option<u32>)> {
+    let mut unread = header.unread(row);
+    let url = notes.value(value::url(row, Column::ImageUrl), Field::Images, &mut unread);
+    let alt = notes.value(
+        short(row, Column::ImageAlt).map(Some),
+        Field::ImageAlt,
+        &mut unread,
+    );
+    let alt = alt.filter(|alt| !alt.is_empty());
+    let position = notes.value(value::image_position(row), Field::Images, &mut unread);
+    if url.is_none() && alt.is_some() {
+        notes.skipped.add("Image Alt Text without an image");
+    }
+    let image = ImageItem {
+        url: url?,
+        alt,
+        position: 0,
     };
-    let alt = short(row, Column::ImageAlt)?;
-    let position = value::image_position(row)?;
-    Ok(Some((
-        ImageItem {
-            url,
-            alt: (!alt.is_empty()).then_some(alt),
-            position: 0,
-        },
-        position,
-    )))
+    Some((image, position))
+}
+
+/// The used option columns and their names.
+fn options(row: &Row, header: &Header) -> Result<(Vec<usize>, Vec<String>), Fault> {
+    let used: Vec<_> = (0..MAX_OPTIONS)
+        .filter(|number| header.has(Column::OptionName(*number)))
+        .filter(|number| !row.text(Column::OptionName(*number)).is_empty())
+        .collect();
+    let mut names: Vec<String> = Vec::with_capacity(used.len());
+    for number in &used {
+        let name = short(row, Column::OptionName(*number))?;
+        if names.contains(&name) {
+            let reason = format!("the product has two options named {}", quoted(&name));
+            return Err(row.fault(Column::OptionName(*number), reason));
+        }
+        names.push(name);
+    }
+    Ok((used, names))
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn short(row: &Row, column: Column) -> Result<String, Fault> {
@@ -294,14 +470,27 @@ fn tags(row: &Row) -> Result<Vec<String>, Fault> {
     Ok(tags)
 }
 
-/// `Status` decides, but a product not published on the online store must not be visible here either.
-fn status(row: &Row) -> Result<ProductStatus, Fault> {
-    let published = value::flag(row, Column::Published)?.unwrap_or(true);
+/// `Status` decides, but a product not published on the online store must not be visible here either. `None` if neither
+/// says anything.
+fn status(row: &Row, skipped: &mut Skipped) -> Result<Option<ProductStatus>, Fault> {
+    let flag = value::flag(row, Column::Published)?;
+    let published = flag.unwrap_or(true);
     let text = row.text(Column::Status);
-    match text.to_ascii_lowercase().as_str() {
-        "" | "active" if published => Ok(ProductStatus::Active),
-        "" | "active" | "draft" | "unlisted" => Ok(ProductStatus::Draft),
-        "archived" => Ok(ProductStatus::Archived),
+    let status = text.to_ascii_lowercase();
+    match status.as_str() {
+        "" if flag.is_none() => Ok(None),
+        "" | "active" if published => Ok(Some(ProductStatus::Active)),
+        "" | "active" | "unlisted" => {
+            let from = if status == "unlisted" {
+                "unlisted"
+            } else {
+                "active, not published"
+            };
+            skipped.add(&format!("status {from} became draft"));
+            Ok(Some(ProductStatus::Draft))
+        }
+        "draft" => Ok(Some(ProductStatus::Draft)),
+        "archived" => Ok(Some(ProductStatus::Archived)),
         _ => Err(row.fault(
             Column::Status,
             format!("{} is neither active, draft nor archived", quoted(text)),
@@ -310,7 +499,8 @@ fn status(row: &Row) -> Result<ProductStatus, Fault> {
 }
 
 fn hash(item: &ProductItem) -> [u8; 32] {
-    let mut digest = Digest::new("shopify-product:1");
+    let mut digest = Digest::new("shopify-product:2");
+    digest.number(item.stated.bits().into());
     for text in [
         &item.handle,
         &item.title,
@@ -340,6 +530,7 @@ fn hash(item: &ProductItem) -> [u8; 32] {
         for amount in [variant.price, variant.compare_at] {
             digest.optional(amount.as_ref().map(Decimal::to_string).as_deref());
         }
+        digest.number(variant.unread.bits().into());
         digest.flag(variant.tracked);
         digest.flag(variant.allow_backorder);
         for number in [variant.quantity, variant.grams] {

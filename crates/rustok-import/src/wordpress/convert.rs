@@ -1,27 +1,30 @@
 //! Converts the texts of a WXR element to items. Pure functions; must never publish what WordPress would hide: every
 //! status that is not certainly public becomes a draft.
 
-use super::date;
+use super::date::{self, Offset};
 use super::record::{Key, RawTerm, Record};
-use super::text::{plain, slug, slug_of_name};
+use super::text::{plain, plain_of_text, slug, slug_of_name};
 use crate::digest::Digest;
 use crate::error::{Fault, quoted};
 use crate::item::{AuthorItem, NodeItem, NodeKind, NodeStatus, Taxonomy, TermItem, TermRef};
+use crate::skipped::Skipped;
 use jiff::Timestamp;
 
 const MAX_ID_BYTES: usize = 255;
+const MAX_ADDRESS_BYTES: usize = 2_048;
 
 /// The result of converting an item.
 #[derive(Debug)]
 pub(super) enum Converted {
-    Node(Box<NodeItem>),
+    /// With the faults that cost one value each.
+    Node(Box<NodeItem>, Vec<Fault>),
     /// Skipped on purpose, with the reason to count.
     Skipped(String),
 }
 
 /// # Errors
 /// When a post or page is unusable.
-pub(super) fn node(mut record: Record) -> Result<Converted, Fault> {
+pub(super) fn node(mut record: Record, site: Option<&str>, offset: &mut Offset) -> Result<Converted, Fault> {
     let kind = match record.text(Key::PostType) {
         "post" => NodeKind::Post,
         "page" => NodeKind::Page,
@@ -42,13 +45,23 @@ pub(super) fn node(mut record: Record) -> Result<Converted, Fault> {
         .filter(|id| id.len() <= MAX_ID_BYTES)
         .ok_or_else(|| Fault::new(record.at, "the item has neither a usable wp:post_id nor a guid"))?
         .to_owned();
-    let date = post_date(&record)?;
-    let password_protected = !record.raw(Key::PostPassword).is_empty();
+    let external_id = match site {
+        Some(site) => format!("{site}#{external_id}"),
+        None => external_id,
+    };
+    let mut faults = record.minor_faults();
+    let date = post_date(&record, offset, &mut faults);
+    // Exports that are indented have white space in it.
+    let password_protected = !record.text(Key::PostPassword).is_empty();
     let status = match source_status.as_str() {
         _ if password_protected => NodeStatus::Draft,
         "publish" => NodeStatus::Published,
         "future" if date.is_some() => NodeStatus::Published,
         _ => NodeStatus::Draft,
+    };
+    let title = match record.is_cdata(Key::Title) {
+        true => plain(record.text(Key::Title)),
+        false => plain_of_text(record.text(Key::Title)),
     };
     let mut node = NodeItem {
         external_id,
@@ -56,7 +69,7 @@ pub(super) fn node(mut record: Record) -> Result<Converted, Fault> {
         line: record.at.line,
         column: record.at.column,
         kind,
-        title: plain(record.text(Key::Title)),
+        title,
         slug: slug(record.text(Key::PostName)),
         excerpt: record.take(Key::Excerpt),
         body: record.take(Key::Body),
@@ -73,30 +86,62 @@ pub(super) fn node(mut record: Record) -> Result<Converted, Fault> {
         menu_order: record.text(Key::MenuOrder).parse().unwrap_or(0),
         terms: terms(&record.terms),
         source_status,
+        changed_at: date::from_mysql(record.text(Key::PostModifiedGmt)).filter(|at| !date::is_made_up(*at)),
+        address: record
+            .given(Key::Link)
+            .filter(|link| link.starts_with("http") && link.len() <= MAX_ADDRESS_BYTES)
+            .map(str::to_owned),
     };
     node.source_hash = node_hash(&node);
-    Ok(Converted::Node(Box::new(node)))
+    Ok(Converted::Node(Box::new(node), faults))
 }
 
-/// UTC first; local time is the last resort because the file does not name its time zone.
-fn post_date(record: &Record) -> Result<Option<Timestamp>, Fault> {
-    let found = date::from_mysql(record.text(Key::PostDateGmt))
-        .or_else(|| date::from_rss(record.text(Key::PublishedRss)))
-        .or_else(|| date::from_mysql(record.text(Key::PostDate)));
-    if found.is_some() {
-        return Ok(found);
+/// Counts what of a node has no place yet or was changed.
+pub(super) fn count_changes(node: &NodeItem, skipped: &mut Skipped) {
+    let mut count = |has: bool, kind: &str| skipped.add_many(kind, u64::from(has));
+    count(node.sticky, "sticky post");
+    count(node.parent_external_id.is_some(), "parent of a page");
+    count(
+        node.menu_order != 0,
+        "order of a page among its siblings (menu_order)",
+    );
+    count(
+        node.password_protected,
+        "post with a password, which became a draft",
+    );
+    let kept =
+        matches!(node.source_status.as_str(), "publish" | "future" | "draft") || node.password_protected;
+    if node.status == NodeStatus::Draft && !kept {
+        skipped.add(&format!("status {} became draft", node.source_status));
     }
-    // No usable date: either the date is absent, or it cannot be parsed.
-    let unreadable = [Key::PostDateGmt, Key::PublishedRss, Key::PostDate]
-        .into_iter()
-        .find(|key| !date::is_none(record.text(*key)));
-    match unreadable {
-        Some(key) => Err(Fault::new(
-            record.place(key),
-            format!("{} is not a date", quoted(record.text(key))),
-        )),
-        None => Ok(None),
+    let others = node.terms.iter().filter_map(|term| match &term.taxonomy {
+        Taxonomy::Other(name) => Some(name),
+        Taxonomy::Category | Taxonomy::Tag => None,
+    });
+    for name in others {
+        skipped.add(&format!("{name} of a post"));
     }
+}
+
+/// UTC first; else local time with the offset that other items of the file have; the date of the feed is made of the
+/// first and is the last resort.
+fn post_date(record: &Record, offset: &mut Offset, faults: &mut Vec<Fault>) -> Option<Timestamp> {
+    let real = |at: &Timestamp| !date::is_made_up(*at);
+    let utc = date::from_mysql(record.text(Key::PostDateGmt)).filter(real);
+    let local = date::from_mysql(record.text(Key::PostDate)).filter(real);
+    offset.learn(local, utc);
+    let found = utc
+        .or_else(|| offset.to_utc(local?))
+        .or_else(|| date::from_rss(record.text(Key::PublishedRss)).filter(real));
+    if found.is_none() {
+        // Either the date is absent, or it cannot be parsed.
+        let mut keys = [Key::PostDateGmt, Key::PostDate].into_iter();
+        if let Some(key) = keys.find(|key| !date::is_none(record.text(*key))) {
+            let reason = format!("{} is not a date; the item has none", quoted(record.text(key)));
+            faults.push(Fault::new(record.place(key), reason));
+        }
+    }
+    found
 }
 
 /// WXR 1.0 lists every term twice, once without its slug; the one with the slug is kept.

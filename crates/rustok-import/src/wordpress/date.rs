@@ -11,6 +11,37 @@ pub(super) fn from_mysql(text: &str) -> Option<Timestamp> {
     in_range(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
+/// How far the site's clock is ahead of UTC, in seconds, as its dates tell.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Offset(i64);
+
+impl Offset {
+    /// Learns from an item that has its date in both.
+    pub(super) fn learn(&mut self, local: Option<Timestamp>, utc: Option<Timestamp>) {
+        const QUARTER: i64 = 15 * 60;
+        const MOST: i64 = 14 * 3_600;
+        let (Some(local), Some(utc)) = (local, utc) else {
+            return;
+        };
+        let seconds = local.as_second() - utc.as_second();
+        if seconds.abs() <= MOST && seconds % QUARTER == 0 {
+            self.0 = seconds;
+        }
+    }
+
+    /// The time of a local date.
+    pub(super) fn to_utc(self, local: Timestamp) -> Option<Timestamp> {
+        in_range(Timestamp::from_second(local.as_second() - self.0).ok()?)
+    }
+}
+
+/// Whether a date is what programs make of "no date".
+pub(super) fn is_made_up(at: Timestamp) -> bool {
+    /// 30 November 1999, which is the year 0000, month 00 and day 00 of two digits.
+    const NO_DAY: i64 = 943_920_000;
+    matches!(at.as_second(), 0 | NO_DAY)
+}
+
 /// `Tue, 09 Apr 2013 18:20:39 +0000`. The day of the week is ignored: it is wrong in real exports.
 pub(super) fn from_rss(text: &str) -> Option<Timestamp> {
     const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);

@@ -2,6 +2,7 @@
 //! children, nor more of a field than its limit.
 
 use crate::error::{Fault, quoted};
+use crate::skipped::Skipped;
 use crate::source::Position;
 use crate::xml::{Element, Family, Piece, Xml};
 use std::io::Read;
@@ -37,6 +38,8 @@ pub(super) enum Key {
     PostDate,
     PostDateGmt,
     PostPassword,
+    PostModifiedGmt,
+    Link,
     Status,
     Sticky,
     MenuOrder,
@@ -67,6 +70,8 @@ impl Key {
             (Scope::Item, Wp, "post_date") => Self::PostDate,
             (Scope::Item, Wp, "post_date_gmt") => Self::PostDateGmt,
             (Scope::Item, Wp, "post_password") => Self::PostPassword,
+            (Scope::Item, Wp, "post_modified_gmt") => Self::PostModifiedGmt,
+            (Scope::Item, Plain, "link") => Self::Link,
             (Scope::Item, Wp, "status") => Self::Status,
             (Scope::Item, Wp, "is_sticky") => Self::Sticky,
             (Scope::Item, Wp, "menu_order") => Self::MenuOrder,
@@ -88,6 +93,25 @@ impl Key {
         })
     }
 
+    /// Whether a record is of use without it.
+    fn is_minor(self) -> bool {
+        matches!(
+            self,
+            Self::PublishedRss
+                | Self::PostDate
+                | Self::PostDateGmt
+                | Self::PostModifiedGmt
+                | Self::Link
+                | Self::Excerpt
+                | Self::Creator
+                | Self::Sticky
+                | Self::MenuOrder
+                | Self::PostParent
+                | Self::Email
+                | Self::Description
+        )
+    }
+
     fn max_bytes(self) -> usize {
         match self {
             Self::Body => MAX_BODY_BYTES,
@@ -103,6 +127,7 @@ struct Field {
     key: Key,
     at: Position,
     text: Result<String, Fault>,
+    in_cdata: bool,
 }
 
 /// A term as an item references it.
@@ -119,8 +144,8 @@ pub(super) struct Record {
     pub(super) at: Position,
     fields: Vec<Field>,
     pub(super) terms: Vec<RawTerm>,
-    /// Comments of an item; counted but not read.
-    pub(super) comments: u64,
+    /// What was not read, by name.
+    pub(super) skipped: Skipped,
     fault: Option<Fault>,
 }
 
@@ -134,25 +159,27 @@ impl Record {
             at: start.at,
             fields: Vec::new(),
             terms: Vec::new(),
-            comments: 0,
+            skipped: Skipped::default(),
             fault: None,
         };
         loop {
             match xml.next()? {
                 Piece::Start(element) => record.child(xml, &element, scope)?,
                 Piece::End | Piece::Eof => return Ok(record),
-                Piece::Text(_) | Piece::Bad(_) => {}
+                Piece::Text(_) | Piece::Cdata(_) | Piece::Bad(_) => {}
             }
         }
     }
 
     fn child<R: Read>(&mut self, xml: &mut Xml<R>, element: &Element, scope: Scope) -> Result<(), Fault> {
         if let Some(key) = Key::of(scope, element).filter(|key| self.field(*key).is_none()) {
-            let text = read_text(xml, element, key.max_bytes())?;
+            let mut in_cdata = false;
+            let text = read_pieces(xml, element, key.max_bytes(), &mut in_cdata)?;
             self.fields.push(Field {
                 key,
                 at: element.at,
                 text,
+                in_cdata,
             });
             return Ok(());
         }
@@ -160,9 +187,15 @@ impl Record {
             return self.term(xml, element);
         }
         if scope == Scope::Item && element.is(Family::Wp, "comment") {
-            self.comments += 1;
+            self.skipped.add("comment");
+            return skip(xml);
         }
-        skip(xml)
+        let kind = match scope {
+            Scope::Item => "element",
+            Scope::Author => "element of an author",
+            Scope::Category | Scope::Tag | Scope::Term => "element of a term",
+        };
+        count_unread(xml, element, kind, &mut self.skipped)
     }
 
     fn term<R: Read>(&mut self, xml: &mut Xml<R>, element: &Element) -> Result<(), Fault> {
@@ -189,6 +222,19 @@ impl Record {
         self.fields.iter().find(|field| field.key == key)
     }
 
+    /// Whether a text stands in a CDATA section.
+    pub(super) fn is_cdata(&self, key: Key) -> bool {
+        self.field(key).is_some_and(|field| field.in_cdata)
+    }
+
+    /// Faults that cost only the value of their field, in file order.
+    pub(super) fn minor_faults(&self) -> Vec<Fault> {
+        let minor = self.fields.iter().filter(|field| field.key.is_minor());
+        minor
+            .filter_map(|field| field.text.as_ref().err().cloned())
+            .collect()
+    }
+
     /// Returns the first fault, in file order, that makes this record unusable.
     ///
     /// # Errors
@@ -197,6 +243,7 @@ impl Record {
         let faults = self
             .fields
             .iter()
+            .filter(|field| !field.key.is_minor())
             .filter_map(|field| field.text.as_ref().err())
             .chain(&self.fault);
         match faults.min_by_key(|fault| (fault.at.line, fault.at.column)) {
@@ -243,11 +290,24 @@ pub(super) fn read_text<R: Read>(
     element: &Element,
     max_bytes: usize,
 ) -> Result<Result<String, Fault>, Fault> {
+    read_pieces(xml, element, max_bytes, &mut false)
+}
+
+fn read_pieces<R: Read>(
+    xml: &mut Xml<R>,
+    element: &Element,
+    max_bytes: usize,
+    in_cdata: &mut bool,
+) -> Result<Result<String, Fault>, Fault> {
     let mut text = String::new();
     let mut fault: Option<Fault> = None;
     loop {
-        match xml.next()? {
-            Piece::Text(piece) if fault.is_none() && text.len() + piece.len() > max_bytes => {
+        let piece = xml.next()?;
+        *in_cdata |= matches!(piece, Piece::Cdata(_));
+        match piece {
+            Piece::Text(piece) | Piece::Cdata(piece)
+                if fault.is_none() && text.len() + piece.len() > max_bytes =>
+            {
                 let reason = format!(
                     "{} is larger than {} KiB",
                     quoted(&element.local),
@@ -256,14 +316,14 @@ pub(super) fn read_text<R: Read>(
                 fault = Some(Fault::new(element.at, reason));
                 text = String::new();
             }
-            Piece::Text(piece) if fault.is_none() => {
+            Piece::Text(piece) | Piece::Cdata(piece) if fault.is_none() => {
                 if text.is_empty() {
                     text = piece;
                 } else {
                     text.push_str(&piece);
                 }
             }
-            Piece::Text(_) => {}
+            Piece::Text(_) | Piece::Cdata(_) => {}
             Piece::Bad(bad) => {
                 fault.get_or_insert(bad);
             }
@@ -280,6 +340,47 @@ pub(super) fn read_text<R: Read>(
     }
 }
 
+/// Skips an element whose start tag was read, and counts it if it has text: metadata by its key.
+pub(super) fn count_unread<R: Read>(
+    xml: &mut Xml<R>,
+    element: &Element,
+    kind: &str,
+    skipped: &mut Skipped,
+) -> Result<(), Fault> {
+    const MAX_KEY_BYTES: usize = 64;
+    let is_meta = element.local.ends_with("meta");
+    let (mut depth, mut has_text, mut in_key, mut key) = (1_usize, false, false, String::new());
+    while depth > 0 {
+        match xml.next()? {
+            Piece::Start(inner) => {
+                depth += 1;
+                in_key = is_meta && inner.local == "meta_key";
+            }
+            Piece::End => {
+                depth -= 1;
+                in_key = false;
+            }
+            Piece::Eof => break,
+            Piece::Text(text) | Piece::Cdata(text) => {
+                has_text |= !text.trim().is_empty();
+                if in_key && key.len() + text.len() <= MAX_KEY_BYTES {
+                    key.push_str(text.trim());
+                }
+            }
+            Piece::Bad(_) => has_text = true,
+        }
+    }
+    if has_text {
+        let name = if is_meta {
+            format!("meta {key}")
+        } else {
+            format!("{kind} {}", element.local)
+        };
+        skipped.add(name.trim_end());
+    }
+    Ok(())
+}
+
 /// Skips an element whose start tag was read.
 pub(super) fn skip<R: Read>(xml: &mut Xml<R>) -> Result<(), Fault> {
     let mut depth = 1_usize;
@@ -288,7 +389,7 @@ pub(super) fn skip<R: Read>(xml: &mut Xml<R>) -> Result<(), Fault> {
             Piece::Start(_) => depth += 1,
             Piece::End => depth -= 1,
             Piece::Eof => return Ok(()),
-            Piece::Text(_) | Piece::Bad(_) => {}
+            Piece::Text(_) | Piece::Cdata(_) | Piece::Bad(_) => {}
         }
         if depth == 0 {
             return Ok(());

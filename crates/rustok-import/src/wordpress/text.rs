@@ -1,5 +1,6 @@
 //! Converts text as WordPress stores it: slugs and plain titles. Pure functions; must never fail.
 
+use super::entities::{MAX_NAME_BYTES, character};
 use percent_encoding::percent_decode_str;
 use rustok_text::Slug;
 use unicode_normalization::UnicodeNormalization as _;
@@ -26,6 +27,15 @@ pub(super) fn slug_of_name(name: &str) -> Option<String> {
 /// are plain text. Tags are removed, entities decoded once; a `<` that starts no tag is kept. White space is
 /// collapsed, as in a browser.
 pub(super) fn plain(html: &str) -> String {
+    decoded(html, true)
+}
+
+/// As [`plain`], of a title that its exporter wrote as text: what looks like a tag is no tag.
+pub(super) fn plain_of_text(text: &str) -> String {
+    decoded(text, false)
+}
+
+fn decoded(html: &str, has_tags: bool) -> String {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
     while let Some(place) = rest.find(['<', '&']) {
@@ -34,7 +44,7 @@ pub(super) fn plain(html: &str) -> String {
         if let Some((character, length)) = entity(rest) {
             out.push(character);
             rest = &rest[length..];
-        } else if let Some(length) = tag(rest) {
+        } else if let Some(length) = tag(rest).filter(|_| has_tags) {
             rest = &rest[length..];
         } else {
             let length = rest.chars().next().map_or(1, char::len_utf8);
@@ -62,34 +72,15 @@ fn tag(text: &str) -> Option<usize> {
 
 /// The character of an entity at the start of `text`, and the entity's length.
 fn entity(text: &str) -> Option<(char, usize)> {
-    /// The longest known name, and enough for numeric references.
-    const MAX_NAME_BYTES: usize = 10;
     let body = text.strip_prefix('&')?;
     let end = body
         .bytes()
         .take(MAX_NAME_BYTES + 1)
         .position(|byte| byte == b';')?;
     let name = &body[..end];
-    let character = match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        "nbsp" => '\u{a0}',
-        "hellip" => '…',
-        "mdash" => '—',
-        "ndash" => '–',
-        "lsquo" => '‘',
-        "rsquo" => '’',
-        "ldquo" => '“',
-        "rdquo" => '”',
-        "laquo" => '«',
-        "raquo" => '»',
-        "copy" => '©',
-        "reg" => '®',
-        "trade" => '™',
-        _ => {
+    let character = match character(name) {
+        Some(character) => character,
+        None => {
             let number = name.strip_prefix('#')?;
             let code = match number.strip_prefix(['x', 'X']) {
                 Some(hex) => u32::from_str_radix(hex, 16).ok()?,

@@ -1,6 +1,8 @@
 //! Small files, and the two exports that lie in `tests/data`.
 
-use rustok_import::{NodeItem, ProductItem, RowError, ShopifyReader, WordpressItem, WordpressReader};
+use rustok_import::{
+    NodeItem, ProductItem, RowError, ShopifyItem, ShopifyReader, WordpressItem, WordpressReader,
+};
 
 /// What Shopify's export looks like; `tests/data/README.md` says what is in it.
 pub(crate) const SHOP: &[u8] = include_bytes!("../data/shop.csv");
@@ -9,7 +11,19 @@ pub(crate) const SITE: &[u8] = include_bytes!("../data/site.wxr.xml");
 
 /// Products and errors, apart.
 pub(crate) fn shopify(text: impl AsRef<[u8]>) -> (Vec<ProductItem>, Vec<RowError>) {
-    split(ShopifyReader::new(text.as_ref(), "shop.csv", 2))
+    products(ShopifyReader::new(text.as_ref(), "shop.csv", 2))
+}
+
+/// The product of an item of a product CSV.
+pub(crate) fn product(item: ShopifyItem) -> ProductItem {
+    item.into_product().unwrap()
+}
+
+/// Products and errors of a reader, apart.
+pub(crate) fn products(
+    reader: impl Iterator<Item = Result<ShopifyItem, RowError>>,
+) -> (Vec<ProductItem>, Vec<RowError>) {
+    split(reader.map(|item| item.map(product)))
 }
 
 /// Items and errors, apart.

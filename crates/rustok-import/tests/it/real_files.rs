@@ -46,7 +46,7 @@ fn reading(path: &PathBuf) -> Reading {
     let ((hashes, errors), skipped, bytes, stopped_early);
     if path.extension().is_some_and(|end| end == "csv") {
         let mut reader = ShopifyReader::new(file, "a", 2);
-        (hashes, errors) = read(reader.by_ref(), |product| Some(product.source_hash));
+        (hashes, errors) = read(reader.by_ref(), |item| Some(item.into_product()?.source_hash));
         (skipped, bytes) = (reader.skipped().total(), reader.bytes_read());
         stopped_early = reader.stopped_early();
     } else {

@@ -1,8 +1,8 @@
 //! Every edge of the product CSV, on small files.
 
-use crate::files::{places, shopify, split};
+use crate::files::{places, product, products, shopify};
 use rust_decimal::Decimal;
-use rustok_import::{ProductItem, ProductStatus, RowError, ShopifyReader};
+use rustok_import::{Field, ProductItem, ProductStatus, RowError, ShopifyReader};
 use std::io::{self, Read};
 
 /// One product of one row, with these columns.
@@ -120,11 +120,18 @@ fn stock_is_tracked_only_with_a_tracker() {
         (variant("shopify,").tracked, variant("shopify,").quantity),
         (true, None)
     );
-    assert_eq!(places(&[one(header, "shopify,1.5").unwrap_err()]), [(2, 17)]);
+    for bad in ["shopify,1.5", "shopify,99999999999"] {
+        let (products, errors) = shopify(format!("Handle,Title,{header}\nmug,Mug,{bad}\n"));
+        assert_eq!(places(&errors), [(2, 17)]);
+        assert!(products[0].variants[0].unread.has(Field::Quantity));
+    }
+    // Without a column for the tracker a number is meant.
+    let counted = one("Variant Inventory Qty", "5.0").unwrap();
     assert_eq!(
-        places(&[one(header, "shopify,99999999999").unwrap_err()]),
-        [(2, 17)]
+        (counted.variants[0].tracked, counted.variants[0].quantity),
+        (true, Some(5))
     );
+    assert!(counted.stated.has(Field::Tracking) && !counted.stated.has(Field::Backorder));
 }
 
 #[test]
@@ -142,22 +149,19 @@ fn only_what_is_sold_and_published_is_active() {
     ] {
         assert_eq!(status(row).unwrap(), expected, "{row}");
     }
-    assert_eq!(status("sold,").unwrap_err().column, 9);
-    assert_eq!(status("active,maybe").unwrap_err().column, 16);
 }
 
 #[test]
-fn a_bad_cell_is_told_with_its_place_and_the_rest_is_read() {
+fn a_bad_cell_costs_its_value_or_the_row_that_it_identifies() {
     for (header, row, column, word) in [
-        ("Variant Price", "\"1,234.50\"", 9, "thousands"),
+        ("Variant Price", "\"1,234\"", 9, "thousands"),
         ("Variant Price", "-5", 9, "price"),
-        ("Variant Price", "1.999", 9, "decimals"),
+        ("Variant Price", "1.9999", 9, "decimals"),
         ("Vendor,Variant Compare At Price", "é,five", 11, "price"),
         ("Variant Grams", "heavy", 9, "grams"),
         ("Variant Inventory Policy", "perhaps", 9, "deny"),
         ("Image Src", "javascript:alert(1)", 9, "http"),
         ("Image Src", "https://", 9, "http"),
-        ("Variant Image", "/a.jpg", 9, "http"),
         (
             "Image Src,Image Position",
             "https://x.test/a,first",
@@ -165,6 +169,15 @@ fn a_bad_cell_is_told_with_its_place_and_the_rest_is_read() {
             "position",
         ),
         ("Gift Card", "perhaps", 9, "true nor false"),
+        ("Status", "sold", 9, "neither active"),
+    ] {
+        let text = format!("Handle,Title,{header}\ncup,Cup\nmug,Mug,{row}\njug,Jug\n");
+        let (products, errors) = shopify(&text);
+        assert_eq!(places(&errors), [(3, column)], "{text}{errors:?}");
+        assert!(errors[0].reason.contains(word), "{row}: {}", errors[0].reason);
+        assert_eq!((errors[0].file.as_str(), products.len()), ("shop.csv", 3));
+    }
+    for (header, row, column, word) in [
         ("Option1 Name,Option1 Value", "Size,", 14, "Size"),
         ("Option1 Name,Option1 Value", ",S", 10, "no name"),
         (
@@ -173,26 +186,48 @@ fn a_bad_cell_is_told_with_its_place_and_the_rest_is_read() {
             16,
             "two options",
         ),
-        ("Vendor", "a,b", 11, "comma"),
-        ("Vendor", "a\0b", 10, "NUL"),
+        ("Vendor", "a,b", 11, "separator"),
     ] {
         let text = format!("Handle,Title,{header}\ncup,Cup\nmug,Mug,{row}\nmug,,\njug,Jug\n");
         let (products, errors) = shopify(&text);
         assert_eq!(places(&errors), [(3, column)], "{text}{errors:?}");
         assert!(errors[0].reason.contains(word), "{row}: {}", errors[0].reason);
-        assert_eq!(errors[0].file, "shop.csv");
         let handles: Vec<_> = products.iter().map(|product| product.handle.as_str()).collect();
         assert_eq!(handles, ["cup", "jug"]);
     }
 }
 
 #[test]
+fn what_could_not_be_read_is_as_if_the_file_had_no_such_column() {
+    let (products, errors) = shopify(
+        "Handle,Title,Status,Vendor,Option1 Name,Option1 Value,Variant Price,Variant Grams\n\
+         mug,Mug,sold,Acme,Size,S,x,5\nmug,,,,,M,2,heavy\njug,Jug,,\n",
+    );
+    assert_eq!(places(&errors), [(2, 9), (2, 26), (3, 13)]);
+    let [mug, jug] = products.as_slice() else {
+        panic!("{products:?}")
+    };
+    assert!(mug.stated.has(Field::Vendor) && !mug.stated.has(Field::Status));
+    let unread: Vec<_> = mug
+        .variants
+        .iter()
+        .map(|variant| (variant.unread.has(Field::Price), variant.unread.has(Field::Grams)))
+        .collect();
+    assert_eq!(unread, [(true, false), (false, true)]);
+    // A blank status says nothing, and neither do cells that a short row lacks.
+    assert!(
+        !jug.stated.has(Field::Status) && jug.stated.has(Field::Vendor) && !jug.stated.has(Field::Options)
+    );
+    assert!(!jug.stated.has(Field::Images) && jug.variants[0].unread.has(Field::Price));
+}
+
+#[test]
 fn a_bad_further_row_takes_out_only_itself_and_marks_the_product() {
     let text = "Handle,Title,Option1 Name,Option1 Value,Variant Price\n\
-                mug,Mug,Size,S,1\nmug,,,M,x\nmug,,,L,3\nmug,,,S,4\n,,,XL,5\ncup,Cup,,,1\n";
+                mug,Mug,Size,S,1\nmug,,,,x\nmug,,,L,3\nmug,,,S,4\n,,,XL,5\ncup,Cup,,,1\n";
     let mut order = Vec::new();
     for item in ShopifyReader::new(text.as_bytes(), "shop.csv", 2) {
-        order.push(match item {
+        order.push(match item.map(product) {
             Ok(product) => format!(
                 "{} {} {}",
                 product.handle,
@@ -203,7 +238,7 @@ fn a_bad_further_row_takes_out_only_itself_and_marks_the_product() {
         });
     }
     // The second S, and a row without a handle.
-    assert_eq!(order, ["3:9", "5:7", "6:1", "mug 2 true", "cup 1 false"]);
+    assert_eq!(order, ["3:7", "5:7", "6:1", "mug 2 true", "cup 1 false"]);
 
     let whole = "Handle,Title,Option1 Name,Option1 Value,Variant Price\nmug,Mug,Size,S,1\nmug,,,L,3\n";
     assert_ne!(shopify(text).0[0].source_hash, shopify(whole).0[0].source_hash);
@@ -240,7 +275,7 @@ fn a_handle_that_comes_back_is_told_once_with_the_earlier_line() {
         "shop.csv",
         2,
     );
-    let (products, errors) = split(reader.by_ref());
+    let (products, errors) = products(reader.by_ref());
     assert_eq!(products.len(), 3);
     assert_eq!(places(&errors), [(4, 1)]);
     assert!(errors[0].reason.contains("line 2"));
@@ -254,11 +289,18 @@ fn blank_rows_and_rows_without_use_are_counted() {
         "shop.csv",
         2,
     );
-    let (products, errors) = split(reader.by_ref());
+    let (products, errors) = products(reader.by_ref());
     assert_eq!((products.len(), errors.len()), (1, 0));
     assert_eq!(products[0].line, 5);
     let skipped: Vec<_> = reader.skipped().iter().collect();
-    assert_eq!(skipped, [("blank row", 2), ("row without variant or image", 1)]);
+    assert_eq!(
+        skipped,
+        [
+            ("blank row", 2),
+            ("column \"Other\"", 1),
+            ("row without variant or image", 1)
+        ]
+    );
 }
 
 #[test]
@@ -279,16 +321,18 @@ fn a_file_that_is_no_product_csv_says_so_and_ends() {
         (&b""[..], "empty"),
         (b"\n\r\n", "empty"),
         (b"Name,Price\nmug,1\n", "\"Handle\""),
-        (b"Handle,Name\nmug,1\n", "\"Title\""),
-        (b"Handle;Title;Variant Price\nmug;Mug;1\n", "semicolons"),
-        (b"Handle\tTitle\nmug\tMug\n", "tabs"),
-        (b"\xFF\xFEH\0a\0n\0", "UTF-16"),
-        (b"PK\x03\x04rest", "spreadsheet"),
-        (b"Handle,Title,\xE9\nmug,Mug,\n", "UTF-8"),
+        (b"Handle,Name\nmug,1\n", "one more that is known"),
+        (b"PK\x03\x04rest", "cannot be read"),
+        (b"<!DOCTYPE html><html>", "login page"),
+        (b"<?xml version='1.0'?><rss/>", "source wordpress"),
+        (
+            b"Name,Email,Financial Status\n#1,a@b.c,paid\n",
+            "orders with 1 rows",
+        ),
         (b"Handle,\"Title\nmug,Mug\n", "quoted"),
     ] {
         let mut reader = ShopifyReader::new(text, "shop.csv", 2);
-        let (products, errors) = split(reader.by_ref());
+        let (products, errors) = products(reader.by_ref());
         assert_eq!((products.len(), errors.len()), (0, 1), "{word}");
         assert!(errors[0].reason.contains(word), "{}", errors[0]);
         assert!(reader.stopped_early());
@@ -296,12 +340,13 @@ fn a_file_that_is_no_product_csv_says_so_and_ends() {
 }
 
 #[test]
-fn text_that_is_not_utf8_refuses_its_row() {
+fn text_that_is_not_utf8_costs_its_cell_or_the_row_that_it_names() {
     let (products, errors) =
-        shopify(b"Handle,Title,Vendor,Other\ncup,Cup,ok,\xE9\nmug,M\xFCg,x,\njug,J\xC3\xBCg,,\n");
-    assert_eq!(places(&errors), [(2, 12), (3, 6)]);
-    assert_eq!(products.len(), 1);
-    assert_eq!(products[0].title, "Jüg");
+        shopify(b"Handle,Title,Vendor,Other\nj\xC3\xBCg,J\xC3\xBCg,\xC3\xBC,\ncup,Cup,\xE9,\nmug,M\xFCg,x,\npot,Pot,,\xE9\n");
+    assert_eq!(places(&errors), [(3, 9), (4, 6), (5, 10)]);
+    let titles: Vec<_> = products.iter().map(|product| product.title.as_str()).collect();
+    assert_eq!(titles, ["Jüg", "Cup", "Pot"]);
+    assert!(products[0].stated.has(Field::Vendor) && !products[1].stated.has(Field::Vendor));
 }
 
 #[test]
@@ -315,10 +360,15 @@ fn short_rows_are_filled_and_surplus_blanks_ignored() {
 #[test]
 fn decimals_follow_the_currency() {
     let text = &b"Handle,Title,Variant Price\nmug,Mug,50.00\ncup,Cup,50.5\n"[..];
-    let (products, errors) = split(ShopifyReader::new(text, "shop.csv", 0));
+    let (products, errors) = products(ShopifyReader::new(text, "shop.csv", 0));
     assert_eq!(products[0].variants[0].price, Some(Decimal::from(50)));
     assert_eq!(places(&errors), [(3, 9)]);
-    assert_eq!(split(ShopifyReader::new(text, "shop.csv", 3)).0.len(), 2);
+    assert_eq!(
+        crate::files::products(ShopifyReader::new(text, "shop.csv", 3))
+            .0
+            .len(),
+        2
+    );
 }
 
 #[test]
@@ -380,16 +430,14 @@ fn large_cells_are_refused_by_kind() {
         row(1, 1024 * 1024 + 1),
     ] {
         let (products, errors) = shopify(text);
-        assert_eq!((products.len(), errors.len()), (1, 1));
+        assert_eq!((products.len(), errors.len()), (2, 1));
+        let (mug, cup) = (products[0].stated, products[1].stated);
+        assert!(mug.has(Field::Vendor) != mug.has(Field::Description) && cup.has(Field::Vendor));
         assert!(errors[0].reason.len() < 300);
     }
     let tags: Vec<_> = (0..251).map(|number| number.to_string()).collect();
-    assert!(
-        one("Tags", &format!("\"{}\"", tags.join(",")))
-            .unwrap_err()
-            .reason
-            .contains("tags")
-    );
+    let (products, errors) = shopify(format!("Handle,Title,Tags\nmug,Mug,\"{}\"\n", tags.join(",")));
+    assert!(errors[0].reason.contains("tags") && !products[0].stated.has(Field::Tags));
 }
 
 /// A file on a disk that fails after its content.
@@ -409,7 +457,7 @@ fn an_unreadable_file_ends_after_what_was_read() {
     let mut reader = ShopifyReader::new(Failing(b"Handle,Title\nmug,Mug\ncup,C"), "shop.csv", 2);
     let mug = reader.next().unwrap();
     // The last row was not complete: its product is not told of.
-    assert!(mug.unwrap().incomplete);
+    assert!(product(mug.unwrap()).incomplete);
     let error = reader.next().unwrap().unwrap_err();
     assert_eq!((error.line, error.column), (3, 6));
     assert!(error.reason.contains("disk on fire"));

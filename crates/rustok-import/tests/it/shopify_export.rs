@@ -10,7 +10,10 @@ fn reader() -> ShopifyReader<&'static [u8]> {
 }
 
 fn all() -> Vec<ProductItem> {
-    reader().collect::<Result<_, _>>().unwrap()
+    reader()
+        .map(|item| item.map(files::product))
+        .collect::<Result<_, _>>()
+        .unwrap()
 }
 
 fn product(handle: &str) -> ProductItem {
@@ -32,10 +35,30 @@ const PRODUCTS: [(&str, u64, usize, usize); 24] = [
     ("ship-in-a-bottle", 46, 1, 1),
 ];
 
+/// Cells that have no place yet, and what was changed.
+const SKIPPED: [(&str, u64); 12] = [
+    ("column \"Care (product.metafields.custom.care)\"", 1),
+    ("column \"Gift Card\"", 1),
+    ("column \"Included / International\"", 24),
+    ("column \"SEO Description\"", 1),
+    ("column \"SEO Title\"", 1),
+    ("column \"Variant Fulfillment Service\"", 34),
+    ("column \"Variant Image\"", 4),
+    ("column \"Variant Requires Shipping\"", 34),
+    ("column \"Variant Taxable\"", 34),
+    ("column \"Variant Weight Unit\"", 34),
+    ("quantity of a variant that is not tracked", 21),
+    ("status active, not published became draft", 1),
+];
+
 #[test]
 fn every_product_comes_with_its_variants_and_pictures() {
     let mut reader = reader();
-    let products: Vec<_> = reader.by_ref().collect::<Result<_, _>>().unwrap();
+    let products: Vec<_> = reader
+        .by_ref()
+        .map(|item| item.map(files::product))
+        .collect::<Result<_, _>>()
+        .unwrap();
     let seen: Vec<_> = products
         .iter()
         .map(|product| {
@@ -45,7 +68,8 @@ fn every_product_comes_with_its_variants_and_pictures() {
         .collect();
     assert_eq!(seen, PRODUCTS);
     assert_eq!(reader.bytes_read(), SHOP.len() as u64);
-    assert_eq!(reader.skipped().total(), 0);
+    let skipped: Vec<_> = reader.skipped().iter().collect();
+    assert_eq!(skipped, SKIPPED);
     assert!(!reader.stopped_early());
     for product in &products {
         assert_eq!(product.external_id, product.handle);

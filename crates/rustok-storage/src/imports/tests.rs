@@ -15,6 +15,10 @@ fn new(number: u128) -> NewImport {
         id: id(number).into(),
         source: ImportSource::Shopify(Currency::parse("USD").unwrap()),
         dry_run: true,
+        options: ImportOptions {
+            source_name: Some("old shop".to_owned()),
+            ..ImportOptions::default()
+        },
         file: "a.csv".to_owned(),
         actor: "token:1".to_owned(),
         bytes_total: 100,
@@ -41,6 +45,7 @@ fn end(failure: Option<&str>) -> ImportEnd {
         },
         errors: vec![error],
         failure: failure.map(str::to_owned),
+        is_incomplete: false,
     }
 }
 

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use rustok_app::Saved;
 use rustok_app::import::ImportSource;
-use rustok_app::import::jobs::{self, Import};
+use rustok_app::import::jobs::{self, Import, ImportError};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::ImportId;
 use rustok_core::page::Page;
@@ -41,6 +41,15 @@ pub(super) struct ImportForm {
     locale: Option<String>,
     /// `true` does everything and keeps nothing: the report says what would happen.
     dry_run: Option<bool>,
+    /// `true` takes the file's state of what was changed here since the last import, and of what an earlier import had in a
+    /// newer state. Otherwise both stay, and the report says so.
+    overwrite: Option<bool>,
+    /// `true` starts a tracked variant without a number of pieces with none. Otherwise it is not tracked.
+    zero_when_missing: Option<bool>,
+    /// The name of the shop or site, up to 100 characters: it separates its items from those of others. An export of
+    /// WordPress has the address of its site.
+    #[schema(example = "old shop")]
+    source_name: Option<String>,
     /// The file.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
@@ -51,7 +60,8 @@ pub(super) struct ImportForm {
 #[schema(as = Import)]
 pub(super) struct ImportView {
     id: Uuid,
-    /// `queued`, `running`, `succeeded` (the file was read to its end) or `failed`.
+    /// `queued`, `running`, `succeeded` (the file was read to its end), `incomplete` (a part of the file could not be read;
+    /// the rest was imported) or `failed`.
     status: &'static str,
     /// `shopify` or `wordpress`.
     source: &'static str,
@@ -62,6 +72,10 @@ pub(super) struct ImportView {
     #[schema(required)]
     locale: Option<String>,
     dry_run: bool,
+    overwrite: bool,
+    zero_when_missing: bool,
+    #[schema(required)]
+    source_name: Option<String>,
     /// The file's name.
     file: String,
     /// Who sent it: `token:<id>`.
@@ -71,7 +85,7 @@ pub(super) struct ImportView {
     /// then.
     #[schema(required)]
     report: Option<ReportView>,
-    /// Why it failed.
+    /// Why it failed or is incomplete, and what to do.
     #[schema(required)]
     failure: Option<String>,
     /// When the file had arrived: RFC 3339, UTC.
@@ -102,13 +116,16 @@ pub(super) struct ReportView {
     unchanged: u64,
     /// Left out on purpose.
     skipped: u64,
-    /// All that was left out on purpose, by reason.
+    /// All that is in the file and was left out or changed, by what it is: columns, elements, markup, statuses.
     skipped_by_reason: BTreeMap<String, u64>,
     /// How many errors there are.
     error_count: u64,
     /// The first 1,000 of them, in the order of the file. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<ErrorView>>,
+    /// What was kept as it is here, or changed, of single items: the first 1,000, in the order of the file. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<Vec<ErrorView>>,
 }
 
 /// What could not be imported, and where it stands.
@@ -160,6 +177,7 @@ impl ImportView {
             skipped_by_reason: counts.skipped_by_reason,
             error_count: counts.error_count,
             errors: None,
+            notes: None,
         });
         Self {
             id: import.id.as_uuid(),
@@ -168,6 +186,9 @@ impl ImportView {
             currency,
             locale,
             dry_run: import.dry_run,
+            overwrite: import.options.overwrite,
+            zero_when_missing: import.options.zero_when_missing,
+            source_name: import.options.source_name,
             file: import.file,
             actor: import.actor,
             progress: ProgressView {
@@ -185,16 +206,24 @@ impl ImportView {
     /// As it is shown by itself.
     fn with_errors(mut import: Import) -> Self {
         let errors = std::mem::take(&mut import.errors);
+        let notes = import
+            .counts
+            .as_mut()
+            .map(|counts| std::mem::take(&mut counts.notes));
         let file = import.file.clone();
         let mut view = Self::of(import);
-        if let Some(report) = &mut view.report {
-            let errors = errors.into_iter().map(|error| ErrorView {
+        let shown = |list: Vec<ImportError>| {
+            let each = list.into_iter().map(|error| ErrorView {
                 file: file.clone(),
                 line: error.line,
                 column: error.column,
                 reason: error.reason,
             });
-            report.errors = Some(errors.collect());
+            Some(each.collect())
+        };
+        if let Some(report) = &mut view.report {
+            report.errors = shown(errors);
+            report.notes = shown(notes.unwrap_or_default());
         }
         view
     }

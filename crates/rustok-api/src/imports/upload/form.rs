@@ -1,7 +1,7 @@
 //! The form fields of an import, validated before the file is received; all violations are reported at once.
 
 use rustok_app::Ctx;
-use rustok_app::import::{self, ImportSource};
+use rustok_app::import::{self, ImportOptions, ImportSource};
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::money::Currency;
 use rustok_text::Locale;
@@ -9,7 +9,17 @@ use rustok_text::plain::clean_name;
 use std::collections::BTreeMap;
 
 /// The fields that must precede the file.
-const FIELDS: [&str; 4] = ["source", "currency", "locale", "dry_run"];
+const FIELDS: [&str; 7] = [
+    "source",
+    "currency",
+    "locale",
+    "dry_run",
+    "overwrite",
+    "zero_when_missing",
+    "source_name",
+];
+/// The maximum length of the name of a source, in characters.
+const MAX_SOURCE_NAME_CHARS: usize = 100;
 /// The maximum length of a stored file name, in characters.
 const MAX_NAME_CHARS: usize = 255;
 
@@ -57,11 +67,33 @@ impl Form {
         self.values.insert(name, value);
     }
 
-    /// The import's source and whether it is a dry run, if all fields are valid and the file follows.
+    /// What the import may do, as far as the fields are valid.
+    fn options(&mut self) -> ImportOptions {
+        const FLAG: &str = "must be `true` or `false`";
+        let overwrite = self.read("overwrite", |text| text.parse::<bool>().ok(), FLAG);
+        let zero_when_missing = self.read("zero_when_missing", |text| text.parse::<bool>().ok(), FLAG);
+        let name = |text: &str| {
+            let fits =
+                !text.is_empty() && text.trim() == text && text.chars().count() <= MAX_SOURCE_NAME_CHARS;
+            (fits && !text.chars().any(|c| c.is_control() || c == '#')).then(|| text.to_owned())
+        };
+        let rule = "must be 1 to 100 characters without `#`, control characters or spaces at its ends";
+        ImportOptions {
+            overwrite: overwrite.unwrap_or(false),
+            zero_when_missing: zero_when_missing.unwrap_or(false),
+            source_name: self.read("source_name", name, rule),
+        }
+    }
+
+    /// The import's source, whether it is a dry run, and its options, if all fields are valid and the file follows.
     ///
     /// # Errors
     /// `validation_failed` with all violations.
-    pub(super) fn checked(&mut self, ctx: &Ctx, has_file: bool) -> Result<(ImportSource, bool), RichError> {
+    pub(super) fn checked(
+        &mut self,
+        ctx: &Ctx,
+        has_file: bool,
+    ) -> Result<(ImportSource, bool, ImportOptions), RichError> {
         let currency = self.read(
             "currency",
             |text| Currency::parse(text).ok(),
@@ -77,6 +109,7 @@ impl Form {
             |text| text.parse::<bool>().ok(),
             "must be `true` or `false`",
         );
+        let options = self.options();
         let source = match self.values.get("source").map(String::as_str) {
             Some("shopify") => Some(import::shopify_source(ctx, currency)?),
             Some("wordpress") => Some(import::wordpress_source(ctx, locale)?),
@@ -108,7 +141,7 @@ impl Form {
                 .push(FieldViolation::new("#/file", "required", "is required"));
         }
         match source {
-            Some(source) if self.found.is_empty() => Ok((source, dry_run.unwrap_or(false))),
+            Some(source) if self.found.is_empty() => Ok((source, dry_run.unwrap_or(false), options)),
             _ => Err(RichError::new(ErrorKind::Validation, "form refused")
                 .with_violations(std::mem::take(&mut self.found))),
         }

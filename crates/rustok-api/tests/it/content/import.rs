@@ -2,7 +2,7 @@
 
 use super::{Nodes, post, shown, texts};
 use reqwest::StatusCode;
-use rustok_app::content::import::{ImportedNode, ImportedTerm, Publication, upsert};
+use rustok_app::content::import::{Existing, ImportedNode, ImportedTerm, Publication, upsert};
 use rustok_app::content::terms;
 use rustok_app::content::{self, NewContent, PublishNode, PutTranslation, authors};
 use rustok_app::{Ctx, IdempotencyKey};
@@ -17,7 +17,12 @@ use serde_json::{Value, json};
 
 async fn import(ctx: &Ctx, existing: Option<NodeId>, node: ImportedNode) -> Result<NodeId, RichError> {
     let mut tx = ctx.write().await?;
-    let id = upsert(&mut tx, ctx, existing, node).await?;
+    let existing = existing.map(|id| Existing {
+        id,
+        version: None,
+        overwrite: false,
+    });
+    let id = upsert(&mut tx, ctx, existing, node).await?.id;
     tx.commit().await?;
     Ok(id)
 }

@@ -222,6 +222,9 @@ async fn others(store: &Store, tenant: TenantHandle) -> Reported {
             external_id: WORD.to_owned(),
             subject_id: id(ID),
             hash: [1; 32],
+            fields: Vec::new(),
+            changed_at: None,
+            address: None,
         },
         before: Some([0; 32]),
     };
@@ -249,11 +252,13 @@ async fn of_imports(store: &Store, tenant: TenantHandle) -> Reported {
         counts: imports::ImportCounts::default(),
         errors: Vec::new(),
         failure: None,
+        is_incomplete: false,
     };
     let new = imports::NewImport {
         id: import,
         source: imports::ImportSource::Shopify(Currency::parse("USD").unwrap()),
         dry_run: false,
+        options: imports::ImportOptions::default(),
         file: WORD.to_owned(),
         actor: WORD.to_owned(),
         bytes_total: 1,

@@ -1,4 +1,4 @@
--- Rows in every table of the schema that ends with 0011_jobs. $1 to $9 are ids, $now is a time, $hash 32 bytes, $net 16.
+-- Rows in every table of the schema that ends with 0013_imports_kept. $1 to $9 are ids, $now is a time, $hash 32 bytes, $net 16.
 
 INSERT INTO tenants (id, slug, name, status, settings, created_at, updated_at, version, directory_version)
     VALUES ($7, 'shop1', 'Shop', 'active', '{}', $now, $now, 1, 1);
@@ -22,8 +22,8 @@ INSERT INTO node_history (tenant_id, node_id, version, transition, from_status, 
     VALUES ($7, $1, 1, 'create', NULL, 'draft', 'system:x', NULL, $now);
 
 INSERT INTO products (tenant_id, id, handle, status, title, description_html, vendor, product_type, tags, options, images,
-    search_text, created_at, updated_at, deleted_at, version)
-    VALUES ($7, $1, 'tea', 'active', 'Tea', '', NULL, NULL, '[]', '["Kind"]', '[]', 'tea', $now, $now, NULL, 1);
+    search_text, vendor_folded, created_at, updated_at, deleted_at, version)
+    VALUES ($7, $1, 'tea', 'active', 'Tea', '', NULL, NULL, '[]', '["Kind"]', '[]', 'tea', NULL, $now, $now, NULL, 1);
 INSERT INTO variants (tenant_id, id, product_id, position, sku, barcode, title, option_values, weight_grams, hs_code,
     deleted_at)
     VALUES ($7, $1, $1, 0, 'TEA-1', NULL, 'Green', '["Green"]', 5, '090210', NULL);
