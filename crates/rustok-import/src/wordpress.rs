@@ -222,7 +222,8 @@ impl<R: Read> WordpressReader<R> {
 
     fn read_item(&mut self, element: &Element) -> Result<Option<Result<WordpressItem, Fault>>, Fault> {
         let record = Record::read(&mut self.xml, element, Scope::Item)?;
-        let unread = record.skipped.clone();
+        let mut unread = record.skipped.clone();
+        convert::count_unneeded(&record, &mut unread);
         match convert::node(record, self.site.as_deref(), &mut self.offset) {
             Ok(Converted::Skipped(reason)) => {
                 self.skipped.add(&reason);

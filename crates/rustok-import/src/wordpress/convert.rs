@@ -83,7 +83,7 @@ pub(super) fn node(mut record: Record, site: Option<&str>, offset: &mut Offset) 
             .given(Key::PostParent)
             .filter(|id| *id != "0")
             .map(str::to_owned),
-        menu_order: record.text(Key::MenuOrder).parse().unwrap_or(0),
+        menu_order: menu_order(&record, &mut faults),
         terms: terms(&record.terms),
         source_status,
         changed_at: date::from_mysql(record.text(Key::PostModifiedGmt)).filter(|at| !date::is_made_up(*at)),
@@ -94,6 +94,25 @@ pub(super) fn node(mut record: Record, site: Option<&str>, offset: &mut Offset) 
     };
     node.source_hash = node_hash(&node);
     Ok(Converted::Node(Box::new(node), faults))
+}
+
+fn menu_order(record: &Record, faults: &mut Vec<Fault>) -> i64 {
+    let text = record.text(Key::MenuOrder);
+    text.parse().unwrap_or_else(|_| {
+        if !text.is_empty() {
+            let reason = format!("{} is not a place in a menu; the item has none", quoted(text));
+            faults.push(Fault::new(record.place(Key::MenuOrder), reason));
+        }
+        0
+    })
+}
+
+/// Counts the elements that identify or date an item and were not needed for it.
+pub(super) fn count_unneeded(record: &Record, skipped: &mut Skipped) {
+    let has = |key| record.given(key).is_some();
+    skipped.add_many("element guid", u64::from(has(Key::Guid) && has(Key::PostId)));
+    let dated = has(Key::PostDateGmt) || has(Key::PostDate);
+    skipped.add_many("element pubDate", u64::from(has(Key::PublishedRss) && dated));
 }
 
 /// Counts what of a node has no place yet or was changed.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod files;
+mod lossless;
 mod memory;
 mod random;
 mod real_files;
