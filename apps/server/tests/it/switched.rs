@@ -190,6 +190,42 @@ async fn a_file_that_was_taken_away_is_not_written_on_and_serves_when_it_is_back
 }
 
 #[tokio::test]
+async fn a_file_that_is_truncated_or_overwritten_ends_no_server_and_is_told_of() {
+    let db = TestDatabase::sqlite();
+    let mut shop = Shop::start(rustok(db.url())).await;
+    let tea = product(&shop, json!([{}])).await.remove(0);
+    let file = beside(&db, ".backup");
+    let command = shop.server.command().clone();
+    let _ = command.run(&["backup", file.to_str().unwrap()]).await.success();
+    drop(shop.server.kill().await);
+    let backup = fs::read(file).unwrap();
+    for suffix in ["-wal", "-shm"] {
+        fs::remove_file(beside(&db, suffix)).unwrap();
+    }
+    fs::write(db.path(), &backup).unwrap();
+    for content in [&backup[..0], &backup[..8_192], &backup[..]] {
+        let server = rustok(db.url()).start().await;
+        shop = Shop { server, ..shop };
+        ok(place(&shop, &order_of(&tea, 1)), 201).await;
+        ok(shop.request(Method::GET, PRODUCTS), 200).await;
+        fs::write(db.path(), content).unwrap();
+        for _ in 0..20 {
+            // A read may be answered until the file was looked at.
+            let answer = shop.request(Method::GET, PRODUCTS).send().await.unwrap();
+            assert!([200, 503].contains(&answer.status().as_u16()), "{answer:?}");
+        }
+        assert_refused(&shop, &tea).await;
+        until_told(&shop, "sqlite", "replaced", 503).await;
+        drop(shop.server.kill().await);
+        assert_eq!(fs::read(db.path()).unwrap(), content, "written on");
+        for suffix in ["-wal", "-shm"] {
+            fs::remove_file(beside(&db, suffix)).unwrap();
+        }
+        fs::write(db.path(), &backup).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_file_is_told_of_without_a_question_of_anybody() {
     let db = TestDatabase::sqlite();
     let shop = Shop::start(rustok(db.url())).await;

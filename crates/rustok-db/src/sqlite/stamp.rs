@@ -18,12 +18,15 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// First numbers are below this, so that they can grow for as long as a database lives.
 const FIRST_BELOW: u64 = 1 << 30;
 /// By how much the number in the file may be above the recorded one: it is recorded only once it is known to be on the
 /// disk, which long reads of the log put off.
 const MAY_LEAD: i32 = 1 << 22;
+/// Longest wait at the start for another process that writes.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Bytes of a log without a frame.
 const EMPTY_LOG: u64 = 32;
 
@@ -66,8 +69,16 @@ impl Stamp {
         } else {
             first(path)
         };
-        writer.pragma_update(None, "user_version", number).map_err(sql)?;
-        checkpoint::move_all(writer).map_err(sql)?;
+        // Another process may be writing.
+        writer.busy_timeout(LONGEST_WAIT).map_err(sql)?;
+        let given = writer
+            .pragma_update(None, "user_version", number)
+            .and_then(|()| checkpoint::move_all(writer));
+        writer.busy_timeout(Duration::ZERO).map_err(sql)?;
+        if let Err(error) = given {
+            // A disk that is full, or a writer that does not end: reads can be served all the same.
+            tracing::warn!(%error, "the database file got no new mark: a copy of it may not be told from it");
+        }
         let stamp = Self {
             path: path.to_owned(),
             given: AtomicI32::new(number),

@@ -146,6 +146,22 @@ async fn a_copy_of_this_run_is_told_from_the_file_after_a_checkpoint() {
 }
 
 #[tokio::test]
+async fn a_start_waits_for_another_writer_and_does_without_a_mark() {
+    let db = TestDatabase::sqlite();
+    let shop = TenantHandle::for_due_work(TenantId::from_uuid(id(1)));
+    let store = open(&db).await;
+    tenant(&store, 1, "shop1").await;
+    drop(store);
+    let other = rusqlite::Connection::open(db.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let store = open(&db).await;
+    assert!(store.read(shop, soon()).await.is_ok());
+    other.execute_batch("COMMIT").unwrap();
+    note(&store, shop, 1).await.unwrap();
+    assert_eq!(store.state(), DatabaseState::Ok);
+}
+
+#[tokio::test]
 async fn a_server_that_was_killed_or_stopped_starts_with_its_log() {
     let db = TestDatabase::sqlite();
     for round in 0..3 {
