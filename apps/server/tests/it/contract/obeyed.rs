@@ -7,6 +7,7 @@
 //! [`settings`] shows that of each.
 
 mod settings;
+mod strict;
 
 use crate::isolation::calls::{Call, call};
 use crate::isolation::document::Operation;
