@@ -79,9 +79,15 @@ pub fn wordpress_source(ctx: &Ctx, locale: Option<Locale>) -> Result<ImportSourc
         Some(locale) => locale,
         None => content::locales::default_locale(ctx)?,
     };
-    content::locales::check_listed(ctx, "locale", locale)
-        .map_err(|error| ContentError::ValidationFailed(vec![error]))?;
+    check_locale(ctx, locale)?;
     Ok(ImportSource::Wordpress(locale))
+}
+
+fn check_locale(ctx: &Ctx, locale: Locale) -> Result<(), RichError> {
+    content::locales::check_listed(ctx, "locale", locale).map_err(|error| {
+        let public = format!("`{locale}` is not one of the locales of this shop or site.");
+        RichError::from(ContentError::ValidationFailed(vec![error])).with_public(public)
+    })
 }
 
 /// Imports a file of either format. `progress` gets the number of bytes read.
@@ -143,9 +149,11 @@ async fn wordpress<R: Read>(
     progress: &mut Progress<'_>,
 ) -> ImportReport {
     let mut reader = WordpressReader::new(file.content, file.name);
-    let overwrite = nodes.options.overwrite;
+    let (overwrite, locale) = (nodes.options.overwrite, nodes.locale);
     let mut engine = Engine::new(ctx, nodes, file.name, mode, overwrite);
-    if let Err(error) = ctx.authorize(Action::ImportData) {
+    // Again, because the list may have changed since the file arrived.
+    let allowed = ctx.authorize(Action::ImportData);
+    if let Err(error) = allowed.and_then(|()| check_locale(ctx, locale)) {
         return engine.finish(Some(error));
     }
     let done = engine

@@ -5,15 +5,17 @@ use reqwest::StatusCode;
 use rustok_app::content::import::{Existing, ImportedNode, ImportedTerm, Publication, upsert};
 use rustok_app::content::terms;
 use rustok_app::content::{self, NewContent, PublishNode, PutTranslation, authors};
+use rustok_app::import::{ImportFile, ImportSource, Mode, run};
 use rustok_app::{Ctx, IdempotencyKey};
 use rustok_content::{NodeKind, Taxonomy, TranslationInput};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
 use rustok_core::ids::NodeId;
-use rustok_test_app::{Shop, beside, problem};
+use rustok_test_app::{Directory, Shop, beside, problem};
 use rustok_test_support::both_databases;
 use rustok_text::BodyFormat;
 use serde_json::{Value, json};
+use std::ops::ControlFlow;
 
 async fn import(ctx: &Ctx, existing: Option<NodeId>, node: ImportedNode) -> Result<NodeId, RichError> {
     let mut tx = ctx.write().await?;
@@ -85,6 +87,26 @@ both_databases! {
         let node = shown(shop.node(reqwest::Method::GET, &named(id)).send().await.unwrap(), 200).await;
         assert_eq!(node["author"]["login"], "jane");
         assert_eq!((&node["version"], &node["working_revision"]), (&json!(2), &json!(1)));
+    }
+
+    /// The file may have waited while the list was changed.
+    async fn a_file_in_a_locale_that_the_tenant_no_longer_has_is_not_imported(db) {
+        let shop = Shop::open(db.url()).await;
+        let file = include_str!("../../../../rustok-import/tests/data/site.wxr.xml");
+        let import = async |locale: &str| {
+            let ctx = beside(db.url(), "shop1").await;
+            let source = ImportSource::Wordpress(locale.parse().unwrap());
+            let file = ImportFile { content: file.as_bytes(), name: "a.xml" };
+            run(&ctx, source, file, Mode::Commit, &mut |_| ControlFlow::Continue(())).await
+        };
+        Directory::of(&shop).await.set(json!({ "locales": ["en"] })).await;
+        let refused = import("de").await;
+        let why = refused.stopped.unwrap().to_response();
+        assert_eq!((refused.created, why.violations()[0].code.as_ref()), (0, "locale_not_listed"));
+        assert_eq!(shop.list("").await["items"], json!([]));
+        Directory::of(&shop).await.set(json!({ "locales": ["en", "de"] })).await;
+        let report = import("de").await;
+        assert!(report.stopped.is_none() && report.created > 0, "{report:?}");
     }
 
     async fn what_comes_again_follows_its_source(db) {
