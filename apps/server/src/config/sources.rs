@@ -381,7 +381,7 @@ mod tests {
         for (mode, is_obeyed) in [(0o600, true), (0o644, true), (0o664, true), (0o666, false)] {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             assert_eq!(beside(&path).is_ok(), is_obeyed, "{mode:o}");
-            // Of a file that is obeyed it is told when others than its owner may write it.
+            // A file that is obeyed is warned of when others than its owner may write it.
             assert_eq!(open_to_others(&path).is_some(), mode & 0o022 != 0, "{mode:o}");
         }
         std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();

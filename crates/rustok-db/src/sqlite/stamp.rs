@@ -3,8 +3,8 @@
 //! A copy over the file keeps device and inode, and what SQLite has in its log and its caches belongs to the former
 //! content: written on, the file would be a mixture of both. The server gives the file a new number at its start and
 //! about once per checkpoint. So the number in the file itself, which is that of the last checkpoint, never falls and is
-//! never above the last one given; a copy made earlier has a lower one, another database another. A copy from within
-//! one checkpoint's time cannot be told from the file.
+//! never above the last one given; a copy made earlier has a lower one, another database another. A copy made since the
+//! last checkpoint looks like the file.
 //!
 //! Only a server changes the number. Nothing here may lock the file or write to it other than through the writer.
 
@@ -77,7 +77,7 @@ impl Stamp {
         writer.busy_timeout(Duration::ZERO).map_err(sql)?;
         if let Err(error) = given {
             // A disk that is full, or a writer that does not end: reads can be served all the same.
-            tracing::warn!(%error, "the database file got no new mark: a copy of it may not be told from it");
+            tracing::warn!(%error, "the database file got no new mark: a copy of it may look like it");
         }
         let stamp = Self {
             path: path.to_owned(),

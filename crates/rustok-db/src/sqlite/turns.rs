@@ -23,7 +23,7 @@ pub(super) struct Turns(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Somebody has the turn.
+    /// A writer, or the committer, has the turn.
     taken: bool,
     /// The owners with waiting writes, in the order of their turns; each once.
     next: VecDeque<Owner>,
