@@ -69,7 +69,7 @@ impl World {
             let mut canaries = self.canaries.lock().unwrap_or_else(PoisonError::into_inner);
             find_ids(&value, &mut canaries);
             canaries.extend(value["secret"].as_str().map(str::to_owned));
-            // A tag is a version and a digest; the digest is theirs.
+            // A tag is a version, the time of its save and a digest; the digest is theirs.
             canaries.extend(
                 tag.trim_matches('"')
                     .split_once('.')
