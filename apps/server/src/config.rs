@@ -17,6 +17,7 @@ use rustok_telemetry::{TraceSettings, TraceSettingsError};
 use rustok_tenancy::{IdentifierError, TenantIdentifierValidator};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 use std::net::{AddrParseError, IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -423,17 +424,22 @@ impl From<ListenAddress> for String {
 }
 
 /// The standard variables of OpenTelemetry that have a setting here.
-fn otel_environment() -> Env {
+fn otel_environment() -> BTreeMap<String, String> {
     const NAMES: [(&str, &str); 4] = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "otlp_protocol"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "otlp_headers"),
         ("OTEL_SERVICE_NAME", "service_name"),
     ];
-    Env::raw().filter_map(|key| {
+    let known = Env::raw().filter_map(|key| {
         let known = NAMES.iter().find(|(name, _)| key == *name);
         known.map(|(_, setting)| (*setting).into())
-    })
+    });
+    // All of them are texts, also one that looks like a number or a list.
+    known
+        .iter()
+        .map(|(setting, text)| (setting.to_string(), text))
+        .collect()
 }
 
 #[cfg(test)]

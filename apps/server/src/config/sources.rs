@@ -96,7 +96,7 @@ pub(super) fn gather(flags: &Flags, extra: impl Serialize) -> Result<Config, Con
         all = all.merge(file);
     }
     let mut config: Config = all
-        .merge(super::otel_environment())
+        .merge(Serialized::defaults(super::otel_environment()))
         .merge(&environment)
         .merge(Serialized::defaults(flags))
         .merge(Serialized::defaults(extra))

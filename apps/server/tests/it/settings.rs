@@ -159,3 +159,48 @@ async fn a_database_that_others_may_read_is_told_at_the_start() {
     let server = command.start().await;
     assert!(server.stderr().contains("others may read"), "{}", server.stderr());
 }
+
+/// Every setting that is text takes any text: what looks like a number, a truth value or a list may be refused by the
+/// rule of its setting, never for its type.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn text_may_look_like_anything() {
+    let db = TestDatabase::sqlite();
+    let command = rustok(db.url());
+    let shown = printed(&command, &[]).await.success();
+    let texts = shown.lines().filter_map(|line| line.split_once(" = \""));
+    let mut names: Vec<String> = texts
+        .map(|(name, _)| format!("RUSTOK_{}", name.to_uppercase()))
+        .collect();
+    assert!(names.len() >= 7, "{shown}");
+    // Those that have no value show only when they are set.
+    names.extend(
+        [
+            "DATABASE_URL_FILE",
+            "BASE_URL",
+            "OTLP_ENDPOINT",
+            "OTLP_HEADERS",
+            "IMPORT_FOLDER",
+        ]
+        .map(|name| format!("RUSTOK_{name}")),
+    );
+    names.extend(["ENDPOINT", "PROTOCOL", "HEADERS"].map(|name| format!("OTEL_EXPORTER_OTLP_{name}")));
+    for name in names {
+        for text in ["123", "1.5", "true", "[a,b]", "{a=1}"] {
+            let finished = printed(&command.clone().env(&name, text), &[]).await;
+            assert!(
+                !finished.stderr.contains("invalid type"),
+                "{name}={text}: {}",
+                finished.stderr
+            );
+        }
+    }
+    for name in ["RUSTOK_SERVICE_NAME", "OTEL_SERVICE_NAME"] {
+        for text in ["123", "1e3", "0007", "true", "[a,b]"] {
+            let shown = printed(&command.clone().env(name, text), &[]).await.success();
+            assert!(
+                shown.contains(&format!("service_name = \"{text}\"")),
+                "{name}: {shown}"
+            );
+        }
+    }
+}
