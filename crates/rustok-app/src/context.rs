@@ -5,11 +5,12 @@
 use crate::counts::Counts;
 use crate::work::InFlight;
 use rand::rngs::StdRng;
+use rustok_auth::ids::TokenId;
 use rustok_auth::{Action, Actor, authorize};
 use rustok_core::clock::{Clock, Timestamp};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
-use rustok_core::ids::{Ids, TokenId};
+use rustok_core::ids::Ids;
 use rustok_events::{Event, Topic};
 use rustok_storage::standing::{Writer, on_behalf_of};
 use rustok_storage::{PlatformTx, Store, TenantTx};

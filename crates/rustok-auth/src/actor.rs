@@ -3,8 +3,8 @@
 //! An actor is created after the lookup of a credential, or by the process for its own work; never from an unverified
 //! claim in a request.
 
+use crate::ids::TokenId;
 use crate::role::Role;
-use rustok_core::ids::TokenId;
 use std::fmt;
 
 /// The actor of an operation.

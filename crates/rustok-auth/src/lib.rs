@@ -4,6 +4,7 @@
 
 pub mod actor;
 pub mod error;
+pub mod ids;
 pub mod permission;
 pub mod policy;
 pub mod role;

@@ -122,7 +122,7 @@ pub fn authorize(actor: &Actor, action: Action) -> Result<(), AuthError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustok_core::ids::TokenId;
+    use crate::ids::TokenId;
     use uuid::Uuid;
 
     /// anonymous, viewer, editor, admin, platform, system.

@@ -4,9 +4,9 @@
 //! (`available >= n`) in the transaction that saves the order; the isolation level alone is not relied on.
 
 use crate::error::CommerceError;
+use crate::ids::{ProductId, VariantId};
 use crate::order::OrderLine;
 use rustok_core::error::FieldViolation;
-use rustok_core::ids::{ProductId, VariantId};
 use rustok_text::plain::checked_line;
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@
 //! system clock and which the server never calls.
 
 pub mod error;
+pub mod ids;
 pub mod inventory;
 pub mod order;
 pub mod payment;

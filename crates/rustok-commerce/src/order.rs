@@ -10,12 +10,13 @@ pub use contents::{
     AdjustmentKind, MAX_ADJUSTMENTS, OrderAdjustment, OrderContents, OrderLine, UnknownAdjustment,
 };
 
+use crate::ids::{CustomerId, OrderId, VariantId};
 use crate::price::MoneyInput;
 use crate::price::money_code;
 use contents::count_lines;
 use rustok_core::clock::Timestamp;
 use rustok_core::error::FieldViolation;
-use rustok_core::ids::{CustomerId, OrderId, TenantId, VariantId};
+use rustok_core::ids::TenantId;
 use rustok_core::money::{Currency, Money};
 use rustok_core::state_machine::State;
 use rustok_text::CanonicalEmail;

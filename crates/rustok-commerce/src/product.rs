@@ -8,10 +8,10 @@ mod matching;
 pub use handle::Handle;
 pub use matching::{VariantName, match_variants};
 
+use crate::ids::{ImageId, ProductId, VariantId};
 use crate::variant::{MAX_NAME_CHARS, Variant, VariantDraft, VariantInput, present};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::FieldViolation;
-use rustok_core::ids::{ImageId, ProductId, VariantId};
 use rustok_core::money::Currency;
 use rustok_text::plain::{
     clean_name, folded, has_control, has_forbidden_control, is_line, without_invisible,

@@ -24,12 +24,13 @@ pub use row::{Fulfilment, FulfilmentColumns, OrderColumns, OrderRow};
 pub use states::{Cancelled, Confirmed, Delivered, OrderState, Paid, Pending, Shipped, UncheckedTotal};
 
 use crate::error::CommerceError;
+use crate::ids::{CustomerId, OrderId};
 use crate::order::{OrderAdjustment, OrderLine, OrderNumber, OrderSource, Placement};
 use crate::payment::{Payment, Refund};
 use guards::{cancellable, confirmable, payable, shippable};
 use rust_decimal::Decimal;
 use rustok_core::clock::{Clock, SystemClock, Timestamp};
-use rustok_core::ids::{CustomerId, OrderId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_core::state_machine::{StateMachineBuilder, TransitionGuard, TransitionTable};
 use rustok_text::CanonicalEmail;
 use rustok_text::plain::{into_clean_name, into_clean_text};

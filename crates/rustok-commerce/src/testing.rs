@@ -4,8 +4,8 @@
 //! Every placed order has lines, and only they grow with it: whatever copies a whole order, as a typed order, as a row or
 //! as its contents, copies its lines.
 
+use crate::ids::VariantId;
 use crate::order::OrderLine;
-use rustok_core::ids::VariantId;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 

@@ -6,10 +6,10 @@ mod facts;
 
 pub use facts::VariantFacts;
 
+use crate::ids::VariantId;
 use crate::inventory::{MAX_STOCK, Stock};
 use crate::price::{MoneyInput, Price, PriceList};
 use rustok_core::error::FieldViolation;
-use rustok_core::ids::VariantId;
 use rustok_core::money::Currency;
 use rustok_text::plain::{clean_name, is_line};
 

@@ -177,9 +177,9 @@ impl ErrorContext for ContentError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::NodeId;
     use crate::state_machine::transitions;
     use rustok_core::error::ErrorResponse;
-    use rustok_core::ids::NodeId;
     use serde_json::{Value, json};
     use uuid::Uuid;
 

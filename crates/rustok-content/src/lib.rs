@@ -3,6 +3,7 @@
 //! This crate is pure: no clock (except for the short names of the transitions), no id generation, no I/O.
 
 pub mod error;
+pub mod ids;
 pub mod node;
 pub mod revision;
 pub mod state_machine;

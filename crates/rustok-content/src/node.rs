@@ -3,8 +3,8 @@
 //! Transitions are in [`crate::state_machine`]; nothing here changes a status.
 
 use crate::error::{ContentError, FieldError};
+use crate::ids::{AuthorId, NodeId, TermId};
 use crate::translation::{Source, TranslationDraft, refuse, slug_violation};
-use rustok_core::ids::{AuthorId, NodeId, TermId};
 use rustok_text::Locale;
 use rustok_text::Slug;
 use rustok_text::plain::checked_line;

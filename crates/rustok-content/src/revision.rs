@@ -4,10 +4,11 @@
 //! revision 7 may be a save of the Russian text. The text in a locale at revision n is that locale's latest revision
 //! with a number of at most n.
 
+use crate::ids::NodeId;
 use crate::state_machine::AnyContentNode;
 use crate::translation::{Translation, TranslationDraft};
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{NodeId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_text::Locale;
 
 /// One saved text of a node in one locale.

@@ -11,9 +11,10 @@ mod row;
 pub use any::{AnyContentNode, DeletedNode};
 pub use row::{InvalidNodeRow, NodeRow};
 
+use crate::ids::{AuthorId, NodeId};
 use crate::node::{NodeKind, NodeStatus};
 use rustok_core::clock::{Clock, SystemClock, Timestamp};
-use rustok_core::ids::{AuthorId, NodeId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_core::state_machine::{
     Condition, GuardRefusal, State, StateMachineBuilder, TransitionGuard, TransitionTable,
 };

@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::value::POSTGRES_EPOCH_MICROS;
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
-use rustok_core::ids;
+use rustok_core::ids::Id;
 use rustok_core::money::Currency;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
@@ -290,15 +290,8 @@ impl<T: FromColumn> FromColumn for Option<T> {
     }
 }
 
-macro_rules! id_columns {
-    ($($id:ident),+) => {$(
-        impl FromColumn for ids::$id {
-            fn from_column(column: Column<'_>) -> Option<Self> {
-                Uuid::from_column(column).map(Self::from_uuid)
-            }
-        }
-    )+};
+impl<K> FromColumn for Id<K> {
+    fn from_column(column: Column<'_>) -> Option<Self> {
+        Uuid::from_column(column).map(Self::from_uuid)
+    }
 }
-id_columns!(
-    TenantId, NodeId, TermId, AuthorId, ProductId, VariantId, OrderId, CustomerId, TokenId, EventId, JobId
-);

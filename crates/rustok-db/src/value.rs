@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 use jiff::Timestamp;
-use rustok_core::ids;
+use rustok_core::ids::Id;
 use std::borrow::Cow;
 use std::error::Error;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -108,30 +108,11 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
-macro_rules! from_ids {
-    ($($id:ident),+) => {$(
-        impl From<ids::$id> for Value<'_> {
-            fn from(id: ids::$id) -> Self {
-                Self::Uuid(id.as_uuid())
-            }
-        }
-    )+};
+impl<K> From<Id<K>> for Value<'_> {
+    fn from(id: Id<K>) -> Self {
+        Self::Uuid(id.as_uuid())
+    }
 }
-from_ids!(
-    TenantId,
-    NodeId,
-    TermId,
-    AuthorId,
-    ProductId,
-    VariantId,
-    OrderId,
-    OrderRecordId,
-    CustomerId,
-    TokenId,
-    EventId,
-    MovementId,
-    JobId
-);
 
 impl From<Uuid> for Value<'_> {
     fn from(id: Uuid) -> Self {

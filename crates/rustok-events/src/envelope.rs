@@ -3,9 +3,10 @@
 //! An event must never be published before its transaction is committed, and never be dropped before it is delivered.
 //! Delivery is at least once: subscribers detect duplicates by the event's id.
 
+use crate::ids::EventId;
 use crate::topic::Topic;
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{EventId, TenantId};
+use rustok_core::ids::TenantId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -83,7 +84,7 @@ fn is_traceparent(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustok_core::ids::OrderId;
+    use crate::ids::JobId;
     use serde_json::json;
 
     const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -93,7 +94,7 @@ mod tests {
             EventId::from_uuid(Uuid::from_u128(1)),
             TenantId::from_uuid(Uuid::from_u128(2)),
         );
-        let order = OrderId::from_uuid(Uuid::from_u128(3));
+        let order = JobId::from_uuid(Uuid::from_u128(3));
         Event::new(id, tenant_id, Topic::OrderPaid, order, Timestamp::UNIX_EPOCH)
     }
 

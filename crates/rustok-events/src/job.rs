@@ -3,8 +3,9 @@
 //! A job must be idempotent, and harmless if its subject has changed meanwhile: it is claimed by lease, executed and
 //! removed, and the worker may crash in between.
 
+use crate::ids::JobId;
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{JobId, TenantId};
+use rustok_core::ids::TenantId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;

@@ -5,6 +5,7 @@
 
 pub mod delivery;
 pub mod envelope;
+pub mod ids;
 pub mod job;
 pub mod lease;
 pub mod topic;

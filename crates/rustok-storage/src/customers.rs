@@ -3,7 +3,7 @@
 //! This module must never look at another form of an address: the caller canonicalizes it.
 
 use jiff::Timestamp;
-use rustok_core::ids::CustomerId;
+use rustok_commerce::ids::CustomerId;
 use rustok_db::{StoreError, TenantTx, params};
 use rustok_text::CanonicalEmail;
 

@@ -5,10 +5,10 @@
 
 use crate::jobs;
 use jiff::Timestamp;
-use rustok_core::ids::{ImportId, JobId};
 use rustok_core::money::Currency;
 use rustok_core::page::{Limit, Page};
 use rustok_db::{Json, Row, Statement, StoreError, TenantTx, Value, params};
+use rustok_events::ids::{ImportId, JobId};
 use rustok_events::{Job, JobKind};
 use rustok_text::Locale;
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,8 @@
 //! Locks are always taken in the same order: the product's row, then levels by the ids of their variants.
 
 use jiff::Timestamp;
-use rustok_core::ids::{MovementId, TenantId, VariantId};
+use rustok_commerce::ids::{MovementId, VariantId};
+use rustok_core::ids::TenantId;
 use rustok_db::{Statement, StoreError, TenantTx, params};
 use rustok_events::Event;
 use std::ops::RangeInclusive;

@@ -15,7 +15,7 @@ pub use list::{OrderFilter, OrderPlace, list_orders};
 pub use place::{NewOrder, PendingLimit, insert_order};
 pub use row::StoredOrder;
 
-use rustok_core::ids::OrderId;
+use rustok_commerce::ids::OrderId;
 use rustok_db::{StoreError, TenantTx, params};
 
 /// The table whose [`StoreError::Stale`] means, for a new order, that concurrent orders used up a limit.

@@ -16,10 +16,10 @@ pub use write::{
 };
 
 use jiff::Timestamp;
+use rustok_commerce::ids::{ImageId, ProductId, VariantId};
 use rustok_commerce::price::Price;
 use rustok_commerce::product::{Handle, Image, Product, ProductStatus};
 use rustok_commerce::variant::Variant;
-use rustok_core::ids::{ImageId, ProductId, VariantId};
 use rustok_core::money::{Currency, Money};
 use rustok_db::walk::standing;
 use rustok_db::{Json, Row, StoreError, TenantTx, Value, pad, placeholders};

@@ -4,8 +4,9 @@
 //! are advisory, the update decides.
 
 use jiff::Timestamp;
+use rustok_commerce::ids::{CustomerId, MovementId, OrderId, ProductId, VariantId};
 use rustok_commerce::inventory::{Stock, StockMove};
-use rustok_core::ids::{CustomerId, MovementId, OrderId, ProductId, TenantId, VariantId};
+use rustok_core::ids::TenantId;
 use rustok_core::money::{Currency, Money};
 use rustok_db::walk::indexed_by;
 use rustok_db::{Row, Statement, StoreError, TenantTx, Value, pad, placeholders};

@@ -6,7 +6,8 @@
 //! The questions divide by zero where the answer is no; `rustok_db::CommitCheck` says why.
 
 use rustok_auth::Role;
-use rustok_core::ids::{TenantId, TokenId};
+use rustok_auth::ids::TokenId;
+use rustok_core::ids::TenantId;
 use rustok_db::{CommitCheck, Owner, Statement, StoreError, TenantTx, Tx, Value, params};
 
 /// The actor that a transaction writes for.

@@ -3,7 +3,8 @@
 
 use jiff::Timestamp;
 use rustok_auth::TokenHash;
-use rustok_core::ids::{TenantId, TokenId};
+use rustok_auth::ids::TokenId;
+use rustok_core::ids::TenantId;
 use rustok_core::page::{Limit, Page};
 use rustok_db::{Json, PlatformTx, Row, StoreError, Value, pad, params, placeholders};
 use rustok_tenancy::{IdentifierView, NewTenant, Tenant, TenantEdit, TenantIdentifier, TenantStatus};

@@ -1,8 +1,8 @@
 //! Terms: categories, which form a hierarchy, and tags.
 
+use rustok_content::ids::TermId;
 use rustok_content::{Taxonomy, Term};
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::TermId;
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};
 use rustok_text::Slug;
 use rustok_text::plain::folded;

@@ -1,8 +1,8 @@
 //! A tenant's bearer tokens. They are read in the tenant's own transaction: a token of another tenant is not found.
 
 use jiff::Timestamp;
+use rustok_auth::ids::TokenId;
 use rustok_auth::{Role, TokenHash};
-use rustok_core::ids::TokenId;
 use rustok_db::{StoreError, TenantTx, params};
 
 const TABLE: &str = "api_tokens";

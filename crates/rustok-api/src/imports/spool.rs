@@ -6,7 +6,8 @@
 
 use rustix::fs::OFlags;
 use rustok_core::error::{ErrorKind, RichError};
-use rustok_core::ids::{ImportId, TenantId};
+use rustok_core::ids::TenantId;
+use rustok_events::ids::ImportId;
 use std::collections::HashMap;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Seek as _};

@@ -167,7 +167,7 @@ fn append<T: Serialize>(json: &mut Vec<u8>, view: &T) {
 mod tests {
     use super::*;
     use rustok_app::content::TextBody;
-    use rustok_core::ids::NodeId;
+    use rustok_content::ids::NodeId;
     use rustok_text::BodyFormat;
     use uuid::Uuid;
 

@@ -2,11 +2,12 @@
 //! ids.
 
 use super::read::ShownPrice;
+use rustok_commerce::ids::VariantId;
 use rustok_commerce::price::PriceList;
 use rustok_commerce::product::{Image, ImageDraft, Product, ProductDraft};
 use rustok_commerce::variant::{Variant, VariantDraft};
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{Ids, VariantId};
+use rustok_core::ids::Ids;
 use rustok_core::money::Currency;
 
 /// Builds products.

@@ -6,9 +6,9 @@ use crate::context::Ctx;
 use crate::precondition::Target;
 use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
+use rustok_commerce::ids::ProductId;
 use rustok_commerce::product::Product;
 use rustok_core::error::RichError;
-use rustok_core::ids::ProductId;
 use rustok_events::Topic;
 use rustok_storage::products;
 

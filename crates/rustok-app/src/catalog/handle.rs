@@ -2,9 +2,9 @@
 
 use super::handle_taken;
 use crate::numbers;
+use rustok_commerce::ids::ProductId;
 use rustok_commerce::product::Handle;
 use rustok_core::error::RichError;
-use rustok_core::ids::ProductId;
 use rustok_storage::{TenantTx, products};
 
 /// `wanted` if it is free, else with the first free number from 2 on. The product `own` does not count.

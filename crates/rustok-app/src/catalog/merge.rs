@@ -5,10 +5,10 @@
 //! the field was changed since. Pure.
 
 use super::import::{ImportedProduct, ImportedVariant};
+use rustok_commerce::ids::VariantId;
 use rustok_commerce::price::{Price, PriceList};
 use rustok_commerce::product::{Product, ProductDraft};
 use rustok_commerce::variant::{Variant, VariantDraft, VariantFacts};
-use rustok_core::ids::VariantId;
 use rustok_core::money::{Currency, Money};
 use rustok_import::{Field, Fields};
 use sha2::{Digest as _, Sha256};

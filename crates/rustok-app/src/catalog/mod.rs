@@ -27,9 +27,9 @@ pub use update::{Edit, UpdateProduct, UpdateVariant, update, update_variant};
 
 use crate::context::Ctx;
 use rustok_commerce::CommerceError;
+use rustok_commerce::ids::{ProductId, VariantId};
 use rustok_commerce::product::Product;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
-use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::money::Currency;
 use rustok_events::{Event, Topic};
 use rustok_storage::inventory::{LevelChange, MovementReason};

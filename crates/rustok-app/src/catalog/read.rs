@@ -3,11 +3,11 @@
 use super::{currency, product_not_found, variant_not_found};
 use crate::context::Ctx;
 use rustok_auth::Action;
+use rustok_commerce::ids::{ProductId, VariantId};
 use rustok_commerce::price::{Price, PriceList};
 use rustok_commerce::product::{Handle, Product};
 use rustok_commerce::variant::Variant;
 use rustok_core::error::{ErrorKind, RichError};
-use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::money::Currency;
 use rustok_core::page::{Limit, ListKey, Page};
 use rustok_storage::products::storefront::{self, ProductVersion, Stock};

@@ -6,12 +6,12 @@ use super::{ProductFilter, SetStock, UpdateProduct, check, create, delete, get, 
 use crate::context::{Ctx, PlatformCtx, Services};
 use crate::tenants;
 use crate::work::IdempotencyKey;
+use rustok_commerce::ids::{ProductId, VariantId};
 use rustok_commerce::price::MoneyInput;
 use rustok_commerce::product::{Product, ProductInput};
 use rustok_commerce::variant::{Variant, VariantInput};
 use rustok_core::clock::SystemClock;
 use rustok_core::deadline::Deadline;
-use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::money::Currency;
 use rustok_core::page::Limit;
 use rustok_import::Fields;

@@ -1,8 +1,8 @@
 //! Slugs of nodes: the requested one, or the first free number for a generated one.
 
+use rustok_content::ids::NodeId;
 use rustok_content::{ContentError, TranslationDraft};
 use rustok_core::error::{ErrorKind, RichError};
-use rustok_core::ids::NodeId;
 use rustok_storage::nodes::slugs;
 use rustok_storage::{StoreError, TenantTx};
 use rustok_text::{Locale, Slug};

@@ -2,10 +2,10 @@
 //! the site's name.
 
 use crate::context::Ctx;
+use rustok_content::ids::AuthorId;
 use rustok_content::translation::Source;
 use rustok_content::{Author, ContentError, FieldError};
 use rustok_core::error::RichError;
-use rustok_core::ids::AuthorId;
 use rustok_storage::{TenantTx, authors};
 
 /// An author named in a request; not validated.

@@ -4,9 +4,9 @@
 
 use super::addresses::taken;
 use crate::context::Ctx;
+use rustok_content::ids::TermId;
 use rustok_content::{AnyContentNode, NodeStatus, Revision};
 use rustok_core::error::RichError;
-use rustok_core::ids::TermId;
 use rustok_events::{Event, Topic};
 use rustok_storage::TenantTx;
 use rustok_storage::nodes::history::NodeHistoryEntry;

@@ -9,13 +9,13 @@ use crate::context::Ctx;
 use crate::heavy::heavy;
 use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::Action;
+use rustok_content::ids::NodeId;
 use rustok_content::translation::Source;
 use rustok_content::{
     AnyContentNode, ContentError, ContentNode, FieldError, NodeKind, Revision, TranslationDraft,
     TranslationInput,
 };
 use rustok_core::error::RichError;
-use rustok_core::ids::NodeId;
 use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::term_ids;
 use rustok_storage::nodes::{NodeDetail, StoredNode, TranslationState};

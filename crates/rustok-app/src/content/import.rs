@@ -11,6 +11,7 @@ use super::life::free_slugs;
 use super::locales::preference;
 use super::terms;
 use crate::context::Ctx;
+use rustok_content::ids::{AuthorId, NodeId, TermId};
 use rustok_content::translation::Source;
 use rustok_content::{
     AnyContentNode, ContentNode, NewNode, NodeChange, NodeKind, NodeStatus, Revision, Taxonomy,
@@ -18,7 +19,6 @@ use rustok_content::{
 };
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
-use rustok_core::ids::{AuthorId, NodeId, TermId};
 use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::{ShownLocale, find_node};
 use rustok_storage::nodes::save::SlugChange;

@@ -3,9 +3,9 @@
 use super::locales::preference;
 use crate::context::Ctx;
 use rustok_auth::Action;
+use rustok_content::ids::NodeId;
 use rustok_content::{AnyContentNode, ContentError};
 use rustok_core::error::RichError;
-use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, ListKey, Page};
 use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::{NodeFilter, ShownLocale, find_node, is_in_use, list_nodes};

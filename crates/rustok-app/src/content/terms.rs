@@ -3,9 +3,9 @@
 use super::authors::below;
 use crate::context::Ctx;
 use crate::numbers;
+use rustok_content::ids::TermId;
 use rustok_content::{ContentError, FieldError, NewNode, Taxonomy, Term};
 use rustok_core::error::RichError;
-use rustok_core::ids::TermId;
 use rustok_storage::nodes::FiledTerm;
 use rustok_storage::{TenantTx, terms};
 use rustok_text::Slug;

@@ -12,12 +12,12 @@ use super::terms::{self, TermRef};
 use crate::context::Ctx;
 use crate::precondition::Target;
 use rustok_auth::Action;
+use rustok_content::ids::NodeId;
 use rustok_content::translation::Source;
 use rustok_content::{
     AnyContentNode, Author, ContentError, NodeChange, NodeKind, Revision, TranslationDraft, TranslationInput,
 };
 use rustok_core::error::{ErrorKind, RichError};
-use rustok_core::ids::NodeId;
 use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::term_ids;
 use rustok_storage::nodes::save::SlugChange;

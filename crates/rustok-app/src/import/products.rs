@@ -9,11 +9,11 @@ use crate::catalog::import::{
 };
 use crate::catalog::merge::{MERGED, WrittenFields};
 use crate::context::Ctx;
+use rustok_commerce::ids::{ProductId, VariantId};
 use rustok_commerce::price::MoneyInput;
 use rustok_commerce::product::{Handle, ImageInput, ProductInput};
 use rustok_commerce::variant::{VariantFacts, VariantInput};
 use rustok_core::error::{FieldViolation, RichError};
-use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::money::{Currency, Money};
 use rustok_import::{Field, InventoryItem, ProductItem, ProductStatus, ShopifyItem, VariantItem};
 use rustok_storage::TenantTx;

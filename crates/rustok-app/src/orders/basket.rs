@@ -2,10 +2,10 @@
 //!
 //! Pure: uses only the data that was read and never queries more. Prices come from the shelf, never from the request.
 
+use rustok_commerce::ids::VariantId;
 use rustok_commerce::order::{LineRequest, MAX_QUANTITY, OrderRequest, VariantRef};
 use rustok_commerce::{CommerceError, OrderContents, OrderLine};
 use rustok_core::error::{FieldViolation, RichError};
-use rustok_core::ids::VariantId;
 use rustok_core::money::Money;
 use rustok_storage::reservations::Sellable;
 

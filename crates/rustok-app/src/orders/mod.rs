@@ -16,11 +16,11 @@ pub use read::{get, get_by_secret, history, list};
 pub use rustok_storage::orders::{OrderFilter, OrderHistory, OrderPlace};
 
 use crate::context::Ctx;
+use rustok_commerce::ids::OrderId;
 use rustok_commerce::inventory::stock_moves;
 use rustok_commerce::{AnyOrder, CommerceError, OrderLine};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
-use rustok_core::ids::OrderId;
 use rustok_events::{Event, Job, JobKind, Topic};
 use rustok_storage::TenantTx;
 use rustok_storage::orders::find_order;

@@ -4,12 +4,12 @@ use super::{after_minutes, basket, expiry_of, movements, order_event};
 use crate::context::Ctx;
 use crate::work::{Begun, Done, IdempotencyKey, StoredReply, TenantWork};
 use rustok_auth::{Action, SecretKind, TokenSecret};
+use rustok_commerce::ids::CustomerId;
 use rustok_commerce::order::{OrderInput, OrderRequest};
 use rustok_commerce::{
     AnyOrder, CommerceError, Order, OrderColumns, OrderLine, OrderNumber, OrderSource, Placement,
 };
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
-use rustok_core::ids::CustomerId;
 use rustok_core::money::Money;
 use rustok_events::Topic;
 use rustok_storage::customers::upsert_customer;

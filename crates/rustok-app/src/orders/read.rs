@@ -3,9 +3,9 @@
 use super::load;
 use crate::context::Ctx;
 use rustok_auth::{Action, TokenSecret};
+use rustok_commerce::ids::OrderId;
 use rustok_commerce::{AnyOrder, CommerceError};
 use rustok_core::error::RichError;
-use rustok_core::ids::OrderId;
 use rustok_core::page::{Limit, Page};
 use rustok_storage::orders::{OrderFilter, OrderHistory, OrderPlace, find_order, list_history, list_orders};
 

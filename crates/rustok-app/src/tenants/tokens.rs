@@ -1,10 +1,10 @@
 //! Tokens: the secret is shown once and stored as a hash; a token is looked up within its tenant only.
 
 use crate::context::{Ctx, PlatformCtx, Services};
+use rustok_auth::ids::TokenId;
 use rustok_auth::{Action, Actor, AuthError, Role, SecretKind, TokenSecret};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
-use rustok_core::ids::TokenId;
 use rustok_storage::StoreError;
 use rustok_storage::standing;
 use rustok_storage::tenants::{self, PlatformToken};

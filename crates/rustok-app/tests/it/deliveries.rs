@@ -3,7 +3,7 @@
 use crate::shop::Shop;
 use rustok_app::deliveries::{DeliveryRound, deliver_new, retry_due};
 use rustok_core::error::{ErrorKind, RichError};
-use rustok_core::ids::EventId;
+use rustok_events::ids::EventId;
 use rustok_events::lease::{LEASE, MAX_ATTEMPTS};
 use rustok_events::{Consumer, Event, Lease};
 use rustok_storage::outbox::{self, Backlog};

@@ -2,8 +2,8 @@
 
 use super::{MAX_LINES, check_quantity};
 use crate::error::CommerceError;
+use crate::ids::{ProductId, VariantId};
 use rustok_core::error::FieldViolation;
-use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::money::{Currency, Money, MoneyError};
 use std::str::FromStr;
 

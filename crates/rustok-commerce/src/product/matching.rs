@@ -4,9 +4,9 @@
 //! An entry matches by id, else by SKU, else by option values. If the match is not unique, the list is refused:
 //! nothing is guessed.
 
+use crate::ids::VariantId;
 use crate::variant::Variant;
 use rustok_core::error::FieldViolation;
-use rustok_core::ids::VariantId;
 
 /// The fields that identify a variant in a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

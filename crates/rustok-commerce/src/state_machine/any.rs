@@ -5,9 +5,10 @@
 use super::guards::{invalid, signable};
 use super::{Cancelled, Confirmed, Delivered, Order, OrderState, Paid, Pending, Shipped, order_machine};
 use crate::error::CommerceError;
+use crate::ids::{CustomerId, OrderId};
 use crate::order::{OrderLine, OrderNumber, OrderSource, OrderStatus};
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{CustomerId, OrderId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_core::state_machine::{State, TransitionGuard};
 use rustok_text::CanonicalEmail;
 use rustok_text::plain::into_clean_name;

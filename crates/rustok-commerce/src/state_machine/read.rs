@@ -5,10 +5,11 @@
 use super::{
     Cancelled, Confirmed, Delivered, Order, OrderState, Paid, Pending, PreviousState, Shipped, UncheckedTotal,
 };
+use crate::ids::{CustomerId, OrderId};
 use crate::order::{OrderAdjustment, OrderLine, OrderNumber, OrderSource};
 use crate::payment::{Payment, Refund};
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{CustomerId, OrderId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_core::money::Money;
 use rustok_text::CanonicalEmail;
 

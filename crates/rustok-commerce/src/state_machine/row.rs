@@ -9,10 +9,11 @@ use super::{
     UncheckedTotal,
 };
 use crate::error::CommerceError;
+use crate::ids::{CustomerId, OrderId};
 use crate::order::{MAX_QUANTITY, OrderAdjustment, OrderLine, OrderNumber, OrderSource, OrderStatus, total};
 use crate::payment::{Payment, Refund};
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{CustomerId, OrderId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_core::money::Money;
 use rustok_core::state_machine::TransitionGuard;
 use rustok_text::CanonicalEmail;

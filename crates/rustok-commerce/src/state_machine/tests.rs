@@ -1,9 +1,9 @@
 //! Every pair of state and transition, guards at their limits, rows there and back, and rows that cannot be.
 
 use super::*;
+use crate::ids::VariantId;
 use crate::order::{AdjustmentKind, OrderContents, OrderStatus};
 use crate::testing::copied_lines;
-use rustok_core::ids::VariantId;
 use rustok_core::money::{Currency, Money};
 use std::time::Duration;
 use uuid::Uuid;

@@ -6,10 +6,11 @@ use super::{
     Archived, ContentNode, Draft, NodeChange, PUBLISHED_AT_FIXED, Published, newer_revision, transitions,
 };
 use crate::error::{ContentError, FieldError};
+use crate::ids::{AuthorId, NodeId};
 use crate::node::{NodeKind, NodeStatus};
 use crate::translation::refuse;
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{AuthorId, NodeId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_core::state_machine::{GuardRefusal, IllegalTransition, TransitionGuard};
 use rustok_text::plain::checked_text;
 

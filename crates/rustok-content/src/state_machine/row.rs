@@ -3,9 +3,10 @@
 //! A row that no node can have produced is refused. CHECK constraints in both databases enforce the same rules.
 
 use super::{AnyContentNode, Archived, ContentNode, DeletedNode, Draft, NodeCore, Published};
+use crate::ids::{AuthorId, NodeId};
 use crate::node::{NodeKind, NodeStatus};
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{AuthorId, NodeId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_core::state_machine::State;
 use thiserror::Error;
 

@@ -1,12 +1,12 @@
 //! The typed life of a node and its run-time face.
 
+use rustok_content::ids::{AuthorId, NodeId};
 use rustok_content::state_machine::transitions;
 use rustok_content::{
     AnyContentNode, Archived, ContentError, ContentNode, Draft, NodeChange, NodeKind, NodeStatus, Published,
     Revision, Source, TranslationInput,
 };
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{AuthorId, NodeId};
 use std::time::Duration;
 use uuid::Uuid;
 

@@ -5,8 +5,8 @@
 
 use super::public::{PublicFilter, PublicPlace, VISIBLE, start};
 use super::{NODE_TERMS, NODES};
+use rustok_content::ids::TermId;
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::TermId;
 use rustok_core::page::{Limit, Page};
 use rustok_db::walk::{EXAMINED, EXAMINED_PLUS_ONE, Entry, indexed_by, page_of_fitting};
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};

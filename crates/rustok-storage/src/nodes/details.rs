@@ -12,9 +12,9 @@ use super::{
 use crate::authors;
 use crate::search::{self, Kind};
 use crate::terms;
+use rustok_content::ids::{NodeId, TermId};
 use rustok_content::{Author, NodeKind, NodeStatus, Revision, Translation};
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{NodeId, TermId};
 use rustok_core::page::{Limit, ListKey, Page, fitting};
 use rustok_db::walk::{RowReader, Walk, key_values, standing, times};
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};

@@ -1,8 +1,9 @@
 //! The history of nodes: one immutable row per version.
 
 use super::HISTORY;
+use rustok_content::ids::NodeId;
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::{NodeId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_core::page::{Limit, Page};
 use rustok_db::{Row, Statement, StoreError, TenantTx, params};
 

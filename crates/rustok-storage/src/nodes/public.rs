@@ -5,8 +5,8 @@
 use super::by_term::list_by_term;
 use super::texts::TextKey;
 use super::{NODES, parsed};
+use rustok_content::ids::NodeId;
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::NodeId;
 use rustok_core::page::{Cursor, Limit, Page};
 use rustok_db::walk::{behind, indexed_by};
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};

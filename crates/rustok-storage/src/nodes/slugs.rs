@@ -3,7 +3,7 @@
 //! A slug is taken by working and by published revisions alike, so publishing never meets a conflict.
 
 use super::{TRANSLATIONS, parsed};
-use rustok_core::ids::NodeId;
+use rustok_content::ids::NodeId;
 use rustok_db::{StoreError, TenantTx, params};
 use rustok_text::{Locale, Slug};
 

@@ -3,8 +3,8 @@
 //! No visibility check happens here: pass only keys that a query of [`super::public`] returned.
 
 use super::{REVISIONS, parsed};
+use rustok_content::ids::NodeId;
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::NodeId;
 use rustok_db::{Row, StoreError, TenantTx, Value, params};
 use rustok_text::{BodyFormat, Locale};
 

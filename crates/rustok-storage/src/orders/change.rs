@@ -5,8 +5,9 @@ use super::history;
 use crate::jobs::{delete_write, replace_job};
 use crate::outbox::insert_event;
 use crate::reservations::{Movement, Mover};
+use rustok_commerce::ids::OrderRecordId;
 use rustok_commerce::{OrderColumns, OrderStatus};
-use rustok_core::ids::{OrderRecordId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_db::{Statement, StoreError, TenantTx, Value};
 use rustok_events::{Event, Job, JobKind};
 

@@ -1,8 +1,9 @@
 //! The history of orders: one immutable row per version, written together with the change.
 
 use jiff::Timestamp;
+use rustok_commerce::ids::OrderId;
 use rustok_commerce::{OrderColumns, OrderStatus};
-use rustok_core::ids::{OrderId, TenantId};
+use rustok_core::ids::TenantId;
 use rustok_db::{Statement, StoreError, TenantTx, params};
 
 const ORDER_HISTORY: &str = "order_history";

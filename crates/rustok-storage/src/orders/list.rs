@@ -4,8 +4,8 @@
 use super::ORDERS;
 use super::row::{self, StoredOrder};
 use jiff::Timestamp;
+use rustok_commerce::ids::{CustomerId, OrderId};
 use rustok_commerce::{OrderLine, OrderNumber, OrderRow, OrderStatus};
-use rustok_core::ids::{CustomerId, OrderId};
 use rustok_core::page::{Limit, Page, fitting};
 use rustok_db::walk::{RowReader, Walk, list_fitting, times};
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};

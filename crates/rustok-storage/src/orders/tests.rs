@@ -6,6 +6,7 @@ use crate::reservations::{Buyer, Movement, STOCK_LEVELS, read_shelf};
 use crate::tests::{id, now, open, soon, tenant};
 use crate::{Store, inventory, products};
 use rustok_auth::{SecretKind, TokenHash, TokenSecret};
+use rustok_commerce::ids::VariantId;
 use rustok_commerce::inventory::stock_moves;
 use rustok_commerce::order::AdjustmentKind;
 use rustok_commerce::price::Price;
@@ -16,7 +17,6 @@ use rustok_commerce::{
     OrderStatus, Placement,
 };
 use rustok_core::clock::Timestamp;
-use rustok_core::ids::VariantId;
 use rustok_core::money::{Currency, Money};
 use rustok_core::page::Limit;
 use rustok_events::{Event, Job, JobKind, Topic};

@@ -7,8 +7,8 @@
 use super::variant_row::bytes;
 use super::{Large, Lifecycle, PRODUCTS, ProductFilter, SMALL_COLUMNS, add_variants, decode_with, large};
 use crate::search::{self, Kind};
+use rustok_commerce::ids::ProductId;
 use rustok_commerce::product::Product;
-use rustok_core::ids::ProductId;
 use rustok_core::page::{Cursor, Limit, ListKey, MAX_PAGE_BYTES, Page, fitting};
 use rustok_db::walk::{RowReader, Walk, key_values, standing, times};
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, placeholders};

@@ -7,8 +7,8 @@
 use super::page::{reader, walk};
 use super::{Lifecycle, PRODUCTS, ProductFilter, VARIANTS};
 use jiff::Timestamp;
+use rustok_commerce::ids::{ProductId, VariantId};
 use rustok_commerce::product::ProductStatus;
-use rustok_core::ids::{ProductId, VariantId};
 use rustok_core::page::{Limit, ListKey, Page};
 use rustok_db::walk::key_values;
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, placeholders};

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::tokens;
+use rustok_auth::ids::TokenId;
 use rustok_auth::{Role, TokenHash};
-use rustok_core::ids::TokenId;
 use rustok_core::page::Limit;
 use rustok_tenancy::{Tenant, TenantIdentifier, TenantStatus};
 use rustok_test_support::{all_pages, both_databases};

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::outbox::{self, Backlog, Outcome};
-use rustok_core::ids::EventId;
+use rustok_events::ids::EventId;
 use rustok_events::{Event, Topic};
 use rustok_test_support::both_databases;
 use std::collections::BTreeMap;

@@ -13,9 +13,9 @@ use http::{HeaderMap, StatusCode};
 use rustok_app::StoredReply;
 use rustok_app::content::{self, NodeDetail, NodeFilter, Part, UpdateNode, WrittenNode};
 use rustok_auth::Action;
+use rustok_content::ids::NodeId;
 use rustok_content::{NodeKind, NodeStatus};
 use rustok_core::error::{ErrorKind, RichError};
-use rustok_core::ids::NodeId;
 use rustok_core::page::{Limit, Page};
 use rustok_http::extract::{
     AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams, QueryReader,

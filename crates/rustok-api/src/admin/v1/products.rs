@@ -8,9 +8,9 @@ use http::{HeaderMap, StatusCode};
 use rustok_app::StoredReply;
 use rustok_app::catalog::{self, ProductFilter, ShownPrice, UpdateProduct, WrittenProduct};
 use rustok_auth::Action;
+use rustok_commerce::ids::ProductId;
 use rustok_commerce::product::Product;
 use rustok_core::error::RichError;
-use rustok_core::ids::ProductId;
 use rustok_core::money::Currency;
 use rustok_http::extract::{
     AdminCtx, Command, Empty, IfMatch, MergePatch, PathParams, QueryParams, QueryReader,

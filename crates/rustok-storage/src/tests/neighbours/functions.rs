@@ -9,9 +9,9 @@ use crate::{
 use rustok_auth::{Role, TokenHash};
 use rustok_commerce::product::Handle;
 use rustok_content::{Author, Taxonomy, Term};
-use rustok_core::ids::EventId;
 use rustok_core::money::Currency;
 use rustok_core::page::Limit;
+use rustok_events::ids::EventId;
 use rustok_events::{ClaimedJob, Event, Job, JobKind, Topic};
 use rustok_text::CanonicalEmail;
 use rustok_text::locale::Preference;

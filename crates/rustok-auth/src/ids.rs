@@ -1,0 +1,6 @@
+//! The identifiers of credentials.
+
+rustok_core::ids! {
+    /// A bearer token.
+    TokenId = TokenIdKind,
+}

@@ -1,0 +1,10 @@
+//! The identifiers of events and of queued work.
+
+rustok_core::ids! {
+    /// An event in the outbox.
+    EventId = EventIdKind,
+    /// A queued job.
+    JobId = JobIdKind,
+    /// A file uploaded for import.
+    ImportId = ImportIdKind,
+}
