@@ -336,7 +336,12 @@ fn unlike_cursor(cursor: &str) -> String {
 /// The neighbour's `Idempotency-Key`s are unknown here: nothing is replayed, nothing is taken for another body.
 async fn repeated_keys(world: &World) -> Vec<String> {
     let mut found = Vec::new();
-    for operation in tenant_operations(world).filter(|operation| operation.method == Method::POST) {
+    let takes_key = |operation: &&Operation| {
+        operation
+            .parameters("header")
+            .any(|name| name == "Idempotency-Key")
+    };
+    for operation in tenant_operations(world).filter(takes_key) {
         let call = call(&operation.id).unwrap();
         let mut statuses = Vec::new();
         for side in [&world.theirs, &world.ours] {
