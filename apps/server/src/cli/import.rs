@@ -202,8 +202,9 @@ fn print_report(options: &Options, report: ImportReport) -> Result<(), Failure> 
     options.format.print(&printed, text)?;
     match (stopped, printed.error_count) {
         (Some(error), _) => Err(error.into()),
-        (None, _) if status == ImportStatus::Incomplete => Err(Failure::new(format!(
-            "the import is incomplete: a part of the file could not be read; what could be read, up to byte {}, was imported",
+        (None, count) if status == ImportStatus::Incomplete => Err(Failure::new(format!(
+            "{count} parts of the file could not be imported, and it was not read to its end: what could be read, up to byte {}, \
+             was imported; export it again and import that, which changes only what is missing",
             printed.bytes_read
         ))),
         (None, 0) => Ok(()),

@@ -35,6 +35,8 @@ pub(super) fn value(operation: &str, name: &str) -> Option<Value> {
         ("create_import", "source") => json!("wordpress"),
         ("create_import", "file") => json!("Handle,Title,Variant Price\ncup,Cup,5.50\npot,Pot,7\n"),
         ("create_import", "dry_run") => json!("false"),
+        ("create_import", "overwrite" | "zero_when_missing") => json!("true"),
+        ("create_import", "source_name") => json!("another shop"),
         ("place_order", "currency") => json!("EUR"),
         ("place_order", "quantity") => json!(3),
         ("place_order", "email") => json!("other@example.com"),

@@ -50,14 +50,21 @@ both_databases! {
 
     async fn what_is_broken_is_told_with_its_place(db) {
         let shop = apart(&db, &[]).await;
-        let csv = "Handle,Title,Variant Price\ncup,Cup,1.50\njug,Jug,\"1,50\"\nlid,Lid,x\n";
+        let csv = "Handle,Title,Variant Price\ncup,Cup,1.50\njug,Jug,\"1,500\"\nlid,Lid,x\n,Lost,1\n";
         let import = imported(&shop, "shopify", csv, &[]).await;
-        assert_eq!((&import["status"], counts(&import)), (&json!("succeeded"), [1, 0, 0, 0]));
+        // A price that has two meanings or none costs only itself.
+        assert_eq!((&import["status"], counts(&import)), (&json!("succeeded"), [3, 0, 0, 0]));
         let errors = import["report"]["errors"].as_array().unwrap();
         let places: Vec<_> = errors.iter().map(|e| (&e["file"], &e["line"], &e["column"])).collect();
         let file = json!("shop.csv");
-        assert_eq!(places, [(&file, &json!(3), &json!(9)), (&file, &json!(4), &json!(9))]);
-        assert_eq!(import["report"]["error_count"], 2);
+        let expected = [(3, 9), (4, 9), (5, 1)].map(|(line, column)| (json!(line), json!(column)));
+        assert_eq!(places, expected.each_ref().map(|(line, column)| (&file, line, column)));
+        assert_eq!(import["report"]["error_count"], 3);
+
+        // Cut off inside a row: what was before it is in.
+        let cut = imported(&shop, "shopify", "Handle,Title,Variant Price\ntub,Tub,1\nvat,\"Va", &[]).await;
+        assert_eq!((&cut["status"], counts(&cut)), (&json!("incomplete"), [1, 0, 0, 0]), "{cut:#}");
+        assert!(cut["failure"].as_str().unwrap().contains("line 3"), "{cut:#}");
 
         // Many: so many are kept, all are counted.
         let bad: String = (0..1_200).map(|n| format!("p{n},P,x\n")).collect();
@@ -77,8 +84,9 @@ both_databases! {
         let shop = apart(&db, &[]).await;
         let csv = "Handle,Title,Variant Price\nf-1,=cmd|'/C calc'!A0,1.00\nf-2,@SUM(1+1),=1+1\n";
         let import = imported(&shop, "shopify", csv, &[]).await;
-        assert_eq!((counts(&import), &import["report"]["error_count"]), ([1, 0, 0, 0], &json!(1)));
-        assert_eq!(listed(&shop, "/products").await[0]["title"], "=cmd|'/C calc'!A0");
+        assert_eq!((counts(&import), &import["report"]["error_count"]), ([2, 0, 0, 0], &json!(1)));
+        let titles: Vec<_> = listed(&shop, "/products").await.iter().map(|product| product["title"].clone()).collect();
+        assert!(titles.contains(&json!("=cmd|'/C calc'!A0")) && titles.contains(&json!("@SUM(1+1)")), "{titles:?}");
 
         let secret = shop.server.command().folder().join("secret.txt");
         std::fs::write(&secret, "canary-of-a-file").unwrap();
