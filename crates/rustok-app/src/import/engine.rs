@@ -144,6 +144,11 @@ pub(super) trait Source {
     /// The identity of the item; `None` if it is always written.
     fn key(&self, item: &Self::Item) -> Option<Key>;
 
+    /// Whether the item waits for the others of its chunk, so that it does not take a name that one of them has exactly.
+    fn comes_last(&self, _item: &Self::Item) -> bool {
+        false
+    }
+
     /// Line and column of the item.
     fn place(&self, item: &Self::Item) -> (u64, u64);
 
@@ -293,7 +298,8 @@ impl<'a, S: Source> Engine<'a, S> {
         report
     }
 
-    async fn import(&mut self, chunk: Vec<S::Item>) -> Result<(), RichError> {
+    async fn import(&mut self, mut chunk: Vec<S::Item>) -> Result<(), RichError> {
+        chunk.sort_by_key(|item| self.source.comes_last(item));
         let mut items: Vec<(S::Item, Option<Key>)> = chunk
             .into_iter()
             .map(|item| (self.source.key(&item), item))

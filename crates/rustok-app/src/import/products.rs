@@ -53,6 +53,11 @@ impl Source for Products {
         }
     }
 
+    /// A handle with other characters than are allowed here becomes the nearest one, which another product may have.
+    fn comes_last(&self, item: &ShopifyItem) -> bool {
+        matches!(item, ShopifyItem::Product(item) if Handle::parse(&item.handle).is_none())
+    }
+
     fn place(&self, item: &ShopifyItem) -> (u64, u64) {
         match item {
             ShopifyItem::Product(item) => (item.line, item.column),

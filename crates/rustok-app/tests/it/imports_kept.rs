@@ -278,6 +278,14 @@ both_databases! {
         assert!(html.contains("href=\"https://www.youtube.com/watch?v=abc\""), "{html}");
     }
 
+    async fn an_exact_handle_comes_before_one_that_is_changed(db) {
+        let shop = Shop::open(db.url()).await;
+        let report = csv(&shop, "Handle,Title,Variant Price\nacme™-tape,Sign,3\nacme-tape,Plain,2\n").await;
+        assert_eq!((report.created, report.notes.len()), (2, 1), "{report:?}");
+        assert!(report.notes[0].line == 2 && report.notes[0].reason.contains("acme-tape-2"), "{report:?}");
+        assert_eq!(product(&shop, "acme-tape").await.title, "Plain");
+    }
+
     async fn a_file_cut_inside_a_row_is_incomplete(db) {
         let shop = Shop::open(db.url()).await;
         let whole = csv(&shop, "Handle,Title,Variant Price\nmug,Mug,1\n").await;
