@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use rustok_app::content::import::{Existing, ImportedNode, ImportedTerm, Publication, upsert};
 use rustok_app::content::terms;
 use rustok_app::content::{self, NewContent, PublishNode, PutTranslation, authors};
-use rustok_app::import::{ImportFile, ImportSource, Mode, run};
+use rustok_app::import::{ImportFile, ImportOptions, ImportSource, Mode, run};
 use rustok_app::{Ctx, IdempotencyKey};
 use rustok_content::ids::NodeId;
 use rustok_content::{NodeKind, Taxonomy, TranslationInput};
@@ -97,7 +97,7 @@ both_databases! {
             let ctx = beside(db.url(), "shop1").await;
             let source = ImportSource::Wordpress(locale.parse().unwrap());
             let file = ImportFile { content: file.as_bytes(), name: "a.xml" };
-            run(&ctx, source, file, Mode::Commit, &mut |_| ControlFlow::Continue(())).await
+            run(&ctx, source, &ImportOptions::default(), file, Mode::Commit, &mut |_| ControlFlow::Continue(())).await
         };
         Directory::of(&shop).await.set(json!({ "locales": ["en"] })).await;
         let refused = import("de").await;
