@@ -114,6 +114,9 @@ pub struct Config {
     pub rate_limit_token_per_minute: u32,
     /// Requests a minute for one tenant, from all clients together, saved up for a minute; 0 is no limit.
     pub rate_limit_tenant_per_minute: u32,
+    /// Attempts a minute to sign in to one account from one address, saved up for a minute; six times as many from one
+    /// address to all accounts; 0 is no limit.
+    pub rate_limit_sign_in_per_minute: u32,
     /// Where files to import wait for their turn: a folder of the server's own, on its own disk. Empty means `imports`
     /// beside the SQLite file, or `rustok-imports` in the system's folder for temporary files.
     pub import_folder: Option<String>,
@@ -197,6 +200,7 @@ impl Default for Config {
             rate_limit_address_per_minute: 60_000,
             rate_limit_token_per_minute: 300_000,
             rate_limit_tenant_per_minute: 1_200_000,
+            rate_limit_sign_in_per_minute: 10,
             import_folder: None,
             max_import_folder_bytes: 4 << 30,
             max_import_bytes: 256 << 20,

@@ -3,10 +3,11 @@
 //! Requests, workers, commands and tests all build a [`Ctx`]; there is no other access to a tenant's data.
 
 use crate::counts::Counts;
+use crate::people::Hashing;
 use crate::work::InFlight;
 use rand::rngs::StdRng;
 use rustok_auth::ids::TokenId;
-use rustok_auth::{Action, Actor, authorize};
+use rustok_auth::{Action, Actor, Principal, authorize};
 use rustok_core::clock::{Clock, Timestamp};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
@@ -33,6 +34,7 @@ pub struct Services {
     /// Metrics counters.
     pub counts: Counts,
     pub(crate) in_flight: InFlight,
+    pub(crate) hashing: Hashing,
     rng: Mutex<StdRng>,
 }
 
@@ -47,6 +49,7 @@ impl Services {
             validator,
             counts: Counts::default(),
             in_flight: InFlight::default(),
+            hashing: Hashing::default(),
             rng: Mutex::new(rand::make_rng()),
         }
     }
@@ -87,9 +90,8 @@ pub struct Ctx {
     pub network: Option<[u8; 16]>,
     /// The tracing span.
     pub use_case: UseCase,
-    /// The token on whose behalf this process works if the actor is the process itself, such as the token that
-    /// uploaded a file.
-    pub sender: Option<TokenId>,
+    /// On whose behalf this process works if the actor is the process itself, such as the sender of a file.
+    pub sender: Option<Principal>,
 }
 
 impl Ctx {
@@ -153,7 +155,11 @@ impl Ctx {
     /// If the database is unavailable. Its commit is refused if the token or the tenant may not write any more.
     pub async fn write(&self) -> Result<TenantTx, RichError> {
         let tx = self.services.store.write(self.tenant.handle(), self.deadline);
-        let writer = self.sender.map_or_else(|| writer(&self.actor), Writer::Token);
+        let writer = match self.sender {
+            Some(Principal::Token(id)) => Writer::Token(id),
+            Some(Principal::User(id)) => Writer::User(id),
+            None => writer(&self.actor),
+        };
         Ok(on_behalf_of(tx.await?, writer))
     }
 
@@ -218,6 +224,7 @@ const fn writer(actor: &Actor) -> Writer {
     match actor {
         Actor::Anonymous => Writer::Anyone,
         Actor::Token { id, .. } | Actor::Platform { id } => Writer::Token(*id),
+        Actor::User { session, .. } => Writer::Session(*session),
         Actor::System(_) => Writer::System,
     }
 }

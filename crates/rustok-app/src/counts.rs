@@ -49,6 +49,8 @@ pub struct Counts {
     pub order_retries: Tally<1>,
     /// Nodes by transition.
     pub node_transitions: Tally<9>,
+    /// Attempts to open a session, by outcome.
+    pub sign_ins: Tally<3>,
 }
 
 impl Default for Counts {
@@ -69,10 +71,12 @@ impl Default for Counts {
                 "delete",
                 "undelete",
             ]),
+            sign_ins: Tally::new([OPENED, REFUSED, FAILED]),
         }
     }
 }
 
+const OPENED: &str = "opened";
 const PLACED: &str = "placed";
 const REPLAYED: &str = "replayed";
 const REFUSED: &str = "refused";
@@ -86,6 +90,15 @@ impl Counts {
     /// Counts a retry of an order.
     pub(crate) fn retry_order(&self) {
         self.order_retries.count(RETRY);
+    }
+
+    /// Counts an attempt to open a session.
+    pub(crate) fn sign_in<T>(&self, opened: &Result<T, RichError>) {
+        self.sign_ins.count(match opened {
+            Ok(_) => OPENED,
+            Err(error) if error.status() >= 500 => FAILED,
+            Err(_) => REFUSED,
+        });
     }
 
     /// Starts an attempt to place an order. Dropped without [`PlacementCount::end`], it counts as abandoned.

@@ -14,6 +14,7 @@ pub mod import;
 pub mod jobs;
 mod numbers;
 pub mod orders;
+pub mod people;
 pub mod precondition;
 pub mod tenants;
 mod work;

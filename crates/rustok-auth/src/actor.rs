@@ -3,7 +3,7 @@
 //! An actor is created after the lookup of a credential, or by the process for its own work; never from an unverified
 //! claim in a request.
 
-use crate::ids::TokenId;
+use crate::ids::{SessionId, TokenId, UserId};
 use crate::role::Role;
 use std::fmt;
 
@@ -19,6 +19,15 @@ pub enum Actor {
         /// Its role.
         role: Role,
     },
+    /// A member of the request's tenant, in a session.
+    User {
+        /// The account.
+        id: UserId,
+        /// The session, never its secret.
+        session: SessionId,
+        /// The member's role.
+        role: Role,
+    },
     /// A platform token: access to the tenant directory, never to a tenant's data.
     Platform {
         /// The token's id, never its secret.
@@ -29,21 +38,46 @@ pub enum Actor {
     System(&'static str),
 }
 
+/// The one on whose behalf this process works later, such as who sent a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// A token of the tenant.
+    Token(TokenId),
+    /// A member of the tenant, whose session may have ended meanwhile.
+    User(UserId),
+}
+
 impl Actor {
-    /// Parses the token id from the stable text of an actor with a tenant's token.
+    /// The role in the request's tenant, of a token or a member.
     #[must_use]
-    pub fn token_of(text: &str) -> Option<TokenId> {
-        text.strip_prefix("token:")?.parse().ok()
+    pub const fn role(&self) -> Option<Role> {
+        match self {
+            Self::Token { role, .. } | Self::User { role, .. } => Some(*role),
+            Self::Anonymous | Self::Platform { .. } | Self::System(_) => None,
+        }
+    }
+}
+
+impl Principal {
+    /// Parses the stable text of an [`Actor`]; `None` for one on whose behalf nothing is done later.
+    #[must_use]
+    pub fn of(actor: &str) -> Option<Self> {
+        match actor.split_once(':')? {
+            ("token", id) => id.parse().ok().map(Self::Token),
+            ("user", id) => id.parse().ok().map(Self::User),
+            _ => None,
+        }
     }
 }
 
 impl fmt::Display for Actor {
-    /// The stable text in history, events and logs: `anonymous`, `token:<uuid>`, `platform:<uuid>` or
-    /// `system:<name>`. It is stored, so the format never changes.
+    /// The stable text in history, events and logs: `anonymous`, `token:<uuid>`, `user:<uuid>`,
+    /// `platform:<uuid>` or `system:<name>`. It is stored, so the format never changes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anonymous => f.write_str("anonymous"),
             Self::Token { id, .. } => write!(f, "token:{id}"),
+            Self::User { id, .. } => write!(f, "user:{id}"),
             Self::Platform { id } => write!(f, "platform:{id}"),
             Self::System(name) => write!(f, "system:{name}"),
         }
@@ -57,7 +91,8 @@ mod tests {
 
     #[test]
     fn text_form_is_stable() {
-        let id = TokenId::from_uuid(Uuid::from_u128(0x018f_4e6a_7b1c_7def_8abc_0123_4567_89ab));
+        let uuid = Uuid::from_u128(0x018f_4e6a_7b1c_7def_8abc_0123_4567_89ab);
+        let (id, user) = (TokenId::from_uuid(uuid), UserId::from_uuid(uuid));
         for (actor, text) in [
             (Actor::Anonymous, "anonymous"),
             (
@@ -68,14 +103,26 @@ mod tests {
                 "token:018f4e6a-7b1c-7def-8abc-0123456789ab",
             ),
             (
+                Actor::User {
+                    id: user,
+                    session: SessionId::from_uuid(Uuid::nil()),
+                    role: Role::Editor,
+                },
+                "user:018f4e6a-7b1c-7def-8abc-0123456789ab",
+            ),
+            (
                 Actor::Platform { id },
                 "platform:018f4e6a-7b1c-7def-8abc-0123456789ab",
             ),
             (Actor::System("order-expiry"), "system:order-expiry"),
         ] {
             assert_eq!(actor.to_string(), text);
-            let token = matches!(actor, Actor::Token { .. }).then_some(id);
-            assert_eq!(Actor::token_of(text), token);
+            let principal = match actor {
+                Actor::Token { id, .. } => Some(Principal::Token(id)),
+                Actor::User { id, .. } => Some(Principal::User(id)),
+                _ => None,
+            };
+            assert_eq!(Principal::of(text), principal);
         }
     }
 }

@@ -20,6 +20,9 @@ pub enum AuthError {
     /// The token is unknown, revoked, or belongs to another tenant.
     #[error("unknown token")]
     UnknownToken,
+    /// The session is unknown or over, or belongs to another tenant or host.
+    #[error("unknown session")]
+    UnknownSession,
     /// The actor is authenticated but lacks permission.
     #[error("not allowed to {action}")]
     Forbidden {
@@ -33,11 +36,18 @@ impl From<AuthError> for RichError {
     fn from(error: AuthError) -> Self {
         // The codes are the defaults of the kinds: `unauthenticated` and `forbidden`.
         let (kind, public) = match error {
-            AuthError::Unauthenticated => (ErrorKind::Unauthenticated, "This needs a bearer token."),
+            AuthError::Unauthenticated => (
+                ErrorKind::Unauthenticated,
+                "This needs a bearer token or a session.",
+            ),
             AuthError::Malformed(_) | AuthError::UnknownToken => {
                 (ErrorKind::Unauthenticated, "The bearer token is not valid here.")
             }
-            AuthError::Forbidden { .. } => (ErrorKind::Forbidden, "This token is not allowed to do that."),
+            AuthError::UnknownSession => (ErrorKind::Unauthenticated, "The session is over. Sign in again."),
+            AuthError::Forbidden { .. } => (
+                ErrorKind::Forbidden,
+                "This token or member is not allowed to do that.",
+            ),
         };
         Self::new(kind, error.to_string()).with_public(public)
     }
@@ -64,6 +74,12 @@ mod tests {
             ),
             (
                 AuthError::UnknownToken,
+                ErrorKind::Unauthenticated,
+                401,
+                "unauthenticated",
+            ),
+            (
+                AuthError::UnknownSession,
                 ErrorKind::Unauthenticated,
                 401,
                 "unauthenticated",

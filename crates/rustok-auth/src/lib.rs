@@ -1,18 +1,22 @@
-//! Authentication and authorisation: actors, roles, bearer tokens and the policy table.
+//! Authentication and authorisation: accounts of people, passwords, actors, roles, bearer tokens and the policy table.
 //!
 //! This crate is pure: no token lookup, no clock, no HTTP; randomness is a parameter.
 
+pub mod account;
 pub mod actor;
 pub mod error;
 pub mod ids;
+pub mod password;
 pub mod permission;
 pub mod policy;
 pub mod role;
 pub mod token;
 
-pub use actor::Actor;
+pub use account::{Member, Person, Session};
+pub use actor::{Actor, Principal};
 pub use error::AuthError;
+pub use password::{Password, PasswordError, PasswordHash};
 pub use permission::Action;
-pub use policy::{allows, authorize};
+pub use policy::{Permission, allows, authorize, covers, permission, role_allows};
 pub use role::Role;
 pub use token::{SecretKind, TokenHash, TokenParseError, TokenSecret};

@@ -97,8 +97,22 @@ actions! {
     /// Admin: list, create and revoke the tenant's tokens.
     ManageTokens = "manage_tokens",
 
+    /// Anyone: open a session with a password, a link or an invitation.
+    SignIn = "sign_in",
+    /// A member: what belongs to their account and their sessions.
+    ManageOwnAccount = "manage_own_account",
+    /// Admin: list the members of the tenant.
+    ReadMembers = "read_members",
+    /// Admin: invite members, change their roles and remove them. Nobody gives or takes a role that may do more than
+    /// their own.
+    ManageMembers = "manage_members",
+    /// Admin: give and take the role of an owner. No use case requests it: it makes an owner's role more than an admin's.
+    ManageOwners = "manage_owners",
+
     /// Platform: list, create, change, suspend and resume tenants and their hosts.
     ManageTenants = "manage_tenants",
+    /// Command line: list, create, disable and enable accounts, set their passwords, make them members, issue links.
+    ManageAccounts = "manage_accounts",
     /// Command line: list, create and revoke platform tokens.
     ManagePlatformTokens = "manage_platform_tokens",
 }

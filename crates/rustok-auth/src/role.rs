@@ -1,30 +1,48 @@
-//! The roles of a tenant's tokens. Their permissions are defined only in [`crate::policy`].
+//! The roles of members and of tokens. Their permissions are defined only in [`crate::policy`].
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// The role of a tenant's token.
+/// The role of a member of a tenant, or of one of its tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
+    /// Full access within the tenant, and says who its owners are.
+    Owner,
     /// Full access within the tenant.
     Admin,
+    /// Works on orders, reads everything else.
+    Manager,
     /// Writes content and catalogue, reads everything else.
     Editor,
+    /// Writes content of their own, reads other content.
+    Author,
+    /// Reads, to answer customers.
+    Support,
     /// Read-only.
     Viewer,
 }
 
-/// The text is not `admin`, `editor` or `viewer`.
+/// The text is not the name of a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("must be one of admin, editor, viewer")]
+#[error("must be one of owner, admin, manager, editor, author, support, viewer")]
 pub struct UnknownRole;
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Admin, Self::Editor, Self::Viewer];
+    pub const ALL: [Self; 7] = [
+        Self::Owner,
+        Self::Admin,
+        Self::Manager,
+        Self::Editor,
+        Self::Author,
+        Self::Support,
+        Self::Viewer,
+    ];
+    /// The roles that a token can have.
+    pub const OF_TOKENS: [Self; 3] = [Self::Admin, Self::Editor, Self::Viewer];
 
     /// Reads the exact text of [`Self::as_str`].
     ///
@@ -41,8 +59,12 @@ impl Role {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Owner => "owner",
             Self::Admin => "admin",
+            Self::Manager => "manager",
             Self::Editor => "editor",
+            Self::Author => "author",
+            Self::Support => "support",
             Self::Viewer => "viewer",
         }
     }
@@ -68,20 +90,16 @@ mod tests {
 
     #[test]
     fn text_round_trips() {
-        for (role, text) in [
-            (Role::Admin, "admin"),
-            (Role::Editor, "editor"),
-            (Role::Viewer, "viewer"),
-        ] {
-            assert_eq!(role.to_string(), text);
-            assert_eq!(text.parse(), Ok(role));
-            assert!(Role::ALL.contains(&role));
+        for role in Role::ALL {
+            assert_eq!(role.to_string().parse(), Ok(role));
+            assert_eq!(format!("{role:?}").to_lowercase(), role.as_str());
         }
+        assert!(Role::OF_TOKENS.iter().all(|role| Role::ALL.contains(role)));
     }
 
     #[test]
     fn nothing_else_is_a_role() {
-        for text in ["", "Admin", " admin", "admin\n", "owner", "platform"] {
+        for text in ["", "Admin", " admin", "admin\n", "platform"] {
             assert_eq!(Role::parse(text), Err(UnknownRole), "{text:?}");
         }
     }

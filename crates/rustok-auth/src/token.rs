@@ -29,10 +29,23 @@ pub enum SecretKind {
     Platform,
     /// `ros_`: the secret of one order.
     Order,
+    /// `rts_`: a session of a member.
+    Session,
+    /// `rsl_`: a link that opens a session, once.
+    Link,
+    /// `rti_`: an invitation to become a member.
+    Invitation,
 }
 
 impl SecretKind {
-    const ALL: [Self; 3] = [Self::Tenant, Self::Platform, Self::Order];
+    const ALL: [Self; 6] = [
+        Self::Tenant,
+        Self::Platform,
+        Self::Order,
+        Self::Session,
+        Self::Link,
+        Self::Invitation,
+    ];
 
     /// The first four characters of the text; secret scanners also search for them.
     #[must_use]
@@ -41,6 +54,9 @@ impl SecretKind {
             Self::Tenant => "rtk_",
             Self::Platform => "rtp_",
             Self::Order => "ros_",
+            Self::Session => "rts_",
+            Self::Link => "rsl_",
+            Self::Invitation => "rti_",
         }
     }
 }
@@ -102,7 +118,7 @@ impl TokenSecret {
     }
 
     /// Parses the value of an `Authorization` header (RFC 6750, 2.1): `Bearer`, case-insensitive, one or more spaces,
-    /// and a tenant's or the platform's token. An order's secret is not a bearer token.
+    /// and a tenant's or the platform's token. The other secrets are not bearer tokens.
     ///
     /// # Errors
     /// The [`TokenParseError`] for the value.
@@ -126,7 +142,9 @@ impl TokenSecret {
         let secret = Self::parse(&rest[start..])?;
         match secret.kind {
             SecretKind::Tenant | SecretKind::Platform => Ok(secret),
-            SecretKind::Order => Err(TokenParseError::Malformed),
+            SecretKind::Order | SecretKind::Session | SecretKind::Link | SecretKind::Invitation => {
+                Err(TokenParseError::Malformed)
+            }
         }
     }
 
@@ -258,7 +276,9 @@ mod tests {
     #[test]
     fn the_same_bits_of_another_kind_are_another_secret() {
         let hashes = SecretKind::ALL.map(|kind| secret(kind).hash());
-        assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
+        for (place, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[..place].contains(hash), "{place}");
+        }
     }
 
     #[test]
@@ -343,6 +363,10 @@ mod tests {
                 format!("Bearer {}", secret(SecretKind::Order).expose()),
                 Malformed,
             ),
+            (
+                format!("Bearer {}", secret(SecretKind::Session).expose()),
+                Malformed,
+            ),
             (format!("Bearer {}", "a".repeat(121)), Malformed),
             (format!("Bearer {}", "a".repeat(122)), TooLong),
         ] {
@@ -363,7 +387,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_read_is_the_text_of_what_was_read(text in "(rtk_|rtp_|ros_)[A-Za-z0-9_-]{43}") {
+        fn whatever_is_read_is_the_text_of_what_was_read(text in "(rtk_|rtp_|ros_|rts_|rsl_|rti_)[A-Za-z0-9_-]{43}") {
             if let Ok(read) = TokenSecret::parse(&text) {
                 prop_assert_eq!(read.expose(), text);
             }

@@ -58,6 +58,10 @@ pub enum StoreError {
     /// The token that the transaction writes for was revoked meanwhile. Nothing was committed.
     #[error("the token was revoked meanwhile")]
     TokenRevoked,
+    /// The session that the transaction writes for ended meanwhile, or its user is no member any more. Nothing was
+    /// committed.
+    #[error("the session ended meanwhile")]
+    SessionEnded,
     /// The tenant that the transaction writes for was suspended meanwhile. Nothing was committed.
     #[error("the tenant was suspended meanwhile")]
     TenantSuspended,
@@ -161,6 +165,7 @@ impl StoreError {
             | Self::Unfit(_)
             | Self::Locked(_)
             | Self::TokenRevoked
+            | Self::SessionEnded
             | Self::TenantSuspended
             | Self::Taken { .. }
             | Self::Stale { .. }
@@ -276,6 +281,7 @@ impl From<StoreError> for RichError {
         let (kind, message) = match &error {
             // As in authentication: to the client it is a token that is not known.
             StoreError::TokenRevoked => return Self::from(AuthError::UnknownToken).with_source(error),
+            StoreError::SessionEnded => return Self::from(AuthError::UnknownSession).with_source(error),
             StoreError::TenantSuspended => return Self::from(TenantError::Suspended).with_source(error),
             StoreError::Unavailable(_)
             | StoreError::Trouble(_)
@@ -408,6 +414,12 @@ mod tests {
                 "The bearer token is not valid here.",
             ),
             (
+                E::SessionEnded,
+                K::Unauthenticated,
+                "unauthenticated",
+                "The session is over. Sign in again.",
+            ),
+            (
                 E::TenantSuspended,
                 K::Forbidden,
                 "tenant_suspended",
@@ -439,6 +451,7 @@ mod tests {
             StoreError::Overloaded => 17,
             StoreError::TokenRevoked => 18,
             StoreError::TenantSuspended => 19,
+            StoreError::SessionEnded => 20,
         }
     }
 

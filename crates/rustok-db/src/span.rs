@@ -66,7 +66,13 @@ pub(crate) fn acquire(system: &'static str) -> Span {
 /// Records the result. Losing a race against another writer is no failure of the database.
 pub(crate) fn ended<T>(span: &Span, answer: &Result<T, StoreError>) {
     let failure = match answer {
-        Ok(_) | Err(StoreError::Stale { .. } | StoreError::TokenRevoked | StoreError::TenantSuspended) => {
+        Ok(_)
+        | Err(
+            StoreError::Stale { .. }
+            | StoreError::TokenRevoked
+            | StoreError::SessionEnded
+            | StoreError::TenantSuspended,
+        ) => {
             return;
         }
         Err(StoreError::Unavailable(_)) => "unavailable",

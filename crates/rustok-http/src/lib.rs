@@ -13,6 +13,7 @@ pub mod openapi;
 pub mod problem;
 pub mod reply;
 pub mod serve;
+pub mod session;
 pub mod settings;
 pub mod state;
 pub mod surface;

@@ -37,6 +37,8 @@ pub struct Limits {
     address: Rate,
     token: Rate,
     tenant: Rate,
+    sign_in: Rate,
+    sign_in_address: Rate,
     requests: Gate,
     uploads: Gate,
     files: Gate,
@@ -62,6 +64,8 @@ pub struct Shares {
 
 /// One address may have at most `max_connections` divided by this, whatever `max_connections_per_address` is.
 const ADDRESS_PART: usize = 4;
+/// Attempts to sign in from one address, as a multiple of those for one account from there: an office is one address.
+const ACCOUNTS_PER_ADDRESS: u32 = 6;
 
 impl Limits {
     /// The limits of the settings.
@@ -72,6 +76,13 @@ impl Limits {
             address: Rate::per_minute("address", settings.rate_limit_address_per_minute),
             token: Rate::per_minute("token", settings.rate_limit_token_per_minute),
             tenant: Rate::per_minute("tenant", settings.rate_limit_tenant_per_minute),
+            sign_in: Rate::per_minute("sign_in", settings.rate_limit_sign_in_per_minute),
+            sign_in_address: Rate::per_minute(
+                "sign_in_address",
+                settings
+                    .rate_limit_sign_in_per_minute
+                    .saturating_mul(ACCOUNTS_PER_ADDRESS),
+            ),
             requests: Gate::new("requests", settings.max_requests_in_flight, waiting),
             uploads: Gate::new("uploads", settings.max_uploads_in_flight, waiting),
             files: Gate::new("imports", settings.max_files_in_flight, waiting),
@@ -173,6 +184,23 @@ impl Limits {
         self.tenant.admit(tenant.id)
     }
 
+    /// Counts an attempt to prove to be `account` (an address as typed, or what else names one) from `address`. An attempt
+    /// counts for both together, so that nobody locks a person out who signs in from elsewhere; and, off the loopback
+    /// address, for the address alone.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub fn admit_sign_in(&self, account: &str, address: Option<&str>) -> Result<Admission, Refusal> {
+        let network = address
+            .and_then(|address| address.parse().ok())
+            .map(client::network);
+        if let Some(network) = network.filter(|network| !network.is_loopback()) {
+            let _ = self.sign_in_address.admit(network)?;
+        }
+        let account = account.trim().to_lowercase();
+        self.sign_in.admit((account, network))
+    }
+
     /// The current numbers of all gates.
     #[must_use]
     pub fn gates(&self) -> [GateNumbers; 3] {
@@ -181,12 +209,14 @@ impl Limits {
 
     /// How many requests each limit has refused.
     #[must_use]
-    pub fn refusals(&self) -> [(&'static str, u64); 9] {
+    pub fn refusals(&self) -> [(&'static str, u64); 11] {
         let [requests, uploads, files] = self.gates();
         [
             ("address", self.address.refused()),
             ("token", self.token.refused()),
             ("tenant", self.tenant.refused()),
+            ("sign_in", self.sign_in.refused()),
+            ("sign_in_address", self.sign_in_address.refused()),
             (requests.gate, requests.refused),
             (uploads.gate, uploads.refused),
             (files.gate, files.refused),
@@ -207,5 +237,40 @@ impl Limits {
         } else {
             &self.uploads
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_on_an_account_lock_out_nobody_elsewhere() {
+        let limits = Limits::new(&HttpSettings {
+            rate_limit_sign_in_per_minute: 3,
+            ..HttpSettings::default()
+        });
+        let admitted = |account: &str, address: Option<&str>, tries: u32| {
+            (0..tries)
+                .filter(|_| limits.admit_sign_in(account, address).is_ok())
+                .count()
+        };
+        let (attacker, person) = (Some("198.51.100.1"), Some("192.0.2.1"));
+        assert_eq!(admitted("jane@example.com", attacker, 10), 3);
+        assert_eq!(admitted(" JANE@example.com", attacker, 1), 0, "the same account");
+        assert_eq!(admitted("jane@example.com", person, 3), 3);
+        // Of many accounts one address tries so many.
+        let others = (0..30).map(|n| admitted(&format!("a{n}@example.com"), attacker, 1));
+        assert_eq!(others.sum::<usize>(), 18 - 11);
+        // On this machine, or where the address is unknown, the accounts alone count.
+        for address in [Some("127.0.0.1"), Some("::1"), None] {
+            assert_eq!(admitted("joe@example.com", address, 10), 3, "{address:?}");
+        }
+        tokio::time::advance(std::time::Duration::from_secs(20)).await;
+        assert_eq!(
+            admitted("jane@example.com", attacker, 10),
+            1,
+            "slowed down, not shut out"
+        );
     }
 }

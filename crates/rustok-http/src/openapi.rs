@@ -17,7 +17,9 @@ use crate::surface::Surfaces;
 use http::Method;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, RefOr, ServerBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -39,12 +41,23 @@ pub fn complete(mut document: OpenApi, surfaces: &Surfaces) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
             let surface = surfaces.of(&Method::from_bytes(method.as_bytes()).unwrap_or_default(), path);
+            if surface.takes_sessions() {
+                take_sessions(operation);
+            }
             operation::complete(surface, method, operation);
             patch::complete(operation, components);
         }
     }
     add_components(components);
     document
+}
+
+/// Where a token is taken, so is a session.
+fn take_sessions(operation: &mut Operation) {
+    let token = SecurityRequirement::new("tenant_token", [""; 0]);
+    if let Some(security) = operation.security.as_mut().filter(|all| all.contains(&token)) {
+        security.push(SecurityRequirement::new("session", [""; 0]));
+    }
 }
 
 /// The operations of one path item, with their methods.
@@ -102,4 +115,8 @@ fn add_components(components: &mut Components) {
             .build();
         components.add_security_scheme(name, SecurityScheme::Http(scheme));
     }
+    let text = "The session of a member, as `PUT /api/admin/v1/session` opens it; over plain HTTP on a loopback name the cookie \
+                is `session`. A request that changes something needs this host as its `Origin`, or `Sec-Fetch-Site: same-origin`";
+    let cookie = ApiKey::Cookie(ApiKeyValue::with_description("__Host-session", text));
+    components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
 }

@@ -57,6 +57,8 @@ pub struct HttpSettings {
     pub rate_limit_token_per_minute: u32,
     /// Requests per minute for one tenant; 0 means no limit.
     pub rate_limit_tenant_per_minute: u32,
+    /// Attempts per minute to sign in to one account from one address; 0 means no limit.
+    pub rate_limit_sign_in_per_minute: u32,
     /// How tenants are cached.
     pub tenant_cache: TenantCacheSettings,
 }
@@ -86,6 +88,7 @@ impl Default for HttpSettings {
             rate_limit_address_per_minute: 60_000,
             rate_limit_token_per_minute: 300_000,
             rate_limit_tenant_per_minute: 1_200_000,
+            rate_limit_sign_in_per_minute: 10,
             tenant_cache: TenantCacheSettings::default(),
         }
     }

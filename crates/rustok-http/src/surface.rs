@@ -46,6 +46,12 @@ impl Surface {
         )
     }
 
+    /// Whether the session of a member is a credential, besides a token.
+    #[must_use]
+    pub const fn takes_sessions(self) -> bool {
+        matches!(self, Self::Admin | Self::AdminUpload)
+    }
+
     /// Whether no limit applies. Health checks matter most under overload.
     #[must_use]
     pub const fn skips_limits(self) -> bool {

@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod nodes;
 pub mod orders;
 pub mod outbox;
+pub mod people;
 pub mod products;
 pub mod reservations;
 mod schema;

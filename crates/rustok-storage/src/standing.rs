@@ -5,8 +5,8 @@
 //!
 //! The questions divide by zero where the answer is no; `rustok_db::CommitCheck` says why.
 
-use rustok_auth::Role;
-use rustok_auth::ids::TokenId;
+use rustok_auth::ids::{SessionId, TokenId, UserId};
+use rustok_auth::{Principal, Role};
 use rustok_core::ids::TenantId;
 use rustok_db::{CommitCheck, Owner, Statement, StoreError, TenantTx, Tx, Value, params};
 
@@ -20,11 +20,18 @@ pub enum Writer {
     Anyone,
     /// The holder of this token; the tenant must be active. In a transaction on the directory it is a platform token.
     Token(TokenId),
+    /// A member in this session, which must not have ended; the tenant must be active.
+    Session(SessionId),
+    /// A member whose session may have ended meanwhile, such as the sender of a file; the tenant must be active.
+    User(UserId),
 }
 
 const TENANT: &str = "SELECT 1 / count(*) AS stands FROM own_tenant WHERE id = $1 AND status = 'active'";
 const TOKEN: &str =
     "SELECT 1 / count(*) AS stands FROM api_tokens WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL";
+const SESSION: &str = "SELECT 1 / count(*) AS stands FROM sessions WHERE tenant_id = $1 AND id = $2";
+const MEMBER: &str = "SELECT 1 / count(*) AS stands FROM memberships \
+                      WHERE tenant_id = $1 AND user_id = $2 AND disabled_at IS NULL";
 const PLATFORM_TOKEN: &str =
     "SELECT 1 / count(*) AS stands FROM platform_tokens WHERE id = $1 AND revoked_at IS NULL";
 
@@ -54,13 +61,26 @@ fn of_tenant(tenant: TenantId, writer: Writer) -> Vec<CommitCheck> {
                 StoreError::TokenRevoked
             }),
         ],
+        Writer::Session(id) => vec![
+            is_served,
+            commit_check("sessions", SESSION, &[tenant.into(), id.into()], || {
+                StoreError::SessionEnded
+            }),
+        ],
+        Writer::User(id) => vec![
+            is_served,
+            commit_check("memberships", MEMBER, &[tenant.into(), id.into()], || {
+                StoreError::SessionEnded
+            }),
+        ],
     }
 }
 
 /// The questions for the commit of a transaction on the directory.
 fn of_platform(writer: Writer) -> Vec<CommitCheck> {
     match writer {
-        Writer::System | Writer::Anyone => Vec::new(),
+        // Members have no access to the directory.
+        Writer::System | Writer::Anyone | Writer::Session(_) | Writer::User(_) => Vec::new(),
         Writer::Token(id) => vec![commit_check(
             "platform_tokens",
             PLATFORM_TOKEN,
@@ -80,21 +100,34 @@ pub fn on_behalf_of<O: Owner>(tx: Tx<O>, writer: Writer) -> Tx<O> {
     tx.with_commit_checks(commit_checks)
 }
 
-/// The current role of the tenant's token, for a check in the middle of a long operation.
+/// The current role of a token or a member of the tenant, for a check in the middle of a long operation.
 ///
 /// # Errors
-/// [`StoreError::TenantSuspended`] and [`StoreError::TokenRevoked`].
-pub async fn find_standing(tx: &mut TenantTx, token: TokenId) -> Result<Role, StoreError> {
-    let sql = "SELECT t.status, a.role FROM own_tenant t \
-               LEFT JOIN api_tokens a ON a.tenant_id = t.id AND a.id = $2 AND a.revoked_at IS NULL WHERE t.id = $1";
-    let values = params![tx.tenant(), token].to_vec();
+/// [`StoreError::TenantSuspended`], [`StoreError::TokenRevoked`] and [`StoreError::SessionEnded`].
+pub async fn find_standing(tx: &mut TenantTx, principal: Principal) -> Result<Role, StoreError> {
+    let (sql, id, gone): (_, Value<'_>, fn() -> StoreError) = match principal {
+        Principal::Token(id) => (
+            "SELECT t.status, a.role FROM own_tenant t \
+             LEFT JOIN api_tokens a ON a.tenant_id = t.id AND a.id = $2 AND a.revoked_at IS NULL WHERE t.id = $1",
+            id.into(),
+            || StoreError::TokenRevoked,
+        ),
+        Principal::User(id) => (
+            "SELECT t.status, m.role FROM own_tenant t \
+             LEFT JOIN memberships m ON m.tenant_id = t.id AND m.user_id = $2 AND m.disabled_at IS NULL \
+             WHERE t.id = $1",
+            id.into(),
+            || StoreError::SessionEnded,
+        ),
+    };
+    let values = [tx.tenant().into(), id];
     let found = tx.db.fetch_optional("tenants", sql, &values, |row| {
         let role: Option<String> = row.get("role")?;
         let role = role.map(|role| role.parse::<Role>().map_err(|_| row.inconsistent("role", &role)));
         Ok((row.get::<String>("status")?, role.transpose()?))
     });
     match found.await? {
-        Some((status, role)) if status == "active" => role.ok_or(StoreError::TokenRevoked),
+        Some((status, role)) if status == "active" => role.ok_or_else(gone),
         _ => Err(StoreError::TenantSuspended),
     }
 }
@@ -105,6 +138,7 @@ mod tests {
     use crate::tests::{add_authors, id, logins, now, open, soon, tenant};
     use crate::{Store, tenants, tokens};
     use rustok_auth::{SecretKind, TokenSecret};
+    use rustok_db::params;
     use rustok_tenancy::{TenantHandle, TenantStatus};
     use rustok_test_support::both_databases;
 
@@ -136,7 +170,7 @@ mod tests {
             let writer = Writer::Token(token);
             written(&store, shop, writer, "a").await.unwrap();
             let mut tx = store.read(shop, soon()).await.unwrap();
-            assert_eq!(find_standing(&mut tx, token).await.unwrap(), Role::Editor);
+            assert_eq!(find_standing(&mut tx, Principal::Token(token)).await.unwrap(), Role::Editor);
             drop(tx);
             // Another tenant's token is none.
             assert!(matches!(written(&store, other, writer, "a").await, Err(StoreError::TokenRevoked)));
@@ -152,7 +186,7 @@ mod tests {
                 assert!(matches!(written(&store, shop, writer, "bb").await, Err(StoreError::TenantSuspended)));
             }
             let mut tx = store.read(shop, soon()).await.unwrap();
-            assert!(matches!(find_standing(&mut tx, token).await, Err(StoreError::TenantSuspended)));
+            assert!(matches!(find_standing(&mut tx, Principal::Token(token)).await, Err(StoreError::TenantSuspended)));
             drop(tx);
             written(&store, shop, Writer::System, "ccc").await.unwrap();
             set_status(TenantStatus::Active).await;
@@ -163,7 +197,7 @@ mod tests {
             tx.commit().await.unwrap();
             assert!(matches!(written(&store, shop, writer, "eeeee").await, Err(StoreError::TokenRevoked)));
             let mut tx = store.read(shop, soon()).await.unwrap();
-            assert!(matches!(find_standing(&mut tx, token).await, Err(StoreError::TokenRevoked)));
+            assert!(matches!(find_standing(&mut tx, Principal::Token(token)).await, Err(StoreError::TokenRevoked)));
             drop(tx);
             assert_eq!(logins(&store, shop).await, ["a", "ccc", "dddd"]);
             // What was refused leaves neither a transaction nor a lock behind.

@@ -152,6 +152,10 @@ impl Operator for TestApp {
         directory::issue_token(self.services(), slug, role).await
     }
 
+    async fn open_session(&self, slug: &str, role: &str) -> String {
+        directory::open_session(self.services(), slug, role).await
+    }
+
     async fn issue_platform_token(&self) -> String {
         directory::issue_platform_token(self.services()).await
     }

@@ -1,12 +1,15 @@
 //! Tenants and tokens by use cases, over the services of a running server or beside it.
 
+use rustok_app::people::{self, Browser};
 use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Services, tenants};
+use rustok_auth::Actor;
 use rustok_core::clock::{Clock, SharedClock, SystemClock};
 use rustok_core::deadline::Deadline;
 use rustok_storage::{DatabaseUrl, Opener, Store, StoreConfig};
 use rustok_tenancy::{NewTenantInput, Tenant, TenantIdentifierValidator, TenantSettings};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// Services in another process than the server's, as a command has them: with a store of their own.
 pub(crate) async fn services_beside(database_url: &str) -> Arc<Services> {
@@ -90,4 +93,29 @@ pub(crate) async fn issue_token(services: &Arc<Services>, slug: &str, role: &str
 pub(crate) async fn issue_platform_token(services: &Arc<Services>) -> String {
     let issued = tenants::issue_platform_token(&platform(services), "test").await;
     issued.unwrap().secret.expose()
+}
+
+/// Opens a session of a new member of a tenant, as its host below `localhost` has it; returns its secret.
+pub(crate) async fn open_session(services: &Arc<Services>, slug: &str, role: &str) -> String {
+    let tenant = Arc::new(find(services, slug).await);
+    let ctx = Ctx::system(Arc::clone(services), tenant, "test", soon());
+    let number = services.ids.next::<Uuid>();
+    let email = format!("{role}-{number}@{slug}.example");
+    let account = people::create_account(&platform(services), &email, role, None)
+        .await
+        .unwrap();
+    people::grant(&ctx, &account, role.parse().unwrap())
+        .await
+        .unwrap();
+    let link = people::issue_link(&ctx, account.id).await.unwrap().expose();
+    let browser = Browser {
+        host: format!("{slug}.localhost"),
+        ..Browser::default()
+    };
+    let visitor = Ctx {
+        actor: Actor::Anonymous,
+        ..ctx
+    };
+    let opened = people::exchange_link(&visitor, &link, browser).await.unwrap();
+    opened.secret.expose()
 }

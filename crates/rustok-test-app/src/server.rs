@@ -11,6 +11,8 @@ pub trait Operator {
     fn create_tenant(&self, slug: &str) -> impl Future<Output = ()>;
     /// Issues a token of a tenant.
     fn issue_token(&self, slug: &str, role: &str) -> impl Future<Output = String>;
+    /// Opens a session of a new member of a tenant; returns its secret.
+    fn open_session(&self, slug: &str, role: &str) -> impl Future<Output = String>;
     /// Issues a platform token.
     fn issue_platform_token(&self) -> impl Future<Output = String>;
 }
@@ -31,6 +33,10 @@ impl Operator for ServerCommand {
         directory::issue_token(&services_of(self).await, slug, role).await
     }
 
+    async fn open_session(&self, slug: &str, role: &str) -> String {
+        directory::open_session(&services_of(self).await, slug, role).await
+    }
+
     async fn issue_platform_token(&self) -> String {
         directory::issue_platform_token(&services_of(self).await).await
     }
@@ -47,6 +53,10 @@ impl Operator for TestServer {
 
     async fn issue_token(&self, slug: &str, role: &str) -> String {
         self.command().issue_token(slug, role).await
+    }
+
+    async fn open_session(&self, slug: &str, role: &str) -> String {
+        self.command().open_session(slug, role).await
     }
 
     async fn issue_platform_token(&self) -> String {

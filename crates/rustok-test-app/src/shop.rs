@@ -93,6 +93,15 @@ impl<S: Server> Shop<S> {
     }
 }
 
+impl<S: Server> Shop<S> {
+    /// A request of a member with this session, as a browser on a page of this tenant's host sends it.
+    pub fn in_session(&self, session: &str, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, &format!("/api/admin/v1{path}"))
+            .header("cookie", format!("session={session}"))
+            .header("sec-fetch-site", "same-origin")
+    }
+}
+
 /// A new platform token.
 ///
 /// # Panics

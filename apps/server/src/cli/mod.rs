@@ -11,6 +11,7 @@ mod restore;
 mod serve;
 mod tenant;
 mod token;
+mod user;
 
 use crate::config::{Config, Flags};
 use clap::{Parser, Subcommand};
@@ -50,6 +51,9 @@ enum Command {
     /// Create, list and revoke bearer tokens
     #[command(subcommand)]
     Token(token::Command),
+    /// Create accounts of people, make them members, set passwords, disable, list
+    #[command(subcommand)]
+    User(user::Command),
     /// Import a file from another system
     #[command(subcommand)]
     Import(import::Command),
@@ -93,6 +97,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Migrate(format) => migrate(&flags, format).await,
         Command::Tenant(command) => tenant::run(&flags, command).await,
         Command::Token(command) => token::run(&flags, command).await,
+        Command::User(command) => user::run(&flags, command).await,
         Command::Import(command) => import::run(&flags, command).await,
         Command::Backup(options) => backup::run(&flags, options).await,
         Command::Restore(options) => restore::run(&flags, options).await,

@@ -58,8 +58,8 @@ pub(super) struct Scope {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    text.parse()
-        .map_err(|_| "is one of: admin, editor, viewer".to_owned())
+    let role = text.parse().ok().filter(|role| Role::OF_TOKENS.contains(role));
+    role.ok_or_else(|| "is one of: admin, editor, viewer".to_owned())
 }
 
 #[derive(Serialize)]

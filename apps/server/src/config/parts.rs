@@ -34,6 +34,7 @@ impl Config {
             rate_limit_address_per_minute: self.rate_limit_address_per_minute,
             rate_limit_token_per_minute: self.rate_limit_token_per_minute,
             rate_limit_tenant_per_minute: self.rate_limit_tenant_per_minute,
+            rate_limit_sign_in_per_minute: self.rate_limit_sign_in_per_minute,
             tenant_cache: self.tenant_cache(),
         };
         // The connections come on top of those that may wait: they are left to what this process does itself.

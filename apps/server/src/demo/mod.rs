@@ -2,7 +2,7 @@
 
 use rustok_app::content::{NewContent, PublishNode, PutTranslation, TermRef};
 use rustok_app::tenants::{self, IssuedToken};
-use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Services, catalog, content};
+use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Services, catalog, content, people};
 use rustok_auth::Role;
 use rustok_commerce::price::MoneyInput;
 use rustok_commerce::product::ProductInput;
@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// The slug of the sample shop.
 pub const SLUG: &str = "demo";
+/// The address of its owner, who has no password: `rustok user link` signs them in.
+const OWNER: &str = "owner@demo.localhost";
 const SAMPLE: &str = include_str!("sample.json");
 /// The timeout for creating it.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -110,6 +112,8 @@ pub async fn create(services: &Arc<Services>) -> Result<Option<FirstStart>, Rich
     for node in sample.nodes {
         create_node(&ctx, node).await?;
     }
+    let owner = people::create_account(&platform, OWNER, "Demo Owner", None).await?;
+    people::grant(&ctx, &owner, Role::Owner).await?;
     let admin = tenants::issue_token(&ctx, "first start", Role::Admin).await?;
     let platform = tenants::issue_platform_token(&platform, "first start").await?;
     Ok(Some(FirstStart { platform, admin }))

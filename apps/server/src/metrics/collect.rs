@@ -204,6 +204,7 @@ fn use_cases(counts: &Counts, renewals: u64, samples: &mut Samples<'_>) -> fmt::
         "transition",
         &counts.node_transitions,
     )?;
+    tally(samples, "rustok_sign_ins_total", "outcome", &counts.sign_ins)?;
     samples.value("rustok_oversell_refusals_total", total(&counts.oversell_refusals))?;
     let mut retries = samples.family("rustok_retries_total")?;
     retries.value(&[("operation", "place_order")], total(&counts.order_retries))?;

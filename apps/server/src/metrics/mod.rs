@@ -27,12 +27,12 @@ pub struct ServerMetrics {
     delivered: AtomicU64,
     /// How far the machine's clock is ahead of the database's, in microseconds.
     clock_ahead: AtomicI64,
-    rounds: Tally<8>,
-    failed_rounds: Tally<8>,
+    rounds: Tally<9>,
+    failed_rounds: Tally<9>,
 }
 
 /// The values of the label `worker`.
-const WORKERS: [&str; 8] = [
+const WORKERS: [&str; 9] = [
     "directory",
     "imports",
     "jobs",
@@ -41,6 +41,7 @@ const WORKERS: [&str; 8] = [
     "outbox_watch",
     "statistics",
     "idempotency",
+    "people",
 ];
 
 impl ServerMetrics {

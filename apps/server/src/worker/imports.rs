@@ -11,7 +11,7 @@ use rustok_app::import::jobs::{self, Import};
 use rustok_app::import::{self, ImportFile, ImportReport, Mode};
 use rustok_app::jobs::run_due;
 use rustok_app::{Ctx, PlatformCtx, tenants};
-use rustok_auth::Actor;
+use rustok_auth::{Action, Principal};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::TenantId;
@@ -250,16 +250,19 @@ impl ImportRun {
         };
         tracing::info!(import_id = %import.id, tenant_id = %ctx.tenant.id, bytes = import.bytes_total, "an import begins");
         let sender = Ctx {
-            sender: Actor::token_of(&import.actor),
+            sender: Principal::of(&import.actor),
             ..ctx.clone()
         };
         let may = async {
             ctx.tenant.ensure_active()?;
-            tenants::check_standing(&again(&sender)).await
+            tenants::check_standing(&again(&sender), Action::ImportData).await
         };
         let read = match may.await {
             Ok(()) => self.read(&sender, &import, &file).await,
             Err(error) => match error.kind() {
+                _ if is_of_member(&sender) && is_barred(&error) && error.code() != "tenant_suspended" => {
+                    Read::Failed("the member who sent it lost the right to import before its turn came")
+                }
                 ErrorKind::Unauthenticated => {
                     Read::Failed("the token that sent it was revoked before its turn came")
                 }
@@ -306,7 +309,7 @@ impl ImportRun {
                 report = &mut reading => break report,
                 () = tokio::time::sleep(NOTE_EVERY.min(lease / 4)), if !lost => {
                     if barred.is_none() {
-                        barred = tenants::check_standing(&again(ctx)).await.err().filter(is_barred);
+                        barred = tenants::check_standing(&again(ctx), Action::ImportData).await.err().filter(is_barred);
                     }
                     let read = bytes.load(Ordering::Relaxed).min(import.bytes_total);
                     match jobs::note_progress(&again(&own), import.id, read, lease).await {
@@ -327,7 +330,7 @@ impl ImportRun {
             Ok(_) if lost => Read::Lost,
             Ok(mut report) if barred.is_some() || report.stopped.as_ref().is_some_and(is_barred) => {
                 let why = report.stopped.take().filter(is_barred).or(barred);
-                report.stopped = why.map(ended_for);
+                report.stopped = why.map(|why| ended_for(ctx, why));
                 Read::Ended(Box::new(report), bytes.load(Ordering::Relaxed))
             }
             Ok(report) if report.is_interrupted => Read::Unfinished,
@@ -394,9 +397,16 @@ fn is_barred(error: &RichError) -> bool {
     matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Forbidden)
 }
 
+/// Whether a member sent the file, and not a token.
+fn is_of_member(ctx: &Ctx) -> bool {
+    matches!(ctx.sender, Some(Principal::User(_)))
+}
+
 /// The same refusal, worded for the reader of the report.
-fn ended_for(why: RichError) -> RichError {
-    let public = if why.kind() == ErrorKind::Unauthenticated {
+fn ended_for(ctx: &Ctx, why: RichError) -> RichError {
+    let public = if is_of_member(ctx) && why.code() != "tenant_suspended" {
+        "The member who sent the file lost the right to import. What had been imported stays."
+    } else if why.kind() == ErrorKind::Unauthenticated {
         "The token that sent the file was revoked. What had been imported stays."
     } else {
         "The shop or site was suspended. What had been imported stays."

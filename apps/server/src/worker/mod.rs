@@ -1,5 +1,5 @@
-//! Background work: jobs such as the expiry of orders, delivering events, importing files, watching the directory, deleting old
-//! replies, analysing growing tables, and checking the database's file or clock.
+//! Background work: jobs such as the expiry of orders, delivering events, importing files, watching the directory,
+//! deleting old replies and sessions, analysing growing tables, and checking the database's file or clock.
 //!
 //! A worker must never end because a round failed: it logs the error, and the next round tries again. It ends between
 //! two rounds when it is stopped; only a round that does not end in time is cut off. While the database's circuit
@@ -14,6 +14,7 @@ mod imports;
 mod jobs;
 mod outbox;
 mod outbox_watch;
+mod people;
 pub(crate) mod statistics;
 
 use crate::state::AppState;
@@ -76,6 +77,10 @@ pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
     }));
     workers.spawn(rounds(pace("idempotency", HOURLY), async move || {
         idempotency::round(&forgetting).await
+    }));
+    let ending = state.clone();
+    workers.spawn(rounds(pace("people", HOURLY), async move || {
+        people::round(&ending).await
     }));
     let watching = state.clone();
     workers.spawn(rounds(

@@ -17,6 +17,7 @@ use http::{HeaderMap, header};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use rustok_app::import::jobs::{self, Upload};
 use rustok_app::{Ctx, tenants};
+use rustok_auth::Action;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::resilience::with_timeout;
@@ -101,7 +102,7 @@ async fn await_revocation(ctx: &Ctx, limit: Duration) -> RichError {
             deadline: Deadline::after(limit),
             ..ctx.clone()
         };
-        match tenants::check_standing(&ctx).await {
+        match tenants::check_standing(&ctx, Action::ImportData).await {
             Err(error) if matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::Forbidden) => {
                 return error;
             }

@@ -12,5 +12,6 @@ mod catalog;
 mod content;
 mod contract;
 mod orders;
+mod people;
 mod platform;
 mod tenant_hosts;

@@ -4,12 +4,13 @@
 
 use super::addresses::taken;
 use crate::context::Ctx;
-use rustok_content::ids::TermId;
+use rustok_auth::{Action, AuthError, Permission, permission};
+use rustok_content::ids::{NodeId, TermId};
 use rustok_content::{AnyContentNode, NodeStatus, Revision};
 use rustok_core::error::RichError;
 use rustok_events::{Event, Topic};
 use rustok_storage::TenantTx;
-use rustok_storage::nodes::history::NodeHistoryEntry;
+use rustok_storage::nodes::history::{NodeHistoryEntry, find_creator};
 use rustok_storage::nodes::save::{NodeSave, SavedText, SlugChange, save};
 use rustok_storage::nodes::{NodeDetail, StoredNode, TranslationState};
 use rustok_text::plain::folded;
@@ -57,6 +58,20 @@ impl Verb {
         }
     }
 
+    /// The right that it needs.
+    const fn action(self) -> Action {
+        match self {
+            Self::Create => Action::CreateNode,
+            Self::Update | Self::RemoveTranslation => Action::UpdateNode,
+            Self::Publish => Action::PublishNode,
+            Self::Unpublish => Action::UnpublishNode,
+            Self::Archive => Action::ArchiveNode,
+            Self::Restore => Action::RestoreNode,
+            Self::Delete => Action::DeleteNode,
+            Self::Undelete => Action::UndeleteNode,
+        }
+    }
+
     const fn topic(self) -> Topic {
         match self {
             Self::Create => Topic::NodeCreated,
@@ -76,6 +91,8 @@ pub(super) struct Change<'c> {
     ctx: &'c Ctx,
     before: Option<(NodeStatus, i64)>,
     status: Option<NodeStatus>,
+    /// The right of the last step.
+    action: Option<Action>,
     history: Vec<NodeHistoryEntry>,
     events: Vec<Event>,
 }
@@ -87,6 +104,7 @@ impl<'c> Change<'c> {
             ctx,
             before: None,
             status: None,
+            action: None,
             history: Vec::new(),
             events: Vec::new(),
         }
@@ -100,6 +118,7 @@ impl<'c> Change<'c> {
             ctx,
             before,
             status: Some(node.status()),
+            action: None,
             history: Vec::new(),
             events: Vec::new(),
         }
@@ -125,12 +144,13 @@ impl<'c> Change<'c> {
         self.events
             .push(self.ctx.event(verb.topic(), node.id().as_uuid(), payload));
         self.status = Some(node.status());
+        self.action = Some(verb.action());
     }
 
     /// Saves the change, based on the node's status and version at its start.
     ///
     /// # Errors
-    /// `version_conflict`, `slug_taken`, and database errors.
+    /// `version_conflict`, `slug_taken`, `forbidden` for an author whose node it is not, and database errors.
     pub(super) async fn save(
         self,
         tx: &mut TenantTx,
@@ -139,6 +159,7 @@ impl<'c> Change<'c> {
         addresses: &[SlugChange<'_>],
         terms: Option<&[TermId]>,
     ) -> Result<(), RichError> {
+        self.check_own(tx, after.any().id()).await?;
         let title = text.map(|revision| folded(&revision.translation.title));
         let text = text
             .zip(title.as_deref())
@@ -161,6 +182,25 @@ impl<'c> Change<'c> {
         )
         .await
         .map_err(taken)
+    }
+}
+
+impl Change<'_> {
+    /// Refuses a change of what another actor made to one that may change only its own.
+    async fn check_own(&self, tx: &mut TenantTx, node: NodeId) -> Result<(), RichError> {
+        let actor = &self.ctx.actor;
+        let own_only = |action: &Action| permission(actor, *action) == Permission::Own;
+        let Some(action) = self
+            .action
+            .filter(|action| self.before.is_some() && own_only(action))
+        else {
+            return Ok(());
+        };
+        let creator = find_creator(tx, node).await?;
+        if creator.as_deref() != Some(&*actor.to_string()) {
+            return Err(AuthError::Forbidden { action }.into());
+        }
+        Ok(())
     }
 }
 

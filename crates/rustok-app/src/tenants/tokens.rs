@@ -2,7 +2,7 @@
 
 use crate::context::{Ctx, PlatformCtx, Services};
 use rustok_auth::ids::TokenId;
-use rustok_auth::{Action, Actor, AuthError, Role, SecretKind, TokenSecret};
+use rustok_auth::{Action, Actor, AuthError, Principal, Role, SecretKind, TokenSecret, role_allows};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_storage::StoreError;
@@ -51,6 +51,10 @@ fn fresh(services: &Services, kind: SecretKind) -> IssuedToken {
 pub async fn issue_token(ctx: &Ctx, name: &str, role: Role) -> Result<IssuedToken, RichError> {
     ctx.authorize(Action::ManageTokens)?;
     let name = checked_name(name)?;
+    if !Role::OF_TOKENS.contains(&role) {
+        let violation = FieldViolation::new("#/role", "invalid", "must be one of admin, editor, viewer");
+        return Err(RichError::new(ErrorKind::Validation, "a role of members").with_violations([violation]));
+    }
     let issued = fresh(&ctx.services, SecretKind::Tenant);
     let mut tx = ctx.write().await?;
     tokens::insert_token(&mut tx, issued.id, &name, role, &issued.secret.hash(), ctx.now()).await?;
@@ -148,18 +152,23 @@ pub async fn authenticate(
         .ok_or_else(|| AuthError::UnknownToken.into())
 }
 
-/// Checks again, during a long operation, that the sender is still authorised: since the request arrived, the token
-/// may have been revoked or the tenant suspended. Always passes for the process itself.
+/// Checks again, during a long operation, that the sender may still do `action`: since the request arrived, the token may
+/// have been revoked, the member removed or given another role, or the tenant suspended. Always passes for the process
+/// itself.
 ///
 /// # Errors
-/// [`AuthError::UnknownToken`], `tenant_suspended`, and database errors.
-pub async fn check_standing(ctx: &Ctx) -> Result<(), RichError> {
-    let token = match (ctx.sender, &ctx.actor) {
+/// [`AuthError::UnknownToken`], [`AuthError::UnknownSession`], `forbidden`, `tenant_suspended`, and database errors.
+pub async fn check_standing(ctx: &Ctx, action: Action) -> Result<(), RichError> {
+    let sender = match (ctx.sender, &ctx.actor) {
         (Some(sender), _) => sender,
-        (None, Actor::Token { id, .. }) => *id,
+        (None, Actor::Token { id, .. }) => Principal::Token(*id),
+        (None, Actor::User { id, .. }) => Principal::User(*id),
         _ => return Ok(()),
     };
-    standing::find_standing(ctx.read().await?.last(), token).await?;
+    let role = standing::find_standing(ctx.read().await?.last(), sender).await?;
+    if !role_allows(role, action) {
+        return Err(AuthError::Forbidden { action }.into());
+    }
     Ok(())
 }
 

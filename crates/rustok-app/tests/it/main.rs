@@ -6,4 +6,5 @@ mod imports;
 mod imports_kept;
 mod jobs;
 mod orders;
+mod people;
 mod shop;

@@ -5,6 +5,7 @@ use super::complexity;
 use super::ctx::{AdminCtx, PlatformAccess, StoreCtx};
 use super::form::{self, Form};
 use crate::openapi::ApiDocument;
+use crate::session::SignInCtx;
 use crate::state::HttpState;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
@@ -96,6 +97,12 @@ pub trait HasActor {
 impl HasActor for StoreCtx {
     fn actor(&self) -> Actor {
         self.0.actor
+    }
+}
+
+impl HasActor for SignInCtx {
+    fn actor(&self) -> Actor {
+        self.ctx.actor
     }
 }
 

@@ -1,6 +1,7 @@
 //! The only way to a use case's context: a resolved tenant, and an actor *of this tenant*.
 
 use crate::middleware::client;
+use crate::session;
 use crate::state::HttpState;
 use axum::extract::{FromRef, FromRequestParts};
 use http::header;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct StoreCtx(pub Ctx);
 
-/// A request authenticated by a token of this tenant.
+/// A request authenticated by a token of this tenant, or by the session of one of its members.
 #[derive(Debug)]
 pub struct AdminCtx(pub Ctx);
 
@@ -48,9 +49,14 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
         let http = HttpState::from_ref(state);
-        let secret = bearer(parts)?;
+        let secret = find_bearer(parts)?;
         let mut ctx = context(parts, &http, Actor::Anonymous)?;
-        ctx.actor = tenants::authenticate(http.services(), &ctx.tenant, &secret, ctx.deadline).await?;
+        ctx.actor = match secret {
+            Some(secret) => {
+                tenants::authenticate(http.services(), &ctx.tenant, &secret, ctx.deadline).await?
+            }
+            None => session::authenticate(parts, &http, &ctx).await?,
+        };
         Ok(Self(ctx))
     }
 }
@@ -64,7 +70,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
         let http = HttpState::from_ref(state);
-        let secret = bearer(parts)?;
+        let secret = find_bearer(parts)?.ok_or(AuthError::Unauthenticated)?;
         let deadline = deadline(parts);
         let actor = tenants::authenticate_platform(http.services(), &secret, deadline).await?;
         Ok(Self(PlatformCtx {
@@ -76,7 +82,7 @@ where
     }
 }
 
-fn context(parts: &Parts, http: &HttpState, actor: Actor) -> Result<Ctx, RichError> {
+pub(crate) fn context(parts: &Parts, http: &HttpState, actor: Actor) -> Result<Ctx, RichError> {
     let tenant = parts.extensions.get::<Arc<Tenant>>();
     let tenant =
         tenant.ok_or_else(|| RichError::new(ErrorKind::Internal, "a tenant route without a tenant"))?;
@@ -119,12 +125,14 @@ fn deadline(parts: &Parts) -> Deadline {
         .unwrap_or(Deadline::never())
 }
 
-fn bearer(parts: &Parts) -> Result<TokenSecret, RichError> {
+/// The bearer token; `None` if none is sent.
+fn find_bearer(parts: &Parts) -> Result<Option<TokenSecret>, RichError> {
     let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
-        (Some(value), None) => {
-            TokenSecret::from_bearer(value.as_bytes()).map_err(|e| AuthError::Malformed(e).into())
-        }
+        (Some(value), None) => TokenSecret::from_bearer(value.as_bytes())
+            .map(Some)
+            .map_err(|e| AuthError::Malformed(e).into()),
+        (None, _) => Ok(None),
         _ => Err(AuthError::Unauthenticated.into()),
     }
 }

@@ -116,6 +116,8 @@ impl Counting {
         let whose = match self.name {
             "address" => "from one address",
             "token" => "with one token",
+            "sign_in" => "to sign in to one account",
+            "sign_in_address" => "to sign in from one address",
             _ => "for one tenant",
         };
         let problem = ErrorResponse::rate_limited(wait).with_detail(format!(

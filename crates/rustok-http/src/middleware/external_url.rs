@@ -1,14 +1,15 @@
 //! How clients reach this server: scheme, host and path prefix. The sources are the operator (`RUSTOK_BASE_URL`), a
 //! trusted proxy, and finally the request itself.
 //!
-//! Used only for URLs in responses and for HSTS; never for authorization.
+//! Used for URLs in responses, for HSTS, and for what a browser may do with a session (`session.rs`); never to authorize a
+//! token.
 
 use super::forwarded::{self, Malformed, X_FORWARDED_HOST};
 use crate::middleware::client;
 use crate::settings::{HttpSettings, is_prefix};
 use axum::extract::Request;
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use rustok_core::error::{ErrorKind, RichError};
 use std::sync::Arc;
 
@@ -37,11 +38,23 @@ impl ExternalUrl {
     /// # Errors
     /// `invalid_forwarded`, when a trusted proxy sends a malformed header.
     pub(crate) fn of(settings: &HttpSettings, request: &Request) -> Result<Self, RichError> {
+        Self::of_head(settings, request.extensions(), request.headers())
+    }
+
+    /// As [`Self::of`], from the parts of a request that it depends on.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(crate) fn of_head(
+        settings: &HttpSettings,
+        extensions: &Extensions,
+        headers: &HeaderMap,
+    ) -> Result<Self, RichError> {
         let said = Self::said(settings);
-        if !client::is_proxy(&settings.trusted_proxies, request.extensions()) {
+        if !client::is_proxy(&settings.trusted_proxies, extensions) {
             return Ok(said);
         }
-        let by_proxy = Self::by_proxy(request.headers()).map_err(|Malformed(why)| {
+        let by_proxy = Self::by_proxy(headers).map_err(|Malformed(why)| {
             RichError::new(ErrorKind::Validation, why)
                 .with_status(400)
                 .with_code("invalid_forwarded")
@@ -90,6 +103,11 @@ impl ExternalUrl {
         };
         let scheme = if self.is_https { "https" } else { "http" };
         Some(format!("{scheme}://{host}{prefix}"))
+    }
+
+    /// The host that the client asked a trusted proxy for.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.host.as_deref()
     }
 
     /// The path by which clients must request `path`, if it is a different one.

@@ -52,6 +52,8 @@ struct Features {
     method: &'static str,
     in_tenant: bool,
     with_token: bool,
+    /// A session is a credential.
+    with_session: bool,
     with_path: bool,
     with_query: bool,
     /// The body is a form with a file, not JSON.
@@ -73,6 +75,7 @@ impl Features {
                 .security
                 .as_ref()
                 .is_some_and(|schemes| !schemes.is_empty()),
+            with_session: surface.takes_sessions(),
             with_path: has(ParameterIn::Path),
             with_query: has(ParameterIn::Query),
             takes_file: takes_file(operation),
@@ -124,6 +127,7 @@ impl Features {
             ],
         );
         add(self.with_token, &["unauthenticated", "forbidden"]);
+        add(self.with_session && self.is_write(), &["cross_site_request"]);
         add(self.with_path, &["not_found"]);
         add(self.with_query, &["validation_failed"]);
         add(

@@ -146,11 +146,51 @@ pub const ALL: &[ProblemType] = types! {
         "An update must say which version it is based on."
         "Read the resource and send the `ETag` of the answer as `If-Match`.";
     "unauthenticated" Unauthenticated [401]
-        "The request has no valid bearer token of this tenant."
-        "Send `Authorization: Bearer` with a token of this very shop or site; a platform token is for the platform API.";
+        "The request has neither a valid bearer token of this tenant nor a session of one of its members."
+        "Send `Authorization: Bearer` with a token of this very shop or site; a platform token is for the platform API. A \
+         browser signs in again.";
     "forbidden" Forbidden [403]
-        "The token is valid, but its role does not allow this."
-        "Use a token with a role that may do it.";
+        "The token or the session is valid, but its role does not allow this."
+        "Use a token with a role that may do it, or ask an admin for another role.";
+    "sign_in_failed" Unauthenticated [401]
+        "The address or the password is wrong, or the account cannot sign in here."
+        "Check both, and that the account is a member of this very shop or site. A link works once, and not for long.";
+    "tls_required" Forbidden [403]
+        "The server was reached over plain HTTP, where others can read a password."
+        "Use the https URL. The operator sets `RUSTOK_BASE_URL`, or `RUSTOK_TRUSTED_PROXIES` for the proxy that has the TLS.";
+    "cross_site_request" Forbidden [403]
+        "A request with a session that changes something does not come from a page of this host."
+        "Send it from a page of the same host. A program sends this host as its `Origin`, or uses a token.";
+    "role_above_own" Forbidden [403]
+        "Nobody gives or takes a role that may do more than their own."
+        "Ask a member whose role may do all that.";
+    "session_not_found" NotFound [404]
+        "There is no such session of this member, or it ended before."
+        "List the sessions; nothing has to be done to end one that is over.";
+    "member_not_found" NotFound [404]
+        "There is no such member."
+        "List the members; one of them may have left.";
+    "invitation_not_found" NotFound [404]
+        "There is no such invitation."
+        "It may have been accepted, taken back, or be older than seven days. Ask for another one.";
+    "user_not_found" NotFound [404]
+        "There is no account with this address."
+        "Create it: `rustok user create`.";
+    "already_member" Conflict [409]
+        "This account is a member already."
+        "Change the member's role instead.";
+    "last_owner" Conflict [409]
+        "The last owner cannot leave or take another role."
+        "Make another member an owner first.";
+    "too_many_members" Conflict [409]
+        "The tenant has as many members and invitations as it can."
+        "Remove members, or take invitations back.";
+    "email_taken" Conflict [409]
+        "There is an account with this address already."
+        "Use that account: `rustok user grant` makes it a member.";
+    "account_disabled" Conflict [409]
+        "The account is disabled."
+        "Enable it first: `rustok user enable`.";
     "tenant_suspended" Forbidden [403]
         "This shop or site is suspended."
         "Nothing can be read or written until the operator resumes it.";

@@ -46,6 +46,17 @@ pub(super) fn insert<'a>(tenant: TenantId, node: NodeId, entry: &'a NodeHistoryE
     )
 }
 
+/// Who created a node: the actor of its oldest entry.
+///
+/// # Errors
+/// Database errors.
+pub async fn find_creator(tx: &mut TenantTx, node: NodeId) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT actor FROM node_history WHERE tenant_id = $1 AND node_id = $2 ORDER BY version LIMIT 1";
+    tx.db
+        .fetch_optional(HISTORY, sql, params![tx.tenant(), node], |row| row.get("actor"))
+        .await
+}
+
 /// A page of the history of a node, oldest first, starting after the version `after`. Empty if the node does not
 /// exist.
 ///

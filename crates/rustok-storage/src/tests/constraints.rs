@@ -283,4 +283,36 @@ both_databases! {
             assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
         }
     }
+
+    async fn a_member_has_a_role_and_versions_count_from_one(db) {
+        let (store, shop) = world(&db).await;
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        let user = "INSERT INTO users (id, email, name, created_at, version) VALUES ($1, 'a@example.org', 'A', $2, 1)";
+        tx.db.execute_one("users", user, params![id(1), now()]).await.unwrap();
+        let zero = tx.db.execute("users", "UPDATE users SET version = 0", &[]).await;
+        assert!(matches!(zero, Err(StoreError::Refused { .. })), "{zero:?}");
+        drop(tx);
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        tx.db.execute_one("users", user, params![id(1), now()]).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        for sql in [
+            "INSERT INTO memberships (tenant_id, user_id, email, name, role, created_at, account_version, version) \
+             VALUES ($1, $2, '', '', 'owner', $3, 1, 1)",
+            "INSERT INTO invitations (tenant_id, id, email, role, hash, actor, created_at, expires_at) \
+             VALUES ($1, $2, '', 'admin', $4, '', $3, $3)",
+        ] {
+            let all = params![tx.tenant(), id(1), now(), [0_u8].as_slice()];
+            let count = if sql.contains("$4") { 4 } else { 3 };
+            tx.db.execute_one("x", sql, &all[..count]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        for role in ["owner", "admin", "manager", "editor", "author", "support", "viewer"] {
+            let set = format!("role = '{role}'");
+            assert_kept(&store, shop, "memberships", &[&set]).await;
+            assert_kept(&store, shop, "invitations", &[&set]).await;
+        }
+        assert_refused(&store, shop, "memberships", &["role = 'platform'", "version = 0"]).await;
+        assert_refused(&store, shop, "invitations", &["role = 'x'"]).await;
+    }
 }

@@ -139,7 +139,7 @@ const LANDED: &[(&str, &str)] = &[
         "0010_variant_hs_code",
         include_str!("landed/0010_variant_hs_code.sql"),
     ),
-    ("0013_imports_kept", include_str!("landed/0013_imports_kept.sql")),
+    ("0014_people", include_str!("landed/0014_people.sql")),
 ];
 
 /// Runs statements with the words of the files in `landed` in the SQL of a database, behind the store's back.

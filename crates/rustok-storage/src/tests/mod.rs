@@ -11,6 +11,7 @@ mod idempotency;
 mod jobs;
 mod landed;
 mod neighbours;
+mod people;
 pub(crate) mod plans;
 mod pooler;
 mod restored;

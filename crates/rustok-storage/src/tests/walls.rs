@@ -235,6 +235,7 @@ async fn a_tenant_cannot_touch_the_platform() {
             "tenants",
             "tenant_hosts",
             "platform_tokens",
+            "users",
             "directory_version",
             "platform_idempotency_records",
             "schema_migrations",
@@ -302,7 +303,8 @@ async fn the_platform_cannot_touch_tenant_data() {
         let client = session(&world).await;
         let sql = "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
                    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attname = 'tenant_id' \
-                   AND c.relname NOT IN ('tenant_hosts', 'outbox', 'jobs', 'deliveries')";
+                   AND c.relname NOT IN ('tenant_hosts', 'outbox', 'jobs', 'deliveries', 'memberships', 'sessions', \
+                   'sign_in_links', 'invitations')";
         let tables = client.query(sql, &[]).await.unwrap();
         drop(client);
         assert!(tables.len() > 20);
@@ -311,6 +313,17 @@ async fn the_platform_cannot_touch_tenant_data() {
             for sql in [format!("SELECT * FROM {table}"), format!("DELETE FROM {table}")] {
                 assert_denied(platform(&world.store).await.db.execute("x", &sql, &[]).await);
             }
+        }
+        // What an account has in tenants: it is repeated and ended, never begun.
+        for sql in [
+            "INSERT INTO memberships SELECT * FROM memberships",
+            "DELETE FROM memberships",
+            "INSERT INTO sessions SELECT * FROM sessions",
+            "UPDATE sessions SET host = host",
+            "INSERT INTO sign_in_links SELECT * FROM sign_in_links",
+            "UPDATE invitations SET role = role",
+        ] {
+            assert_denied(platform(&world.store).await.db.execute("x", sql, &[]).await);
         }
         // What workers claim, across tenants; they plan nothing and invent nothing.
         let mut tx = platform(&world.store).await;

@@ -46,6 +46,7 @@ pub(super) fn value(operation: &str, name: &str) -> Option<Value> {
         ("set_stock", "quantity") => json!(7),
         ("create_tenant" | "update_tenant", "name") => json!("Another name"),
         ("create_tenant", "slug") => json!("another-slug"),
+        ("sign_in" | "create_invitation", "email") => json!("other@example.com"),
         _ => return by_name(name),
     };
     Some(of_operation)
@@ -99,6 +100,10 @@ fn by_name(name: &str) -> Option<Value> {
         "delta" => json!(5),
         "host" => json!("another.example"),
         "hosts" => json!(["another.example"]),
+        "role" => json!("author"),
+        "password" | "current_password" | "new_password" => json!("a third password"),
+        "link" => json!(format!("rsl_{}", "A".repeat(43))),
+        "invitation" => json!(format!("rti_{}", "A".repeat(43))),
         "x-order-secret" => json!(format!("rtk_{}", "A".repeat(43))),
         _ => return None,
     })
@@ -166,6 +171,12 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "validation_failed",
     ),
     ("update_product", "/variants/0/available", "validation_failed"),
+    // Each is compared with what the account, the link or the invitation has.
+    ("sign_in", "/email", "sign_in_failed"),
+    ("sign_in", "/password", "sign_in_failed"),
+    ("exchange_sign_in_link", "/link", "sign_in_failed"),
+    ("accept_invitation", "/invitation", "invitation_not_found"),
+    ("change_password", "/current_password", "validation_failed"),
     // Only what was paid can be refunded.
     ("cancel_order", "/refund_id", "validation_failed"),
     // A line names its variant in one way.
@@ -191,6 +202,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
 const SEEN_ELSEWHERE: &[(&str, &str, &str)] = &[
     // What a dry run would write is counted only.
     ("create_import", "/currency", "imports::life"),
+    // The next sign-in needs it.
+    ("accept_invitation", "/password", "people of rustok-api"),
+    ("change_password", "/new_password", "people of rustok-api"),
     // It stands in the ledger of the stock.
     ("adjust_stock", "/reason", "catalog::stock of rustok-api"),
 ];
@@ -329,11 +343,7 @@ impl<'a> Walk<'a> {
         let values = world.values(&world.ours, &call).await;
         let mut filled = world.fill(operation, &call, &values);
         change(&mut filled);
-        let token = match operation {
-            operation if operation.is_platform() => Some(world.platform.as_str()),
-            operation if operation.is_store() => None,
-            _ => Some(world.ours.admin.as_str()),
-        };
+        let token = world.fitting(&world.ours, operation);
         let answer = world.send(&world.ours, token, operation, &filled).await;
         if answer.is_ok() && !operation.is_read() {
             world.spend(&world.ours, &call);

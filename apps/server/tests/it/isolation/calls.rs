@@ -76,6 +76,7 @@ pub(crate) fn call(operation: &str) -> Option<Call> {
         .or_else(|| content(operation))
         .or_else(|| shop(operation))
         .or_else(|| imports(operation))
+        .or_else(|| people(operation))
         .or_else(|| platform(operation))
 }
 
@@ -182,6 +183,30 @@ fn imports(operation: &str) -> Option<Call> {
         "create_import" => {
             Call::plain().body(json!({ "source": "shopify", "dry_run": "true", "file": file }))
         }
+        _ => return None,
+    })
+}
+
+fn people(operation: &str) -> Option<Call> {
+    let in_session = |call: Call| {
+        call.header("cookie", "{session.cookie}")
+            .header("sec-fetch-site", "same-origin")
+    };
+    let password = "correct horse";
+    Some(match operation {
+        "sign_in" => Call::plain().body(json!({ "email": "{member.email}", "password": password })),
+        "exchange_sign_in_link" => Call::plain().body(json!({ "link": "{link.secret}" })),
+        "accept_invitation" => Call::plain()
+            .body(json!({ "invitation": "{invitation.secret}", "name": "Joe", "password": password })),
+        "read_session" | "list_sessions" | "sign_out" | "end_all_sessions" => in_session(Call::plain()),
+        "end_session" => in_session(Call::of("{session.id}")),
+        "change_password" => in_session(Call::plain())
+            .body(json!({ "current_password": password, "new_password": "another password" })),
+        "list_members" | "list_invitations" => Call::plain(),
+        "set_member_role" => Call::of("{member.id}").body(json!({ "role": "viewer" })),
+        "remove_member" => Call::of("{member.id}"),
+        "create_invitation" => Call::plain().body(json!({ "email": "{fresh.email}", "role": "viewer" })),
+        "revoke_invitation" => Call::of("{invitation.id}"),
         _ => return None,
     })
 }

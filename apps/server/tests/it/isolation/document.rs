@@ -17,6 +17,10 @@ pub(crate) struct Operation {
     pub(crate) body: Option<Value>,
     /// Whether its body is a form with a file.
     pub(crate) takes_file: bool,
+    /// Whether only the session of a member is a credential.
+    pub(crate) needs_session: bool,
+    /// Whether no credential is looked at.
+    pub(crate) is_open: bool,
 }
 
 impl Operation {
@@ -174,6 +178,8 @@ fn read_operation(path: &str, method: &str, operation: &Value) -> Operation {
         path: path.to_owned(),
         parameters: parameters.map(|p| (text(&p["in"]), text(&p["name"]))).collect(),
         takes_file: content.is_some_and(|content| content.contains_key("multipart/form-data")),
+        needs_session: operation["security"] == serde_json::json!([{ "session": [] }]),
+        is_open: operation["security"].is_null(),
         body: content
             .and_then(|content| content.values().next())
             .map(|content| content["schema"].clone()),

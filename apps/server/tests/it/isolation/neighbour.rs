@@ -203,9 +203,9 @@ async fn tagged(world: &World, operation: &Operation, call: &Call, header: &str)
     if first.is_ok() && !operation.is_read() {
         world.spend(&world.ours, call);
         let values = world.values(&world.ours, call).await;
-        let headers = std::mem::take(&mut calls[1].headers);
         calls[1] = world.fill(operation, call, &values);
-        calls[1].headers = headers;
+        calls[1].headers.retain(|(name, _)| name != header);
+        calls[1].headers.push((header.to_owned(), sent[0].1.clone()));
     }
     let second = world
         .send(
@@ -276,7 +276,9 @@ fn reported<'a>(operation: &Operation, answer: &Answer, sent: impl Iterator<Item
     }
     // Two writes that were let through made two things.
     let written = answer.is_ok() && !operation.is_read();
-    let passing = |name: &str| PASSING.contains(&name) || (written && matches!(name, "etag" | "location"));
+    let passing = |name: &str| {
+        PASSING.contains(&name) || (written && matches!(name, "etag" | "location" | "set-cookie"))
+    };
     let headers: Vec<_> = answer.headers.iter().filter(|(name, _)| !passing(name)).collect();
     let body = if written { String::new() } else { body.to_string() };
     let mut reported = format!("{} {headers:?} {body}", answer.status);
@@ -293,10 +295,12 @@ fn unlike(value: &str) -> String {
         let other: String = end.chars().map(|c| if c == 'f' { '0' } else { 'f' }).collect();
         return format!("{start}{other}");
     }
-    if let Some(secret) = value.strip_prefix("ros_") {
-        let other: String = secret.chars().rev().collect();
-        // The last character stands for two bits that are zero.
-        return format!("ros_{}A", &other[..42]);
+    for prefix in ["ros_", "rti_", "rsl_", "session=rts_"] {
+        if let Some(secret) = value.strip_prefix(prefix) {
+            let other: String = secret.chars().rev().collect();
+            // The last character stands for two bits that are zero.
+            return format!("{prefix}{}A", &other[..42]);
+        }
     }
     assert!(value.contains(CANARY), "{value}");
     value.replace(CANARY, "nobody1")

@@ -1,12 +1,15 @@
 //! Who may call what, compared with `role_matrix.txt`.
 
 use super::calls::call;
-use super::world::World;
+use super::world::{World, is_session};
 use std::collections::BTreeMap;
 
 /// The decided table, for people to read and change.
 const MATRIX: &str = include_str!("../../role_matrix.txt");
-const CALLERS: [&str; 7] = ["none", "wrong", "other", "viewer", "editor", "admin", "platform"];
+const CALLERS: [&str; 11] = [
+    "none", "wrong", "other", "viewer", "editor", "admin", "platform", "owner", "manager", "author",
+    "support",
+];
 
 /// The rows of the file: what each caller gets, by operation.
 fn decided() -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -52,9 +55,16 @@ pub(super) async fn check(world: &World) {
             Some(&ours.editor),
             Some(&ours.admin),
             Some(&world.platform),
+            Some(&ours.sessions[0]),
+            Some(&ours.sessions[1]),
+            Some(&ours.sessions[2]),
+            Some(&ours.sessions[3]),
         ];
         let mut seen = Vec::new();
         for (caller, token) in CALLERS.into_iter().zip(tokens) {
+            // These calls bring the session of a member along, or would end the caller's.
+            let token =
+                token.filter(|token| !(is_session(token) && (operation.needs_session || operation.is_open)));
             let values = world.values(ours, &call).await;
             let answer = world
                 .send(ours, token, operation, &world.fill(operation, &call, &values))

@@ -2,6 +2,7 @@
 
 use super::calls::Call;
 use super::world::{Answer, CANARY, Side, Thing, World, as_form};
+use crate::platform::printed;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -49,6 +50,10 @@ impl World {
             "delivered" => self.order(side, &["confirm", "pay", "ship", "deliver"]).await,
             "cancelled" => self.order(side, &["cancel"]).await,
             "import" => self.import(side).await,
+            "invitation" => self.invitation(side).await,
+            "member" => self.member(side).await,
+            "session" => self.session(side).await,
+            "link" => self.link(side).await,
             "tenant" | "other_tenant" => self.tenant().await,
             _ => panic!("nobody makes a {kind}"),
         };
@@ -218,6 +223,68 @@ impl World {
         self.until_done(side, &place).await;
         let look = self.request(side, Some(&side.admin), Method::GET, &place);
         self.done(side, look).await.1
+    }
+
+    async fn invitation(&self, side: &Side) -> Thing {
+        let email = format!("{}-{}@example.com", side.word, self.next_word());
+        let invite = json!({ "email": email, "role": "editor" });
+        let invite = self.admin(side, Method::POST, "/invitations", &invite);
+        let mut thing = self.done(side, invite).await.1;
+        thing.insert("email".to_owned(), email);
+        thing
+    }
+
+    /// A member with the password of the calls.
+    async fn member(&self, side: &Side) -> Thing {
+        let invited = self.invitation(side).await;
+        let accept =
+            json!({ "invitation": invited["secret"], "name": side.word, "password": "correct horse" });
+        let accept = self
+            .request(side, None, Method::PUT, "/api/admin/v1/session/invitation")
+            .json(&accept);
+        let mut thing = self.done(side, accept).await.1;
+        thing.insert("email".to_owned(), invited["email"].clone());
+        thing
+    }
+
+    async fn session(&self, side: &Side) -> Thing {
+        let member = self.member(side).await;
+        let sign_in = json!({ "email": member["email"], "password": "correct horse" });
+        let sign_in = self
+            .request(side, None, Method::PUT, "/api/admin/v1/session")
+            .json(&sign_in);
+        let answer = Answer::read(sign_in.send().await.unwrap()).await;
+        assert!(answer.is_ok(), "{answer:#?}");
+        let (id, cookie) = (
+            answer.json()["id"].clone(),
+            answer.header("set-cookie").unwrap().to_owned(),
+        );
+        let (id, cookie) = (
+            id.as_str().unwrap().to_owned(),
+            cookie.split(';').next().unwrap().to_owned(),
+        );
+        if side.word == CANARY {
+            let mut canaries = self.canaries.lock().unwrap_or_else(PoisonError::into_inner);
+            canaries.extend([id.clone(), cookie.clone()]);
+        }
+        let mut thing = member;
+        thing.extend([("id".to_owned(), id), ("cookie".to_owned(), cookie)]);
+        thing
+    }
+
+    async fn link(&self, side: &Side) -> Thing {
+        let mut thing = self.member(side).await;
+        let link = [
+            "user",
+            "link",
+            thing["email"].as_str(),
+            "--tenant",
+            side.slug,
+            "--json",
+        ];
+        let made = printed(self.server.command().run(&link).await);
+        thing.insert("secret".to_owned(), made["link"].as_str().unwrap().to_owned());
+        thing
     }
 
     async fn tenant(&self) -> Thing {

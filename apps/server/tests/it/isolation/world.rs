@@ -51,6 +51,8 @@ pub(crate) struct Side {
     pub(crate) admin: String,
     pub(crate) editor: String,
     pub(crate) viewer: String,
+    /// The sessions of members who are an owner, a manager, an author and support.
+    pub(super) sessions: [String; 4],
 }
 
 /// The members of a thing, by name.
@@ -123,7 +125,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn open(db: TestDatabase, wall: Wall) -> Self {
-        let command = rustok(db.url());
+        let command = rustok(db.url()).env("RUSTOK_RATE_LIMIT_SIGN_IN_PER_MINUTE", "0");
         let platform = command.issue_platform_token().await;
         let mut canaries = BTreeSet::from([CANARY.to_owned(), CANARY_PRICE.to_owned()]);
         let mut sides = Vec::new();
@@ -138,6 +140,12 @@ impl World {
                 admin: token(&command, slug, "admin").await,
                 editor: token(&command, slug, "editor").await,
                 viewer: token(&command, slug, "viewer").await,
+                sessions: [
+                    command.open_session(slug, "owner").await,
+                    command.open_session(slug, "manager").await,
+                    command.open_session(slug, "author").await,
+                    command.open_session(slug, "support").await,
+                ],
             };
             if word == CANARY {
                 canaries.insert(printed(made)["id"].as_str().unwrap().to_owned());
@@ -215,7 +223,7 @@ impl World {
             .collect()
     }
 
-    /// A request to a tenant's host, as if it came from `token`'s holder.
+    /// A request to a tenant's host, as if it came from the holder of `token`, which may be a session.
     pub(crate) fn request(
         &self,
         host: &Side,
@@ -228,6 +236,9 @@ impl World {
             .request(method, format!("{}{path}", self.server.url()));
         let request = request.header("host", format!("{}.localhost", host.slug));
         match token {
+            Some(session) if is_session(session) => request
+                .header("cookie", format!("session={session}"))
+                .header("sec-fetch-site", "same-origin"),
             Some(token) => request.bearer_auth(token),
             None => request,
         }
@@ -275,7 +286,7 @@ impl World {
     /// The token that an operation is for: an admin's of this tenant, the platform's, or none.
     pub(crate) fn fitting<'a>(&'a self, side: &'a Side, operation: &Operation) -> Option<&'a str> {
         match operation {
-            operation if operation.is_store() => None,
+            operation if operation.is_store() || operation.is_open || operation.needs_session => None,
             operation if operation.is_platform() => Some(&self.platform),
             _ => Some(&side.admin),
         }
@@ -304,6 +315,7 @@ impl World {
     ) -> Filled {
         let word = self.next_word();
         let fresh = BTreeMap::from([
+            ("fresh.email".to_owned(), format!("{word}@example.com")),
             ("fresh.host".to_owned(), format!("{word}.example")),
             ("fresh.total".to_owned(), price_of_two(values)),
             ("fresh.word".to_owned(), word),
@@ -336,6 +348,11 @@ impl World {
     pub(super) fn next_word(&self) -> String {
         format!("w{}", self.made.fetch_add(1, Ordering::Relaxed))
     }
+}
+
+/// Whether a credential is the secret of a session.
+pub(super) fn is_session(credential: &str) -> bool {
+    credential.starts_with("rts_")
 }
 
 /// The members of `body` as the parts of a form, `file` as the last.

@@ -78,7 +78,7 @@ pub(super) struct ImportView {
     source_name: Option<String>,
     /// The file's name.
     file: String,
-    /// Who sent it: `token:<id>`.
+    /// Who sent it: `token:<id>` or `user:<id>`.
     actor: String,
     progress: ProgressView,
     /// There once it has ended. An import that was stopped by its server begins again; what it did before is `unchanged`

@@ -1,8 +1,10 @@
-//! The administration of one tenant, with one of its tokens.
+//! The administration of one tenant, with one of its tokens or as one of its members.
 
 mod imports;
+mod members;
 mod nodes;
 mod products;
+mod session;
 mod variants;
 
 mod orders;
@@ -14,8 +16,10 @@ use utoipa_axum::router::OpenApiRouter;
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(imports::routes())
+        .merge(members::routes())
         .merge(nodes::routes())
         .merge(orders::routes())
         .merge(products::routes())
+        .merge(session::routes())
         .merge(variants::routes())
 }

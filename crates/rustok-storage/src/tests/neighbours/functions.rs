@@ -2,11 +2,22 @@
 
 use super::rows::{ID, WORD};
 use super::*;
+use crate::people::accounts::Account;
+use crate::people::invitations::{
+    Invitation, delete_invitation, find_invitation, insert_invitation, list_invitations,
+};
+use crate::people::members::{
+    count_members, delete_member, find_member, insert_member, list_members, lock_owners, set_role,
+};
+use crate::people::sessions::{
+    NewSession, delete_session, delete_sessions, find_session, insert_link, list_sessions, open_session,
+    take_link, touch_session,
+};
 use crate::{
     authors, customers, idempotency, import_references, imports, inventory, jobs, nodes, orders, products,
     reservations, standing, terms, tokens,
 };
-use rustok_auth::{Role, TokenHash};
+use rustok_auth::{Principal, Role, TokenHash};
 use rustok_commerce::product::Handle;
 use rustok_content::{Author, Taxonomy, Term};
 use rustok_core::money::Currency;
@@ -135,6 +146,7 @@ async fn content(store: &Store, tenant: TenantHandle) -> Reported {
         "nodes/details::is_in_use" => |tx| nodes::details::is_in_use(tx, node);
         "nodes/details::list_nodes" => |tx| nodes::details::list_nodes(tx, &filter, preference(), nodes::texts::Part::Whole, None, limit);
         "nodes/history::list_history" => |tx| nodes::history::list_history(tx, node, None, limit);
+        "nodes/history::find_creator" => |tx| nodes::history::find_creator(tx, node);
         "nodes/public::find_public" => |tx| nodes::public::find_public(tx, &slug(), shown_locales(), now());
         "nodes/public::list_public" => |tx| nodes::public::list_public(tx, &public, shown_locales(), now(), None, limit);
         "nodes/texts::find_texts" => |tx| nodes::texts::find_texts(tx, &[text], nodes::texts::Part::Whole);
@@ -166,7 +178,7 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Reported {
             products::delete_product(tx, product, 1, now(), &event(tenant)).await?;
             products::find_deleted_product(tx, product).await
         };
-        "standing::find_standing" => |tx| standing::find_standing(tx, id(ID).into());
+        "standing::find_standing" => |tx| standing::find_standing(tx, Principal::Token(id(ID).into()));
         "products/page::list_products" => |tx| products::list_products(tx, &filter, None, limit);
         "products/write::find_taken_handles" => |tx| products::find_taken_handles(tx, &[handle], None);
         "products/write::lock_product" => |tx| products::lock_product(tx, product);
@@ -240,7 +252,64 @@ async fn others(store: &Store, tenant: TenantHandle) -> Reported {
         "tokens::list_tokens" => |tx| tokens::list_tokens(tx);
         "tokens::revoke_token" => |tx| tokens::revoke_token(tx, id(ID).into(), now());
     }
+    reported.extend(of_people(store, tenant).await);
     reported.extend(of_imports(store, tenant).await);
+    reported
+}
+
+async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
+    let mut reported = Reported::new();
+    let (user, session, hash) = (id(ID).into(), id(ID).into(), TokenHash::from_bytes([0; 32]));
+    let (early, late) = (Timestamp::UNIX_EPOCH, now());
+    let account = Account {
+        id: user,
+        email: "x@example.com".to_owned(),
+        name: WORD.to_owned(),
+        password_hash: None,
+        created_at: early,
+        disabled_at: None,
+        version: 1,
+    };
+    let invitation = Invitation {
+        id: id(8).into(),
+        email: "x@example.com".to_owned(),
+        role: Role::Viewer,
+        created_at: early,
+        expires_at: late,
+    };
+    let new = NewSession {
+        id: id(8).into(),
+        user,
+        hash: TokenHash::from_bytes([1; 32]),
+        host: String::new(),
+        device: String::new(),
+        address: None,
+        now: late,
+        expires_at: late,
+        account_version: None,
+        replaces: None,
+    };
+    ask! { reported, store, tenant,
+        "people/invitations::insert_invitation" => |tx| insert_invitation(tx, &invitation, &hash, WORD);
+        "people/invitations::list_invitations" => |tx| list_invitations(tx, early);
+        "people/invitations::find_invitation" => |tx| find_invitation(tx, &hash, early);
+        "people/invitations::delete_invitation" => |tx| delete_invitation(tx, id(ID).into());
+        "people/members::list_members" => |tx| list_members(tx);
+        "people/members::insert_member" => |tx| insert_member(tx, &account, Role::Viewer, late);
+        "people/members::count_members" => |tx| count_members(tx);
+        "people/members::find_member" => |tx| find_member(tx, user);
+        "people/members::lock_owners" => |tx| lock_owners(tx);
+        "people/members::set_role" => |tx| set_role(tx, user, 1, Role::Viewer);
+        "people/members::delete_member" => |tx| delete_member(tx, user);
+        "people/sessions::open_session" => |tx| open_session(tx, &new);
+        "people/sessions::find_session" => |tx| find_session(tx, &hash);
+        "people/sessions::touch_session" => |tx| touch_session(tx, session, late);
+        "people/sessions::list_sessions" => |tx| list_sessions(tx, user);
+        "people/sessions::delete_session" => |tx| delete_session(tx, user, session);
+        "people/sessions::delete_sessions" => |tx| delete_sessions(tx, user);
+        "people/sessions::insert_link" => |tx| insert_link(tx, user, &hash, late);
+        "people/sessions::take_link" => |tx| take_link(tx, &hash, early);
+    }
     reported
 }
 

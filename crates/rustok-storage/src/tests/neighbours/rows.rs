@@ -145,6 +145,7 @@ fn text(table: &str, column: &str) -> &'static str {
         ("imports", "setting") => "USD",
         ("imports", "status") => "running",
         ("jobs", "kind") => rustok_events::JobKind::ExpireOrder.as_str(),
+        ("memberships", "role") => "owner",
         (_, "taxonomy") => "category",
         (_, "role") => "admin",
         (_, "source") => "shopify",

@@ -1,4 +1,4 @@
--- Rows in every table of the schema that ends with 0013_imports_kept. $1 to $9 are ids, $now is a time, $hash 32 bytes, $net 16.
+-- Rows in every table of the schema that ends with 0014_people. $1 to $9 are ids, $now is a time, $hash 32 bytes, $net 16.
 
 INSERT INTO tenants (id, slug, name, status, settings, created_at, updated_at, version, directory_version)
     VALUES ($7, 'shop1', 'Shop', 'active', '{}', $now, $now, 1, 1);
@@ -77,3 +77,13 @@ INSERT INTO imports (tenant_id, id, source, setting, dry_run, file, actor, statu
 INSERT INTO import_references (tenant_id, source, kind, external_id, subject_id, hash, imported_at)
     VALUES ($7, 'shopify', 'product', '1', $1, $hash, $now);
 INSERT INTO search_terms (tenant_id, kind, term, subject_id, locale) VALUES ($7, 'product', 'tea', $1, '');
+
+INSERT INTO users (id, email, name, password_hash, created_at, disabled_at, version)
+    VALUES ($1, 'jane@example.com', 'Jane', NULL, $now, NULL, 2);
+INSERT INTO memberships (tenant_id, user_id, email, name, role, created_at, disabled_at, account_version, version)
+    VALUES ($7, $1, 'jane@example.com', 'Jane', 'owner', $now, NULL, 2, 1);
+INSERT INTO sessions (tenant_id, id, user_id, hash, host, device, address, created_at, seen_at, expires_at)
+    VALUES ($7, $1, $1, $hash, 'shop.example', 'x', NULL, $now, $now, $now);
+INSERT INTO sign_in_links (tenant_id, hash, user_id, expires_at) VALUES ($7, $hash, $1, $now);
+INSERT INTO invitations (tenant_id, id, email, role, hash, actor, created_at, expires_at)
+    VALUES ($7, $1, 'joe@example.com', 'viewer', $hash, 'user:x', $now, $now);

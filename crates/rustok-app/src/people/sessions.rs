@@ -1,0 +1,283 @@
+//! Sessions: opened by a password or a link, used as the credential of a member, ended by themselves or on demand.
+//!
+//! A session is looked up by its hash in the tenant of the request, each time: what ends one takes effect at once in every
+//! process. It must never be told from outside whether an address has an account.
+
+use super::{own_account, sign_in_failed};
+use crate::context::{Ctx, Services};
+use rustok_auth::account::{SEEN_EVERY, SESSION_LIFE, parse_email};
+use rustok_auth::ids::{SessionId, UserId};
+use rustok_auth::{Action, Actor, AuthError, Member, SecretKind, Session, TokenHash, TokenSecret};
+use rustok_core::clock::Timestamp;
+use rustok_core::deadline::Deadline;
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_storage::people::sessions::NewSession;
+use rustok_storage::people::{accounts, members, sessions};
+use rustok_storage::standing::{Writer, on_behalf_of};
+use rustok_storage::{StoreError, TenantTx};
+use rustok_tenancy::Tenant;
+use std::time::Duration;
+
+/// What asks for a session.
+#[derive(Debug, Clone, Default)]
+pub struct Browser {
+    /// The host of the request; the session is valid there only.
+    pub host: String,
+    /// What the browser calls itself.
+    pub device: String,
+    /// The address of the client, if known.
+    pub address: Option<String>,
+    /// The session that it sent along, which ends.
+    pub session: Option<TokenHash>,
+}
+
+/// The address and the password of a member.
+#[derive(Debug, Clone)]
+pub struct SignIn<'a> {
+    /// The e-mail address, as typed.
+    pub email: &'a str,
+    /// The password, as typed.
+    pub password: &'a str,
+    /// Where the session is opened.
+    pub browser: Browser,
+}
+
+/// A new session with its secret, which cannot be retrieved again.
+#[derive(Debug)]
+pub struct OpenedSession {
+    /// The secret (redacted in `Debug`).
+    pub secret: TokenSecret,
+    /// The session.
+    pub session: OwnSession,
+}
+
+/// A session with its member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnSession {
+    /// Its id.
+    pub id: SessionId,
+    /// The member.
+    pub member: Member,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+}
+
+/// Opens a session of a member with this address and password.
+///
+/// # Errors
+/// `sign_in_failed`, whatever is wrong; `overloaded`; database errors.
+pub async fn sign_in(ctx: &Ctx, sign_in: SignIn<'_>) -> Result<OpenedSession, RichError> {
+    ctx.authorize(Action::SignIn)?;
+    let opened = try_sign_in(ctx, sign_in).await;
+    ctx.services.counts.sign_in(&opened);
+    opened
+}
+
+async fn try_sign_in(ctx: &Ctx, sign_in: SignIn<'_>) -> Result<OpenedSession, RichError> {
+    let account = match parse_email(sign_in.email) {
+        Ok(email) => {
+            let mut tx = ctx.services.store.platform_read(ctx.deadline).await?;
+            accounts::find_account(tx.last(), &email).await?
+        }
+        Err(_) => None,
+    };
+    // One comparison, whether or not there is an account with a password: the time does not tell.
+    let hash = account.as_ref().and_then(|account| account.password_hash.clone());
+    let is_password = ctx.services.is_password(hash, sign_in.password).await?;
+    let account = account.filter(|account| is_password && account.disabled_at.is_none());
+    let account = account.ok_or_else(|| sign_in_failed("no such account, or another password"))?;
+    let tx = ctx.write().await?;
+    open(ctx, tx, account.id, Some(account.version), sign_in.browser).await
+}
+
+/// Opens a session of the member for whom the link was made. It works once.
+///
+/// # Errors
+/// `sign_in_failed`, database errors.
+pub async fn exchange_link(ctx: &Ctx, link: &str, browser: Browser) -> Result<OpenedSession, RichError> {
+    ctx.authorize(Action::SignIn)?;
+    let opened = try_exchange(ctx, link, browser).await;
+    ctx.services.counts.sign_in(&opened);
+    opened
+}
+
+async fn try_exchange(ctx: &Ctx, link: &str, browser: Browser) -> Result<OpenedSession, RichError> {
+    let secret = TokenSecret::parse(link).ok();
+    let secret = secret.filter(|secret| secret.kind() == SecretKind::Link);
+    let secret = secret.ok_or_else(|| sign_in_failed("not a link"))?;
+    let mut tx = ctx.write().await?;
+    let user = sessions::take_link(&mut tx, &secret.hash(), ctx.now()).await?;
+    let user = user.ok_or_else(|| sign_in_failed("no such link"))?;
+    open(ctx, tx, user, None, browser).await
+}
+
+/// Opens the session and commits.
+async fn open(
+    ctx: &Ctx,
+    mut tx: TenantTx,
+    user: UserId,
+    account_version: Option<i64>,
+    browser: Browser,
+) -> Result<OpenedSession, RichError> {
+    let secret = ctx
+        .services
+        .with_rng(|rng| TokenSecret::generate(SecretKind::Session, rng));
+    let now = ctx.now();
+    let new = NewSession {
+        id: ctx.id(),
+        user,
+        hash: secret.hash(),
+        host: browser.host,
+        device: browser.device,
+        address: browser.address,
+        now,
+        expires_at: now.checked_add(SESSION_LIFE).unwrap_or(Timestamp::MAX),
+        account_version,
+        replaces: browser.session,
+    };
+    if !sessions::open_session(&mut tx, &new).await? {
+        return Err(sign_in_failed("not a member, or the account changed"));
+    }
+    let member = members::find_member(&mut tx, user).await?;
+    let member = member.ok_or_else(|| sign_in_failed("not a member"))?;
+    tx.commit().await?;
+    let session = OwnSession {
+        id: new.id,
+        member,
+        expires_at: new.expires_at,
+    };
+    Ok(OpenedSession { secret, session })
+}
+
+/// How long storing the last use of a session may hold up a request.
+const TOUCH_LIMIT: Duration = Duration::from_secs(1);
+
+/// Authenticates a session within one tenant, at the host where it was opened.
+///
+/// # Errors
+/// [`AuthError::UnknownSession`], and database errors.
+pub async fn authenticate_session(
+    services: &Services,
+    tenant: &Tenant,
+    secret: &TokenSecret,
+    host: &str,
+    deadline: Deadline,
+) -> Result<Actor, RichError> {
+    if secret.kind() != SecretKind::Session {
+        return Err(AuthError::UnknownSession.into());
+    }
+    let mut tx = services.store.read(tenant.handle(), deadline).await?;
+    let found = sessions::find_session(tx.last(), &secret.hash()).await?;
+    drop(tx);
+    let now = services.clock.now();
+    let found = found.filter(|(session, _)| session.is_valid(now) && session.host == host);
+    let (session, role) = found.ok_or(AuthError::UnknownSession)?;
+    let is_due = session.seen_at.saturating_add(SEEN_EVERY);
+    if is_due.is_ok_and(|due| due <= now)
+        && let Err(error) = touch(services, tenant, session.id, now).await
+    {
+        // The session is valid all the same; a later request tries again.
+        tracing::debug!(%error, "the last use of a session was not stored");
+    }
+    Ok(Actor::User {
+        id: session.user_id,
+        session: session.id,
+        role,
+    })
+}
+
+async fn touch(
+    services: &Services,
+    tenant: &Tenant,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let deadline = Deadline::after(TOUCH_LIMIT);
+    let mut tx = services.store.write(tenant.handle(), deadline).await?;
+    sessions::touch_session(&mut tx, id, now).await?;
+    tx.commit().await
+}
+
+/// The session of the request, and its member.
+///
+/// # Errors
+/// `forbidden` for a token, database errors.
+pub async fn read_session(ctx: &Ctx) -> Result<OwnSession, RichError> {
+    let (user, id) = own_account(ctx)?;
+    let mut tx = ctx.read().await?;
+    let member = members::find_member(&mut tx, user).await?;
+    let member = member.ok_or(AuthError::UnknownSession)?;
+    let sessions = sessions::list_sessions(&mut tx, user).await?;
+    let session = sessions.into_iter().find(|session| session.id == id);
+    let session = session.ok_or(AuthError::UnknownSession)?;
+    Ok(OwnSession {
+        id,
+        member,
+        expires_at: session.expires_at,
+    })
+}
+
+/// The sessions of the member in this tenant, the newest first; at most `MAX_SESSIONS`.
+///
+/// # Errors
+/// `forbidden` for a token, database errors.
+pub async fn list_sessions(ctx: &Ctx) -> Result<Vec<Session>, RichError> {
+    let (user, _) = own_account(ctx)?;
+    let mut tx = ctx.read().await?;
+    let now = ctx.now();
+    let mut listed = sessions::list_sessions(tx.last(), user).await?;
+    listed.retain(|session| session.is_valid(now));
+    Ok(listed)
+}
+
+/// Ends the session of the request.
+///
+/// # Errors
+/// `forbidden` for a token, database errors.
+pub async fn sign_out(ctx: &Ctx) -> Result<(), RichError> {
+    let (user, id) = own_account(ctx)?;
+    end(ctx, user, id).await
+}
+
+/// Ends one session of the member, which may be that of the request.
+///
+/// # Errors
+/// `session_not_found`, `forbidden` for a token, database errors.
+pub async fn end_session(ctx: &Ctx, id: SessionId) -> Result<(), RichError> {
+    let (user, _) = own_account(ctx)?;
+    end(ctx, user, id).await
+}
+
+async fn end(ctx: &Ctx, user: UserId, id: SessionId) -> Result<(), RichError> {
+    let mut tx = ending(ctx).await?;
+    sessions::delete_session(&mut tx, user, id)
+        .await
+        .map_err(|error| match error {
+            StoreError::Stale { .. } => RichError::new(ErrorKind::NotFound, "no such session")
+                .with_code("session_not_found")
+                .with_public("There is no such session, or it ended before."),
+            other => other.into(),
+        })?;
+    Ok(tx.commit().await?)
+}
+
+/// Ends all sessions of the member in this tenant, that of the request included.
+///
+/// # Errors
+/// `forbidden` for a token, database errors.
+pub async fn end_all_sessions(ctx: &Ctx) -> Result<(), RichError> {
+    let (user, _) = own_account(ctx)?;
+    let mut tx = ending(ctx).await?;
+    sessions::delete_sessions(&mut tx, user).await?;
+    Ok(tx.commit().await?)
+}
+
+/// A transaction that may end the session on whose behalf it writes: its commit does not ask for that session.
+pub(super) async fn ending(ctx: &Ctx) -> Result<TenantTx, RichError> {
+    let tx = ctx
+        .services
+        .store
+        .write(ctx.tenant.handle(), ctx.deadline)
+        .await?;
+    Ok(on_behalf_of(tx, Writer::Anyone))
+}

@@ -1,0 +1,175 @@
+//! Accounts of people: a user exists once per installation and is a member of tenants, with one role in each.
+//!
+//! A user is not a customer, and not an author of content. Nothing here looks one up.
+
+use crate::ids::{SessionId, UserId};
+use crate::role::Role;
+use jiff::{SignedDuration, Timestamp};
+use rustok_core::error::FieldViolation;
+use rustok_text::CanonicalEmail;
+use rustok_text::plain::{clean_name, has_control, is_longer_than};
+
+/// The maximum length of a person's name, in characters.
+pub const MAX_NAME_CHARS: usize = 200;
+/// The maximum number of members of one tenant: a list of them is one page.
+pub const MAX_MEMBERS: usize = 500;
+/// The maximum number of sessions of one user in one tenant; a new one ends the oldest.
+pub const MAX_SESSIONS: usize = 20;
+
+/// A session ends when it was not used for this long.
+pub const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(12);
+/// A session ends after this time, however often it is used.
+pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// The last use of a session is stored at most this often: a request does not cause a write.
+pub const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(10);
+/// How long an invitation can be accepted.
+pub const INVITATION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a sign-in link works.
+pub const LINK_LIFE: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a person is called, and where mail reaches them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The address, which names the account.
+    pub email: CanonicalEmail,
+    /// The name, trimmed; not empty.
+    pub name: String,
+}
+
+impl Person {
+    /// Checks both at once.
+    ///
+    /// # Errors
+    /// All violations, in the order e-mail, name.
+    pub fn check(email: &str, name: &str) -> Result<Self, Vec<FieldViolation>> {
+        let (email, name) = (parse_email(email), parse_name(name));
+        match (email, name) {
+            (Ok(email), Ok(name)) => Ok(Self { email, name }),
+            (email, name) => Err(email.err().into_iter().chain(name.err()).collect()),
+        }
+    }
+}
+
+/// An e-mail address in a request.
+///
+/// # Errors
+/// A violation at `#/email`.
+pub fn parse_email(text: &str) -> Result<CanonicalEmail, FieldViolation> {
+    CanonicalEmail::parse(text)
+        .ok_or_else(|| FieldViolation::new("#/email", "invalid", "is not an e-mail address"))
+}
+
+/// A person's name in a request.
+///
+/// # Errors
+/// A violation at `#/name`.
+pub fn parse_name(text: &str) -> Result<String, FieldViolation> {
+    let refused = |code, why: String| Err(FieldViolation::new("#/name", code, why));
+    if is_longer_than(text, MAX_NAME_CHARS) {
+        return refused("too_long", format!("has at most {MAX_NAME_CHARS} characters"));
+    }
+    if has_control(text) {
+        return refused("invalid", "has a control character".to_owned());
+    }
+    let name = clean_name(text);
+    if name.is_empty() {
+        return refused("required", "is required".to_owned());
+    }
+    Ok(name)
+}
+
+/// A person of one tenant. The e-mail address and the name are those of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The account.
+    pub user_id: UserId,
+    /// The account's address.
+    pub email: String,
+    /// The account's name.
+    pub name: String,
+    /// The role in this tenant.
+    pub role: Role,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Since when the account cannot be used, if it cannot.
+    pub disabled_at: Option<Timestamp>,
+    /// Grows with each change of the role.
+    pub version: i64,
+}
+
+/// A session of a user in one tenant, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// The user.
+    pub user_id: UserId,
+    /// The host that it was opened at: it is valid there only.
+    pub host: String,
+    /// What the browser called itself; may be empty.
+    pub device: String,
+    /// The address that it was opened from, if known.
+    pub address: Option<String>,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it was last used, to within [`SEEN_EVERY`].
+    pub seen_at: Timestamp,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+}
+
+impl Session {
+    /// Whether it is still valid at `now`.
+    #[must_use]
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        let idle_until = self.seen_at.saturating_add(SESSION_IDLE);
+        now < self.expires_at && idle_until.is_ok_and(|until| now < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn address_and_name_are_checked_at_once() {
+        let person = Person::check(" Jane@Example.com ", "  Jane Roe ").unwrap();
+        assert_eq!(
+            (person.email.as_str(), &*person.name),
+            ("jane@example.com", "Jane Roe")
+        );
+        let long = "ä".repeat(MAX_NAME_CHARS + 1);
+        for (email, name, expected) in [
+            ("x", "", &["#/email invalid", "#/name required"][..]),
+            ("a@b.c", "\u{200b}", &["#/name required"]),
+            ("a@b.c", "a\u{7}", &["#/name invalid"]),
+            ("a@b.c", &long, &["#/name too_long"]),
+        ] {
+            let found = Person::check(email, name).unwrap_err();
+            let found: Vec<_> = found
+                .iter()
+                .map(|v| format!("{} {}", v.pointer, v.code))
+                .collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_session_ends_unused_or_at_its_end() {
+        let at = |hours: i64| Timestamp::from_second(hours * 3_600).unwrap();
+        let session = |seen: i64| Session {
+            id: SessionId::from_uuid(Uuid::nil()),
+            user_id: UserId::from_uuid(Uuid::nil()),
+            host: String::new(),
+            device: String::new(),
+            address: None,
+            created_at: at(0),
+            seen_at: at(seen),
+            expires_at: at(720),
+        };
+        for (seen, now, valid) in [(0, 11, true), (0, 12, false), (700, 711, true), (715, 720, false)] {
+            assert_eq!(session(seen).is_valid(at(now)), valid, "{seen} {now}");
+        }
+    }
+}
