@@ -6,7 +6,6 @@ use crate::counts::Counts;
 use crate::people::Hashing;
 use crate::work::InFlight;
 use rand::rngs::StdRng;
-use rustok_auth::ids::TokenId;
 use rustok_auth::{Action, Actor, Principal, authorize};
 use rustok_core::clock::{Clock, Timestamp};
 use rustok_core::deadline::Deadline;

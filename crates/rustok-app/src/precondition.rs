@@ -34,6 +34,12 @@ impl From<&Product> for Saved {
     }
 }
 
+impl From<&Member> for Saved {
+    fn from(member: &Member) -> Self {
+        Self::of(member.version, member.updated_at)
+    }
+}
+
 impl From<&AnyOrder> for Saved {
     fn from(order: &AnyOrder) -> Self {
         Self::of(order.version(), order.updated_at())

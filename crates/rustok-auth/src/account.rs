@@ -91,6 +91,8 @@ pub struct Member {
     pub role: Role,
     /// Since when.
     pub created_at: Timestamp,
+    /// When the role was changed last.
+    pub updated_at: Timestamp,
     /// Since when the account cannot be used, if it cannot.
     pub disabled_at: Option<Timestamp>,
     /// Grows with each change of the role.

@@ -23,6 +23,7 @@ CREATE TENANT TABLE memberships (
     role text NOT NULL CONSTRAINT memberships_role_known
         CHECK (role IN ('owner', 'admin', 'manager', 'editor', 'author', 'support', 'viewer')),
     created_at time NOT NULL,
+    updated_at time NOT NULL,
     disabled_at time,
     account_version int NOT NULL,
     version int NOT NULL CONSTRAINT memberships_version_positive CHECK (version > 0),

@@ -8,7 +8,7 @@
 use rustok_auth::ids::{SessionId, TokenId, UserId};
 use rustok_auth::{Principal, Role};
 use rustok_core::ids::TenantId;
-use rustok_db::{CommitCheck, Owner, Statement, StoreError, TenantTx, Tx, Value, params};
+use rustok_db::{CommitCheck, Owner, Statement, StoreError, TenantTx, Tx, Value};
 
 /// The actor that a transaction writes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -214,6 +214,7 @@ pub async fn grant(ctx: &Ctx, account: &Account, role: Role) -> Result<Member, R
         name: account.name.clone(),
         role,
         created_at: now,
+        updated_at: now,
         disabled_at: None,
         version: 1,
     })

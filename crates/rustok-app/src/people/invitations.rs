@@ -172,6 +172,7 @@ pub async fn accept(ctx: &Ctx, accept: AcceptInvitation<'_>) -> Result<Member, R
         name: account.name,
         role,
         created_at: now,
+        updated_at: now,
         disabled_at: account.disabled_at,
         version: 1,
     })

@@ -37,17 +37,19 @@ pub async fn set_role(ctx: &Ctx, set: SetRole) -> Result<Member, RichError> {
     let (id, role) = (set.member.id, set.role);
     let mut tx = begin(ctx, id).await?;
     let member = get_member(&mut tx, id).await?;
-    set.member.if_match.check(member.version)?;
+    set.member.if_match.check((&member).into())?;
     may_give(ctx, member.role)?;
     may_give(ctx, role)?;
     if member.role == role {
         return Ok(member);
     }
     keep_an_owner(&mut tx, &member).await?;
-    members::set_role(&mut tx, id, member.version, role).await?;
+    let now = ctx.now();
+    members::set_role(&mut tx, id, member.version, role, now).await?;
     tx.commit().await?;
     Ok(Member {
         role,
+        updated_at: now,
         version: member.version + 1,
         ..member
     })

@@ -8,7 +8,7 @@ use rustok_auth::ids::UserId;
 use rustok_auth::{Member, Role};
 use rustok_db::{Row, StoreError, TenantTx, params};
 
-const COLUMNS: &str = "user_id, email, name, role, created_at, disabled_at, version";
+const COLUMNS: &str = "user_id, email, name, role, created_at, updated_at, disabled_at, version";
 
 fn decode(row: &Row<'_>) -> Result<Member, StoreError> {
     Ok(Member {
@@ -17,6 +17,7 @@ fn decode(row: &Row<'_>) -> Result<Member, StoreError> {
         name: row.get("name")?,
         role: role(row)?,
         created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
         disabled_at: row.get("disabled_at")?,
         version: row.get("version")?,
     })
@@ -44,8 +45,8 @@ pub async fn insert_member(
     role: Role,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO memberships (tenant_id, user_id, email, name, role, created_at, disabled_at, \
-               account_version, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)";
+    let sql = "INSERT INTO memberships (tenant_id, user_id, email, name, role, created_at, updated_at, \
+               disabled_at, account_version, version) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, 1)";
     let values = params![
         tx.tenant(),
         account.id,
@@ -103,10 +104,16 @@ pub async fn lock_owners(tx: &mut TenantTx) -> Result<Vec<UserId>, StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Stale`] when there is no such member, or in another version.
-pub async fn set_role(tx: &mut TenantTx, user: UserId, version: i64, role: Role) -> Result<(), StoreError> {
-    let sql = "UPDATE memberships SET role = $3, version = version + 1 \
+pub async fn set_role(
+    tx: &mut TenantTx,
+    user: UserId,
+    version: i64,
+    role: Role,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE memberships SET role = $3, version = version + 1, updated_at = $5 \
                WHERE tenant_id = $1 AND user_id = $2 AND version = $4";
-    let values = params![tx.tenant(), user, role.as_str(), version];
+    let values = params![tx.tenant(), user, role.as_str(), version, now];
     tx.db.execute_one(MEMBERSHIPS, sql, values).await?;
     end_sessions(tx, user).await
 }

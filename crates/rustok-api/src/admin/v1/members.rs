@@ -167,7 +167,7 @@ async fn set_role(
     Ok(reply::send(reply::stored(
         StatusCode::OK,
         &view,
-        member.version,
+        (&member).into(),
         None,
     )))
 }

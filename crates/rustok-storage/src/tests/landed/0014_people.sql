@@ -80,8 +80,8 @@ INSERT INTO search_terms (tenant_id, kind, term, subject_id, locale) VALUES ($7,
 
 INSERT INTO users (id, email, name, password_hash, created_at, disabled_at, version)
     VALUES ($1, 'jane@example.com', 'Jane', NULL, $now, NULL, 2);
-INSERT INTO memberships (tenant_id, user_id, email, name, role, created_at, disabled_at, account_version, version)
-    VALUES ($7, $1, 'jane@example.com', 'Jane', 'owner', $now, NULL, 2, 1);
+INSERT INTO memberships (tenant_id, user_id, email, name, role, created_at, updated_at, disabled_at, account_version, version)
+    VALUES ($7, $1, 'jane@example.com', 'Jane', 'owner', $now, $now, NULL, 2, 1);
 INSERT INTO sessions (tenant_id, id, user_id, hash, host, device, address, created_at, seen_at, expires_at)
     VALUES ($7, $1, $1, $hash, 'shop.example', 'x', NULL, $now, $now, $now);
 INSERT INTO sign_in_links (tenant_id, hash, user_id, expires_at) VALUES ($7, $hash, $1, $now);

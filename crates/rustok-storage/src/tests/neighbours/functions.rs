@@ -299,7 +299,7 @@ async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
         "people/members::count_members" => |tx| count_members(tx);
         "people/members::find_member" => |tx| find_member(tx, user);
         "people/members::lock_owners" => |tx| lock_owners(tx);
-        "people/members::set_role" => |tx| set_role(tx, user, 1, Role::Viewer);
+        "people/members::set_role" => |tx| set_role(tx, user, 1, Role::Viewer, now());
         "people/members::delete_member" => |tx| delete_member(tx, user);
         "people/sessions::open_session" => |tx| open_session(tx, &new);
         "people/sessions::find_session" => |tx| find_session(tx, &hash);
