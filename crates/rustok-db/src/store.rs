@@ -273,7 +273,7 @@ impl Store {
     pub(crate) async fn own_connection(&self) -> Result<Client, StoreError> {
         match &*self.inner {
             Backend::Postgres(db) => db.own_connection().await,
-            Backend::Sqlite { .. } => Err(StoreError::Setup("SQLite has no sessions".to_owned())),
+            Backend::Sqlite { .. } => Err(StoreError::Setup("SQLite has no connection of a role".to_owned())),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Sessions: opened by a password or a link, used as the credential of a member, ended by themselves or on demand.
 //!
 //! A session is looked up by its hash in the tenant of the request, each time: what ends one takes effect at once in every
-//! process. It must never be told from outside whether an address has an account.
+//! process. A response must never show whether an address has an account.
 
 use super::{own_account, sign_in_failed};
 use crate::context::{Ctx, Services};
