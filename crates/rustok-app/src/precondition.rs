@@ -1,5 +1,6 @@
 //! What a caller knows of the version of the thing that it changes.
 
+use rustok_auth::Member;
 use rustok_commerce::product::Product;
 use rustok_commerce::state_machine::AnyOrder;
 use rustok_content::state_machine::AnyContentNode;

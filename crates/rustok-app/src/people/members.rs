@@ -37,7 +37,7 @@ pub async fn set_role(ctx: &Ctx, set: SetRole) -> Result<Member, RichError> {
     let (id, role) = (set.member.id, set.role);
     let mut tx = begin(ctx, id).await?;
     let member = get_member(&mut tx, id).await?;
-    set.member.if_match.check((&member).into())?;
+    set.member.if_match.check(&member)?;
     may_give(ctx, member.role)?;
     may_give(ctx, role)?;
     if member.role == role {

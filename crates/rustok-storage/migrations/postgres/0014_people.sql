@@ -26,6 +26,7 @@ CREATE TABLE memberships (
     name text NOT NULL,
     role text NOT NULL CONSTRAINT memberships_role_known CHECK (role IN ('owner', 'admin', 'manager', 'editor', 'author', 'support', 'viewer')),
     created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
     disabled_at timestamptz,
     account_version bigint NOT NULL,
     version bigint NOT NULL CONSTRAINT memberships_version_positive CHECK (version > 0),

@@ -24,6 +24,7 @@ CREATE TABLE memberships (
     name TEXT NOT NULL,
     role TEXT NOT NULL CONSTRAINT memberships_role_known CHECK (role IN ('owner', 'admin', 'manager', 'editor', 'author', 'support', 'viewer')),
     created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
     disabled_at INTEGER,
     account_version INTEGER NOT NULL,
     version INTEGER NOT NULL CONSTRAINT memberships_version_positive CHECK (version > 0),

@@ -189,10 +189,10 @@ both_databases! {
         }
         let mut tx = store.write(shop, soon()).await.unwrap();
         assert_eq!(lock_owners(&mut tx).await.unwrap(), [jane.id, joe.id]);
-        set_role(&mut tx, jane.id, 1, Role::Viewer).await.unwrap();
+        set_role(&mut tx, jane.id, 1, Role::Viewer, now()).await.unwrap();
         tx.commit().await.unwrap();
         let mut tx = store.write(shop, soon()).await.unwrap();
-        let stale = set_role(&mut tx, jane.id, 1, Role::Owner).await;
+        let stale = set_role(&mut tx, jane.id, 1, Role::Owner, now()).await;
         assert!(matches!(stale, Err(StoreError::Stale { .. })), "{stale:?}");
         drop(tx);
         assert_eq!((role_in(&store, shop, 1).await, role_in(&store, shop, 2).await), (None, Some(Role::Owner)));
@@ -224,7 +224,7 @@ both_databases! {
             assert!(matches!(written(two, writer, 3).await, Err(StoreError::SessionEnded)));
         }
         let mut tx = store.write(one, soon()).await.unwrap();
-        set_role(&mut tx, jane.id, 1, Role::Viewer).await.unwrap();
+        set_role(&mut tx, jane.id, 1, Role::Viewer, now()).await.unwrap();
         tx.commit().await.unwrap();
         assert!(matches!(written(one, session, 4).await, Err(StoreError::SessionEnded)));
         written(one, user, 5).await.unwrap();

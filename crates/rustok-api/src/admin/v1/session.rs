@@ -131,7 +131,7 @@ pub(super) struct SessionList {
 
 fn shown(session: &OwnSession) -> StoredReply {
     let view = OwnSessionView::from(session);
-    reply::stored(StatusCode::OK, &view, session.member.version, None)
+    reply::stored(StatusCode::OK, &view, (&session.member).into(), None)
 }
 
 fn opened(asked: &SignInCtx, opened: &OpenedSession) -> Response {
@@ -216,7 +216,7 @@ async fn accept(
     Ok(reply::send(reply::stored(
         StatusCode::OK,
         &view,
-        member.version,
+        (&member).into(),
         None,
     )))
 }
@@ -236,7 +236,7 @@ async fn accept(
 async fn read(AdminCtx(ctx): AdminCtx, headers: HeaderMap) -> Result<Response, RichError> {
     let session = people::read_session(&ctx).await?;
     let view = OwnSessionView::from(&session);
-    Ok(reply::resource(&headers, &view, session.member.version))
+    Ok(reply::resource(&headers, &view, (&session.member).into()))
 }
 
 /// Sign out.
