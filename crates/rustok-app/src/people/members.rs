@@ -58,8 +58,9 @@ pub async fn set_role(ctx: &Ctx, set: SetRole) -> Result<Member, RichError> {
 /// Removes a member; every member may leave. The account remains.
 ///
 /// # Errors
-/// `member_not_found`, `role_above_own`, `last_owner`, authorization and database errors.
-pub async fn remove_member(ctx: &Ctx, id: UserId) -> Result<(), RichError> {
+/// `member_not_found`, `version_conflict`, `role_above_own`, `last_owner`, authorization and database errors.
+pub async fn remove_member(ctx: &Ctx, member: Target<UserId>) -> Result<(), RichError> {
+    let Target { id, if_match } = member;
     let leaves = is_self(ctx, id);
     ctx.authorize(if leaves {
         Action::ManageOwnAccount
@@ -68,6 +69,7 @@ pub async fn remove_member(ctx: &Ctx, id: UserId) -> Result<(), RichError> {
     })?;
     let mut tx = begin(ctx, id).await?;
     let member = get_member(&mut tx, id).await?;
+    if_match.check(member.version)?;
     if !leaves {
         may_give(ctx, member.role)?;
     }

@@ -268,7 +268,7 @@ both_databases! {
         refused(people::set_role(&ctx, set(&jane, Role::Owner)).await, "role_above_own");
         refused(people::set_role(&ctx, set(&owner, Role::Viewer)).await, "role_above_own");
         refused(people::set_role(&ctx, set(&admin, Role::Owner)).await, "role_above_own");
-        refused(people::remove_member(&ctx, owner.user_id).await, "role_above_own");
+        refused(people::remove_member(&ctx, owner.user_id.into()).await, "role_above_own");
         refused(invite(&ctx, "joe@example.com", Role::Owner).await, "role_above_own");
         let viewer = in_session(&shop, &jane).await;
         let manager = people::set_role(&ctx, set(&jane, Role::Manager)).await.unwrap();
@@ -277,10 +277,10 @@ both_databases! {
         let manager = in_session(&shop, &jane).await;
         refused(people::set_role(&manager, set(&jane, Role::Admin)).await, "forbidden");
         refused(people::list_members(&manager).await, "forbidden");
-        refused(people::remove_member(&manager, admin.user_id).await, "forbidden");
+        refused(people::remove_member(&manager, admin.user_id.into()).await, "forbidden");
         refused(invite(&manager, "joe@example.com", Role::Viewer).await, "forbidden");
-        people::remove_member(&manager, jane.user_id).await.unwrap();
-        refused(people::remove_member(&ctx, jane.user_id).await, "member_not_found");
+        people::remove_member(&manager, jane.user_id.into()).await.unwrap();
+        refused(people::remove_member(&ctx, jane.user_id.into()).await, "member_not_found");
         assert_eq!(people::list_members(&ctx).await.unwrap().len(), 2);
     }
 
@@ -290,7 +290,7 @@ both_databases! {
         let (ones, twos) = (in_session(&shop, &one).await, in_session(&shop, &two).await);
         // Both leave at once: one of them stays.
         let (first, second) = tokio::join!(
-            people::remove_member(&ones, one.user_id),
+            people::remove_member(&ones, one.user_id.into()),
             people::set_role(&twos, set(&two, Role::Viewer))
         );
         assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
@@ -298,11 +298,11 @@ both_databases! {
         let owners: Vec<_> = left.iter().filter(|member| member.role == Role::Owner).collect();
         assert_eq!(owners.len(), 1);
         refused(people::set_role(&shop.ctx(), set(owners[0], Role::Admin)).await, "last_owner");
-        refused(people::remove_member(&shop.ctx(), owners[0].user_id).await, "last_owner");
+        refused(people::remove_member(&shop.ctx(), owners[0].user_id.into()).await, "last_owner");
         // Who cannot sign in is no other owner.
         let three = member(&shop, "three", Role::Owner).await;
         people::disable(&shop.platform(), &three.email).await.unwrap();
-        refused(people::remove_member(&shop.ctx(), owners[0].user_id).await, "last_owner");
+        refused(people::remove_member(&shop.ctx(), owners[0].user_id.into()).await, "last_owner");
     }
 
     async fn an_invitation_makes_a_member_and_never_takes_an_account_over(db) {
@@ -379,7 +379,7 @@ both_databases! {
         article(&later).await.unwrap();
         let viewer = people::set_role(&shop.ctx(), set(&jane, Role::Viewer)).await.unwrap();
         refused(check_standing(&later, Action::ImportData).await, "forbidden");
-        people::remove_member(&shop.ctx(), viewer.user_id).await.unwrap();
+        people::remove_member(&shop.ctx(), viewer.user_id.into()).await.unwrap();
         refused(check_standing(&later, Action::ImportData).await, "unauthenticated");
         refused(article(&later).await, "unauthenticated");
     }

@@ -181,13 +181,14 @@ async fn set_role(
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     responses((status = 204)),
-    extensions(("x-problems" = json!(["member_not_found", "role_above_own", "last_owner"])))
+    extensions(("x-problems" = json!(["member_not_found", "role_above_own", "last_owner", "version_conflict"])))
 )]
 async fn remove(
     PathParams(id): PathParams<UserId>,
+    if_match: IfMatch,
     command: Command<AdminCtx, Empty>,
 ) -> Result<Response, RichError> {
-    people::remove_member(&command.ctx.0, id).await?;
+    people::remove_member(&command.ctx.0, if_match.target(id)).await?;
     Ok(reply::no_content())
 }
 
