@@ -20,7 +20,7 @@ const INLINE: [&str; 32] = [
 ];
 
 /// The body with its code escaped.
-pub(super) fn with_code(body: &str) -> Cow<'_, str> {
+pub(super) fn keep_code(body: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let (mut done, mut from) = (0, 0);
     while let Some(at) = body
@@ -189,7 +189,7 @@ mod tests {
                 "use <code>Vec&lt;String></code> now",
             ),
         ] {
-            assert_eq!(with_code(body), expected);
+            assert_eq!(keep_code(body), expected);
         }
         for body in [
             "[codex]a[/codex]",
@@ -198,7 +198,7 @@ mod tests {
             "<prefix>",
             "[gallery ids=\"1\"]",
         ] {
-            assert_eq!(with_code(body), body);
+            assert_eq!(keep_code(body), body);
         }
     }
 }

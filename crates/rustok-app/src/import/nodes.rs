@@ -1,6 +1,6 @@
 //! Converts authors, terms, posts and pages of a WordPress export to the input of `content`.
 
-use super::code::with_code;
+use super::code::keep_code;
 use super::embeds::with_links;
 use super::engine::{Fault, Key, Notes, Outcome, Source, Written};
 use super::paragraphs::with_paragraphs;
@@ -213,7 +213,7 @@ impl Nodes {
             })
         };
         let mut notes = Notes::default();
-        let code = with_code(&item.body);
+        let code = keep_code(&item.body);
         let (linked, embeds) = with_links(&code);
         notes.count("embed that became a link", embeds);
         let body = with_paragraphs(&linked).into_owned();

@@ -3,8 +3,8 @@
 use crate::state::ApiState;
 use axum::response::Response;
 use http::StatusCode;
-use rustok_app::{Saved, StoredReply};
 use rustok_app::people::{self, Invitation, Invite, IssuedInvitation, SetRole};
+use rustok_app::{Saved, StoredReply};
 use rustok_auth::ids::{InvitationId, UserId};
 use rustok_auth::{Action, Member, Role};
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
@@ -212,7 +212,12 @@ fn issued(issued: &IssuedInvitation) -> StoredReply {
         invitation: InvitationView::from(&issued.invitation),
         secret: issued.secret.expose(),
     };
-    reply::stored(StatusCode::OK, &view, Saved::of(1, issued.invitation.created_at), None)
+    reply::stored(
+        StatusCode::OK,
+        &view,
+        Saved::of(1, issued.invitation.created_at),
+        None,
+    )
 }
 
 /// Invite a person. Hand them the secret of the answer: within seven days they become a member by it, once. An earlier
