@@ -138,11 +138,19 @@ both_databases! {
             .env("RUSTOK_DIRECTORY_POLL_MS", "3600000");
         let shop = Shop::start(command).await;
         assert!(shop.admin(Method::GET, "/products").send().await.unwrap().status().is_success());
-        // Missing tables are defects, and no outage: of the answers with 503 only some have a line.
-        let tables = "products, orders, nodes, node_translations";
-        let each: String = tables.split(", ").map(|table| format!("DROP TABLE {table};")).collect();
-        db.run_behind(&format!("PRAGMA foreign_keys = off; {each}"), &format!("DROP TABLE {tables} CASCADE"))
-            .await;
+        // Views that fail are defects, and no outage: of the answers with 503 only some have a line. SQLite misses the
+        // indexes that the statements name.
+        let views = |fails: &str| -> String {
+            let view = |table: &str| {
+                format!(
+                    "ALTER TABLE {table} RENAME TO {table}_kept; \
+                     CREATE VIEW {table} AS SELECT * FROM {table}_kept WHERE {fails};"
+                )
+            };
+            ["products", "orders", "nodes", "node_translations"].map(view).concat()
+        };
+        let granted = "GRANT SELECT ON products, orders, nodes, node_translations TO rustok_app";
+        db.run_behind(&views("true"), &format!("{}{granted}", views("1 / (random() * 0)::int = 1"))).await;
 
         let paths = ["/api/store/v1/products", "/api/admin/v1/orders", "/api/store/v1/nodes", "/api/admin/v1/products"];
         let mut failures = BTreeMap::new();

@@ -69,7 +69,7 @@ pub async fn remove_member(ctx: &Ctx, member: Target<UserId>) -> Result<(), Rich
     })?;
     let mut tx = begin(ctx, id).await?;
     let member = get_member(&mut tx, id).await?;
-    if_match.check(member.version)?;
+    if_match.check(&member)?;
     if !leaves {
         may_give(ctx, member.role)?;
     }
