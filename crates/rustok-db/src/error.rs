@@ -351,7 +351,7 @@ mod tests {
     const CANARY: &str = "canary-postgres://root:hunter2@db/SELECT * FROM orders";
 
     /// Every variant with all of its texts poisoned, and what it must become: kind, code, public text.
-    fn expected() -> [(StoreError, ErrorKind, &'static str, &'static str); 20] {
+    fn expected() -> [(StoreError, ErrorKind, &'static str, &'static str); 21] {
         use ErrorKind as K;
         use StoreError as E;
         let text = || CANARY.to_owned();
@@ -450,8 +450,8 @@ mod tests {
             StoreError::Rejected { .. } => 16,
             StoreError::Overloaded => 17,
             StoreError::TokenRevoked => 18,
-            StoreError::TenantSuspended => 19,
-            StoreError::SessionEnded => 20,
+            StoreError::SessionEnded => 19,
+            StoreError::TenantSuspended => 20,
         }
     }
 
@@ -469,7 +469,7 @@ mod tests {
                 !outside.contains("canary") && !outside.contains("SELECT"),
                 "{outside}"
             );
-            // The last four have no text of their own.
+            // The last five have no text of their own.
             assert_eq!(format!("{rich:?}").contains(CANARY), index < 16, "{rich:?}");
         }
     }
