@@ -242,7 +242,7 @@ async fn dead_work(store: &Store) -> Check {
         Ok(backlog) => Check::failed(
             "jobs",
             format!(
-                "{} jobs and {} deliveries are dead",
+                "dead jobs: {}, dead deliveries: {}",
                 backlog.dead_jobs, backlog.dead_deliveries
             ),
             "their last errors are in the tables jobs and deliveries; see the runbook DeadWork",

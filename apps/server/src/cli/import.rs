@@ -80,12 +80,7 @@ fn locale(tag: &str) -> Result<Locale, String> {
 }
 
 fn source_name(name: &str) -> Result<String, String> {
-    const MAX_CHARS: usize = 100;
-    let fits = !name.is_empty() && name.trim() == name && name.chars().count() <= MAX_CHARS;
-    if fits && !name.chars().any(|c| c.is_control() || c == '#') {
-        return Ok(name.to_owned());
-    }
-    Err("1 to 100 characters without `#`, control characters or spaces at its ends".to_owned())
+    import::source_name(name).ok_or_else(|| import::SOURCE_NAME_RULE.to_owned())
 }
 
 #[derive(Serialize)]

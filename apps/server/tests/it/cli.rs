@@ -131,7 +131,7 @@ both_databases! {
         db.run_behind(&sqlite, &postgres).await;
         let found = command.run(&["doctor"]).await;
         assert_eq!(found.code, Some(1), "{found:#?}");
-        assert!(found.stdout.contains("FAILED  jobs       1 jobs and 0 deliveries are dead"), "{found:#?}");
+        assert!(found.stdout.contains("FAILED  jobs        dead jobs: 1, dead deliveries: 0"), "{found:#?}");
     }
 
     async fn commands_end_with_two_for_wrong_use_and_one_for_failure(db) {
@@ -282,7 +282,7 @@ async fn a_database_of_another_encoding_is_refused_with_what_to_do() {
         (&["serve"], "error: the database's encoding is LATIN1"),
         (
             &["doctor"],
-            "FAILED  database   the database's encoding is LATIN1",
+            "FAILED  database    the database's encoding is LATIN1",
         ),
     ] {
         let finished = command.run(args).await;

@@ -34,8 +34,21 @@ use rustok_core::money::Currency;
 use rustok_import::{ShopifyReader, WordpressReader};
 use rustok_text::Locale;
 use rustok_text::body::Removed;
+use rustok_text::plain::checked_line;
 use std::io::Read;
 use std::ops::ControlFlow;
+
+/// What a [`source_name`] must be.
+pub const SOURCE_NAME_RULE: &str = "must be one line of 1 to 100 characters without `#`";
+const MAX_SOURCE_NAME_CHARS: usize = 100;
+
+/// The stored form of the name of a source, which stands before the `#` of an item's identifier; `None` if it breaks
+/// [`SOURCE_NAME_RULE`].
+#[must_use]
+pub fn source_name(text: &str) -> Option<String> {
+    let (name, faults) = checked_line(text, MAX_SOURCE_NAME_CHARS);
+    (faults.is_empty() && !name.contains('#')).then_some(name)
+}
 
 /// The file to import.
 #[derive(Debug, Clone, Copy)]

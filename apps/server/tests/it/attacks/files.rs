@@ -44,14 +44,18 @@ both_databases! {
             let quoted = format!("\"{}\"", formula.replace('"', "\"\""));
             csv.push_str(&format!("formula-{number},{quoted},{quoted},{quoted},1.00\n"));
         }
-        // A price is never worked out.
+        // A price is never worked out: its product has none, and is a draft.
         csv.push_str("worked-out,Worked out,,W,=1+1\n");
         let finished = import(&shop, "shopify", "formulas.csv", &csv).await;
         let report: Value = serde_json::from_str(&finished.stdout).unwrap();
-        assert_eq!((&report["created"], report["errors"].as_array().unwrap().len()), (&json!(FORMULAS.len()), 1), "{report:#}");
+        assert_eq!((&report["created"], report["errors"].as_array().unwrap().len()), (&json!(FORMULAS.len() + 1), 1), "{report:#}");
         let list = shop.admin(Method::GET, "/products?limit=100").send().await.unwrap();
         let list: Value = list.json().await.unwrap();
-        let mut shown: Vec<_> = list["items"].as_array().unwrap().iter().map(|item| {
+        let (unpriced, priced): (Vec<_>, Vec<_>) =
+            list["items"].as_array().unwrap().iter().partition(|item| item["title"] == "Worked out");
+        let is_priced = !unpriced[0]["variants"][0]["prices"].as_array().unwrap().is_empty();
+        assert_eq!((unpriced.len(), &unpriced[0]["status"], is_priced), (1, &json!("draft"), false));
+        let mut shown: Vec<_> = priced.iter().map(|item| {
             let texts = [&item["title"], &item["vendor"], &item["variants"][0]["sku"]].map(|text| text.as_str().unwrap());
             assert_eq!([texts[0]; 3], texts);
             texts[0]

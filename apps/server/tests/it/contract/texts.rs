@@ -51,9 +51,18 @@ fn has(value: &Value, unwanted: &str) -> Option<String> {
     }
 }
 
+/// What cannot be the right credential is refused like each wrong one.
+const WRONG_CREDENTIAL: [&str; 2] = ["sign_in_failed", "invitation_not_found"];
+
 /// Whether an answer is a refusal of what stands at `pointer`, or of what it stands in.
 fn is_refused_at(answer: &Answer, pointer: &str) -> bool {
     let problem = answer.json();
+    if problem["code"]
+        .as_str()
+        .is_some_and(|code| WRONG_CREDENTIAL.contains(&code))
+    {
+        return true;
+    }
     let at = format!("#{pointer}/");
     let errors = problem["errors"].as_array().into_iter().flatten();
     let mut told = errors.filter_map(|error| error["pointer"].as_str());

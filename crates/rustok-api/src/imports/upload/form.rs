@@ -18,8 +18,6 @@ const FIELDS: [&str; 7] = [
     "zero_when_missing",
     "source_name",
 ];
-/// The maximum length of the name of a source, in characters.
-const MAX_SOURCE_NAME_CHARS: usize = 100;
 /// The maximum length of a stored file name, in characters.
 const MAX_NAME_CHARS: usize = 255;
 
@@ -72,16 +70,10 @@ impl Form {
         const FLAG: &str = "must be `true` or `false`";
         let overwrite = self.read("overwrite", |text| text.parse::<bool>().ok(), FLAG);
         let zero_when_missing = self.read("zero_when_missing", |text| text.parse::<bool>().ok(), FLAG);
-        let name = |text: &str| {
-            let fits =
-                !text.is_empty() && text.trim() == text && text.chars().count() <= MAX_SOURCE_NAME_CHARS;
-            (fits && !text.chars().any(|c| c.is_control() || c == '#')).then(|| text.to_owned())
-        };
-        let rule = "must be 1 to 100 characters without `#`, control characters or spaces at its ends";
         ImportOptions {
             overwrite: overwrite.unwrap_or(false),
             zero_when_missing: zero_when_missing.unwrap_or(false),
-            source_name: self.read("source_name", name, rule),
+            source_name: self.read("source_name", import::source_name, import::SOURCE_NAME_RULE),
         }
     }
 
