@@ -4,7 +4,7 @@
 use crate::platform::program;
 use reqwest::{Method, RequestBuilder, Response};
 use rustok_test_app::{
-    Directory, Shop, available, id, ok, order_of, place, platform_token, problem, product, tenant,
+    Directory, Operator, Shop, available, id, ok, order_of, place, platform_token, problem, product, tenant,
 };
 use rustok_test_support::{TestDatabase, both_databases};
 use serde_json::{Value, json};
@@ -51,6 +51,21 @@ both_databases! {
             assert_eq!((&seen["status"], &seen["version"]), (&json!("pending"), &json!(1)));
         }
         ok(confirm(&shop, &order).header("idempotency-key", "again"), 200).await;
+    }
+
+    async fn a_session_that_ends_ends_the_write_that_is_under_way(db) {
+        let shop = program(db.url(), &[]).await;
+        let (_, order) = confirmable(&shop).await;
+        let session = shop.server.open_session("shop1", "manager").await;
+        let path = format!("/orders/{}/confirm", id(&order));
+        let confirm = || shop.in_session(&session, Method::POST, &path);
+        let end = "DELETE FROM sessions";
+        let answer = overtaken(&db, "SELECT id FROM orders FOR UPDATE", end, confirm()).await;
+        problem(answer, 401, "unauthenticated").await;
+        let seen = ok(shop.admin(Method::GET, &format!("/orders/{}", id(&order))), 200).await;
+        assert_eq!((&seen["status"], &seen["version"]), (&json!("pending"), &json!(1)));
+        let session = shop.server.open_session("shop1", "manager").await;
+        ok(shop.in_session(&session, Method::POST, &path), 200).await;
     }
 
     async fn a_tenant_that_is_suspended_ends_the_writes_that_are_under_way(db) {

@@ -1,6 +1,11 @@
 //! Members over HTTP: sign-in, the cookie and where it is believed, and the rules between members.
 
 use reqwest::{Method, RequestBuilder, Response};
+use rustok_app::PlatformCtx;
+use rustok_app::people::{self, SetRole};
+use rustok_auth::Role;
+use rustok_core::deadline::Deadline;
+use rustok_core::ids::UserId;
 use rustok_http::settings::HttpSettings;
 use rustok_test_app::{Operator, Setup, Shop, errors, header, ok, problem};
 use rustok_test_support::both_databases;
@@ -234,10 +239,38 @@ both_databases! {
         let made = member(&shop, "editor").await;
         let ctx = rustok_test_app::beside(db.url(), "shop1").await;
         let id = made["id"].as_str().unwrap().parse().unwrap();
-        let link = rustok_app::people::issue_link(&ctx, id).await.unwrap().expose();
+        let link = people::issue_link(&ctx, id).await.unwrap().expose();
         let exchange = || shop.request(Method::PUT, "/api/admin/v1/session/link").json(&json!({ "link": link }));
         let session = cookie(&exchange().send().await.unwrap());
         ok(shop.in_session(&session, Method::GET, "/session"), 200).await;
         problem(exchange().send().await.unwrap(), 401, "sign_in_failed").await;
+    }
+
+    /// There is nothing in a process that would have to learn of it.
+    async fn what_another_process_ends_is_over_at_once(db) {
+        let shop = Shop::open(db.url()).await;
+        let made = member(&shop, "editor").await;
+        let ctx = rustok_test_app::beside(db.url(), "shop1").await;
+        let platform = PlatformCtx::system(ctx.services.clone(), "test", Deadline::never());
+        let id: UserId = made["id"].as_str().unwrap().parse().unwrap();
+        let is_over = async |session: &str| {
+            let list = || shop.in_session(session, Method::GET, "/nodes");
+            problem(list().send().await.unwrap(), 401, "unauthenticated").await;
+        };
+        let session = signed_in(&shop).await;
+        ok(shop.in_session(&session, Method::GET, "/nodes"), 200).await;
+        people::set_password(&platform, EMAIL, "another password").await.unwrap();
+        is_over(&session).await;
+        let fresh = cookie(&sign_in(&shop, EMAIL, "another password").send().await.unwrap());
+        let set = SetRole { member: id.into(), role: Role::Viewer };
+        people::set_role(&ctx, set).await.unwrap();
+        is_over(&fresh).await;
+        let fresh = cookie(&sign_in(&shop, EMAIL, "another password").send().await.unwrap());
+        people::disable(&platform, EMAIL).await.unwrap();
+        is_over(&fresh).await;
+        people::enable(&platform, EMAIL).await.unwrap();
+        let fresh = cookie(&sign_in(&shop, EMAIL, "another password").send().await.unwrap());
+        people::remove_member(&ctx, id.into()).await.unwrap();
+        is_over(&fresh).await;
     }
 }

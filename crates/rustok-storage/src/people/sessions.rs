@@ -82,12 +82,16 @@ pub async fn open_session(tx: &mut TenantTx, new: &NewSession) -> Result<bool, S
     if tx.db.execute(SESSIONS, &sql, &values).await? == 0 {
         return Ok(false);
     }
+    if let Some(replaced) = &new.replaces {
+        let sql = "DELETE FROM sessions WHERE tenant_id = $1 AND hash = $2";
+        let values = params![tx.tenant(), replaced.as_bytes()].to_vec();
+        tx.db.execute(SESSIONS, sql, &values).await?;
+    }
     let most = i64::try_from(MAX_SESSIONS).unwrap_or(i64::MAX);
-    let replaced = new.replaces.as_ref().map(|hash| hash.as_bytes().as_slice());
-    let sql = "DELETE FROM sessions WHERE tenant_id = $1 AND (hash = $3::bytea OR (user_id = $2 AND id IN (\
+    let sql = "DELETE FROM sessions WHERE tenant_id = $1 AND id IN (\
                SELECT s.id FROM sessions s WHERE s.tenant_id = $1 AND s.user_id = $2 \
-               ORDER BY s.created_at DESC, s.id DESC LIMIT 100 OFFSET $4)))";
-    let values = params![tx.tenant(), new.user, replaced, most].to_vec();
+               ORDER BY s.created_at DESC, s.id DESC LIMIT 100 OFFSET $3)";
+    let values = params![tx.tenant(), new.user, most].to_vec();
     tx.db.execute(SESSIONS, sql, &values).await?;
     Ok(true)
 }
