@@ -16,6 +16,7 @@ pub use accounts::{
 pub use invitations::{
     AcceptInvitation, Invite, IssuedInvitation, accept, invite, list_invitations, revoke_invitation,
 };
+pub(crate) use members::may_give;
 pub use members::{SetRole, list_members, remove_member, set_role};
 pub(crate) use passwords::Hashing;
 pub use rustok_storage::people::accounts::Account;

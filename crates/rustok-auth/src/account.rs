@@ -7,7 +7,7 @@ use crate::role::Role;
 use jiff::{SignedDuration, Timestamp};
 use rustok_core::error::FieldViolation;
 use rustok_text::CanonicalEmail;
-use rustok_text::plain::{clean_name, has_control, is_longer_than};
+use rustok_text::plain::checked_line;
 
 /// The maximum length of a person's name, in characters.
 pub const MAX_NAME_CHARS: usize = 200;
@@ -64,18 +64,11 @@ pub fn parse_email(text: &str) -> Result<CanonicalEmail, FieldViolation> {
 /// # Errors
 /// A violation at `#/name`.
 pub fn parse_name(text: &str) -> Result<String, FieldViolation> {
-    let refused = |code, why: String| Err(FieldViolation::new("#/name", code, why));
-    if is_longer_than(text, MAX_NAME_CHARS) {
-        return refused("too_long", format!("has at most {MAX_NAME_CHARS} characters"));
+    let (name, faults) = checked_line(text, MAX_NAME_CHARS);
+    match faults.into_iter().next() {
+        None => Ok(name),
+        Some(fault) => Err(FieldViolation::new("#/name", fault.code(), fault.to_string())),
     }
-    if has_control(text) {
-        return refused("invalid", "has a control character".to_owned());
-    }
-    let name = clean_name(text);
-    if name.is_empty() {
-        return refused("required", "is required".to_owned());
-    }
-    Ok(name)
 }
 
 /// A person of one tenant. The e-mail address and the name are those of the account.

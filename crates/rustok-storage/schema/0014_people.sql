@@ -79,3 +79,6 @@ CREATE TENANT TABLE invitations (
     UNIQUE (tenant_id, hash)
 ) CLAIMED (SELECT, DELETE);
 CREATE INDEX invitations_expires_idx ON invitations (expires_at);
+
+-- The tokens that can be used, however many were revoked.
+CREATE INDEX api_tokens_valid_idx ON api_tokens (tenant_id, id) WHERE revoked_at IS NULL;

@@ -63,17 +63,31 @@ pub async fn find_token(tx: &mut TenantTx, hash: &TokenHash) -> Result<Option<(T
 pub async fn list_tokens(tx: &mut TenantTx) -> Result<Vec<ApiToken>, StoreError> {
     let sql =
         "SELECT id, name, role, created_at, revoked_at FROM api_tokens WHERE tenant_id = $1 ORDER BY id";
-    tx.db
-        .fetch(TABLE, sql, params![tx.tenant()], |row| {
-            Ok(ApiToken {
-                id: row.get("id")?,
-                name: row.get("name")?,
-                role: role(row)?,
-                created_at: row.get("created_at")?,
-                revoked_at: row.get("revoked_at")?,
-            })
-        })
-        .await
+    tx.db.fetch(TABLE, sql, params![tx.tenant()], decode).await
+}
+
+/// The maximum number of tokens of one tenant that can be used: a list of them is one page.
+pub const MAX_TOKENS: usize = 500;
+
+/// The tokens that were not revoked, oldest first; at most [`MAX_TOKENS`].
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_valid_tokens(tx: &mut TenantTx) -> Result<Vec<ApiToken>, StoreError> {
+    let sql = "SELECT id, name, role, created_at, revoked_at FROM api_tokens \
+               WHERE tenant_id = $1 AND revoked_at IS NULL ORDER BY id LIMIT $2";
+    let most = i64::try_from(MAX_TOKENS).unwrap_or(i64::MAX);
+    tx.db.fetch(TABLE, sql, params![tx.tenant(), most], decode).await
+}
+
+fn decode(row: &rustok_db::Row<'_>) -> Result<ApiToken, StoreError> {
+    Ok(ApiToken {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        role: role(row)?,
+        created_at: row.get("created_at")?,
+        revoked_at: row.get("revoked_at")?,
+    })
 }
 
 fn role(row: &rustok_db::Row<'_>) -> Result<Role, StoreError> {

@@ -273,4 +273,30 @@ both_databases! {
         people::remove_member(&ctx, id.into()).await.unwrap();
         is_over(&fresh).await;
     }
+
+    async fn tokens_are_made_listed_and_revoked(db) {
+        let shop = Shop::open(db.url()).await;
+        let admin = shop.server.open_session("shop1", "admin").await;
+        let create = |role: &str| {
+            let body = json!({ "name": "Stock system", "role": role });
+            shop.in_session(&admin, Method::POST, "/tokens").json(&body)
+        };
+        let refused = problem(create("owner").send().await.unwrap(), 422, "validation_failed").await;
+        assert_eq!(errors(&refused), ["#/role invalid"]);
+        let made = ok(create("viewer"), 200).await;
+        let secret = made["secret"].as_str().unwrap();
+        let read = || shop.request(Method::GET, "/api/admin/v1/nodes").bearer_auth(secret);
+        ok(read(), 200).await;
+        let listed = ok(shop.in_session(&admin, Method::GET, "/tokens"), 200).await;
+        let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|token| token["name"].clone()).collect();
+        assert_eq!(names, ["test", "Stock system"]);
+        assert!(!listed.to_string().contains("rtk_"));
+        let path = format!("/tokens/{}", made["id"].as_str().unwrap());
+        assert_eq!(shop.in_session(&admin, Method::DELETE, &path).send().await.unwrap().status(), 204);
+        problem(read().send().await.unwrap(), 401, "unauthenticated").await;
+        problem(shop.in_session(&admin, Method::DELETE, &path).send().await.unwrap(), 404, "token_not_found").await;
+        assert_eq!(ok(shop.in_session(&admin, Method::GET, "/tokens"), 200).await["items"].as_array().unwrap().len(), 1);
+        let editor = shop.server.open_session("shop1", "editor").await;
+        problem(shop.in_session(&editor, Method::GET, "/tokens").send().await.unwrap(), 403, "forbidden").await;
+    }
 }

@@ -100,7 +100,7 @@ async fn get_member(tx: &mut TenantTx, id: UserId) -> Result<Member, RichError> 
 }
 
 /// Refuses to give or take a role that may do more than the actor's own.
-pub(super) fn may_give(ctx: &Ctx, role: Role) -> Result<(), RichError> {
+pub(crate) fn may_give(ctx: &Ctx, role: Role) -> Result<(), RichError> {
     if covers(&ctx.actor, role) {
         return Ok(());
     }

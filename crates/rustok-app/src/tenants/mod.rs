@@ -7,7 +7,9 @@ pub use directory::{
     MovedHost, UpdateTenant, add_host, create, find, list, look_up, move_host, remove_host, set_status,
     update,
 };
+pub use rustok_storage::tokens::ApiToken;
 pub use tokens::{
-    IssuedToken, authenticate, authenticate_platform, check_standing, issue_platform_token, issue_token,
-    list_platform_tokens, list_tokens, revoke_platform_token, revoke_token,
+    IssuedToken, NewToken, authenticate, authenticate_platform, check_standing, create_token,
+    issue_platform_token, issue_token, list_platform_tokens, list_tokens, list_valid_tokens,
+    revoke_platform_token, revoke_token,
 };

@@ -1,6 +1,8 @@
 //! Tokens: the secret is shown once and stored as a hash; a token is looked up within its tenant only.
 
 use crate::context::{Ctx, PlatformCtx, Services};
+use crate::people::may_give;
+use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::ids::TokenId;
 use rustok_auth::{Action, Actor, AuthError, Principal, Role, SecretKind, TokenSecret, role_allows};
 use rustok_core::deadline::Deadline;
@@ -8,7 +10,7 @@ use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_storage::StoreError;
 use rustok_storage::standing;
 use rustok_storage::tenants::{self, PlatformToken};
-use rustok_storage::tokens::{self, ApiToken};
+use rustok_storage::tokens::{self, ApiToken, MAX_TOKENS};
 use rustok_tenancy::Tenant;
 use rustok_text::plain::{TextFault, checked_line};
 
@@ -51,15 +53,84 @@ fn fresh(services: &Services, kind: SecretKind) -> IssuedToken {
 pub async fn issue_token(ctx: &Ctx, name: &str, role: Role) -> Result<IssuedToken, RichError> {
     ctx.authorize(Action::ManageTokens)?;
     let name = checked_name(name)?;
-    if !Role::OF_TOKENS.contains(&role) {
-        let violation = FieldViolation::new("#/role", "invalid", "must be one of admin, editor, viewer");
-        return Err(RichError::new(ErrorKind::Validation, "a role of members").with_violations([violation]));
-    }
+    check_role(role)?;
     let issued = fresh(&ctx.services, SecretKind::Tenant);
     let mut tx = ctx.write().await?;
     tokens::insert_token(&mut tx, issued.id, &name, role, &issued.secret.hash(), ctx.now()).await?;
     tx.commit().await?;
     Ok(issued)
+}
+
+/// The fields of a new token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewToken {
+    /// What people call it.
+    pub name: String,
+    /// Its role.
+    pub role: Role,
+}
+
+/// Issues a token for a tenant on behalf of one of its people. Nobody gives a role above their own.
+///
+/// # Errors
+/// `validation_failed` at `#/name` and `#/role`, `role_above_own`, `too_many_tokens`, authorization and database errors.
+pub async fn create_token(
+    ctx: &Ctx,
+    new: NewToken,
+    key: IdempotencyKey<'_, (ApiToken, IssuedToken)>,
+) -> Result<Done<(ApiToken, IssuedToken)>, RichError> {
+    ctx.authorize(Action::ManageTokens)?;
+    check_role(new.role)?;
+    may_give(ctx, new.role)?;
+    let name = checked_name(&new.name)?;
+    let mut work = match ctx.begin(key).await? {
+        Begun::Fresh(work) => work,
+        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
+    };
+    if tokens::list_valid_tokens(&mut work.tx).await?.len() >= MAX_TOKENS {
+        return Err(RichError::new(ErrorKind::Conflict, "too many tokens")
+            .with_code("too_many_tokens")
+            .with_public(format!(
+                "There are {MAX_TOKENS} tokens, which is the most. Revoke some."
+            )));
+    }
+    let (issued, now) = (fresh(&ctx.services, SecretKind::Tenant), ctx.now());
+    tokens::insert_token(
+        &mut work.tx,
+        issued.id,
+        &name,
+        new.role,
+        &issued.secret.hash(),
+        now,
+    )
+    .await?;
+    let token = ApiToken {
+        id: issued.id,
+        name,
+        role: new.role,
+        created_at: now,
+        revoked_at: None,
+    };
+    work.finish((token, issued)).await
+}
+
+/// The tokens of a tenant that can be used, without their secrets.
+///
+/// # Errors
+/// Authorization and database errors.
+pub async fn list_valid_tokens(ctx: &Ctx) -> Result<Vec<ApiToken>, RichError> {
+    ctx.authorize(Action::ManageTokens)?;
+    let mut tx = ctx.read().await?;
+    Ok(tokens::list_valid_tokens(tx.last()).await?)
+}
+
+/// Refuses a role that tokens do not have.
+fn check_role(role: Role) -> Result<(), RichError> {
+    if Role::OF_TOKENS.contains(&role) {
+        return Ok(());
+    }
+    let violation = FieldViolation::new("#/role", "invalid", "must be one of admin, editor, viewer");
+    Err(RichError::new(ErrorKind::Validation, "a role of members").with_violations([violation]))
 }
 
 /// All tokens of a tenant, without their secrets.

@@ -185,6 +185,9 @@ pub const ALL: &[ProblemType] = types! {
     "too_many_members" Conflict [409]
         "The tenant has as many members and invitations as it can."
         "Remove members, or take invitations back.";
+    "too_many_tokens" Conflict [409]
+        "The tenant has as many tokens as it can."
+        "Revoke those that nobody uses.";
     "email_taken" Conflict [409]
         "There is an account with this address already."
         "Use that account: `rustok user grant` makes it a member.";

@@ -121,3 +121,6 @@ CREATE POLICY backup ON invitations FOR SELECT TO rustok_backup USING (current_u
 GRANT SELECT, DELETE ON invitations TO rustok_platform;
 CREATE POLICY platform ON invitations TO rustok_platform USING (true);
 CREATE INDEX invitations_expires_idx ON invitations (expires_at);
+
+-- The tokens that can be used, however many were revoked.
+CREATE INDEX api_tokens_valid_idx ON api_tokens (tenant_id, id) WHERE revoked_at IS NULL;

@@ -46,6 +46,7 @@ pub(super) fn value(operation: &str, name: &str) -> Option<Value> {
         ("set_stock", "quantity") => json!(7),
         ("create_tenant" | "update_tenant", "name") => json!("Another name"),
         ("create_tenant", "slug") => json!("another-slug"),
+        ("create_token", "role") => json!("editor"),
         ("sign_in" | "create_invitation", "email") => json!("other@example.com"),
         _ => return by_name(name),
     };

@@ -50,6 +50,7 @@ impl World {
             "delivered" => self.order(side, &["confirm", "pay", "ship", "deliver"]).await,
             "cancelled" => self.order(side, &["cancel"]).await,
             "import" => self.import(side).await,
+            "token" => self.token(side).await,
             "invitation" => self.invitation(side).await,
             "member" => self.member(side).await,
             "session" => self.session(side).await,
@@ -223,6 +224,13 @@ impl World {
         self.until_done(side, &place).await;
         let look = self.request(side, Some(&side.admin), Method::GET, &place);
         self.done(side, look).await.1
+    }
+
+    async fn token(&self, side: &Side) -> Thing {
+        let token = json!({ "name": side.word, "role": "viewer" });
+        self.done(side, self.admin(side, Method::POST, "/tokens", &token))
+            .await
+            .1
     }
 
     async fn invitation(&self, side: &Side) -> Thing {

@@ -5,6 +5,7 @@ mod members;
 mod nodes;
 mod products;
 mod session;
+mod tokens;
 mod variants;
 
 mod orders;
@@ -21,5 +22,6 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .merge(orders::routes())
         .merge(products::routes())
         .merge(session::routes())
+        .merge(tokens::routes())
         .merge(variants::routes())
 }

@@ -304,7 +304,7 @@ fn provocations(shop: &Shop, operation: &Operation, things: &Things) -> Vec<Requ
 }
 
 /// Operations on what is made and ended, and has no version.
-const NEVER_CHANGED: [&str; 2] = ["end_session", "revoke_invitation"];
+const NEVER_CHANGED: [&str; 3] = ["end_session", "revoke_invitation", "revoke_token"];
 
 /// A body that the operation takes.
 fn body(operation: &Operation) -> String {
@@ -323,6 +323,7 @@ fn body(operation: &Operation) -> String {
         "create_tenant" => json!({ "slug": "another", "name": "Another" }),
         "create_product" => json!({ "title": "More tea" }),
         "create_invitation" => json!({ "email": "a@b.c", "role": "viewer" }),
+        "create_token" => json!({ "name": "A program", "role": "viewer" }),
         "set_member_role" => json!({ "role": "viewer" }),
         "change_password" => json!({ "current_password": "x", "new_password": "another password" }),
         "create_node" => json!({ "kind": "post", "title": "More" }),

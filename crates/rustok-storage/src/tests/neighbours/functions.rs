@@ -250,6 +250,7 @@ async fn others(store: &Store, tenant: TenantHandle) -> Reported {
         "tokens::insert_token" => |tx| tokens::insert_token(tx, id(8).into(), "x", Role::Admin, &hash, now());
         "tokens::find_token" => |tx| tokens::find_token(tx, &hash);
         "tokens::list_tokens" => |tx| tokens::list_tokens(tx);
+        "tokens::list_valid_tokens" => |tx| tokens::list_valid_tokens(tx);
         "tokens::revoke_token" => |tx| tokens::revoke_token(tx, id(ID).into(), now());
     }
     reported.extend(of_people(store, tenant).await);
