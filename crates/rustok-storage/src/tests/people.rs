@@ -286,7 +286,8 @@ both_databases! {
         assert!(taken.is_taken("users(email)"), "{taken:?}");
         drop(tx);
         let mut tx = store.platform_read(soon()).await.unwrap();
-        assert_eq!(accounts::list_accounts(&mut tx, None, Limit::default()).await.unwrap().items, [jane.clone()]);
+        let listed = accounts::list_accounts(&mut tx, None, Limit::default()).await.unwrap().items;
+        assert_eq!(listed, std::slice::from_ref(&jane));
         assert_eq!(accounts::find_account_by_id(&mut tx, jane.id).await.unwrap(), Some(jane));
     }
 }
