@@ -3,7 +3,7 @@
 use crate::state::ApiState;
 use axum::response::Response;
 use http::StatusCode;
-use rustok_app::StoredReply;
+use rustok_app::{Saved, StoredReply};
 use rustok_app::tenants::{self, ApiToken, IssuedToken, NewToken};
 use rustok_auth::ids::TokenId;
 use rustok_auth::{Action, Role};
@@ -88,7 +88,7 @@ fn issued((token, issued): &(ApiToken, IssuedToken)) -> StoredReply {
         token: TokenView::from(token),
         secret: issued.secret.expose(),
     };
-    reply::stored(StatusCode::OK, &view, 1, None)
+    reply::stored(StatusCode::OK, &view, Saved::of(1, token.created_at), None)
 }
 
 /// Create a token. Its secret is in the answer, this once.
