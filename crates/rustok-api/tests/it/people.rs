@@ -5,7 +5,7 @@ use rustok_app::PlatformCtx;
 use rustok_app::people::{self, SetRole};
 use rustok_auth::Role;
 use rustok_core::deadline::Deadline;
-use rustok_core::ids::UserId;
+use rustok_auth::ids::UserId;
 use rustok_http::settings::HttpSettings;
 use rustok_test_app::{Operator, Setup, Shop, errors, header, ok, problem};
 use rustok_test_support::both_databases;
