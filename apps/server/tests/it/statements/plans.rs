@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Statements that may: how each begins, and why it is no harm.
 const MAY: [(&str, &str); 7] = [
     (
-        "SELECT t.id, t.slug, t.name, t.status, t.settings, t.created_at, t.version FROM tenants t WHERE $1::uuid IS NULL",
+        "SELECT t.id, t.slug, t.name, t.status, t.settings, t.created_at, t.updated_at, t.version FROM tenants t WHERE $1::uuid IS NULL",
         "a page of the whole directory, in the order of its key and no further than the page",
     ),
     (
