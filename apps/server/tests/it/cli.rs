@@ -308,6 +308,107 @@ async fn the_doctor_passes_over_what_an_extension_brought() {
     let _ = command.run(&["doctor"]).await.success();
 }
 
+/// Passwords come from a file or standard input, and show nowhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_are_created_listed_disabled_and_given_passwords() {
+    let db = TestDatabase::sqlite();
+    let shop = Shop::start(rustok(db.url()).env("RUSTOK_LOG", "trace")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, password: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("{password}\n")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (first, second) = (file("first", "correct horse"), file("second", "battery staple"));
+    let run = async |args: &[&str]| shop.server.run(args).await;
+    let email = "jane@example.com";
+    let create = [
+        "user", "create", email, "--name", "Jane", "--tenant", "shop1", "--role", "owner", "--json",
+    ];
+    let made = printed(run(&[&create[..], &["--password-file", &first]].concat()).await);
+    assert_eq!(
+        (&made["email"], &made["has_password"]),
+        (&json!(email), &json!(true))
+    );
+    let sign_in = async |password: &str| {
+        let body = json!({ "email": email, "password": password });
+        let sign_in = shop.request(Method::PUT, "/api/admin/v1/session").json(&body);
+        sign_in.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(sign_in("correct horse").await, 200);
+    let listed = printed(run(&["user", "list", "--tenant", "shop1", "--json"]).await);
+    assert_eq!(listed[0]["role"], "owner");
+    assert_eq!(
+        printed(run(&["user", "list", "--json"]).await)[0]["id"],
+        made["id"]
+    );
+    let set = run(&["user", "set-password", email, "--password-file", &second]).await;
+    assert!(set.success().contains(email));
+    assert_eq!(
+        (sign_in("correct horse").await, sign_in("battery staple").await),
+        (401, 200)
+    );
+    let _ = run(&["user", "disable", email]).await.success();
+    assert_eq!(sign_in("battery staple").await, 401);
+    let _ = run(&["user", "enable", email]).await.success();
+    assert_eq!(sign_in("battery staple").await, 200);
+    // Without a password there is a link; without standard input a password is too short.
+    let _ = run(&["user", "create", "joe@example.com", "--name", "Joe"])
+        .await
+        .success();
+    let _ = run(&[
+        "user",
+        "grant",
+        "joe@example.com",
+        "--tenant",
+        "shop1",
+        "--role",
+        "viewer",
+    ])
+    .await
+    .success();
+    let link = run(&["user", "link", "joe@example.com", "--tenant", "shop1"])
+        .await
+        .success();
+    let exchange = shop
+        .request(Method::PUT, "/api/admin/v1/session/link")
+        .json(&json!({ "link": link.trim() }));
+    assert_eq!(exchange.send().await.unwrap().status(), 200);
+    for (wrong, code) in [
+        (&["user", "set-password", email][..], 1),
+        (&["user", "disable", "nobody@example.com"], 1),
+        (&["user", "create", email, "--name", "Jane"], 1),
+        (
+            &[
+                "user",
+                "create",
+                "x@example.com",
+                "--name",
+                "X",
+                "--role",
+                "owner",
+            ],
+            2,
+        ),
+        (
+            &["user", "grant", email, "--tenant", "shop1", "--role", "boss"],
+            2,
+        ),
+    ] {
+        assert_eq!(run(wrong).await.code, Some(code), "{wrong:?}");
+    }
+    let log = shop.server.stderr();
+    for secret in [
+        "correct horse",
+        "battery staple",
+        link.trim(),
+        "rts_",
+        "$argon2id$",
+    ] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}
+
 #[tokio::test]
 async fn nothing_but_the_result_goes_to_standard_output() {
     let db = TestDatabase::sqlite();
