@@ -76,7 +76,7 @@ both_databases! {
 
     async fn a_rehearsal_of_a_token_that_is_revoked_ends(db) {
         let (shop, first) = watched(apart(&db, &[]).await).await;
-        let runs = sent(&shop, "shopify", products(COUNT * 3), &[("dry_run", b"true")]).await;
+        let runs = sent(&shop, "shopify", products(COUNT * 12), &[("dry_run", b"true")]).await;
         until(&shop, &runs["id"], |import| import["progress"]["bytes_read"] != 0).await;
         revoke(&shop, &first).await;
         let shop = with_new_token(shop).await;
