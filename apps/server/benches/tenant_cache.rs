@@ -10,6 +10,7 @@
 )]
 
 #[path = "../../../crates/rustok-core/benches/measure.rs"]
+#[expect(dead_code, reason = "only the bench of the breaker counts instructions")]
 mod measure;
 
 use measure::{Calls, Cost, Subject, ratio, runtime, table};

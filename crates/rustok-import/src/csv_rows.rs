@@ -187,7 +187,7 @@ impl<R: Read> CsvRows<R> {
             None => (most_frequent_delimiter(head), 0),
         };
         self.source.pass(pass);
-        self.parser = Box::new(csv_core::ReaderBuilder::new().delimiter(delimiter).build());
+        *self.parser = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
         Ok(())
     }
 

@@ -175,10 +175,8 @@ pub(super) fn normal(name: &str) -> String {
 
 pub(super) fn of(names: &[String]) -> Kind {
     let has = |wanted: &&str| names.iter().any(|name| name == wanted);
-    let fits = |kind: &&Foreign| {
-        kind.all.iter().all(|name| has(name))
-            && (kind.any.is_empty() || kind.any.iter().any(|name| has(name)))
-    };
+    let fits =
+        |kind: &&Foreign| kind.all.iter().all(&has) && (kind.any.is_empty() || kind.any.iter().any(&has));
     if let Some(foreign) = FOREIGN.iter().find(fits) {
         return Kind::Foreign(foreign);
     }
@@ -188,7 +186,7 @@ pub(super) fn of(names: &[String]) -> Kind {
         "available (not editable)",
         "on hand (current)",
     ];
-    if has(&"handle") && counted.iter().any(|name| has(name)) && !OF_PRODUCTS.iter().any(|name| has(name)) {
+    if has(&"handle") && counted.iter().any(&has) && !OF_PRODUCTS.iter().any(has) {
         return Kind::Inventory;
     }
     Kind::Products

@@ -14,7 +14,8 @@ const MARKUP: [&str; 2] = ["body", "description_html"];
 const LONG: usize = 1_000_000;
 
 /// What is done to a text, and what must not come back.
-const CASES: [(&str, fn(&str) -> String, &str); 6] = [
+type Case = (&'static str, fn(&str) -> String, &'static str);
+const CASES: [Case; 6] = [
     ("NUL", |text| inside(text, '\0'), "\0"),
     ("a control character", |text| inside(text, '\u{b}'), "\u{b}"),
     ("a bidi override", |text| inside(text, '\u{202e}'), "\u{202e}"),
@@ -117,7 +118,8 @@ async fn try_text(walk: &Walk<'_>, operation: &Operation, pointer: &str, faults:
         .await;
     // What stands before the file of an import is bounded as a whole.
     let is_form = operation.takes_file && long.status == 413;
-    if !is_refused_at(&long, pointer) && !is_form && !(is_markup && long.is_ok()) {
+    let is_stored = is_markup && long.is_ok();
+    if !(is_refused_at(&long, pointer) || is_form || is_stored) {
         let told: String = long.body.chars().take(400).collect();
         faults.push(format!(
             "{} {pointer} of {LONG} characters: {} {told}",

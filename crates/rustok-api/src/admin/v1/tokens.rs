@@ -3,8 +3,8 @@
 use crate::state::ApiState;
 use axum::response::Response;
 use http::StatusCode;
-use rustok_app::{Saved, StoredReply};
 use rustok_app::tenants::{self, ApiToken, IssuedToken, NewToken};
+use rustok_app::{Saved, StoredReply};
 use rustok_auth::ids::TokenId;
 use rustok_auth::{Action, Role};
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
