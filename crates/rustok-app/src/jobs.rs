@@ -31,8 +31,8 @@ pub struct JobRound {
 /// before half of the lease is over, are given back.
 ///
 /// # Errors
-/// If the database is unavailable: what is claimed is due again at the end of its lease. A failure of one job is logged,
-/// counted and stored with the job.
+/// If the database is unavailable: what is claimed is given back, or is due again at the end of its lease. A failure of one
+/// job is logged, counted and stored with the job.
 pub async fn run_due(
     ctx: &PlatformCtx,
     kinds: &[JobKind],
@@ -46,24 +46,36 @@ pub async fn run_due(
         ..JobRound::default()
     };
     let mut shops = Shops::new();
-    let mut left = claimed.iter();
-    for job in left.by_ref() {
+    for (done, job) in claimed.iter().enumerate() {
+        let left = claimed.get(done..).unwrap_or_default();
         if is_stopping() || until.is_expired() {
-            give_back(ctx, std::slice::from_ref(job)).await?;
+            give_back(ctx, left).await?;
             break;
         }
         match run_one(ctx, &mut shops, job).await {
             Ok(done) => round.done += usize::from(done),
-            // Not specific to this job: the next one would fail too.
-            Err(error) if error.kind().is_outage() => return Err(error),
+            Err(error) if is_of_all(&error) => {
+                // No attempt was made of those, so none counts.
+                if let Err(error) = give_back(ctx, left).await {
+                    tracing::warn!(?error, "claimed jobs wait for the end of their lease");
+                }
+                return Err(error);
+            }
             Err(error) => {
                 round.failed += 1;
                 fail(ctx, job, &error).await;
             }
         }
     }
-    give_back(ctx, left.as_slice()).await?;
     Ok(round)
+}
+
+/// Whether an error is not of one job, and the next job would fail too. A lock that another client holds is of one job.
+fn is_of_all(error: &RichError) -> bool {
+    matches!(
+        error.code(),
+        "database_unavailable" | "circuit_open" | "overloaded"
+    )
 }
 
 /// Does the work of one job, and ends its claim. Returns whether there was anything to do.

@@ -262,7 +262,8 @@ impl<T, O: Owner> Work<'_, T, O> {
 
     /// As [`refuse`]. The key is free again.
     pub(crate) async fn refuse(mut self, refusal: RichError) -> RichError {
-        if let Some(StoredKey { key, .. }) = &self.stores
+        if is_decided(&refusal)
+            && let Some(StoredKey { key, .. }) = &self.stores
             && let Err(error) = idempotency::unclaim(&mut self.tx, &key.scope).await
         {
             return error.into();
@@ -276,13 +277,17 @@ impl<T, O: Owner> Work<'_, T, O> {
 /// On SQLite the data that it read may belong to other transactions whose group commit is still pending and must not
 /// become visible outside before that. Committing a transaction without changes waits for it.
 pub(crate) async fn refuse<O: Owner>(tx: Tx<O>, refusal: RichError) -> RichError {
-    match refusal.kind() {
-        ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::BusinessRule | ErrorKind::Conflict => {
-            tx.commit().await.map_or_else(RichError::from, |()| refusal)
-        }
-        // After a database error no data was read.
-        _ => refusal,
+    if is_decided(&refusal) {
+        return tx.commit().await.map_or_else(RichError::from, |()| refusal);
     }
+    // After a database error no data was read, and the transaction is rolled back.
+    refusal
+}
+
+/// Whether a refusal comes from what was read, not from an error of the database.
+fn is_decided(refusal: &RichError) -> bool {
+    use ErrorKind::{BusinessRule, Conflict, NotFound, Validation};
+    matches!(refusal.kind(), Validation | NotFound | BusinessRule | Conflict)
 }
 
 #[cfg(test)]

@@ -138,7 +138,7 @@ mod tests {
         for (email, name, expected) in [
             ("x", "", &["#/email invalid", "#/name required"][..]),
             ("a@b.c", "\u{200b}", &["#/name required"]),
-            ("a@b.c", "a\u{7}", &["#/name invalid"]),
+            ("a@b.c", "a\u{7}", &["#/name control_character"]),
             ("a@b.c", &long, &["#/name too_long"]),
         ] {
             let found = Person::check(email, name).unwrap_err();

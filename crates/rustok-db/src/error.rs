@@ -179,7 +179,8 @@ impl StoreError {
     /// Maps the error of a failed COMMIT: unless the database itself answered, the commit may have happened.
     pub(crate) fn of_commit(self) -> Self {
         match self {
-            Self::Unavailable(reason) => Self::InDoubt(reason),
+            // A pooler reports the loss of its server as a breach of the protocol.
+            Self::Unavailable(reason) | Self::Unfit(reason) => Self::InDoubt(reason),
             Self::Timeout(doing) => Self::InDoubt(format!("deadline passed while {doing}")),
             other => other,
         }

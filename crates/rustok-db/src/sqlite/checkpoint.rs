@@ -155,9 +155,10 @@ fn checkpoint(conn: &Connection, sql: &'static str) -> rusqlite::Result<Option<M
     })
 }
 
-/// Moves all pages that no reader still needs in the log.
-pub(super) fn move_all(conn: &Connection) -> rusqlite::Result<()> {
-    checkpoint(conn, "PRAGMA wal_checkpoint(PASSIVE)").map(drop)
+/// Moves the pages that no reader still needs in the log; true if that was the whole log, which is synced then.
+pub(super) fn move_all(conn: &Connection) -> rusqlite::Result<bool> {
+    let moved = checkpoint(conn, "PRAGMA wal_checkpoint(PASSIVE)")?;
+    Ok(moved.is_some_and(|moved| moved.all))
 }
 
 fn noted(watch: &FileWatch, error: &rusqlite::Error) {

@@ -75,10 +75,12 @@ impl Stamp {
             .pragma_update(None, "user_version", number)
             .and_then(|()| checkpoint::move_all(writer));
         writer.busy_timeout(Duration::ZERO).map_err(sql)?;
-        if let Err(error) = given {
+        // Not synced while another process reads the log: after a power failure the file would be taken for an older one.
+        let is_on_disk = given.unwrap_or_else(|error| {
             // A disk that is full, or a writer that does not end: reads can be served all the same.
             tracing::warn!(%error, "the database file got no new mark: a copy of it may look like it");
-        }
+            false
+        });
         let stamp = Self {
             path: path.to_owned(),
             given: AtomicI32::new(number),
@@ -88,7 +90,9 @@ impl Stamp {
             }),
             record: files::open_lock(&beside(path, ".lock"))?,
         };
-        stamp.record(stamp.last_read());
+        if is_on_disk {
+            stamp.record(stamp.last_read());
+        }
         Ok(stamp)
     }
 

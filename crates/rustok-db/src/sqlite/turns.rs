@@ -86,6 +86,8 @@ impl Turns {
 impl State {
     fn join(&mut self, owner: Owner) -> Option<oneshot::Receiver<Turn>> {
         let waiting = self.waiting.entry(owner).or_default();
+        // Before some are taken out: an owner of whom all were cancelled still has its turn to come.
+        let is_new = waiting.is_empty();
         // Those that were cancelled need no place.
         if waiting.len() >= MOST_WAITING {
             waiting.retain(|sender| !sender.is_closed());
@@ -93,7 +95,7 @@ impl State {
         if waiting.len() >= MOST_WAITING {
             return None;
         }
-        if waiting.is_empty() {
+        if is_new {
             self.next.push_back(owner);
         }
         let (sender, turn) = oneshot::channel();
@@ -207,10 +209,17 @@ mod tests {
         let turn = turns.take(owner(1)).await.unwrap();
         let mut all: Vec<_> = (0..MOST_WAITING).map(|_| queue(&turns, 1)).collect();
         assert!(turns.take(owner(1)).await.is_none());
-        let _other = queue(&turns, 2);
         all.pop();
         all.push(queue(&turns, 1));
-        drop((all, turn));
+        // All are cancelled, and one more comes: the others still get their turns.
+        drop(all);
+        let all = vec![
+            (1, queue(&turns, 1)),
+            (2, queue(&turns, 2)),
+            (1, queue(&turns, 1)),
+        ];
+        assert_eq!(order(turn, all), [1, 2, 1]);
+        assert!(!turns.state().taken);
     }
 
     #[test]

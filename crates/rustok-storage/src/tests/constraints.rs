@@ -297,8 +297,8 @@ both_databases! {
         tx.commit().await.unwrap();
         let mut tx = store.write(shop, soon()).await.unwrap();
         for sql in [
-            "INSERT INTO memberships (tenant_id, user_id, email, name, role, created_at, account_version, version) \
-             VALUES ($1, $2, '', '', 'owner', $3, 1, 1)",
+            "INSERT INTO memberships (tenant_id, user_id, email, name, role, created_at, updated_at, account_version, version) \
+             VALUES ($1, $2, '', '', 'owner', $3, $3, 1, 1)",
             "INSERT INTO invitations (tenant_id, id, email, role, hash, actor, created_at, expires_at) \
              VALUES ($1, $2, '', 'admin', $4, '', $3, $3)",
         ] {

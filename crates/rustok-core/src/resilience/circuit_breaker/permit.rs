@@ -227,9 +227,9 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if matches!(*this.step, Step::Begun { .. }) {
-                // The call is dropped before its permit: its drop is still part of it.
+                // The call is dropped before its permit, also if its drop panics: its drop is still part of it.
+                let _permit = this.waiting.take().map(|paused| paused.permit(this.gate));
                 this.step.set(Step::Ended);
-                drop(this.waiting.take().map(|paused| paused.permit(this.gate)));
             }
         }
     }
