@@ -1,4 +1,4 @@
-//! Jobs: what falls due is claimed, done and removed. [`run_one`] is the register of the kinds.
+//! Jobs: what falls due is claimed, done and removed. `run_one` is the register of the kinds.
 //!
 //! Any number of processes may run this at once: a job is claimed by lease, in a transaction that ends before the work
 //! begins. A job that fails is due again later and does not block the others; one that fails too often is dead.

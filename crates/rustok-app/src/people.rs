@@ -1,7 +1,7 @@
 //! People: signing in and out, accounts, members of a tenant, and invitations.
 //!
 //! Nobody gives or takes a role that may do more than their own, and a tenant keeps an owner. A password is hashed and
-//! compared outside of transactions, beside the async workers ([`passwords`]).
+//! compared outside of transactions, beside the async workers (`passwords`).
 
 mod accounts;
 mod invitations;
