@@ -17,6 +17,6 @@ pub use actor::{Actor, Principal};
 pub use error::AuthError;
 pub use password::{Password, PasswordError, PasswordHash};
 pub use permission::Action;
-pub use policy::{Permission, allows, authorize, covers, permission, role_allows};
+pub use policy::{Permission, allows, authorize, covers, permission, role_allows, role_covers};
 pub use role::Role;
 pub use token::{SecretKind, TokenHash, TokenParseError, TokenSecret};

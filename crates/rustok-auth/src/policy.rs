@@ -141,6 +141,16 @@ pub fn role_allows(role: Role, action: Action) -> bool {
 /// Whether the actor may do all that a member with this role may: only then it may give or take the role.
 #[must_use]
 pub fn covers(actor: &Actor, role: Role) -> bool {
+    column_covers(column(actor), role)
+}
+
+/// Whether a member with the role `own` may do all that one with `role` may.
+#[must_use]
+pub fn role_covers(own: Role, role: Role) -> bool {
+    column_covers(column_of(own), role)
+}
+
+fn column_covers(column: usize, role: Role) -> bool {
     let rank = |permission| match permission {
         Permission::None => 0,
         Permission::Own => 1,
@@ -151,7 +161,7 @@ pub fn covers(actor: &Actor, role: Role) -> bool {
     Action::ALL
         .iter()
         .filter(is_given)
-        .all(|action| rank(permission_in(column_of(role), *action)) <= rank(permission(actor, *action)))
+        .all(|action| rank(permission_in(column_of(role), *action)) <= rank(permission_in(column, *action)))
 }
 
 /// Returns an error unless `actor` may do `action`, at least on what is its own.

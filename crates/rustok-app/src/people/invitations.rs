@@ -10,13 +10,16 @@ use crate::context::Ctx;
 use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::account::{INVITATION_LIFE, MAX_MEMBERS, parse_email, parse_name};
 use rustok_auth::ids::{InvitationId, UserId};
-use rustok_auth::{Action, Member, Person, Role, SecretKind, TokenSecret};
+use rustok_auth::{
+    Action, Member, Person, Principal, Role, SecretKind, TokenSecret, role_allows, role_covers,
+};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
-use rustok_storage::StoreError;
 use rustok_storage::people::accounts::{self, Account};
 use rustok_storage::people::invitations::{self, Invitation};
 use rustok_storage::people::members;
+use rustok_storage::standing::find_standing;
+use rustok_storage::{StoreError, TenantTx};
 use rustok_text::CanonicalEmail;
 
 /// Who is invited, and to what.
@@ -71,6 +74,9 @@ pub async fn invite(
         return Err(already_member());
     }
     let invited = invitations::list_invitations(&mut work.tx, now).await?;
+    if let Some(replaced) = invited.iter().find(|old| old.email == email.as_str()) {
+        may_give(ctx, replaced.role)?;
+    }
     if members.len() + invited.len() >= MAX_MEMBERS {
         return Err(too_many());
     }
@@ -81,11 +87,11 @@ pub async fn invite(
         id: ctx.id(),
         email: email.into_string(),
         role: invite.role,
+        actor: ctx.actor.to_string(),
         created_at: now,
         expires_at: now.checked_add(INVITATION_LIFE).unwrap_or(Timestamp::MAX),
     };
-    let actor = ctx.actor.to_string();
-    invitations::insert_invitation(&mut work.tx, &invitation, &secret.hash(), &actor).await?;
+    invitations::insert_invitation(&mut work.tx, &invitation, &secret.hash()).await?;
     work.finish(IssuedInvitation { invitation, secret }).await
 }
 
@@ -116,10 +122,12 @@ pub async fn list_invitations(ctx: &Ctx) -> Result<Vec<Invitation>, RichError> {
 /// Takes an invitation back.
 ///
 /// # Errors
-/// `invitation_not_found`, authorization and database errors.
+/// `invitation_not_found`, `role_above_own`, authorization and database errors.
 pub async fn revoke_invitation(ctx: &Ctx, id: InvitationId) -> Result<(), RichError> {
     ctx.authorize(Action::ManageMembers)?;
     let mut tx = ctx.write().await?;
+    let invitation = invitations::find_invitation_by_id(&mut tx, id).await?;
+    may_give(ctx, invitation.ok_or_else(not_found)?.role)?;
     invitations::delete_invitation(&mut tx, id)
         .await
         .map_err(|error| match error {
@@ -135,6 +143,21 @@ fn not_found() -> RichError {
         .with_public("There is no such invitation. It may have been accepted, taken back, or be too old.")
 }
 
+/// Refuses an invitation of a member or a token that could not make it any more. What the command line made stays valid
+/// until it is taken back.
+async fn check_inviter(tx: &mut TenantTx, invitation: &Invitation) -> Result<(), RichError> {
+    if invitation.actor.starts_with("system:") {
+        return Ok(());
+    }
+    let inviter = Principal::of(&invitation.actor).ok_or_else(not_found)?;
+    let role = match find_standing(tx, inviter).await {
+        Err(StoreError::TokenRevoked | StoreError::SessionEnded) => return Err(not_found()),
+        found => found?,
+    };
+    let may_invite = role_allows(role, Action::ManageMembers) && role_covers(role, invitation.role);
+    may_invite.then_some(()).ok_or_else(not_found)
+}
+
 /// Makes the invited person a member: with a new account, or with the account that has the address and this password. It
 /// opens no session.
 ///
@@ -147,9 +170,10 @@ pub async fn accept(ctx: &Ctx, accept: AcceptInvitation<'_>) -> Result<Member, R
     let secret = secret.filter(|secret| secret.kind() == SecretKind::Invitation);
     let hash = secret.ok_or_else(not_found)?.hash();
     let mut tx = ctx.read().await?;
-    let invitation = invitations::find_invitation(tx.last(), &hash, ctx.now()).await?;
-    drop(tx);
+    let invitation = invitations::find_invitation(&mut tx, &hash, ctx.now()).await?;
     let invitation = invitation.ok_or_else(not_found)?;
+    check_inviter(tx.last(), &invitation).await?;
+    drop(tx);
     let email = CanonicalEmail::parse(&invitation.email);
     let email = email.ok_or_else(|| RichError::new(ErrorKind::Internal, "a stored address is none"))?;
     let account = account_of(ctx, email, &accept).await?;
@@ -162,6 +186,7 @@ pub async fn accept(ctx: &Ctx, accept: AcceptInvitation<'_>) -> Result<Member, R
     invitations::delete_invitation(&mut tx, invitation.id)
         .await
         .map_err(taken_back)?;
+    check_inviter(&mut tx, &invitation).await?;
     members::insert_member(&mut tx, &account, role, now)
         .await
         .map_err(taken)?;

@@ -4,7 +4,7 @@ use super::sessions::ending;
 use crate::context::Ctx;
 use crate::precondition::Target;
 use rustok_auth::ids::UserId;
-use rustok_auth::{Action, Actor, Member, Role, covers};
+use rustok_auth::{Action, Actor, AuthError, Member, Role, covers};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_storage::TenantTx;
 use rustok_storage::people::members;
@@ -37,6 +37,7 @@ pub async fn set_role(ctx: &Ctx, set: SetRole) -> Result<Member, RichError> {
     let (id, role) = (set.member.id, set.role);
     let mut tx = begin(ctx, id).await?;
     let member = get_member(&mut tx, id).await?;
+    has_own_role(ctx, &member)?;
     set.member.if_match.check(&member)?;
     may_give(ctx, member.role)?;
     may_give(ctx, role)?;
@@ -69,12 +70,13 @@ pub async fn remove_member(ctx: &Ctx, member: Target<UserId>) -> Result<(), Rich
     })?;
     let mut tx = begin(ctx, id).await?;
     let member = get_member(&mut tx, id).await?;
+    has_own_role(ctx, &member)?;
     if_match.check(&member)?;
     if !leaves {
         may_give(ctx, member.role)?;
     }
     keep_an_owner(&mut tx, &member).await?;
-    members::delete_member(&mut tx, id).await?;
+    members::delete_member(&mut tx, id, member.version).await?;
     Ok(tx.commit().await?)
 }
 
@@ -88,6 +90,17 @@ async fn begin(ctx: &Ctx, id: UserId) -> Result<TenantTx, RichError> {
         ending(ctx).await
     } else {
         ctx.write().await
+    }
+}
+
+/// Refuses a change of oneself with the rights of a role that was taken meanwhile: its commit does not ask for the session,
+/// which ended with the role.
+fn has_own_role(ctx: &Ctx, member: &Member) -> Result<(), AuthError> {
+    match ctx.actor {
+        Actor::User { id, role, .. } if id == member.user_id && role != member.role => {
+            Err(AuthError::UnknownSession)
+        }
+        _ => Ok(()),
     }
 }
 

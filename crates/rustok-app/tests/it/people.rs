@@ -348,6 +348,47 @@ both_databases! {
         }
     }
 
+    /// A request that was authenticated before another owner changed the role, and that writes after it.
+    async fn a_role_that_was_taken_gives_no_rights_to_a_request_under_way(db) {
+        let shop = Shop::open(db.url()).await;
+        let (one, two) = (member(&shop, "one", Role::Owner).await, member(&shop, "two", Role::Owner).await);
+        let (ones, twos) = (in_session(&shop, &one).await, in_session(&shop, &two).await);
+        people::set_role(&twos, set(&one, Role::Viewer)).await.unwrap();
+        refused(people::set_role(&ones, set(&one, Role::Owner)).await, "unauthenticated");
+        refused(people::remove_member(&ones, one.user_id.into()).await, "unauthenticated");
+        let members = people::list_members(&twos).await.unwrap();
+        let found = members.iter().find(|member| member.user_id == one.user_id).unwrap();
+        assert_eq!((found.role, found.version), (Role::Viewer, 2));
+    }
+
+    async fn an_invitation_is_worth_what_its_inviter_may_give(db) {
+        let shop = Shop::open(db.url()).await;
+        let (owner, admin) = (member(&shop, "owner", Role::Owner).await, member(&shop, "admin", Role::Admin).await);
+        let other = member(&shop, "other", Role::Owner).await;
+        let (owners, admins) = (in_session(&shop, &owner).await, in_session(&shop, &admin).await);
+        let visitor = shop.visitor();
+        let by_owner = invite(&owners, "o@example.com", Role::Owner).await.unwrap();
+        let by_admin = invite(&admins, "a@example.com", Role::Viewer).await.unwrap();
+        // An admin neither takes back nor replaces what only an owner gives.
+        let listed = people::list_invitations(&admins).await.unwrap();
+        let owners_id = listed.iter().find(|found| found.role == Role::Owner).unwrap().id;
+        refused(people::revoke_invitation(&admins, owners_id).await, "role_above_own");
+        refused(invite(&admins, "o@example.com", Role::Viewer).await, "role_above_own");
+
+        people::set_role(&shop.ctx(), set(&owner, Role::Admin)).await.unwrap();
+        refused(accept(&visitor, &by_owner, PASSWORD).await, "invitation_not_found");
+        refused(people::find_account(&shop.platform(), "o@example.com").await, "user_not_found");
+        people::set_role(&shop.ctx(), set(&owner, Role::Owner)).await.unwrap();
+        people::disable(&shop.platform(), &owner.email).await.unwrap();
+        refused(accept(&visitor, &by_owner, PASSWORD).await, "invitation_not_found");
+        people::set_role(&shop.ctx(), set(&admin, Role::Manager)).await.unwrap();
+        refused(accept(&visitor, &by_admin, PASSWORD).await, "invitation_not_found");
+        people::remove_member(&shop.ctx(), admin.user_id.into()).await.unwrap();
+        refused(accept(&visitor, &by_admin, PASSWORD).await, "invitation_not_found");
+        let by_other = invite(&in_session(&shop, &other).await, "a@example.com", Role::Owner).await.unwrap();
+        accept(&visitor, &by_other, PASSWORD).await.unwrap();
+    }
+
     async fn an_author_changes_what_is_their_own(db) {
         let shop = Shop::open(db.url()).await;
         let jane = in_session(&shop, &member(&shop, "jane", Role::Author).await).await;

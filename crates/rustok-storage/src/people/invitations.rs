@@ -16,6 +16,8 @@ pub struct Invitation {
     pub email: String,
     /// The role that they will have.
     pub role: Role,
+    /// Who invited, as the actor's stable text.
+    pub actor: String,
     /// When it was made.
     pub created_at: Timestamp,
     /// Until when it can be accepted.
@@ -27,6 +29,7 @@ fn decode(row: &Row<'_>) -> Result<Invitation, StoreError> {
         id: row.get("id")?,
         email: row.get("email")?,
         role: role(row)?,
+        actor: row.get("actor")?,
         created_at: row.get("created_at")?,
         expires_at: row.get("expires_at")?,
     })
@@ -40,7 +43,6 @@ pub async fn insert_invitation(
     tx: &mut TenantTx,
     invitation: &Invitation,
     hash: &TokenHash,
-    actor: &str,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO invitations (tenant_id, id, email, role, hash, actor, created_at, expires_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
@@ -53,7 +55,7 @@ pub async fn insert_invitation(
         &invitation.email,
         invitation.role.as_str(),
         hash.as_bytes(),
-        actor,
+        &invitation.actor,
         invitation.created_at,
         invitation.expires_at
     ];
@@ -65,7 +67,7 @@ pub async fn insert_invitation(
 /// # Errors
 /// Those of the database.
 pub async fn list_invitations(tx: &mut TenantTx, now: Timestamp) -> Result<Vec<Invitation>, StoreError> {
-    let sql = "SELECT id, email, role, created_at, expires_at FROM invitations \
+    let sql = "SELECT id, email, role, actor, created_at, expires_at FROM invitations \
                WHERE tenant_id = $1 AND expires_at > $2 ORDER BY id LIMIT $3";
     let most = i64::try_from(MAX_MEMBERS).unwrap_or(i64::MAX);
     tx.db
@@ -82,10 +84,25 @@ pub async fn find_invitation(
     hash: &TokenHash,
     now: Timestamp,
 ) -> Result<Option<Invitation>, StoreError> {
-    let sql = "SELECT id, email, role, created_at, expires_at FROM invitations \
+    let sql = "SELECT id, email, role, actor, created_at, expires_at FROM invitations \
                WHERE tenant_id = $1 AND hash = $2 AND expires_at > $3";
     let values = params![tx.tenant(), hash.as_bytes(), now];
     tx.db.fetch_optional(INVITATIONS, sql, values, decode).await
+}
+
+/// The invitation with this id, even if it is too old.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_invitation_by_id(
+    tx: &mut TenantTx,
+    id: InvitationId,
+) -> Result<Option<Invitation>, StoreError> {
+    let sql = "SELECT id, email, role, actor, created_at, expires_at FROM invitations \
+               WHERE tenant_id = $1 AND id = $2";
+    tx.db
+        .fetch_optional(INVITATIONS, sql, params![tx.tenant(), id], decode)
+        .await
 }
 
 /// Uses up an invitation, or takes it back.

@@ -121,13 +121,13 @@ pub async fn set_role(
 /// Removes a member with their sessions. The account remains.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when there is no such member.
-pub async fn delete_member(tx: &mut TenantTx, user: UserId) -> Result<(), StoreError> {
+/// [`StoreError::Stale`] when there is no such member, or in another version.
+pub async fn delete_member(tx: &mut TenantTx, user: UserId, version: i64) -> Result<(), StoreError> {
     lock(tx, user).await?;
     end_sessions(tx, user).await?;
-    let sql = "DELETE FROM memberships WHERE tenant_id = $1 AND user_id = $2";
+    let sql = "DELETE FROM memberships WHERE tenant_id = $1 AND user_id = $2 AND version = $3";
     tx.db
-        .execute_one(MEMBERSHIPS, sql, params![tx.tenant(), user])
+        .execute_one(MEMBERSHIPS, sql, params![tx.tenant(), user, version])
         .await
 }
 

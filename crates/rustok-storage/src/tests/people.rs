@@ -199,7 +199,7 @@ both_databases! {
         assert!(opened(&store, shop, &new(jane.id, 3)).await);
         assert_eq!(role_in(&store, shop, 3).await, Some(Role::Viewer));
         let mut tx = store.write(shop, soon()).await.unwrap();
-        delete_member(&mut tx, jane.id).await.unwrap();
+        delete_member(&mut tx, jane.id, 1).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(role_in(&store, shop, 3).await, None);
         assert!(!opened(&store, shop, &new(jane.id, 4)).await);
@@ -229,7 +229,7 @@ both_databases! {
         assert!(matches!(written(one, session, 4).await, Err(StoreError::SessionEnded)));
         written(one, user, 5).await.unwrap();
         let mut tx = store.write(one, soon()).await.unwrap();
-        delete_member(&mut tx, jane.id).await.unwrap();
+        delete_member(&mut tx, jane.id, 1).await.unwrap();
         tx.commit().await.unwrap();
         assert!(matches!(written(one, user, 6).await, Err(StoreError::SessionEnded)));
     }

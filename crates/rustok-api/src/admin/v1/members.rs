@@ -259,7 +259,7 @@ async fn invite(command: Command<AdminCtx, InviteFields>) -> Result<Response, Ri
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
     responses((status = 204)),
-    extensions(("x-problems" = json!(["invitation_not_found"])))
+    extensions(("x-problems" = json!(["invitation_not_found", "role_above_own"])))
 )]
 async fn revoke(
     PathParams(id): PathParams<InvitationId>,

@@ -4,7 +4,8 @@ use super::rows::{ID, WORD};
 use super::*;
 use crate::people::accounts::Account;
 use crate::people::invitations::{
-    Invitation, delete_invitation, find_invitation, insert_invitation, list_invitations,
+    Invitation, delete_invitation, find_invitation, find_invitation_by_id, insert_invitation,
+    list_invitations,
 };
 use crate::people::members::{
     count_members, delete_member, find_member, insert_member, list_members, lock_owners, set_role,
@@ -276,6 +277,7 @@ async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
         id: id(8).into(),
         email: "x@example.com".to_owned(),
         role: Role::Viewer,
+        actor: WORD.to_owned(),
         created_at: early,
         expires_at: late,
     };
@@ -292,9 +294,10 @@ async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
         replaces: None,
     };
     ask! { reported, store, tenant,
-        "people/invitations::insert_invitation" => |tx| insert_invitation(tx, &invitation, &hash, WORD);
+        "people/invitations::insert_invitation" => |tx| insert_invitation(tx, &invitation, &hash);
         "people/invitations::list_invitations" => |tx| list_invitations(tx, early);
         "people/invitations::find_invitation" => |tx| find_invitation(tx, &hash, early);
+        "people/invitations::find_invitation_by_id" => |tx| find_invitation_by_id(tx, id(ID).into());
         "people/invitations::delete_invitation" => |tx| delete_invitation(tx, id(ID).into());
         "people/members::list_members" => |tx| list_members(tx);
         "people/members::insert_member" => |tx| insert_member(tx, &account, Role::Viewer, late);
@@ -302,7 +305,7 @@ async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
         "people/members::find_member" => |tx| find_member(tx, user);
         "people/members::lock_owners" => |tx| lock_owners(tx);
         "people/members::set_role" => |tx| set_role(tx, user, 1, Role::Viewer, now());
-        "people/members::delete_member" => |tx| delete_member(tx, user);
+        "people/members::delete_member" => |tx| delete_member(tx, user, 1);
         "people/sessions::open_session" => |tx| open_session(tx, &new);
         "people/sessions::find_session" => |tx| find_session(tx, &hash);
         "people/sessions::touch_session" => |tx| touch_session(tx, session, late);
