@@ -27,6 +27,7 @@ use connections::{Connections, Counted};
 use http::header;
 use networks::{NetworkBytes, Networks};
 use rustok_tenancy::Tenant;
+use rustok_text::CanonicalEmail;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -197,7 +198,9 @@ impl Limits {
         if let Some(network) = network.filter(|network| !network.is_loopback()) {
             let _ = self.sign_in_address.admit(network)?;
         }
-        let account = account.trim().to_lowercase();
+        // All spellings of an address are one account.
+        let account = CanonicalEmail::parse(account)
+            .map_or_else(|| account.trim().to_lowercase(), CanonicalEmail::into_string);
         self.sign_in.admit((account, network))
     }
 
@@ -266,6 +269,8 @@ mod tests {
         for address in [Some("127.0.0.1"), Some("::1"), None] {
             assert_eq!(admitted("joe@example.com", address, 10), 3, "{address:?}");
         }
+        assert_eq!(admitted("joe@münchen.example", None, 2), 2);
+        assert_eq!(admitted("joe@xn--mnchen-3ya.example", None, 10), 1, "the same account");
         tokio::time::advance(std::time::Duration::from_secs(20)).await;
         assert_eq!(
             admitted("jane@example.com", attacker, 10),

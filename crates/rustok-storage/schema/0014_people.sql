@@ -1,6 +1,7 @@
 -- Accounts of people, their memberships in tenants, and their sessions.
 
--- A user exists once per installation. password_hash: NULL until a password was set. version: grows with each change.
+-- A user exists once per installation. password_hash: NULL until a password was set. vouched_at: when the operator said
+-- that the account is that person's; NULL for one that was made by accepting an invitation. version: grows with each change.
 CREATE PLATFORM TABLE users (
     id uuid NOT NULL,
     email text NOT NULL,
@@ -8,6 +9,7 @@ CREATE PLATFORM TABLE users (
     password_hash text,
     created_at time NOT NULL,
     disabled_at time,
+    vouched_at time,
     version int NOT NULL CONSTRAINT users_version_positive CHECK (version > 0),
     PRIMARY KEY (id),
     UNIQUE (email)

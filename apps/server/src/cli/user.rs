@@ -104,6 +104,8 @@ struct ShownAccount {
     has_password: bool,
     created_at: String,
     disabled_at: Option<String>,
+    /// When the operator vouched for it; without, it was made by accepting an invitation.
+    vouched_at: Option<String>,
 }
 
 impl From<Account> for ShownAccount {
@@ -115,6 +117,7 @@ impl From<Account> for ShownAccount {
             has_password: account.password_hash.is_some(),
             created_at: account.created_at.to_string(),
             disabled_at: account.disabled_at.map(|at| at.to_string()),
+            vouched_at: account.vouched_at.map(|at| at.to_string()),
         }
     }
 }
@@ -122,7 +125,8 @@ impl From<Account> for ShownAccount {
 impl ShownAccount {
     fn row(&self) -> String {
         let state = self.disabled_at.as_ref().map_or("", |_| "  disabled");
-        format!("{}  {}  {}{state}", self.id, self.email, self.name)
+        let vouched = self.vouched_at.as_ref().map_or("  invited", |_| "");
+        format!("{}  {}  {}{state}{vouched}", self.id, self.email, self.name)
     }
 }
 

@@ -2,23 +2,31 @@
 
 use super::{invalid, own_account, sign_in_failed};
 use crate::context::{Ctx, PlatformCtx};
-use rustok_auth::account::{LINK_LIFE, parse_email};
+use rustok_auth::account::{LINK_LIFE, MAX_MEMBERS, parse_email};
 use rustok_auth::ids::UserId;
 use rustok_auth::{Action, AuthError, Member, Password, Person, Role, SecretKind, TokenSecret};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::page::{Limit, Page};
-use rustok_storage::StoreError;
 use rustok_storage::people::accounts::{self, Account};
 use rustok_storage::people::{members, sessions};
+use rustok_storage::{StoreError, TenantTx};
+use std::fmt;
 
 /// The two passwords of a change.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ChangePassword<'a> {
     /// The current one, as typed.
     pub current: &'a str,
     /// The new one.
     pub new: &'a str,
+}
+
+/// Without what is secret.
+impl fmt::Debug for ChangePassword<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChangePassword").finish_non_exhaustive()
+    }
 }
 
 /// Changes the password of the member's own account. All other sessions of the account end, in every tenant.
@@ -77,7 +85,7 @@ pub async fn create_account(
     };
     let (id, now): (UserId, Timestamp) = (ctx.services.ids.next(), ctx.services.clock.now());
     let mut tx = ctx.write().await?;
-    accounts::insert_account(&mut tx, id, &person, hash.as_ref(), now)
+    accounts::insert_account(&mut tx, id, &person, hash.as_ref(), now, Some(now))
         .await
         .map_err(taken)?;
     tx.commit().await?;
@@ -88,6 +96,7 @@ pub async fn create_account(
         password_hash: hash,
         created_at: now,
         disabled_at: None,
+        vouched_at: Some(now),
         version: 1,
     })
 }
@@ -137,7 +146,7 @@ pub async fn list_accounts(
     Ok(accounts::list_accounts(tx.last(), after, limit).await?)
 }
 
-/// Gives an account another password. All its sessions end.
+/// Gives an account another password, and vouches for it. All its sessions end.
 ///
 /// # Errors
 /// `user_not_found`, `validation_failed` at `#/password`, `account_disabled`, database errors.
@@ -151,8 +160,29 @@ pub async fn set_password(ctx: &PlatformCtx, email: &str, password: &str) -> Res
         StoreError::Stale { .. } => disabled(),
         other => other.into(),
     })?;
+    let now = ctx.services.clock.now();
+    accounts::vouch(&mut tx, account.id, now).await?;
     tx.commit().await?;
-    Ok(account)
+    Ok(Account {
+        password_hash: Some(hash),
+        vouched_at: Some(now),
+        version: account.version + 1,
+        ..account
+    })
+}
+
+/// Refuses an account that the operator did not make: who was invited chose its address and password, so that it may be
+/// somebody else's than that of the person with the address.
+fn check_vouched(account: &Account) -> Result<(), RichError> {
+    if account.vouched_at.is_some() {
+        return Ok(());
+    }
+    Err(RichError::new(ErrorKind::Conflict, "nobody vouched for the account")
+        .with_code("account_not_vouched")
+        .with_public(
+            "This account was made by accepting an invitation, and its password may be another person's. Run \
+             `rustok user set-password` first, which ends its sessions.",
+        ))
 }
 
 fn disabled() -> RichError {
@@ -193,21 +223,21 @@ async fn set_disabled(
     })
 }
 
-/// Makes an account a member of the tenant of `ctx`. The operator vouches that the account is that person's.
+/// Makes an account a member of the tenant of `ctx`. The operator must have vouched that the account is that person's.
 ///
 /// # Errors
-/// `already_member`, `account_disabled`, database errors.
+/// `already_member`, `account_disabled`, `account_not_vouched`, `too_many_members`, database errors.
 pub async fn grant(ctx: &Ctx, account: &Account, role: Role) -> Result<Member, RichError> {
     ctx.authorize(Action::ManageAccounts)?;
     if account.disabled_at.is_some() {
         return Err(disabled());
     }
+    check_vouched(account)?;
     let now = ctx.now();
     let mut tx = ctx.write().await?;
-    members::insert_member(&mut tx, account, role, now)
-        .await
-        .map_err(taken)?;
+    add_member(&mut tx, account, role, now).await?;
     tx.commit().await?;
+    copy_account(ctx, account.id).await?;
     Ok(Member {
         user_id: account.id,
         email: account.email.clone(),
@@ -220,16 +250,50 @@ pub async fn grant(ctx: &Ctx, account: &Account, role: Role) -> Result<Member, R
     })
 }
 
+/// Makes an account a member, if there is room for one more.
+pub(super) async fn add_member(
+    tx: &mut TenantTx,
+    account: &Account,
+    role: Role,
+    now: Timestamp,
+) -> Result<(), RichError> {
+    let most = i64::try_from(MAX_MEMBERS).unwrap_or(i64::MAX);
+    if members::count_members(tx).await? >= most {
+        return Err(too_many());
+    }
+    let added = members::insert_member(tx, account, role, now).await;
+    added.map_err(taken)
+}
+
+pub(super) fn too_many() -> RichError {
+    RichError::new(ErrorKind::Conflict, "too many members")
+        .with_code("too_many_members")
+        .with_public(format!(
+            "There are {MAX_MEMBERS} members and invitations, which is the most."
+        ))
+}
+
+/// Repeats the account in its memberships: it may have changed between its reading and the commit of a new membership.
+pub(super) async fn copy_account(ctx: &Ctx, user: UserId) -> Result<(), RichError> {
+    let mut tx = ctx.services.store.platform_write(ctx.deadline).await?;
+    accounts::copy_to_memberships(&mut tx, user).await?;
+    Ok(tx.commit().await?)
+}
+
 /// A link that opens a session of a member of the tenant of `ctx`, once, within [`LINK_LIFE`].
 ///
 /// # Errors
-/// `sign_in_failed` when the account is no member or is disabled, database errors.
+/// `sign_in_failed` when the account is no member or is disabled, `account_not_vouched`, database errors.
 pub async fn issue_link(ctx: &Ctx, user: UserId) -> Result<TokenSecret, RichError> {
     ctx.authorize(Action::ManageAccounts)?;
     let secret = ctx
         .services
         .with_rng(|rng| TokenSecret::generate(SecretKind::Link, rng));
     let expires_at = ctx.now().checked_add(LINK_LIFE).unwrap_or(Timestamp::MAX);
+    let mut tx = ctx.services.store.platform_read(ctx.deadline).await?;
+    let account = accounts::find_account_by_id(tx.last(), user).await?;
+    drop(tx);
+    check_vouched(&account.ok_or_else(|| sign_in_failed("no such account"))?)?;
     let mut tx = ctx.write().await?;
     let member = members::find_member(&mut tx, user).await?;
     if member.is_none_or(|member| member.disabled_at.is_some()) {

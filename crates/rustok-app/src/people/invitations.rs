@@ -3,7 +3,7 @@
 //! Who invites gets the secret, so it must never be enough to act as an account that exists: such an account has to show
 //! its password.
 
-use super::accounts::{new_password, taken};
+use super::accounts::{add_member, copy_account, new_password, taken, too_many};
 use super::members::may_give;
 use super::{invalid, sign_in_failed};
 use crate::context::Ctx;
@@ -21,6 +21,7 @@ use rustok_storage::people::members;
 use rustok_storage::standing::find_standing;
 use rustok_storage::{StoreError, TenantTx};
 use rustok_text::CanonicalEmail;
+use std::fmt;
 
 /// Who is invited, and to what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub struct IssuedInvitation {
 }
 
 /// What an invited person says of themselves.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AcceptInvitation<'a> {
     /// The secret.
     pub invitation: &'a str,
@@ -49,6 +50,15 @@ pub struct AcceptInvitation<'a> {
     pub name: &'a str,
     /// The password: that of the account, or a new one.
     pub password: &'a str,
+}
+
+/// Without what is secret.
+impl fmt::Debug for AcceptInvitation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcceptInvitation")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Invites a person. An earlier invitation of the same address is replaced.
@@ -99,14 +109,6 @@ fn already_member() -> RichError {
     RichError::new(ErrorKind::Conflict, "a member already")
         .with_code("already_member")
         .with_public("This account is a member already.")
-}
-
-fn too_many() -> RichError {
-    RichError::new(ErrorKind::Conflict, "too many members")
-        .with_code("too_many_members")
-        .with_public(format!(
-            "There are {MAX_MEMBERS} members and invitations, which is the most."
-        ))
 }
 
 /// The invitations that can be accepted, the oldest first.
@@ -163,7 +165,7 @@ async fn check_inviter(tx: &mut TenantTx, invitation: &Invitation) -> Result<(),
 ///
 /// # Errors
 /// `invitation_not_found`, `sign_in_failed` when the account has another password, `validation_failed` at `#/name` and
-/// `#/password`, `already_member`, `overloaded`, database errors.
+/// `#/password`, `already_member`, `too_many_members`, `overloaded`, database errors.
 pub async fn accept(ctx: &Ctx, accept: AcceptInvitation<'_>) -> Result<Member, RichError> {
     ctx.authorize(Action::SignIn)?;
     let secret = TokenSecret::parse(accept.invitation).ok();
@@ -187,10 +189,9 @@ pub async fn accept(ctx: &Ctx, accept: AcceptInvitation<'_>) -> Result<Member, R
         .await
         .map_err(taken_back)?;
     check_inviter(&mut tx, &invitation).await?;
-    members::insert_member(&mut tx, &account, role, now)
-        .await
-        .map_err(taken)?;
+    add_member(&mut tx, &account, role, now).await?;
     tx.commit().await?;
+    copy_account(ctx, account.id).await?;
     Ok(Member {
         user_id: account.id,
         email: account.email,
@@ -210,17 +211,7 @@ async fn account_of(
     email: CanonicalEmail,
     accept: &AcceptInvitation<'_>,
 ) -> Result<Account, RichError> {
-    let mut tx = ctx.services.store.platform_read(ctx.deadline).await?;
-    let found = accounts::find_account(tx.last(), &email).await?;
-    drop(tx);
-    if let Some(account) = found {
-        let hash = account.password_hash.clone();
-        let is_theirs = ctx.services.is_password(hash, accept.password).await?;
-        let usable = is_theirs && account.disabled_at.is_none();
-        return usable
-            .then_some(account)
-            .ok_or_else(|| sign_in_failed("the account has another password"));
-    }
+    // Before the look-up: a text that is refused by the rules does not tell whether there is an account.
     let (name, password) = (
         parse_name(accept.name),
         new_password("#/password", accept.password, email.as_str()),
@@ -234,11 +225,22 @@ async fn account_of(
             return Err(invalid(name).with_violations(found));
         }
     };
+    let mut tx = ctx.services.store.platform_read(ctx.deadline).await?;
+    let found = accounts::find_account(tx.last(), &email).await?;
+    drop(tx);
+    if let Some(account) = found {
+        let hash = account.password_hash.clone();
+        let is_theirs = ctx.services.is_password(hash, accept.password).await?;
+        let usable = is_theirs && account.disabled_at.is_none();
+        return usable
+            .then_some(account)
+            .ok_or_else(|| sign_in_failed("the account has another password"));
+    }
     let hash = ctx.services.hash_password(password).await?;
     let person = Person { email, name };
     let (id, now): (UserId, Timestamp) = (ctx.id(), ctx.now());
     let mut tx = ctx.services.store.platform_write(ctx.deadline).await?;
-    accounts::insert_account(&mut tx, id, &person, Some(&hash), now)
+    accounts::insert_account(&mut tx, id, &person, Some(&hash), now, None)
         .await
         .map_err(taken)?;
     tx.commit().await?;
@@ -249,6 +251,7 @@ async fn account_of(
         password_hash: Some(hash),
         created_at: now,
         disabled_at: None,
+        vouched_at: None,
         version: 1,
     })
 }

@@ -16,6 +16,7 @@ use rustok_storage::people::{accounts, members, sessions};
 use rustok_storage::standing::{Writer, on_behalf_of};
 use rustok_storage::{StoreError, TenantTx};
 use rustok_tenancy::Tenant;
+use std::fmt;
 use std::time::Duration;
 
 /// What asks for a session.
@@ -32,7 +33,7 @@ pub struct Browser {
 }
 
 /// The address and the password of a member.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SignIn<'a> {
     /// The e-mail address, as typed.
     pub email: &'a str,
@@ -40,6 +41,16 @@ pub struct SignIn<'a> {
     pub password: &'a str,
     /// Where the session is opened.
     pub browser: Browser,
+}
+
+/// Without what is secret.
+impl fmt::Debug for SignIn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignIn")
+            .field("email", &self.email)
+            .field("browser", &self.browser)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A new session with its secret, which cannot be retrieved again.
@@ -207,8 +218,7 @@ pub async fn read_session(ctx: &Ctx) -> Result<OwnSession, RichError> {
     let mut tx = ctx.read().await?;
     let member = members::find_member(&mut tx, user).await?;
     let member = member.ok_or(AuthError::UnknownSession)?;
-    let sessions = sessions::list_sessions(&mut tx, user).await?;
-    let session = sessions.into_iter().find(|session| session.id == id);
+    let session = sessions::find_session_by_id(tx.last(), user, id).await?;
     let session = session.ok_or(AuthError::UnknownSession)?;
     Ok(OwnSession {
         id,

@@ -389,6 +389,36 @@ both_databases! {
         accept(&visitor, &by_other, PASSWORD).await.unwrap();
     }
 
+    /// A tenant can invite any address and accept itself.
+    async fn an_address_that_was_taken_by_an_invitation_is_worth_nothing_to_the_operator(db) {
+        let shop = Shop::open(db.url()).await;
+        let secret = invite(&shop.ctx(), "victim@example.com", Role::Viewer).await.unwrap();
+        accept(&shop.visitor(), &secret, PASSWORD).await.unwrap();
+        let platform = shop.platform();
+        let taken = people::find_account(&platform, "victim@example.com").await.unwrap();
+        let other = Ctx { tenant: add_tenant(&shop.services, "shop2").await, ..shop.ctx() };
+        refused(people::grant(&other, &taken, Role::Owner).await, "account_not_vouched");
+        refused(people::issue_link(&shop.ctx(), taken.id).await, "account_not_vouched");
+        let theirs = people::set_password(&platform, "victim@example.com", "another password").await.unwrap();
+        assert_eq!(theirs, people::find_account(&platform, "victim@example.com").await.unwrap());
+        people::grant(&other, &theirs, Role::Owner).await.unwrap();
+        people::issue_link(&shop.ctx(), taken.id).await.unwrap();
+        refused(sign_in(&shop.visitor(), "victim@example.com", PASSWORD).await, "sign_in_failed");
+        // An account that changed since it was read is a member as it is now.
+        let third = Ctx { tenant: add_tenant(&shop.services, "shop3").await, ..shop.ctx() };
+        people::set_password(&platform, "victim@example.com", PASSWORD).await.unwrap();
+        people::grant(&third, &theirs, Role::Owner).await.unwrap();
+        let visitor = Ctx { tenant: third.tenant, ..shop.visitor() };
+        sign_in(&visitor, "victim@example.com", PASSWORD).await.unwrap();
+        // What the rules refuse does not tell whether there is an account.
+        let fourth = add_tenant(&shop.services, "shop4").await;
+        let (system, visitor) = (Ctx { tenant: fourth.clone(), ..shop.ctx() }, Ctx { tenant: fourth, ..shop.visitor() });
+        for address in ["victim@example.com", "new@example.com"] {
+            let secret = invite(&system, address, Role::Viewer).await.unwrap();
+            invalid(accept(&visitor, &secret, "short").await, &["#/password too_short"]);
+        }
+    }
+
     async fn an_author_changes_what_is_their_own(db) {
         let shop = Shop::open(db.url()).await;
         let jane = in_session(&shop, &member(&shop, "jane", Role::Author).await).await;

@@ -1,9 +1,9 @@
 //! CORS (Fetch, 3.2): which scripts of other origins may use a tenant's API, by the tenant's list of origins.
 //!
-//! Responses never allow credentials: a client sends its token in a header, and cookies have no meaning here. An
-//! origin that is not listed gets no CORS header at all, so that its browser refuses. `https://*.preview.example.com`
-//! lists all names below a domain, for preview deployments; `*` in the list opens the store only. For a tenant
-//! without a list, responses have no CORS headers.
+//! Responses never allow credentials: a script of another origin sends a token in a header; the cookie of a session is for
+//! scripts of the same origin only. An origin that is not listed gets no CORS header at all, so that its browser refuses.
+//! `https://*.preview.example.com` lists all names below a domain, for preview deployments; `*` in the list opens the
+//! store only. For a tenant without a list, responses have no CORS headers.
 //!
 //! [`allow_origin`] decides once the tenant is known, and [`CorsOrigin`] adds the headers in the outermost layer, since
 //! layers that know no tenant respond too: a script has to see a timeout or an overload. A response sent before the

@@ -194,6 +194,9 @@ pub const ALL: &[ProblemType] = types! {
     "account_disabled" Conflict [409]
         "The account is disabled."
         "Enable it first: `rustok user enable`.";
+    "account_not_vouched" Conflict [409]
+        "The account was made by accepting an invitation, so that its password may be another person's."
+        "Set its password first: `rustok user set-password`.";
     "tenant_suspended" Forbidden [403]
         "This shop or site is suspended."
         "Nothing can be read or written until the operator resumes it.";

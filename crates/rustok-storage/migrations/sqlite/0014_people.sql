@@ -2,7 +2,8 @@
 
 -- Accounts of people, their memberships in tenants, and their sessions.
 
--- A user exists once per installation. password_hash: NULL until a password was set. version: grows with each change.
+-- A user exists once per installation. password_hash: NULL until a password was set. vouched_at: when the operator said
+-- that the account is that person's; NULL for one that was made by accepting an invitation. version: grows with each change.
 CREATE TABLE users (
     id BLOB NOT NULL,
     email TEXT NOT NULL,
@@ -10,6 +11,7 @@ CREATE TABLE users (
     password_hash TEXT,
     created_at INTEGER NOT NULL,
     disabled_at INTEGER,
+    vouched_at INTEGER,
     version INTEGER NOT NULL CONSTRAINT users_version_positive CHECK (version > 0),
     CONSTRAINT "users(id)" PRIMARY KEY (id),
     CONSTRAINT "users(email)" UNIQUE (email)

@@ -23,11 +23,13 @@ pub struct Account {
     pub created_at: Timestamp,
     /// Since when it cannot be used, if it cannot.
     pub disabled_at: Option<Timestamp>,
+    /// When the operator said that the account is that person's; `None` for one that was made by accepting an invitation.
+    pub vouched_at: Option<Timestamp>,
     /// Grows with each change.
     pub version: i64,
 }
 
-const COLUMNS: &str = "id, email, name, password_hash, created_at, disabled_at, version";
+const COLUMNS: &str = "id, email, name, password_hash, created_at, disabled_at, vouched_at, version";
 
 fn decode(row: &Row<'_>) -> Result<Account, StoreError> {
     Ok(Account {
@@ -39,6 +41,7 @@ fn decode(row: &Row<'_>) -> Result<Account, StoreError> {
             .map(PasswordHash::stored),
         created_at: row.get("created_at")?,
         disabled_at: row.get("disabled_at")?,
+        vouched_at: row.get("vouched_at")?,
         version: row.get("version")?,
     })
 }
@@ -92,11 +95,22 @@ pub async fn insert_account(
     person: &Person,
     password: Option<&PasswordHash>,
     now: Timestamp,
+    vouched_at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO users (id, email, name, password_hash, created_at, version) VALUES ($1, $2, $3, $4, $5, 1)";
+    let sql = "INSERT INTO users (id, email, name, password_hash, created_at, vouched_at, version) \
+               VALUES ($1, $2, $3, $4, $5, $6, 1)";
     let password = password.map(PasswordHash::as_str);
-    let values = params![id, person.email.as_str(), &person.name, password, now];
+    let values = params![id, person.email.as_str(), &person.name, password, now, vouched_at];
     tx.db.execute_one(USERS, sql, values).await
+}
+
+/// Notes that the operator says that the account is that person's.
+///
+/// # Errors
+/// Those of the database.
+pub async fn vouch(tx: &mut PlatformTx, id: UserId, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE users SET vouched_at = $2 WHERE id = $1";
+    tx.db.execute_one(USERS, sql, params![id, now]).await
 }
 
 /// Replaces the password of an account that can be used, and ends its sessions and links but for one session.

@@ -124,6 +124,22 @@ pub async fn touch_session(tx: &mut TenantTx, id: SessionId, now: Timestamp) -> 
     tx.db.execute(SESSIONS, sql, params![tx.tenant(), id, now]).await
 }
 
+/// The session of a member with this id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_session_by_id(
+    tx: &mut TenantTx,
+    user: UserId,
+    id: SessionId,
+) -> Result<Option<Session>, StoreError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM sessions s WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.id = $3");
+    tx.db
+        .fetch_optional(SESSIONS, &sql, params![tx.tenant(), user, id], decode)
+        .await
+}
+
 /// The sessions of a member, the newest first.
 ///
 /// # Errors

@@ -27,7 +27,7 @@ async fn account(store: &Store, number: u128, name: &str) -> Account {
     };
     let password = PasswordHash::stored("x".to_owned());
     let mut tx = store.platform_write(soon()).await.unwrap();
-    accounts::insert_account(&mut tx, id(number).into(), &person, Some(&password), now())
+    accounts::insert_account(&mut tx, id(number).into(), &person, Some(&password), now(), None)
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -195,11 +195,15 @@ both_databases! {
         let stale = set_role(&mut tx, jane.id, 1, Role::Owner, now()).await;
         assert!(matches!(stale, Err(StoreError::Stale { .. })), "{stale:?}");
         drop(tx);
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        let stale = delete_member(&mut tx, jane.id, 1).await;
+        assert!(matches!(stale, Err(StoreError::Stale { .. })), "{stale:?}");
+        drop(tx);
         assert_eq!((role_in(&store, shop, 1).await, role_in(&store, shop, 2).await), (None, Some(Role::Owner)));
         assert!(opened(&store, shop, &new(jane.id, 3)).await);
         assert_eq!(role_in(&store, shop, 3).await, Some(Role::Viewer));
         let mut tx = store.write(shop, soon()).await.unwrap();
-        delete_member(&mut tx, jane.id, 1).await.unwrap();
+        delete_member(&mut tx, jane.id, 2).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(role_in(&store, shop, 3).await, None);
         assert!(!opened(&store, shop, &new(jane.id, 4)).await);
@@ -229,7 +233,7 @@ both_databases! {
         assert!(matches!(written(one, session, 4).await, Err(StoreError::SessionEnded)));
         written(one, user, 5).await.unwrap();
         let mut tx = store.write(one, soon()).await.unwrap();
-        delete_member(&mut tx, jane.id, 1).await.unwrap();
+        delete_member(&mut tx, jane.id, 2).await.unwrap();
         tx.commit().await.unwrap();
         assert!(matches!(written(one, user, 6).await, Err(StoreError::SessionEnded)));
     }
@@ -282,7 +286,7 @@ both_databases! {
         let jane = account(&store, 5, "jane").await;
         let person = Person { email: email("jane"), name: "Other".to_owned() };
         let mut tx = store.platform_write(soon()).await.unwrap();
-        let taken = accounts::insert_account(&mut tx, id(6).into(), &person, None, now()).await.unwrap_err();
+        let taken = accounts::insert_account(&mut tx, id(6).into(), &person, None, now(), None).await.unwrap_err();
         assert!(taken.is_taken("users(email)"), "{taken:?}");
         drop(tx);
         let mut tx = store.platform_read(soon()).await.unwrap();

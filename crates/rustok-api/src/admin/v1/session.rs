@@ -22,7 +22,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 /// The address and the password of a member.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SignIn)]
 pub(super) struct SignInFields {
@@ -34,7 +34,7 @@ pub(super) struct SignInFields {
 }
 
 /// A link that opens a session.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SignInLink)]
 pub(super) struct LinkFields {
@@ -43,7 +43,7 @@ pub(super) struct LinkFields {
 }
 
 /// What an invited person says of themselves.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = AcceptInvitation)]
 pub(super) struct AcceptFields {
@@ -58,7 +58,7 @@ pub(super) struct AcceptFields {
 }
 
 /// A change of the own password.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ChangePassword)]
 pub(super) struct PasswordFields {
@@ -194,7 +194,7 @@ async fn exchange_link(command: Command<SignInCtx, LinkFields>) -> Result<Respon
     request_body = AcceptFields,
     responses((status = 200, body = MemberView)),
     extensions(("x-problems" = json!([
-        "sign_in_failed", "tls_required", "invitation_not_found", "already_member", "email_taken"
+        "sign_in_failed", "tls_required", "invitation_not_found", "already_member", "email_taken", "too_many_members"
     ])))
 )]
 async fn accept(

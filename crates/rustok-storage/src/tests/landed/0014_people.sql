@@ -78,8 +78,8 @@ INSERT INTO import_references (tenant_id, source, kind, external_id, subject_id,
     VALUES ($7, 'shopify', 'product', '1', $1, $hash, $now);
 INSERT INTO search_terms (tenant_id, kind, term, subject_id, locale) VALUES ($7, 'product', 'tea', $1, '');
 
-INSERT INTO users (id, email, name, password_hash, created_at, disabled_at, version)
-    VALUES ($1, 'jane@example.com', 'Jane', NULL, $now, NULL, 2);
+INSERT INTO users (id, email, name, password_hash, created_at, disabled_at, vouched_at, version)
+    VALUES ($1, 'jane@example.com', 'Jane', NULL, $now, NULL, $now, 2);
 INSERT INTO memberships (tenant_id, user_id, email, name, role, created_at, updated_at, disabled_at, account_version, version)
     VALUES ($7, $1, 'jane@example.com', 'Jane', 'owner', $now, $now, NULL, 2, 1);
 INSERT INTO sessions (tenant_id, id, user_id, hash, host, device, address, created_at, seen_at, expires_at)

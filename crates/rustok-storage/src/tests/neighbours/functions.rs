@@ -11,8 +11,8 @@ use crate::people::members::{
     count_members, delete_member, find_member, insert_member, list_members, lock_owners, set_role,
 };
 use crate::people::sessions::{
-    NewSession, delete_session, delete_sessions, find_session, insert_link, list_sessions, open_session,
-    take_link, touch_session,
+    NewSession, delete_session, delete_sessions, find_session, find_session_by_id, insert_link,
+    list_sessions, open_session, take_link, touch_session,
 };
 use crate::{
     authors, customers, idempotency, import_references, imports, inventory, jobs, nodes, orders, products,
@@ -271,6 +271,7 @@ async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
         password_hash: None,
         created_at: early,
         disabled_at: None,
+        vouched_at: None,
         version: 1,
     };
     let invitation = Invitation {
@@ -308,6 +309,7 @@ async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
         "people/members::delete_member" => |tx| delete_member(tx, user, 1);
         "people/sessions::open_session" => |tx| open_session(tx, &new);
         "people/sessions::find_session" => |tx| find_session(tx, &hash);
+        "people/sessions::find_session_by_id" => |tx| find_session_by_id(tx, user, session);
         "people/sessions::touch_session" => |tx| touch_session(tx, session, late);
         "people/sessions::list_sessions" => |tx| list_sessions(tx, user);
         "people/sessions::delete_session" => |tx| delete_session(tx, user, session);
