@@ -270,7 +270,11 @@ mod tests {
             assert_eq!(admitted("joe@example.com", address, 10), 3, "{address:?}");
         }
         assert_eq!(admitted("joe@münchen.example", None, 2), 2);
-        assert_eq!(admitted("joe@xn--mnchen-3ya.example", None, 10), 1, "the same account");
+        assert_eq!(
+            admitted("joe@xn--mnchen-3ya.example", None, 10),
+            1,
+            "the same account"
+        );
         tokio::time::advance(std::time::Duration::from_secs(20)).await;
         assert_eq!(
             admitted("jane@example.com", attacker, 10),

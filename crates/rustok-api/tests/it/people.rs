@@ -239,6 +239,10 @@ both_databases! {
         let made = member(&shop, "editor").await;
         let ctx = rustok_test_app::beside(db.url(), "shop1").await;
         let id = made["id"].as_str().unwrap().parse().unwrap();
+        // The operator vouches for an account that an invitation made.
+        assert_eq!(people::issue_link(&ctx, id).await.unwrap_err().code(), "account_not_vouched");
+        let platform = PlatformCtx::system(ctx.services.clone(), "test", Deadline::never());
+        people::set_password(&platform, EMAIL, "another password").await.unwrap();
         let link = people::issue_link(&ctx, id).await.unwrap().expose();
         let exchange = || shop.request(Method::PUT, "/api/admin/v1/session/link").json(&json!({ "link": link }));
         let session = cookie(&exchange().send().await.unwrap());
