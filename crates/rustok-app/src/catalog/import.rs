@@ -8,7 +8,7 @@ use super::create::{Clash, insert};
 use super::draft::CheckedDraft;
 use super::handle::free_handle;
 use super::merge::{self, WrittenFields};
-use super::{currency, first_movements, movement, product_event, refused, stock_event};
+use super::{first_movements, movement, product_event, refused, stock_event};
 use crate::context::Ctx;
 use rustok_auth::Action;
 use rustok_commerce::ids::{ProductId, VariantId};
@@ -31,6 +31,8 @@ pub struct ImportedStock {
     /// The number of pieces. Without it a tracked variant keeps its level; one without a level stays untracked, since
     /// it is not sold out. A negative number counts as zero unless backorders are allowed.
     pub quantity: Option<i64>,
+    /// The number of pieces of a tracked variant that has no level yet, if the file states none.
+    pub initial: Option<i64>,
     /// Whether backorders are allowed; `None` leaves it as it is. Ignored for an untracked variant.
     pub allow_backorder: Option<bool>,
 }
@@ -42,7 +44,7 @@ impl ImportedStock {
         } else {
             0
         };
-        Some(self.quantity?.clamp(least, MAX_STOCK))
+        Some(self.quantity.or(self.initial)?.clamp(least, MAX_STOCK))
     }
 }
 
@@ -232,6 +234,8 @@ async fn update(
     let ImportedProduct {
         checked: CheckedDraft { mut draft, .. },
         keep_missing,
+        overwrite,
+        currency,
         ..
     } = item;
     for variant in &mut draft.variants {
@@ -240,7 +244,10 @@ async fn update(
             variant.allow_backorder = old.allow_backorder;
         }
     }
-    if draft.handle != before.handle {
+    if !overwrite {
+        // The address may have been changed here, and links lead to it.
+        draft.handle = before.handle.clone();
+    } else if draft.handle != before.handle {
         let free = free_handle(tx, &draft.handle, Some(before.id)).await?;
         if free != draft.handle {
             draft.handle = before.handle.clone();
@@ -250,11 +257,13 @@ async fn update(
         .variants
         .iter()
         .filter(|old| draft.variants.iter().all(|new| new.id != Some(old.id)));
+    // Variants that were added here belong to options that were changed here.
+    let keep_missing = keep_missing || !applied.has(Field::Options);
     let missing: Vec<Variant> = missing.filter(|_| keep_missing).cloned().collect();
     let assembler = Assembler {
         ids: &ctx.services.ids,
         now: ctx.now(),
-        currency: currency(ctx)?,
+        currency,
     };
     let mut after = assembler.product(draft, Some(before));
     if !applied.has(Field::Images) {
@@ -334,6 +343,7 @@ pub async fn set_stock(
                 ImportedStock {
                     tracked: true,
                     quantity: Some(stock.available),
+                    initial: None,
                     allow_backorder: None,
                 },
             )),
@@ -418,8 +428,9 @@ async fn set_levels(
             .or(before.map(|before| before.allow_backorder));
         let least = if backorder == Some(true) { -MAX_STOCK } else { 0 };
         let counted = stock.quantity.filter(|_| stock.tracked);
+        let initial = stock.initial.filter(|_| stock.tracked);
         // Not sold out: nothing is known of its pieces.
-        let Some(available) = counted.or(kept) else {
+        let Some(available) = counted.or(kept).or(initial) else {
             continue;
         };
         let available = available.clamp(least, MAX_STOCK);

@@ -43,6 +43,7 @@ type Row = (&'static str, &'static str, ImportedStock);
 const UNTRACKED: ImportedStock = ImportedStock {
     tracked: false,
     quantity: None,
+    initial: None,
     allow_backorder: Some(true),
 };
 
@@ -50,6 +51,7 @@ fn tracked(quantity: i64) -> ImportedStock {
     ImportedStock {
         tracked: true,
         quantity: Some(quantity),
+        initial: None,
         allow_backorder: Some(false),
     }
 }

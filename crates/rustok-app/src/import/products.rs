@@ -210,12 +210,13 @@ impl Products {
     /// What the file says of a variant besides its draft.
     fn said(&self, item: &ProductItem, variant: &VariantItem) -> ImportedVariant {
         let stated = item.stated.without(variant.unread);
-        let zero = (variant.tracked && self.options.zero_when_missing).then_some(0);
+        let zero = variant.tracked && self.options.zero_when_missing && !variant.unread.has(Field::Quantity);
         let money = |amount: rust_decimal::Decimal| Money::parse(&amount.to_string(), self.currency).ok();
         ImportedVariant {
             stock: ImportedStock {
                 tracked: variant.tracked,
-                quantity: variant.quantity.or(zero),
+                quantity: variant.quantity,
+                initial: zero.then_some(0),
                 allow_backorder: stated.has(Field::Backorder).then_some(variant.allow_backorder),
             },
             unread: variant.unread,
@@ -426,6 +427,7 @@ mod tests {
             ImportedStock {
                 tracked: true,
                 quantity: Some(7),
+                initial: None,
                 allow_backorder: Some(false)
             }
         );
@@ -434,6 +436,7 @@ mod tests {
             ImportedStock {
                 tracked: false,
                 quantity: None,
+                initial: None,
                 allow_backorder: Some(true)
             }
         );

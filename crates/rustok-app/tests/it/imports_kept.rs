@@ -7,6 +7,7 @@ use rustok_app::catalog::{self, ProductFilter, UpdateProduct};
 use rustok_app::content::{self, ArchiveNode, ListedText, NodeDetail, NodeFilter};
 use rustok_app::import::{self, ImportFile, ImportOptions, ImportReport, Mode};
 use rustok_commerce::product::{Product, ProductInput};
+use rustok_core::money::Currency;
 use rustok_core::page::Limit;
 use rustok_storage::nodes::texts::Part;
 use rustok_test_support::both_databases;
@@ -255,6 +256,42 @@ both_databases! {
         assert!(report.notes[0].reason.contains("the file's was taken"), "{report:?}");
         assert_eq!(product(&shop, "jug").await.title, "Jug of clay");
         assert_eq!(csv(&shop, &changed).await.unchanged, 1);
+    }
+
+    async fn a_variant_and_an_address_made_here_stay(db) {
+        let shop = Shop::open(db.url()).await;
+        csv(&shop, FULL).await;
+        let jug = product(&shop, "jug").await;
+        let edit = |_: &Product, mut input: ProductInput| {
+            input.handle = Some("our-jug".to_owned());
+            let mut huge = input.variants[0].clone();
+            (huge.id, huge.sku, huge.options, huge.available) = (None, None, vec!["Huge".to_owned()], Some(4));
+            input.variants.push(huge);
+            Ok(input)
+        };
+        catalog::update(&shop.ctx(), UpdateProduct { product: jug.id.into(), edit: &edit }).await.unwrap();
+        let report = csv(&shop, &FULL.replace("<p>Thrown.</p>", "<p>Fired.</p>")).await;
+        assert_eq!((report.updated, report.error_count), (1, 0), "{report:?}");
+        let kept = product(&shop, "our-jug").await;
+        assert_eq!((kept.description_html.as_str(), stock(&kept)), ("<p>Fired.</p>", vec![Some(7), Some(3), Some(4)]));
+    }
+
+    async fn stock_that_a_file_does_not_state_is_not_zero(db) {
+        let shop = Shop::open(db.url()).await;
+        csv(&shop, FULL).await;
+        let zero = ImportOptions { zero_when_missing: true, ..ImportOptions::default() };
+        run(&shop, zero, FULL.replace("shopify,7", "shopify,").replace("shopify,3", "shopify,x")).await;
+        assert_eq!(stock(&product(&shop, "jug").await), [Some(7), Some(3)]);
+    }
+
+    async fn a_blank_price_leaves_other_currencies(db) {
+        let shop = Shop::open(db.url()).await;
+        csv(&shop, FULL).await;
+        let text = "Handle,Title,Option1 Name,Option1 Value,Variant Price\njug,Jug,Size,Small,\njug,,,Large,\n";
+        let file = ImportFile { content: text.as_bytes(), name: "a.csv" };
+        let source = import::shopify_source(&shop.ctx(), Some(Currency::parse("EUR").unwrap())).unwrap();
+        import::run(&shop.ctx(), source, &OVERWRITE, file, Mode::Commit, &mut |_| ControlFlow::Continue(())).await;
+        assert_eq!(amounts(&product(&shop, "jug").await), ["18.00", "22.00"]);
     }
 
     async fn two_shops_with_names_do_not_overwrite_one_another(db) {
