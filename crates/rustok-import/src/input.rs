@@ -26,6 +26,8 @@ pub(crate) struct Input<R> {
     block: Box<[u8]>,
     filled: usize,
     eof: bool,
+    /// An error after bytes that are yielded first.
+    failed: Option<io::Error>,
     out: Vec<u8>,
     out_start: usize,
     opened: bool,
@@ -48,6 +50,7 @@ impl<R: Read> Input<R> {
             block: vec![0; BLOCK_BYTES].into_boxed_slice(),
             filled: 0,
             eof: false,
+            failed: None,
             out: Vec::new(),
             out_start: 0,
             opened: false,
@@ -63,6 +66,7 @@ impl<R: Read> Input<R> {
             block: Box::default(),
             filled: 0,
             eof: true,
+            failed: None,
             out: Vec::new(),
             out_start: 0,
             opened: true,
@@ -112,13 +116,19 @@ impl<R: Read> Input<R> {
 
     fn fill_block(&mut self) -> io::Result<()> {
         self.filled = 0;
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         while self.filled < self.block.len() && !self.eof {
             match self.archive.read(&mut self.block[self.filled..]) {
                 Ok(0) => self.eof = true,
                 Ok(count) => self.filled += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // What was read before it is yielded first; the archive fails again in the next call.
-                Err(_) if self.filled > 0 => break,
+                // What was read before it is yielded first. A decoder need not fail a second time.
+                Err(error) if self.filled > 0 => {
+                    self.failed = Some(error);
+                    break;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -290,6 +300,18 @@ mod tests {
             Ok(_) => Ok(text),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_an_error() {
+        use std::io::Write as _;
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(b"Handle,Title\n").unwrap();
+        let mut packed = packer.finish().unwrap();
+        assert_eq!(read(&packed).unwrap(), "Handle,Title\n");
+        let at = packed.len() - 8;
+        packed[at] ^= 1;
+        assert!(read(&packed).is_err());
     }
 
     #[test]
