@@ -15,7 +15,7 @@ use rustok_commerce::product::{Handle, ImageInput, ProductInput};
 use rustok_commerce::variant::{VariantFacts, VariantInput};
 use rustok_core::error::{FieldViolation, RichError};
 use rustok_core::money::{Currency, Money};
-use rustok_import::{Field, InventoryItem, ProductItem, ProductStatus, ShopifyItem, VariantItem};
+use rustok_import::{Field, Fields, InventoryItem, ProductItem, ProductStatus, ShopifyItem, VariantItem};
 use rustok_storage::TenantTx;
 use rustok_storage::import_references::{ImportReference, Imported, list_references};
 use uuid::Uuid;
@@ -179,6 +179,13 @@ impl Products {
         let is_export = [Field::Options, Field::Price, Field::Description, Field::Images]
             .iter()
             .all(|field| stated.has(*field));
+        // Images may stand in the rows that could not be read.
+        let images = Fields::default().with(Field::Images).with(Field::ImageAlt);
+        let stated = if incomplete {
+            stated.without(images)
+        } else {
+            stated
+        };
         let (input, embeds) = self.input(item);
         notes.count("embed that became a link", embeds);
         match catalog::check(input) {

@@ -276,6 +276,17 @@ both_databases! {
         assert_eq!((kept.description_html.as_str(), stock(&kept)), ("<p>Fired.</p>", vec![Some(7), Some(3), Some(4)]));
     }
 
+    async fn a_cut_file_leaves_images(db) {
+        let shop = Shop::open(db.url()).await;
+        csv(&shop, FULL).await;
+        let before = product(&shop, "jug").await;
+        let cut = FULL.replace("<p>Thrown.</p>", "<p>Fired.</p>");
+        let report = csv(&shop, cut.split_once("jug,,,").unwrap().0.to_owned() + "jug,,\"").await;
+        assert_eq!((report.updated, report.error_count), (1, 1), "{report:?}");
+        let after = product(&shop, "jug").await;
+        assert_eq!((after.images, after.description_html.as_str()), (before.images, "<p>Fired.</p>"));
+    }
+
     async fn stock_that_a_file_does_not_state_is_not_zero(db) {
         let shop = Shop::open(db.url()).await;
         csv(&shop, FULL).await;
