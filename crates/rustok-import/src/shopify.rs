@@ -247,10 +247,13 @@ impl<R: Read> ShopifyReader<R> {
                     }
                 }
             }
-            Current::Stock(stock) if stock.handle() == handle => match fault {
-                Some(fault) => Err(fault),
-                None => stock.add(&self.row, &mut self.notes),
-            },
+            Current::Stock(stock) if stock.handle() == handle => {
+                let added = fault.map_or_else(|| stock.add(&self.row, &mut self.notes), Err);
+                if added.is_err() {
+                    stock.mark_incomplete();
+                }
+                added
+            }
             _ => {
                 self.close_current();
                 self.start_product(handle, fault)

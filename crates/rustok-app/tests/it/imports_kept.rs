@@ -203,6 +203,8 @@ both_databases! {
         assert_eq!(stock(&after), [Some(15), Some(3)]);
         assert_eq!((after.version, amounts(&after)), (before.version, amounts(&before)));
         assert_eq!(csv(&shop, text).await.unchanged, 1);
+        csv(&shop, text.replace("One,12,12", "One,9,9").replace("Two,3,3", "Two,x,3")).await;
+        assert_eq!(stock(&product(&shop, "jug").await), [Some(15), Some(3)], "a partial sum is no stock");
     }
 
     async fn prices_are_read_or_told_and_never_misread(db) {

@@ -16,16 +16,19 @@ const NO_OPTION: &str = "Default Title";
 
 /// A product with rows still to come.
 #[derive(Debug)]
-pub(super) struct StockAssembly(InventoryItem);
+pub(super) struct StockAssembly(InventoryItem, bool);
 
 impl StockAssembly {
     pub(super) fn start(row: &Row, handle: String, notes: &mut Notes) -> Result<Self, Fault> {
-        let mut stock = Self(InventoryItem {
-            line: row.at.line,
-            column: row.cell(Column::Handle).at.column,
-            handle,
-            variants: Vec::new(),
-        });
+        let mut stock = Self(
+            InventoryItem {
+                line: row.at.line,
+                column: row.cell(Column::Handle).at.column,
+                handle,
+                variants: Vec::new(),
+            },
+            false,
+        );
         stock.add(row, notes)?;
         Ok(stock)
     }
@@ -34,8 +37,19 @@ impl StockAssembly {
         &self.0.handle
     }
 
-    pub(super) fn finish(self) -> InventoryItem {
+    pub(super) fn finish(mut self) -> InventoryItem {
+        if self.1 {
+            self.0
+                .variants
+                .iter_mut()
+                .for_each(|variant| variant.available = None);
+        }
         self.0
+    }
+
+    /// A location's row could not be read: the sums are partial, and none is the stock.
+    pub(super) fn mark_incomplete(&mut self) {
+        self.1 = true;
     }
 
     /// Adds a location's pieces to its variant.
