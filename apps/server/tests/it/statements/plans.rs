@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Statements that may: how each begins, and why it is no harm.
-const MAY: [(&str, &str); 7] = [
+const MAY: [(&str, &str); 8] = [
     (
         "SELECT t.id, t.slug, t.name, t.status, t.settings, t.created_at, t.updated_at, t.version FROM tenants t WHERE $1::uuid IS NULL",
         "a page of the whole directory, in the order of its key and no further than the page",
@@ -36,6 +36,10 @@ const MAY: [(&str, &str); 7] = [
     (
         "SELECT count(*) AS open FROM imports WHERE tenant_id = $1 AND status IN",
         "the setting for the most open imports of a tenant limits them, and this statement is how",
+    ),
+    (
+        "SELECT count(*) AS members FROM memberships WHERE tenant_id = $1",
+        "a tenant has at most 500 members, and this statement is how",
     ),
 ];
 
