@@ -171,8 +171,8 @@ pub async fn set_password(ctx: &PlatformCtx, email: &str, password: &str) -> Res
     })
 }
 
-/// Refuses an account that the operator did not make: who was invited chose its address and password, so that it may be
-/// somebody else's than that of the person with the address.
+/// Refuses an account that the operator did not make: its password was chosen by the holder of an invitation, who may not
+/// be the owner of the address.
 fn check_vouched(account: &Account) -> Result<(), RichError> {
     if account.vouched_at.is_some() {
         return Ok(());
