@@ -15,14 +15,16 @@ pub(crate) const READYZ: &str = "/readyz";
 /// Which paths belong to which surface.
 #[must_use]
 pub fn surfaces() -> Surfaces {
-    rustok_api::router::surfaces()
+    rustok_pages::router::surfaces(rustok_api::router::surfaces())
         .at(LIVEZ, Surface::Health)
         .at(READYZ, Surface::Health)
 }
 
 /// The public router, with all its layers. `health` answers the health checks.
 pub fn public(api: &ApiState, health: Router) -> Router {
-    let routes = rustok_api::router::routes(api).merge(health);
+    let routes = rustok_api::router::routes(api)
+        .merge(rustok_pages::router::routes(api.http()))
+        .merge(health);
     layers::wrap(routes, api.http(), surfaces())
 }
 

@@ -19,4 +19,4 @@ pub use password::{Password, PasswordError, PasswordHash};
 pub use permission::Action;
 pub use policy::{Permission, allows, authorize, covers, permission, role_allows, role_covers};
 pub use role::Role;
-pub use token::{SecretKind, TokenHash, TokenParseError, TokenSecret};
+pub use token::{FormToken, SecretKind, TokenHash, TokenParseError, TokenSecret};

@@ -177,6 +177,44 @@ impl TokenSecret {
     }
 }
 
+impl TokenSecret {
+    /// The token that forms of pages in this session carry: it is derived from the secret, so it needs no storage, and
+    /// only pages that the session was shown contain it.
+    #[must_use]
+    pub fn form_token(&self) -> FormToken {
+        let digest = Sha256::new()
+            .chain_update("form ")
+            .chain_update(self.kind.prefix())
+            .chain_update(self.bytes)
+            .finalize();
+        FormToken(URL_SAFE_NO_PAD.encode(digest))
+    }
+}
+
+/// Proves that a form comes from a page that this session was shown. Compared in constant time.
+#[derive(Clone)]
+pub struct FormToken(String);
+
+impl FormToken {
+    /// The text for a hidden field.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a form that was sent carries this token.
+    #[must_use]
+    pub fn matches(&self, sent: &str) -> bool {
+        self.0.as_bytes().ct_eq(sent.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for FormToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FormToken(<redacted>)")
+    }
+}
+
 impl fmt::Debug for TokenSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TokenSecret({}<redacted>)", self.kind.prefix())
@@ -241,6 +279,19 @@ mod tests {
 
     fn secret(kind: SecretKind) -> TokenSecret {
         TokenSecret::generate(kind, &mut StdRng::seed_from_u64(7))
+    }
+
+    #[test]
+    fn a_form_token_is_of_one_secret_and_does_not_show_it() {
+        let (one, other) = (
+            TokenSecret::from_random_bytes(SecretKind::Session, [1; 32]),
+            TokenSecret::from_random_bytes(SecretKind::Session, [2; 32]),
+        );
+        let token = one.form_token();
+        assert!(token.matches(one.form_token().expose()));
+        assert!(!token.matches(other.form_token().expose()) && !token.matches(""));
+        assert!(!one.expose().contains(token.expose()));
+        assert_eq!(format!("{token:?}"), "FormToken(<redacted>)");
     }
 
     #[test]

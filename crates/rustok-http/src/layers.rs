@@ -73,10 +73,11 @@ async fn every_request(
         Ok(external_url) => (external_url, None),
         Err(refused) => (ExternalUrl::said(state.settings()), Some(refused)),
     };
-    let request_info = RequestInfo::of(&request, root.clone());
+    let page = surfaces.problem_page(surface, request.headers());
+    let request_info = RequestInfo::of(&request, root.clone(), page);
     let span = SpanGuard::of(state.tracer(), &request_info);
     let cors = CorsOrigin::of(&mut request);
-    let security_headers = SecurityHeaders::of(surface, external_url.is_https);
+    let security_headers = SecurityHeaders::of(surface, page.is_some(), external_url.is_https);
     let coding = Coding::of(state.settings(), &mut request);
     if external_url.prefix().is_some() {
         request.extensions_mut().insert(external_url.clone());

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use rustok_app::Ctx;
 use rustok_app::people::{self, Browser, OpenedSession};
 use rustok_auth::account::SESSION_LIFE;
-use rustok_auth::{Actor, AuthError, TokenSecret};
+use rustok_auth::{Actor, AuthError, FormToken, TokenSecret};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_text::plain::{has_control, one_line};
 use std::net::IpAddr;
@@ -137,6 +137,14 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// # Errors
 /// `unauthenticated`, `cross_site_request`, database errors.
 pub(crate) async fn authenticate(parts: &Parts, http: &HttpState, ctx: &Ctx) -> Result<Actor, RichError> {
+    Ok(authenticate_with_token(parts, http, ctx).await?.0)
+}
+
+async fn authenticate_with_token(
+    parts: &Parts,
+    http: &HttpState,
+    ctx: &Ctx,
+) -> Result<(Actor, FormToken), RichError> {
     if !parts.headers.contains_key(header::COOKIE) {
         return Err(AuthError::Unauthenticated.into());
     }
@@ -147,14 +155,40 @@ pub(crate) async fn authenticate(parts: &Parts, http: &HttpState, ctx: &Ctx) -> 
         return Err(cross_site());
     }
     let secret = TokenSecret::parse(secret).map_err(|_| AuthError::UnknownSession)?;
-    people::authenticate_session(
+    let actor = people::authenticate_session(
         http.services(),
         &ctx.tenant,
         &secret,
         &browsing.host,
         ctx.deadline,
     )
-    .await
+    .await?;
+    Ok((actor, secret.form_token()))
+}
+
+/// A request of a page: authenticated by the session of a member, never by a token.
+#[derive(Debug)]
+pub struct MemberCtx {
+    /// The context.
+    pub ctx: Ctx,
+    /// What forms of this session's pages carry.
+    pub form_token: FormToken,
+}
+
+impl<S> FromRequestParts<S> for MemberCtx
+where
+    HttpState: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = RichError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
+        let http = HttpState::from_ref(state);
+        let mut ctx = context(parts, &http, Actor::Anonymous)?;
+        let (actor, form_token) = authenticate_with_token(parts, &http, &ctx).await?;
+        ctx.actor = actor;
+        Ok(Self { ctx, form_token })
+    }
 }
 
 fn cross_site() -> RichError {
@@ -192,7 +226,8 @@ where
             return Err(tls_required());
         };
         // A program that is no browser has no session that a foreign page could replace.
-        if browsing.is_own_page(&parts.headers) == Some(false) {
+        // Looking at the page of the sign-in, by a link from anywhere, changes nothing.
+        if !parts.method.is_safe() && browsing.is_own_page(&parts.headers) == Some(false) {
             return Err(cross_site());
         }
         let sent = cookie(&parts.headers, name).and_then(|value| TokenSecret::parse(value).ok());

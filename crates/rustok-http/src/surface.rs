@@ -5,7 +5,8 @@
 //! decide anything by comparing paths.
 
 use axum::extract::Request;
-use http::Method;
+use http::{HeaderMap, Method, header};
+use rustok_core::error::ErrorResponse;
 use std::sync::Arc;
 
 /// A part of the server with rules of its own.
@@ -21,6 +22,14 @@ pub enum Surface {
     Admin,
     /// A file sent to the administration of a tenant.
     AdminUpload,
+    /// The pages of the administration of a tenant.
+    AdminPages,
+    /// A file sent by a form of the administration's pages.
+    AdminPagesUpload,
+    /// The pages of the storefront of a tenant.
+    StorePages,
+    /// What pages are made of: styles, scripts, icons. The same for all tenants.
+    Assets,
     /// The directory of tenants.
     Platform,
     /// Documents about the server: the API document, and pages.
@@ -42,14 +51,29 @@ impl Surface {
     pub const fn has_tenant(self) -> bool {
         matches!(
             self,
-            Self::Store | Self::StorePrivate | Self::Admin | Self::AdminUpload
+            Self::Store
+                | Self::StorePrivate
+                | Self::StorePages
+                | Self::Admin
+                | Self::AdminUpload
+                | Self::AdminPages
+                | Self::AdminPagesUpload
         )
+    }
+
+    /// Whether people look at the responses: problems are pages too.
+    #[must_use]
+    pub const fn is_page(self) -> bool {
+        matches!(self, Self::AdminPages | Self::AdminPagesUpload | Self::StorePages)
     }
 
     /// Whether the session of a member is a credential, besides a token.
     #[must_use]
     pub const fn takes_sessions(self) -> bool {
-        matches!(self, Self::Admin | Self::AdminUpload)
+        matches!(
+            self,
+            Self::Admin | Self::AdminUpload | Self::AdminPages | Self::AdminPagesUpload
+        )
     }
 
     /// Whether no limit applies. Health checks matter most under overload.
@@ -62,7 +86,7 @@ impl Surface {
     /// has permits of its own.
     #[must_use]
     pub const fn takes_file(self) -> bool {
-        matches!(self, Self::AdminUpload)
+        matches!(self, Self::AdminUpload | Self::AdminPagesUpload)
     }
 
     /// Whether a tenant can let scripts of every origin read its responses.
@@ -74,13 +98,19 @@ impl Surface {
     /// Whether shared caches may keep responses: they are the same for everyone.
     #[must_use]
     pub const fn is_public(self) -> bool {
-        matches!(self, Self::Store | Self::Documents)
+        matches!(self, Self::Store | Self::Documents | Self::Assets)
     }
 }
 
+/// Renders a problem as a page for the person who made a request with these headers.
+pub type ProblemPage = fn(&ErrorResponse, &HeaderMap) -> String;
+
 /// Which paths belong to which surface. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Surfaces(Arc<Vec<Row>>);
+pub struct Surfaces {
+    rows: Arc<Vec<Row>>,
+    problem_page: Option<ProblemPage>,
+}
 
 /// The paths of one row.
 #[derive(Debug, Clone)]
@@ -136,14 +166,34 @@ impl Surfaces {
     }
 
     fn with(mut self, row: Row) -> Self {
-        Arc::make_mut(&mut self.0).push(row);
+        Arc::make_mut(&mut self.rows).push(row);
         self
+    }
+
+    /// Renders problems as pages where a person asked for one.
+    #[must_use]
+    pub fn with_problem_page(mut self, page: ProblemPage) -> Self {
+        self.problem_page = Some(page);
+        self
+    }
+
+    /// How the problem of a request is rendered as a page: on surfaces of pages, and for a browser that asks for a path
+    /// that does not exist. `None` for a document.
+    #[must_use]
+    pub fn problem_page(&self, surface: Surface, headers: &HeaderMap) -> Option<ProblemPage> {
+        let is_browser = || {
+            headers
+                .get(header::ACCEPT)
+                .is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"))
+        };
+        let is_page = surface.is_page() || (surface == Surface::Unknown && is_browser());
+        self.problem_page.filter(|_| is_page)
     }
 
     /// The surface of a request, or of a route's template: that of the first row that covers it.
     #[must_use]
     pub fn of(&self, method: &Method, path: &str) -> Surface {
-        let row = self.0.iter().find(|row| row.covers(method, path));
+        let row = self.rows.iter().find(|row| row.covers(method, path));
         row.map_or(Surface::Unknown, |row| row.surface)
     }
 }

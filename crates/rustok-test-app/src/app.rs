@@ -69,7 +69,9 @@ impl TestApp {
         let folder = tempfile::Builder::new().prefix("rustok-app-").tempdir().unwrap();
         let imports = ImportSettings::in_folder(folder.path().join("imports"));
         let api = ApiState::new(http, RENDERED_BYTES, imports);
-        let routes = layers::wrap(router::routes(&api), api.http(), router::surfaces());
+        let routes = router::routes(&api).merge(rustok_pages::router::routes(api.http()));
+        let surfaces = rustok_pages::router::surfaces(router::surfaces());
+        let routes = layers::wrap(routes, api.http(), surfaces);
         Self::serve(routes, api.http(), folder).await
     }
 

@@ -27,7 +27,13 @@ pub(crate) const DOMAIN: [&str; 5] = [
 ];
 
 /// The rooms that know HTTP: the toolkit, the surfaces, the program that wires them, and the server of tests.
-pub(crate) const HTTP: [&str; 4] = ["rustok-http", "rustok-api", "rustok-server", TEST_APP];
+pub(crate) const HTTP: [&str; 5] = [
+    "rustok-http",
+    "rustok-api",
+    "rustok-pages",
+    "rustok-server",
+    TEST_APP,
+];
 
 /// The server in a test's process. Only tests over HTTP may use it.
 const TEST_APP: &str = "rustok-test-app";
@@ -59,7 +65,7 @@ fn rooms_below(from: &str) -> Option<(&'static [&'static str], bool)> {
             true,
         ),
         // A surface: never on the storage, never on another surface.
-        "rustok-api" => (&["rustok-core", "rustok-text", "rustok-app", "rustok-http"], true),
+        "rustok-api" | "rustok-pages" => (&["rustok-core", "rustok-text", "rustok-app", "rustok-http"], true),
         "rustok-server" => (
             &[
                 "rustok-core",
@@ -70,6 +76,7 @@ fn rooms_below(from: &str) -> Option<(&'static [&'static str], bool)> {
                 "rustok-telemetry",
                 "rustok-http",
                 "rustok-api",
+                "rustok-pages",
             ],
             true,
         ),
@@ -82,6 +89,7 @@ fn rooms_below(from: &str) -> Option<(&'static [&'static str], bool)> {
                 "rustok-telemetry",
                 "rustok-http",
                 "rustok-api",
+                "rustok-pages",
                 "rustok-test-support",
             ],
             true,
@@ -114,7 +122,7 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["axum", "axum-extra", "utoipa", "utoipa-axum"],
-        &[HTTP[0], HTTP[1], HTTP[2], HTTP[3], FLOOR],
+        &[HTTP[0], HTTP[1], HTTP[2], HTTP[3], HTTP[4], FLOOR],
         "HTTP belongs to rustok-http, the surfaces and apps/server",
     ),
     // The server only decodes responses in its tests.
@@ -134,6 +142,11 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
         &["rustok-test-support"],
         "OTLP is written by rustok-telemetry, and read by its tests",
     ),
+    (
+        &["askama", "fluent-bundle"],
+        &["rustok-pages"],
+        "templates and words of pages belong to rustok-pages",
+    ),
     (&["axum-core"], &["rustok-core"], "only core does without axum"),
     (
         &["http", "hyper", "hyper-util"],
@@ -141,6 +154,7 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
             "rustok-core",
             "rustok-http",
             "rustok-api",
+            "rustok-pages",
             "rustok-server",
             "rustok-telemetry",
             "rustok-test-support",

@@ -8,10 +8,11 @@ use super::span;
 use super::unavailable_log::UnavailableLog;
 use crate::middleware::external_url::ExternalUrl;
 use crate::settings::HttpSettings;
+use crate::surface::ProblemPage;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Method, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use rustok_core::error::{ErrorKind, ErrorResponse, RichError};
 use rustok_telemetry::RootSpan;
 use std::any::Any;
@@ -25,10 +26,23 @@ pub(super) struct RequestInfo {
     uri: Uri,
     host: Option<HeaderValue>,
     route: Option<MatchedPath>,
+    /// Renders the problem as a page, with the headers that the page depends on.
+    page: Option<(ProblemPage, HeaderMap)>,
+}
+
+/// The headers that a page depends on: the language and the look that its reader chose.
+fn of_reader(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for name in [header::ACCEPT_LANGUAGE, header::COOKIE] {
+        for value in headers.get_all(&name) {
+            kept.append(&name, value.clone());
+        }
+    }
+    kept
 }
 
 impl RequestInfo {
-    pub(super) fn of(request: &Request, root: RootSpan) -> Self {
+    pub(super) fn of(request: &Request, root: RootSpan, page: Option<ProblemPage>) -> Self {
         Self {
             root,
             method: request.method().clone(),
@@ -36,6 +50,7 @@ impl RequestInfo {
             uri: request.uri().clone(),
             host: request.headers().get(header::HOST).cloned(),
             route: request.extensions().get::<MatchedPath>().cloned(),
+            page: page.map(|page| (page, of_reader(request.headers()))),
         }
     }
 
@@ -97,7 +112,14 @@ impl RequestInfo {
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        let body = problem.to_json();
+        let body = match &self.page {
+            Some((page, headers)) => {
+                let html = HeaderValue::from_static("text/html; charset=utf-8");
+                response.headers_mut().insert(header::CONTENT_TYPE, html);
+                page(&problem, headers).into_bytes()
+            }
+            None => problem.to_json(),
+        };
         response
             .headers_mut()
             .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -153,7 +175,7 @@ mod tests {
     }
 
     fn request_info(request: &Request) -> RequestInfo {
-        RequestInfo::of(request, Tracer::off().root(Incoming::default(), None))
+        RequestInfo::of(request, Tracer::off().root(Incoming::default(), None), None)
     }
 
     async fn finished(settings: &HttpSettings, response: Response) -> (Response, serde_json::Value) {
@@ -181,8 +203,12 @@ mod tests {
         let response = Response::new(Body::empty());
         let counted = allocation_counter::measure(|| {
             let external_url = ExternalUrl::of(&settings, &request).unwrap();
-            let _ =
-                RequestInfo::of(&request, root).finish(&settings, &external_url, &unavailable_log, response);
+            let _ = RequestInfo::of(&request, root, None).finish(
+                &settings,
+                &external_url,
+                &unavailable_log,
+                response,
+            );
         });
         assert_eq!(counted.count_total, 0);
     }

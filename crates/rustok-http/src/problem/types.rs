@@ -161,6 +161,9 @@ pub const ALL: &[ProblemType] = types! {
     "cross_site_request" Forbidden [403]
         "A request with a session that changes something does not come from a page of this host."
         "Send it from a page of the same host. A program sends this host as its `Origin`, or uses a token.";
+    "form_expired" Forbidden [403]
+        "The form of a page was opened in an earlier session than the one that sent it."
+        "Load the page again, and send the form once more: nothing was changed.";
     "role_above_own" Forbidden [403]
         "Nobody gives or takes a role that may do more than their own."
         "Ask a member whose role may do all that.";

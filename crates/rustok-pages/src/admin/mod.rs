@@ -1,0 +1,18 @@
+//! The pages of the administration.
+
+mod home;
+mod orders;
+mod preferences;
+mod sign_in;
+
+use axum::Router;
+use rustok_http::state::HttpState;
+
+/// All routes of the administration.
+pub(crate) fn routes() -> Router<HttpState> {
+    Router::new()
+        .merge(home::routes())
+        .merge(sign_in::routes())
+        .merge(preferences::routes())
+        .merge(orders::routes())
+}

@@ -1,0 +1,168 @@
+//! `/admin/orders`: the list, one order, and its transitions.
+
+mod one;
+
+use crate::form::Fields;
+use crate::parts::Pill;
+use crate::respond::{PageResult, page};
+use crate::view::{Section, View};
+use crate::visit::{Visit, query_value};
+use askama::Template;
+use axum::extract::RawQuery;
+use axum::{Router, routing};
+use rustok_app::orders::{self, OrderFilter, OrderPlace};
+use rustok_commerce::{AnyOrder, OrderColumns, OrderNumber, OrderStatus};
+use rustok_core::page::{Cursor, Limit};
+use rustok_http::state::HttpState;
+use rustok_text::CanonicalEmail;
+use std::borrow::Cow;
+
+/// Orders on one page.
+const PAGE: i64 = 50;
+
+/// A view that is always there.
+struct Tab {
+    path: Cow<'static, str>,
+    key: &'static str,
+    is_current: bool,
+}
+
+/// One row.
+struct Row {
+    id: String,
+    number: String,
+    email: String,
+    placed: crate::format::Moment,
+    pill: Pill,
+    pieces: usize,
+    total: String,
+}
+
+#[derive(Template)]
+#[template(path = "admin/orders.html")]
+struct Orders<'a> {
+    v: &'a View,
+    tabs: Vec<Tab>,
+    status: &'a str,
+    query: &'a str,
+    query_error: Option<Cow<'static, str>>,
+    is_filtered: bool,
+    orders: Vec<Row>,
+    is_later_page: bool,
+    first_page: String,
+    next_page: Option<String>,
+}
+
+/// The statuses that have a view, with the key of its name.
+const TABS: [(&str, &str); 6] = [
+    ("pending", "orders-pending"),
+    ("confirmed", "orders-confirmed"),
+    ("paid", "orders-paid"),
+    ("shipped", "orders-shipped"),
+    ("delivered", "orders-delivered"),
+    ("cancelled", "orders-cancelled"),
+];
+
+fn tabs(current: &str) -> Vec<Tab> {
+    let all = Tab {
+        path: "/admin/orders".into(),
+        key: "all",
+        is_current: current.is_empty(),
+    };
+    let of_status = |(status, key): (&str, &'static str)| Tab {
+        path: format!("/admin/orders?status={status}").into(),
+        key,
+        is_current: current == status,
+    };
+    std::iter::once(all)
+        .chain(TABS.into_iter().map(of_status))
+        .collect()
+}
+
+/// The number of an order as people write it.
+fn number_of(number: Option<OrderNumber>) -> String {
+    number.map_or_else(String::new, |number| format!("#{}", number.get()))
+}
+
+fn row(view: &View, order: &AnyOrder) -> Row {
+    let columns = OrderColumns::from(order);
+    Row {
+        id: columns.id.to_string(),
+        number: number_of(columns.number),
+        email: columns.email.to_owned(),
+        placed: view.formats.short(columns.created_at),
+        pill: Pill::of_order(columns.status),
+        pieces: pieces_of(columns),
+        total: columns
+            .total
+            .map(|total| view.formats.money(total))
+            .unwrap_or_default(),
+    }
+}
+
+fn pieces_of(order: OrderColumns<'_>) -> usize {
+    let pieces: i64 = order.lines.iter().map(|line| line.quantity).sum();
+    usize::try_from(pieces).unwrap_or(0)
+}
+
+async fn list(Visit { ctx, view, .. }: Visit, RawQuery(query): RawQuery) -> PageResult {
+    let view = view.at(Section::Orders);
+    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let status: Option<OrderStatus> = query.filled("status").and_then(|status| status.parse().ok());
+    let wanted = query.filled("q");
+    let number: Option<OrderNumber> = wanted.and_then(|wanted| wanted.parse().ok());
+    let email = wanted.and_then(CanonicalEmail::parse);
+    let after = query
+        .filled("after")
+        .and_then(|after| Cursor::decode::<OrderPlace>(after).ok());
+    let is_unknown = wanted.is_some() && number.is_none() && email.is_none();
+    let filter = OrderFilter {
+        number,
+        status,
+        email,
+        ..OrderFilter::default()
+    };
+    let found = match is_unknown {
+        true => rustok_core::page::Page {
+            items: Vec::new(),
+            next_cursor: None,
+        },
+        false => orders::list(&ctx, &filter, after, limit()).await?,
+    };
+    let (status, wanted) = (status.map_or("", OrderStatus::as_str), wanted.unwrap_or_default());
+    let address = |after: Option<&str>| {
+        let mut parts = Vec::new();
+        if !status.is_empty() {
+            parts.push(format!("status={status}"));
+        }
+        if !wanted.is_empty() {
+            parts.push(format!("q={}", query_value(wanted)));
+        }
+        parts.extend(after.map(|after| format!("after={}", query_value(after))));
+        format!("/admin/orders?{}", parts.join("&"))
+    };
+    let template = Orders {
+        tabs: tabs(status),
+        status,
+        query: wanted,
+        query_error: is_unknown.then(|| view.t("orders-search-unknown")),
+        is_filtered: !status.is_empty() || !wanted.is_empty() || after.is_some(),
+        orders: found.items.iter().map(|order| row(&view, order)).collect(),
+        is_later_page: after.is_some(),
+        first_page: address(None),
+        next_page: found.next_cursor.as_deref().map(|next| address(Some(next))),
+        v: &view,
+    };
+    page(&view, &template)
+}
+
+/// The number of rows of a page.
+fn limit() -> Limit {
+    Limit::new(PAGE).unwrap_or_default()
+}
+
+pub(super) fn routes() -> Router<HttpState> {
+    Router::new()
+        .route("/admin/orders", routing::get(list))
+        .merge(one::routes())
+}

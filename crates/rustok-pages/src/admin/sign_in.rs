@@ -1,0 +1,123 @@
+//! `/admin/sign-in` and `/admin/sign-out`: by a password, or by a link that works once.
+
+use super::preferences::own_path;
+use crate::form::{Fields, Form};
+use crate::respond::{PageResult, done, page, page_with};
+use crate::view::{Reader, View};
+use crate::visit::{OpenForm, Posted, see_other};
+use crate::words::Language;
+use askama::Template;
+use axum::extract::RawQuery;
+use axum::response::Response;
+use axum::{Router, routing};
+use http::{HeaderMap, StatusCode};
+use rustok_app::people::{self, SignIn};
+use rustok_core::error::{ErrorKind, RichError};
+use rustok_http::session::{EndedSession, SignInCtx};
+use rustok_http::state::HttpState;
+
+#[derive(Template)]
+#[template(path = "admin/sign_in.html")]
+struct SignInPage<'a> {
+    v: &'a View,
+    form: Form,
+    languages: [Language; 2],
+}
+
+#[derive(Template)]
+#[template(path = "admin/sign_in_link.html")]
+struct LinkPage<'a> {
+    v: &'a View,
+    form: Form,
+}
+
+/// Parameters of a query, as typed.
+fn parameters(query: Option<String>) -> Fields {
+    Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default()
+}
+
+async fn show(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderMap) -> PageResult {
+    let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
+    let next = own_path(parameters(query).text("next")).to_owned();
+    let template = SignInPage {
+        v: &view,
+        form: Form::new(Fields::of([("next", next)])),
+        languages: Language::ALL,
+    };
+    page(&view, &template)
+}
+
+async fn sign_in(asked: SignInCtx, headers: HeaderMap, OpenForm(fields): OpenForm) -> PageResult {
+    let sign_in = SignIn {
+        email: fields.text("email"),
+        password: fields.text("password"),
+        browser: asked.browser.clone(),
+    };
+    match people::sign_in(&asked.ctx, sign_in).await {
+        Ok(opened) => Ok(asked.give(see_other(own_path(fields.text("next"))), &opened)),
+        Err(refusal) => {
+            let status = status_of(&refusal)?;
+            let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
+            let shown = Fields::of([
+                ("email", fields.text("email").to_owned()),
+                ("next", own_path(fields.text("next")).to_owned()),
+            ]);
+            let template = SignInPage {
+                form: Form::refused(view.words, shown, &refusal),
+                v: &view,
+                languages: Language::ALL,
+            };
+            page_with(status, &view, &template)
+        }
+    }
+}
+
+/// The status of the page that is shown again.
+///
+/// # Errors
+/// The refusal, if it is not about what was typed.
+fn status_of(refusal: &RichError) -> Result<StatusCode, RichError> {
+    match refusal.kind() {
+        ErrorKind::Unauthenticated => Ok(StatusCode::UNAUTHORIZED),
+        ErrorKind::Validation => Ok(StatusCode::UNPROCESSABLE_ENTITY),
+        kind => Err(RichError::new(kind, "sign-in refused")
+            .with_status(refusal.status())
+            .with_public(refusal.public_message().unwrap_or_default().to_owned())),
+    }
+}
+
+/// Shows a button: what only follows a link, such as a scanner of mails, does not use it up.
+async fn show_link(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderMap) -> PageResult {
+    let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
+    let link = parameters(query).text("link").to_owned();
+    let template = LinkPage {
+        v: &view,
+        form: Form::new(Fields::of([("link", link)])),
+    };
+    page(&view, &template)
+}
+
+async fn use_link(asked: SignInCtx, headers: HeaderMap, OpenForm(fields): OpenForm) -> PageResult {
+    match people::exchange_link(&asked.ctx, fields.text("link"), asked.browser.clone()).await {
+        Ok(opened) => Ok(asked.give(see_other("/admin"), &opened)),
+        Err(refusal) => {
+            let status = status_of(&refusal)?;
+            let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
+            let mut form = Form::refused(view.words, Fields::default(), &refusal);
+            form.problem = Some(view.t("sign-in-link-used").into_owned());
+            page_with(status, &view, &LinkPage { v: &view, form })
+        }
+    }
+}
+
+async fn sign_out(ended: EndedSession, posted: Posted) -> Result<Response, crate::visit::Refusal> {
+    people::sign_out(&posted.visit.ctx).await?;
+    Ok(ended.take(done("/admin/sign-in", "flash-signed-out")?))
+}
+
+pub(super) fn routes() -> Router<HttpState> {
+    Router::new()
+        .route("/admin/sign-in", routing::get(show).post(sign_in))
+        .route("/admin/sign-in/link", routing::get(show_link).post(use_link))
+        .route("/admin/sign-out", routing::post(sign_out))
+}

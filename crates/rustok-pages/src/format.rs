@@ -1,0 +1,233 @@
+//! Money, numbers and times as people read them: in the language of the page and the time zone of the shop.
+//!
+//! The patterns are those of CLDR; `scripts/compare-intl` compares them with another implementation.
+
+use crate::words::{Language, Words};
+use jiff::tz::TimeZone;
+use rustok_core::clock::Timestamp;
+use rustok_core::money::Money;
+use std::fmt;
+
+/// No-break space, as CLDR puts it between a number and a unit.
+const NO_BREAK: char = '\u{a0}';
+
+const MONTHS: [&str; 12] = [
+    "month-1", "month-2", "month-3", "month-4", "month-5", "month-6", "month-7", "month-8", "month-9",
+    "month-10", "month-11", "month-12",
+];
+const MONTHS_SHORT: [&str; 12] = [
+    "month-short-1",
+    "month-short-2",
+    "month-short-3",
+    "month-short-4",
+    "month-short-5",
+    "month-short-6",
+    "month-short-7",
+    "month-short-8",
+    "month-short-9",
+    "month-short-10",
+    "month-short-11",
+    "month-short-12",
+];
+
+/// A time for a page: the text that is shown, and the one that programs read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moment {
+    shown: String,
+    machine: String,
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither text can contain markup: digits, names of months, words of ours.
+        write!(f, "<time datetime=\"{}\">{}</time>", self.machine, self.shown)
+    }
+}
+
+impl askama::filters::HtmlSafe for Moment {}
+
+/// How one reader reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Formats {
+    words: Words,
+    zone: TimeZone,
+    now: Timestamp,
+}
+
+impl Formats {
+    pub(crate) const fn new(words: Words, zone: TimeZone, now: Timestamp) -> Self {
+        Self { words, zone, now }
+    }
+
+    /// A time near today in short: the hour alone, yesterday, the day, or the day with its year.
+    pub(crate) fn short(&self, at: Timestamp) -> Moment {
+        let (local, today) = (
+            at.to_zoned(self.zone.clone()),
+            self.now.to_zoned(self.zone.clone()),
+        );
+        let clock = format!("{:02}:{:02}", local.hour(), local.minute());
+        let day = local.day().to_string();
+        let month = month_of(&MONTHS_SHORT, local.month());
+        let month = self.words.t(month);
+        let year = local.year().to_string();
+        let texts = [
+            ("time", clock.as_str()),
+            ("day", &day),
+            ("month", &month),
+            ("year", &year),
+        ];
+        let key = if local.date() == today.date() {
+            "time-today"
+        } else if Some(local.date()) == today.date().yesterday().ok() {
+            "time-yesterday"
+        } else if local.year() == today.year() {
+            "time-this-year"
+        } else {
+            "time-with-year"
+        };
+        self.moment(at, self.words.with(key, &texts).into_owned())
+    }
+
+    /// A time spelt out.
+    pub(crate) fn long(&self, at: Timestamp) -> Moment {
+        let local = at.to_zoned(self.zone.clone());
+        let clock = format!("{:02}:{:02}", local.hour(), local.minute());
+        let (day, year) = (local.day().to_string(), local.year().to_string());
+        let month = self.words.t(month_of(&MONTHS, local.month()));
+        let texts = [
+            ("time", clock.as_str()),
+            ("day", &day),
+            ("month", &month),
+            ("year", &year),
+        ];
+        self.moment(at, self.words.with("time-long", &texts).into_owned())
+    }
+
+    fn moment(&self, at: Timestamp, shown: String) -> Moment {
+        let local = at.to_zoned(self.zone.clone());
+        Moment {
+            shown,
+            machine: local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        }
+    }
+
+    /// An amount with its currency.
+    pub(crate) fn money(&self, money: Money) -> String {
+        money_in(self.words.language(), money)
+    }
+}
+
+fn month_of(names: &[&'static str; 12], month: i8) -> &'static str {
+    usize::try_from(month - 1)
+        .ok()
+        .and_then(|index| names.get(index))
+        .copied()
+        .unwrap_or(names[0])
+}
+
+/// The digits of a whole number in groups of three.
+fn grouped(language: Language, digits: &str) -> String {
+    let separator = match language {
+        Language::English => ',',
+        Language::Russian => NO_BREAK,
+    };
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(separator);
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The symbols of the currencies that have one in a language (CLDR, `symbol`); others are shown by their code.
+const SYMBOLS: &str = include_str!("../locales/currencies.tsv");
+
+fn symbol(language: Language, code: &'static str) -> &'static str {
+    let column = match language {
+        Language::English => 1,
+        Language::Russian => 2,
+    };
+    let line = SYMBOLS.lines().find(|line| line.starts_with(code));
+    line.and_then(|line| line.split('\t').nth(column)).unwrap_or(code)
+}
+
+fn money_in(language: Language, money: Money) -> String {
+    let plain = money.amount().to_string();
+    let (is_negative, plain) = match plain.strip_prefix('-') {
+        Some(plain) => (true, plain),
+        None => (false, plain.as_str()),
+    };
+    let (whole, part) = plain.split_once('.').unwrap_or((plain, ""));
+    let whole = grouped(language, whole);
+    let symbol = symbol(language, money.currency().code());
+    let minus = if is_negative { "\u{2212}" } else { "" };
+    match language {
+        Language::English => {
+            let space = match symbol.ends_with(|c: char| c.is_alphanumeric() || c == '.') {
+                true => "\u{a0}",
+                false => "",
+            };
+            let point = if part.is_empty() { "" } else { "." };
+            format!("{minus}{symbol}{space}{whole}{point}{part}")
+        }
+        Language::Russian => {
+            let comma = if part.is_empty() { "" } else { "," };
+            format!("{minus}{whole}{comma}{part}{NO_BREAK}{symbol}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustok_core::money::Currency;
+
+    fn formats(language: Language, now: &str) -> Formats {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        Formats::new(language.words(), zone, now.parse().unwrap())
+    }
+
+    #[test]
+    fn money_has_the_digits_and_the_symbol_of_its_currency() {
+        for (amount, code, english, russian) in [
+            ("1240.50", "USD", "$1,240.50", "1\u{a0}240,50\u{a0}$"),
+            ("1240.50", "RUB", "RUB\u{a0}1,240.50", "1\u{a0}240,50\u{a0}₽"),
+            ("1240", "JPY", "¥1,240", "1\u{a0}240\u{a0}¥"),
+            ("1.234", "KWD", "KWD\u{a0}1.234", "1,234\u{a0}KWD"),
+            ("-13.95", "EUR", "\u{2212}€13.95", "\u{2212}13,95\u{a0}€"),
+            ("0.10", "GBP", "£0.10", "0,10\u{a0}£"),
+            (
+                "1234567.89",
+                "CAD",
+                "CA$1,234,567.89",
+                "1\u{a0}234\u{a0}567,89\u{a0}CA$",
+            ),
+        ] {
+            let money = Money::parse(amount, Currency::parse(code).unwrap()).unwrap();
+            assert_eq!(money_in(Language::English, money), english);
+            assert_eq!(money_in(Language::Russian, money), russian);
+        }
+    }
+
+    #[test]
+    fn times_are_short_near_today_and_in_the_zone_of_the_shop() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let now = "2026-11-29T12:00:00Z";
+        for (time, english, russian) in [
+            ("2026-11-29T08:12:00Z", "Today, 09:12", "Сегодня, 09:12"),
+            ("2026-11-28T20:40:00Z", "Yesterday, 21:40", "Вчера, 21:40"),
+            // Midnight has passed in the shop already.
+            ("2026-11-28T23:30:00Z", "Today, 00:30", "Сегодня, 00:30"),
+            ("2026-11-27T17:51:00Z", "27 Nov, 18:51", "27 нояб., 18:51"),
+            ("2025-07-01T10:00:00Z", "1 Jul 2025, 12:00", "1 июл. 2025, 12:00"),
+        ] {
+            assert_eq!(formats(Language::English, now).short(at(time)).shown, english);
+            assert_eq!(formats(Language::Russian, now).short(at(time)).shown, russian);
+        }
+        let long = formats(Language::Russian, now).long(at("2026-05-03T10:00:00Z"));
+        assert_eq!(long.shown, "3 мая 2026 г., 12:00");
+        assert_eq!(long.machine, "2026-05-03T12:00:00+02:00");
+    }
+}
