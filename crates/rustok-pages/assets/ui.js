@@ -65,12 +65,7 @@ if (box) {
     o ? box.setAttribute("aria-activedescendant", o.id) : box.removeAttribute("aria-activedescendant");
     o?.scrollIntoView({ block: "nearest" });
   };
-  mark(shown()[0]);
-  box.addEventListener("input", () => {
-    const want = box.value.toLowerCase().trim();
-    for (const o of all("#pal-list [role=option]")) o.hidden = !o.textContent.toLowerCase().includes(want);
-    mark(shown()[0]);
-  });
+  document.body.addEventListener("htmx:afterSwap", (e) => { if (e.target.id === "pal-list") mark(shown()[0]); });
   box.addEventListener("keydown", (e) => {
     const list = shown(), at = list.findIndex((o) => o.getAttribute("aria-selected") === "true");
     if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); mark(list[(at + (e.key === "ArrowDown" ? 1 : list.length - 1)) % list.length]); }

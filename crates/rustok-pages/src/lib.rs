@@ -12,6 +12,7 @@ mod parts;
 mod problem;
 mod respond;
 pub mod router;
+mod store;
 mod view;
 mod visit;
 mod words;

@@ -1,6 +1,6 @@
 //! The routes of the pages, and which paths belong to them.
 
-use crate::{admin, assets, problem};
+use crate::{admin, assets, problem, store};
 use axum::{Router, routing};
 use rustok_http::layers;
 use rustok_http::state::HttpState;
@@ -11,6 +11,7 @@ use rustok_http::surface::{Surface, Surfaces};
 pub fn surfaces(others: Surfaces) -> Surfaces {
     others
         .below("/admin", Surface::AdminPages)
+        .at("/", Surface::StorePages)
         .below("/assets", Surface::Assets)
         .with_problem_page(problem::page)
 }
@@ -18,7 +19,7 @@ pub fn surfaces(others: Surfaces) -> Surfaces {
 /// All routes, with the layers that only some of them have.
 pub fn routes(http: &HttpState) -> Router {
     Router::new()
-        .merge(layers::with_tenant(admin::routes(), http))
+        .merge(layers::with_tenant(admin::routes().merge(store::routes()), http))
         .route("/assets/{name}", routing::get(assets::serve))
         .with_state(http.clone())
 }

@@ -191,3 +191,27 @@ problem-transition-refused = This step is not possible as it stands.
 problem-used-for-another-order = This name belongs to another order already. Look it up at your payment provider.
 problem-tls-required = This page was reached without TLS, where others can read a password. Open it by its https address, or on this machine by a name below localhost.
 problem-cross-site-request = This form came from another page. Open it here, and send it again.
+
+## The page at /
+front-title = Welcome
+front-text = This shop is open for programs. Its pages for visitors come later.
+front-admin = Administration
+front-admin-text = Sign in to work with orders, products and articles.
+front-api = API documentation
+front-api-text = All operations, with examples.
+front-products = Products as JSON
+front-products-text = What programs see of the catalogue.
+
+## Search and keys
+search-label = Search orders, products and articles, or a screen
+search-hint = Order number, e-mail, product, article, screen
+search-screens = Screens
+search-nothing = Nothing matches
+save = Save
+menu-settings = Settings
+keys = Keys
+keys-search-list = Search this list
+keys-rows = Next, previous row
+keys-open = Open the row
+keys-select = Select the row
+keys-this-page = This page

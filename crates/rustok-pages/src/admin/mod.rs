@@ -1,8 +1,10 @@
 //! The pages of the administration.
 
 mod home;
+mod keys;
 mod orders;
 mod preferences;
+mod search;
 mod sign_in;
 
 use axum::Router;
@@ -15,4 +17,6 @@ pub(crate) fn routes() -> Router<HttpState> {
         .merge(sign_in::routes())
         .merge(preferences::routes())
         .merge(orders::routes())
+        .merge(search::routes())
+        .merge(keys::routes())
 }

@@ -80,7 +80,7 @@ fn tabs(current: &str) -> Vec<Tab> {
 }
 
 /// The number of an order as people write it.
-fn number_of(number: Option<OrderNumber>) -> String {
+pub(super) fn number_of(number: Option<OrderNumber>) -> String {
     number.map_or_else(String::new, |number| format!("#{}", number.get()))
 }
 
