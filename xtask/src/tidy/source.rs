@@ -357,7 +357,7 @@ mod tests {
         assert!(message(STORAGE, "use tokio_postgres::Row;").contains("belongs to rustok-db"));
         assert!(
             message("crates/rustok-app/src/context.rs", "fn a(x: axum::Router) {}")
-                .contains("belongs to rustok-http, rustok-api, rustok-server")
+                .contains("belongs to rustok-http, rustok-api, rustok-pages, rustok-server")
         );
         assert!(
             message("crates/rustok-telemetry/src/http.rs", "use tower_http::trace;").contains("rustok-http")

@@ -73,6 +73,8 @@ both_databases! {
         problem(wrong, 405, "method_not_allowed").await;
         let text = shop.admin(Method::POST, "/products").body("x").header("content-type", "text/plain");
         problem(text.send().await.unwrap(), 415, "unsupported_media_type").await;
+        let none = shop.admin(Method::POST, "/products").header("content-type", "application/x-www-form-urlencoded");
+        problem(none.send().await.unwrap(), 422, "validation_failed").await;
         let broken = shop.admin(Method::POST, "/products").body("{\"a\":").header("content-type", "application/json");
         problem(broken.send().await.unwrap(), 400, "malformed_json").await;
         // PostgreSQL has no NUL in text: it is refused at the edge, on both databases alike.
