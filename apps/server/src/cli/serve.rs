@@ -75,7 +75,8 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
     let stop_signals = StopSignals::listen()?;
     greet(&config, &services, &public, management.as_ref()).await?;
     if let Some(first) = first {
-        show_once(&first)?;
+        let shop = demo_shop(&config, public.local_addr()?);
+        show_once(&first, &shop)?;
     }
     let state = AppState::with_tracer(config, services, tracer);
     run_until_stopped(state, public, management, stop_signals).await
@@ -115,18 +116,28 @@ async fn greet(
             .map_err(|error| Failure::new(error.to_string()))?;
         let found = tenants::find(&super::platform(services), &localhost).await;
         if found.is_ok_and(|tenant| demo::is_default_shop(&tenant)) {
-            line(format!(
-                "demo shop: http://{}.{base}/api/store/v1/products",
-                demo::SLUG
-            ))?;
+            let shop = demo_shop(config, public);
+            line(format!("demo shop: {shop}/"))?;
+            line(format!("administration: {shop}/admin"))?;
             line("demo mode: localhost and 127.0.0.1 are the demo shop too")?;
         }
     }
     Ok(())
 }
 
+/// The URL of the demo shop, without a trailing slash.
+fn demo_shop(config: &Config, public: SocketAddr) -> String {
+    format!("http://{}.{}:{}", demo::SLUG, config.base_domain, public.port())
+}
+
 /// The only time that these secrets are to be seen.
-fn show_once(first: &demo::FirstStart) -> Result<(), Failure> {
+fn show_once(first: &demo::FirstStart, shop: &str) -> Result<(), Failure> {
+    line("")?;
+    line("Open this link to sign in; it works once, within an hour:")?;
+    line(format!(
+        "  {shop}/admin/sign-in/link?link={}",
+        first.link.expose()
+    ))?;
     line("")?;
     line("These tokens are shown only now:")?;
     line(format!(

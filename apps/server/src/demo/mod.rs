@@ -3,7 +3,7 @@
 use rustok_app::content::{NewContent, PublishNode, PutTranslation, TermRef};
 use rustok_app::tenants::{self, IssuedToken};
 use rustok_app::{Ctx, IdempotencyKey, PlatformCtx, Services, catalog, content, people};
-use rustok_auth::Role;
+use rustok_auth::{Role, TokenSecret};
 use rustok_commerce::price::MoneyInput;
 use rustok_commerce::product::ProductInput;
 use rustok_commerce::variant::VariantInput;
@@ -27,13 +27,15 @@ const SAMPLE: &str = include_str!("sample.json");
 /// The timeout for creating it.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The tokens that are shown once, at the first start.
+/// The secrets that are shown once, at the first start.
 #[derive(Debug)]
 pub struct FirstStart {
     /// A platform token.
     pub platform: IssuedToken,
     /// An admin token of the sample shop.
     pub admin: IssuedToken,
+    /// The secret of a link that signs its owner in once.
+    pub link: TokenSecret,
 }
 
 #[derive(Deserialize)]
@@ -116,7 +118,12 @@ pub async fn create(services: &Arc<Services>) -> Result<Option<FirstStart>, Rich
     people::grant(&ctx, &owner, Role::Owner).await?;
     let admin = tenants::issue_token(&ctx, "first start", Role::Admin).await?;
     let platform = tenants::issue_platform_token(&platform, "first start").await?;
-    Ok(Some(FirstStart { platform, admin }))
+    let link = people::issue_link(&ctx, owner.id).await?;
+    Ok(Some(FirstStart {
+        platform,
+        admin,
+        link,
+    }))
 }
 
 /// Whether the sample shop also serves `localhost`, a host that names no tenant.

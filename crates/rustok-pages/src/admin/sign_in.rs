@@ -56,7 +56,7 @@ async fn sign_in(asked: SignInCtx, headers: HeaderMap, OpenForm(fields): OpenFor
     match people::sign_in(&asked.ctx, sign_in).await {
         Ok(opened) => Ok(asked.give(see_other(own_path(fields.text("next"))), &opened)),
         Err(refusal) => {
-            let status = status_of(&refusal)?;
+            let (status, refusal) = shown_again(refusal)?;
             let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
             let shown = Fields::of([
                 ("email", fields.text("email").to_owned()),
@@ -72,17 +72,15 @@ async fn sign_in(asked: SignInCtx, headers: HeaderMap, OpenForm(fields): OpenFor
     }
 }
 
-/// The status of the page that is shown again.
+/// The status of the page that is shown again, with what is wrong.
 ///
 /// # Errors
 /// The refusal, if it is not about what was typed.
-fn status_of(refusal: &RichError) -> Result<StatusCode, RichError> {
+fn shown_again(refusal: RichError) -> Result<(StatusCode, RichError), RichError> {
     match refusal.kind() {
-        ErrorKind::Unauthenticated => Ok(StatusCode::UNAUTHORIZED),
-        ErrorKind::Validation => Ok(StatusCode::UNPROCESSABLE_ENTITY),
-        kind => Err(RichError::new(kind, "sign-in refused")
-            .with_status(refusal.status())
-            .with_public(refusal.public_message().unwrap_or_default().to_owned())),
+        ErrorKind::Unauthenticated => Ok((StatusCode::UNAUTHORIZED, refusal)),
+        ErrorKind::Validation => Ok((StatusCode::UNPROCESSABLE_ENTITY, refusal)),
+        _ => Err(refusal),
     }
 }
 
@@ -101,7 +99,7 @@ async fn use_link(asked: SignInCtx, headers: HeaderMap, OpenForm(fields): OpenFo
     match people::exchange_link(&asked.ctx, fields.text("link"), asked.browser.clone()).await {
         Ok(opened) => Ok(asked.give(see_other("/admin"), &opened)),
         Err(refusal) => {
-            let status = status_of(&refusal)?;
+            let (status, refusal) = shown_again(refusal)?;
             let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
             let mut form = Form::refused(view.words, Fields::default(), &refusal);
             form.problem = Some(view.t("sign-in-link-used").into_owned());
