@@ -4,6 +4,7 @@
 
 mod mask;
 mod parts;
+mod secret;
 mod sources;
 
 pub use sources::ConfigError;
@@ -36,6 +37,13 @@ pub struct Config {
     /// A file that holds `database_url` alone, so that a password stands neither in the environment nor in the list of
     /// processes. Whichever of the two is said nearer to the command line counts.
     pub database_url_file: Option<PathBuf>,
+    /// 32 bytes in base64 that seal what must be read again, such as mails that wait (`openssl rand -base64 32`). Empty: a
+    /// key in `secret.key` beside the SQLite file, made at the first start; with PostgreSQL what needs a key is refused.
+    pub secret_key: Option<String>,
+    /// A file that holds `secret_key` alone.
+    pub secret_key_file: Option<PathBuf>,
+    /// An older key, or more with commas between them, that opens what it sealed until `rustok secrets rotate` is done.
+    pub secret_key_old: Option<String>,
     /// Where the API listens.
     pub listen: SocketAddr,
     /// Where metrics and health listen; keep it off the internet. Empty: nowhere, and requests and calls to the database
@@ -169,6 +177,9 @@ impl Default for Config {
         Self {
             database_url: None,
             database_url_file: None,
+            secret_key: None,
+            secret_key_file: None,
+            secret_key_old: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             management_listen: ListenAddress(Some(SocketAddr::from(([127, 0, 0, 1], 9464)))),
             base_domain: "localhost".to_owned(),
@@ -345,6 +356,9 @@ impl Config {
             None => Some(mask(self.database_url.as_deref().unwrap_or(DEFAULT_DATABASE))),
         };
         shown.otlp_endpoint = self.otlp_endpoint.as_deref().map(mask);
+        for key in [&mut shown.secret_key, &mut shown.secret_key_old] {
+            *key = key.as_ref().map(|_| "***".to_owned());
+        }
         shown.otlp_headers = self.otlp_headers.as_ref().map(|_| "***".to_owned());
         toml::to_string(&shown)
     }
@@ -542,6 +556,8 @@ mod tests {
             database_url: Some("postgres://a:hunter2@db/x".to_owned()),
             otlp_endpoint: Some("http://a:hunter2@collector".to_owned()),
             otlp_headers: Some("authorization=hunter2".to_owned()),
+            secret_key: Some("hunter2".to_owned()),
+            secret_key_old: Some("hunter2".to_owned()),
             ..Config::default()
         };
         assert!(!config.printed().unwrap().contains("hunter2"));

@@ -4,6 +4,7 @@
 
 use crate::counts::Counts;
 use crate::people::Hashing;
+use crate::secrets::Keyring;
 use crate::work::InFlight;
 use rand::rngs::StdRng;
 use rustok_auth::{Action, Actor, Principal, authorize};
@@ -32,6 +33,8 @@ pub struct Services {
     pub validator: TenantIdentifierValidator,
     /// Metrics counters.
     pub counts: Counts,
+    /// The keys of sealed records.
+    pub secrets: Keyring,
     pub(crate) in_flight: InFlight,
     pub(crate) hashing: Hashing,
     rng: Mutex<StdRng>,
@@ -47,10 +50,18 @@ impl Services {
             clock,
             validator,
             counts: Counts::default(),
+            secrets: Keyring::default(),
             in_flight: InFlight::default(),
             hashing: Hashing::default(),
             rng: Mutex::new(rand::make_rng()),
         }
+    }
+
+    /// The same with the keys of sealed records.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Keyring) -> Self {
+        self.secrets = secrets;
+        self
     }
 
     /// Calls `make` with the random generator for secrets.

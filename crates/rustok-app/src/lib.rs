@@ -16,6 +16,7 @@ mod numbers;
 pub mod orders;
 pub mod people;
 pub mod precondition;
+pub mod secrets;
 pub mod tenants;
 mod work;
 

@@ -16,6 +16,7 @@ mod user;
 use crate::config::{Config, Flags};
 use clap::{Parser, Subcommand};
 use output::Failure;
+use rustok_app::secrets::Keyring;
 use rustok_app::{PlatformCtx, Services};
 use rustok_core::clock::{Clock, SharedClock, SystemClock};
 use rustok_core::deadline::Deadline;
@@ -148,7 +149,18 @@ async fn services_with(config: &Config) -> Result<Arc<Services>, Failure> {
         .validator()
         .map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
     let clock = clock(&store).await?;
-    Ok(Arc::new(Services::new(store, clock, validator)))
+    let secrets = keyring(config, &store, Opener::Command)?;
+    Ok(Arc::new(
+        Services::new(store, clock, validator).with_secrets(secrets),
+    ))
+}
+
+/// The keys of sealed records. A command makes none.
+fn keyring(config: &Config, store: &Store, opener: Opener) -> Result<Keyring, Failure> {
+    let may_create = matches!(opener, Opener::Server);
+    config
+        .keyring(store.sqlite_path(), may_create)
+        .map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// The clock by which everything is stamped and falls due: on PostgreSQL, which several servers may share, the

@@ -54,11 +54,9 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
     let validator = config
         .validator()
         .map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
-    let services = Arc::new(Services::new(
-        store.clone(),
-        super::clock(&store).await?,
-        validator,
-    ));
+    let secrets = super::keyring(&config, &store, Opener::Server)?;
+    let services = Services::new(store.clone(), super::clock(&store).await?, validator);
+    let services = Arc::new(services.with_secrets(secrets));
     let tracer = tracer(&config)?;
     let public = bind(config.listen).await?;
     let management = match config.management_listen.0 {

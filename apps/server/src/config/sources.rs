@@ -23,7 +23,10 @@ const FILE: &str = "rustok.toml";
 /// The maximum size of a settings or URL file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 /// Settings whose values never appear in an error.
-const SECRET: [&str; 4] = [
+const SECRET: [&str; 7] = [
+    "secret_key",
+    "secret_key_file",
+    "secret_key_old",
     "database_url",
     "database_url_file",
     "otlp_endpoint",
@@ -236,7 +239,7 @@ fn open_to_others(path: &Path) -> Option<String> {
     })
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
+pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
     File::open(path)
         .and_then(text_of)
         .map_err(|error| ConfigError::Unreadable {

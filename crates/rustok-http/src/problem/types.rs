@@ -321,6 +321,9 @@ pub const ALL: &[ProblemType] = types! {
     "overloaded" Unavailable [503]
         "Too many requests wait already; nothing was changed."
         "Wait for `Retry-After` and send it again.";
+    "secret_key_missing" Unavailable [503]
+        "The server lacks the key with which it seals what is secret; nothing was changed."
+        "The operator sets `RUSTOK_SECRET_KEY`, and keeps the older key in `RUSTOK_SECRET_KEY_OLD` until `rustok secrets rotate` is done.";
     "outcome_unknown" Timeout [504]
         "The database did not tell whether the change was made."
         "Read before you repeat the request, or repeat it with the same `Idempotency-Key`.";
