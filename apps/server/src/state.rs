@@ -2,10 +2,10 @@
 
 use crate::config::Config;
 use crate::metrics::{self, ServerMetrics};
-use rustok_api::imports::Imports;
 use rustok_api::router;
 use rustok_api::state::ApiState;
 use rustok_app::Services;
+use rustok_http::imports::Imports;
 use rustok_http::middleware::tenant_cache_v3::TenantCacheV3;
 use rustok_http::openapi::ApiDocument;
 use rustok_http::state::HttpState;
@@ -37,12 +37,13 @@ impl AppState {
         let metrics = ServerMetrics::new(services.clock.as_ref());
         let http = HttpState::new(
             config.http(),
+            config.imports(),
             services,
             ApiDocument::new(router::document),
             tracer,
             metrics::requests(config.is_measured()),
         );
-        let api = ApiState::new(http, config.rendered_bytes, config.imports());
+        let api = ApiState::new(http, config.rendered_bytes);
         Self(Arc::new(Inner {
             config,
             api,
@@ -84,7 +85,7 @@ impl AppState {
     /// Files uploaded for import.
     #[must_use]
     pub fn imports(&self) -> &Imports {
-        self.api().imports()
+        self.http().imports()
     }
 
     /// Decides which traces are recorded, and takes their spans.

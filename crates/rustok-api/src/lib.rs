@@ -1,10 +1,8 @@
-//! The REST surface: the endpoints of store, administration and platform, what they show, the documents about them,
-//! and the files that they receive.
+//! The REST surface: the endpoints of store, administration and platform, what they show, and the documents about them.
 //!
 //! It must never name a row or a query: it calls use cases (`rustok-app`) with the toolkit of `rustok-http`.
 
 pub mod admin;
-pub mod imports;
 mod kept;
 pub mod merge_patch;
 pub mod money;

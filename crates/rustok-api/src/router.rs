@@ -5,7 +5,7 @@
 //! wraps all of them (`rustok_http::layers::wrap`).
 
 use crate::state::ApiState;
-use crate::{admin, imports, pages, platform, store};
+use crate::{admin, pages, platform, store};
 use axum::middleware::from_fn_with_state;
 use axum::{Router, routing};
 use http::Method;
@@ -20,6 +20,8 @@ pub const OPENAPI_PATH: &str = "/api/openapi.json";
 
 const STORE: &str = "/api/store/v1";
 const ADMIN: &str = "/api/admin/v1";
+/// The path that files to import are sent to.
+pub(crate) const IMPORTS: &str = "/api/admin/v1/imports";
 const PLATFORM: &str = "/api/platform/v1";
 
 /// Which paths belong to which surface. The first row that covers a request counts, so the more special rows come
@@ -31,7 +33,7 @@ pub fn surfaces() -> Surfaces {
         .below("/api/store/v1/products", Surface::Store)
         // Orders, and any route added later.
         .below(STORE, Surface::StorePrivate)
-        .at_method(Method::POST, imports::PATH, Surface::AdminUpload)
+        .at_method(Method::POST, IMPORTS, Surface::AdminUpload)
         .below(ADMIN, Surface::Admin)
         .below(PLATFORM, Surface::Platform)
         .below(OPENAPI_PATH, Surface::Documents)

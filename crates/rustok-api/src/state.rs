@@ -1,6 +1,5 @@
 //! The state that the handlers of the REST surface share.
 
-use crate::imports::{ImportSettings, Imports};
 use crate::node::texts::RenderedTexts;
 use crate::product::rendered::RenderedProducts;
 use axum::extract::FromRef;
@@ -21,19 +20,17 @@ struct Inner {
     http: HttpState,
     texts: RenderedTexts,
     products: RenderedProducts,
-    imports: Imports,
 }
 
 impl ApiState {
     /// Builds the state. `rendered_bytes` limits the memory for rendered JSON.
     #[must_use]
-    pub fn new(http: HttpState, rendered_bytes: u64, imports: ImportSettings) -> Self {
+    pub fn new(http: HttpState, rendered_bytes: u64) -> Self {
         let for_products = rendered_bytes / PRODUCTS_PART;
         Self(Arc::new(Inner {
             http,
             texts: RenderedTexts::new(rendered_bytes - for_products),
             products: RenderedProducts::new(for_products),
-            imports: Imports::new(imports),
         }))
     }
 
@@ -59,12 +56,6 @@ impl ApiState {
     #[must_use]
     pub fn products(&self) -> &RenderedProducts {
         &self.0.products
-    }
-
-    /// Files uploaded for import.
-    #[must_use]
-    pub fn imports(&self) -> &Imports {
-        &self.0.imports
     }
 }
 

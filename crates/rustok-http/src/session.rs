@@ -200,6 +200,15 @@ fn cross_site() -> RichError {
         )
 }
 
+/// The refusal of a form that does not carry the token of its session.
+pub fn form_expired() -> RichError {
+    RichError::new(ErrorKind::Forbidden, "a form without the token of its session")
+        .with_code("form_expired")
+        .with_public(
+            "This form was opened in an earlier session. Go back, load the page again, and send it once more: nothing was changed.",
+        )
+}
+
 /// A request that opens a session: nobody yet, in a tenant, over a connection that may carry the cookie, and not made by
 /// a page of another host.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! Extractors work with any router state that contains it (`HttpState: FromRef<S>`), so each surface has a state of
 //! its own.
 
+use crate::imports::{ImportSettings, Imports};
 use crate::layers::coding::Places;
 use crate::layers::unavailable_log::UnavailableLog;
 use crate::limits::Limits;
@@ -23,6 +24,7 @@ struct Inner {
     services: Arc<Services>,
     tenants: TenantCacheV3,
     limits: Limits,
+    imports: Imports,
     document: ApiDocument,
     unavailable_log: UnavailableLog,
     coding: Places,
@@ -35,6 +37,7 @@ impl HttpState {
     #[must_use]
     pub fn new(
         settings: HttpSettings,
+        imports: ImportSettings,
         services: Arc<Services>,
         document: ApiDocument,
         tracer: Tracer,
@@ -47,6 +50,7 @@ impl HttpState {
             services,
             tenants,
             limits,
+            imports: Imports::new(imports),
             document,
             unavailable_log: UnavailableLog::new(),
             coding: Places::default(),
@@ -68,8 +72,9 @@ impl HttpState {
         let clock = Arc::new(rustok_core::clock::SystemClock);
         let validator = rustok_tenancy::TenantIdentifierValidator::new("localhost").unwrap();
         let services = Arc::new(Services::new(store, clock, validator));
+        let imports = ImportSettings::in_folder(std::env::temp_dir().join("rustok-imports"));
         let document = ApiDocument::new(utoipa::openapi::OpenApi::default);
-        let state = Self::new(settings, services, document, Tracer::off(), None);
+        let state = Self::new(settings, imports, services, document, Tracer::off(), None);
         (state, database)
     }
 
@@ -95,6 +100,12 @@ impl HttpState {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// Files uploaded for import.
+    #[must_use]
+    pub fn imports(&self) -> &Imports {
+        &self.0.imports
     }
 
     /// The API document.

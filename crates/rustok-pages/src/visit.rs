@@ -10,7 +10,7 @@ use http::{HeaderMap, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rustok_app::{Ctx, people};
 use rustok_core::error::{ErrorKind, RichError};
-use rustok_http::session::MemberCtx;
+use rustok_http::session::{MemberCtx, form_expired};
 use rustok_http::state::HttpState;
 
 /// What may not stand in the value of a query parameter.
@@ -155,12 +155,4 @@ async fn read(headers: &HeaderMap, request: Request) -> Result<Fields, RichError
             .with_code("too_many_values")
             .with_public("The form has more fields than the server takes. Save it in smaller parts.")
     })
-}
-
-fn form_expired() -> RichError {
-    RichError::new(ErrorKind::Forbidden, "a form without the token of its session")
-        .with_code("form_expired")
-        .with_public(
-            "This form was opened in an earlier session. Go back, load the page again, and send it once more: nothing was changed.",
-        )
 }

@@ -5,12 +5,12 @@
 use crate::directory::{self, clock_of, platform, soon, validator};
 use crate::server::{Operator, Server};
 use axum::Router;
-use rustok_api::imports::ImportSettings;
 use rustok_api::router;
 use rustok_api::state::{ApiState, RENDERED_BYTES};
 use rustok_app::{IdempotencyKey, Services, tenants};
 use rustok_core::clock::{Clock, ManualClock};
 use rustok_events::Event;
+use rustok_http::imports::ImportSettings;
 use rustok_http::layers;
 use rustok_http::openapi::ApiDocument;
 use rustok_http::serve::{Shutdown, descriptors, serve};
@@ -65,10 +65,10 @@ impl TestApp {
         };
         let services = services(config, setup.clock, validator()).await;
         let document = ApiDocument::new(router::document);
-        let http = HttpState::new(settings, services, document, Tracer::off(), None);
         let folder = tempfile::Builder::new().prefix("rustok-app-").tempdir().unwrap();
         let imports = ImportSettings::in_folder(folder.path().join("imports"));
-        let api = ApiState::new(http, RENDERED_BYTES, imports);
+        let http = HttpState::new(settings, imports, services, document, Tracer::off(), None);
+        let api = ApiState::new(http, RENDERED_BYTES);
         let routes = router::routes(&api).merge(rustok_pages::router::routes(api.http()));
         let surfaces = rustok_pages::router::surfaces(router::surfaces());
         let routes = layers::wrap(routes, api.http(), surfaces);

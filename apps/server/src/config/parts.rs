@@ -1,7 +1,7 @@
 //! What the HTTP toolkit and the REST surface get of the configuration, as plain values.
 
 use super::Config;
-use rustok_api::imports::ImportSettings;
+use rustok_http::imports::ImportSettings;
 use rustok_http::middleware::tenant_cache::TenantCacheSettings;
 use rustok_http::settings::HttpSettings;
 use rustok_storage::DatabaseUrl;

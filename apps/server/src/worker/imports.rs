@@ -6,7 +6,6 @@
 
 use super::round_deadline;
 use crate::state::AppState;
-use rustok_api::imports::spool::SpoolFile;
 use rustok_app::import::jobs::{self, Import};
 use rustok_app::import::{self, ImportFile, ImportReport, Mode};
 use rustok_app::jobs::run_due;
@@ -17,6 +16,7 @@ use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::TenantId;
 use rustok_core::resilience::CircuitState;
 use rustok_events::JobKind;
+use rustok_http::imports::spool::SpoolFile;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::ops::ControlFlow;

@@ -1,7 +1,6 @@
 //! `/imports` of the administration: send a file, see how far it is, fetch its report.
 
-use crate::imports;
-use crate::imports::upload::ImportUpload;
+use crate::router;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::response::Response;
@@ -9,10 +8,11 @@ use http::HeaderMap;
 use rustok_app::Saved;
 use rustok_app::import::ImportSource;
 use rustok_app::import::jobs::{self, Import, ImportError};
-use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::error::RichError;
 use rustok_core::page::Page;
 use rustok_events::ids::ImportId;
 use rustok_http::extract::{AdminCtx, PathParams, QueryParams, QueryReader};
+use rustok_http::imports::upload::ImportUpload;
 use rustok_http::reply;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -243,27 +243,9 @@ impl ImportView {
     responses((status = 202, body = ImportView)),
     extensions(("x-problems" = json!(["too_many_imports"])))
 )]
-async fn create(State(state): State<ApiState>, received: ImportUpload) -> Result<Response, RichError> {
-    let ImportUpload {
-        ctx,
-        upload,
-        mut file,
-    } = received;
-    // Not cut off by a client that goes away now: the row and the file must stay together.
-    let taken = tokio::spawn(async move {
-        let settings = &state.imports().settings;
-        let import = jobs::enqueue(&ctx, upload, settings.max_per_tenant, settings.lease).await?;
-        file.keep();
-        state.imports().push(file);
-        Ok::<_, RichError>(import)
-    });
-    let import = taken.await.map_err(|error| {
-        RichError::new(
-            ErrorKind::Internal,
-            format!("an import was not taken on: {error}"),
-        )
-    })??;
-    let location = format!("{}/{}", imports::PATH, import.id);
+async fn create(State(api): State<ApiState>, received: ImportUpload) -> Result<Response, RichError> {
+    let import = received.enqueue(api.http().clone()).await?;
+    let location = format!("{}/{}", router::IMPORTS, import.id);
     Ok(reply::accepted(&ImportView::with_errors(import), &location))
 }
 

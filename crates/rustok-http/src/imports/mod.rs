@@ -15,8 +15,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// The path that files are uploaded to.
-pub const PATH: &str = "/api/admin/v1/imports";
 /// Maximum number of concurrent uploads per tenant.
 const UPLOADS_OF_A_TENANT: usize = 2;
 

@@ -1,7 +1,9 @@
 //! The form fields of an import, validated before the file is received; all violations are reported at once.
 
+use crate::session::form_expired;
 use rustok_app::Ctx;
 use rustok_app::import::{self, ImportOptions, ImportSource};
+use rustok_auth::FormToken;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::money::Currency;
 use rustok_text::Locale;
@@ -44,11 +46,66 @@ pub(super) fn file_name(given: Option<&str>) -> String {
 pub(super) struct Form {
     values: BTreeMap<String, String>,
     found: Vec<FieldViolation>,
+    origin: Origin,
+}
+
+/// Where a form comes from.
+#[derive(Debug, Default)]
+enum Origin {
+    /// From a program, which sends what it means.
+    #[default]
+    Program,
+    /// From a page, whose token must be the first field.
+    Page(FormToken),
+    /// From a page, whose token was right.
+    CheckedPage,
 }
 
 impl Form {
+    /// The form of a page with this token.
+    pub(super) fn of_page(token: FormToken) -> Self {
+        Self {
+            origin: Origin::Page(token),
+            ..Self::default()
+        }
+    }
+
+    /// The fields as typed.
+    pub(super) fn into_values(self) -> Vec<(String, String)> {
+        self.values.into_iter().collect()
+    }
+
+    /// Refuses the form of a page whose token has not come.
+    ///
+    /// # Errors
+    /// `form_expired`.
+    pub(super) fn check_token(&self) -> Result<(), RichError> {
+        match self.origin {
+            Origin::Program | Origin::CheckedPage => Ok(()),
+            Origin::Page(_) => Err(form_expired()),
+        }
+    }
+
     /// Records a field; the value is `None` if it is too long or not text.
-    pub(super) fn note(&mut self, name: String, value: Option<String>) {
+    ///
+    /// # Errors
+    /// `form_expired` if it should have been the token of a page's form, and is not.
+    pub(super) fn note(&mut self, name: String, value: Option<String>) -> Result<(), RichError> {
+        if let Origin::Page(token) = &self.origin {
+            if name != "form_token" || !token.matches(value.as_deref().unwrap_or_default()) {
+                return Err(form_expired());
+            }
+            self.origin = Origin::CheckedPage;
+            return Ok(());
+        }
+        if matches!(self.origin, Origin::CheckedPage) && value.as_deref() == Some("") {
+            return Ok(());
+        }
+        self.note_field(name, value);
+        Ok(())
+    }
+
+    fn note_field(&mut self, name: String, value: Option<String>) {
         let mut wrong = |code: &'static str, why: &'static str| {
             let at = format!("#/{}", file_name(Some(&name)));
             self.found.push(FieldViolation::new(at, code, why));
@@ -157,6 +214,46 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn page_form() -> (Form, String) {
+        let secret = rustok_auth::TokenSecret::from_random_bytes(rustok_auth::SecretKind::Session, [7; 32]);
+        let token = secret.form_token();
+        let sent = token.expose().to_owned();
+        (Form::of_page(token), sent)
+    }
+
+    #[test]
+    fn the_first_field_of_a_pages_form_is_its_token() {
+        let (mut form, token) = page_form();
+        form.note("form_token".to_owned(), Some(token.clone())).unwrap();
+        form.note("source".to_owned(), Some("shopify".to_owned()))
+            .unwrap();
+        form.check_token().unwrap();
+        assert_eq!(form.into_values(), [("source".to_owned(), "shopify".to_owned())]);
+        for (name, value) in [
+            ("source", Some("shopify".to_owned())),
+            ("form_token", Some(format!("{token}x"))),
+            ("form_token", None),
+            ("token", Some(token)),
+        ] {
+            let (mut form, _) = page_form();
+            let refused = form.note(name.to_owned(), value).unwrap_err();
+            assert_eq!((refused.status(), refused.code()), (403, "form_expired"));
+        }
+        // A file that comes before anything else.
+        assert!(page_form().0.check_token().is_err() && Form::default().check_token().is_ok());
+    }
+
+    #[test]
+    fn an_empty_field_is_missing_on_a_page_and_a_value_of_a_program() {
+        let (mut page, token) = page_form();
+        page.note("form_token".to_owned(), Some(token)).unwrap();
+        let mut program = Form::default();
+        for form in [&mut page, &mut program] {
+            form.note("currency".to_owned(), Some(String::new())).unwrap();
+        }
+        assert_eq!((page.values.len(), program.values.len()), (0, 1));
+    }
 
     #[test]
     fn a_name_is_the_last_part_of_a_path_and_can_be_shown() {

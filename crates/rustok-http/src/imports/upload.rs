@@ -1,4 +1,4 @@
-//! Extractor for a file to import, sent as `multipart/form-data`: reads the fields and streams the file to disk.
+//! Extractors for a file to import, sent as `multipart/form-data`: reads the fields and streams the file to disk.
 //!
 //! At most one chunk of the body is in memory at a time. If the client disconnects, stalls or exceeds a limit, the
 //! partial file is deleted.
@@ -6,23 +6,23 @@
 mod form;
 
 use super::spool::SpoolFile;
-use crate::state::ApiState;
+use crate::extract::AdminCtx;
+use crate::extract::body::{is_encoded, not_received};
+use crate::session::MemberCtx;
+use crate::state::HttpState;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{FromRequest, FromRequestParts as _, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts as _, Request};
 use bytes::Bytes;
 use form::{Form, file_name};
 use futures_util::Stream;
-use http::request::Parts;
 use http::{HeaderMap, header};
 use multer::{Constraints, Field, Multipart, SizeLimit};
-use rustok_app::import::jobs::{self, Upload};
+use rustok_app::import::jobs::{self, Import, Upload};
 use rustok_app::{Ctx, tenants};
 use rustok_auth::Action;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::resilience::with_timeout;
-use rustok_http::extract::AdminCtx;
-use rustok_http::extract::body::{is_encoded, not_received};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -53,17 +53,106 @@ pub struct ImportUpload {
     pub file: SpoolFile,
 }
 
-impl FromRequest<ApiState> for ImportUpload {
+impl ImportUpload {
+    /// Creates the import, and queues its file.
+    ///
+    /// # Errors
+    /// `too_many_imports`, database errors: the file is deleted.
+    pub async fn enqueue(self, http: HttpState) -> Result<Import, RichError> {
+        let Self {
+            ctx,
+            upload,
+            mut file,
+        } = self;
+        // Not cut off by a client that goes away now: the row and the file must stay together.
+        let taken = tokio::spawn(async move {
+            let settings = &http.imports().settings;
+            let import = jobs::enqueue(&ctx, upload, settings.max_per_tenant, settings.lease).await?;
+            file.keep();
+            http.imports().push(file);
+            Ok(import)
+        });
+        taken.await.map_err(|error| {
+            RichError::new(
+                ErrorKind::Internal,
+                format!("an import was not taken on: {error}"),
+            )
+        })?
+    }
+}
+
+/// A form that a program sends, with a token or a session.
+impl<S> FromRequest<S> for ImportUpload
+where
+    HttpState: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = RichError;
 
-    async fn from_request(request: Request, state: &ApiState) -> Result<Self, RichError> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, RichError> {
+        let http = HttpState::from_ref(state);
         let (mut parts, body) = request.into_parts();
         let mut body = Paced::new(body);
-        let received = receive(&mut parts, &mut body, state).await;
+        // Authentication and authorisation come first, within the normal request timeout: no file is received from a
+        // caller who may not import.
+        parts
+            .extensions
+            .insert(Deadline::after(http.settings().request_timeout));
+        let received = match AdminCtx::from_request_parts(&mut parts, state).await {
+            Ok(AdminCtx(ctx)) => receive(ctx, &parts.headers, &mut body, &mut Form::default(), &http).await,
+            Err(refused) => Err(refused),
+        };
         if received.is_err() {
             drop(tokio::spawn(drain(body)));
         }
         received
+    }
+}
+
+/// A form that a page sent, to be shown again if it is refused.
+#[derive(Debug)]
+pub struct PageUpload {
+    /// The member who sent it.
+    pub member: MemberCtx,
+    /// The fields before the file, as typed.
+    pub fields: Vec<(String, String)>,
+    /// The file, or why it was refused.
+    pub received: Result<ImportUpload, RichError>,
+}
+
+/// A form that a page sends, with the session of a member. Its first field must be `form_token`. An empty field counts as
+/// missing, as browsers send all fields.
+impl<S> FromRequest<S> for PageUpload
+where
+    HttpState: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = RichError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, RichError> {
+        let http = HttpState::from_ref(state);
+        let (mut parts, body) = request.into_parts();
+        let mut body = Paced::new(body);
+        let limit = http.settings().request_timeout;
+        parts.extensions.insert(Deadline::after(limit));
+        let mut member = match MemberCtx::from_request_parts(&mut parts, state).await {
+            Ok(member) => member,
+            Err(refused) => {
+                drop(tokio::spawn(drain(body)));
+                return Err(refused);
+            }
+        };
+        let mut form = Form::of_page(member.form_token.clone());
+        let received = receive(member.ctx.clone(), &parts.headers, &mut body, &mut form, &http).await;
+        if received.is_err() {
+            drop(tokio::spawn(drain(body)));
+        }
+        member.ctx.deadline = Deadline::after(limit);
+        Ok(Self {
+            member,
+            fields: form.into_values(),
+            received,
+        })
     }
 }
 
@@ -75,22 +164,26 @@ async fn drain(mut body: Paced) {
     let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
-async fn receive(parts: &mut Parts, body: &mut Paced, state: &ApiState) -> Result<ImportUpload, RichError> {
-    let (settings, http) = (&state.imports().settings, state.http().settings());
-    // Authentication and authorisation come first, within the normal request timeout: no file is received from a
-    // caller who may not import.
-    parts.extensions.insert(Deadline::after(http.request_timeout));
-    let AdminCtx(mut ctx) = AdminCtx::from_request_parts(parts, state).await?;
+async fn receive(
+    mut ctx: Ctx,
+    headers: &HeaderMap,
+    body: &mut Paced,
+    form: &mut Form,
+    http: &HttpState,
+) -> Result<ImportUpload, RichError> {
+    let (settings, limit) = (&http.imports().settings, http.settings().request_timeout);
     jobs::check_room(&ctx, settings.max_per_tenant).await?;
-    let boundary = boundary(&parts.headers)?;
-    check_length(&parts.headers, settings.max_bytes)?;
-    let _receiving = state.imports().receive(ctx.tenant.id)?;
-    let all = with_timeout(http.upload_timeout, || read_form(&ctx, body, boundary, state));
+    let boundary = boundary(headers)?;
+    check_length(headers, settings.max_bytes)?;
+    let _receiving = http.imports().receive(ctx.tenant.id)?;
+    let all = with_timeout(http.settings().upload_timeout, || {
+        read_form(&ctx, body, boundary, form, http)
+    });
     let (upload, file) = tokio::select! {
         received = all => received.map_err(|_| too_slow())??,
-        refusal = await_revocation(&ctx, http.request_timeout) => return Err(refusal),
+        refusal = await_revocation(&ctx, limit) => return Err(refusal),
     };
-    ctx.deadline = Deadline::after(http.request_timeout);
+    ctx.deadline = Deadline::after(limit);
     Ok(ImportUpload { ctx, upload, file })
 }
 
@@ -170,11 +263,12 @@ async fn read_form(
     ctx: &Ctx,
     body: &mut Paced,
     boundary: String,
-    state: &ApiState,
+    form: &mut Form,
+    http: &HttpState,
 ) -> Result<(Upload, SpoolFile), RichError> {
     let limits = Limits {
-        patience: state.http().settings().body_timeout,
-        max_bytes: state.imports().settings.max_bytes,
+        patience: http.settings().body_timeout,
+        max_bytes: http.imports().settings.max_bytes,
     };
     let before_file = AtomicBool::new(true);
     let stream = BeforeFile {
@@ -183,16 +277,16 @@ async fn read_form(
     };
     let sizes = SizeLimit::new().for_field("file", limits.max_bytes);
     let mut parts = Multipart::with_constraints(stream, boundary, Constraints::new().size_limit(sizes));
-    let mut form = Form::default();
     let part = loop {
         match limits.timely(parts.next_field()).await? {
             Some(part) if part.name() != Some("file") => {
                 let (name, text) = limits.timely(text(part)).await?;
-                form.note(name, text);
+                form.note(name, text)?;
             }
             other => break other,
         }
     };
+    form.check_token()?;
     before_file.store(false, Ordering::Relaxed);
     let (source, dry_run, options) = form.checked(ctx, part.is_some())?;
     let Some(part) = part else {
@@ -200,7 +294,7 @@ async fn read_form(
     };
     let id = ctx.id();
     let name = file_name(part.file_name());
-    let mut file = state.imports().spool.create(ctx.tenant.id, id)?;
+    let mut file = http.imports().spool.create(ctx.tenant.id, id)?;
     write(part, &mut file, limits).await?;
     if limits.timely(parts.next_field()).await?.is_some() {
         return Err(wrong_file("last", "must be the last part of the form"));
