@@ -3,6 +3,7 @@
 
 use super::paragraphs::{end_of_element, end_of_tag};
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// Shortcodes of code, those of the highlighters included; the others name the language.
 #[rustfmt::skip]
@@ -23,6 +24,8 @@ const INLINE: [&str; 32] = [
 pub(super) fn keep_code(body: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let (mut done, mut from) = (0, 0);
+    let lower = body.to_ascii_lowercase();
+    let mut ends = Ends::default();
     while let Some(at) = body
         .get(from..)
         .and_then(|rest| rest.find(['[', '<']))
@@ -30,7 +33,10 @@ pub(super) fn keep_code(body: &str) -> Cow<'_, str> {
     {
         let rest = body.get(at..).unwrap_or_default();
         from = at + 1;
-        let Some((html, length)) = shortcode(rest).or_else(|| element(rest)) else {
+        let code = shortcode(rest, |name, start| {
+            Some(ends.after(&lower, name, at + start)? - at)
+        });
+        let Some((html, length)) = code.or_else(|| element(rest)) else {
             continue;
         };
         out.push_str(body.get(done..at).unwrap_or_default());
@@ -45,26 +51,46 @@ pub(super) fn keep_code(body: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// A shortcode of code at the start of `text`, as HTML, and its length.
-fn shortcode(text: &str) -> Option<(String, usize)> {
+/// Where the closing tags of shortcodes stand, by name: each part of the text is looked at once for each.
+#[derive(Default)]
+struct Ends(HashMap<&'static str, Option<usize>>);
+
+impl Ends {
+    /// The offset of the first `[/name]` at or behind `from`, which never decreases; `lower` is in lower case.
+    fn after(&mut self, lower: &str, name: &'static str, from: usize) -> Option<usize> {
+        match self.0.get(name) {
+            Some(None) => return None,
+            Some(Some(at)) if *at >= from => return Some(*at),
+            Some(Some(_)) | None => {}
+        }
+        let found = lower.get(from..)?.find(&format!("[/{name}]")).map(|at| from + at);
+        self.0.insert(name, found);
+        found
+    }
+}
+
+/// A shortcode of code at the start of `text`, as HTML, and its length. `end_of` finds the closing tag of a name at or
+/// behind an offset in the text.
+fn shortcode(
+    text: &str,
+    end_of: impl FnOnce(&'static str, usize) -> Option<usize>,
+) -> Option<(String, usize)> {
     const MAX_TAG_BYTES: usize = 512;
     let inner = text.strip_prefix('[')?;
     let name_end = inner.find(|c: char| !c.is_ascii_alphanumeric())?;
-    let name = inner.get(..name_end)?.to_ascii_lowercase();
-    if !SHORTCODES.contains(&name.as_str()) {
-        return None;
-    }
+    let name = inner.get(..name_end)?;
+    let name = SHORTCODES
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(name))?;
     let tag_end = inner.bytes().take(MAX_TAG_BYTES).position(|byte| byte == b']')?;
     let attributes = inner.get(name_end..tag_end)?;
     if !attributes.is_empty() && !attributes.starts_with([' ', '\t', '\n', '=']) {
         return None;
     }
     let content_start = 1 + tag_end + 1;
-    let rest = text.get(content_start..)?;
-    let close = format!("[/{name}]");
-    let end = rest.to_ascii_lowercase().find(&close)?;
-    let content = rest.get(..end)?;
-    let language = match name.as_str() {
+    let end = end_of(name, content_start)?;
+    let content = text.get(content_start..end)?;
+    let language = match name {
         "code" | "sourcecode" | "source" => language_of(attributes),
         language => Some(language.to_owned()),
     };
@@ -72,7 +98,7 @@ fn shortcode(text: &str) -> Option<(String, usize)> {
     let escaped = escaped(content.trim_matches(['\r', '\n']));
     Some((
         format!("<pre><code{class}>{escaped}</code></pre>"),
-        content_start + end + close.len(),
+        end + "[/]".len() + name.len(),
     ))
 }
 
@@ -109,16 +135,18 @@ fn element(text: &str) -> Option<(String, usize)> {
     let (content, close) = whole.split_at_checked(content_end)?;
     let mut out = tag.to_owned();
     let mut left = content;
+    let last_end = content.rfind('>').unwrap_or(0);
     while let Some(at) = left.find('<') {
         let (before, here) = left.split_at_checked(at)?;
         out.push_str(before);
-        let name = here.trim_start_matches('<').trim_start_matches('/');
+        let name = here.get(1..).unwrap_or_default();
+        let name = name.strip_prefix('/').unwrap_or(name);
         let name = name
             .split(|c: char| !c.is_ascii_alphanumeric())
             .next()
             .unwrap_or_default();
         // Generic types look like elements: `Vec<b>` is spelt so by nobody, `Vec<String>` by many.
-        let is_markup = INLINE.contains(&name) && here.contains('>');
+        let is_markup = INLINE.contains(&name) && content.len() - here.len() < last_end;
         out.push_str(if is_markup { "<" } else { "&lt;" });
         left = here.get(1..).unwrap_or_default();
     }
@@ -162,6 +190,23 @@ fn is_entity(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hostile_texts_take_linear_time() {
+        for piece in [
+            "[code]",
+            "[js][code]",
+            "<pre>",
+            "<code><b",
+            "<<",
+            "<pre><",
+            "[code]a[/js]",
+            "[/code]",
+        ] {
+            crate::import::paragraphs::assert_linear(piece, |body| keep_code(body).len());
+        }
+        crate::import::paragraphs::assert_linear("<b ", |body| keep_code(&format!("<pre>{body}")).len());
+    }
 
     #[test]
     fn code_is_text() {

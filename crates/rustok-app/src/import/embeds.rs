@@ -1,6 +1,6 @@
 //! Players and maps that other sites embed: they are not kept, since they load foreign code, but a link to each is.
 
-use super::paragraphs::{end_of_element, end_of_tag};
+use super::paragraphs::{Closings, end_of_tag};
 use std::borrow::Cow;
 
 /// Elements that show something from elsewhere, and the attribute that says what.
@@ -10,6 +10,7 @@ const EMBEDS: [(&str, &str); 3] = [("iframe", "src"), ("embed", "src"), ("object
 pub(super) fn with_links(html: &str) -> (Cow<'_, str>, usize) {
     let mut out = String::new();
     let (mut count, mut done, mut from) = (0, 0, 0);
+    let mut closings = EMBEDS.map(|(name, _)| Closings::new(name));
     while let Some(at) = html
         .get(from..)
         .and_then(|rest| rest.find('<'))
@@ -17,23 +18,24 @@ pub(super) fn with_links(html: &str) -> (Cow<'_, str>, usize) {
     {
         let rest = html.get(at..).unwrap_or_default();
         from = at + 1;
-        let Some((name, attribute)) = EMBEDS.into_iter().find(|(name, _)| opens(rest, name)) else {
+        let mut kinds = EMBEDS.into_iter().zip(&mut closings);
+        let Some(((name, attribute), closings)) = kinds.find(|((name, _), _)| opens(rest, name)) else {
             continue;
         };
-        let tag_bytes = end_of_tag(rest);
-        let tag = rest.get(..tag_bytes).unwrap_or(rest);
+        let tag_end = at + end_of_tag(rest);
+        let tag = html.get(at..tag_end).unwrap_or(rest);
+        if !tag.ends_with('>') {
+            // Everything that follows stands inside this tag.
+            break;
+        }
         let Some(address) = attribute_of(tag, attribute).and_then(|address| page_of(&address)) else {
+            from = tag_end;
             continue;
         };
-        let content = rest.get(tag_bytes..).unwrap_or_default();
         let has_content = name != "embed" && !tag.ends_with("/>");
-        let end = at
-            + tag_bytes
-            + if has_content {
-                end_of_element(content, name)
-            } else {
-                0
-            };
+        // Without a closing tag the rest of the text is no content of it.
+        let close = closings.after(html, tag_end).filter(|_| has_content);
+        let end = close.map_or(tag_end, |close| close.end);
         out.push_str(html.get(done..at).unwrap_or_default());
         out.push_str(&format!("<a href=\"{address}\">{address}</a>"));
         (count, done, from) = (count + 1, end, end);
@@ -150,6 +152,30 @@ mod tests {
             "a < b",
         ] {
             assert_eq!(with_links(html), (Cow::Borrowed(html), 0));
+        }
+    }
+
+    #[test]
+    fn an_embed_that_is_never_closed_takes_nothing_with_it() {
+        let link = "<a href=\"https://x.example/\">https://x.example/</a>";
+        for name in ["iframe src", "object data"] {
+            let html = format!("a<{name}='https://x.example/'><p>b</p>");
+            assert_eq!(with_links(&html).0, format!("a{link}<p>b</p>"));
+        }
+        let html = "<iframe src='https://x.example/'>a<iframe src='https://x.example/'></iframe>b";
+        assert_eq!(with_links(html).0, format!("{link}b"));
+    }
+
+    #[test]
+    fn hostile_texts_take_linear_time() {
+        for piece in [
+            "<iframe src='https://x.example/'>",
+            "<object data=\"",
+            "<iframe a='",
+            "<iframe>",
+            "</iframe",
+        ] {
+            crate::import::paragraphs::assert_linear(piece, |html| with_links(html).0.len());
         }
     }
 }

@@ -4,6 +4,7 @@
 //! The result is sanitised like any other body, which also closes tags that a malformed body leaves open.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// The beginning of every block of the block editor.
 const BLOCK_COMMENT: &str = "<!-- wp:";
@@ -31,7 +32,10 @@ pub(super) fn with_paragraphs(body: &str) -> Cow<'_, str> {
     let mut writer = Writer {
         out: String::with_capacity(body.len() + 64),
         run: String::new(),
-        open: Vec::new(),
+        open: Open {
+            stack: Vec::new(),
+            counts: [0; BLOCKS.len()],
+        },
     };
     let mut rest = body.as_str();
     while let Some(token) = Token::read(&mut rest) {
@@ -133,8 +137,13 @@ pub(super) fn end_of_tag(text: &str) -> usize {
     text.len()
 }
 
-/// The length from the content of a `name` element to the end of its closing tag.
+/// The length from the content of a `name` element to the end of its closing tag, or of the text without one.
 pub(super) fn end_of_element(content: &str, name: &str) -> usize {
+    closing_tag(content, name).map_or(content.len(), |tag| tag.end)
+}
+
+/// The first closing tag of this name.
+fn closing_tag(content: &str, name: &str) -> Option<Range<usize>> {
     let mut from = 0;
     while let Some(at) = content
         .get(from..)
@@ -146,19 +155,90 @@ pub(super) fn end_of_element(content: &str, name: &str) -> usize {
             .get(..name.len())
             .is_some_and(|found| found.eq_ignore_ascii_case(name))
         {
-            return at + end_of_tag(content.get(at..).unwrap_or_default());
+            return Some(at..at + end_of_tag(content.get(at..).unwrap_or_default()));
         }
         from = at + 2;
     }
-    content.len()
+    None
+}
+
+/// Finds the closing tags of an element, from left to right: each part of the text is looked at once.
+pub(super) struct Closings {
+    name: &'static str,
+    /// The next one, as far as was looked; `None` inside: there is none to the end.
+    next: Option<Option<Range<usize>>>,
+}
+
+impl Closings {
+    pub(super) const fn new(name: &'static str) -> Self {
+        Self { name, next: None }
+    }
+
+    /// The first closing tag at or behind `from`, which never decreases from call to call.
+    pub(super) fn after(&mut self, html: &str, from: usize) -> Option<Range<usize>> {
+        let is_known = match &self.next {
+            Some(Some(next)) => next.start >= from,
+            Some(None) => true,
+            None => false,
+        };
+        if !is_known {
+            let content = html.get(from..).unwrap_or_default();
+            let found = closing_tag(content, self.name);
+            self.next = Some(found.map(|tag| tag.start + from..tag.end + from));
+        }
+        self.next.clone().flatten()
+    }
+}
+
+/// The open blocks; how many of each is known without a look at all of them.
+struct Open {
+    /// Indexes in [`BLOCKS`].
+    stack: Vec<usize>,
+    counts: [usize; BLOCKS.len()],
+}
+
+impl Open {
+    fn index(name: &str) -> Option<usize> {
+        BLOCKS.iter().position(|block| block.eq_ignore_ascii_case(name))
+    }
+
+    fn push(&mut self, name: &str) {
+        if let Some(block) = Self::index(name) {
+            self.stack.push(block);
+            self.counts[block] += 1;
+        }
+    }
+
+    /// Closes the innermost block of this name and all inside it; none if there is none.
+    fn close(&mut self, name: &str) {
+        let Some(block) = Self::index(name).filter(|block| self.counts[*block] > 0) else {
+            return;
+        };
+        while let Some(inner) = self.stack.pop() {
+            self.counts[inner] -= 1;
+            if inner == block {
+                return;
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.stack.is_empty()
+    }
+
+    /// Whether a block is open that holds only text.
+    fn is_text_only(&self) -> bool {
+        let open = BLOCKS.iter().zip(self.counts).filter(|(_, count)| *count > 0);
+        let mut names = open.map(|(name, _)| name);
+        names.any(|name| TEXT_ONLY.contains(name))
+    }
 }
 
 struct Writer {
     out: String,
     /// Text and inline tags since the last block.
     run: String,
-    /// The open blocks, in lower case.
-    open: Vec<String>,
+    open: Open,
 }
 
 impl Writer {
@@ -180,17 +260,15 @@ impl Writer {
             Token::Open { text, name } => {
                 self.end_run();
                 self.out.push_str(text);
-                let name = name.to_ascii_lowercase();
-                if name != "hr" && name != "col" && !text.ends_with("/>") {
+                let is_void = ["hr", "col"].iter().any(|void| void.eq_ignore_ascii_case(name));
+                if !is_void && !text.ends_with("/>") {
                     self.open.push(name);
                 }
             }
             Token::Close { text, name } => {
                 self.end_run();
                 self.out.push_str(text);
-                if let Some(at) = self.open.iter().rposition(|open| open.eq_ignore_ascii_case(name)) {
-                    self.open.truncate(at);
-                }
+                self.open.close(name);
             }
         }
     }
@@ -211,7 +289,7 @@ impl Writer {
     /// Writes the collected run: as paragraphs outside of all blocks; inside a block only if it has blank lines.
     fn end_run(&mut self) {
         let run = std::mem::take(&mut self.run);
-        let text_only = self.open.iter().any(|open| TEXT_ONLY.contains(&open.as_str()));
+        let text_only = self.open.is_text_only();
         let parts: Vec<&str> = parts(&run).collect();
         if parts.is_empty() {
             self.out.push_str(&run);
@@ -277,9 +355,47 @@ fn is_comment(part: &str) -> bool {
     part.starts_with("<!--") && part.find("-->") == Some(part.len().saturating_sub(3))
 }
 
+/// Fails if the work for a text of many `piece`s grows faster than the text.
+#[cfg(test)]
+pub(super) fn assert_linear(piece: &str, work: impl Fn(&str) -> usize) {
+    let time = |bytes: usize| {
+        let text = piece.repeat(bytes / piece.len());
+        let once = || {
+            let start = std::time::Instant::now();
+            std::hint::black_box(work(&text));
+            start.elapsed()
+        };
+        (0..3).map(|_| once()).min().unwrap_or_default()
+    };
+    // 64 times the text: linear work takes 64 times as long, quadratic work 4,096 times.
+    let (small, large) = (time(8 << 10), time(512 << 10));
+    let floor = std::time::Duration::from_micros(100);
+    assert!(
+        large < small.max(floor) * 640,
+        "{piece:?}: {small:?} and {large:?}"
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hostile_texts_take_linear_time() {
+        for piece in [
+            "<div>",
+            "<div>a",
+            "</p>a",
+            "<p",
+            "<!-- a",
+            "<pre>",
+            "<div>a</p>",
+            "a\n\n",
+            "<td a='",
+        ] {
+            assert_linear(piece, |body| with_paragraphs(body).len());
+        }
+    }
 
     /// On one line, for readability.
     fn made(body: &str) -> String {
