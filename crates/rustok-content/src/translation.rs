@@ -209,6 +209,30 @@ impl TranslationDraft {
         self.slug_is_given
     }
 
+    /// The same text with the title of `other`.
+    #[must_use]
+    pub fn with_title_of(mut self, other: &Translation) -> Self {
+        self.translation.title.clone_from(&other.title);
+        self
+    }
+
+    /// The same text with the excerpt of `other`.
+    #[must_use]
+    pub fn with_excerpt_of(mut self, other: &Translation) -> Self {
+        self.translation.excerpt.clone_from(&other.excerpt);
+        self
+    }
+
+    /// The same text with the body of `other`, of which nothing was removed now.
+    #[must_use]
+    pub fn with_body_of(mut self, other: &Translation) -> Self {
+        self.translation.body.clone_from(&other.body);
+        self.translation.format = other.format;
+        self.translation.body_html.clone_from(&other.body_html);
+        self.removed = Removed::default();
+        self
+    }
+
     /// The same text with another slug: a numbered one, or the one that the node already has.
     #[must_use]
     pub fn with_slug(mut self, slug: Slug) -> Self {

@@ -64,6 +64,9 @@ pub enum Field {
 pub struct Fields(u32);
 
 impl Fields {
+    /// No field.
+    pub const EMPTY: Self = Self(0);
+
     /// The set with one more field.
     #[must_use]
     pub const fn with(self, field: Field) -> Self {
@@ -125,6 +128,12 @@ pub struct ProductItem {
     pub variants: Vec<VariantItem>,
     /// By position, without duplicate URLs, at most 250.
     pub images: Vec<ImageItem>,
+    /// Cells of images could not be read (their [`crate::RowError`] came before) or are missing in short rows: an
+    /// image that [`Self::images`] lacks may be in the source.
+    pub images_unread: bool,
+    /// [`Self::status`] follows from Shopify's `Published` alone, which says whether the online store shows a product,
+    /// not whether it is a draft or archived. When published, the status is not stated.
+    pub published_alone: bool,
     /// Some row of this product was rejected (its [`crate::RowError`] came before): data missing here may exist in
     /// the source, so nothing should be deleted because of its absence.
     pub incomplete: bool,
@@ -217,6 +226,8 @@ pub struct ImageItem {
     pub url: String,
     /// Alternative text for accessibility; `None` when blank.
     pub alt: Option<String>,
+    /// The cell of [`Self::alt`] could not be read: it is as if the file had no such column.
+    pub alt_unread: bool,
     /// From 1, without gaps, in the order of the file's positions.
     pub position: u32,
 }
@@ -312,6 +323,55 @@ pub enum NodeStatus {
     Published,
 }
 
+/// A field that an export may state of a post or page. What its item has no element for, an update leaves as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NodeField {
+    /// [`NodeItem::title`].
+    Title,
+    /// [`NodeItem::slug`].
+    Slug,
+    /// [`NodeItem::excerpt`].
+    Excerpt,
+    /// [`NodeItem::body`].
+    Body,
+    /// [`NodeItem::author_login`].
+    Author,
+    /// [`NodeItem::status`] and the dates.
+    Status,
+    /// [`NodeItem::terms`].
+    Terms,
+}
+
+/// A set of [`NodeField`]s.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NodeFields(u8);
+
+impl NodeFields {
+    /// All of them.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// The set with one more field, if `has`.
+    #[must_use]
+    pub const fn with_if(self, has: bool, field: NodeField) -> Self {
+        if has {
+            Self(self.0 | 1 << field as u8)
+        } else {
+            self
+        }
+    }
+
+    /// Whether the field is in the set.
+    #[must_use]
+    pub const fn has(self, field: NodeField) -> bool {
+        self.0 & (1 << field as u8) != 0
+    }
+
+    /// For a hash.
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+}
+
 /// One post or page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeItem {
@@ -326,6 +386,8 @@ pub struct NodeItem {
     pub column: u64,
     /// See [`NodeKind`].
     pub kind: NodeKind,
+    /// What the item has elements for, less what could not be read. All other fields hold defaults.
+    pub stated: NodeFields,
     /// Plain text (tags removed, HTML entities decoded), trimmed; may be empty.
     pub title: String,
     /// Percent-decoded, NFC. `None` when empty: derive one from the title.

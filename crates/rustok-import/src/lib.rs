@@ -36,9 +36,9 @@ mod xml;
 
 pub use error::RowError;
 pub use item::{
-    AuthorItem, Field, Fields, ImageItem, InventoryItem, InventoryVariant, NodeItem, NodeKind, NodeStatus,
-    ProductItem, ProductStatus, ShopifyItem, SourceHash, Taxonomy, TermItem, TermRef, VariantItem,
-    WordpressItem,
+    AuthorItem, Field, Fields, ImageItem, InventoryItem, InventoryVariant, NodeField, NodeFields, NodeItem,
+    NodeKind, NodeStatus, ProductItem, ProductStatus, ShopifyItem, SourceHash, Taxonomy, TermItem, TermRef,
+    VariantItem, WordpressItem,
 };
 pub use shopify::ShopifyReader;
 pub use skipped::Skipped;

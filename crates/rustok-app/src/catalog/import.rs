@@ -13,7 +13,7 @@ use crate::context::Ctx;
 use rustok_auth::Action;
 use rustok_commerce::ids::{ProductId, VariantId};
 use rustok_commerce::inventory::MAX_STOCK;
-use rustok_commerce::product::{Handle, Product, ProductStatus};
+use rustok_commerce::product::{Handle, MAX_IMAGES, Product, ProductStatus};
 use rustok_commerce::variant::{Variant, VariantDraft};
 use rustok_core::error::{FieldViolation, RichError};
 use rustok_core::money::{Currency, Money};
@@ -71,10 +71,18 @@ pub struct ImportedProduct {
     pub stated: Fields,
     /// Whether the file has the option values of variants, even if it does not name the options.
     pub named: bool,
+    /// Whether the file states anything of variants; without it the only variant of the draft stands for none.
+    pub states_variants: bool,
     /// Of the prices.
     pub currency: Currency,
     /// Whether variants missing here are kept: a part of the product was unreadable, or the file is no whole export.
     pub keep_missing: bool,
+    /// Whether images missing here are kept: a part of them was unreadable.
+    pub keep_images: bool,
+    /// URLs of the images whose alternative texts were unreadable.
+    pub unread_alts: Vec<String>,
+    /// Whether the status follows from `Published` alone, which does not say whether a product is a draft or archived.
+    pub published_alone: bool,
     /// Whether fields that were changed here since the last import are overwritten.
     pub overwrite: bool,
     /// What earlier imports wrote.
@@ -90,6 +98,10 @@ pub struct ImportedAs {
     pub written: WrittenFields,
     /// Fields that stayed as they were changed here, or were overwritten.
     pub changed_here: Fields,
+    /// The file says that the product is published, and it is not active.
+    pub stays_hidden: bool,
+    /// The options stayed, because the file has others for a part of the variants.
+    pub options_kept: bool,
     /// The handle that it got.
     pub handle: Handle,
 }
@@ -143,12 +155,31 @@ pub async fn upsert(
     let Some(before) = before else {
         return create(tx, ctx, item).await;
     };
+    if item.published_alone && before.status == ProductStatus::Archived {
+        item.stated = item.stated.without(Fields::default().with(Field::Status));
+    }
+    let stays_hidden = item.published_alone
+        && before.status != ProductStatus::Active
+        && item.checked.draft.status == ProductStatus::Active;
     let changed_here = item.written.changed_here(&before, item.stated, item.currency);
     let applied = match item.overwrite {
         true => item.stated,
         false => item.stated.without(changed_here),
     };
+    if !item.states_variants {
+        item.checked.draft.variants.clear();
+        item.variants.clear();
+    }
     let same = same_variants(&before, &item.checked.draft.variants, applied, item.named);
+    let options_kept = applied.has(Field::Options) && has_partial_options(&item, &before, &same);
+    let (applied, same) = match options_kept {
+        true => {
+            let applied = applied.without(Fields::default().with(Field::Options));
+            let same = same_variants(&before, &item.checked.draft.variants, applied, item.named);
+            (applied, same)
+        }
+        false => (applied, same),
+    };
     if !applied.has(Field::Options) && same.contains(&None) {
         return Err(unnamed(&same));
     }
@@ -176,8 +207,22 @@ pub async fn upsert(
         },
         written: written.with(&after, applied, currency),
         changed_here,
+        stays_hidden,
+        options_kept,
         handle: after.handle,
     })
+}
+
+/// Whether the options of the file fit only a part of the variants that the product has afterwards: it has fewer options,
+/// or other ones, and is no whole export.
+fn has_partial_options(item: &ImportedProduct, before: &Product, same: &[Option<VariantId>]) -> bool {
+    let folded =
+        |options: &[String]| -> Vec<String> { options.iter().map(|name| name.to_lowercase()).collect() };
+    let options = &item.checked.draft.options;
+    let keeps_some = before.variants.iter().any(|old| !same.contains(&Some(old.id)));
+    item.keep_missing
+        && (options.len() < before.options.len()
+            || (keeps_some && folded(options) != folded(&before.options)))
 }
 
 /// Creates the product. One without any price is a draft: it could not be ordered.
@@ -209,6 +254,8 @@ async fn create(tx: &mut TenantTx, ctx: &Ctx, mut item: ImportedProduct) -> Resu
         upserted: Upserted::Created(product.id),
         written: WrittenFields::default().with(&product, stated, currency),
         changed_here: Fields::default(),
+        stays_hidden: false,
+        options_kept: false,
         handle: product.handle,
     })
 }
@@ -234,6 +281,7 @@ async fn update(
     let ImportedProduct {
         checked: CheckedDraft { mut draft, .. },
         keep_missing,
+        keep_images,
         overwrite,
         currency,
         ..
@@ -268,6 +316,15 @@ async fn update(
     let mut after = assembler.product(draft, Some(before));
     if !applied.has(Field::Images) {
         after.images.clone_from(&before.images);
+    } else if keep_images {
+        let urls: Vec<&str> = after.images.iter().map(|image| image.url.as_str()).collect();
+        let kept = before
+            .images
+            .iter()
+            .filter(|old| !urls.contains(&old.url.as_str()));
+        let room = MAX_IMAGES.saturating_sub(after.images.len());
+        let kept: Vec<_> = kept.take(room).cloned().collect();
+        after.images.extend(kept);
     }
     after.variants.extend(missing);
     if !applied.has(Field::Options) {

@@ -145,6 +145,14 @@ pub(super) fn merge(
 ) {
     let draft = &mut item.checked.draft;
     merge_product(draft, before, stated);
+    if stated.has(Field::Images) {
+        for image in &mut draft.images {
+            let is_unread = !stated.has(Field::ImageAlt) || item.unread_alts.contains(&image.url);
+            if let Some(old) = before.images.iter().find(|old| is_unread && old.url == image.url) {
+                image.alt.clone_from(&old.alt);
+            }
+        }
+    }
     let each = draft.variants.iter_mut().zip(&item.variants).zip(same);
     for ((variant, imported), same) in each {
         variant.id = *same;
@@ -181,12 +189,6 @@ fn merge_product(draft: &mut ProductDraft, before: &Product, stated: Fields) {
     }
     if !stated.has(Field::Options) {
         draft.options.clone_from(&before.options);
-    }
-    if stated.has(Field::Images) && !stated.has(Field::ImageAlt) {
-        for image in &mut draft.images {
-            let old = before.images.iter().find(|old| old.url == image.url);
-            image.alt = old.and_then(|old| old.alt.clone());
-        }
     }
 }
 

@@ -85,8 +85,12 @@ fn item(rows: &[Row]) -> ImportedProduct {
             .iter()
             .fold(Fields::default(), |fields, (field, _)| fields.with(*field)),
         named: true,
+        states_variants: true,
         currency: Currency::parse("USD").unwrap(),
         keep_missing: false,
+        keep_images: false,
+        unread_alts: Vec::new(),
+        published_alone: false,
         overwrite: true,
         written: WrittenFields::default(),
     }

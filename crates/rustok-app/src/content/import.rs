@@ -19,6 +19,7 @@ use rustok_content::{
 };
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
+pub use rustok_import::{NodeField, NodeFields};
 use rustok_storage::TenantTx;
 use rustok_storage::nodes::details::{ShownLocale, find_node};
 use rustok_storage::nodes::save::SlugChange;
@@ -33,13 +34,15 @@ pub struct ImportedNode {
     pub kind: NodeKind,
     /// The locale of its text.
     pub locale: Locale,
+    /// The fields that its source states; an update leaves all others as they are.
+    pub stated: NodeFields,
     /// Its text. A taken slug is numbered.
     pub text: TranslationInput,
     /// Whether and since when it is public.
     pub publication: Publication,
     /// The creation time; now if `None`.
     pub created_at: Option<Timestamp>,
-    /// The login of its author; if `None`, the author that represents the import.
+    /// The login of its author; if `None`, the author that represents the import, or the one that it has.
     pub author_login: Option<String>,
     /// Its terms; missing ones are created.
     pub terms: Vec<ImportedTerm>,
@@ -52,6 +55,8 @@ pub enum Publication {
     Draft,
     /// Public since this time, which may be in the future; if `None`, since the node's creation time.
     Published(Option<Timestamp>),
+    /// As it is; a new node is not public.
+    Kept,
 }
 
 /// A term of an imported node.
@@ -73,7 +78,8 @@ struct Prepared {
     publication: Publication,
     created_at: Timestamp,
     author: AuthorId,
-    terms: Vec<TermId>,
+    /// `None` keeps those that the node has.
+    terms: Option<Vec<TermId>>,
 }
 
 /// The node of an earlier import.
@@ -148,7 +154,7 @@ pub async fn upsert(
     if let Some(detail) = &found {
         check_date(detail.node.any(), node.publication, ctx.now())?;
     }
-    let prepared = prepare(tx, ctx, node).await?;
+    let prepared = prepare(tx, ctx, node, found.as_ref()).await?;
     let (wanted, removed) = (
         prepared.text.translation().slug.clone(),
         prepared.text.removed().clone(),
@@ -181,12 +187,38 @@ fn check_date(node: &AnyContentNode, publication: Publication, now: Timestamp) -
     Ok(())
 }
 
-async fn prepare(tx: &mut TenantTx, ctx: &Ctx, node: ImportedNode) -> Result<Prepared, RichError> {
+async fn prepare(
+    tx: &mut TenantTx,
+    ctx: &Ctx,
+    node: ImportedNode,
+    before: Option<&NodeDetail>,
+) -> Result<Prepared, RichError> {
     // Validate before anything is written.
-    let text = validated(node.text, &node.kind, Source::Import)?;
-    let author = match &node.author_login {
-        Some(login) => authors::upsert(tx, ctx, login, None).await?,
-        None => authors::resolve(tx, ctx, None).await?,
+    let has_slug = node.text.slug.is_some();
+    let mut text = validated(node.text, &node.kind, Source::Import)?;
+    if let Some(shown) = before
+        .map(|before| &before.shown)
+        .filter(|shown| shown.locale == node.locale)
+    {
+        let (stated, stored) = (node.stated, &shown.translation);
+        if !stated.has(NodeField::Title) {
+            text = text.with_title_of(stored);
+        }
+        // A slug that is blank follows from the title.
+        if !stated.has(NodeField::Slug) || (!has_slug && !stated.has(NodeField::Title)) {
+            text = text.with_slug(stored.slug.clone());
+        }
+        if !stated.has(NodeField::Excerpt) {
+            text = text.with_excerpt_of(stored);
+        }
+        if !stated.has(NodeField::Body) {
+            text = text.with_body_of(stored);
+        }
+    }
+    let author = match (&node.author_login, before) {
+        (Some(login), _) => authors::upsert(tx, ctx, login, None).await?,
+        (None, Some(before)) => before.author.clone(),
+        (None, None) => authors::resolve(tx, ctx, None).await?,
     };
     let mut filed = Vec::with_capacity(node.terms.len());
     for term in &node.terms {
@@ -203,7 +235,10 @@ async fn prepare(tx: &mut TenantTx, ctx: &Ctx, node: ImportedNode) -> Result<Pre
         publication: node.publication,
         created_at: node.created_at.unwrap_or_else(|| ctx.now()),
         author: author.id,
-        terms: NewNode::check_terms(filed)?,
+        terms: match before {
+            Some(_) if !node.stated.has(NodeField::Terms) => None,
+            _ => Some(NewNode::check_terms(filed)?),
+        },
     })
 }
 
@@ -230,7 +265,7 @@ async fn create(tx: &mut TenantTx, ctx: &Ctx, new: Prepared) -> Result<Saved, Ri
             &StoredNode::InUse(node),
             Some(&revision),
             addresses,
-            Some(&new.terms),
+            new.terms.as_deref(),
         )
         .await?;
     Ok((id, version, slug))
@@ -245,7 +280,8 @@ fn publish(
 ) -> Result<AnyContentNode, RichError> {
     let now = ctx.now();
     let published_at = match publication {
-        Publication::Draft => None,
+        Publication::Kept if node.status() == NodeStatus::Published => node.published_at(),
+        Publication::Draft | Publication::Kept => None,
         Publication::Published(at) => Some(at.unwrap_or_else(|| node.created_at())),
     };
     // A publication time in the future can still be changed; the node becomes a draft for that first.
@@ -313,7 +349,7 @@ async fn update(tx: &mut TenantTx, ctx: &Ctx, before: NodeDetail, new: Prepared)
             &StoredNode::InUse(node),
             Some(&revision),
             &addresses,
-            Some(&new.terms),
+            new.terms.as_deref(),
         )
         .await?;
     Ok((id, version, slug))

@@ -5,7 +5,7 @@ use super::embeds::with_links;
 use super::engine::{Fault, Key, Notes, Outcome, Source, Written};
 use super::paragraphs::with_paragraphs;
 use super::{ImportOptions, note_removed};
-use crate::content::import::{Existing, ImportedNode, ImportedTerm, Publication, upsert};
+use crate::content::import::{Existing, ImportedNode, ImportedTerm, NodeField, Publication, upsert};
 use crate::content::{authors, terms};
 use crate::context::Ctx;
 use rustok_content::ids::NodeId;
@@ -196,6 +196,7 @@ impl Nodes {
             }]
         })?;
         let publication = match item.status {
+            _ if !item.stated.has(NodeField::Status) => Publication::Kept,
             NodeStatus::Draft => Publication::Draft,
             NodeStatus::Published => Publication::Published(item.published_at),
         };
@@ -223,6 +224,7 @@ impl Nodes {
         notes.count("image that stays at its address", body.matches("<img").count());
         let node = ImportedNode {
             kind,
+            stated: item.stated,
             locale: self.locale,
             text: TranslationInput {
                 title: as_html(&item.title),
@@ -247,9 +249,14 @@ impl Nodes {
 
 /// The names of blocks without content: `<!-- wp:latest-posts {"postsToShow":5} /-->`.
 fn dynamic_blocks(body: &str) -> impl Iterator<Item = &str> {
-    body.match_indices("<!-- wp:").filter_map(|(at, start)| {
-        let rest = body.get(at + start.len()..)?;
-        let (comment, _) = rest.split_once("-->")?;
+    let mut rest = body;
+    let comments = std::iter::from_fn(move || {
+        let (_, after) = rest.split_once("<!-- wp:")?;
+        let (comment, behind) = after.split_once("-->")?;
+        rest = behind;
+        Some(comment)
+    });
+    comments.filter_map(|comment| {
         let name = comment.split(|c: char| c.is_whitespace()).next()?;
         let has_end = comment.trim_end().ends_with('/');
         (has_end && name != "more").then_some(name)
@@ -259,6 +266,13 @@ fn dynamic_blocks(body: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hostile_texts_take_linear_time() {
+        for piece in ["<!-- wp:", "<!-- wp:a -->", "-->"] {
+            crate::import::paragraphs::assert_linear(piece, |body| dynamic_blocks(body).count());
+        }
+    }
 
     #[test]
     fn blocks_that_their_site_fills_in_are_found() {

@@ -15,7 +15,7 @@ use rustok_commerce::product::{Handle, ImageInput, ProductInput};
 use rustok_commerce::variant::{VariantFacts, VariantInput};
 use rustok_core::error::{FieldViolation, RichError};
 use rustok_core::money::{Currency, Money};
-use rustok_import::{Field, Fields, InventoryItem, ProductItem, ProductStatus, ShopifyItem, VariantItem};
+use rustok_import::{Field, InventoryItem, ProductItem, ProductStatus, ShopifyItem, VariantItem};
 use rustok_storage::TenantTx;
 use rustok_storage::import_references::{ImportReference, Imported, list_references};
 use uuid::Uuid;
@@ -90,6 +90,19 @@ impl Source for Products {
                     WrittenFields::from_bytes(known.map(|known| known.fields.clone()).unwrap_or_default());
                 let done = upsert(tx, ctx, id, *product).await?;
                 self.note_changed(&mut notes, &done.changed_names());
+                if done.stays_hidden {
+                    notes.tell(
+                        "published in the file, but draft or archived here",
+                        "the product stays a draft or archived: `Published` does not say that it is for sale; \
+                         a column `Status` with `active` does",
+                    );
+                }
+                if done.options_kept {
+                    notes.tell(
+                        "options that the file does not state in full, kept",
+                        "the options of the product stay as they are: the file has others for only some variants",
+                    );
+                }
                 if done.handle.as_str() != handle {
                     let text = format!("the handle {handle:?} became {}", done.handle.as_str());
                     notes.tell("handle that was changed", text);
@@ -109,6 +122,19 @@ impl Source for Products {
         }
     }
 }
+
+/// The fields that a file with data of variants states.
+const OF_VARIANTS: [Field; 9] = [
+    Field::Options,
+    Field::Sku,
+    Field::Price,
+    Field::CompareAt,
+    Field::Grams,
+    Field::Barcode,
+    Field::Tracking,
+    Field::Quantity,
+    Field::Backorder,
+];
 
 impl Products {
     /// The handle with the name of the shop, if one was given.
@@ -179,13 +205,11 @@ impl Products {
         let is_export = [Field::Options, Field::Price, Field::Description, Field::Images]
             .iter()
             .all(|field| stated.has(*field));
+        let unread_alts = item.images.iter().filter(|image| image.alt_unread);
+        let unread_alts: Vec<String> = unread_alts.map(|image| image.url.clone()).collect();
         // Images may stand in the rows that could not be read.
-        let images = Fields::default().with(Field::Images).with(Field::ImageAlt);
-        let stated = if incomplete {
-            stated.without(images)
-        } else {
-            stated
-        };
+        let keep_images = incomplete || item.images_unread;
+        let published_alone = item.published_alone;
         let (input, embeds) = self.input(item);
         notes.count("embed that became a link", embeds);
         match catalog::check(input) {
@@ -196,8 +220,12 @@ impl Products {
                     variants,
                     stated,
                     named,
+                    states_variants: named || OF_VARIANTS.iter().any(|field| stated.has(*field)),
                     currency: self.currency,
                     keep_missing: incomplete || !is_export,
+                    keep_images,
+                    unread_alts,
+                    published_alone,
                     overwrite: self.options.overwrite,
                     written: WrittenFields::default(),
                 };

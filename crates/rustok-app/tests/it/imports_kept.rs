@@ -121,6 +121,7 @@ fn item(id: u32, title: &str, body: &str, more: &str) -> String {
 fn site(address: &str, items: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<rss xmlns:content=\"http://purl.org/rss/1.0/modules/content/\" \
+         xmlns:excerpt=\"http://wordpress.org/export/1.2/excerpt/\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\" \
          xmlns:wp=\"http://wordpress.org/export/1.2/\"><channel><wp:wxr_version>1.2</wp:wxr_version>\
          <wp:base_blog_url>{address}</wp:base_blog_url>\n{items}</channel></rss>\n"
     )
@@ -175,6 +176,122 @@ both_databases! {
         assert_eq!((amounts(&after), after.status.as_str()), (vec!["18.00".to_owned(), "23.00".to_owned()], "active"));
         let barcodes: Vec<_> = after.variants.iter().map(|variant| variant.facts.barcode.as_deref()).collect();
         assert_eq!(barcodes, [None, Some("333")]);
+    }
+
+    async fn a_bad_cell_of_an_image_costs_no_stored_image(db) {
+        let shop = Shop::open(db.url()).await;
+        csv(&shop, FULL).await;
+        let before = product(&shop, "jug").await;
+        let urls = |product: &Product| product.images.iter().map(|image| image.url.clone()).collect::<Vec<_>>();
+        // A bad address; then one that is new beside it; then a bad text and a bad place.
+        let bad = FULL.replace("https://img.example/2.jpg", "img/2.jpg");
+        assert_eq!(csv(&shop, &bad).await.error_count, 1);
+        assert_eq!(facts(&product(&shop, "jug").await), facts(&before));
+        csv(&shop, bad.replace("/1.jpg", "/3.jpg")).await;
+        let expected = ["https://img.example/3.jpg", "https://img.example/1.jpg", "https://img.example/2.jpg"];
+        assert_eq!(urls(&product(&shop, "jug").await), expected);
+        let full = FULL.replace("jug,", "mug,");
+        csv(&shop, &full).await;
+        let text = full.replace("Front", &"x".repeat(5_000)).replace("2.jpg,2", "2.jpg,second");
+        assert_eq!(csv(&shop, text).await.error_count, 2);
+        assert_eq!(product(&shop, "mug").await.images.len(), 2);
+        let alts = |product: &Product| product.images.iter().map(|image| image.alt.clone()).collect::<Vec<_>>();
+        assert_eq!(alts(&product(&shop, "mug").await), alts(&before));
+    }
+
+    async fn a_bad_first_row_takes_nothing_from_other_rows(db) {
+        let shop = Shop::open(db.url()).await;
+        csv(&shop, FULL).await;
+        let text = "Handle,Title,Option1 Name,Option1 Value,Variant Barcode\njug,Jüg ü,Size,Small,\u{1}\njug,,,Large,333\n";
+        let bytes: Vec<u8> = text.bytes().map(|byte| if byte == 1 { 0xFF } else { byte }).collect();
+        let report = csv(&shop, bytes).await;
+        assert_eq!(report.error_count, 1, "{report:?}");
+        let after = product(&shop, "jug").await;
+        let barcodes: Vec<_> = after.variants.iter().map(|variant| variant.facts.barcode.as_deref()).collect();
+        assert_eq!(barcodes, [Some("111"), Some("333")]);
+    }
+
+    async fn a_file_with_fewer_options_keeps_the_options(db) {
+        let shop = Shop::open(db.url()).await;
+        let full = "Handle,Title,Body (HTML),Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price,Image Src\n\
+                    jug,Jug,,Size,S,Colour,Red,A,1,\njug,,,,S,,Blue,B,2,\njug,,,,L,,Red,C,3,\n";
+        csv(&shop, full).await;
+        let before = product(&shop, "jug").await;
+        let options = |product: &Product| -> Vec<Vec<String>> {
+            product.variants.iter().map(|variant| variant.options.clone()).collect()
+        };
+        let refused = csv(&shop, "Handle,Title,Option1 Name,Option1 Value,Variant Price\njug,Jug,Size,S,5\n").await;
+        assert_eq!((refused.updated, refused.error_count), (0, 1), "{refused:?}");
+        assert_eq!(facts(&product(&shop, "jug").await), facts(&before));
+        // SKUs tell which variants are meant.
+        let by_sku = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price\njug,Jug,Size,S,A,5\njug,,,L,C,6\n";
+        let report = csv(&shop, by_sku).await;
+        assert_eq!((report.updated, report.error_count), (1, 0), "{report:?}");
+        assert!(report.skipped_by_reason.keys().any(|kind| kind.contains("options that the file does not state")));
+        let after = product(&shop, "jug").await;
+        assert_eq!((options(&after), amounts(&after)), (options(&before), ["5.00", "2.00", "6.00"].map(str::to_owned).to_vec()));
+        // Other options for a part of the variants.
+        let other = "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price\n\
+                     jug,Jug,Size,S,Glaze,Matt,A,7\n";
+        csv(&shop, other).await;
+        let after = product(&shop, "jug").await;
+        assert_eq!((after.options.clone(), options(&after)), (before.options.clone(), options(&before)));
+    }
+
+    async fn published_alone_activates_nothing(db) {
+        let shop = Shop::open(db.url()).await;
+        let text = "Handle,Title,Variant Price,Status\na,A,1,draft\nb,B,1,archived\nc,C,1,active\n";
+        csv(&shop, text).await;
+        let status = async || -> Vec<String> {
+            products(&shop).await.iter().map(|product| product.status.to_string()).collect()
+        };
+        let shown = "Handle,Title,Published\na,A,TRUE\nb,B,TRUE\nc,C,TRUE\nd,D,TRUE\n";
+        let report = csv(&shop, shown).await;
+        assert_eq!(status().await, ["draft", "archived", "active", "draft"], "{report:?}");
+        assert_eq!(report.skipped_by_reason.get("published in the file, but draft or archived here"), Some(&2));
+        csv(&shop, shown.replace("TRUE", "FALSE")).await;
+        assert_eq!(status().await, ["draft", "archived", "draft", "draft"]);
+    }
+
+    async fn a_file_of_tags_changes_products_with_variants(db) {
+        let shop = Shop::open(db.url()).await;
+        csv(&shop, FULL).await;
+        let before = product(&shop, "jug").await;
+        let report = csv(&shop, "Handle,Tags\njug,\"sale, blue\"\n").await;
+        assert_eq!((report.updated, report.error_count), (1, 0), "{report:?}");
+        let mut expected = facts(&before);
+        expected.tags = vec!["sale".to_owned(), "blue".to_owned()];
+        assert_eq!(facts(&product(&shop, "jug").await), expected);
+    }
+
+    async fn an_element_that_an_item_lacks_stays(db) {
+        let shop = Shop::open(db.url()).await;
+        let address = "https://a.example";
+        let more = "<dc:creator>jane</dc:creator><excerpt:encoded><![CDATA[Short.]]></excerpt:encoded>\
+                    <wp:post_name>first</wp:post_name><category domain=\"post_tag\" nicename=\"red\">Red</category>";
+        wordpress(&shop, ImportOptions::default(), &site(address, &item(1, "First &amp; one", "<p>Whole.</p>", more))).await;
+        let before = nodes(&shop).await.remove(0);
+        assert_eq!((before.author.login.as_str(), before.terms.len(), before.shown.excerpt.as_str()), ("jane", 1, "Short."));
+        // Only a body; then an excerpt that is too large beside a new title.
+        let body = "<item><content:encoded>new</content:encoded><wp:post_id>1</wp:post_id><wp:post_type>post</wp:post_type></item>";
+        let report = wordpress(&shop, ImportOptions::default(), &site(address, body)).await;
+        assert_eq!((report.updated, report.error_count), (1, 0), "{report:?}");
+        let after = nodes(&shop).await.remove(0);
+        assert_eq!(html_of(&shop, "First & one").await, "<p>new</p>\n");
+        let facts = |node: &NodeDetail<ListedText>| {
+            let text = node.shown.clone();
+            (text.title, text.slug, text.excerpt, node.author.clone(), node.terms.clone(), node.node.any().status())
+        };
+        assert_eq!(facts(&after), facts(&before));
+        let large = "x".repeat((1 << 20) + 1);
+        let title = format!(
+            "<item><title>Second</title><excerpt:encoded>{large}</excerpt:encoded><wp:post_id>1</wp:post_id>\
+             <wp:post_type>post</wp:post_type></item>"
+        );
+        assert_eq!(wordpress(&shop, ImportOptions::default(), &site(address, &title)).await.error_count, 1);
+        let after = nodes(&shop).await.remove(0);
+        assert_eq!((after.shown.title.as_str(), after.shown.excerpt.as_str()), ("Second", "Short."));
+        assert_eq!((after.shown.slug.as_str(), html_of(&shop, "Second").await.as_str()), ("first", "<p>new</p>\n"));
     }
 
     async fn tracked_without_a_quantity_is_not_sold_out(db) {

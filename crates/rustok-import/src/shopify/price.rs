@@ -81,7 +81,8 @@ fn split<'a>(parts: &[&'a str], separators: &[char], decimals: u32) -> Result<(S
         // Twice the same, or a group before the other: all of one kind group.
         separator if before.contains(separator) => false,
         _ if !before.is_empty() => true,
-        _ => return single(grouped, last, decimals),
+        // Programs write three decimals behind a point.
+        separator => return single(grouped, last, decimals == 3 && *separator == '.'),
     };
     if is_decimal {
         let groups = before.first();
@@ -97,9 +98,9 @@ fn split<'a>(parts: &[&'a str], separators: &[char], decimals: u32) -> Result<(S
 }
 
 /// One point or comma: three digits behind it may be thousands.
-fn single<'a>(before: &[&str], last: &'a str, decimals: u32) -> Result<(String, &'a str), PriceFault> {
+fn single<'a>(before: &[&str], last: &'a str, is_decimal: bool) -> Result<(String, &'a str), PriceFault> {
     let whole = before.first().copied().unwrap_or_default();
-    if last.len() == 3 && decimals != 3 && (1..=3).contains(&whole.len()) && !whole.starts_with('0') {
+    if last.len() == 3 && !is_decimal && (1..=3).contains(&whole.len()) && !whole.starts_with('0') {
         return Err(PriceFault::Ambiguous);
     }
     Ok((whole.to_owned(), last))
@@ -147,9 +148,7 @@ fn without_sign(text: &str) -> Option<(&str, bool)> {
     let sign = |part: &str| {
         let part = part.trim_matches(|c: char| c.is_whitespace() || c == '\u{a0}' || c == '\u{202f}');
         let part = part.strip_suffix('.').unwrap_or(part);
-        let known = part.chars().count() <= MAX_SIGN_CHARS
-            && part.chars().all(|c| c.is_alphabetic() || is_currency_sign(c));
-        known.then_some(!part.is_empty())
+        (part.is_empty() || is_currency(part)).then_some(!part.is_empty())
     };
     let (head, tail) = (sign(head)?, sign(tail)?);
     if head && tail {
@@ -157,6 +156,31 @@ fn without_sign(text: &str) -> Option<(&str, bool)> {
     }
     Some((text.get(start..end)?, head || tail))
 }
+
+/// A sign with at most a few letters (`US$`), or a name that is known: `XL` is none.
+fn is_currency(part: &str) -> bool {
+    if part.chars().any(is_currency_sign) {
+        return part.chars().count() <= MAX_SIGN_CHARS
+            && part.chars().all(|c| c.is_alphabetic() || is_currency_sign(c));
+    }
+    let folded = part.to_lowercase();
+    let is_code = part.len() == 3 && CODES.split(' ').any(|code| code.eq_ignore_ascii_case(part));
+    is_code || SHORT_NAMES.contains(&folded.as_str())
+}
+
+/// ISO 4217's codes in use.
+const CODES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN \
+    BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD \
+    HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD \
+    MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON \
+    RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX \
+    USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG";
+
+/// What people write instead, in lower case and without a point at the end.
+const SHORT_NAMES: [&str; 24] = [
+    "rs", "rp", "rm", "r", "kr", "fr", "sfr", "zł", "zl", "kč", "ft", "lei", "tl", "kn", "лв", "руб", "р",
+    "грн", "тг", "din", "euro", "euros", "us", "dh",
+];
 
 fn is_currency_sign(c: char) -> bool {
     matches!(c, '$' | '¢' | '£' | '¤' | '¥' | '฿' | '₠'..='\u{20cf}')
@@ -186,6 +210,9 @@ mod tests {
             ("US$ 15.20", "15.2"),
             ("15 USD", "15"),
             ("Rs. 500", "500"),
+            ("500 руб.", "500"),
+            ("R$ 5,90", "5.9"),
+            ("usd 15", "15"),
             ("15.", "15"),
             (".99", "0.99"),
             ("0", "0"),
@@ -199,6 +226,8 @@ mod tests {
         }
         assert_eq!(parse("15.250", 3).unwrap().0.to_string(), "15.25");
         assert_eq!(parse("1,299", 0), Err(PriceFault::Ambiguous));
+        assert_eq!(parse("1,299", 3), Err(PriceFault::Ambiguous));
+        assert_eq!(parse("1,299.000", 3).unwrap().0.to_string(), "1299");
     }
 
     #[test]
@@ -225,6 +254,10 @@ mod tests {
             ".",
             "5-6",
             "abcdefg 5",
+            "XL2",
+            "2 XL",
+            "No 7",
+            "A4",
             "1.234.56",
         ] {
             assert_eq!(parse(text, 2), Err(PriceFault::NoPrice), "{text}");

@@ -50,6 +50,19 @@ const OF_VARIANT: [(Column, &str); 7] = [
     (Column::VariantImage, "Variant Image"),
 ];
 
+/// The fields of variants and images: what a product's first row lacks of them says nothing of its other rows.
+const OF_ROWS: Fields = Fields::EMPTY
+    .with(Field::Images)
+    .with(Field::ImageAlt)
+    .with(Field::Sku)
+    .with(Field::Price)
+    .with(Field::CompareAt)
+    .with(Field::Grams)
+    .with(Field::Barcode)
+    .with(Field::Tracking)
+    .with(Field::Quantity)
+    .with(Field::Backorder);
+
 /// What reading a row finds besides its values.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -104,9 +117,14 @@ impl Assembly {
         }
         let (option_columns, options) = options(row, header)?;
         let mut unread = header.unread(row);
+        let images_unread = unread.has(Field::Images);
         let status = status(row, &mut notes.skipped);
         let status = notes.value(status, Field::Status, &mut unread);
-        if status.is_none() {
+        let published_alone = status.is_some() && row.text(Column::Status).is_empty();
+        if matches!(
+            (status, published_alone),
+            (None, _) | (Some(ProductStatus::Active), true)
+        ) {
             unread = unread.with(Field::Status);
         }
         let gift_card = notes.value(
@@ -124,7 +142,7 @@ impl Assembly {
         let vendor = text(Column::Vendor, Field::Vendor);
         let product_type = text(Column::Type, Field::ProductType);
         let tags = notes.value(tags(row).map(Some), Field::Tags, &mut unread);
-        let mut stated = header.stated().without(unread);
+        let mut stated = header.stated().without(unread.without(OF_ROWS));
         if header.has(Column::Quantity) && !header.has(Column::Tracker) {
             stated = stated.with(Field::Tracking);
         }
@@ -145,6 +163,8 @@ impl Assembly {
             options,
             variants: Vec::new(),
             images: Vec::new(),
+            images_unread,
+            published_alone,
             incomplete: false,
         };
         let bytes =
@@ -201,11 +221,13 @@ impl Assembly {
         {
             notes.skipped.add(&format!("{name} on a row without a variant"));
         }
-        let Some(image) = image(row, header, notes) else {
+        let read = image(row, header, notes);
+        self.item.images_unread |= read.is_unread;
+        let Some(image) = read.image else {
             return Ok(false);
         };
         self.check_room(row, 0, 1)?;
-        self.add_image(row, image);
+        self.add_image(row, image, notes);
         Ok(true)
     }
 
@@ -239,7 +261,9 @@ impl Assembly {
         notes: &mut Notes,
     ) -> Result<(), Fault> {
         let variant = self.variant(row, header, decimals, notes)?;
-        let image = image(row, header, notes);
+        let read = image(row, header, notes);
+        self.item.images_unread |= read.is_unread;
+        let image = read.image;
         self.check_room(row, 1, usize::from(image.is_some()))?;
         let key = match &variant.sku {
             Some(sku) if variant.option_values.is_empty() && !self.item.stated.has(Field::Options) => {
@@ -266,7 +290,7 @@ impl Assembly {
                 .sum::<usize>();
         self.item.variants.push(variant);
         if let Some(image) = image {
-            self.add_image(row, image);
+            self.add_image(row, image, notes);
         }
         Ok(())
     }
@@ -363,13 +387,28 @@ impl Assembly {
         })
     }
 
-    fn add_image(&mut self, row: &Row, (image, position): (ImageItem, Option<u32>)) {
+    fn add_image(&mut self, row: &Row, (image, position): (ImageItem, Place), notes: &mut Notes) {
         if !self.image_urls.insert(image.url.clone()) {
+            let mut images = self.item.images.iter_mut();
+            if let (Some(alt), Some(known)) = (image.alt, images.find(|known| known.url == image.url)) {
+                match &known.alt {
+                    Some(same) if *same == alt => {}
+                    Some(_) => notes
+                        .skipped
+                        .add("Image Alt Text of an image that stands there twice"),
+                    None => (known.alt, known.alt_unread) = (Some(alt), false),
+                }
+            }
             return;
         }
         self.bytes += image.url.len() * 2 + row.text(Column::ImageAlt).len();
         self.item.images.push(image);
-        self.image_positions.push(position);
+        let before = self.image_positions.last().copied().flatten();
+        self.image_positions.push(match position {
+            Place::At(position) => Some(position),
+            Place::Last => None,
+            Place::Unread => before,
+        });
     }
 
     fn check_room(&mut self, row: &Row, variants: usize, images: usize) -> Result<(), Fault> {
@@ -396,8 +435,25 @@ fn is_variant(row: &Row) -> bool {
     has_option || !row.text(Column::Sku).is_empty() || !row.text(Column::Price).is_empty()
 }
 
+/// Where an image stands among those of its product.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    At(u32),
+    /// The cell is blank.
+    Last,
+    /// The cell cannot be read: behind the image of the row before.
+    Unread,
+}
+
+/// What a row says of images.
+struct ImageRead {
+    image: Option<(ImageItem, Place)>,
+    /// The row may have an image, which could not be read.
+    is_unread: bool,
+}
+
 /// The image of a row. One that cannot be used costs only itself; what belongs to none is counted.
-fn image(row: &Row, header: &Header, notes: &mut Notes) -> Option<(ImageItem, Option<u32>)> {
+fn image(row: &Row, header: &Header, notes: &mut Notes) -> ImageRead {
     let mut unread = header.unread(row);
     let url = notes.value(value::url(row, Column::ImageUrl), Field::Images, &mut unread);
     let alt = notes.value(
@@ -406,16 +462,27 @@ fn image(row: &Row, header: &Header, notes: &mut Notes) -> Option<(ImageItem, Op
         &mut unread,
     );
     let alt = alt.filter(|alt| !alt.is_empty());
-    let position = notes.value(value::image_position(row), Field::Images, &mut unread);
+    let is_unread = unread.has(Field::Images);
+    let mut position_unread = Fields::default();
+    let position = notes.value(value::image_position(row), Field::Images, &mut position_unread);
+    let place = match position {
+        _ if position_unread.has(Field::Images) => Place::Unread,
+        Some(position) => Place::At(position),
+        None => Place::Last,
+    };
     if url.is_none() && alt.is_some() {
         notes.skipped.add("Image Alt Text without an image");
     }
-    let image = ImageItem {
-        url: url?,
+    let image = url.map(|url| ImageItem {
+        url,
         alt,
+        alt_unread: unread.has(Field::ImageAlt),
         position: 0,
-    };
-    Some((image, position))
+    });
+    ImageRead {
+        image: image.map(|image| (image, place)),
+        is_unread,
+    }
 }
 
 /// The used option columns and their names.
@@ -499,7 +566,7 @@ fn status(row: &Row, skipped: &mut Skipped) -> Result<Option<ProductStatus>, Fau
 }
 
 fn hash(item: &ProductItem) -> [u8; 32] {
-    let mut digest = Digest::new("shopify-product:2");
+    let mut digest = Digest::new("shopify-product:3");
     digest.number(item.stated.bits().into());
     for text in [
         &item.handle,
@@ -518,6 +585,7 @@ fn hash(item: &ProductItem) -> [u8; 32] {
         ProductStatus::Archived => "archived",
     });
     digest.flag(item.gift_card);
+    digest.flag(item.published_alone);
     digest.flag(item.incomplete);
     digest.list(item.options.len());
     item.options.iter().for_each(|name| digest.text(name));
@@ -539,9 +607,11 @@ fn hash(item: &ProductItem) -> [u8; 32] {
         }
     }
     digest.list(item.images.len());
+    digest.flag(item.images_unread);
     for image in &item.images {
         digest.text(&image.url);
         digest.optional(image.alt.as_deref());
+        digest.flag(image.alt_unread);
     }
     digest.finish()
 }

@@ -6,7 +6,9 @@ use super::record::{Key, RawTerm, Record};
 use super::text::{plain, plain_of_text, slug, slug_of_name};
 use crate::digest::Digest;
 use crate::error::{Fault, quoted};
-use crate::item::{AuthorItem, NodeItem, NodeKind, NodeStatus, Taxonomy, TermItem, TermRef};
+use crate::item::{
+    AuthorItem, NodeField, NodeFields, NodeItem, NodeKind, NodeStatus, Taxonomy, TermItem, TermRef,
+};
 use crate::skipped::Skipped;
 use jiff::Timestamp;
 
@@ -63,12 +65,21 @@ pub(super) fn node(mut record: Record, site: Option<&str>, offset: &mut Offset) 
         true => plain(record.text(Key::Title)),
         false => plain_of_text(record.text(Key::Title)),
     };
+    let stated = NodeFields::default()
+        .with_if(record.has(Key::Title), NodeField::Title)
+        .with_if(record.has(Key::PostName), NodeField::Slug)
+        .with_if(record.has(Key::Excerpt), NodeField::Excerpt)
+        .with_if(record.has(Key::Body), NodeField::Body)
+        .with_if(record.given(Key::Creator).is_some(), NodeField::Author)
+        .with_if(!source_status.is_empty() || password_protected, NodeField::Status)
+        .with_if(!record.terms.is_empty(), NodeField::Terms);
     let mut node = NodeItem {
         external_id,
         source_hash: [0; 32],
         line: record.at.line,
         column: record.at.column,
         kind,
+        stated,
         title,
         slug: slug(record.text(Key::PostName)),
         excerpt: record.take(Key::Excerpt),
@@ -265,7 +276,7 @@ pub(super) fn term(record: &Record) -> Result<TermItem, Fault> {
 }
 
 fn node_hash(node: &NodeItem) -> [u8; 32] {
-    let mut digest = Digest::new("wordpress-node:1");
+    let mut digest = Digest::new("wordpress-node:2");
     digest.text(match node.kind {
         NodeKind::Post => "post",
         NodeKind::Page => "page",
@@ -283,6 +294,7 @@ fn node_hash(node: &NodeItem) -> [u8; 32] {
         digest.optional(text.as_deref());
     }
     digest.flag(node.status == NodeStatus::Published);
+    digest.number(node.stated.bits().into());
     digest.flag(node.password_protected);
     digest.flag(node.sticky);
     digest.signed(node.menu_order);

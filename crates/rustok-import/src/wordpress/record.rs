@@ -222,6 +222,11 @@ impl Record {
         self.fields.iter().find(|field| field.key == key)
     }
 
+    /// Whether there is such an element and its text could be read, blank or not.
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.field(key).is_some_and(|field| field.text.is_ok())
+    }
+
     /// Whether a text stands in a CDATA section.
     pub(super) fn is_cdata(&self, key: Key) -> bool {
         self.field(key).is_some_and(|field| field.in_cdata)

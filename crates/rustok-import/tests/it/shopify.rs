@@ -98,7 +98,7 @@ fn further_rows_add_variants_and_images() {
         urls,
         [
             (1, "https://x.test/1", Some("one")),
-            (2, "https://x.test/2", None),
+            (2, "https://x.test/2", Some("again")),
             (3, "https://x.test/3", None),
             (4, "https://x.test/9", None)
         ]

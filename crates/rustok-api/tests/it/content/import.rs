@@ -2,7 +2,7 @@
 
 use super::{Nodes, post, shown, texts};
 use reqwest::StatusCode;
-use rustok_app::content::import::{Existing, ImportedNode, ImportedTerm, Publication, upsert};
+use rustok_app::content::import::{Existing, ImportedNode, ImportedTerm, NodeFields, Publication, upsert};
 use rustok_app::content::terms;
 use rustok_app::content::{self, NewContent, PublishNode, PutTranslation, authors};
 use rustok_app::import::{ImportFile, ImportOptions, ImportSource, Mode, run};
@@ -35,6 +35,7 @@ fn at(time: &str) -> Timestamp {
 
 fn item(title: &str, slug: Option<&str>, publication: Publication) -> ImportedNode {
     ImportedNode {
+        stated: NodeFields::ALL,
         kind: NodeKind::parse("post").unwrap(),
         locale: "en".parse().unwrap(),
         text: TranslationInput {
