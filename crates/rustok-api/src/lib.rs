@@ -3,6 +3,7 @@
 //! It must never name a row or a query: it calls use cases (`rustok-app`) with the toolkit of `rustok-http`.
 
 pub mod admin;
+mod counted;
 mod kept;
 pub mod merge_patch;
 pub mod money;

@@ -3,6 +3,7 @@
 //! Any number of processes may run this at once: a job is claimed by lease, in a transaction that ends before the work
 //! begins. A job that fails is due again later and does not block the others; one that fails too often is dead.
 
+use crate::content::{authors, terms};
 use crate::context::PlatformCtx;
 use crate::import;
 use crate::orders::{self, Shops};
@@ -83,6 +84,8 @@ async fn run_one(ctx: &PlatformCtx, shops: &mut Shops, job: &ClaimedJob) -> Resu
     match job.job.kind {
         JobKind::ExpireOrder => orders::expire(ctx, shops, job).await,
         JobKind::FailImport => import::jobs::fail_abandoned(ctx, job).await,
+        JobKind::RetireTerm => terms::manage::retire_rest(ctx, job).await,
+        JobKind::RetireAuthor => authors::manage::retire_rest(ctx, job).await,
     }
 }
 

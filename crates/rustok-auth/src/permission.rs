@@ -72,6 +72,8 @@ actions! {
     ArchiveNode = "archive_node",
     /// Admin: restore an archived node as a draft.
     RestoreNode = "restore_node",
+    /// Admin: create, rename, merge and delete terms and authors.
+    ManageTerms = "manage_terms",
 
     /// Admin: list and read orders, with the customers' addresses.
     ReadOrders = "read_orders",

@@ -25,11 +25,20 @@ pub enum JobKind {
     ExpireOrder,
     /// Mark an import as failed if its server has stopped reporting for a while. The subject is the import.
     FailImport,
+    /// Take a term that was merged or deleted from its nodes. The subject is the term.
+    RetireTerm,
+    /// Take an author that was merged from its nodes. The subject is the author.
+    RetireAuthor,
 }
 
 impl JobKind {
     /// All kinds.
-    pub const ALL: &[Self] = &[Self::ExpireOrder, Self::FailImport];
+    pub const ALL: &[Self] = &[
+        Self::ExpireOrder,
+        Self::FailImport,
+        Self::RetireTerm,
+        Self::RetireAuthor,
+    ];
 
     /// The stable name in the database.
     #[must_use]
@@ -37,6 +46,8 @@ impl JobKind {
         match self {
             Self::ExpireOrder => "expire_order",
             Self::FailImport => "fail_import",
+            Self::RetireTerm => "retire_term",
+            Self::RetireAuthor => "retire_author",
         }
     }
 }
@@ -93,6 +104,8 @@ mod tests {
     fn names_are_stable() {
         assert_eq!(JobKind::ExpireOrder.to_string(), "expire_order");
         assert_eq!(JobKind::FailImport.to_string(), "fail_import");
+        assert_eq!(JobKind::RetireTerm.to_string(), "retire_term");
+        assert_eq!(JobKind::RetireAuthor.to_string(), "retire_author");
         for kind in JobKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(*kind));
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());

@@ -1,5 +1,8 @@
 //! Authors: the names under which nodes are published. They are not accounts.
 
+pub mod list;
+pub mod retire;
+
 use rustok_content::Author;
 use rustok_core::clock::Timestamp;
 use rustok_db::{Row, StoreError, TenantTx, params};

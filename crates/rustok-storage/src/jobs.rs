@@ -52,6 +52,15 @@ pub(crate) fn delete_write(tenant: TenantId, kind: JobKind, subject: Uuid) -> St
     )
 }
 
+/// Schedules a job in place of that of its kind and subject, if there is one.
+///
+/// # Errors
+/// Those of the database.
+pub async fn schedule(tx: &mut TenantTx, job: &Job) -> Result<(), StoreError> {
+    let insert = replace_job(tx.tenant(), job);
+    tx.db.execute_all(&[insert]).await
+}
+
 /// Deletes a job that is no longer needed; true if there was one.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! themselves are behind the seam, `rustok-db`; other crates name its types by this one.
 
 pub mod authors;
+pub mod counted;
 pub mod customers;
 pub mod deliveries;
 pub mod idempotency;

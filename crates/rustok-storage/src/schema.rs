@@ -34,6 +34,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "0012_vendor_folded",
         "0013_imports_kept",
         "0014_people",
+        "0020_terms_merge",
     ],
     tables: &[
         "api_tokens",

@@ -1,8 +1,12 @@
 //! Terms: categories, which form a hierarchy, and tags.
 
+pub mod list;
+pub mod retire;
+
 use rustok_content::ids::TermId;
 use rustok_content::{Taxonomy, Term};
 use rustok_core::clock::Timestamp;
+use rustok_db::walk::indexed_by;
 use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};
 use rustok_text::Slug;
 use rustok_text::plain::folded;
@@ -37,13 +41,14 @@ pub async fn list_terms_known_by(
     let mut either = Vec::new();
     let slugs: Vec<Value<'_>> = slugs.iter().map(|slug| slug.as_str().into()).collect();
     let names: Vec<Value<'_>> = names_folded.iter().map(|name| name.into()).collect();
-    for (column, mut list) in [("slug", slugs), ("name_folded", names)] {
+    let by_name = indexed_by("terms_name_idx", tx.db.is_postgres());
+    for (column, mut list, index) in [("slug", slugs, ""), ("name_folded", names, by_name.as_str())] {
         if list.is_empty() {
             continue;
         }
         pad(&mut list);
         either.push(format!(
-            "SELECT {COLUMNS} FROM terms m WHERE m.tenant_id = $1 AND m.taxonomy IN ('category', 'tag') \
+            "SELECT {COLUMNS} FROM terms m{index} WHERE m.tenant_id = $1 AND m.taxonomy IN ('category', 'tag') \
              AND m.{column} IN ({})",
             placeholders(values.len() + 1, list.len())
         ));

@@ -14,7 +14,7 @@ pub(super) const EVERY: Duration = Duration::from_secs(5);
 /// Jobs per round, and deliveries.
 const BATCH: i64 = 100;
 /// An abandoned import is failed by the worker of imports, after it has looked for files of its own.
-const KINDS: &[JobKind] = &[JobKind::ExpireOrder];
+const KINDS: &[JobKind] = &[JobKind::ExpireOrder, JobKind::RetireTerm, JobKind::RetireAuthor];
 
 pub(super) async fn round(state: &AppState, stop: &CancellationToken) -> Result<Round, RichError> {
     let ctx = PlatformCtx::system(Arc::clone(state.services()), "jobs", round_deadline());

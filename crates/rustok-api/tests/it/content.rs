@@ -8,6 +8,7 @@ mod markup;
 mod pages;
 mod promises;
 mod restored;
+mod terms;
 mod visibility;
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode};

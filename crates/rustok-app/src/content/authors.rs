@@ -1,6 +1,8 @@
 //! Authors: found by login, or created. Without a named author, the author that represents the actor is used, with
 //! the site's name.
 
+pub(crate) mod manage;
+
 use crate::context::Ctx;
 use rustok_content::ids::AuthorId;
 use rustok_content::translation::Source;

@@ -1,5 +1,7 @@
 //! Terms: found by slug or name, or created. Categories form trees, never a cycle.
 
+pub(crate) mod manage;
+
 use super::authors::below;
 use crate::context::Ctx;
 use crate::numbers;

@@ -8,3 +8,4 @@ mod jobs;
 mod orders;
 mod people;
 mod shop;
+mod terms;

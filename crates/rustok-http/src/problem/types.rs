@@ -51,6 +51,7 @@ impl ProblemType {
             "insufficient_stock" => vec![("available", json!(1)), ("requested", json!(3))],
             "total_changed" => vec![("total", json!({ "amount": "21.50", "currency": "USD" }))],
             "version_conflict" => vec![("current_version", json!(7))],
+            "term_exists" => vec![("term_id", json!("0190a1b2-0000-7000-8000-000000000000"))],
             "variant_in_use" => vec![("variants", json!(["0190a1b2-0000-7000-8000-000000000000"]))],
             _ => Vec::new(),
         }
@@ -224,6 +225,21 @@ pub const ALL: &[ProblemType] = types! {
     "node_not_found" NotFound [404]
         "There is no such node, or it is not public, or it is deleted."
         "Check the id or slug; a deleted node can be undeleted for a while.";
+    "term_not_found" NotFound [404]
+        "There is no such category or tag."
+        "List the terms; it may have been merged or deleted.";
+    "term_exists" Conflict [409]
+        "There is a category or tag with this name or slug."
+        "Merge the two, or take another name; `term_id` names the one that is there.";
+    "author_not_found" NotFound [404]
+        "There is no such author."
+        "List the authors; it may have been merged or deleted.";
+    "author_exists" Conflict [409]
+        "Another author has this login."
+        "Merge the two, or take another login.";
+    "author_in_use" Conflict [409]
+        "There are nodes of this author, deleted ones perhaps."
+        "Merge it into another author instead.";
     "translation_not_found" NotFound [404]
         "The node has no text in this locale."
         "Read the node: `translations` lists the locales it has.";

@@ -7,8 +7,9 @@ use crate::outbox;
 use crate::search::{self, Kind};
 use rustok_content::ids::{NodeId, TermId};
 use rustok_content::{NodeRow, NodeStatus, Revision, Translation};
+use rustok_core::clock::Timestamp;
 use rustok_core::ids::TenantId;
-use rustok_db::{Statement, StoreError, TenantTx, Value, assignments, params, placeholders};
+use rustok_db::{Expect, Statement, StoreError, TenantTx, Value, assignments, pad, params, placeholders};
 use rustok_events::Event;
 use rustok_text::{Locale, Slug};
 
@@ -87,11 +88,13 @@ pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreErro
             let sql = "DELETE FROM node_terms WHERE tenant_id = $1 AND node_id = $2";
             statements.push(Statement::any(NODE_TERMS, sql, params![tenant, row.id]));
         }
-        statements.extend(terms.iter().map(|term| {
-            let sql =
-                "INSERT INTO node_terms (tenant_id, node_id, term_id, published_at) VALUES ($1, $2, $3, $4)";
-            Statement::one(NODE_TERMS, sql, params![tenant, row.id, *term, public_since])
-        }));
+        statements.extend(file_under(
+            tenant,
+            row.id,
+            terms,
+            public_since,
+            tx.db.is_postgres(),
+        ));
     } else if save
         .addresses
         .iter()
@@ -114,6 +117,34 @@ pub async fn save(tx: &mut TenantTx, save: NodeSave<'_>) -> Result<(), StoreErro
             .map(|event| outbox::insert_event(tenant, event)),
     );
     tx.db.execute_all(&statements).await
+}
+
+/// Files a node under terms, but not under one that was merged or deleted meanwhile: the lock waits for such a change.
+fn file_under<'a>(
+    tenant: TenantId,
+    node: NodeId,
+    terms: &[TermId],
+    public_since: Option<Timestamp>,
+    is_postgres: bool,
+) -> Option<Statement<'a>> {
+    let mut ids: Vec<Value<'a>> = terms.iter().map(|term| (*term).into()).collect();
+    if ids.is_empty() {
+        return None;
+    }
+    pad(&mut ids);
+    let lock = if is_postgres { " FOR KEY SHARE" } else { "" };
+    let sql = format!(
+        "INSERT INTO node_terms (tenant_id, node_id, term_id, published_at) \
+         SELECT $1::uuid, $2::uuid, m.id, $3::timestamptz FROM terms m \
+         WHERE m.tenant_id = $1 AND m.id IN ({}) AND m.retired_at IS NULL ORDER BY m.id{lock}",
+        placeholders(4, ids.len())
+    );
+    let mut params = params![tenant, node, public_since].to_vec();
+    params.append(&mut ids);
+    Some(Statement {
+        expect: Expect::Exactly(u64::try_from(terms.len()).unwrap_or(u64::MAX)),
+        ..Statement::one(NODE_TERMS, sql, &params)
+    })
 }
 
 impl SlugChange<'_> {

@@ -11,6 +11,8 @@ use crate::nodes::texts::Part;
 use crate::orders::{OrderFilter, list_orders};
 use crate::products::{ProductFilter, list_products};
 use crate::reservations::{Buyer, read_shelf};
+use crate::terms::list::TermFilter;
+use crate::{authors, terms};
 use rustok_commerce::OrderStatus;
 use rustok_commerce::ids::VariantId;
 use rustok_commerce::product::ProductStatus;
@@ -456,6 +458,76 @@ both_databases! {
                 },
             ).await;
         }).await;
+    }
+
+    async fn terms_and_authors_in_the_administration(db) {
+        with_both(&db, async |tried: Tried<'_>| {
+            let limit = Limit::new(100).unwrap();
+            for (prefix, found) in [(None, 100), (Some("wid"), 1), (Some("o"), 3), (Some("none"), 0)] {
+                let filter = TermFilter { taxonomy: None, prefix: prefix.map(str::to_owned) };
+                let mut after = None;
+                for page in 0..2 {
+                    for shop in [tried.few, tried.many] {
+                        let mut tx = tried.store.read(shop, soon()).await.unwrap();
+                        let before = cost(&mut tx).await;
+                        let terms = terms::list::list_page(&mut tx, &filter, after.as_ref(), limit).await.unwrap();
+                        if page == 0 {
+                            assert_eq!(terms.items.len(), found, "{prefix:?}");
+                        }
+                        let cost = cost(&mut tx).await - before;
+                        assert!(cost <= MOST_STEPS, "{prefix:?}: {cost}");
+                        if shop.tenant_id() == tried.many.tenant_id() {
+                            after = terms.next_cursor.map(|next| Cursor::decode(&next).unwrap());
+                        }
+                    }
+                    if after.is_none() {
+                        break;
+                    }
+                }
+            }
+            let mut tx = tried.store.read(tried.many, soon()).await.unwrap();
+            let before = cost(&mut tx).await;
+            let authors = authors::list::list_page(&mut tx, Some("auth"), None, limit).await.unwrap();
+            assert_eq!((authors.items[0].nodes.count, authors.items[0].nodes.more), (200, true));
+            assert!(cost(&mut tx).await - before <= MOST_STEPS);
+        }).await;
+    }
+
+    /// Each part costs the same, and all together lose nothing.
+    async fn a_term_with_many_nodes_is_merged_in_parts(db) {
+        let store = open(&db).await;
+        let shop = shop(&store, 1, FEW * 4).await;
+        store.analyse_grown_tables(soon()).await.unwrap();
+        let count = async |term: u128| {
+            let mut tx = store.read(shop, soon()).await.unwrap();
+            let sql = "SELECT count(*) AS n FROM node_terms WHERE tenant_id = $1 AND term_id = $2";
+            let values = params![tx.tenant(), id(term)];
+            tx.db.fetch("node_terms", sql, values, |row| row.get::<i64>("n")).await.unwrap()[0]
+        };
+        let (before, other) = (count(1).await, count(6).await);
+        assert!(before == FEW && other == 1, "{before} {other}");
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        terms::retire::retire_term(&mut tx, id(1).into(), Some(id(6).into()), now()).await.unwrap();
+        tx.commit().await.unwrap();
+        // Merged on while it is merged.
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        assert!(!terms::retire::move_some(&mut tx, id(1).into()).await.unwrap());
+        tx.commit().await.unwrap();
+        let mut parts = 1;
+        loop {
+            let mut tx = store.write(shop, soon()).await.unwrap();
+            let before = cost(&mut tx).await;
+            let is_done = terms::retire::move_some(&mut tx, id(1).into()).await.unwrap();
+            let cost = cost(&mut tx).await - before;
+            assert!(cost <= 2 * MOST_STEPS, "{cost}");
+            tx.commit().await.unwrap();
+            parts += 1;
+            if is_done {
+                break;
+            }
+        }
+        // One node had both.
+        assert_eq!((parts, count(1).await, count(6).await), (3, 0, before));
     }
 
     async fn products_in_the_administration_and_the_store(db) {

@@ -46,6 +46,9 @@ pub(super) fn value(operation: &str, name: &str) -> Option<Value> {
         ("set_stock", "quantity") => json!(7),
         ("create_tenant" | "update_tenant", "name") => json!("Another name"),
         ("create_tenant", "slug") => json!("another-slug"),
+        ("create_term", "slug") => json!("a-fourth-slug"),
+        ("create_author", "login") => json!("a-second-login"),
+        ("change_author", "login") => json!("a-third-login"),
         ("create_token", "role") => json!("editor"),
         ("sign_in" | "create_invitation", "email") => json!("other@example.com"),
         _ => return by_name(name),
@@ -63,11 +66,11 @@ fn by_name(name: &str) -> Option<Value> {
         "updated_before" | "created_before" => json!("2000-01-01"),
         "deleted" => json!(true),
         "locale" | "accept-language" => json!("ru"),
-        "category" | "tag" | "vendor" => json!("nowhere"),
+        "category" | "tag" | "vendor" | "prefix" => json!("nowhere"),
         "currency" => json!("EUR"),
         "login" => json!("another-login"),
         "parent" => json!("nowhere"),
-        "id" | "variant_id" => json!("018f3b1c-0000-7000-8000-000000000001"),
+        "id" | "variant_id" | "into" => json!("018f3b1c-0000-7000-8000-000000000001"),
         "options" => json!(["M"]),
         "name" | "title" => json!("Another name"),
         "body" => json!("<p>Another body</p>"),
@@ -192,6 +195,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("update_node", "/terms/0/parent", "validation_failed"),
     ("update_node", "/terms/0/slug", "validation_failed"),
     ("update_node", "/terms/0/taxonomy", "validation_failed"),
+    // There is no such category above it, and no such term or author to merge into.
+    ("create_term", "/parent", "validation_failed"),
+    ("change_term", "/parent", "validation_failed"),
+    ("merge_term", "/into", "validation_failed"),
+    ("merge_author", "/into", "validation_failed"),
     // An author with a login is that author.
     ("create_node", "/author/login", "validation_failed"),
     ("create_node", "/author/name", "validation_failed"),
@@ -431,7 +439,9 @@ async fn furnish(world: &World) {
 }
 
 /// The kinds of things that stand in lists.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 12] = [
+    "term",
+    "author",
     "product",
     "archived",
     "published",

@@ -74,6 +74,7 @@ fn collect(value: &Value, found: &mut BTreeSet<String>) {
 pub(crate) fn call(operation: &str) -> Option<Call> {
     store(operation)
         .or_else(|| content(operation))
+        .or_else(|| filing(operation))
         .or_else(|| shop(operation))
         .or_else(|| imports(operation))
         .or_else(|| people(operation))
@@ -132,6 +133,25 @@ fn content(operation: &str) -> Option<Call> {
         "unpublish_node" => Call::of("{published.id}"),
         "archive_node" => Call::of("{published.id}").body(json!({ "reason": "outdated" })),
         "restore_node" => Call::of("{archived.id}"),
+        _ => return None,
+    })
+}
+
+fn filing(operation: &str) -> Option<Call> {
+    Some(match operation {
+        "list_terms" | "list_authors" => Call::plain(),
+        "read_term" | "delete_term" => Call::of("{term.id}"),
+        "create_term" => Call::plain().body(json!({ "taxonomy": "category", "name": "{fresh.word}" })),
+        "change_term" => {
+            Call::of("{term.id}").body(json!({ "name": "{fresh.word}", "slug": "{fresh.word}" }))
+        }
+        "merge_term" => Call::of("{term.id}").body(json!({ "into": "{other_term.id}" })),
+        "read_author" | "delete_author" => Call::of("{author.id}"),
+        "create_author" => Call::plain().body(json!({ "login": "{fresh.word}", "name": "An author" })),
+        "change_author" => {
+            Call::of("{author.id}").body(json!({ "login": "{fresh.word}", "name": "An author" }))
+        }
+        "merge_author" => Call::of("{author.id}").body(json!({ "into": "{other_author.id}" })),
         _ => return None,
     })
 }

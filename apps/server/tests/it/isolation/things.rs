@@ -41,6 +41,8 @@ impl World {
             "archived" => self.node(side, &["publish", "archive"]).await,
             "translated" => self.translated(side).await,
             "deleted" => self.deleted_node(side).await,
+            "term" | "other_term" => self.term(side).await,
+            "author" | "other_author" => self.author(side).await,
             "product" => self.product(side).await,
             "deleted_product" => self.deleted_product(side).await,
             "pending" => self.order(side, &[]).await,
@@ -144,6 +146,21 @@ impl World {
             .header("if-match", "*");
         self.done(side, delete).await;
         thing
+    }
+
+    async fn term(&self, side: &Side) -> Thing {
+        let term = json!({ "taxonomy": "tag", "name": format!("{} {}", side.word, self.next_word()) });
+        self.done(side, self.admin(side, Method::POST, "/terms", &term))
+            .await
+            .1
+    }
+
+    async fn author(&self, side: &Side) -> Thing {
+        let login = format!("{}-{}", side.word, self.next_word());
+        let author = json!({ "login": login, "name": side.word });
+        self.done(side, self.admin(side, Method::POST, "/authors", &author))
+            .await
+            .1
     }
 
     async fn deleted_product(&self, side: &Side) -> Thing {

@@ -135,7 +135,15 @@ fn compare(costs: &BTreeMap<String, [usize; 2]>, is_postgres: bool) {
 /// of those, the members that calls name.
 async fn many_things(watched: &Watched) -> BTreeMap<String, String> {
     let world = &watched.world;
-    for kind in ["published", "product", "pending", "tenant", "import"] {
+    for kind in [
+        "published",
+        "product",
+        "pending",
+        "tenant",
+        "import",
+        "term",
+        "author",
+    ] {
         for _ in 0..MANY {
             world.thing(&world.ours, kind).await;
             world.forget(&world.ours, kind);

@@ -102,7 +102,7 @@ fn assert_everything_was_told(statements: &BTreeSet<String>) {
 async fn all_statements(db: rustok_test_support::TestDatabase) -> Watched {
     let mut watched = Watched::open(db).await;
     let side = &watched.world.ours;
-    for kind in ["published", "product", "pending", "import"] {
+    for kind in ["published", "product", "pending", "import", "term", "author"] {
         for _ in 0..2 {
             watched.world.thing(side, kind).await;
             watched.world.forget(side, kind);
@@ -146,7 +146,8 @@ async fn every_way(watched: &mut Watched, operation: &Operation) {
             "status" => status(operation),
             "number" => "1001",
             "kind" => "post",
-            "q" | "vendor" | "category" | "tag" => "ours",
+            "q" | "vendor" | "category" | "tag" | "prefix" => "ours",
+            "taxonomy" => "tag",
             "email" => "ours@example.com",
             "locale" => "en",
             "currency" => "EUR",

@@ -1,10 +1,12 @@
 //! The administration of one tenant, with one of its tokens or as one of its members.
 
+mod authors;
 mod imports;
 mod members;
 mod nodes;
 mod products;
 mod session;
+mod terms;
 mod tokens;
 mod variants;
 
@@ -16,12 +18,14 @@ use utoipa_axum::router::OpenApiRouter;
 /// All routes below `/api/admin/v1`.
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
+        .merge(authors::routes())
         .merge(imports::routes())
         .merge(members::routes())
         .merge(nodes::routes())
         .merge(orders::routes())
         .merge(products::routes())
         .merge(session::routes())
+        .merge(terms::routes())
         .merge(tokens::routes())
         .merge(variants::routes())
 }

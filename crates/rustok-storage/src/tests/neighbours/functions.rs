@@ -113,6 +113,7 @@ fn movement() -> inventory::LevelChange {
 pub(super) async fn ask(store: &Store, tenant: TenantHandle) -> Reported {
     // On the heap: unoptimised, the calls of each take more than a thread has.
     let mut reported = Box::pin(content(store, tenant)).await;
+    reported.extend(Box::pin(filing(store, tenant)).await);
     reported.extend(Box::pin(shop(store, tenant)).await);
     reported.extend(Box::pin(others(store, tenant)).await);
     reported.extend(Box::pin(of_people(store, tenant)).await);
@@ -158,6 +159,41 @@ async fn content(store: &Store, tenant: TenantHandle) -> Reported {
         "nodes/slugs::is_taken" => |tx| nodes::slugs::is_taken(tx, en(), other, &slug());
         "nodes/slugs::find_free_number" => |tx| nodes::slugs::find_free_number(tx, en(), other, &base);
         "nodes/slugs::list_saved" => |tx| nodes::slugs::list_saved(tx, node);
+    }
+    reported
+}
+
+async fn filing(store: &Store, tenant: TenantHandle) -> Reported {
+    let mut reported = Reported::new();
+    let limit = Limit::default();
+    ask! { reported, store, tenant,
+        "authors/list::list_page" => |tx| authors::list::list_page(tx, None, None, limit);
+        "authors/list::find_listed" => |tx| authors::list::find_listed(tx, id(ID).into());
+        "authors/retire::lock_author" => |tx| authors::retire::lock_author(tx, id(ID).into());
+        "authors/retire::change_author" => |tx| authors::retire::change_author(tx, &author(ID));
+        "authors/retire::delete_author" => |tx| async {
+            // Its node and its row are told apart.
+            authors::retire::delete_author(tx, id(ID).into()).await?;
+            authors::list::find_listed(tx, id(ID).into()).await
+        };
+        "authors/retire::retire_author" => |tx| authors::retire::retire_author(tx, id(ID).into(), id(8).into(), now());
+        "authors/retire::move_some" => |tx| async {
+            authors::retire::retire_author(tx, id(ID).into(), id(8).into(), now()).await?;
+            authors::retire::move_some(tx, id(ID).into()).await
+        };
+        "terms/list::list_page" => |tx| terms::list::list_page(tx, &terms::list::TermFilter::default(), None, limit);
+        "terms/list::find_listed" => |tx| terms::list::find_listed(tx, id(ID).into());
+        "terms/retire::lock_term" => |tx| terms::retire::lock_term(tx, id(ID).into());
+        "terms/retire::find_namesake" => |tx| async {
+            let namesake = Term { name: WORD.to_owned(), ..term(8) };
+            terms::retire::find_namesake(tx, &namesake).await
+        };
+        "terms/retire::rename_term" => |tx| terms::retire::rename_term(tx, &term(ID));
+        "terms/retire::retire_term" => |tx| terms::retire::retire_term(tx, id(ID).into(), None, now());
+        "terms/retire::move_some" => |tx| async {
+            terms::retire::retire_term(tx, id(ID).into(), None, now()).await?;
+            terms::retire::move_some(tx, id(ID).into()).await
+        };
     }
     reported
 }
@@ -219,6 +255,7 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Reported {
         "orders/history::list_history" => |tx| orders::list_history(tx, order);
         "jobs::postpone_job" => |tx| jobs::postpone_job(tx, JobKind::ExpireOrder, id(ID), now());
         "jobs::delete_job" => |tx| jobs::delete_job(tx, JobKind::ExpireOrder, id(ID));
+        "jobs::schedule" => |tx| jobs::schedule(tx, &Job { kind: JobKind::RetireTerm, ..claimed.job });
         "jobs::finish" => |tx| jobs::finish(tx, &claimed);
         "jobs::reschedule" => |tx| jobs::reschedule(tx, &claimed, now());
     }
