@@ -264,7 +264,7 @@ impl SignInCtx {
     pub fn give(&self, mut response: Response, opened: &OpenedSession) -> Response {
         let cookie = self.browsing.set(&opened.secret.expose(), SESSION_LIFE.as_secs());
         if let Some(cookie) = cookie {
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         response
     }
@@ -290,7 +290,7 @@ impl EndedSession {
     /// Takes the cookie out of the browser.
     pub fn take(&self, mut response: Response) -> Response {
         if let Some(cookie) = self.0.set("", 0) {
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         response
     }

@@ -1,0 +1,83 @@
+// What pages show, made over the API: products, orders in every state, articles.
+import http from "node:http";
+
+/// A request to a name below localhost, which not every system resolves.
+export function send(url, method, path, headers = {}, body = undefined) {
+  const { host, port } = new URL(url);
+  return new Promise((done, failed) => {
+    const request = http.request({ host: "127.0.0.1", port, method, path, headers: { host, ...headers } }, (response) => {
+      const parts = [];
+      response.on("data", (part) => parts.push(part));
+      response.on("end", () => done({ status: response.statusCode, headers: response.headers, bytes: Buffer.concat(parts), text: Buffer.concat(parts).toString() }));
+    });
+    request.on("error", failed);
+    request.end(body);
+  });
+}
+
+export class Things {
+  constructor(server) {
+    this.server = server;
+    this.made = new Map();
+    this.number = 0;
+  }
+
+  /// A request to the shop's host; the body of its answer.
+  async api(method, path, body, expected = [200, 201, 204]) {
+    const isStore = path.startsWith("/api/store");
+    const { status, text } = await send(this.server.url, method, path, {
+      ...(body !== undefined && { "content-type": "application/json" }),
+      ...(!isStore && { authorization: `Bearer ${this.server.token}` }),
+    }, body === undefined ? undefined : JSON.stringify(body));
+    if (!expected.includes(status)) throw new Error(`${method} ${path}: ${status} ${text}`);
+    return text ? JSON.parse(text) : null;
+  }
+
+  admin(method, path, body, expected) {
+    return this.api(method, `/api/admin/v1${path}`, body, expected);
+  }
+
+  /// The thing of this kind, such as `order` or `order.paid`; the same one until it is taken.
+  async thing(kind) {
+    if (!this.made.has(kind)) this.made.set(kind, await this.make(kind));
+    return this.made.get(kind);
+  }
+
+  async make(kind) {
+    const [name, state] = kind.split(".");
+    this.number += 1;
+    if (name === "order") return this.order(state);
+    if (name === "product") return this.product(state);
+    if (name === "node") return this.node(state);
+    throw new Error(`lib/things.mjs makes no ${kind}: write how`);
+  }
+
+  async product(state = "active", more = {}) {
+    const variants = [
+      { sku: `TEA-${Date.now()}-${this.number}`, options: ["Small"], price: { amount: "5.50", currency: "USD" }, available: 100_000 },
+      { sku: `TEB-${Date.now()}-${this.number}`, options: ["Large"], price: { amount: "9.90", currency: "USD" }, available: 3 },
+    ];
+    return this.admin("POST", "/products", { title: `Green tea ${this.number}`, status: state, options: [{ name: "Size" }], variants, ...more });
+  }
+
+  async order(state = "pending", email = `buyer${this.number}@example.com`) {
+    const product = await this.thing("product");
+    const lines = [{ variant_id: product.variants[0].id, quantity: 2 }];
+    const order = await this.api("POST", "/api/store/v1/orders", { email, currency: "USD", lines });
+    const steps = { pending: [], cancelled: ["cancel"], confirmed: ["confirm"], paid: ["confirm", "pay"], shipped: ["confirm", "pay", "ship"], delivered: ["confirm", "pay", "ship", "deliver"] };
+    const bodies = {
+      cancel: { reason: "changed their mind" }, confirm: {}, pay: { payment_id: `pay-${order.id}`, method: "card" },
+      ship: { tracking: "1Z999", carrier: "DHL" }, deliver: {},
+    };
+    for (const step of steps[state]) await this.admin("POST", `/orders/${order.id}/${step}`, bodies[step]);
+    return this.admin("GET", `/orders/${order.id}`);
+  }
+
+  async node(state = "draft", more = {}) {
+    const node = await this.admin("POST", "/nodes", {
+      kind: "post", locale: "en", title: `How to brew ${this.number}`, excerpt: "In short", body: "# Water\n\nHot, not boiling.", format: "markdown", ...more,
+    });
+    if (state === "published") await this.admin("POST", `/nodes/${node.id}/publish`, {});
+    return this.admin("GET", `/nodes/${node.id}`);
+  }
+}
