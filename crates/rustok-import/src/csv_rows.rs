@@ -136,9 +136,9 @@ impl<R: Read> CsvRows<R> {
         self.source.bytes_read()
     }
 
-    /// Control characters that became spaces.
-    pub(crate) fn blanked(&self) -> u64 {
-        self.source.blanked()
+    /// How many characters were changed, by kind.
+    pub(crate) fn changed(&self) -> [(&'static str, u64); 2] {
+        self.source.changed()
     }
 
     /// Files of an archive that are not read.

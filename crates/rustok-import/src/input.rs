@@ -31,6 +31,8 @@ pub(crate) struct Input<R> {
     out: Vec<u8>,
     out_start: usize,
     opened: bool,
+    /// Characters that are none in the encoding and became U+FFFD.
+    replaced: u64,
 }
 
 impl<R> std::fmt::Debug for Input<R> {
@@ -54,6 +56,7 @@ impl<R: Read> Input<R> {
             out: Vec::new(),
             out_start: 0,
             opened: false,
+            replaced: 0,
         }
     }
 
@@ -70,6 +73,7 @@ impl<R: Read> Input<R> {
             out: Vec::new(),
             out_start: 0,
             opened: true,
+            replaced: 0,
         }
     }
 
@@ -77,6 +81,11 @@ impl<R: Read> Input<R> {
     pub(crate) fn raw_bytes(&self) -> Option<u64> {
         let is_plain = self.archive.is_plain() && !matches!(self.text, Text::Other(_));
         (!is_plain).then(|| self.archive.raw_bytes())
+    }
+
+    /// How many characters are none in the encoding of the file and became U+FFFD, so far as the file was read.
+    pub(crate) fn replaced(&self) -> u64 {
+        self.replaced
     }
 
     /// Further files of the archive, which are not read.
@@ -158,13 +167,19 @@ impl<R: Read> Input<R> {
             Text::Undecided | Text::Utf8 => self.out.extend_from_slice(block),
             Text::Other(decoder) => {
                 self.out.resize(OUT_BYTES, 0);
-                let (result, _, written, _) = decoder.decode_to_utf8(block, &mut self.out, self.eof);
+                let (result, _, written, has_replaced) =
+                    decoder.decode_to_utf8(block, &mut self.out, self.eof);
                 debug_assert_eq!(
                     result,
                     CoderResult::InputEmpty,
                     "the output has room for any block"
                 );
                 self.out.truncate(written);
+                if has_replaced {
+                    let text = String::from_utf8_lossy(&self.out);
+                    let marks = text.matches(char::REPLACEMENT_CHARACTER).count();
+                    self.replaced += u64::try_from(marks).unwrap_or(u64::MAX);
+                }
             }
         }
         Ok(())

@@ -145,9 +145,9 @@ impl<R: Read> ShopifyReader<R> {
         if let Some(header) = &self.header {
             header.count_unwanted(self.rows.unwanted(), &mut self.notes.skipped);
         }
-        self.notes
-            .skipped
-            .add_many("control character that became a space", self.rows.blanked());
+        for (kind, count) in self.rows.changed() {
+            self.notes.skipped.add_many(kind, count);
+        }
         let further = self.rows.further_files().join(", ");
         if !further.is_empty() {
             self.stopped_early = true;

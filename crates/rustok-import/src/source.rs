@@ -139,9 +139,15 @@ impl<R: Read> Source<R> {
         self.inner.raw_bytes().unwrap_or(self.consumed)
     }
 
-    /// How many control characters became spaces, so far as the file was looked at.
-    pub(crate) fn blanked(&self) -> u64 {
-        self.blanked
+    /// How many characters were changed, by kind, so far as the file was looked at.
+    pub(crate) fn changed(&self) -> [(&'static str, u64); 2] {
+        [
+            ("control character that became a space", self.blanked),
+            (
+                "character that is none in the encoding of the file and became U+FFFD",
+                self.inner.replaced(),
+            ),
+        ]
     }
 
     /// Files of an archive that are not read.
@@ -382,7 +388,7 @@ mod tests {
     fn control_characters_become_spaces_and_are_counted() {
         let mut source = Source::new(&b"a\x0Bb\0\t"[..]);
         assert_eq!(all(&mut source), b"a b \t");
-        assert_eq!((source.blanked(), source.take_bad()), (2, None));
+        assert_eq!((source.changed()[0].1, source.take_bad()), (2, None));
     }
 
     #[test]

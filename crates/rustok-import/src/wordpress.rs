@@ -14,7 +14,7 @@ use crate::skipped::Skipped;
 use crate::xml::{Element, Family, Piece, Xml};
 use convert::Converted;
 use date::Offset;
-use record::{Key, Record, Scope, count_unread, read_text, skip};
+use record::{Key, LOOSE_TEXT, Record, Scope, count_loose, count_unread, read_text};
 use std::collections::VecDeque;
 use std::io::Read;
 
@@ -143,14 +143,18 @@ impl<R: Read> WordpressReader<R> {
                     self.place = Place::Channel;
                     return Ok(());
                 }
-                Piece::Start(_) => skip(&mut self.xml)?,
+                Piece::Start(element) => {
+                    let kind = "element before the channel";
+                    count_unread(&mut self.xml, &element, kind, &mut self.skipped)?;
+                }
                 Piece::End | Piece::Eof => {
                     return Err(Fault::new(
                         at,
                         "this is not a WordPress export: it has no channel",
                     ));
                 }
-                Piece::Text(_) | Piece::Cdata(_) | Piece::Bad(_) => {}
+                Piece::Text(text) | Piece::Cdata(text) => count_loose(&text, &mut self.skipped),
+                Piece::Bad(_) => self.skipped.add(LOOSE_TEXT),
             }
         }
     }
@@ -162,7 +166,14 @@ impl<R: Read> WordpressReader<R> {
                 self.place = Place::AfterChannel;
                 Ok(None)
             }
-            Piece::Text(_) | Piece::Cdata(_) | Piece::Bad(_) => Ok(None),
+            Piece::Text(text) | Piece::Cdata(text) => {
+                count_loose(&text, &mut self.skipped);
+                Ok(None)
+            }
+            Piece::Bad(_) => {
+                self.skipped.add(LOOSE_TEXT);
+                Ok(None)
+            }
         }
     }
 
@@ -269,8 +280,9 @@ impl<R: Read> WordpressReader<R> {
     /// The end of the iteration.
     fn end(&mut self) {
         self.place = Place::Done;
-        self.skipped
-            .add_many("control character that became a space", self.xml.blanked());
+        for (kind, count) in self.xml.changed() {
+            self.skipped.add_many(kind, count);
+        }
         let further = self.xml.further_files().join(", ");
         if !further.is_empty() {
             self.stopped_early = true;
@@ -306,11 +318,21 @@ impl<R: Read> WordpressReader<R> {
         ))
     }
 
-    /// Reads the input after the channel, so that a truncated or doubled document is reported.
+    /// Reads the input after the channel, so that a truncated or doubled document is reported. A further channel is read
+    /// like the first, and is of its own site.
     fn leave(&mut self) -> Result<(), Fault> {
         let at = self.xml.position();
         match self.xml.next()? {
-            Piece::Start(_) => skip(&mut self.xml),
+            Piece::Start(element) if element.is(Family::Plain, "channel") => {
+                self.place = Place::Channel;
+                self.site = None;
+                self.offset = Offset::default();
+                Ok(())
+            }
+            Piece::Start(element) => {
+                let kind = "element after the channel";
+                count_unread(&mut self.xml, &element, kind, &mut self.skipped)
+            }
             Piece::Eof if !self.has_version => Err(Fault::new(
                 at,
                 "this is not a WordPress export: there is no wp:wxr_version",
@@ -319,7 +341,15 @@ impl<R: Read> WordpressReader<R> {
                 self.end();
                 Ok(())
             }
-            Piece::End | Piece::Text(_) | Piece::Cdata(_) | Piece::Bad(_) => Ok(()),
+            Piece::Text(text) | Piece::Cdata(text) => {
+                count_loose(&text, &mut self.skipped);
+                Ok(())
+            }
+            Piece::Bad(_) => {
+                self.skipped.add(LOOSE_TEXT);
+                Ok(())
+            }
+            Piece::End => Ok(()),
         }
     }
 }

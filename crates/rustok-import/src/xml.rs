@@ -139,9 +139,9 @@ impl<R: Read> Xml<R> {
         self.reader.get_ref().position()
     }
 
-    /// Control characters that became spaces.
-    pub(crate) fn blanked(&self) -> u64 {
-        self.reader.get_ref().blanked()
+    /// How many characters were changed, by kind.
+    pub(crate) fn changed(&self) -> [(&'static str, u64); 2] {
+        self.reader.get_ref().changed()
     }
 
     /// Files of an archive that are not read.

@@ -98,6 +98,8 @@ pub struct ImportedAs {
     pub written: WrittenFields,
     /// Fields that stayed as they were changed here, or were overwritten.
     pub changed_here: Fields,
+    /// How many compare-at prices of the file belong to variants that have no price.
+    pub lost_compare_at: usize,
     /// The file says that the product is published, and it is not active.
     pub stays_hidden: bool,
     /// The options stayed, because the file has others for a part of the variants.
@@ -183,7 +185,7 @@ pub async fn upsert(
     if !applied.has(Field::Options) && same.contains(&None) {
         return Err(unnamed(&same));
     }
-    merge::merge(&mut item, &before, &same, applied);
+    let lost_compare_at = merge::merge(&mut item, &before, &same, applied);
     let stays = same
         .into_iter()
         .zip(item.variants.iter().map(|variant| variant.stock));
@@ -207,6 +209,7 @@ pub async fn upsert(
         },
         written: written.with(&after, applied, currency),
         changed_here,
+        lost_compare_at,
         stays_hidden,
         options_kept,
         handle: after.handle,
@@ -248,12 +251,21 @@ async fn create(tx: &mut TenantTx, ctx: &Ctx, mut item: ImportedProduct) -> Resu
     {
         draft.status = ProductStatus::Draft;
     }
+    let unpriced = draft
+        .variants
+        .iter()
+        .map(|variant| variant.prices.as_slice().is_empty());
+    let lost = unpriced
+        .zip(&item.variants)
+        .filter(|(unpriced, imported)| *unpriced && imported.compare_at.is_some());
+    let lost_compare_at = lost.count();
     let (stated, currency) = (item.stated, item.currency);
     let product = insert(tx, ctx, item.checked, Clash::Number, MovementReason::Imported).await?;
     Ok(ImportedAs {
         upserted: Upserted::Created(product.id),
         written: WrittenFields::default().with(&product, stated, currency),
         changed_here: Fields::default(),
+        lost_compare_at,
         stays_hidden: false,
         options_kept: false,
         handle: product.handle,

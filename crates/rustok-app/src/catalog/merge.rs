@@ -136,13 +136,14 @@ fn digest(product: &Product, field: Field, currency: Currency) -> [u8; DIGEST_BY
     [a | 1, b, c, d]
 }
 
-/// Gives the draft everything of `before` that the file does not state or may not change.
+/// Gives the draft everything of `before` that the file does not state or may not change. Returns how many compare-at
+/// prices are lost, because their variants have no price.
 pub(super) fn merge(
     item: &mut ImportedProduct,
     before: &Product,
     same: &[Option<VariantId>],
     stated: Fields,
-) {
+) -> usize {
     let draft = &mut item.checked.draft;
     merge_product(draft, before, stated);
     if stated.has(Field::Images) {
@@ -154,6 +155,7 @@ pub(super) fn merge(
         }
     }
     let each = draft.variants.iter_mut().zip(&item.variants).zip(same);
+    let mut lost = 0;
     for ((variant, imported), same) in each {
         variant.id = *same;
         if let Some(old) = before.variants.iter().find(|old| Some(old.id) == *same) {
@@ -165,7 +167,10 @@ pub(super) fn merge(
                 item.currency,
             );
         }
+        let is_stated = imported.compare_at.is_some() && stated.has(Field::CompareAt);
+        lost += usize::from(is_stated && variant.prices.find(item.currency).is_none());
     }
+    lost
 }
 
 fn merge_product(draft: &mut ProductDraft, before: &Product, stated: Fields) {

@@ -47,7 +47,7 @@ impl Source for Products {
             ShopifyItem::Product(item) => Some(Key::new(
                 &self.named(&item.external_id),
                 item.source_hash,
-                self.currency.code(),
+                &self.setting(),
             )),
             ShopifyItem::Inventory(_) => None,
         }
@@ -90,6 +90,10 @@ impl Source for Products {
                     WrittenFields::from_bytes(known.map(|known| known.fields.clone()).unwrap_or_default());
                 let done = upsert(tx, ctx, id, *product).await?;
                 self.note_changed(&mut notes, &done.changed_names());
+                notes.count(
+                    "compare-at price of a variant without a price",
+                    done.lost_compare_at,
+                );
                 if done.stays_hidden {
                     notes.tell(
                         "published in the file, but draft or archived here",
@@ -137,6 +141,16 @@ const OF_VARIANTS: [Field; 9] = [
 ];
 
 impl Products {
+    /// The options that decide what an item becomes.
+    fn setting(&self) -> String {
+        let zero = if self.options.zero_when_missing {
+            " zero"
+        } else {
+            ""
+        };
+        format!("{}{zero}", self.currency.code())
+    }
+
     /// The handle with the name of the shop, if one was given.
     fn named(&self, handle: &str) -> String {
         match &self.options.source_name {

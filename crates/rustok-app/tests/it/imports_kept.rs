@@ -264,6 +264,16 @@ both_databases! {
         assert_eq!(facts(&product(&shop, "jug").await), expected);
     }
 
+    async fn a_compare_at_price_without_a_price_is_counted(db) {
+        let shop = Shop::open(db.url()).await;
+        let kind = "compare-at price of a variant without a price";
+        let text = "Handle,Title,Variant Price,Variant Compare At Price\na,A,,9\nb,B,1,9\n";
+        assert_eq!(csv(&shop, text).await.skipped_by_reason.get(kind), Some(&1));
+        assert_eq!(csv(&shop, text.replace(",9", ",8")).await.skipped_by_reason.get(kind), Some(&1));
+        let report = csv(&shop, "Handle,Variant Compare At Price\na,7\nb,7\n").await;
+        assert_eq!(report.skipped_by_reason.get(kind), Some(&1), "{report:?}");
+    }
+
     async fn an_element_that_an_item_lacks_stays(db) {
         let shop = Shop::open(db.url()).await;
         let address = "https://a.example";
@@ -301,7 +311,7 @@ both_databases! {
         let report = csv(&shop, text).await;
         assert_eq!(report.skipped_by_reason.iter().filter(|(kind, _)| kind.contains("without a quantity")).count(), 1);
         assert_eq!(stock(&product(&shop, "hat").await), [None]);
-        let zero = ImportOptions { zero_when_missing: true, overwrite: true, source_name: None };
+        let zero = ImportOptions { zero_when_missing: true, overwrite: false, source_name: None };
         run(&shop, zero, text).await;
         assert_eq!(stock(&product(&shop, "hat").await), [Some(0)]);
     }

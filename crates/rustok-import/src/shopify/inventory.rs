@@ -2,7 +2,7 @@
 //! than one product.
 
 use super::columns::{Cells as _, Column, MAX_OPTIONS};
-use super::product::Notes;
+use super::product::{Notes, short};
 use super::value;
 use crate::csv_rows::Row;
 use crate::error::Fault;
@@ -54,21 +54,33 @@ impl StockAssembly {
 
     /// Adds a location's pieces to its variant.
     pub(super) fn add(&mut self, row: &Row, notes: &mut Notes) -> Result<(), Fault> {
-        let available = match pieces(row, Column::Available)? {
-            Some(available) => Some(available),
-            None => pieces(row, Column::OnHand)?,
-        };
+        if let Some((_, fault)) = row.bad.first() {
+            return Err(fault.clone());
+        }
+        let (available, on_hand) = (pieces(row, Column::Available)?, pieces(row, Column::OnHand)?);
+        if available.is_some_and(|available| on_hand.is_some_and(|on_hand| on_hand != available)) {
+            notes
+                .skipped
+                .add("column \"On hand\" beside another \"Available\"");
+        }
+        let available = available.or(on_hand);
         if available.is_none() {
             notes.skipped.add("location without a number of pieces");
         }
-        let option_values: Vec<String> = (0..MAX_OPTIONS)
-            .map(|number| row.text(Column::OptionValue(number)))
-            .filter(|value| !value.is_empty() && *value != NO_OPTION)
-            .map(str::to_owned)
-            .collect();
+        let values: Vec<String> = (0..MAX_OPTIONS)
+            .map(|number| short(row, Column::OptionValue(number)))
+            .collect::<Result<_, _>>()?;
+        let is_value = |value: &String| !value.is_empty() && *value != NO_OPTION;
+        let option_values: Vec<String> = values.into_iter().filter(is_value).collect();
+        short(row, Column::Sku)?;
         let sku = value::code(row, Column::Sku);
         let same = |known: &&mut InventoryVariant| known.option_values == option_values && known.sku == sku;
         if let Some(known) = self.0.variants.iter_mut().find(same) {
+            if !row.text(Column::Location).is_empty() {
+                notes
+                    .skipped
+                    .add("location whose pieces are one stock with those of others");
+            }
             known.available = match (known.available, available) {
                 (Some(one), Some(two)) => Some(one.saturating_add(two)),
                 (one, two) => one.or(two),

@@ -509,7 +509,7 @@ fn hash_of(text: &str) -> u64 {
     hasher.finish()
 }
 
-fn short(row: &Row, column: Column) -> Result<String, Fault> {
+pub(super) fn short(row: &Row, column: Column) -> Result<String, Fault> {
     let text = row.text(column);
     if text.len() > MAX_SHORT_BYTES {
         let reason = format!("{} is longer than {MAX_SHORT_BYTES} bytes", quoted(text));

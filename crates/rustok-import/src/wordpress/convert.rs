@@ -124,6 +124,15 @@ pub(super) fn count_unneeded(record: &Record, skipped: &mut Skipped) {
     skipped.add_many("element guid", u64::from(has(Key::Guid) && has(Key::PostId)));
     let dated = has(Key::PostDateGmt) || has(Key::PostDate);
     skipped.add_many("element pubDate", u64::from(has(Key::PublishedRss) && dated));
+    let is_unusable = |term: &&RawTerm| {
+        let is_blank = term.nicename.trim().is_empty() && term.name.trim().is_empty();
+        !is_blank && slug(&term.nicename).is_none() && slug_of_name(&plain(&term.name)).is_none()
+    };
+    let unusable = record.terms.iter().filter(is_unusable).count();
+    skipped.add_many(
+        "term of a post without a usable slug or name",
+        u64::try_from(unusable).unwrap_or(u64::MAX),
+    );
 }
 
 /// Counts what of a node has no place yet or was changed.

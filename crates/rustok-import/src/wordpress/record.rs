@@ -166,7 +166,8 @@ impl Record {
             match xml.next()? {
                 Piece::Start(element) => record.child(xml, &element, scope)?,
                 Piece::End | Piece::Eof => return Ok(record),
-                Piece::Text(_) | Piece::Cdata(_) | Piece::Bad(_) => {}
+                Piece::Text(text) | Piece::Cdata(text) => count_loose(&text, &mut record.skipped),
+                Piece::Bad(_) => record.skipped.add(LOOSE_TEXT),
             }
         }
     }
@@ -287,6 +288,14 @@ impl Record {
     pub(super) fn place(&self, key: Key) -> Position {
         self.field(key).map_or(self.at, |field| field.at)
     }
+}
+
+/// What text between elements is counted as.
+pub(super) const LOOSE_TEXT: &str = "text between elements";
+
+/// Counts text that stands in no element of its own, unless it is blank.
+pub(super) fn count_loose(text: &str, skipped: &mut Skipped) {
+    skipped.add_many(LOOSE_TEXT, u64::from(!text.trim().is_empty()));
 }
 
 /// The text of an element up to its end; the inner error invalidates only this text.
