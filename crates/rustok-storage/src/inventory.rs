@@ -7,7 +7,7 @@
 //! Locks are always taken in the same order: the product's row, then levels by the ids of their variants.
 
 use jiff::Timestamp;
-use rustok_commerce::ids::{MovementId, VariantId};
+use rustok_commerce::ids::{MovementId, OrderId, VariantId};
 use rustok_core::ids::TenantId;
 use rustok_db::{Statement, StoreError, TenantTx, params};
 use rustok_events::Event;
@@ -51,6 +51,25 @@ pub struct LevelChange {
     /// The kind of change.
     pub reason: MovementReason,
     /// The reason in words: one line of 1 to 255 characters for an adjustment, otherwise `None`.
+    pub note: Option<String>,
+    /// The actor, as its stable text.
+    pub actor: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// A ledger line as it is read, with those that orders wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockMovement {
+    /// Its id.
+    pub id: MovementId,
+    /// The order that took the pieces, or gave them back.
+    pub order_id: Option<OrderId>,
+    /// Change in pieces; negative when there are fewer since.
+    pub delta: i64,
+    /// `set`, `reserved`, `released`, `imported` or `adjusted`.
+    pub reason: String,
+    /// The reason of an adjustment in words.
     pub note: Option<String>,
     /// The actor, as its stable text.
     pub actor: String,
@@ -233,4 +252,35 @@ pub async fn adjust_level(
         crate::outbox::insert_event(tx.tenant(), event),
     ];
     tx.db.execute_all(&statements).await
+}
+
+/// The latest `count` ledger lines of a variant, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_movements(
+    tx: &mut TenantTx,
+    variant: VariantId,
+    count: u8,
+) -> Result<Vec<StockMovement>, StoreError> {
+    let sql = "SELECT id, order_id, delta, reason, note, actor, at FROM stock_movements \
+               WHERE tenant_id = $1 AND variant_id = $2 ORDER BY id DESC LIMIT $3";
+    tx.db
+        .fetch(
+            MOVEMENTS,
+            sql,
+            params![tx.tenant(), variant, i64::from(count)],
+            |row| {
+                Ok(StockMovement {
+                    id: row.get("id")?,
+                    order_id: row.get("order_id")?,
+                    delta: row.get("delta")?,
+                    reason: row.get("reason")?,
+                    note: row.get("note")?,
+                    actor: row.get("actor")?,
+                    at: row.get("at")?,
+                })
+            },
+        )
+        .await
 }

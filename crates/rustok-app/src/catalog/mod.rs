@@ -6,6 +6,7 @@ mod assemble;
 mod create;
 mod delete;
 mod draft;
+mod duplicate;
 mod handle;
 pub mod import;
 pub(crate) mod merge;
@@ -18,12 +19,17 @@ mod update;
 pub use create::{WrittenProduct, create};
 pub use delete::{delete, undelete};
 pub use draft::{CheckedDraft, check};
+pub use duplicate::{DuplicateProduct, duplicate};
 pub use read::{
-    ProductFilter, ShownPrice, StorefrontSnapshot, Uncached, get, get_active, get_variant, list, list_active,
+    ProductFilter, ShownPrice, StorefrontSnapshot, Uncached, get, get_active, get_many, get_variant, list,
+    list_active,
 };
+pub use rustok_storage::inventory::StockMovement;
 pub use rustok_storage::products::storefront::{ProductVersion, Stock};
-pub use stock::{AdjustStock, SetStock, StockCondition, VariantOfProduct, adjust_stock, set_stock};
-pub use update::{Edit, UpdateProduct, UpdateVariant, update, update_variant};
+pub use stock::{
+    AdjustStock, SetStock, StockCondition, VariantOfProduct, adjust_stock, movements, set_stock,
+};
+pub use update::{Edit, UpdateProduct, UpdateVariant, shown_input, update, update_variant};
 
 use crate::context::Ctx;
 use rustok_commerce::CommerceError;

@@ -57,6 +57,19 @@ pub async fn get(ctx: &Ctx, id: ProductId) -> Result<Product, RichError> {
         .ok_or_else(|| product_not_found(id))
 }
 
+/// The products in use with these ids, in this order: as many as fit on a page, at least one.
+///
+/// # Errors
+/// Database errors.
+pub async fn get_many(ctx: &Ctx, ids: &[ProductId]) -> Result<Vec<Product>, RichError> {
+    ctx.authorize(Action::ReadCatalog)?;
+    let mut tx = ctx.read().await?;
+    let mut found = products::find_products(tx.last(), ids).await?;
+    // Deleted ones are found too.
+    found.retain(|product| product.deleted_at.is_none());
+    Ok(found)
+}
+
 /// A page of products in any status, newest first.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Sets and adjusts stock.
+//! Sets and adjusts stock, and shows what changed it.
 //!
 //! The stock level is locked from before the check of the precondition until the commit, so no order and no other
 //! adjustment intervenes. Lock order: product, then level.
@@ -14,7 +14,9 @@ use rustok_commerce::product::Product;
 use rustok_commerce::variant::Variant;
 use rustok_core::error::RichError;
 use rustok_events::Topic;
-use rustok_storage::inventory::{LevelChange, MovementReason, NewLevel, adjust_level, lock_level, set_level};
+use rustok_storage::inventory::{
+    LevelChange, MovementReason, NewLevel, StockMovement, adjust_level, list_movements, lock_level, set_level,
+};
 use rustok_storage::{TenantTx, products};
 
 /// The condition for a change of stock: it gets the product and the variant with their stock, while the level is
@@ -131,6 +133,19 @@ pub async fn adjust_stock(
     adjust_level(&mut work.tx, &line, -MAX_STOCK..=MAX_STOCK, &event).await?;
     variant.available = Some(available);
     work.finish(VariantOfProduct { product, variant }).await
+}
+
+/// The maximum number of ledger lines that are shown of one variant.
+const SHOWN_MOVEMENTS: u8 = 50;
+
+/// The last 50 changes of a variant's stock, newest first; none for an unknown variant.
+///
+/// # Errors
+/// Database errors.
+pub async fn movements(ctx: &Ctx, id: VariantId) -> Result<Vec<StockMovement>, RichError> {
+    ctx.authorize(Action::ReadHistory)?;
+    let mut tx = ctx.read().await?;
+    Ok(list_movements(tx.last(), id, SHOWN_MOVEMENTS).await?)
 }
 
 async fn find_in(

@@ -201,8 +201,9 @@ async fn save(
     Ok(Ok(product.ok_or_else(|| product_not_found(before.id))?))
 }
 
-/// The input that would leave the product unchanged: each variant with its shown price.
-fn shown_input(product: &Product, currency: Currency) -> ProductInput {
+/// The input that would leave the product unchanged: each variant with its shown price, preferably in this currency.
+#[must_use]
+pub fn shown_input(product: &Product, currency: Currency) -> ProductInput {
     let shown = |variant: &Variant| {
         let price = ShownPrice::Preferably(currency).of(&variant.prices);
         VariantInput::from_variant(variant, price.map_or(currency, |price| price.amount.currency()))

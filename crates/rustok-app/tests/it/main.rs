@@ -1,6 +1,7 @@
 //! Use cases without HTTP, on both databases: what needs a clock that is moved, or a look between two steps.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod catalog;
 mod deliveries;
 mod imports;
 mod imports_kept;
