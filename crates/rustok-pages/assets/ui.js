@@ -74,7 +74,7 @@ if (box) {
 }
 
 // Text that is not saved is not lost by a closed tab.
-let dirty = false;
+let dirty = !!$("[data-dirty=now]");
 for (const f of all("[data-dirty]")) { f.addEventListener("input", () => (dirty = true)); f.addEventListener("submit", () => (dirty = false)); }
 addEventListener("beforeunload", (e) => dirty && e.preventDefault());
 
@@ -89,5 +89,5 @@ for (const grid of all("[data-sort]")) {
     const all = [...grid.children];
     all.indexOf(over) > all.indexOf(held) ? over.after(held) : over.before(held);
   });
-  grid.addEventListener("dragend", () => { held = null; say("Order changed"); });
+  grid.addEventListener("dragend", () => { held = null; dirty ||= !!grid.closest("[data-dirty]"); say("Order changed"); });
 }

@@ -42,6 +42,13 @@ impl Fields {
         Some(self.text(name).trim()).filter(|text| !text.is_empty())
     }
 
+    /// The key under which this form is sent once: what was typed, and the field `once` that each form has for itself.
+    pub(crate) fn once(&self) -> String {
+        let sent = self.0.iter().filter(|(name, _)| name != "form_token");
+        let pairs = sent.map(|(name, value)| format!("{name}\u{0}{value}\u{0}"));
+        pairs.collect()
+    }
+
     /// All values of a name.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0

@@ -3,6 +3,7 @@
 use crate::assets;
 use askama::filters::HtmlSafe;
 use rustok_commerce::OrderStatus;
+use rustok_commerce::product::ProductStatus;
 use std::fmt;
 
 /// A picture of the sprite. It says nothing that the words beside it do not say.
@@ -53,4 +54,16 @@ impl Pill {
             OrderStatus::Cancelled => Self::new("", "sx", "order-cancelled"),
         }
     }
+
+    /// The state of a product.
+    pub(crate) const fn of_product(status: ProductStatus) -> Self {
+        match status {
+            ProductStatus::Draft => Self::new("", "s0", "product-draft"),
+            ProductStatus::Active => Self::new("ok", "s5", "product-active"),
+            ProductStatus::Archived => Self::new("", "sx", "product-archived"),
+        }
+    }
+
+    /// A product that was deleted.
+    pub(crate) const DELETED_PRODUCT: Self = Self::new("", "trash", "product-deleted");
 }

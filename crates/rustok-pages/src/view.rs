@@ -47,7 +47,7 @@ impl Reader {
 pub(crate) const SCHEMES: [&str; 2] = ["light", "dark"];
 
 /// The messages that can be shown once, after a change.
-const FLASHES: [&str; 9] = [
+const FLASHES: [&str; 13] = [
     "flash-order-confirmed",
     "flash-order-paid",
     "flash-order-shipped",
@@ -57,6 +57,10 @@ const FLASHES: [&str; 9] = [
     "flash-created",
     "flash-deleted",
     "flash-signed-out",
+    "flash-product-copied",
+    "flash-product-undeleted",
+    "flash-product-cleaned",
+    "flash-stock-changed",
 ];
 
 /// The first value of a cookie.
@@ -192,6 +196,18 @@ impl View {
     /// Whether the member may do this.
     pub(crate) fn may(&self, action: Action) -> bool {
         allows(&self.actor, action)
+    }
+
+    /// Who an actor of a history is to this member.
+    pub(crate) fn actor_name(&self, actor: &str) -> String {
+        let is_own = matches!(self.actor, Actor::User { id, .. } if actor == format!("user:{id}"));
+        match (actor.split(':').next(), &self.member) {
+            (Some("anonymous"), _) => self.t("actor-buyer").into_owned(),
+            (Some("token"), _) => self.t("actor-token").into_owned(),
+            (Some("system"), _) => self.t("actor-system").into_owned(),
+            (_, Some(member)) if is_own => member.name.clone(),
+            _ => self.t("actor-member").into_owned(),
+        }
     }
 
     /// The icon with this name.

@@ -217,3 +217,255 @@ keys-rows = Следующая, предыдущая строка
 keys-open = Открыть строку
 keys-select = Выбрать строку
 keys-this-page = Эта страница
+
+## Товары
+product = Товар
+product-new = Новый товар
+product-draft = Черновик
+product-active = В продаже
+product-archived = В архиве
+product-deleted = Удалён
+product-type = Тип
+product-vendor = Производитель
+product-title = Название
+product-description = Описание
+product-description-hint = Разметка HTML, например <p> и <b>, сохраняется. Всё, что может действовать само, например скрипты, убирается.
+product-tags = Метки
+product-pictures = Изображения
+product-options = Параметры
+product-sorting = Упорядочение
+product-aside = Состояние и подробности
+product-address = Адрес в магазине
+product-handle = Часть адреса
+product-handle-hint = Окончание адреса товара. Оставьте пустым, и оно составится из названия.
+product-facts = Штрихкоды, вес и таможня
+product-duplicate = Создать копию
+product-copy-title = { $title } (копия)
+product-delete = Удалить
+product-undelete = Вернуть
+product-undelete-named = { $name }: вернуть
+product-undo = Вернуть как было
+product-is-deleted = Товар удалён.
+product-dirty = Ещё не сохранено
+product-clean = Всё сохранено
+product-conflict = Пока вы писали, товар сохранил кто-то из коллег
+product-conflict-text = Ваши правки ещё не сохранены, но и не потеряны: они в форме ниже. «Сохранить» запишет ваш вариант поверх чужого.
+product-conflict-open = Открыть чужой вариант в новой вкладке
+product-conflict-drop = Отбросить мои правки
+product-conflict-differences = Чем варианты отличаются
+product-field = Поле
+product-theirs = Сохранено коллегой
+product-mine = У вас
+conflict-row-missing = нет
+products-active = В продаже
+products-draft = Черновики
+products-archived = В архиве
+products-deleted = Удалённые
+products-caption = Товары
+products-search = Найти товар
+products-search-hint = Слова из названия или производителя
+products-search-on = Искать дальше
+products-chip-query = Слова: { $text }
+products-chip-vendor = Производитель: { $text }
+products-chip-remove = : убрать этот фильтр
+products-none = Товаров пока нет
+products-none-text = Для первого достаточно названия и цены.
+products-no-match = Ничего не найдено
+products-no-match-text = Уберите фильтр или посмотрите другой вид.
+discard = Отменить правки
+yes = Да
+select-all = Выбрать всё на странице
+select-named = Выбрать: { $name }
+selected = Выбранное
+selected-of-list = выбрано
+selected-clear = Снять выбор
+separate-with-commas = Через запятую.
+separate-with = Разделяйте знаком { $separator }
+status-active = В продаже: видят все
+status-draft = Черновик: видят только сотрудники
+status-archived = В архиве: хранится, не продаётся
+image-number = Изображение { $number }
+image-url = Адрес изображения
+image-url-of = { $name }: адрес
+image-alt = Что на изображении
+image-alt-of = { $name }: что на изображении
+image-add = Добавить изображение
+image-earlier = { $name }: передвинуть раньше
+image-later = { $name }: передвинуть позже
+image-remove = { $name }: убрать
+option = Параметр
+option-hint = Например, размер или цвет.
+option-values = Значения
+options-apply = Составить варианты из значений
+options-added = { $n ->
+    [one] Добавлен { $n } вариант. Он запишется при сохранении.
+    [few] Добавлено { $n } варианта. Они запишутся при сохранении.
+   *[many] Добавлено { $n } вариантов. Они запишутся при сохранении.
+}
+options-marked = { $n ->
+    [one] { $n } вариант ниже отмечен к удалению. Сохраните ещё раз, чтобы удалить его, или снимите отметку.
+    [few] { $n } варианта ниже отмечены к удалению. Сохраните ещё раз, чтобы удалить их, или снимите отметки.
+   *[many] { $n } вариантов ниже отмечены к удалению. Сохраните ещё раз, чтобы удалить их, или снимите отметки.
+}
+options-unchanged = Варианты уже соответствуют значениям.
+options-no-values = Укажите хотя бы одно значение этого параметра.
+options-too-many = { $n ->
+    [one] Из этих значений получится { $n } вариант, а у товара их не больше 100.
+    [few] Из этих значений получится { $n } варианта, а у товара их не больше 100.
+   *[many] Из этих значений получится { $n } вариантов, а у товара их не больше 100.
+}
+variant = Вариант
+variants = Варианты
+variants-count = { $n ->
+    [one] { $n } вариант
+    [few] { $n } варианта
+   *[many] { $n } вариантов
+}
+variants-caption = Варианты с ценами и остатками
+variant-only = Этот товар
+variant-add = Добавить вариант
+variant-sku = Артикул
+variant-price = Цена
+variant-compare = Прежняя цена
+variant-backorder = Продавать при 0
+variant-remove = Убрать
+variant-barcode = Штрихкод
+variant-weight = Вес, г
+variant-hs = Код ТН ВЭД
+prices-in = Цены в { $currency }
+cell-sku = Артикул: { $row }
+cell-price = Цена: { $row }
+cell-compare = Прежняя цена: { $row }
+cell-available = Начальный остаток: { $row }
+cell-barcode = Штрихкод: { $row }
+cell-weight = Вес в граммах: { $row }
+cell-hs = Код ТН ВЭД: { $row }
+cell-backorder = Продавать при нулевом остатке: { $row }
+cell-deleted = Убрать: { $row }
+cell-options = Параметры: { $row }
+stock = Остаток
+stock-of = Остаток: { $row }
+stock-heading = Остаток: { $product }
+stock-caption = Варианты с остатками
+stock-not-counted = Не считается
+stock-changes-of = Изменения: { $row }
+stock-no-changes = Остаток ещё не менялся.
+stock-adjust = Изменить: { $row }
+stock-adjust-submit = Изменить
+stock-delta = Сколько прибыло или убыло
+stock-delta-hint = 5, если привезли пять штук; -2, если две разбились.
+stock-reason = Причина
+stock-reason-hint = Сохраняется вместе с изменением.
+stock-count = Пересчитать: { $row }
+stock-count-submit = Записать остаток
+stock-quantity = Сколько штук в наличии
+stock-quantity-hint = С этого момента остаток варианта считается.
+movement-set = Пересчёт
+movement-imported = Загрузка из файла
+movement-reserved = Взято заказом
+movement-released = Возвращено заказом
+movement-adjusted = Изменение
+bulk-activate = В продажу…
+bulk-archive = В архив…
+bulk-tag = Метка…
+bulk-delete = Удалить…
+bulk-heading-activate = Выставить товары на продажу
+bulk-heading-archive = Отправить товары в архив
+bulk-heading-tag = Добавить товарам метку
+bulk-heading-delete = Удалить товары
+bulk-heading-undelete = Вернуть товары
+bulk-submit-activate = { $n ->
+    [one] Выставить { $n } товар
+    [few] Выставить { $n } товара
+   *[many] Выставить { $n } товаров
+}
+bulk-submit-archive = { $n ->
+    [one] Отправить в архив { $n } товар
+    [few] Отправить в архив { $n } товара
+   *[many] Отправить в архив { $n } товаров
+}
+bulk-submit-tag = { $n ->
+    [one] Добавить метку { $n } товару
+    [few] Добавить метку { $n } товарам
+   *[many] Добавить метку { $n } товарам
+}
+bulk-submit-delete = { $n ->
+    [one] Удалить { $n } товар
+    [few] Удалить { $n } товара
+   *[many] Удалить { $n } товаров
+}
+bulk-submit-undelete = { $n ->
+    [one] Вернуть { $n } товар
+    [few] Вернуть { $n } товара
+   *[many] Вернуть { $n } товаров
+}
+bulk-delete-text = Они сразу исчезнут из магазина. В заказах всё останется как есть, и товары можно вернуть.
+bulk-will-activate = Его увидят все
+bulk-will-archive = Исчезнет из магазина
+bulk-will-tag = Получит метку
+bulk-will-delete = Будет удалён
+bulk-will-undelete = Будет возвращён
+bulk-is-active = Уже в продаже
+bulk-is-archived = Уже в архиве
+bulk-did-activate = Выставлен на продажу
+bulk-did-archive = В архиве
+bulk-did-tag = Метка добавлена
+bulk-did-delete = Удалён
+bulk-did-undelete = Возвращён
+bulk-unchanged = Менять нечего
+bulk-refused = { $n ->
+    [one] { $n } товар остался как был. Причина указана в списке.
+    [few] { $n } товара остались как были. Причины указаны в списке.
+   *[many] { $n } товаров остались как были. Причины указаны в списке.
+}
+bulk-all-done = Готово.
+bulk-no-tag = Напишите метку, которую получат эти товары.
+bulk-tag-label = Метка
+bulk-tag-hint = Одна метка, например лето.
+bulk-plan = Что произойдёт
+bulk-result = Что произошло
+bulk-back = К товарам
+bulk-keep = Оставить как есть
+flash-product-copied = Это копия. Она в черновиках, остаток пуст.
+flash-product-undeleted = Товар снова на месте.
+flash-product-cleaned = Сохранено. Из описания убрано то, что могло действовать само.
+flash-stock-changed = Остаток изменён.
+problem-product-not-found = Такого товара нет. Возможно, его удалили.
+problem-variant-not-found = Такого варианта нет. Возможно, его удалили.
+problem-handle-taken = Эта часть адреса занята другим товаром.
+problem-variant-in-use = Варианты, чей остаток считается, убираются только отметкой в списке.
+problem-insufficient-stock = Столько штук нет. Ничего не изменено.
+problem-stock-not-tracked = Остаток этого варианта не считается. Сначала пересчитайте его.
+problem-stock-changed = Пока страница была открыта, остаток изменился. Сверьте его с вашим пересчётом и сохраните ещё раз.
+problem-too-many-products = За один раз меняется не больше 50 товаров.
+problem-too-many-values = В форме больше полей, чем принимает сервер. Сохраните её по частям.
+problem-idempotency-in-flight = Эта же форма уже сохраняется. Подождите немного.
+field-required = Это нужно заполнить.
+field-invalid-text = Напишите одну строку не длиннее 255 знаков.
+field-too-many = Это слишком много.
+field-too-long = Это слишком длинно.
+field-control-characters = Здесь есть знаки, которые нельзя сохранить. Наберите заново.
+field-unknown-status = Выберите из списка.
+field-invalid-handle = Пишите строчные буквы, цифры и дефисы, например linen-shirt.
+field-taken = Это уже есть у другого товара.
+field-duplicate = То же самое уже есть рядом.
+field-unknown-id = Этого больше нет. Загрузите страницу заново.
+field-unknown-variant = Этого варианта больше нет. Загрузите страницу заново.
+field-invalid-url = Напишите адрес, который начинается с https://.
+field-invalid-sku = Напишите одну строку не длиннее 255 знаков.
+field-not-a-number = Напишите так: 12,90.
+field-not-a-whole-number = Напишите целое число, например 12.
+field-too-many-decimals = У этой валюты меньше знаков после запятой.
+field-out-of-range = Число слишком большое или слишком маленькое.
+field-negative = Меньше нуля нельзя.
+field-without-price = Сначала укажите цену.
+field-currency-mismatch = Обе цены должны быть в одной валюте.
+field-unknown-currency = Такой валюты нет.
+field-invalid-hs-code = Напишите от 6 до 10 цифр.
+field-not-tracked = Сначала пересчитайте остаток.
+field-pieces-owed = Покупателям ещё должны штуки, поэтому отметка остаётся, пока они не придут.
+field-wrong-count = У каждого параметра должно быть значение.
+field-read-only = Здесь это изменить нельзя.
+field-zero-pieces = Напишите, сколько штук прибыло или убыло: не 0.
+field-too-complex = Вложенность слишком глубокая.
+field-control-character = Здесь есть знаки, которые нельзя сохранить. Наберите заново.

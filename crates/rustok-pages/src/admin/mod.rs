@@ -4,6 +4,7 @@ mod home;
 mod keys;
 mod orders;
 mod preferences;
+mod products;
 mod search;
 mod sign_in;
 
@@ -19,4 +20,5 @@ pub(crate) fn routes() -> Router<HttpState> {
         .merge(orders::routes())
         .merge(search::routes())
         .merge(keys::routes())
+        .merge(products::routes())
 }

@@ -5,6 +5,7 @@ use crate::form::{Fields, Form};
 use crate::format::Moment;
 use crate::parts::{Icon, Pill};
 use crate::respond::{PageResult, done, page_with, refused_status};
+use crate::seen;
 use crate::view::{Section, View};
 use crate::visit::{Posted, Visit, query_value};
 use askama::Template;
@@ -12,8 +13,8 @@ use axum::extract::{Path, RawQuery};
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::orders::{self, CancelOrder, DeliverOrder, OrderHistory, PayOrder, ShipOrder};
-use rustok_app::{IdempotencyKey, Precondition, Saved, Target};
-use rustok_auth::{Action, Actor};
+use rustok_app::{IdempotencyKey, Saved, Target};
+use rustok_auth::Action;
 use rustok_commerce::ids::OrderId;
 use rustok_commerce::{AnyOrder, OrderColumns, OrderStatus};
 use rustok_core::error::{ErrorKind, RichError};
@@ -203,7 +204,7 @@ fn steps(view: &View, order: OrderColumns<'_>) -> Vec<Step> {
         .collect()
 }
 
-fn past_step(view: &View, actor: &Actor, step: OrderHistory) -> PastStep {
+fn past_step(view: &View, step: OrderHistory) -> PastStep {
     let (icon, key) = match step.transition.as_str() {
         "place" => ("bag", "step-placed"),
         "confirm" => ("check", "step-confirmed"),
@@ -211,18 +212,6 @@ fn past_step(view: &View, actor: &Actor, step: OrderHistory) -> PastStep {
         "ship" => ("truck", "step-shipped"),
         "deliver" => ("check", "step-delivered"),
         _ => ("x", "step-cancelled"),
-    };
-    let is_own = matches!(actor, Actor::User { id, .. } if step.actor == format!("user:{id}"));
-    let who = match step.actor.split(':').next() {
-        Some("anonymous") => view.t("actor-buyer").into_owned(),
-        Some("token") => view.t("actor-token").into_owned(),
-        Some("system") => view.t("actor-system").into_owned(),
-        _ if is_own => view
-            .member
-            .as_ref()
-            .map(|member| member.name.clone())
-            .unwrap_or_default(),
-        _ => view.t("actor-member").into_owned(),
     };
     let reason = match step.reason.as_deref() {
         Some("expired") => Some(view.t("order-expired").into_owned()),
@@ -233,26 +222,9 @@ fn past_step(view: &View, actor: &Actor, step: OrderHistory) -> PastStep {
         key,
         reason,
         at: view.formats.short(step.at),
-        actor: who,
+        actor: view.actor_name(&step.actor),
         version: step.version.to_string(),
     }
-}
-
-/// The version that a form was made for, as its hidden field carries it.
-fn seen_of(order: &AnyOrder) -> String {
-    let saved = Saved::from(order);
-    format!("{}-{}", saved.version, saved.at_micros)
-}
-
-/// The condition that the order is as the form showed it. What was sent in another form matches nothing.
-fn condition(fields: &Fields) -> Precondition {
-    let seen = fields.text("seen").split_once('-').and_then(|(version, at)| {
-        Some(Saved {
-            version: version.parse().ok()?,
-            at_micros: at.parse().ok()?,
-        })
-    });
-    Precondition::OneOf(seen.into_iter().collect())
 }
 
 async fn render(visit: Visit, id: OrderId, status: StatusCode, said: Said) -> PageResult {
@@ -270,7 +242,7 @@ async fn render(visit: Visit, id: OrderId, status: StatusCode, said: Said) -> Pa
     let version = columns.version.to_string();
     let template = OrderPage {
         id: id.to_string(),
-        seen: seen_of(&order),
+        seen: seen::text(Saved::from(&order)),
         heading: view.with("order-heading", "number", &number).into_owned(),
         pill: Pill::of_order(columns.status),
         expires: columns.expires_at.map(|at| view.formats.short(at)),
@@ -322,7 +294,7 @@ async fn render(visit: Visit, id: OrderId, status: StatusCode, said: Said) -> Pa
         history: history
             .into_iter()
             .rev()
-            .map(|step| past_step(&view, &ctx.actor, step))
+            .map(|step| past_step(&view, step))
             .collect(),
         v: &view,
     };
@@ -343,7 +315,7 @@ async fn change(Path((id, name)): Path<(OrderId, String)>, posted: Posted) -> Pa
     let Posted { visit, fields } = posted;
     let target = Target {
         id,
-        if_match: condition(&fields),
+        if_match: seen::condition(&fields),
     };
     let ctx = &visit.ctx;
     let text = |name: &str| fields.text(name).trim().to_owned();
