@@ -17,6 +17,7 @@ const ASSETS: &[(&str, &str, &str, &[&str])] = &[
     ("icons", "svg", "image/svg+xml", &["icons.svg"]),
     ("mark", "svg", "image/svg+xml", &["mark.svg"]),
     ("ui", "js", "text/javascript; charset=utf-8", &["ui.js"]),
+    ("editor", "js", "text/javascript; charset=utf-8", &["editor.js"]),
     ("htmx", "js", "text/javascript; charset=utf-8", &["htmx.js"]),
 ];
 

@@ -45,7 +45,7 @@ let led = 0;
 document.addEventListener("keydown", (e) => {
   const palette = $("#palette");
   if ((e.ctrlKey || e.metaKey) && e.key === "k" && $(".find")) { e.preventDefault(); palette?.open ? palette.close() : palette ? palette.showModal() : $(".find").click(); return; }
-  if ((e.ctrlKey || e.metaKey) && e.key === "s") { const save = $(".save .main, .head .main[form]"); if (save) { e.preventDefault(); save.click(); } return; }
+  if ((e.ctrlKey || e.metaKey) && e.key === "s") { const save = $("[data-save]") || $(".save .main, .head .main[form]"); if (save) { e.preventDefault(); save.click(); } return; }
   if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, dialog")) return;
   if (Date.now() - led < 1200 && e.key in places) { location.href = "/admin" + places[e.key]; return; }
   if (e.key === "g") led = Date.now();

@@ -111,6 +111,28 @@ impl Formats {
         }
     }
 
+    /// The name of the time zone of the shop.
+    pub(crate) fn zone_name(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
+    /// A time as the fields for date and time show it.
+    pub(crate) fn date_and_time(&self, at: Timestamp) -> (String, String) {
+        let local = at.to_zoned(self.zone.clone());
+        (
+            local.strftime("%Y-%m-%d").to_string(),
+            local.strftime("%H:%M").to_string(),
+        )
+    }
+
+    /// The time that was typed into the fields for date and time; `None` if there is no such time.
+    pub(crate) fn read(&self, date: &str, time: &str) -> Option<Timestamp> {
+        let date: jiff::civil::Date = date.parse().ok()?;
+        let time: jiff::civil::Time = time.parse().ok()?;
+        let local = date.to_datetime(time).to_zoned(self.zone.clone()).ok()?;
+        Some(local.timestamp())
+    }
+
     /// An amount with its currency.
     pub(crate) fn money(&self, money: Money) -> String {
         money_in(self.words.language(), money)
@@ -226,6 +248,12 @@ mod tests {
             assert_eq!(formats(Language::English, now).short(at(time)).shown, english);
             assert_eq!(formats(Language::Russian, now).short(at(time)).shown, russian);
         }
+        let berlin = formats(Language::English, now);
+        let typed = berlin.date_and_time(at("2026-07-01T06:00:00Z"));
+        assert_eq!(typed, ("2026-07-01".to_owned(), "08:00".to_owned()));
+        assert_eq!(berlin.read(&typed.0, &typed.1), Some(at("2026-07-01T06:00:00Z")));
+        assert_eq!(berlin.read("2026-13-01", "08:00"), None);
+        assert_eq!(berlin.zone_name(), "Europe/Berlin");
         let long = formats(Language::Russian, now).long(at("2026-05-03T10:00:00Z"));
         assert_eq!(long.shown, "3 мая 2026 г., 12:00");
         assert_eq!(long.machine, "2026-05-03T12:00:00+02:00");

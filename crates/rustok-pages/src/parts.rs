@@ -2,8 +2,11 @@
 
 use crate::assets;
 use askama::filters::HtmlSafe;
+use rustok_app::content::TranslationState;
 use rustok_commerce::OrderStatus;
 use rustok_commerce::product::ProductStatus;
+use rustok_content::{AnyContentNode, NodeStatus};
+use rustok_core::clock::Timestamp;
 use std::fmt;
 
 /// A picture of the sprite. It says nothing that the words beside it do not say.
@@ -66,4 +69,28 @@ impl Pill {
 
     /// A product that was deleted.
     pub(crate) const DELETED_PRODUCT: Self = Self::new("", "trash", "product-deleted");
+    /// The state of an article or page, as readers see it at `now`.
+    pub(crate) fn of_node(node: &AnyContentNode, now: Timestamp) -> Self {
+        match node.status() {
+            NodeStatus::Draft => Self::new("", "s0", "node-draft"),
+            NodeStatus::Published if node.is_public_at(now) => Self::new("ok", "s5", "node-published"),
+            NodeStatus::Published => Self::new("plum", "clock", "node-scheduled"),
+            NodeStatus::Archived => Self::new("", "sx", "node-archived"),
+        }
+    }
+
+    /// A thing that was deleted, and can be brought back for a while.
+    pub(crate) const fn deleted() -> Self {
+        Self::new("bad", "trash", "node-deleted")
+    }
+
+    /// The text of one language: what readers see of it.
+    pub(crate) fn of_translation(state: &TranslationState) -> Self {
+        match state.published_revision {
+            _ if state.is_removed => Self::new("warn", "trash", "translation-removed"),
+            None => Self::new("", "s0", "node-draft"),
+            Some(public) if public == state.working_revision => Self::new("ok", "s5", "node-published"),
+            Some(_) => Self::new("info", "edit", "translation-edited"),
+        }
+    }
 }

@@ -38,7 +38,7 @@ impl Reader {
         Self {
             words: language.unwrap_or_else(|| Language::preferred(headers)).words(),
             scheme: SCHEMES.into_iter().find(|known| Some(*known) == scheme),
-            flash: FLASHES.into_iter().find(|known| Some(*known) == flash),
+            flash: FLASHES.iter().copied().find(|known| Some(*known) == flash),
         }
     }
 }
@@ -47,7 +47,7 @@ impl Reader {
 pub(crate) const SCHEMES: [&str; 2] = ["light", "dark"];
 
 /// The messages that can be shown once, after a change.
-const FLASHES: [&str; 13] = [
+const FLASHES: &[&str] = &[
     "flash-order-confirmed",
     "flash-order-paid",
     "flash-order-shipped",
@@ -61,6 +61,17 @@ const FLASHES: [&str; 13] = [
     "flash-product-undeleted",
     "flash-product-cleaned",
     "flash-stock-changed",
+    "flash-content-created",
+    "flash-content-saved",
+    "flash-content-same",
+    "flash-content-published",
+    "flash-content-scheduled",
+    "flash-content-unpublished",
+    "flash-content-archived",
+    "flash-content-restored",
+    "flash-content-undeleted",
+    "flash-content-duplicated",
+    "flash-translation-deleted",
 ];
 
 /// The first value of a cookie.

@@ -38,10 +38,10 @@ pub struct NewContent {
 }
 
 /// Kind, locale and text, validated together.
-struct Checked {
-    kind: NodeKind,
-    locale: Locale,
-    text: TranslationDraft,
+pub(super) struct Checked {
+    pub(super) kind: NodeKind,
+    pub(super) locale: Locale,
+    pub(super) text: TranslationDraft,
 }
 
 fn check(ctx: &Ctx, kind: &str, locale: Option<&str>, text: TranslationInput) -> Result<Checked, RichError> {
@@ -114,7 +114,8 @@ pub async fn create(
     Ok(done)
 }
 
-async fn insert(
+/// Inserts a draft with its first text.
+pub(super) async fn insert(
     ctx: &Ctx,
     tx: &mut TenantTx,
     checked: Checked,

@@ -7,9 +7,11 @@ mod addresses;
 pub mod authors;
 mod change;
 mod create;
+mod duplicate;
 pub mod import;
 mod life;
 pub mod locales;
+mod preview;
 mod public;
 mod read;
 pub mod terms;
@@ -21,7 +23,9 @@ pub use authors::manage::{
     list_authors, merge_author,
 };
 pub use create::{NewContent, WrittenNode, create};
+pub use duplicate::duplicate;
 pub use life::{ArchiveNode, PublishNode, archive, delete, publish, restore, undelete, unpublish};
+pub use preview::preview;
 pub use public::{find_public, list_public, public_texts};
 pub use read::{get, history, list};
 pub use rustok_storage::counted::Counted;

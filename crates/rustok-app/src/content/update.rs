@@ -89,7 +89,7 @@ async fn read(
 
 /// The validated changes; `None` means unchanged.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     kind: Option<NodeKind>,
     author: Option<Author>,
     terms: Option<Vec<FiledTerm>>,
@@ -97,6 +97,14 @@ struct Found {
 }
 
 impl Found {
+    /// A change of one text only.
+    pub(super) fn of_text(locale: Locale, text: TranslationDraft) -> Self {
+        Self {
+            text: Some((locale, text)),
+            ..Self::default()
+        }
+    }
+
     fn is_some(&self) -> bool {
         self.kind.is_some() || self.author.is_some() || self.terms.is_some() || self.text.is_some()
     }
@@ -183,7 +191,8 @@ async fn address(
     settle(tx, locale, detail.node.any().id(), text, IfTaken::Refuse).await
 }
 
-async fn apply(
+/// Saves the changes that were found, and shows them in `detail`.
+pub(super) async fn apply(
     ctx: &Ctx,
     tx: &mut TenantTx,
     detail: &mut NodeDetail,
@@ -251,10 +260,7 @@ pub async fn put_translation(ctx: &Ctx, put: PutTranslation) -> Result<(WrittenN
         Some(own) if !draft.slug_is_given() => draft.with_slug(own),
         _ => address(&mut tx, &detail, locale, draft).await?,
     };
-    let found = Found {
-        text: Some((locale, draft)),
-        ..Found::default()
-    };
+    let found = Found::of_text(locale, draft);
     apply(ctx, &mut tx, &mut detail, node, found).await?;
     tx.commit().await?;
     ctx.services.counts.node_transitions.count(Verb::Update.name());

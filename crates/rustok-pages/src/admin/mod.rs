@@ -1,5 +1,6 @@
 //! The pages of the administration.
 
+mod content;
 mod home;
 mod keys;
 mod orders;
@@ -18,6 +19,7 @@ pub(crate) fn routes() -> Router<HttpState> {
         .merge(sign_in::routes())
         .merge(preferences::routes())
         .merge(orders::routes())
+        .merge(content::routes())
         .merge(search::routes())
         .merge(keys::routes())
         .merge(products::routes())
