@@ -27,6 +27,11 @@ impl Fields {
         Some(Self(fields))
     }
 
+    /// Fields that were read elsewhere.
+    pub(crate) const fn read(fields: Vec<(String, String)>) -> Self {
+        Self(fields)
+    }
+
     /// Fields with these values, as a form shows a thing that exists.
     pub(crate) fn of<const N: usize>(values: [(&str, String); N]) -> Self {
         Self(values.map(|(name, value)| (name.to_owned(), value)).into())

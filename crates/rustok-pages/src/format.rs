@@ -133,6 +133,28 @@ impl Formats {
         Some(local.timestamp())
     }
 
+    /// A whole number.
+    pub(crate) fn number(&self, number: u64) -> String {
+        grouped(self.words.language(), &number.to_string())
+    }
+
+    /// A size in megabytes, with one digit after the point where it is below ten.
+    pub(crate) fn megabytes(&self, bytes: u64) -> String {
+        const TENTH: u64 = (1 << 20) / 10;
+        let tenths = bytes.saturating_add(TENTH / 2) / TENTH;
+        let size = match tenths {
+            100.. => self.number(tenths / 10),
+            _ => {
+                let point = match self.words.language() {
+                    Language::English => '.',
+                    Language::Russian => ',',
+                };
+                format!("{}{point}{}", tenths / 10, tenths % 10)
+            }
+        };
+        self.words.with("megabytes", &[("n", &size)]).into_owned()
+    }
+
     /// An amount with its currency.
     pub(crate) fn money(&self, money: Money) -> String {
         money_in(self.words.language(), money)
@@ -230,6 +252,23 @@ mod tests {
             let money = Money::parse(amount, Currency::parse(code).unwrap()).unwrap();
             assert_eq!(money_in(Language::English, money), english);
             assert_eq!(money_in(Language::Russian, money), russian);
+        }
+    }
+
+    #[test]
+    fn sizes_are_in_megabytes() {
+        let (english, russian) = (
+            formats(Language::English, "2026-11-29T12:00:00Z"),
+            formats(Language::Russian, "2026-11-29T12:00:00Z"),
+        );
+        for (bytes, text, text_ru) in [
+            (0, "0.0\u{a0}MB", "0,0\u{a0}МБ"),
+            (1_600_000, "1.5\u{a0}MB", "1,5\u{a0}МБ"),
+            (256 << 20, "256\u{a0}MB", "256\u{a0}МБ"),
+            (4_096 << 20, "4,096\u{a0}MB", "4\u{a0}096\u{a0}МБ"),
+        ] {
+            assert_eq!(english.megabytes(bytes), text);
+            assert_eq!(russian.megabytes(bytes), text_ru);
         }
     }
 

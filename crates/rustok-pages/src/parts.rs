@@ -38,7 +38,8 @@ pub(crate) struct Pill {
 }
 
 impl Pill {
-    const fn new(tone: &'static str, icon: &'static str, key: &'static str) -> Self {
+    /// A state with this tone, icon and word.
+    pub(crate) const fn new(tone: &'static str, icon: &'static str, key: &'static str) -> Self {
         Self {
             tone,
             icon: Icon(icon),

@@ -2,6 +2,7 @@
 
 use crate::{admin, assets, problem, store};
 use axum::{Router, routing};
+use http::Method;
 use rustok_http::layers;
 use rustok_http::state::HttpState;
 use rustok_http::surface::{Surface, Surfaces};
@@ -10,6 +11,7 @@ use rustok_http::surface::{Surface, Surfaces};
 #[must_use]
 pub fn surfaces(others: Surfaces) -> Surfaces {
     others
+        .at_method(Method::POST, "/admin/imports/new", Surface::AdminPagesUpload)
         .below("/admin", Surface::AdminPages)
         .at("/", Surface::StorePages)
         .below("/assets", Surface::Assets)

@@ -95,6 +95,8 @@ pub(crate) enum Section {
     Products,
     /// Articles and pages.
     Content,
+    /// Imports.
+    Imports,
 }
 
 /// One line of the menu.
@@ -260,7 +262,13 @@ impl View {
 
     /// The part of the menu with tools.
     pub(crate) fn tools_menu(&self) -> Vec<MenuItem> {
-        self.items(&[])
+        self.items(&[(
+            Section::Imports,
+            "/admin/imports",
+            "upload",
+            "menu-imports",
+            Some(Action::ImportData),
+        )])
     }
 
     fn items(

@@ -10,6 +10,7 @@ use http::{HeaderMap, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rustok_app::{Ctx, people};
 use rustok_core::error::{ErrorKind, RichError};
+use rustok_http::imports::upload::{ImportUpload, PageUpload};
 use rustok_http::session::{MemberCtx, form_expired};
 use rustok_http::state::HttpState;
 
@@ -120,6 +121,40 @@ where
             return Err(form_expired().into());
         }
         Ok(Self { visit, fields })
+    }
+}
+
+/// A form with a file that a member sent from a page of this session.
+pub(crate) struct PostedUpload {
+    /// Who sent it.
+    pub(crate) visit: Visit,
+    /// What was typed.
+    pub(crate) fields: Fields,
+    /// The file, or why it was refused.
+    pub(crate) received: Result<ImportUpload, RichError>,
+}
+
+impl<S> FromRequest<S> for PostedUpload
+where
+    HttpState: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = RichError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, RichError> {
+        let reader = Reader::of(request.headers());
+        let PageUpload {
+            member: MemberCtx { ctx, form_token },
+            fields,
+            received,
+        } = PageUpload::from_request(request, state).await?;
+        let session = people::read_session(&ctx).await?;
+        let view = View::of_member(&ctx, reader, session.member, form_token);
+        Ok(Self {
+            visit: Visit { ctx, view },
+            fields: Fields::read(fields),
+            received,
+        })
     }
 }
 

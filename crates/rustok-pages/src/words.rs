@@ -148,9 +148,17 @@ impl Words {
             .unwrap_or_else(|| key.to_owned().into())
     }
 
-    /// What is wrong with one field, in this language if it has words for the code.
+    /// What is wrong with one field, in this language if it has words for the code: those for this field, or for any.
     pub(crate) fn violation(self, violation: &FieldViolation) -> Cow<'static, str> {
-        self.find(&format!("field-{}", violation.code.replace('_', "-")), None)
+        let code = violation.code.replace('_', "-");
+        let field = violation
+            .pointer
+            .rsplit(['/', '#', '?'])
+            .next()
+            .unwrap_or_default();
+        let field = field.replace('_', "-");
+        self.find(&format!("field-{field}-{code}"), None)
+            .or_else(|| self.find(&format!("field-{code}"), None))
             .unwrap_or_else(|| violation.detail.clone())
     }
 

@@ -18,9 +18,11 @@ mod nodes;
 mod paragraphs;
 mod products;
 mod report;
+mod stored;
 
 pub use report::{ImportReport, MAX_KEPT_ERRORS};
-pub use rustok_storage::imports::{ImportOptions, ImportSource};
+pub use rustok_storage::imports::{ImportCounts, ImportOptions, ImportSource};
+pub use stored::report_csv;
 
 use crate::content;
 use crate::context::Ctx;

@@ -3,6 +3,7 @@
 mod content;
 mod home;
 mod keys;
+mod imports;
 mod orders;
 mod preferences;
 mod products;
@@ -23,4 +24,5 @@ pub(crate) fn routes() -> Router<HttpState> {
         .merge(search::routes())
         .merge(keys::routes())
         .merge(products::routes())
+        .merge(imports::routes())
 }
