@@ -452,7 +452,6 @@ field-pieces-owed = Pieces are owed to buyers, so this has to stay on until they
 field-wrong-count = Each option needs a value.
 field-read-only = This cannot be changed here.
 field-zero-pieces = Write how many pieces came or went: not 0.
-field-too-complex = This is nested too deeply.
 field-control-character = There are characters in this that cannot be stored. Type it anew.
 ## Articles and pages
 node-draft = Draft

@@ -2,8 +2,8 @@
 
 mod content;
 mod home;
-mod keys;
 mod imports;
+mod keys;
 mod orders;
 mod preferences;
 mod products;
