@@ -7,7 +7,38 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use jiff::Span;
 pub use jiff::Timestamp;
+pub use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// The time zone with this name of the IANA database, such as `Europe/Stockholm`.
+#[must_use]
+pub fn find_time_zone(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok()
+}
+
+/// The day of a time in the time zone with this name, or in UTC if there is none.
+#[must_use]
+pub fn day_in(time_zone: &str, at: Timestamp) -> Date {
+    let zone = find_time_zone(time_zone).unwrap_or(TimeZone::UTC);
+    at.to_zoned(zone).date()
+}
+
+/// The day with this number; the last one that there is for a number beyond it.
+#[must_use]
+pub fn day_of(number: i64) -> Date {
+    let span = Span::new().try_days(number).ok();
+    let day = span.and_then(|span| Date::constant(1970, 1, 1).checked_add(span).ok());
+    day.unwrap_or(Date::MAX)
+}
+
+/// The number of a day: days since 1970-01-01.
+#[must_use]
+pub fn day_number(day: Date) -> i64 {
+    let days = day.since(Date::constant(1970, 1, 1)).map(|span| span.get_days());
+    days.map_or(0, i64::from)
+}
 
 /// A source of wall-clock time in UTC, truncated to whole microseconds, the precision of both databases.
 pub trait Clock: Send + Sync + Debug {

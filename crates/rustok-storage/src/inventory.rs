@@ -9,7 +9,8 @@
 use jiff::Timestamp;
 use rustok_commerce::ids::{MovementId, OrderId, VariantId};
 use rustok_core::ids::TenantId;
-use rustok_db::{Statement, StoreError, TenantTx, params};
+use rustok_core::page::{Limit, Page};
+use rustok_db::{Row, Statement, StoreError, TenantTx, Value, params};
 use rustok_events::Event;
 use std::ops::RangeInclusive;
 
@@ -58,25 +59,6 @@ pub struct LevelChange {
     pub at: Timestamp,
 }
 
-/// A ledger line as it is read, with those that orders wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StockMovement {
-    /// Its id.
-    pub id: MovementId,
-    /// The order that took the pieces, or gave them back.
-    pub order_id: Option<OrderId>,
-    /// Change in pieces; negative when there are fewer since.
-    pub delta: i64,
-    /// `set`, `reserved`, `released`, `imported` or `adjusted`.
-    pub reason: String,
-    /// The reason of an adjustment in words.
-    pub note: Option<String>,
-    /// The actor, as its stable text.
-    pub actor: String,
-    /// When it happened.
-    pub at: Timestamp,
-}
-
 /// The stock of a variant that is tracked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StockLevel {
@@ -94,6 +76,57 @@ pub struct NewLevel {
     /// Whether it may be sold below zero; `None` keeps the current setting, which is "no" for a variant that was not
     /// tracked.
     pub allow_backorder: Option<bool>,
+}
+
+/// A line of the ledger of a variant's stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockMovement {
+    /// Its id.
+    pub id: MovementId,
+    /// The order that took or gave back the pieces.
+    pub order_id: Option<OrderId>,
+    /// Change in pieces; negative when there were fewer afterwards.
+    pub delta: i64,
+    /// `set`, `adjusted`, `imported`, `reserved` or `released`.
+    pub reason: String,
+    /// The reason in words, of an adjustment.
+    pub note: Option<String>,
+    /// The actor, as its stable text.
+    pub actor: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// A page of the ledger of a variant's stock, newest first. Empty if there is no such variant.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_movements(
+    tx: &mut TenantTx,
+    variant: VariantId,
+    after: Option<MovementId>,
+    limit: Limit,
+) -> Result<Page<StockMovement>, StoreError> {
+    let before = if after.is_some() { " AND id < $4" } else { "" };
+    let sql = format!(
+        "SELECT id, order_id, delta, reason, note, actor, at FROM stock_movements \
+         WHERE tenant_id = $1 AND variant_id = $2{before} ORDER BY id DESC LIMIT $3"
+    );
+    let mut values = params![tx.tenant(), variant, limit.plus_one()].to_vec();
+    values.extend(after.map(Value::from));
+    let movement = |row: &Row<'_>| {
+        Ok(StockMovement {
+            id: row.get("id")?,
+            order_id: row.get("order_id")?,
+            delta: row.get("delta")?,
+            reason: row.get("reason")?,
+            note: row.get("note")?,
+            actor: row.get("actor")?,
+            at: row.get("at")?,
+        })
+    };
+    let lines = tx.db.fetch(MOVEMENTS, &sql, &values, movement).await?;
+    Ok(Page::cut(lines, limit, |line| line.id))
 }
 
 /// The write of one ledger line.
@@ -252,35 +285,4 @@ pub async fn adjust_level(
         crate::outbox::insert_event(tx.tenant(), event),
     ];
     tx.db.execute_all(&statements).await
-}
-
-/// The latest `count` ledger lines of a variant, newest first.
-///
-/// # Errors
-/// Those of the database.
-pub async fn list_movements(
-    tx: &mut TenantTx,
-    variant: VariantId,
-    count: u8,
-) -> Result<Vec<StockMovement>, StoreError> {
-    let sql = "SELECT id, order_id, delta, reason, note, actor, at FROM stock_movements \
-               WHERE tenant_id = $1 AND variant_id = $2 ORDER BY id DESC LIMIT $3";
-    tx.db
-        .fetch(
-            MOVEMENTS,
-            sql,
-            params![tx.tenant(), variant, i64::from(count)],
-            |row| {
-                Ok(StockMovement {
-                    id: row.get("id")?,
-                    order_id: row.get("order_id")?,
-                    delta: row.get("delta")?,
-                    reason: row.get("reason")?,
-                    note: row.get("note")?,
-                    actor: row.get("actor")?,
-                    at: row.get("at")?,
-                })
-            },
-        )
-        .await
 }

@@ -8,6 +8,7 @@ pub mod authors;
 pub mod counted;
 pub mod customers;
 pub mod deliveries;
+pub mod home;
 pub mod idempotency;
 pub mod import_references;
 pub mod imports;

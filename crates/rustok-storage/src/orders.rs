@@ -8,10 +8,11 @@ mod history;
 mod list;
 mod place;
 mod row;
+pub mod sales;
 
 pub use change::{OrderChange, PAYMENT_REFERENCE, REFUND_REFERENCE, save_change};
 pub use history::{OrderHistory, list_history};
-pub use list::{OrderFilter, OrderPlace, list_orders};
+pub use list::{OrderFilter, OrderPlace, list_orders, list_orders_of};
 pub use place::{NewOrder, PendingLimit, insert_order};
 pub use row::StoredOrder;
 

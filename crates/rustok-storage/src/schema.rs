@@ -35,6 +35,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "0013_imports_kept",
         "0014_people",
         "0020_terms_merge",
+        "0021_home",
     ],
     tables: &[
         "api_tokens",
@@ -66,6 +67,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "prices",
         "products",
         "refunds",
+        "sales_days",
         "search_terms",
         "sessions",
         "sign_in_links",

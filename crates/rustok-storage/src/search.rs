@@ -24,6 +24,7 @@ const END: char = char::MAX;
 pub(crate) enum Kind {
     Node,
     Product,
+    Customer,
 }
 
 impl Kind {
@@ -31,6 +32,7 @@ impl Kind {
         match self {
             Self::Node => "node",
             Self::Product => "product",
+            Self::Customer => "customer",
         }
     }
 
@@ -43,6 +45,7 @@ impl Kind {
                 "AND t.tenant_id = $1 AND t.node_id = x.id",
             ],
             Self::Product => ["x.search_text", "", ""],
+            Self::Customer => ["x.email", "", ""],
         }
     }
 }

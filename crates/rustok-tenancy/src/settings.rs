@@ -4,6 +4,7 @@
 //! [`TenantSettings::checked`].
 
 use crate::host::{Hostname, split_port};
+use rustok_core::clock::find_time_zone;
 use rustok_core::error::FieldViolation;
 use rustok_core::money::{Currency, MoneyError};
 use rustok_text::Locale;
@@ -22,6 +23,8 @@ pub const MAX_PENDING_ORDER_TTL_MINUTES: u32 = 43_200;
 pub const MAX_CONFIRMED_ORDER_TTL_MINUTES: u32 = 525_600;
 /// The upper bound for [`TenantSettings::max_pending_pieces`], more than any shop needs.
 const MAX_PENDING_PIECES: u32 = 1_000_000;
+/// The upper bound for [`TenantSettings::low_stock_threshold`]: the index of low stock has no levels above it.
+pub const MAX_LOW_STOCK: u32 = 99;
 
 /// The settings that a tenant manages itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +49,11 @@ pub struct TenantSettings {
     /// The maximum number of pieces of tracked stock that one buyer can hold in unconfirmed orders, 0 to 1,000,000; 0
     /// means no limit. Counted per e-mail address and per client network. Default 1,000.
     pub max_pending_pieces: u32,
+    /// The time zone of the shop's days, a name of the IANA database such as `Europe/Stockholm`. Default `UTC`. A change
+    /// applies to orders placed afterwards.
+    pub time_zone: String,
+    /// Stock of this many pieces or fewer is low, 0 to 99. Default 5.
+    pub low_stock_threshold: u32,
 }
 
 impl Default for TenantSettings {
@@ -58,6 +66,8 @@ impl Default for TenantSettings {
             pending_order_ttl_minutes: 30,
             confirmed_order_ttl_minutes: 7 * 24 * 60,
             max_pending_pieces: 1_000,
+            time_zone: "UTC".to_owned(),
+            low_stock_threshold: 5,
         }
     }
 }
@@ -123,6 +133,22 @@ impl TenantSettings {
             found.push(FieldViolation::new(
                 format!("{at}/max_pending_pieces"),
                 "out_of_range",
+                detail,
+            ));
+        }
+        if self.low_stock_threshold > MAX_LOW_STOCK {
+            let detail = format!("must be 0 to {MAX_LOW_STOCK} pieces");
+            found.push(FieldViolation::new(
+                format!("{at}/low_stock_threshold"),
+                "out_of_range",
+                detail,
+            ));
+        }
+        if find_time_zone(&self.time_zone).is_none() {
+            let detail = "must be a name of the IANA time zone database, such as Europe/Stockholm";
+            found.push(FieldViolation::new(
+                format!("{at}/time_zone"),
+                "invalid_time_zone",
                 detail,
             ));
         }
@@ -306,6 +332,8 @@ mod tests {
             pending_order_ttl_minutes: 1,
             confirmed_order_ttl_minutes: 0,
             max_pending_pieces: 0,
+            time_zone: "Europe/Stockholm".into(),
+            low_stock_threshold: 99,
         };
         let checked = settings.checked("#/settings").unwrap();
         assert_eq!(checked.default_locale, "pt-BR");
@@ -339,6 +367,8 @@ mod tests {
             pending_order_ttl_minutes: 0,
             confirmed_order_ttl_minutes: u32::MAX,
             max_pending_pieces: u32::MAX,
+            time_zone: "Europe/Nowhere".into(),
+            low_stock_threshold: 100,
         };
         let found = settings.checked("#/settings").unwrap_err();
         let reported: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();
@@ -349,6 +379,8 @@ mod tests {
                 ("#/settings/pending_order_ttl_minutes", "out_of_range"),
                 ("#/settings/confirmed_order_ttl_minutes", "out_of_range"),
                 ("#/settings/max_pending_pieces", "out_of_range"),
+                ("#/settings/low_stock_threshold", "out_of_range"),
+                ("#/settings/time_zone", "invalid_time_zone"),
                 ("#/settings/default_locale", "invalid_locale"),
                 ("#/settings/locales/1", "invalid_locale"),
                 ("#/settings/locales/2", "invalid_locale"),

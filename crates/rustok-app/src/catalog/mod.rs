@@ -27,7 +27,7 @@ pub use read::{
 pub use rustok_storage::inventory::StockMovement;
 pub use rustok_storage::products::storefront::{ProductVersion, Stock};
 pub use stock::{
-    AdjustStock, SetStock, StockCondition, VariantOfProduct, adjust_stock, movements, set_stock,
+    AdjustStock, SetStock, StockCondition, VariantOfProduct, adjust_stock, list_movements, set_stock,
 };
 pub use update::{Edit, UpdateProduct, UpdateVariant, shown_input, update, update_variant};
 

@@ -8,14 +8,15 @@ use super::{movement, product_event, stock_event, variant_not_found};
 use crate::context::Ctx;
 use crate::work::{Begun, Done, IdempotencyKey, refuse};
 use rustok_auth::Action;
-use rustok_commerce::ids::{ProductId, VariantId};
+use rustok_commerce::ids::{MovementId, ProductId, VariantId};
 use rustok_commerce::inventory::{Adjustment, MAX_STOCK, counted_quantity};
 use rustok_commerce::product::Product;
 use rustok_commerce::variant::Variant;
 use rustok_core::error::RichError;
+use rustok_core::page::{Limit, Page};
 use rustok_events::Topic;
 use rustok_storage::inventory::{
-    LevelChange, MovementReason, NewLevel, StockMovement, adjust_level, list_movements, lock_level, set_level,
+    self, LevelChange, MovementReason, NewLevel, StockMovement, adjust_level, lock_level, set_level,
 };
 use rustok_storage::{TenantTx, products};
 
@@ -135,17 +136,18 @@ pub async fn adjust_stock(
     work.finish(VariantOfProduct { product, variant }).await
 }
 
-/// The maximum number of ledger lines that are shown of one variant.
-const SHOWN_MOVEMENTS: u8 = 50;
-
-/// The last 50 changes of a variant's stock, newest first; none for an unknown variant.
+/// A page of the ledger of a variant's stock, newest first: who changed it, by how much and why. Empty if it is not tracked.
 ///
 /// # Errors
-/// Database errors.
-pub async fn movements(ctx: &Ctx, id: VariantId) -> Result<Vec<StockMovement>, RichError> {
+/// Authorization and database errors.
+pub async fn list_movements(
+    ctx: &Ctx,
+    id: VariantId,
+    after: Option<MovementId>,
+    limit: Limit,
+) -> Result<Page<StockMovement>, RichError> {
     ctx.authorize(Action::ReadHistory)?;
-    let mut tx = ctx.read().await?;
-    Ok(list_movements(tx.last(), id, SHOWN_MOVEMENTS).await?)
+    Ok(inventory::list_movements(ctx.read().await?.last(), id, after, limit).await?)
 }
 
 async fn find_in(

@@ -12,7 +12,7 @@ mod read;
 pub use change::{CancelOrder, DeliverOrder, PayOrder, ShipOrder, cancel, confirm, deliver, pay, ship};
 pub(crate) use expire::{Shops, expire};
 pub use place::{PlacedOrder, place};
-pub use read::{get, get_by_secret, history, list};
+pub use read::{get, get_by_secret, history, list, search};
 pub use rustok_storage::orders::{OrderFilter, OrderHistory, OrderPlace};
 
 use crate::context::Ctx;

@@ -9,6 +9,7 @@ use rustok_commerce::order::{OrderInput, OrderRequest};
 use rustok_commerce::{
     AnyOrder, CommerceError, Order, OrderColumns, OrderLine, OrderNumber, OrderSource, Placement,
 };
+use rustok_core::clock::{day_in, day_number};
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::money::Money;
 use rustok_events::Topic;
@@ -212,6 +213,7 @@ async fn save(
         order: columns,
         secret_hash: &secret.hash(),
         placed_from: ctx.network.as_ref(),
+        placed_on: day_number(day_in(&ctx.tenant.settings.time_zone, columns.created_at)),
         actor: &ctx.actor.to_string(),
         taken: &movements(ctx, order.lines()),
         event: &order_event(ctx, Topic::OrderPlaced, order),

@@ -4,10 +4,15 @@ use super::load;
 use crate::context::Ctx;
 use rustok_auth::{Action, TokenSecret};
 use rustok_commerce::ids::OrderId;
-use rustok_commerce::{AnyOrder, CommerceError};
+use rustok_commerce::{AnyOrder, CommerceError, OrderNumber};
 use rustok_core::error::RichError;
 use rustok_core::page::{Limit, Page};
-use rustok_storage::orders::{OrderFilter, OrderHistory, OrderPlace, find_order, list_history, list_orders};
+use rustok_storage::customers::find_matching;
+use rustok_storage::orders::{
+    OrderFilter, OrderHistory, OrderPlace, find_order, list_history, list_orders, list_orders_of,
+};
+use rustok_text::CanonicalEmail;
+use rustok_text::words::Query;
 
 /// One order.
 ///
@@ -55,6 +60,37 @@ pub async fn list(
         items: items?,
         next_cursor,
     })
+}
+
+/// The most customers whose orders a search finds.
+const MAX_CUSTOMERS: i64 = 20;
+
+/// The newest orders that a text names: by its number, such as `1001` or `#1001`, or by the words of the buyer's address,
+/// each by its beginning. At most `limit`, of the newest 20 buyers that match. A blank text names all orders.
+///
+/// # Errors
+/// Authorization and database errors.
+pub async fn search(ctx: &Ctx, text: &str, limit: Limit) -> Result<Vec<AnyOrder>, RichError> {
+    ctx.authorize(Action::ReadOrders)?;
+    let mut tx = ctx.read().await?;
+    let number: Option<OrderNumber> = text.trim().parse().ok();
+    let rows = match (number, CanonicalEmail::parse(text)) {
+        (None, None) if !text.trim().is_empty() => {
+            let few = Limit::new(MAX_CUSTOMERS).unwrap_or_default();
+            let found = find_matching(&mut tx, &Query::of(text), None, few).await?;
+            list_orders_of(&mut tx, &found.items, limit).await?
+        }
+        (number, email) => {
+            let filter = OrderFilter {
+                number,
+                email,
+                ..OrderFilter::default()
+            };
+            list_orders(&mut tx, &filter, None, limit).await?.items
+        }
+    };
+    let orders: Result<_, CommerceError> = rows.into_iter().map(AnyOrder::try_from).collect();
+    Ok(orders?)
 }
 
 /// The history of an order, oldest first.

@@ -3,6 +3,7 @@
 
 mod catalog;
 mod deliveries;
+mod home;
 mod imports;
 mod imports_kept;
 mod jobs;

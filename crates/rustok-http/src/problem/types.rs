@@ -222,6 +222,9 @@ pub const ALL: &[ProblemType] = types! {
     "order_not_found" NotFound [404]
         "There is no such order, or the secret sent is not this order's."
         "Check the id; in the store send the `secret` of the placed order as `X-Order-Secret`.";
+    "customer_not_found" NotFound [404]
+        "There is no such customer."
+        "Check the id; the list of customers shows who ordered.";
     "node_not_found" NotFound [404]
         "There is no such node, or it is not public, or it is deleted."
         "Check the id or slug; a deleted node can be undeleted for a while.";

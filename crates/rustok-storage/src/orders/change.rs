@@ -1,7 +1,7 @@
 //! Saves a transition: compare-and-swap on status and version, with all related writes in one pipelined batch.
 
 use super::ORDERS;
-use super::history;
+use super::{history, sales};
 use crate::jobs::{delete_write, replace_job};
 use crate::outbox::insert_event;
 use crate::reservations::{Movement, Mover};
@@ -71,6 +71,9 @@ pub async fn save_change(tx: &mut TenantTx, change: &OrderChange<'_>) -> Result<
         None => {}
     }
     writes.push(insert_event(tenant, change.event));
+    if after.status == OrderStatus::Cancelled {
+        writes.push(sales::take_off(tenant, after.id));
+    }
     writes.extend(mover.give_back(change.returned));
     tx.db.execute_all(&writes).await
 }

@@ -77,6 +77,52 @@ pub async fn list_orders(
     Ok(page)
 }
 
+/// The newest orders of these customers together, at most `limit`. At most 64 customers, to bound the length of the
+/// statement.
+///
+/// # Errors
+/// Database errors.
+pub async fn list_orders_of(
+    tx: &mut TenantTx,
+    customers: &[CustomerId],
+    limit: Limit,
+) -> Result<Vec<OrderRow>, StoreError> {
+    let mut list: Vec<Value<'_>> = customers.iter().map(|id| (*id).into()).collect();
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    let distinct = list.len();
+    pad(&mut list);
+    // The last one is repeated: what is found twice would be wrong.
+    list.iter_mut()
+        .skip(distinct)
+        .for_each(|value| *value = Value::Null);
+    let newest: Vec<String> = (0..list.len())
+        .map(|place| {
+            format!(
+                "SELECT * FROM (SELECT o.id, o.created_at FROM orders o WHERE o.tenant_id = $1 AND o.customer_id = ${} \
+                 ORDER BY o.created_at DESC, o.id DESC LIMIT $2) AS newest",
+                place + 3
+            )
+        })
+        .collect();
+    let sql = format!(
+        "SELECT n.id FROM ({}) n ORDER BY n.created_at DESC, n.id DESC LIMIT $2",
+        newest.join(" UNION ALL ")
+    );
+    let most = i64::try_from(limit.get()).unwrap_or_default();
+    let mut values = params![tx.tenant(), most].to_vec();
+    values.append(&mut list);
+    let ids: Vec<OrderId> = tx
+        .db
+        .fetch_first(ORDERS, &sql, &values, |row| row.get("id"))
+        .await?;
+    let mut orders = READER.with_ids(tx, &ids, |order| order.id).await?;
+    add_parts(tx, &mut orders).await?;
+    orders.truncate(fitting(orders.iter().map(bytes)));
+    Ok(orders)
+}
+
 /// The page of the order with this number, if it meets the other conditions.
 async fn find_numbered(
     tx: &mut TenantTx,

@@ -14,7 +14,7 @@
 //! response, store the new one.
 
 use super::ORDERS;
-use super::history;
+use super::{history, sales};
 use crate::jobs::insert_job;
 use crate::outbox::insert_event;
 use crate::reservations::{BUYER_INDEX, Movement, Mover, NETWORK_INDEX, held_pieces};
@@ -35,6 +35,8 @@ pub struct NewOrder<'a> {
     pub secret_hash: &'a TokenHash,
     /// The network of the client.
     pub placed_from: Option<&'a [u8; 16]>,
+    /// The day of the placement in the tenant's time zone, in days since 1970-01-01.
+    pub placed_on: i64,
     /// The actor in its stable text form.
     pub actor: &'a str,
     /// Pieces to take from tracked stock, sorted by variant.
@@ -97,6 +99,7 @@ pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<Order
     writes.push(history::insert_step(tenant, order, "place", None, actor));
     writes.push(insert_event(tenant, new.event));
     writes.push(insert_job(tenant, new.expiry));
+    writes.push(sales::add(tenant, order.id));
     writes.extend(mover.take(new.taken));
     let number = "SELECT number FROM orders WHERE tenant_id = $1 AND id = $2";
     let number = Statement::one(ORDERS, number, &[tenant.into(), order.id.into()]);
@@ -109,7 +112,7 @@ pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<Order
 
 /// The slots of a tenant's series of order numbers: so many orders of one tenant can be under way at once without one
 /// waiting for another. More than a server has connections.
-const SLOTS: i64 = 64;
+pub(super) const SLOTS: i64 = 64;
 
 /// Creates the slots, unless another order did so meanwhile.
 fn make_slots<'a>(tenant: TenantId) -> Statement<'a> {
@@ -152,7 +155,7 @@ fn lock_holders<'a>(new: &NewOrder<'a>) -> impl Iterator<Item = Statement<'a>> {
 }
 
 const INSERT_HEAD: &str = "INSERT INTO orders (tenant_id, id, customer_id, email, status, currency, total_minor, \
-     secret_hash, created_at, updated_at, expires_at, version, placed_from, source, number)";
+     secret_hash, created_at, updated_at, expires_at, version, placed_from, source, placed_on, number)";
 
 /// On PostgreSQL: inserts the order with the lowest number of the slots that no other transaction has locked, and moves
 /// that slot on. If all are locked, the order is not inserted.
@@ -161,19 +164,19 @@ const INSERT_HEAD: &str = "INSERT INTO orders (tenant_id, id, customer_id, email
 /// the locks of [`lock_holders`], and a snapshot taken after them, which each statement has.
 fn insert_head_among_others<'a>(new: &NewOrder<'a>) -> Statement<'a> {
     let mut sql = format!(
-        "WITH taken AS (UPDATE number_series SET next_number = next_number + $14::bigint \
+        "WITH taken AS (UPDATE number_series SET next_number = next_number + $15::bigint \
          WHERE tenant_id = $1 AND series = 'order' AND slot = (SELECT s.slot FROM number_series s \
          WHERE s.tenant_id = $1 AND s.series = 'order' ORDER BY s.next_number LIMIT 1 FOR UPDATE SKIP LOCKED) \
-         RETURNING next_number - $14::bigint AS number) {INSERT_HEAD} \
+         RETURNING next_number - $15::bigint AS number) {INSERT_HEAD} \
          SELECT $1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text, $7::bigint, $8::bytea, $9::timestamptz, \
-         $9::timestamptz, $10::timestamptz, $11::bigint, $12::bytea, $13::text, taken.number FROM taken"
+         $9::timestamptz, $10::timestamptz, $11::bigint, $12::bytea, $13::text, $14::bigint, taken.number FROM taken"
     );
     let mut params = head_params(new).to_vec();
     params.push(SLOTS.into());
     if let Some(limit) = new.limit {
         let of_buyer = held_pieces(BUYER_INDEX, "o.status = 'pending' AND o.customer_id = $3", true);
         let of_network = held_pieces(NETWORK_INDEX, "o.placed_from = $12", true);
-        sql += &format!(" WHERE GREATEST({of_buyer}, {of_network}) + $15::bigint <= $16::bigint");
+        sql += &format!(" WHERE GREATEST({of_buyer}, {of_network}) + $16::bigint <= $17::bigint");
         params.extend([limit.pieces.into(), limit.most.into()]);
     }
     Statement::one(ORDERS, sql, &params)
@@ -182,15 +185,15 @@ fn insert_head_among_others<'a>(new: &NewOrder<'a>) -> Statement<'a> {
 /// On SQLite, with its single writer: inserts the order with the lowest number of the slots.
 fn insert_head<'a>(new: &NewOrder<'a>) -> Statement<'a> {
     let sql = format!(
-        "{INSERT_HEAD} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, \
+        "{INSERT_HEAD} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, $14, \
          (SELECT min(s.next_number) FROM number_series s WHERE s.tenant_id = $1 AND s.series = 'order'))"
     );
     Statement::one(ORDERS, sql, &head_params(new))
 }
 
-/// The values of `$1` to `$13` of all inserts. Every column of an order is named here: a new one is stored, or left
+/// The values of `$1` to `$14` of all inserts. Every column of an order is named here: a new one is stored, or left
 /// out on purpose.
-fn head_params<'a>(new: &NewOrder<'a>) -> [Value<'a>; 13] {
+fn head_params<'a>(new: &NewOrder<'a>) -> [Value<'a>; 14] {
     let OrderColumns {
         id,
         tenant_id,
@@ -229,6 +232,7 @@ fn head_params<'a>(new: &NewOrder<'a>) -> [Value<'a>; 13] {
         version.into(),
         new.placed_from.map(|network| &network[..]).into(),
         source.as_str().into(),
+        new.placed_on.into(),
     ]
 }
 

@@ -186,6 +186,7 @@ async fn insert(tx: &mut TenantTx, order: OrderColumns<'_>) -> Result<OrderNumbe
     let new = NewOrder {
         order,
         placed_from: None,
+        placed_on: 20_000,
         secret_hash: &secret(),
         actor: "anonymous",
         taken: &moves(order.lines, number + 3),

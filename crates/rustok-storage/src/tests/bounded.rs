@@ -8,11 +8,11 @@ use super::*;
 use crate::nodes::details::{self, NodeFilter};
 use crate::nodes::public::{self, PublicFilter};
 use crate::nodes::texts::Part;
-use crate::orders::{OrderFilter, list_orders};
+use crate::orders::{OrderFilter, list_orders, list_orders_of};
 use crate::products::{ProductFilter, list_products};
 use crate::reservations::{Buyer, read_shelf};
 use crate::terms::list::TermFilter;
-use crate::{authors, terms};
+use crate::{authors, customers, home, terms};
 use rustok_commerce::OrderStatus;
 use rustok_commerce::ids::VariantId;
 use rustok_commerce::product::ProductStatus;
@@ -490,6 +490,50 @@ both_databases! {
             let authors = authors::list::list_page(&mut tx, Some("auth"), None, limit).await.unwrap();
             assert_eq!((authors.items[0].nodes.count, authors.items[0].nodes.more), (200, true));
             assert!(cost(&mut tx).await - before <= MOST_STEPS);
+        }).await;
+    }
+
+    async fn what_people_look_at_first(db) {
+        with_both(&db, async |tried: Tried<'_>| {
+            for shop in [tried.few, tried.many] {
+                let mut tx = tried.store.write(shop, soon()).await.unwrap();
+                fill(
+                    &mut tx,
+                    FEW * 3,
+                    "stock_levels (tenant_id, variant_id, available, allow_backorder, updated_at)",
+                    "{id:1}, 3, false, {time:1} FROM n WHERE i = 1",
+                )
+                .await;
+                tx.commit().await.unwrap();
+            }
+            let mut costs = Vec::new();
+            for shop in [tried.few, tried.many] {
+                let mut tx = tried.store.read(shop, soon()).await.unwrap();
+                let before = cost(&mut tx).await;
+                let to_handle = home::count_to_handle(&mut tx).await.unwrap();
+                assert!(to_handle.pending.count >= FEW / 2);
+                assert_eq!(home::list_activity(&mut tx, 10).await.unwrap().len(), 10);
+                assert_eq!(home::list_low_stock(&mut tx, 5, None, Limit::default()).await.unwrap().items.len(), 1);
+                costs.push(cost(&mut tx).await - before);
+            }
+            assert!(costs[1] <= MOST_STEPS, "{costs:?}");
+        }).await;
+    }
+
+    async fn customers_and_their_orders(db) {
+        with_both(&db, async |tried: Tried<'_>| {
+            let ids = [1, 2].map(|number| id(number).into());
+            let mut costs = Vec::new();
+            for shop in [tried.few, tried.many] {
+                let mut tx = tried.store.read(shop, soon()).await.unwrap();
+                let before = cost(&mut tx).await;
+                let listed = customers::list_customers(&mut tx, None, None, Limit::default(), 200).await.unwrap().items;
+                assert_eq!(listed.iter().map(|one| (one.orders.count, one.orders.more)).collect::<Vec<_>>(), [(200, true); 2]);
+                let orders = list_orders_of(&mut tx, &ids, Limit::default()).await.unwrap();
+                assert_eq!(orders.len(), 20);
+                costs.push(cost(&mut tx).await - before);
+            }
+            assert!(costs[1] <= MOST_STEPS, "{costs:?}");
         }).await;
     }
 

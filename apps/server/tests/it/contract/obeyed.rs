@@ -101,6 +101,8 @@ fn by_name(name: &str) -> Option<Value> {
         "pending_order_ttl_minutes" => json!(7),
         "confirmed_order_ttl_minutes" => json!(9),
         "max_pending_pieces" => json!(9),
+        "time_zone" => json!("Europe/Stockholm"),
+        "low_stock_threshold" => json!(7),
         "delta" => json!(5),
         "host" => json!("another.example"),
         "hosts" => json!(["another.example"]),
@@ -439,7 +441,9 @@ async fn furnish(world: &World) {
 }
 
 /// The kinds of things that stand in lists.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 14] = [
+    "customer",
+    "low_stock",
     "term",
     "author",
     "product",

@@ -173,7 +173,11 @@ fn shop(operation: &str) -> Option<Call> {
     patch["images"][0]["id"] = json!("{product.image}");
     patch["variants"][0]["id"] = json!("{product.variant}");
     Some(match operation {
-        "list_products" | "list_orders" => Call::plain(),
+        "list_products" | "list_orders" | "read_home" | "list_low_stock" | "list_customers"
+        | "search_orders" => Call::plain(),
+        "read_customer" => Call::of("{customer.id}"),
+        "list_stock_movements" => Call::of("{product.variant}"),
+
         "read_product" => Call::of("{product.id}"),
         "create_product" => Call::plain().body(product),
         "update_product" => Call::of("{product.id}").any_version().body(patch),

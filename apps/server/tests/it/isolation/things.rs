@@ -44,12 +44,14 @@ impl World {
             "term" | "other_term" => self.term(side).await,
             "author" | "other_author" => self.author(side).await,
             "product" => self.product(side).await,
+            "low_stock" => self.stocked(side, 2).await,
             "deleted_product" => self.deleted_product(side).await,
             "pending" => self.order(side, &[]).await,
             "confirmed" => self.order(side, &["confirm"]).await,
             "paid" => self.order(side, &["confirm", "pay"]).await,
             "shipped" => self.order(side, &["confirm", "pay", "ship"]).await,
             "delivered" => self.order(side, &["confirm", "pay", "ship", "deliver"]).await,
+            "customer" => self.customer(side).await,
             "cancelled" => self.order(side, &["cancel"]).await,
             "import" => self.import(side).await,
             "token" => self.token(side).await,
@@ -172,13 +174,17 @@ impl World {
     }
 
     async fn product(&self, side: &Side) -> Thing {
+        self.stocked(side, 100_000).await
+    }
+
+    async fn stocked(&self, side: &Side, available: i64) -> Thing {
         let (word, number) = (side.word, self.next_word());
         let product = json!({
             "title": format!("{word} {number}"), "handle": format!("{word}-{number}"), "status": "active",
             "description_html": word, "vendor": word, "type": word, "tags": [word], "options": ["Size"],
             "images": [{ "url": format!("https://{word}.example/x.jpg"), "alt": word }],
             "variants": [{
-                "sku": format!("{word}-sku-{number}"), "options": ["S"], "available": 100_000,
+                "sku": format!("{word}-sku-{number}"), "options": ["S"], "available": available,
                 "price": { "amount": side.price, "currency": "USD" },
             }],
         });
@@ -227,6 +233,28 @@ impl World {
         thing.insert("secret".to_owned(), secret);
         thing.insert("email".to_owned(), format!("{word}@example.com"));
         thing
+    }
+
+    /// The buyer of an order of their own.
+    async fn customer(&self, side: &Side) -> Thing {
+        let product = Box::pin(self.thing(side, "product")).await;
+        let email = format!("{}-{}@example.com", side.word, self.next_word());
+        let order = json!({
+            "email": email, "currency": "USD", "lines": [{ "variant_id": product["variant"], "quantity": 1 }],
+        });
+        let place = self
+            .request(side, None, Method::POST, "/api/store/v1/orders")
+            .json(&order);
+        self.done(side, place).await;
+        let find = self.request(
+            side,
+            Some(&side.admin),
+            Method::GET,
+            "/api/admin/v1/customers?limit=1",
+        );
+        let (found, _) = self.done(side, find).await;
+        let id = found["items"][0]["id"].as_str().unwrap().to_owned();
+        [("id".to_owned(), id), ("email".to_owned(), email)].into()
     }
 
     async fn import(&self, side: &Side) -> Thing {

@@ -143,6 +143,8 @@ async fn many_things(watched: &Watched) -> BTreeMap<String, String> {
         "import",
         "term",
         "author",
+        "low_stock",
+        "customer",
     ] {
         for _ in 0..MANY {
             world.thing(&world.ours, kind).await;
@@ -150,6 +152,14 @@ async fn many_things(watched: &Watched) -> BTreeMap<String, String> {
         }
     }
     let product = product(watched).await;
+    let ledger = format!(
+        "/variants/{}/stock/adjust",
+        product["variants"][7]["id"].as_str().unwrap()
+    );
+    for _ in 0..MANY {
+        let found = json!({ "delta": 1, "reason": "found one" });
+        admin(watched, Method::POST, &ledger, &found).await;
+    }
     let order = order(watched, &product).await;
     let node = node(watched).await;
     let tenant = tenant(watched).await;

@@ -102,7 +102,16 @@ fn assert_everything_was_told(statements: &BTreeSet<String>) {
 async fn all_statements(db: rustok_test_support::TestDatabase) -> Watched {
     let mut watched = Watched::open(db).await;
     let side = &watched.world.ours;
-    for kind in ["published", "product", "pending", "import", "term", "author"] {
+    for kind in [
+        "published",
+        "product",
+        "pending",
+        "import",
+        "term",
+        "author",
+        "low_stock",
+        "customer",
+    ] {
         for _ in 0..2 {
             watched.world.thing(side, kind).await;
             watched.world.forget(side, kind);

@@ -1,8 +1,11 @@
 //! The administration of one tenant, with one of its tokens or as one of its members.
 
 mod authors;
+mod customers;
+mod home;
 mod imports;
 mod members;
+mod movements;
 mod nodes;
 mod products;
 mod session;
@@ -19,8 +22,11 @@ use utoipa_axum::router::OpenApiRouter;
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(authors::routes())
+        .merge(customers::routes())
+        .merge(home::routes())
         .merge(imports::routes())
         .merge(members::routes())
+        .merge(movements::routes())
         .merge(nodes::routes())
         .merge(orders::routes())
         .merge(products::routes())

@@ -18,6 +18,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// The longest text that is searched for, in characters.
+const MAX_SEARCH_CHARS: usize = 200;
+
 /// A page of orders.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderPage)]
@@ -188,6 +191,50 @@ async fn list(
     Ok(reply::list(&OrderPage {
         items: items.iter().map(AdminOrderView::from).collect(),
         next_cursor,
+    }))
+}
+
+/// The orders that a text names.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FoundOrders<'a> {
+    items: Vec<AdminOrderView<'a>>,
+}
+
+/// What to look for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SearchOrders {
+    /// 1 to 100, 20 unless said otherwise.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    /// A number such as `1001` or `#1001`, or words of the buyer's address, each by its beginning and in whatever case; at
+    /// most 200 characters. Without it all orders are meant.
+    #[param(example = "jane")]
+    q: Option<String>,
+}
+
+/// Find the newest orders by their number, or by the words of the address of one of the 20 newest buyers that match.
+#[utoipa::path(
+    get,
+    path = "/orders/search",
+    operation_id = "search_orders",
+    tag = "orders",
+    security(("tenant_token" = [])),
+    params(SearchOrders),
+    responses((status = 200, body = FoundOrders<'_>))
+)]
+async fn search(
+    AdminCtx(ctx): AdminCtx,
+    QueryParams(query): QueryParams<SearchOrders>,
+) -> Result<Response, RichError> {
+    let mut reader = QueryReader::default();
+    let (limit, _) = reader.page::<OrderPlace>(query.limit, None);
+    reader.words("q", query.q.as_deref(), MAX_SEARCH_CHARS);
+    reader.finish()?;
+    let orders = orders::search(&ctx, query.q.as_deref().unwrap_or_default(), limit).await?;
+    Ok(reply::list(&FoundOrders {
+        items: orders.iter().map(AdminOrderView::from).collect(),
     }))
 }
 
@@ -400,6 +447,7 @@ async fn cancel(
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list))
+        .routes(routes!(search))
         .routes(routes!(read_one))
         .routes(routes!(history))
         .routes(routes!(confirm))

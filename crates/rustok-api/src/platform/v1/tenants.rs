@@ -70,6 +70,12 @@ pub(super) struct SettingsView {
     /// limit.
     #[schema(example = 1_000)]
     max_pending_pieces: u32,
+    /// The time zone of the shop's days: a name of the IANA database. It applies to orders that are placed from then on.
+    #[schema(example = "Europe/Stockholm")]
+    time_zone: String,
+    /// Stock of this many pieces or fewer is low, 0 to 99.
+    #[schema(example = 5)]
+    low_stock_threshold: u32,
 }
 
 impl Default for SettingsView {
@@ -88,6 +94,8 @@ impl From<TenantSettings> for SettingsView {
             pending_order_ttl_minutes,
             confirmed_order_ttl_minutes,
             max_pending_pieces,
+            time_zone,
+            low_stock_threshold,
         } = settings;
         Self {
             default_currency,
@@ -97,6 +105,8 @@ impl From<TenantSettings> for SettingsView {
             pending_order_ttl_minutes,
             confirmed_order_ttl_minutes,
             max_pending_pieces,
+            time_zone,
+            low_stock_threshold,
         }
     }
 }
@@ -111,6 +121,8 @@ impl From<SettingsView> for TenantSettings {
             pending_order_ttl_minutes,
             confirmed_order_ttl_minutes,
             max_pending_pieces,
+            time_zone,
+            low_stock_threshold,
         } = settings;
         Self {
             default_currency,
@@ -120,6 +132,8 @@ impl From<SettingsView> for TenantSettings {
             pending_order_ttl_minutes,
             confirmed_order_ttl_minutes,
             max_pending_pieces,
+            time_zone,
+            low_stock_threshold,
         }
     }
 }

@@ -42,6 +42,7 @@ async fn poison(ctx: &Ctx, order: &AnyOrder) {
     let new = NewOrder {
         order: poisoned,
         placed_from: None,
+        placed_on: 20_000,
         secret_hash: &TokenSecret::from_random_bytes(SecretKind::Order, [7; 32]).hash(),
         actor: "test",
         taken: &[],

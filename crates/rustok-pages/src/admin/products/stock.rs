@@ -23,9 +23,15 @@ use rustok_commerce::inventory::Adjustment;
 use rustok_commerce::product::Product;
 use rustok_commerce::variant::Variant;
 use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::page::Limit;
 use rustok_http::extract::PathParams;
 use rustok_http::state::HttpState;
 use uuid::Uuid;
+
+/// The lines of the ledger that are shown.
+fn shown() -> Limit {
+    Limit::new(50).unwrap_or_default()
+}
 
 /// A variant in the list.
 struct Line {
@@ -123,7 +129,7 @@ async fn render(
         return Err(RichError::new(ErrorKind::Internal, "a product without variants"));
     };
     let changes = match view.may(Action::ReadHistory) {
-        true => Some(catalog::movements(ctx, variant.id).await?),
+        true => Some(catalog::list_movements(ctx, variant.id, None, shown()).await?.items),
         false => None,
     };
     let line = |of: &Variant| Line {

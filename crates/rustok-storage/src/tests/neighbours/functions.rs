@@ -15,8 +15,8 @@ use crate::people::sessions::{
     list_sessions, open_session, take_link, touch_session,
 };
 use crate::{
-    authors, customers, idempotency, import_references, imports, inventory, jobs, nodes, orders, products,
-    reservations, standing, terms, tokens,
+    authors, customers, home, idempotency, import_references, imports, inventory, jobs, nodes, orders,
+    products, reservations, standing, terms, tokens,
 };
 use rustok_auth::{Principal, Role, TokenHash};
 use rustok_commerce::product::Handle;
@@ -115,6 +115,7 @@ pub(super) async fn ask(store: &Store, tenant: TenantHandle) -> Reported {
     let mut reported = Box::pin(content(store, tenant)).await;
     reported.extend(Box::pin(filing(store, tenant)).await);
     reported.extend(Box::pin(shop(store, tenant)).await);
+    reported.extend(Box::pin(overviews(store, tenant)).await);
     reported.extend(Box::pin(others(store, tenant)).await);
     reported.extend(Box::pin(of_people(store, tenant)).await);
     reported.extend(Box::pin(of_imports(store, tenant)).await);
@@ -258,6 +259,29 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Reported {
         "jobs::schedule" => |tx| jobs::schedule(tx, &Job { kind: JobKind::RetireTerm, ..claimed.job });
         "jobs::finish" => |tx| jobs::finish(tx, &claimed);
         "jobs::reschedule" => |tx| jobs::reschedule(tx, &claimed, now());
+    }
+    reported
+}
+
+async fn overviews(store: &Store, tenant: TenantHandle) -> Reported {
+    let mut reported = Reported::new();
+    let (variant, limit) = (id(ID).into(), Limit::default());
+    let usd = Currency::parse("USD").unwrap();
+    ask! { reported, store, tenant,
+        "customers::list_customers" => |tx| customers::list_customers(tx, None, None, limit, 9);
+        "customers::find_customers" => |tx| customers::find_customers(tx, &[id(ID).into()], 9);
+        "customers::find_matching" => |tx| async {
+            // The word index has the word of another kind of thing.
+            customers::upsert_customer(tx, id(8).into(), &email(), now()).await?;
+            let found = customers::find_matching(tx, &rustok_text::words::Query::of("kanarek"), None, limit).await?;
+            Ok::<_, StoreError>((found, customers::list_customers(tx, None, None, limit, 9).await?))
+        };
+        "orders/list::list_orders_of" => |tx| orders::list_orders_of(tx, &[id(ID).into()], limit);
+        "inventory::list_movements" => |tx| inventory::list_movements(tx, variant, None, limit);
+        "orders/sales::list_sales" => |tx| orders::sales::list_sales(tx, usd, 0, 9);
+        "home::count_to_handle" => |tx| home::count_to_handle(tx);
+        "home::list_low_stock" => |tx| home::list_low_stock(tx, 9, None, limit);
+        "home::list_activity" => |tx| home::list_activity(tx, 9);
     }
     reported
 }

@@ -142,7 +142,7 @@ fn text(table: &str, column: &str) -> &'static str {
         ("products", "status") => "active",
         ("orders", "status") => "pending",
         ("import_references", "kind") => "product",
-        ("imports", "setting") => "USD",
+        ("imports", "setting") | ("sales_days", "currency") => "USD",
         ("imports", "status") => "running",
         ("jobs", "kind") => rustok_events::JobKind::ExpireOrder.as_str(),
         ("memberships", "role") => "owner",

@@ -99,6 +99,26 @@ impl Furnished {
                 let order = place(&self.shop, &order_of(&self.tea, 2)).send().await.unwrap();
                 json!(order.status().as_u16())
             }
+            "time_zone" => {
+                let home = ok(self.shop.admin(Method::GET, "/home"), 200).await;
+                let last = home["sales"]["days"][29]["date"].as_str().unwrap().to_owned();
+                // The day that begins last everywhere.
+                let zone = jiff::tz::TimeZone::get("Etc/GMT+12").unwrap();
+                let now = rustok_core::clock::Clock::now(&rustok_core::clock::SystemClock);
+                json!(last > now.to_zoned(zone).date().to_string())
+            }
+            "low_stock_threshold" => {
+                let stock = format!("/variants/{}/stock", self.tea["id"].as_str().unwrap());
+                ok(
+                    self.shop
+                        .admin(Method::PUT, &stock)
+                        .json(&json!({ "quantity": 50 })),
+                    200,
+                )
+                .await;
+                let low = ok(self.shop.admin(Method::GET, "/stock/low"), 200).await;
+                json!(low["items"].as_array().unwrap().len())
+            }
             _ => panic!("{setting}: write here how its effect is seen"),
         }
     }
@@ -121,6 +141,8 @@ both_databases! {
             ("cors_origins", [(json!(["https://one.example"]), json!(true)), (json!([]), json!(false))]),
             ("pending_order_ttl_minutes", [(json!(7), json!(7)), (json!(60), json!(60))]),
             ("confirmed_order_ttl_minutes", [(json!(9), json!(9)), (json!(0), Value::Null)]),
+            ("time_zone", [(json!("Pacific/Kiritimati"), json!(true)), (json!("Etc/GMT+12"), json!(false))]),
+            ("low_stock_threshold", [(json!(50), json!(1)), (json!(0), json!(0))]),
             ("max_pending_pieces", [(json!(1), json!(422)), (json!(0), json!(201))]),
         ];
         for (setting, values) in &cases {

@@ -53,6 +53,8 @@ const NULL_IS_DEFAULT: &[(&str, &str)] = &[
     ("update_tenant", "/settings/pending_order_ttl_minutes"),
     ("update_tenant", "/settings/confirmed_order_ttl_minutes"),
     ("update_tenant", "/settings/max_pending_pieces"),
+    ("update_tenant", "/settings/time_zone"),
+    ("update_tenant", "/settings/low_stock_threshold"),
 ];
 
 /// An answer whose addresses are made from titles, without the numbers that make them different.
