@@ -1,6 +1,7 @@
 //! Opens gzip and ZIP, one file of it, and recognises files that are neither those nor text. Must never unpack without
 //! bound: the limits are on the size and on the ratio of the unpacked to the packed.
 
+use flate2::Crc;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read, Take};
 
@@ -13,6 +14,8 @@ const HEAD_BYTES: usize = 64;
 const MAX_NAME_BYTES: usize = 1024;
 /// Names of further files that are kept.
 const MAX_NAMES: usize = 20;
+/// Unpacked bytes of entries that are passed, all together.
+const MAX_PASSED_BYTES: u64 = 64 << 20;
 /// Entries of an archive that are looked at.
 const MAX_ENTRIES: usize = 10_000;
 const LOCAL_HEADER: [u8; 4] = *b"PK\x03\x04";
@@ -72,9 +75,21 @@ struct Entry {
     name: String,
     method: u16,
     packed_bytes: u64,
+    /// Of the unpacked content, with its size; zeros if they follow it.
+    sum: Sum,
+    /// Sizes have 64 bits.
+    is_large: bool,
     encrypted: bool,
     /// Sizes follow the content.
     described_after: bool,
+}
+
+/// Checksum and size of an unpacked file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sum {
+    crc: u32,
+    /// Of its size the lower 32 bits, as the format has it.
+    bytes: u32,
 }
 
 impl Entry {
@@ -89,6 +104,12 @@ impl Entry {
 pub(crate) struct Archive<R> {
     state: State<R>,
     unpacked: u64,
+    /// Of what was yielded.
+    crc: Crc,
+    /// Unpacked bytes of entries that were passed.
+    passed: u64,
+    /// Bytes taken from the file before the state became [`State::Broken`].
+    raw_before: u64,
     further: Vec<String>,
 }
 
@@ -97,6 +118,9 @@ impl<R: Read> Archive<R> {
         Self {
             state: State::Closed(inner),
             unpacked: 0,
+            crc: Crc::new(),
+            passed: 0,
+            raw_before: 0,
             further: Vec::new(),
         }
     }
@@ -106,6 +130,9 @@ impl<R: Read> Archive<R> {
         Self {
             state: State::Broken,
             unpacked: 0,
+            crc: Crc::new(),
+            passed: 0,
+            raw_before: 0,
             further: Vec::new(),
         }
     }
@@ -116,7 +143,8 @@ impl<R: Read> Archive<R> {
 
     pub(crate) fn raw_bytes(&self) -> u64 {
         match &self.state {
-            State::Closed(_) | State::Broken => 0,
+            State::Closed(_) => 0,
+            State::Broken => self.raw_before,
             State::Plain(raw) | State::End(raw) => raw.get_ref().get_ref().1.bytes,
             State::Gzip(decoder) => decoder.get_ref().get_ref().get_ref().1.bytes,
             State::Deflated(decoder, _) => decoder.get_ref().get_ref().get_ref().1.bytes,
@@ -208,19 +236,36 @@ impl<R: Read> Archive<R> {
         }
         if entry.method == 8 {
             let mut decoder = DeflateDecoder::new(raw);
-            let unpacked = io::copy(&mut (&mut decoder).take(FREE_BYTES), &mut io::sink())?;
-            self.unpacked += unpacked;
+            let room = MAX_PASSED_BYTES.saturating_sub(self.passed);
+            let passed = io::copy(&mut (&mut decoder).take(room + 1), &mut io::sink())?;
+            if passed > room {
+                return Err(far_too_large());
+            }
+            self.passed += passed;
             raw = decoder.into_inner();
         }
-        pass_descriptor(&mut raw)?;
+        read_descriptor(&mut raw, entry)?;
         Ok(raw)
     }
 
-    /// After the content: notes the names of the files that follow. A fault here takes nothing from what was read.
-    fn look_further(&mut self, mut raw: Raw<R>, entry: &Entry) {
-        if entry.described_after && pass_descriptor(&mut raw).is_err() {
+    /// After the content: compares its checksum and size, and notes the names of the files that follow. A fault of those
+    /// takes nothing from what was read.
+    fn look_further(&mut self, mut raw: Raw<R>, entry: &Entry) -> io::Result<()> {
+        let expected = match entry.described_after {
+            true => read_descriptor(&mut raw, entry)?,
+            false => entry.sum,
+        };
+        let bytes = u32::try_from(self.unpacked & u64::from(u32::MAX)).unwrap_or_default();
+        let found = Sum {
+            crc: self.crc.sum(),
+            bytes,
+        };
+        if found != expected {
             self.state = State::End(raw);
-            return;
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "the file in the ZIP archive is damaged: its checksum or size is another; pack it again",
+            ));
         }
         for _ in 0..MAX_ENTRIES {
             let Ok(Some(next)) = next_entry(&mut raw) else {
@@ -231,26 +276,25 @@ impl<R: Read> Archive<R> {
             }
             match self.pass_entry(raw, &next) {
                 Ok(after) => raw = after,
-                Err(_) => {
-                    self.state = State::Broken;
-                    return;
-                }
+                Err(_) => return Ok(()),
             }
         }
         self.state = State::End(raw);
+        Ok(())
     }
 
     fn check_size(&self) -> io::Result<()> {
         let packed = self.raw_bytes().max(1);
         let too_dense = self.unpacked > FREE_BYTES && self.unpacked / packed > MAX_RATIO;
         if self.unpacked > MAX_UNPACKED_BYTES || too_dense {
-            return Err(refused(
-                "the file unpacks to far more than an export has; unpack it and send the file in it"
-                    .to_owned(),
-            ));
+            return Err(far_too_large());
         }
         Ok(())
     }
+}
+
+fn far_too_large() -> io::Error {
+    refused("the file unpacks to far more than an export has; unpack it and send the file in it".to_owned())
 }
 
 impl<R: Read> Read for Archive<R> {
@@ -264,14 +308,18 @@ impl<R: Read> Read for Archive<R> {
         };
         self.unpacked += u64::try_from(count).unwrap_or(0);
         self.check_size()?;
+        if let (State::Deflated(..) | State::Stored(..), Some(read)) = (&self.state, target.get(..count)) {
+            self.crc.update(read);
+        }
         if count == 0 && !target.is_empty() {
+            self.raw_before = self.raw_bytes();
             match std::mem::replace(&mut self.state, State::Broken) {
-                State::Deflated(decoder, entry) => self.look_further(decoder.into_inner(), &entry),
+                State::Deflated(decoder, entry) => self.look_further(decoder.into_inner(), &entry)?,
                 State::Stored(take, entry) if take.limit() > 0 => {
                     self.state = State::Stored(take, entry);
                     return Err(ErrorKind::UnexpectedEof.into());
                 }
-                State::Stored(take, entry) => self.look_further(take.into_inner(), &entry),
+                State::Stored(take, entry) => self.look_further(take.into_inner(), &entry)?,
                 other => self.state = other,
             }
         }
@@ -289,26 +337,56 @@ fn next_entry(raw: &mut impl BufRead) -> io::Result<Option<Entry>> {
     raw.read_exact(&mut fixed[4..])?;
     let short = |at: usize| u16::from_le_bytes([fixed[at], fixed[at + 1]]);
     let flags = short(6);
-    let packed = u32::from_le_bytes([fixed[18], fixed[19], fixed[20], fixed[21]]);
+    let long = |at: usize| u32::from_le_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
+    let packed = long(18);
+    let sum = Sum {
+        crc: long(14),
+        bytes: long(22),
+    };
     let mut name = vec![0; usize::from(short(26))];
     raw.read_exact(&mut name)?;
-    let extra = u64::from(short(28));
-    io::copy(&mut raw.by_ref().take(extra), &mut io::sink())?;
+    let mut extra = vec![0; usize::from(short(28))];
+    raw.read_exact(&mut extra)?;
     name.truncate(MAX_NAME_BYTES);
     Ok(Some(Entry {
         name: String::from_utf8_lossy(&name).into_owned(),
         method: short(8),
         packed_bytes: u64::from(packed),
+        sum,
+        is_large: has_large_sizes(&extra),
         encrypted: flags & 1 != 0,
         described_after: flags & 8 != 0,
     }))
 }
 
-/// The sizes after the content: with or without a signature.
-fn pass_descriptor(raw: &mut impl BufRead) -> io::Result<()> {
-    let signed = raw.fill_buf()?.starts_with(b"PK");
-    let mut rest = [0; 16];
-    raw.read_exact(if signed { &mut rest } else { &mut rest[..12] })
+/// Whether the extra fields of a header have the one of ZIP64.
+fn has_large_sizes(mut extra: &[u8]) -> bool {
+    while let [low, high, size_low, size_high, rest @ ..] = extra {
+        if [*low, *high] == [1, 0] {
+            return true;
+        }
+        let size = usize::from(u16::from_le_bytes([*size_low, *size_high]));
+        extra = rest.get(size..).unwrap_or_default();
+    }
+    false
+}
+
+/// Checksum and sizes after the content: with or without a signature.
+fn read_descriptor(raw: &mut impl BufRead, entry: &Entry) -> io::Result<Sum> {
+    let mut first = [0; 4];
+    raw.read_exact(&mut first)?;
+    if first == *b"PK\x07\x08" {
+        raw.read_exact(&mut first)?;
+    }
+    let mut sizes = [0; 16];
+    let (size_at, length) = if entry.is_large { (8, 16) } else { (4, 8) };
+    raw.read_exact(&mut sizes[..length])?;
+    let mut size = [0; 4];
+    size.copy_from_slice(&sizes[size_at..size_at + 4]);
+    Ok(Sum {
+        crc: u32::from_le_bytes(first),
+        bytes: u32::from_le_bytes(size),
+    })
 }
 
 /// Files that are certainly no text.
@@ -353,31 +431,19 @@ mod tests {
             let packed = deflated(content);
             let size = u32::try_from(packed.len()).unwrap();
             out.extend(LOCAL_HEADER);
-            out.extend([
-                20,
-                0,
-                flags | if after { 8 } else { 0 },
-                0,
-                8,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-            ]);
-            out.extend(if after { 0 } else { size }.to_le_bytes());
-            out.extend(0_u32.to_le_bytes());
+            out.extend([20, 0, flags | if after { 8 } else { 0 }, 0, 8, 0, 0, 0, 0, 0]);
+            let mut crc = Crc::new();
+            crc.update(content);
+            let sums = [crc.sum(), size, u32::try_from(content.len()).unwrap()];
+            let sums: Vec<u8> = sums.into_iter().flat_map(u32::to_le_bytes).collect();
+            out.extend(if after { &[0; 12] } else { sums.as_slice() });
             out.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
             out.extend([0, 0]);
             out.extend(name.as_bytes());
             out.extend(packed);
             if after {
                 out.extend(*b"PK\x07\x08");
-                out.extend([0; 12]);
+                out.extend(sums);
             }
         }
         out.extend(*b"PK\x01\x02rest");
@@ -417,6 +483,50 @@ mod tests {
                 "{after}"
             );
         }
+    }
+
+    #[test]
+    fn a_damaged_file_of_a_zip_is_an_error() {
+        for after in [true, false] {
+            let mut packed = zip(&[("a.csv", b"one")], after, 0);
+            let at = match after {
+                true => packed.len() - 8 - 12,
+                false => 14,
+            };
+            packed[at] ^= 1;
+            assert!(read(&packed).0.unwrap_err().contains("damaged"), "{after}");
+        }
+    }
+
+    #[test]
+    fn what_is_passed_has_a_limit_and_the_place_in_the_file_does_not_go_back() {
+        let zeros = vec![b'0'; 40 << 20];
+        let aside = zip(
+            &[("__MACOSX/a", &zeros), ("__MACOSX/b", &zeros), ("a.csv", b"x")],
+            true,
+            0,
+        );
+        assert!(read(&aside).0.unwrap_err().contains("unpack"));
+        let behind = zip(
+            &[
+                ("a.csv", b"x"),
+                ("b.csv", &zeros),
+                ("c.csv", &zeros),
+                ("d.csv", b"x"),
+            ],
+            true,
+            0,
+        );
+        let mut archive = Archive::new(behind.as_slice());
+        archive.open().unwrap();
+        let before = archive.raw_bytes();
+        let mut text = String::new();
+        archive.read_to_string(&mut text).unwrap();
+        assert_eq!(
+            (text.as_str(), archive.further_files()),
+            ("x", ["b.csv".to_owned(), "c.csv".to_owned()].as_slice())
+        );
+        assert!(archive.raw_bytes() >= before);
     }
 
     #[test]

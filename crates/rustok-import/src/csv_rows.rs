@@ -8,6 +8,10 @@ use std::io::{self, Read};
 
 /// Size of the buffer through which cells are copied.
 const SCRATCH_BYTES: usize = 8 * 1024;
+/// Columns whose unwanted cells are counted apart; all further ones are counted as one.
+const MAX_COUNTED_COLUMNS: usize = 4_096;
+/// Bad cells of a row that are reported; there is more than one only in a damaged file.
+const MAX_BAD_CELLS: usize = 64;
 /// Maximum size of all wanted cells of a row together.
 pub(crate) const MAX_ROW_BYTES: usize = 4 * 1024 * 1024;
 
@@ -90,7 +94,8 @@ impl Row {
                 self.cells[slot.index].text.clear();
                 self.bad.push((slot.index, fault));
             }
-            None => self.bad.push((usize::MAX, fault)),
+            None if self.bad.len() < MAX_BAD_CELLS => self.bad.push((usize::MAX, fault)),
+            None => {}
         }
     }
 
@@ -134,6 +139,11 @@ impl<R: Read> CsvRows<R> {
 
     pub(crate) fn bytes_read(&self) -> u64 {
         self.source.bytes_read()
+    }
+
+    /// Bytes of text consumed so far, after unpacking and decoding.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        self.source.text_bytes()
     }
 
     /// How many characters were changed, by kind.
@@ -271,7 +281,7 @@ impl<R: Read> CsvRows<R> {
         }
         let mut too_large = false;
         let mut is_blank = true;
-        let column = row.columns;
+        let column = row.columns.min(MAX_COUNTED_COLUMNS);
         let end = loop {
             let input = self.source.fill()?;
             if input.is_empty() {
@@ -366,6 +376,20 @@ fn most_frequent_delimiter(head: &[u8]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_of_many_columns_takes_little_memory() {
+        let text = b"\xFFx,".repeat(100_000);
+        // UTF-8 proves itself by more good characters than bad ones.
+        let text = ["ж".repeat(300_000).as_bytes(), b",", &text].concat();
+        let mut csv = CsvRows::new(text.as_slice());
+        let mut row = Row::new(1);
+        csv.open().unwrap();
+        assert!(csv.read(&mut row, 0, |_| None).unwrap());
+        assert_eq!(row.columns, 100_002);
+        assert!(csv.unwanted().len() <= MAX_COUNTED_COLUMNS + 1 && row.bad.len() <= MAX_BAD_CELLS);
+        assert_eq!(csv.unwanted().iter().sum::<u64>(), 100_001);
+    }
 
     /// The texts of a row, their positions, and its fault.
     type Got = (Vec<String>, Vec<(u64, u64)>, Option<Fault>);

@@ -92,6 +92,12 @@ impl<R: Read> ShopifyReader<R> {
         self.rows.bytes_read()
     }
 
+    /// Bytes of text read so far, after unpacking and decoding, to bound how much is held at a time.
+    #[must_use]
+    pub fn text_bytes(&self) -> u64 {
+        self.rows.text_bytes()
+    }
+
     /// What was read and not yielded: rows (`blank row`, `row without variant or image`, `row of a refused product`),
     /// and cells by their columns.
     #[must_use]

@@ -139,6 +139,11 @@ impl<R: Read> Source<R> {
         self.inner.raw_bytes().unwrap_or(self.consumed)
     }
 
+    /// Bytes of text consumed so far, after unpacking and decoding.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        self.consumed
+    }
+
     /// How many characters were changed, by kind, so far as the file was looked at.
     pub(crate) fn changed(&self) -> [(&'static str, u64); 2] {
         [

@@ -84,6 +84,12 @@ impl<R: Read> WordpressReader<R> {
         self.xml.bytes_read()
     }
 
+    /// Bytes of text read so far, after unpacking and decoding, to bound how much is held at a time.
+    #[must_use]
+    pub fn text_bytes(&self) -> u64 {
+        self.xml.text_bytes()
+    }
+
     /// Input skipped on purpose.
     #[must_use]
     pub fn skipped(&self) -> &Skipped {

@@ -139,6 +139,11 @@ impl<R: Read> Xml<R> {
         self.reader.get_ref().position()
     }
 
+    /// Bytes of text consumed so far, after unpacking and decoding.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        self.reader.get_ref().text_bytes()
+    }
+
     /// How many characters were changed, by kind.
     pub(crate) fn changed(&self) -> [(&'static str, u64); 2] {
         self.reader.get_ref().changed()

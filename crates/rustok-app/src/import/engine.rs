@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 /// Items per lookup, and per transaction on PostgreSQL. At most `rustok_storage::import_references::MAX_LISTED`.
 const CHUNK_ITEMS: usize = 100;
-/// A chunk ends early after this many bytes of the file.
+/// A chunk ends early after this many bytes of text, unpacked.
 const CHUNK_BYTES: u64 = 1 << 20;
 /// How long to hold SQLite's only write lock at a time, including the commit. An item is never split.
 const LOCK_LIMIT: Duration = Duration::from_millis(20);
@@ -252,7 +252,7 @@ impl<'a, S: Source> Engine<'a, S> {
     }
 
     /// Imports everything that `reader` yields, or until `progress` breaks; `bytes_read` returns the reader's
-    /// position.
+    /// position in the file, `text_bytes` that in its text.
     ///
     /// # Errors
     /// Database errors that persist; errors of the file are in the report.
@@ -260,6 +260,7 @@ impl<'a, S: Source> Engine<'a, S> {
         &mut self,
         reader: &mut R,
         bytes_read: impl Fn(&R) -> u64,
+        text_bytes: impl Fn(&R) -> u64,
         progress: &mut Progress<'_>,
     ) -> Result<(), RichError>
     where
@@ -268,8 +269,8 @@ impl<'a, S: Source> Engine<'a, S> {
         let mut more = true;
         while more {
             let mut chunk = Vec::with_capacity(CHUNK_ITEMS);
-            let start = bytes_read(reader);
-            while chunk.len() < CHUNK_ITEMS && bytes_read(reader) - start < CHUNK_BYTES {
+            let start = text_bytes(reader);
+            while chunk.len() < CHUNK_ITEMS && text_bytes(reader).saturating_sub(start) < CHUNK_BYTES {
                 match reader.next() {
                     Some(Ok(item)) => chunk.push(item),
                     Some(Err(error)) => self.report.add_error(error),

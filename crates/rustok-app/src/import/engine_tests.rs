@@ -150,7 +150,7 @@ async fn run(ctx: &Ctx, source: &Authors, items: &[Item], mode: Mode) -> ImportR
     let mut engine = Engine::new(ctx, source, "a.csv", mode, false);
     let mut reader = items.iter().cloned().map(Ok::<_, RowError>);
     let done = engine
-        .run(&mut reader, |_| 0, &mut |_| ControlFlow::Continue(()))
+        .run(&mut reader, |_| 0, |_| 0, &mut |_| ControlFlow::Continue(()))
         .await;
     engine.finish(done.err())
 }
@@ -200,7 +200,7 @@ both_databases! {
         let source = Authors::default();
         let mut engine = Engine::new(&ctx, &source, "a.csv", Mode::Commit, false);
         let mut reader = items(250, &[]).into_iter().map(Ok::<_, RowError>);
-        engine.run(&mut reader, |_| 0, &mut |_| ControlFlow::Break(())).await.unwrap();
+        engine.run(&mut reader, |_| 0, |_| 0, &mut |_| ControlFlow::Break(())).await.unwrap();
         let report = engine.finish(None);
         assert_eq!((counts(&report), report.is_interrupted), ([100, 0, 0, 0], true));
         let again = run(&ctx, &source, &items(250, &[]), Mode::Commit).await;
@@ -208,7 +208,7 @@ both_databases! {
         // Nothing was left to do: that is an end like any other.
         let mut engine = Engine::new(&ctx, &source, "a.csv", Mode::Commit, false);
         let mut reader = items(50, &[]).into_iter().map(Ok::<_, RowError>);
-        engine.run(&mut reader, |_| 0, &mut |_| ControlFlow::Break(())).await.unwrap();
+        engine.run(&mut reader, |_| 0, |_| 0, &mut |_| ControlFlow::Break(())).await.unwrap();
         assert!(!engine.finish(None).is_interrupted);
     }
 

@@ -142,7 +142,8 @@ async fn shopify<R: Read>(
     if let Err(error) = ctx.authorize(Action::ImportData) {
         return engine.finish(Some(error));
     }
-    let done = engine.run(&mut reader, ShopifyReader::bytes_read, progress).await;
+    let (bytes, text) = (ShopifyReader::bytes_read, ShopifyReader::text_bytes);
+    let done = engine.run(&mut reader, bytes, text, progress).await;
     let mut report = engine.finish(done.err());
     // A CSV skips rows, never products.
     report.note_skipped(reader.skipped(), |_| false);
@@ -171,9 +172,8 @@ async fn wordpress<R: Read>(
     if let Err(error) = allowed.and_then(|()| check_locale(ctx, locale)) {
         return engine.finish(Some(error));
     }
-    let done = engine
-        .run(&mut reader, WordpressReader::bytes_read, progress)
-        .await;
+    let (bytes, text) = (WordpressReader::bytes_read, WordpressReader::text_bytes);
+    let done = engine.run(&mut reader, bytes, text, progress).await;
     let mut report = engine.finish(done.err());
     report.note_skipped(reader.skipped(), is_item);
     report.is_incomplete = reader.stopped_early();
