@@ -16,11 +16,24 @@ pub(super) async fn free_handle(
     wanted: &Handle,
     own: Option<ProductId>,
 ) -> Result<Handle, RichError> {
+    free_handle_but(tx, wanted, own, &|_| false).await
+}
+
+/// As [`free_handle`], without the handles of which `is_given` holds.
+///
+/// # Errors
+/// As [`free_handle`].
+pub(crate) async fn free_handle_but(
+    tx: &mut TenantTx,
+    wanted: &Handle,
+    own: Option<ProductId>,
+    is_given: &(dyn Fn(&Handle) -> bool + Sync),
+) -> Result<Handle, RichError> {
     for candidates in numbers::batches(wanted, Handle::numbered) {
         let taken = products::find_taken_handles(tx, &candidates, own).await?;
         let free = candidates
             .into_iter()
-            .find(|handle| !taken.iter().any(|taken| taken == handle.as_str()));
+            .find(|handle| !is_given(handle) && !taken.iter().any(|taken| taken == handle.as_str()));
         if let Some(free) = free {
             return Ok(free);
         }

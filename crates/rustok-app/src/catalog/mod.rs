@@ -7,7 +7,7 @@ mod create;
 mod delete;
 mod draft;
 mod duplicate;
-mod handle;
+pub(crate) mod handle;
 pub mod import;
 pub(crate) mod merge;
 mod read;

@@ -18,7 +18,9 @@ use rustok_storage::import_references::{
     ImportReference, Imported, ReferenceChange, list_references, save_references,
 };
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -105,7 +107,26 @@ pub(super) struct Outcome {
     pub(super) changed_at: Option<Timestamp>,
     /// [`ImportReference::address`].
     pub(super) address: Option<String>,
+    /// The name that the item has now.
+    pub(super) name: Option<Name>,
     pub(super) notes: Notes,
+}
+
+/// A name that is unique here: a handle, a slug.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    /// That of the file.
+    pub(super) wanted: String,
+    /// The free one.
+    pub(super) got: String,
+}
+
+impl Name {
+    fn hash(name: &str) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 impl From<Written> for Outcome {
@@ -115,6 +136,7 @@ impl From<Written> for Outcome {
             fields: Vec::new(),
             changed_at: None,
             address: None,
+            name: None,
             notes: Notes::default(),
         }
     }
@@ -164,6 +186,21 @@ pub(super) trait Source {
         known: Option<&ImportReference>,
         item: Self::Checked,
     ) -> Result<Outcome, RichError>;
+
+    /// The kind and text of the note about an item that got another name than it wanted.
+    fn note_of_name(&self, _name: &Name) -> Option<(&'static str, String)> {
+        None
+    }
+
+    /// The next free name with a number, after the one that the item got, without those of which `is_given` holds.
+    async fn numbered_name(
+        &self,
+        _tx: &mut TenantTx,
+        name: &Name,
+        _is_given: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<String, RichError> {
+        Ok(name.got.clone())
+    }
 }
 
 /// A checked item to write.
@@ -183,6 +220,8 @@ struct Tally {
     refused: Vec<Fault>,
     notes: Vec<(u64, u64, Notes)>,
     references: Vec<ReferenceChange>,
+    /// Hashes of the names of new items, in a dry run.
+    names: Vec<u64>,
 }
 
 impl Tally {
@@ -230,6 +269,8 @@ pub(super) struct Engine<'a, S> {
     report: ImportReport,
     is_sqlite: bool,
     last_commit: Duration,
+    /// In a dry run, hashes of the names that new items would have by now: the database does not know them.
+    names: HashSet<u64>,
     /// Whether the log already contains a warning about a refused item.
     has_warned: bool,
 }
@@ -247,6 +288,7 @@ impl<'a, S: Source> Engine<'a, S> {
             report,
             is_sqlite,
             last_commit: Duration::ZERO,
+            names: HashSet::new(),
             has_warned: false,
         }
     }
@@ -405,9 +447,42 @@ impl<'a, S: Source> Engine<'a, S> {
         tally: &mut Tally,
     ) -> Result<(), RichError> {
         match self.source.write(tx, ctx, known, entry.item.clone()).await {
-            Ok(written) => tally.note(entry, known, written),
+            Ok(mut outcome) => {
+                self.settle_name(tx, &mut outcome, tally).await?;
+                tally.note(entry, known, outcome);
+            }
             Err(error) if error.kind() == ErrorKind::Validation => tally.refused.push(fault(entry, &error)),
             Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Notes a name that was changed. In a dry run the names of earlier batches are free again in the database; the item
+    /// gets the one that it would have after them.
+    async fn settle_name(
+        &self,
+        tx: &mut TenantTx,
+        outcome: &mut Outcome,
+        tally: &mut Tally,
+    ) -> Result<(), RichError> {
+        let Some(name) = &mut outcome.name else {
+            return Ok(());
+        };
+        if self.mode == Mode::DryRun {
+            let (earlier, own) = (&self.names, &tally.names);
+            let is_given = |name: &str| {
+                let hash = Name::hash(name);
+                earlier.contains(&hash) || own.contains(&hash)
+            };
+            if is_given(&name.got) {
+                name.got = self.source.numbered_name(tx, name, &is_given).await?;
+            }
+            if matches!(outcome.written, Written::Created(_)) {
+                tally.names.push(Name::hash(&name.got));
+            }
+        }
+        if let Some((kind, text)) = self.source.note_of_name(name) {
+            outcome.notes.tell(kind, text);
         }
         Ok(())
     }
@@ -503,6 +578,7 @@ impl<'a, S: Source> Engine<'a, S> {
         self.report.updated += tally.updated;
         self.report.unchanged += tally.unchanged;
         self.refuse(tally.refused);
+        self.names.extend(tally.names);
         for (line, column, notes) in tally.notes {
             for (kind, count) in notes.counts {
                 self.report.count(&kind, count);

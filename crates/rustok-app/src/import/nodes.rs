@@ -2,7 +2,7 @@
 
 use super::code::keep_code;
 use super::embeds::with_links;
-use super::engine::{Fault, Key, Notes, Outcome, Source, Written};
+use super::engine::{Fault, Key, Name, Notes, Outcome, Source, Written};
 use super::paragraphs::with_paragraphs;
 use super::{ImportOptions, note_removed};
 use crate::content::import::{Existing, ImportedNode, ImportedTerm, NodeField, Publication, upsert};
@@ -15,7 +15,9 @@ use rustok_core::error::RichError;
 use rustok_import::{self as source, AuthorItem, NodeItem, NodeStatus, TermItem, WordpressItem};
 use rustok_storage::TenantTx;
 use rustok_storage::import_references::{ImportReference, Imported};
-use rustok_text::{BodyFormat, Locale};
+use rustok_storage::nodes::slugs;
+use rustok_text::{BodyFormat, Locale, Slug};
+use uuid::Uuid;
 
 pub(super) struct Nodes {
     pub(super) locale: Locale,
@@ -92,6 +94,32 @@ impl Source for Nodes {
             Part::Node(post) => self.write_node(tx, ctx, known, *post).await,
         }
     }
+
+    fn note_of_name(&self, name: &Name) -> Option<(&'static str, String)> {
+        let Name { wanted, got } = name;
+        let text = || format!("the slug {wanted} is taken; it became {got}");
+        (got != wanted).then(|| ("slug that was taken", text()))
+    }
+
+    async fn numbered_name(
+        &self,
+        tx: &mut TenantTx,
+        name: &Name,
+        is_given: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<String, RichError> {
+        const LAST: u32 = 10_000;
+        let Ok(base) = Slug::parse(&name.wanted) else {
+            return Ok(name.got.clone());
+        };
+        let node = NodeId::from_uuid(Uuid::nil());
+        let numbers = (2..=LAST).map(|number| base.numbered(number));
+        for slug in numbers.filter(|slug| !is_given(slug.as_str())) {
+            if !slugs::is_taken(tx, self.locale, node, &slug).await? {
+                return Ok(slug.as_str().to_owned());
+            }
+        }
+        Ok(name.got.clone())
+    }
 }
 
 /// Plain text in the form of names and titles that other systems keep, which is decoded once where it is stored.
@@ -161,12 +189,11 @@ impl Nodes {
                 "this item was changed here since the last import; the file's was taken",
             );
         }
-        if let Some(wanted) = &done.wanted {
-            notes.tell(
-                "slug that was taken",
-                format!("the slug {wanted} is taken; it became {}", done.slug),
-            );
-        }
+        let wanted = done.wanted.as_ref().unwrap_or(&done.slug);
+        let name = Name {
+            wanted: wanted.as_str().to_owned(),
+            got: done.slug.as_str().to_owned(),
+        };
         note_removed(&mut notes, &done.removed);
         let id = done.id.as_uuid();
         Ok(Outcome {
@@ -178,6 +205,7 @@ impl Nodes {
             fields: done.version.to_be_bytes().to_vec(),
             changed_at,
             address,
+            name: Some(name),
             notes,
         })
     }

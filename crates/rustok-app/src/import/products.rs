@@ -1,7 +1,7 @@
 //! Converts products of a Shopify CSV to the input of `catalog`, and knows what such a file does not state.
 
 use super::embeds::with_links;
-use super::engine::{Fault, Key, Notes, Outcome, Source, Written};
+use super::engine::{Fault, Key, Name, Notes, Outcome, Source, Written};
 use super::{ImportOptions, note_removed};
 use crate::catalog;
 use crate::catalog::import::{
@@ -107,10 +107,6 @@ impl Source for Products {
                         "the options of the product stay as they are: the file has others for only some variants",
                     );
                 }
-                if done.handle.as_str() != handle {
-                    let text = format!("the handle {handle:?} became {}", done.handle.as_str());
-                    notes.tell("handle that was changed", text);
-                }
                 Ok(Outcome {
                     written: match done.upserted {
                         Upserted::Created(id) => Written::Created(id.as_uuid()),
@@ -118,12 +114,40 @@ impl Source for Products {
                         Upserted::Unchanged(id) => Written::Unchanged(id.as_uuid()),
                     },
                     fields: done.written.into_bytes(),
+                    name: Some(Name {
+                        wanted: handle,
+                        got: done.handle.as_str().to_owned(),
+                    }),
                     notes,
                     ..Written::Aside.into()
                 })
             }
             Part::Inventory(item) => self.write_inventory(tx, ctx, item).await,
         }
+    }
+
+    fn note_of_name(&self, name: &Name) -> Option<(&'static str, String)> {
+        let Name { wanted, got } = name;
+        (got != wanted).then(|| {
+            (
+                "handle that was changed",
+                format!("the handle {wanted:?} became {got}"),
+            )
+        })
+    }
+
+    async fn numbered_name(
+        &self,
+        tx: &mut TenantTx,
+        name: &Name,
+        is_given: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<String, RichError> {
+        let Some(base) = Handle::parse(&name.wanted).or_else(|| Handle::from_title(&name.wanted)) else {
+            return Ok(name.got.clone());
+        };
+        let free =
+            catalog::handle::free_handle_but(tx, &base, None, &|handle| is_given(handle.as_str())).await?;
+        Ok(free.as_str().to_owned())
     }
 }
 

@@ -304,6 +304,38 @@ both_databases! {
         assert_eq!((after.shown.slug.as_str(), html_of(&shop, "Second").await.as_str()), ("first", "<p>new</p>\n"));
     }
 
+    async fn a_dry_run_reports_what_the_run_reports(db) {
+        let shop = Shop::open(db.url()).await;
+        // Names that clash with those of another batch, and of their own.
+        let rows = (1..=240).map(|n| match n % 60 {
+            0 => format!("mug™-{},Mug,1\n", n / 120),
+            7 => format!("mug-{},Mug,1\n", n / 120),
+            _ => format!("cup-{n},Cup,1\n"),
+        });
+        let mut seen = std::collections::HashSet::new();
+        let rows = rows.filter(|row| seen.insert(row.clone())).collect::<String>();
+        let file = format!("Handle,Title,Variant Price\n{rows}");
+        let items = (1..=240).map(|n| match n % 60 {
+            0 | 7 => item(n, "Same", "x", "<wp:post_name>same</wp:post_name>"),
+            _ => item(n, &format!("Post {n}"), "x", ""),
+        });
+        let xml = site("https://a.example", &items.collect::<String>());
+        for (content, source) in [
+            (file.as_str(), import::shopify_source(&shop.ctx(), None).unwrap()),
+            (xml.as_str(), import::wordpress_source(&shop.ctx(), None).unwrap()),
+        ] {
+            let mut reports = Vec::new();
+            for mode in [Mode::DryRun, Mode::Commit] {
+                let file = ImportFile { content: content.as_bytes(), name: "a" };
+                let options = ImportOptions::default();
+                let report = import::run(&shop.ctx(), source, &options, file, mode, &mut |_| ControlFlow::Continue(())).await;
+                reports.push((report.created, report.to_csv()));
+            }
+            assert_eq!(reports[0], reports[1]);
+            assert!(reports[0].1.contains(" became "), "{reports:?}");
+        }
+    }
+
     async fn tracked_without_a_quantity_is_not_sold_out(db) {
         let shop = Shop::open(db.url()).await;
         let text = "Handle,Title,Variant Inventory Tracker,Variant Inventory Policy,Variant Price,Status\n\
