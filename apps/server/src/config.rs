@@ -2,6 +2,7 @@
 //!
 //! Nothing else reads the environment. Secrets never show in what this prints.
 
+mod mail;
 mod mask;
 mod parts;
 mod secret;
@@ -44,6 +45,12 @@ pub struct Config {
     pub secret_key_file: Option<PathBuf>,
     /// An older key, or more with commas between them, that opens what it sealed until `rustok secrets rotate` is done.
     pub secret_key_old: Option<String>,
+    /// The mail server: `smtps://user:password@mail.example:465`, `smtp://user:password@mail.example:587?tls=required`
+    /// (STARTTLS), or `smtp://localhost:25`. Empty: the default database keeps mails in a mailbox of its own, and any other
+    /// server sends none.
+    pub smtp_url: Option<String>,
+    /// The sender of mails: `Shop <shop@example.com>`.
+    pub mail_from: Option<String>,
     /// Where the API listens.
     pub listen: SocketAddr,
     /// Where metrics and health listen; keep it off the internet. Empty: nowhere, and requests and calls to the database
@@ -180,6 +187,8 @@ impl Default for Config {
             secret_key: None,
             secret_key_file: None,
             secret_key_old: None,
+            smtp_url: None,
+            mail_from: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             management_listen: ListenAddress(Some(SocketAddr::from(([127, 0, 0, 1], 9464)))),
             base_domain: "localhost".to_owned(),
@@ -356,6 +365,7 @@ impl Config {
             None => Some(mask(self.database_url.as_deref().unwrap_or(DEFAULT_DATABASE))),
         };
         shown.otlp_endpoint = self.otlp_endpoint.as_deref().map(mask);
+        shown.smtp_url = self.smtp_url.as_deref().map(mask);
         for key in [&mut shown.secret_key, &mut shown.secret_key_old] {
             *key = key.as_ref().map(|_| "***".to_owned());
         }
@@ -557,6 +567,7 @@ mod tests {
             otlp_endpoint: Some("http://a:hunter2@collector".to_owned()),
             otlp_headers: Some("authorization=hunter2".to_owned()),
             secret_key: Some("hunter2".to_owned()),
+            smtp_url: Some("smtps://a:hunter2@mail.example".to_owned()),
             secret_key_old: Some("hunter2".to_owned()),
             ..Config::default()
         };

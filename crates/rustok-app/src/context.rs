@@ -3,6 +3,7 @@
 //! Requests, workers, commands and tests all build a [`Ctx`]; there is no other access to a tenant's data.
 
 use crate::counts::Counts;
+use crate::mail::MailRoute;
 use crate::people::Hashing;
 use crate::secrets::Keyring;
 use crate::work::InFlight;
@@ -35,6 +36,8 @@ pub struct Services {
     pub counts: Counts,
     /// The keys of sealed records.
     pub secrets: Keyring,
+    /// Where mails go.
+    pub mail: MailRoute,
     pub(crate) in_flight: InFlight,
     pub(crate) hashing: Hashing,
     rng: Mutex<StdRng>,
@@ -51,6 +54,7 @@ impl Services {
             validator,
             counts: Counts::default(),
             secrets: Keyring::default(),
+            mail: MailRoute::default(),
             in_flight: InFlight::default(),
             hashing: Hashing::default(),
             rng: Mutex::new(rand::make_rng()),
@@ -61,6 +65,13 @@ impl Services {
     #[must_use]
     pub fn with_secrets(mut self, secrets: Keyring) -> Self {
         self.secrets = secrets;
+        self
+    }
+
+    /// The same with a way for mails.
+    #[must_use]
+    pub fn with_mail(mut self, mail: MailRoute) -> Self {
+        self.mail = mail;
         self
     }
 
@@ -100,6 +111,9 @@ pub struct Ctx {
     pub network: Option<[u8; 16]>,
     /// The tracing span.
     pub use_case: UseCase,
+    /// The URL by which the client reaches the tenant, without a slash at its end, for links in mails; `None` where none
+    /// is to be written.
+    pub origin: Option<String>,
     /// On whose behalf this process works if the actor is the process itself, such as the sender of a file.
     pub sender: Option<Principal>,
 }
@@ -121,6 +135,7 @@ impl Ctx {
             traceparent: None,
             network: None,
             use_case: UseCase::default(),
+            origin: None,
             sender: None,
         }
     }

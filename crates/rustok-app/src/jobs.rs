@@ -6,6 +6,7 @@
 use crate::content::{authors, terms};
 use crate::context::PlatformCtx;
 use crate::import;
+use crate::mail;
 use crate::orders::{self, Shops};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
@@ -86,6 +87,7 @@ async fn run_one(ctx: &PlatformCtx, shops: &mut Shops, job: &ClaimedJob) -> Resu
         JobKind::FailImport => import::jobs::fail_abandoned(ctx, job).await,
         JobKind::RetireTerm => terms::manage::retire_rest(ctx, job).await,
         JobKind::RetireAuthor => authors::manage::retire_rest(ctx, job).await,
+        JobKind::SendMail => mail::deliver(ctx, job).await,
     }
 }
 

@@ -14,6 +14,7 @@ pub mod home;
 mod idempotency;
 pub mod import;
 pub mod jobs;
+pub mod mail;
 mod numbers;
 pub mod orders;
 pub mod people;

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod invitations;
+pub mod mailbox;
 mod members;
 mod passwords;
 mod sessions;
@@ -14,7 +15,8 @@ pub use accounts::{
     list_accounts, set_password,
 };
 pub use invitations::{
-    AcceptInvitation, Invite, IssuedInvitation, accept, invite, list_invitations, revoke_invitation,
+    AcceptInvitation, INVITATION_PATH, Invite, IssuedInvitation, accept, invite, list_invitations,
+    revoke_invitation,
 };
 pub(crate) use members::may_give;
 pub use members::{SetRole, list_members, remove_member, set_role};

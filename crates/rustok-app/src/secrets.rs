@@ -157,6 +157,11 @@ impl Keyring {
         opened.map_err(|_| altered())
     }
 
+    /// Refuses what needs a key where there is none.
+    pub(crate) fn check(&self) -> Result<(), RichError> {
+        if self.is_empty() { Err(missing()) } else { Ok(()) }
+    }
+
     /// Whether a record is sealed with the key that seals now.
     #[must_use]
     pub fn is_current(&self, sealed: &[u8]) -> bool {

@@ -7,4 +7,6 @@ rustok_core::ids! {
     JobId = JobIdKind,
     /// A file uploaded for import.
     ImportId = ImportIdKind,
+    /// A mail to a person.
+    MailId = MailIdKind,
 }

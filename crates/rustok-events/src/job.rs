@@ -29,6 +29,8 @@ pub enum JobKind {
     RetireTerm,
     /// Take an author that was merged from its nodes. The subject is the author.
     RetireAuthor,
+    /// Send a mail that waits. The subject is the mail.
+    SendMail,
 }
 
 impl JobKind {
@@ -38,6 +40,7 @@ impl JobKind {
         Self::FailImport,
         Self::RetireTerm,
         Self::RetireAuthor,
+        Self::SendMail,
     ];
 
     /// The stable name in the database.
@@ -48,6 +51,7 @@ impl JobKind {
             Self::FailImport => "fail_import",
             Self::RetireTerm => "retire_term",
             Self::RetireAuthor => "retire_author",
+            Self::SendMail => "send_mail",
         }
     }
 }
@@ -106,6 +110,7 @@ mod tests {
         assert_eq!(JobKind::FailImport.to_string(), "fail_import");
         assert_eq!(JobKind::RetireTerm.to_string(), "retire_term");
         assert_eq!(JobKind::RetireAuthor.to_string(), "retire_author");
+        assert_eq!(JobKind::SendMail.to_string(), "send_mail");
         for kind in JobKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(*kind));
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());

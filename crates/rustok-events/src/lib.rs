@@ -1,5 +1,5 @@
 //! Committed facts and work that falls due: [`Event`] with its [`Topic`] and its [`Delivery`] to a [`Consumer`], and
-//! [`Job`]; both are claimed by [`Lease`].
+//! [`Job`]; both are claimed by [`Lease`]. And the kinds of mails.
 //!
 //! This crate only defines data; delivery, storage and scheduling are elsewhere.
 
@@ -8,10 +8,12 @@ pub mod envelope;
 pub mod ids;
 pub mod job;
 pub mod lease;
+pub mod mail;
 pub mod topic;
 
 pub use delivery::{Consumer, Delivery, UnknownConsumer};
 pub use envelope::Event;
 pub use job::{ClaimedJob, Job, JobKind, UnknownJobKind};
 pub use lease::Lease;
+pub use mail::{MailKind, UnknownMailKind};
 pub use topic::{Topic, UnknownTopic};

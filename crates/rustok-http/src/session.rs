@@ -270,6 +270,41 @@ impl SignInCtx {
     }
 }
 
+/// The URL by which a client reaches this host, without a slash at its end, for links in mails; `None` when the request
+/// names no host that is valid in a URL.
+#[derive(Debug)]
+pub struct Origin(pub Option<String>);
+
+impl Origin {
+    fn of(http: &HttpState, parts: &Parts) -> Result<Self, RichError> {
+        let settings = http.settings();
+        let external = ExternalUrl::of_head(settings, &parts.extensions, &parts.headers)?;
+        // The host of the tenant, not that of the whole server: a link leads where its secret works.
+        let prefix = external.prefix().unwrap_or_default();
+        let origin = Browsing::of(http, parts)?.origin;
+        Ok(Self(is_plain(&origin).then(|| format!("{origin}{prefix}"))))
+    }
+}
+
+impl<S> FromRequestParts<S> for Origin
+where
+    HttpState: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = RichError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
+        Self::of(&HttpState::from_ref(state), parts)
+    }
+}
+
+/// Whether an origin has a host, and nothing that a URL must not have there.
+fn is_plain(origin: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
+    let host = origin.split_once("://").map_or("", |(_, host)| host);
+    !host.is_empty() && host.bytes().all(plain)
+}
+
 /// How to take the cookie of a session that ended out of its browser.
 #[derive(Debug)]
 pub struct EndedSession(Browsing);
@@ -400,6 +435,46 @@ mod tests {
             loopback.set("x", 9).unwrap(),
             "session=x; Path=/; Max-Age=9; HttpOnly; SameSite=Lax"
         );
+    }
+
+    #[tokio::test]
+    async fn links_lead_to_the_host_of_the_request() {
+        let proxied = [
+            ("host", "inside:8080"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "shop.example"),
+        ];
+        for (base_url, peer, fields, expected) in [
+            (
+                None,
+                "127.0.0.1",
+                &[("host", "Demo.localhost:8080")][..],
+                Some("http://demo.localhost:8080"),
+            ),
+            (None, "10.0.0.1", &proxied, Some("https://shop.example")),
+            (None, "203.0.113.7", &proxied, Some("http://inside:8080")),
+            (
+                Some("https://x.example/shops"),
+                "203.0.113.7",
+                &[("host", "a.x.example")],
+                Some("https://a.x.example/shops"),
+            ),
+            (None, "127.0.0.1", &[("host", "a.example/@b.example")], None),
+            (None, "127.0.0.1", &[], None),
+        ] {
+            let (_, parts) = browsing(base_url, peer, fields).await;
+            let settings = HttpSettings {
+                base_url: base_url.map(|url| url.parse().unwrap()),
+                trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+                ..HttpSettings::default()
+            };
+            let (http, _database) = HttpState::for_test(settings).await;
+            assert_eq!(
+                Origin::of(&http, &parts).unwrap().0.as_deref(),
+                expected,
+                "{fields:?}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ pub mod imports;
 pub mod inspect;
 pub mod inventory;
 pub mod jobs;
+pub mod mails;
 pub mod nodes;
 pub mod orders;
 pub mod outbox;

@@ -64,6 +64,8 @@ fn rooms_below(from: &str) -> Option<(&'static [&'static str], bool)> {
             &["rustok-core", "rustok-text", "rustok-app", "rustok-telemetry"],
             true,
         ),
+        // It implements the ports of the use cases.
+        "rustok-outside" => (&["rustok-core", "rustok-text", "rustok-app"], true),
         // A surface: never on the storage, never on another surface.
         "rustok-api" | "rustok-pages" => (&["rustok-core", "rustok-text", "rustok-app", "rustok-http"], true),
         "rustok-server" => (
@@ -76,6 +78,7 @@ fn rooms_below(from: &str) -> Option<(&'static [&'static str], bool)> {
                 "rustok-telemetry",
                 "rustok-http",
                 "rustok-api",
+                "rustok-outside",
                 "rustok-pages",
             ],
             true,
@@ -146,6 +149,11 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
         &["askama", "fluent-bundle"],
         &["rustok-pages"],
         "templates and words of pages belong to rustok-pages",
+    ),
+    (
+        &["lettre"],
+        &["rustok-outside"],
+        "protocols of other services belong to rustok-outside",
     ),
     (&["axum-core"], &["rustok-core"], "only core does without axum"),
     (

@@ -8,6 +8,7 @@ mod import;
 mod output;
 mod progress;
 mod restore;
+mod secrets;
 mod serve;
 mod tenant;
 mod token;
@@ -55,6 +56,9 @@ enum Command {
     /// Create accounts of people, make them members, set passwords, disable, list
     #[command(subcommand)]
     User(user::Command),
+    /// Make a secret key, and seal everything again under a new one
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Import a file from another system
     #[command(subcommand)]
     Import(import::Command),
@@ -99,6 +103,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Tenant(command) => tenant::run(&flags, command).await,
         Command::Token(command) => token::run(&flags, command).await,
         Command::User(command) => user::run(&flags, command).await,
+        Command::Secrets(command) => secrets::run(&flags, command).await,
         Command::Import(command) => import::run(&flags, command).await,
         Command::Backup(options) => backup::run(&flags, options).await,
         Command::Restore(options) => restore::run(&flags, options).await,

@@ -56,7 +56,10 @@ pub(super) async fn run(flags: &Flags, options: Options) -> Result<(), Failure> 
         .map_err(|error| Failure::usage(format!("base_domain: {error}")))?;
     let secrets = super::keyring(&config, &store, Opener::Server)?;
     let services = Services::new(store.clone(), super::clock(&store).await?, validator);
-    let services = Arc::new(services.with_secrets(secrets));
+    let mail = config
+        .mail(&secrets)
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let services = Arc::new(services.with_secrets(secrets).with_mail(mail));
     let tracer = tracer(&config)?;
     let public = bind(config.listen).await?;
     let management = match config.management_listen.0 {

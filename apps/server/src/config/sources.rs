@@ -23,7 +23,8 @@ const FILE: &str = "rustok.toml";
 /// The maximum size of a settings or URL file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 /// Settings whose values never appear in an error.
-const SECRET: [&str; 7] = [
+const SECRET: [&str; 8] = [
+    "smtp_url",
     "secret_key",
     "secret_key_file",
     "secret_key_old",

@@ -301,6 +301,7 @@ impl ImportRun {
         let lease = self.state.config().import_lease();
         let (mut lost, mut barred) = (false, None);
         let own = Ctx {
+            origin: None,
             sender: None,
             ..ctx.clone()
         };

@@ -1,4 +1,4 @@
-//! Background work: jobs such as the expiry of orders, delivering events, importing files, watching the directory,
+//! Background work: jobs such as the expiry of orders, sending mails, delivering events, importing files, watching the directory,
 //! deleting old replies and sessions, analysing growing tables, and checking the database's file or clock.
 //!
 //! A worker must never end because a round failed: it logs the error, and the next round tries again. It ends between
@@ -12,6 +12,7 @@ mod directory;
 mod idempotency;
 mod imports;
 mod jobs;
+mod mail;
 mod outbox;
 mod outbox_watch;
 mod people;
@@ -67,6 +68,12 @@ pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
     workers.spawn(rounds(pace("jobs", jobs::EVERY), async move || {
         jobs::round(&working, &stopping).await
     }));
+    if state.services().mail.is_on() {
+        let (sending, stopping) = (state.clone(), stop.clone());
+        workers.spawn(rounds(pace("mail", mail::EVERY), async move || {
+            mail::round(&sending, &stopping).await
+        }));
+    }
     let (delivering, stopping, mut sum) = (state.clone(), stop.clone(), outbox::Sum::default());
     workers.spawn(rounds(pace("outbox", outbox::EVERY), async move || {
         outbox::round(&delivering, &stopping, &mut sum).await

@@ -1,15 +1,24 @@
-//! Deletes sessions, sign-in links and invitations whose time is over. They are refused before: this only makes room.
+//! Deletes sessions, sign-in links and invitations whose time is over, and old mails. They are refused before: this only
+//! makes room.
 
 use super::{FORGOTTEN_AT_ONCE, Round, round_deadline};
 use crate::state::AppState;
 use rustok_core::error::RichError;
+use rustok_storage::mails;
 use rustok_storage::people::accounts;
+use std::time::Duration;
+
+/// How long it can be seen that a mail was sent, and how long one is kept.
+const MAILS_KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     let services = state.services();
     let mut tx = services.store.platform_write(round_deadline()).await?;
     let most = FORGOTTEN_AT_ONCE.into();
-    let deleted = accounts::delete_ended(&mut tx, services.clock.now(), most).await?;
+    let now = services.clock.now();
+    let ended = accounts::delete_ended(&mut tx, now, most).await?;
+    let old = now.checked_sub(MAILS_KEPT).unwrap_or(now);
+    let deleted = ended.max(mails::delete_mails(&mut tx, old, most).await?);
     if deleted > 0 {
         tx.commit().await?;
     }

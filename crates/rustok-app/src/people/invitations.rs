@@ -7,6 +7,7 @@ use super::accounts::{add_member, copy_account, new_password, taken, too_many};
 use super::members::may_give;
 use super::{invalid, sign_in_failed};
 use crate::context::Ctx;
+use crate::mail::{Letter, post};
 use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::account::{INVITATION_LIFE, MAX_MEMBERS, parse_email, parse_name};
 use rustok_auth::ids::{InvitationId, UserId};
@@ -22,6 +23,9 @@ use rustok_storage::standing::find_standing;
 use rustok_storage::{StoreError, TenantTx};
 use rustok_text::CanonicalEmail;
 use std::fmt;
+
+/// The page that accepts an invitation.
+pub const INVITATION_PATH: &str = "/admin/invitation";
 
 /// Who is invited, and to what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,11 +65,11 @@ impl fmt::Debug for AcceptInvitation<'_> {
     }
 }
 
-/// Invites a person. An earlier invitation of the same address is replaced.
+/// Invites a person, by a mail too where there is mail. An earlier invitation of the same address is replaced.
 ///
 /// # Errors
-/// `validation_failed` at `#/email`, `role_above_own`, `already_member`, `too_many_members`, authorization and database
-/// errors.
+/// `validation_failed` at `#/email`, `role_above_own`, `already_member`, `too_many_members`, `secret_key_missing`,
+/// authorization and database errors.
 pub async fn invite(
     ctx: &Ctx,
     invite: Invite,
@@ -102,6 +106,14 @@ pub async fn invite(
         expires_at: now.checked_add(INVITATION_LIFE).unwrap_or(Timestamp::MAX),
     };
     invitations::insert_invitation(&mut work.tx, &invitation, &secret.hash()).await?;
+    if let Some(origin) = &ctx.origin {
+        let link = format!("{origin}{INVITATION_PATH}?invitation={}", secret.expose());
+        let letter = Letter::Invitation {
+            shop: &ctx.tenant.name,
+            link: &link,
+        };
+        post(ctx, &mut work.tx, &invitation.email, &letter).await?;
+    }
     work.finish(IssuedInvitation { invitation, secret }).await
 }
 

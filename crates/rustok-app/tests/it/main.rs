@@ -7,6 +7,7 @@ mod home;
 mod imports;
 mod imports_kept;
 mod jobs;
+mod mail;
 mod orders;
 mod people;
 mod shop;

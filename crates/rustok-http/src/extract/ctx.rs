@@ -99,6 +99,7 @@ pub(crate) fn context(parts: &Parts, http: &HttpState, actor: Actor) -> Result<C
         // Used by limits on orders; safe methods place none.
         network: (!parts.method.is_safe()).then(|| network(parts, http)).flatten(),
         use_case: UseCase::default(),
+        origin: None,
         sender: None,
     })
 }

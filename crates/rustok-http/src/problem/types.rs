@@ -174,6 +174,12 @@ pub const ALL: &[ProblemType] = types! {
     "member_not_found" NotFound [404]
         "There is no such member."
         "List the members; one of them may have left.";
+    "mail_not_found" NotFound [404]
+        "The mailbox of this server has no such mail."
+        "List its mails. They are kept for 30 days.";
+    "mailbox_not_found" NotFound [404]
+        "This server keeps no mails: they go to a mail server, or are not written at all."
+        "Read them where they were sent. Only the default database keeps mails, for a first look.";
     "invitation_not_found" NotFound [404]
         "There is no such invitation."
         "It may have been accepted, taken back, or be older than seven days. Ask for another one.";

@@ -315,4 +315,45 @@ both_databases! {
         assert_refused(&store, shop, "memberships", &["role = 'platform'", "version = 0"]).await;
         assert_refused(&store, shop, "invitations", &["role = 'x'"]).await;
     }
+
+    async fn a_mail_has_a_text_while_it_is_needed(db) {
+        let (store, shop) = world(&db).await;
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        let sql = "INSERT INTO mails (tenant_id, id, kind, recipient, language, state, sealed_body, created_at) \
+                   VALUES ($1, $2, 'invitation', '', 'en', 'waiting', $4, $3)";
+        let all = params![tx.tenant(), id(1), now(), [0_u8].as_slice()];
+        tx.db.execute_one("mails", sql, all).await.unwrap();
+        tx.commit().await.unwrap();
+        let ended = "sealed_body = NULL, ended_at = now";
+        let (sent, failed) = (format!("state = 'sent', {ended}"), format!("state = 'failed', {ended}"));
+        assert_kept(&store, shop, "mails", &["state = 'kept'", &sent, &failed]).await;
+        for kind in rustok_events::MailKind::ALL {
+            assert_kept(&store, shop, "mails", &[&format!("kind = '{kind}'")]).await;
+        }
+        let refused = ["state = 'sent'", "state = 'lost'", "kind = 'x'", "sealed_body = NULL", "ended_at = now",
+            "state = 'failed', sealed_body = NULL"];
+        assert_refused(&store, shop, "mails", &refused).await;
+    }
+
+    async fn only_a_code_has_the_hash_of_a_code(db) {
+        let (store, shop) = world(&db).await;
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        let user = "INSERT INTO users (id, email, name, created_at, version) VALUES ($1, 'a@example.org', 'A', $2, 1)";
+        tx.db.execute_one("users", user, params![id(1), now()]).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.write(shop, soon()).await.unwrap();
+        for sql in [
+            "INSERT INTO memberships (tenant_id, user_id, email, name, role, created_at, updated_at, account_version, version) \
+             VALUES ($1, $2, '', '', 'owner', $3, $3, 1, 1)",
+            "INSERT INTO mail_proofs (tenant_id, id, purpose, user_id, hash, created_at, expires_at) \
+             VALUES ($1, $2, 'password_reset', $2, $4, $3, $3)",
+        ] {
+            let all = params![tx.tenant(), id(1), now(), [0_u8].as_slice()];
+            let count = if sql.contains("$4") { 4 } else { 3 };
+            tx.db.execute_one("x", sql, &all[..count]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert_kept(&store, shop, "mail_proofs", &["purpose = 'sign_in_code', code_hash = hash"]).await;
+        assert_refused(&store, shop, "mail_proofs", &["purpose = 'x'", "purpose = 'sign_in_code'", "code_hash = hash"]).await;
+    }
 }

@@ -16,10 +16,13 @@ const PLATFORM: [&str; 7] = [
     "users",
 ];
 /// Tables of tenant data that workers claim across tenants, or that an account has rows in.
-const CLAIMED: [&str; 7] = [
+const CLAIMED: [&str; 10] = [
     "deliveries",
     "invitations",
     "jobs",
+    "known_devices",
+    "mail_proofs",
+    "mails",
     "memberships",
     "outbox",
     "sessions",

@@ -4,12 +4,13 @@ use crate::state::ApiState;
 use axum::response::Response;
 use http::StatusCode;
 use rustok_app::people::{self, Invitation, Invite, IssuedInvitation, SetRole};
-use rustok_app::{Saved, StoredReply};
+use rustok_app::{Ctx, Saved, StoredReply};
 use rustok_auth::ids::{InvitationId, UserId};
 use rustok_auth::{Action, Member, Role};
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_http::extract::{AdminCtx, Command, Empty, IfMatch, PathParams};
 use rustok_http::reply::{self, Repeatable};
+use rustok_http::session::Origin;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -232,13 +233,16 @@ fn issued(issued: &IssuedInvitation) -> StoredReply {
     responses((status = 200, body = IssuedView)),
     extensions(("x-problems" = json!(["role_above_own", "already_member", "too_many_members"])))
 )]
-async fn invite(command: Command<AdminCtx, InviteFields>) -> Result<Response, RichError> {
+async fn invite(
+    Origin(origin): Origin,
+    command: Command<AdminCtx, InviteFields>,
+) -> Result<Response, RichError> {
     let Command {
         ctx,
         body,
         idempotency,
     } = command;
-    let ctx = ctx.0;
+    let ctx = Ctx { origin, ..ctx.0 };
     // A missing permission is reported before anything else.
     ctx.authorize(Action::ManageMembers)?;
     let invite = Invite {

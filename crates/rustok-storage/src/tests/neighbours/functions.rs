@@ -15,7 +15,7 @@ use crate::people::sessions::{
     list_sessions, open_session, take_link, touch_session,
 };
 use crate::{
-    authors, customers, home, idempotency, import_references, imports, inventory, jobs, nodes, orders,
+    authors, customers, home, idempotency, import_references, imports, inventory, jobs, mails, nodes, orders,
     products, reservations, standing, terms, tokens,
 };
 use rustok_auth::{Principal, Role, TokenHash};
@@ -118,6 +118,7 @@ pub(super) async fn ask(store: &Store, tenant: TenantHandle) -> Reported {
     reported.extend(Box::pin(overviews(store, tenant)).await);
     reported.extend(Box::pin(others(store, tenant)).await);
     reported.extend(Box::pin(of_people(store, tenant)).await);
+    reported.extend(of_mails(store, tenant).await);
     reported.extend(Box::pin(of_imports(store, tenant)).await);
     reported
 }
@@ -377,6 +378,27 @@ async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
         "people/sessions::delete_sessions" => |tx| delete_sessions(tx, user);
         "people/sessions::insert_link" => |tx| insert_link(tx, user, &hash, late);
         "people/sessions::take_link" => |tx| take_link(tx, &hash, early);
+    }
+    reported
+}
+
+async fn of_mails(store: &Store, tenant: TenantHandle) -> Reported {
+    let mut reported = Reported::new();
+    let mail = mails::NewMail {
+        id: id(ID).into(),
+        kind: rustok_events::MailKind::NewDevice,
+        recipient: WORD.to_owned(),
+        language: "en",
+        sealed_body: vec![1],
+        now: now(),
+    };
+    let job = mails::job_of(&mail, tenant.tenant_id(), id(8).into());
+    ask! { reported, store, tenant,
+        "mails::insert_waiting" => |tx| mails::insert_waiting(tx, &mail, &job);
+        "mails::insert_kept" => |tx| mails::insert_kept(tx, &mail);
+        "mails::find_mail" => |tx| mails::find_mail(tx, mail.id);
+        "mails::list_kept" => |tx| mails::list_kept(tx, None, Limit::default());
+        "mails::end_mail" => |tx| mails::end_mail(tx, mail.id, true, now());
     }
     reported
 }

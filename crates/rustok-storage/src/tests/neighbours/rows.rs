@@ -10,8 +10,9 @@ pub(super) const WORD: &str = "kanarek-2";
 pub(super) const ID: u128 = 7;
 
 /// Columns that are filled although they may be empty: by them things are found.
-const FILLED: [&str; 6] = [
+const FILLED: [&str; 7] = [
     "lease",
+    "sealed_body",
     "finished_at",
     "sku",
     "published_at",
@@ -145,6 +146,9 @@ fn text(table: &str, column: &str) -> &'static str {
         ("imports", "setting") | ("sales_days", "currency") => "USD",
         ("imports", "status") => "running",
         ("jobs", "kind") => rustok_events::JobKind::ExpireOrder.as_str(),
+        ("mails", "kind") => rustok_events::MailKind::Invitation.as_str(),
+        ("mails", "state") => "kept",
+        ("mail_proofs", "purpose") => "password_reset",
         ("memberships", "role") => "owner",
         (_, "taxonomy") => "category",
         (_, "role") => "admin",
