@@ -11,6 +11,7 @@ use askama::Template;
 use axum::extract::RawQuery;
 use axum::{Router, routing};
 use rustok_app::orders::{self, OrderFilter, OrderPlace};
+use rustok_auth::Action;
 use rustok_commerce::{AnyOrder, OrderColumns, OrderNumber, OrderStatus};
 use rustok_core::page::{Cursor, Limit};
 use rustok_http::state::HttpState;
@@ -122,6 +123,8 @@ async fn list(Visit { ctx, view, .. }: Visit, RawQuery(query): RawQuery) -> Page
         email,
         ..OrderFilter::default()
     };
+    // A search that finds nothing asks no use case.
+    ctx.authorize(Action::ReadOrders)?;
     let found = match is_unknown {
         true => rustok_core::page::Page {
             items: Vec::new(),

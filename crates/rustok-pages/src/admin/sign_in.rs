@@ -7,8 +7,8 @@ use crate::view::{Reader, View};
 use crate::visit::{OpenForm, Posted, see_other};
 use crate::words::Language;
 use askama::Template;
-use axum::extract::RawQuery;
-use axum::response::Response;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
 use axum::{Router, routing};
 use http::{HeaderMap, StatusCode};
 use rustok_app::people::{self, SignIn};
@@ -47,7 +47,16 @@ async fn show(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderMap) -
     page(&view, &template)
 }
 
-async fn sign_in(asked: SignInCtx, headers: HeaderMap, OpenForm(fields): OpenForm) -> PageResult {
+async fn sign_in(
+    State(http): State<HttpState>,
+    asked: SignInCtx,
+    headers: HeaderMap,
+    OpenForm(fields): OpenForm,
+) -> PageResult {
+    let limits = http.limits();
+    if let Err(refused) = limits.admit_sign_in(fields.text("email"), asked.browser.address.as_deref()) {
+        return Ok(refused.into_response());
+    }
     let sign_in = SignIn {
         email: fields.text("email"),
         password: fields.text("password"),

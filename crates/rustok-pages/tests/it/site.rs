@@ -1,0 +1,273 @@
+//! A shop whose pages are visited: sessions of members with each role, the things that pages show, and forms.
+
+use crate::html::{self, Form};
+use crate::routes::{Route, routes};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder, Response};
+use rustok_app::people;
+use rustok_app::{Ctx, PlatformCtx};
+use rustok_core::deadline::Deadline;
+use rustok_test_app::{Operator, Shop, header, ok};
+use rustok_test_support::TestDatabase;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The address of the owner who has a password, and the password.
+pub(crate) const OWNER: &str = "owner@shop1.example";
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// What stands for the names in a path: `id` and others.
+pub(crate) type Thing = BTreeMap<&'static str, String>;
+
+/// A shop, as its members see it.
+pub(crate) struct Site {
+    pub(crate) shop: Shop,
+    /// What an operator can do.
+    pub(crate) operator: Ctx,
+    number: AtomicU32,
+}
+
+impl Site {
+    pub(crate) async fn open(db: &TestDatabase) -> Self {
+        let mut shop = Shop::open(db.url()).await;
+        // A redirect is an answer here.
+        shop.client = Client::builder().redirect(Policy::none()).build().unwrap();
+        let operator = rustok_test_app::beside(db.url(), "shop1").await;
+        let site = Self {
+            shop,
+            operator,
+            number: AtomicU32::new(0),
+        };
+        site.member(OWNER, "owner").await;
+        site
+    }
+
+    /// The operator of the installation.
+    pub(crate) fn platform(&self) -> PlatformCtx {
+        PlatformCtx::system(self.operator.services.clone(), "test", Deadline::never())
+    }
+
+    /// A member with the password of all.
+    pub(crate) async fn member(&self, email: &str, role: &str) {
+        let account = people::create_account(&self.platform(), email, "Jane Roe", Some(PASSWORD)).await;
+        let granted = people::grant(&self.operator, &account.unwrap(), role.parse().unwrap()).await;
+        drop(granted.unwrap());
+    }
+
+    /// The session of a new member.
+    pub(crate) async fn session(&self, role: &str) -> String {
+        self.shop.server.open_session("shop1", role).await
+    }
+
+    /// A word that was not used before.
+    pub(crate) fn fresh(&self) -> String {
+        format!("fresh-{}", self.number.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A request of a browser for a page.
+    pub(crate) fn get(&self, session: Option<&str>, path: &str) -> RequestBuilder {
+        let request = self.shop.request(Method::GET, path);
+        with(request, session).header("sec-fetch-site", "same-origin")
+    }
+
+    /// A form that a browser sends from a page of this shop.
+    pub(crate) fn post(
+        &self,
+        session: Option<&str>,
+        path: &str,
+        fields: &[(String, String)],
+    ) -> RequestBuilder {
+        let own = ("sec-fetch-site", "same-origin");
+        self.post_from(&[own], session, path, fields)
+    }
+
+    /// A form that a browser sends from a page that these headers name.
+    pub(crate) fn post_from(
+        &self,
+        from: &[(&str, &str)],
+        session: Option<&str>,
+        path: &str,
+        fields: &[(String, String)],
+    ) -> RequestBuilder {
+        let request = with(self.shop.request(Method::POST, path), session)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(encoded(fields));
+        from.iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value))
+    }
+
+    /// The page at an address, which must be shown.
+    pub(crate) async fn page(&self, session: Option<&str>, path: &str) -> String {
+        let (status, html) = read(self.get(session, path)).await;
+        assert_eq!(status, 200, "{path}: {html}");
+        html
+    }
+
+    /// What forms of this session carry.
+    pub(crate) async fn form_token(&self, session: &str) -> String {
+        let forms = html::forms(&self.page(Some(session), "/admin").await);
+        token_in(&forms[0].fields).unwrap()
+    }
+
+    /// The address of a route, with a thing of its kind.
+    pub(crate) fn address(&self, route: &Route, thing: &Thing) -> String {
+        let mut path = route.path.to_owned();
+        for (name, value) in thing {
+            path = path.replace(&format!("{{{name}}}"), value);
+        }
+        assert!(
+            !path.contains('{'),
+            "{}: its thing has no such name",
+            route.name()
+        );
+        path
+    }
+
+    /// The form of a route as a member with this session finds it on a page, filled in.
+    pub(crate) async fn form(&self, session: &str, route: &Route, thing: &Thing) -> Form {
+        let address = self.address(route, thing);
+        let pages = routes().into_iter().filter(|page| page.is_page());
+        let near = pages.filter(|page| page.kind().is_none() || page.kind() == route.kind());
+        for page in near {
+            let (status, html) = read(self.get(Some(session), &self.address(&page, thing))).await;
+            let form = html::forms(&html).into_iter().find(|form| form.action == address);
+            if let (200, Some(mut form)) = (status, form) {
+                for (name, value) in &route.typed {
+                    form.fields.retain(|(known, _)| known != name);
+                    let value = value.replace("{fresh}", &self.fresh());
+                    form.fields.push(((*name).to_owned(), value));
+                }
+                return form;
+            }
+        }
+        panic!("{}: no page has a form for it", route.name());
+    }
+
+    /// A new thing of this kind. One kind more is one line more here, and in `tests/browser/lib/things.mjs`.
+    pub(crate) async fn thing(&self, kind: Option<&str>) -> Thing {
+        let Some(kind) = kind else {
+            return Thing::new();
+        };
+        let (name, state) = kind.split_once('.').unwrap_or((kind, ""));
+        match name {
+            "order" => self.order(state).await,
+            "product" => named(&self.product().await),
+            _ => panic!("no test makes a {kind}: write how into site.rs"),
+        }
+    }
+
+    async fn product(&self) -> Value {
+        let sku = self.fresh();
+        let price = json!({ "amount": "5.50", "currency": "USD" });
+        let body = json!({ "title": "Green tea", "status": "active", "options": [{ "name": "Size" }],
+            "variants": [{ "sku": sku, "options": ["Small"], "price": price, "available": 1000 }] });
+        ok(self.shop.admin(Method::POST, "/products").json(&body), 201).await
+    }
+
+    async fn order(&self, state: &str) -> Thing {
+        let product = self.product().await;
+        let lines = json!([{ "variant_id": product["variants"][0]["id"], "quantity": 2 }]);
+        let body = json!({ "email": "buyer@example.com", "currency": "USD", "lines": lines });
+        let order = ok(
+            self.shop
+                .request(Method::POST, "/api/store/v1/orders")
+                .json(&body),
+            201,
+        )
+        .await;
+        let steps: &[&str] = match state {
+            "confirmed" => &["confirm"],
+            "paid" => &["confirm", "pay"],
+            "shipped" => &["confirm", "pay", "ship"],
+            "delivered" => &["confirm", "pay", "ship", "deliver"],
+            "cancelled" => &["cancel"],
+            _ => &[],
+        };
+        for step in steps {
+            let body = match *step {
+                "pay" => json!({ "method": "card", "payment_id": self.fresh() }),
+                "ship" => json!({ "carrier": "DHL", "tracking": "1Z9" }),
+                "cancel" => json!({ "reason": "twice" }),
+                _ => json!({}),
+            };
+            let path = format!("/orders/{}/{step}", rustok_test_app::id(&order));
+            drop(ok(self.shop.admin(Method::POST, &path).json(&body), 200).await);
+        }
+        named(&order)
+    }
+}
+
+fn named(shown: &Value) -> Thing {
+    Thing::from([("id", rustok_test_app::id(shown).to_owned())])
+}
+
+fn with(request: RequestBuilder, session: Option<&str>) -> RequestBuilder {
+    let request = request
+        .header("accept", "text/html")
+        .header("accept-language", "en");
+    match session {
+        Some(session) => request.header("cookie", format!("session={session}")),
+        None => request,
+    }
+}
+
+/// As browsers encode the fields of a form.
+fn encoded(fields: &[(String, String)]) -> String {
+    let mut body = form_urlencoded::Serializer::new(String::new());
+    body.extend_pairs(fields);
+    body.finish()
+}
+
+/// The token that a form carries.
+pub(crate) fn token_in(fields: &[(String, String)]) -> Option<String> {
+    let mut tokens = fields.iter().filter(|(name, _)| name == "form_token");
+    tokens.next().map(|(_, value)| value.clone())
+}
+
+/// The same fields with another token.
+pub(crate) fn with_token(fields: &[(String, String)], token: Option<&str>) -> Vec<(String, String)> {
+    let mut fields: Vec<_> = fields.to_vec();
+    fields.retain(|(name, _)| name != "form_token");
+    fields.extend(token.map(|token| ("form_token".to_owned(), token.to_owned())));
+    fields
+}
+
+/// The status and the text of an answer, after checking what every answer of a page has.
+pub(crate) async fn read(request: RequestBuilder) -> (u16, String) {
+    let response = request.send().await.unwrap();
+    is_guarded(&response);
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+/// Fails unless an answer has the headers that protect the person who looks at it: a page or a problem, taken or refused.
+pub(crate) fn is_guarded(response: &Response) {
+    let what = format!("{} {}", response.status(), response.url());
+    let policy = header(response, "content-security-policy");
+    for rule in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+    ] {
+        assert!(policy.split("; ").any(|known| known == rule), "{what}: {policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{what}: {policy}");
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("access-control-allow-origin", ""),
+    ] {
+        assert_eq!(header(response, name), value, "{what}: {name}");
+    }
+    if response.status().as_u16() != 303 {
+        assert_eq!(
+            header(response, "content-type"),
+            "text/html; charset=utf-8",
+            "{what}"
+        );
+    }
+}
