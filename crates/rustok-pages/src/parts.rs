@@ -95,3 +95,30 @@ impl Pill {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustok_text::Locale;
+
+    #[test]
+    fn a_translation_says_what_readers_see_of_it() {
+        for (public, is_removed, key) in [
+            (None, false, "node-draft"),
+            (Some(3), false, "node-published"),
+            (Some(2), false, "translation-edited"),
+            (Some(2), true, "translation-removed"),
+        ] {
+            let state = TranslationState {
+                locale: Locale::parse("en").unwrap(),
+                slug: None,
+                working_revision: 3,
+                published_slug: None,
+                published_revision: public,
+                is_original: true,
+                is_removed,
+            };
+            assert_eq!(Pill::of_translation(&state).key, key);
+        }
+    }
+}

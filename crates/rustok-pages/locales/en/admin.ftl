@@ -697,3 +697,4 @@ problem-too-many-imports = Several imports wait already. Send this file after th
 problem-body-too-large = The file is too large. Split it, or send it as ZIP or gzip. Nothing was kept.
 problem-body-too-slow = The file did not arrive in time. Nothing was kept; send it again over a faster connection, or as ZIP.
 problem-overloaded = There is no room right now. Nothing was kept; send it again in a minute.
+field-not-found = There is none with this name. Look it up, or make it first.

@@ -5,6 +5,7 @@ mod fields;
 mod history;
 mod life;
 mod locales;
+mod preview;
 mod save;
 
 use crate::form::Fields;
@@ -295,6 +296,7 @@ pub(super) fn routes() -> Router<HttpState> {
         .route("/admin/content", routing::get(list))
         .merge(edit::routes())
         .merge(save::routes())
+        .merge(preview::routes())
         .merge(life::routes())
         .merge(history::routes())
 }

@@ -1,5 +1,6 @@
 //! `/admin/content/new` and `/admin/content/{id}`: the editor.
 
+use super::preview::preview;
 use super::{Choice, fields, kinds, locales, seen_of};
 use crate::assets;
 use crate::form::{Fields, Form};
@@ -21,7 +22,7 @@ use rustok_core::error::RichError;
 use rustok_http::extract::PathParams;
 use rustok_http::state::HttpState;
 use rustok_text::Locale;
-use rustok_text::body::{BodyFormat, Removal, What};
+use rustok_text::body::BodyFormat;
 use std::borrow::Cow;
 
 /// The text in one language, as a tab.
@@ -30,16 +31,6 @@ struct LocaleTab {
     name: Cow<'static, str>,
     pill: Option<Pill>,
     is_current: bool,
-}
-
-/// What readers would see of a body.
-#[derive(Template, Default)]
-#[template(path = "parts/preview.html")]
-pub(super) struct Preview {
-    html: String,
-    problem: Option<String>,
-    removed_title: String,
-    removed: Vec<String>,
 }
 
 /// A text that stands beside the one that is written: of a colleague, or of the language to translate from.
@@ -151,53 +142,6 @@ pub(super) async fn subject(ctx: &Ctx, id: NodeId, locale: Option<Locale>) -> Re
         }
         Err(error) => Err(error),
     }
-}
-
-/// What readers would see, and what would be taken out.
-pub(super) fn preview(ctx: &Ctx, view: &View, format: BodyFormat, body: &str) -> Preview {
-    match content::preview(ctx, format, body) {
-        Ok(safe) => Preview {
-            html: safe.html,
-            problem: None,
-            removed_title: view.t("content-removed").into_owned(),
-            removed: safe
-                .removed
-                .entries()
-                .iter()
-                .map(|removal| removed_text(view, removal))
-                .collect(),
-        },
-        Err(error) => {
-            let violation = error.violations().first();
-            let text = violation.map(|violation| view.words.violation(violation).into_owned());
-            Preview {
-                problem: Some(text.unwrap_or_else(|| view.words.problem(&error.to_response()).into_owned())),
-                ..Preview::default()
-            }
-        }
-    }
-}
-
-fn removed_text(view: &View, removal: &Removal) -> String {
-    let key = match removal.what {
-        What::Element => "removed-element",
-        What::ElementWithContent => "removed-element-with-content",
-        What::Attribute => "removed-attribute",
-        What::Url => "removed-url",
-        What::Style => "removed-style",
-        What::Class => "removed-class",
-        What::Rel => "removed-rel",
-        What::Id => "removed-id",
-        What::Other => "removed-other",
-    };
-    let mut text = view.with(key, "name", &removal.name).into_owned();
-    if let Some(on) = &removal.on {
-        text.push_str(&format!(" ({on})"));
-    }
-    if removal.count > 1 {
-        text.push_str(&format!(" ×{}", removal.count));
-    }
-    text
 }
 
 /// The name of an actor of a history or a revision.

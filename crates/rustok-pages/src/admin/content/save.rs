@@ -1,9 +1,9 @@
-//! The forms of the editor: create, save, save and publish, and the preview.
+//! The forms of the editor: create, save, save and publish.
 
-use super::edit::{Said, Subject, preview, render, subject};
+use super::edit::{Said, Subject, render, subject};
 use super::{condition, fields, seen_of};
 use crate::form::{Fields, Form};
-use crate::respond::{PageResult, done, page};
+use crate::respond::{PageResult, done};
 use crate::visit::{Posted, Visit};
 use axum::{Router, routing};
 use http::StatusCode;
@@ -200,21 +200,8 @@ async fn finish(
     render(visit, status, &Subject::Text(detail), locale, said)
 }
 
-/// The preview while one types: only the part of the page that shows it.
-async fn live(posted: Posted) -> PageResult {
-    let Posted { visit, fields } = posted;
-    let part = preview(
-        &visit.ctx,
-        &visit.view,
-        fields::format(&fields),
-        fields.text("body"),
-    );
-    page(&visit.view, &part)
-}
-
 pub(super) fn routes() -> Router<HttpState> {
     Router::new()
         .route("/admin/content/new", routing::post(create))
-        .route("/admin/content/preview", routing::post(live))
         .route("/admin/content/{id}", routing::post(save))
 }
