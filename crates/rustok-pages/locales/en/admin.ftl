@@ -266,6 +266,10 @@ products-search-on = Search on
 products-chip-query = Words: { $text }
 products-chip-vendor = Vendor: { $text }
 products-chip-remove = : take this filter away
+products-shown = { $n ->
+    [one] { $n } product on this page
+   *[other] { $n } products on this page
+}
 products-none = No products yet
 products-none-text = A title and a price are enough for the first one.
 products-no-match = No product matches

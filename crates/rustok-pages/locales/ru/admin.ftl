@@ -268,6 +268,11 @@ products-search-on = Искать дальше
 products-chip-query = Слова: { $text }
 products-chip-vendor = Производитель: { $text }
 products-chip-remove = : убрать этот фильтр
+products-shown = { $n ->
+    [one] { $n } товар на странице
+    [few] { $n } товара на странице
+   *[many] { $n } товаров на странице
+}
 products-none = Товаров пока нет
 products-none-text = Для первого достаточно названия и цены.
 products-no-match = Ничего не найдено

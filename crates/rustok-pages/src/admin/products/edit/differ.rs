@@ -59,18 +59,17 @@ pub(super) fn differences(view: &View, theirs: &Typed, mine: &Typed) -> Vec<Diff
     );
     for row in &mine.variants {
         let Some(other) = theirs.variants.iter().find(|other| other.id == row.id) else {
-            let gone = view.t("conflict-row-missing");
-            compare(row_label(view, row), &gone, &row_label(view, row));
+            compare(row_label(row), &view.t("conflict-row-missing"), &row_label(row));
             continue;
         };
-        let label = row_label(view, row);
+        let label = row_label(row);
         for (column, theirs, mine) in cells(other, row) {
             compare(cell_label(view, column, &label), theirs, mine);
         }
     }
     for row in &theirs.variants {
         if !mine.variants.iter().any(|other| other.id == row.id) {
-            let label = row_label(view, row);
+            let label = row_label(row);
             compare(label.clone(), &label, &view.t("conflict-row-missing"));
         }
     }

@@ -129,7 +129,7 @@ fn place(view: &View, typed: &Typed, pointer: &str) -> (String, String) {
         }
         ["variants", at, member, ..] => {
             let row = at.parse().ok().and_then(|at: usize| typed.variants.get(at));
-            let row = row.map(|row| row_label(view, row)).unwrap_or_default();
+            let row = row.map(row_label).unwrap_or_default();
             let column = match *member {
                 "compare_at_price" => "compare",
                 "weight_grams" => "weight",

@@ -1,5 +1,10 @@
 //! Several texts in one field: tags, the values of an option.
 
+use std::collections::HashSet;
+
+/// More texts than a product may have tags or variants, so that a field with more is refused and not read to its end.
+const MAX_PARTS: usize = 1_000;
+
 /// Several texts in one field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Joined {
@@ -27,15 +32,12 @@ impl Joined {
         }
     }
 
-    /// The texts, each once.
+    /// The texts, each once, up to more than anything here may have.
     pub(super) fn parts(&self) -> Vec<String> {
-        let mut parts: Vec<String> = Vec::new();
-        for part in self.text.split(self.separator).map(str::trim) {
-            if !part.is_empty() && !parts.iter().any(|known| known == part) {
-                parts.push(part.to_owned());
-            }
-        }
-        parts
+        let mut seen = HashSet::new();
+        let parts = self.text.split(self.separator).map(str::trim);
+        let parts = parts.filter(|part| !part.is_empty() && seen.insert(*part));
+        parts.take(MAX_PARTS).map(str::to_owned).collect()
     }
 }
 

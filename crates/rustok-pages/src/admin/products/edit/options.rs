@@ -174,6 +174,10 @@ fn new_combinations(columns: &[Column], rows: &[TypedVariant]) -> Result<Vec<Vec
     if staying.saturating_add(count) > MAX_VARIANTS {
         return Err(Refused::TooMany(staying.saturating_add(count)));
     }
+    // Without it, rows that have few of the possible combinations would be compared with all of them.
+    if count == 0 {
+        return Ok(Vec::new());
+    }
     let mut made: Vec<(Vec<String>, bool)> = vec![(Vec::new(), rows.is_empty())];
     for column in columns.iter().take(MAX_OPTIONS) {
         let longer = |(options, is_new): &(Vec<String>, bool), value: &String| {

@@ -11,6 +11,7 @@ use crate::view::View;
 use askama::Template;
 use http::StatusCode;
 use rustok_commerce::product::Product;
+use std::collections::HashMap;
 
 /// A field of the matrix.
 pub(super) struct Cell {
@@ -145,40 +146,78 @@ pub(super) struct Shown<'a> {
     pub(super) conflict: Option<Vec<Difference>>,
 }
 
-/// What a row is called.
-pub(super) fn row_label(view: &View, row: &TypedVariant) -> String {
+/// What a row is called; empty for the only one of a product without options.
+pub(super) fn row_label(row: &TypedVariant) -> String {
     let values: Vec<&str> = row
         .options
         .iter()
         .map(String::as_str)
         .filter(|value| !value.is_empty())
         .collect();
-    match values.is_empty() {
-        true => view.t("variant-only").into_owned(),
-        false => values.join(", "),
-    }
+    values.join(", ")
 }
 
 /// What a cell is called.
 pub(super) fn cell_label(view: &View, column: &str, row: &str) -> String {
-    let key = match column {
-        "sku" => "cell-sku",
-        "price" => "cell-price",
-        "compare" => "cell-compare",
-        "available" => "cell-available",
-        "barcode" => "cell-barcode",
-        "weight" => "cell-weight",
-        "hs" => "cell-hs",
-        "backorder" => "cell-backorder",
-        "deleted" => "cell-deleted",
-        _ => "cell-options",
+    let (key, alone) = match column {
+        "sku" => ("cell-sku", "variant-sku"),
+        "price" => ("cell-price", "variant-price"),
+        "compare" => ("cell-compare", "variant-compare"),
+        "available" => ("cell-available", "stock"),
+        "barcode" => ("cell-barcode", "variant-barcode"),
+        "weight" => ("cell-weight", "variant-weight"),
+        "hs" => ("cell-hs", "variant-hs"),
+        "backorder" => ("cell-backorder", "variant-backorder"),
+        "deleted" => ("cell-deleted", "variant-remove"),
+        _ => ("cell-options", "product-options"),
     };
-    view.with(key, "row", row).into_owned()
+    match row.is_empty() {
+        true => view.t(alone).into_owned(),
+        false => view.with(key, "row", row).into_owned(),
+    }
+}
+
+/// The columns of the matrix.
+const COLUMNS: [&str; 9] = [
+    "sku",
+    "price",
+    "compare",
+    "available",
+    "barcode",
+    "weight",
+    "hs",
+    "backorder",
+    "deleted",
+];
+
+/// Stands for the name of a row, which has no such character.
+const ROW: &str = "\u{1}";
+
+/// The names of the cells, made once for all rows.
+struct CellLabels(HashMap<&'static str, String>);
+
+impl CellLabels {
+    fn of(view: &View) -> Self {
+        let labels = COLUMNS.into_iter();
+        Self(
+            labels
+                .map(|column| (column, cell_label(view, column, ROW)))
+                .collect(),
+        )
+    }
+
+    fn label(&self, view: &View, column: &str, row: &str) -> String {
+        match self.0.get(column) {
+            Some(label) if !row.is_empty() => label.replace(ROW, row),
+            _ => cell_label(view, column, row),
+        }
+    }
 }
 
 /// Makes the cells of one row.
 struct Cells<'a> {
     shown: &'a Shown<'a>,
+    labels: &'a CellLabels,
     at: usize,
     label: String,
 }
@@ -189,11 +228,15 @@ impl Cells<'_> {
         self.shown.faults.at(&id).map(str::to_owned)
     }
 
+    fn name(&self, column: &str) -> String {
+        self.labels.label(self.shown.view, column, &self.label)
+    }
+
     fn cell(&self, column: &str, name: &'static str, value: &str, inputmode: &'static str) -> Cell {
         Cell {
             id: format!("f-variant-{}-{column}", self.at),
             name,
-            label: cell_label(self.shown.view, column, &self.label),
+            label: self.name(column),
             value: value.to_owned(),
             inputmode,
             error: self.error(column),
@@ -201,10 +244,11 @@ impl Cells<'_> {
     }
 }
 
-fn row(shown: &Shown<'_>, at: usize, typed: &TypedVariant) -> RowView {
-    let label = row_label(shown.view, typed);
+fn row(shown: &Shown<'_>, labels: &CellLabels, at: usize, typed: &TypedVariant) -> RowView {
+    let label = row_label(typed);
     let cells = Cells {
         shown,
+        labels,
         at,
         label: label.clone(),
     };
@@ -238,15 +282,18 @@ fn row(shown: &Shown<'_>, at: usize, typed: &TypedVariant) -> RowView {
         may_backorder: !matches!(stock, RowStock::NotCounted),
         stock,
         allow_backorder: typed.allow_backorder,
-        backorder_label: cell_label(shown.view, "backorder", &label),
+        backorder_label: cells.name("backorder"),
         backorder_error: cells.error("backorder"),
         barcode: cells.cell("barcode", "variant-barcode", &typed.barcode, "text"),
         weight: cells.cell("weight", "variant-weight", &typed.weight, "numeric"),
         hs: cells.cell("hs", "variant-hs", &typed.hs_code, "numeric"),
         is_deleted: typed.deleted,
-        deleted_label: cell_label(shown.view, "deleted", &label),
+        deleted_label: cells.name("deleted"),
         error: cells.error("options"),
-        label,
+        label: match label.is_empty() {
+            true => shown.view.t("variant-only").into_owned(),
+            false => label,
+        },
     }
 }
 
@@ -330,7 +377,8 @@ pub(super) fn render(status: StatusCode, shown: Shown<'_>) -> PageResult {
     let view = shown.view;
     let offers = Offers::of(view);
     let rows = shown.typed.variants.iter().enumerate();
-    let rows: Vec<RowView> = rows.map(|(at, typed)| row(&shown, at, typed)).collect();
+    let labels = CellLabels::of(view);
+    let rows: Vec<RowView> = rows.map(|(at, typed)| row(&shown, &labels, at, typed)).collect();
     let template = ProductPage {
         id: shown.product.map(|product| product.id.to_string()),
         heading: match shown.product {

@@ -13,6 +13,7 @@ use rustok_commerce::product::{
 use rustok_commerce::variant::{VariantFacts, VariantInput};
 use rustok_core::error::FieldViolation;
 use rustok_core::money::Currency;
+use std::collections::HashSet;
 
 /// An option: its name, its values as typed, and its values when the form was made.
 #[derive(Debug, Clone, Default)]
@@ -115,9 +116,9 @@ impl<'a> Column<'a> {
         self.0.get(row).copied().unwrap_or_default().to_owned()
     }
 
-    /// Whether the box of a row is ticked: it sends the number of its row.
-    fn has(&self, row: usize) -> bool {
-        self.0.iter().any(|ticked| ticked.parse() == Ok(row))
+    /// The rows whose boxes are ticked: each sends the number of its row.
+    fn rows(&self) -> HashSet<usize> {
+        self.0.iter().filter_map(|row| row.parse().ok()).collect()
     }
 }
 
@@ -351,8 +352,9 @@ fn variants_of(fields: &Fields) -> Vec<TypedVariant> {
     let (compare, currencies) = (column("variant-compare"), column("variant-currency"));
     let (available, barcodes) = (column("variant-available"), column("variant-barcode"));
     let (weights, hs_codes) = (column("variant-weight"), column("variant-hs"));
-    let (backorder, deleted) = (column("variant-backorder"), column("variant-deleted"));
-    let free = column("variant-free");
+    let ticked = |name: &str| column(name).rows();
+    let (backorder, deleted) = (ticked("variant-backorder"), ticked("variant-deleted"));
+    let free = ticked("variant-free");
     let options = OPTION_FIELDS.map(column);
     let variant = |at: usize| TypedVariant {
         id: ids.at(at),
@@ -368,9 +370,9 @@ fn variants_of(fields: &Fields) -> Vec<TypedVariant> {
         barcode: barcodes.at(at),
         weight: weights.at(at),
         hs_code: hs_codes.at(at),
-        allow_backorder: backorder.has(at),
-        deleted: deleted.has(at),
-        is_free: free.has(at),
+        allow_backorder: backorder.contains(&at),
+        deleted: deleted.contains(&at),
+        is_free: free.contains(&at),
     };
     (0..ids.0.len()).map(variant).collect()
 }
@@ -399,3 +401,6 @@ pub(super) fn values_at(variants: &[TypedVariant], at: usize) -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
