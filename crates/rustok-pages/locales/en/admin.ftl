@@ -243,6 +243,7 @@ product-delete = Delete
 product-undelete = Bring back
 product-undelete-named = { $name }: bring back
 product-undo = Undo
+product-is-gone = A colleague deleted this product while you were writing. Save makes a new one of what you typed; the old one can be brought back from the deleted products.
 product-is-deleted = The product is deleted.
 product-dirty = Not saved yet
 product-clean = All changes are saved

@@ -245,6 +245,7 @@ product-delete = Удалить
 product-undelete = Вернуть
 product-undelete-named = { $name }: вернуть
 product-undo = Вернуть как было
+product-is-gone = Пока вы писали, товар кто-то удалил. «Сохранить» создаст новый товар из набранного; прежний можно вернуть среди удалённых.
 product-is-deleted = Товар удалён.
 product-dirty = Ещё не сохранено
 product-clean = Всё сохранено

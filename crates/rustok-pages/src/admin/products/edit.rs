@@ -241,7 +241,8 @@ async fn create(posted: Posted) -> PageResult {
         product: None,
         typed: Typed::of_fields(&fields),
         seen: String::new(),
-        once: ctx.id::<Uuid>().to_string(),
+        // The same key again: a form that is still being saved is not saved once more.
+        once: fields.text("once").to_owned(),
     };
     if let Some(shown) = step(&mut draft, fields.text("do")) {
         return shown;
@@ -275,15 +276,23 @@ async fn save(PathParams(id): PathParams<ProductId>, posted: Posted) -> PageResu
     let (ctx, view) = (visit.ctx, visit.view.at(Section::Products));
     ctx.authorize(Action::UpdateProduct)?;
     let currency = catalog::currency(&ctx)?;
+    let product = match catalog::get(&ctx, id).await {
+        Ok(product) => Some(product),
+        Err(refusal) if refusal.status() == 404 => None,
+        Err(refusal) => return Err(refusal),
+    };
     let mut draft = Draft {
         currency,
         ctx: &ctx,
         view: &view,
-        product: Some(catalog::get(&ctx, id).await?),
+        product,
         typed: Typed::of_fields(&fields),
         seen: fields.text("seen").to_owned(),
-        once: String::new(),
+        once: ctx.id::<Uuid>().to_string(),
     };
+    if draft.product.is_none() {
+        return gone(&mut draft);
+    }
     if let Some(shown) = step(&mut draft, fields.text("do")) {
         return shown;
     }
@@ -311,6 +320,22 @@ async fn save(PathParams(id): PathParams<ProductId>, posted: Posted) -> PageResu
         }
         Err(refusal) => refused(&draft, refusal),
     }
+}
+
+/// The form of a product that was deleted meanwhile: what was typed can be saved as a new one.
+fn gone(draft: &mut Draft<'_>) -> PageResult {
+    for row in &mut draft.typed.variants {
+        row.id.clear();
+    }
+    for image in &mut draft.typed.images {
+        image.id.clear();
+    }
+    draft.typed.handle.clear();
+    let faults = Faults {
+        problem: Some(draft.view.t("product-is-gone").into_owned()),
+        ..Faults::default()
+    };
+    draft.refuse(StatusCode::NOT_FOUND, &faults)
 }
 
 /// The form beside the version that another member saved meanwhile; `None` if the form was made for the current one. The

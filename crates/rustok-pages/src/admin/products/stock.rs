@@ -148,7 +148,7 @@ async fn render(
         chosen_title: title(&view, variant),
         available: variant.available,
         seen: seen_of(variant),
-        once: ctx.id::<Uuid>().to_string(),
+        once: said.once.unwrap_or_else(|| ctx.id::<Uuid>().to_string()),
         offers: Offers::of(&view),
         reads_orders: view.may(Action::ReadOrders),
         form: said.form,
@@ -166,6 +166,8 @@ async fn render(
 struct Said {
     status: StatusCode,
     form: Form,
+    /// The key of the form, if it is still being saved.
+    once: Option<String>,
 }
 
 async fn show(
@@ -179,6 +181,7 @@ async fn show(
     let said = Said {
         status: StatusCode::OK,
         form: Form::default(),
+        once: None,
     };
     render(&ctx, view, product, chosen, said).await
 }
@@ -222,25 +225,26 @@ fn stock_changed() -> RichError {
         )
 }
 
-/// Adjusts the stock; the same form sent twice does it once.
-async fn adjust(ctx: &Ctx, id: VariantId, fields: &Fields) -> Result<(), RichError> {
-    ctx.authorize(Action::AdjustStock)?;
+/// The adjustment that was typed, or all that is wrong with it.
+fn adjustment(fields: &Fields) -> Result<Adjustment, RichError> {
     let delta = number(fields, "delta").and_then(|delta| match delta {
         0 => Err(unfit("delta", "zero_pieces", "must not be 0")),
         delta => Ok(delta),
     });
     let reason = fields.text("reason");
-    let adjustment = match delta {
-        Ok(delta) => Adjustment::checked(delta, reason)?,
-        Err(refusal) => {
-            // What is wrong with the reason is reported with it.
-            let others = Adjustment::checked(1, reason).err().map(RichError::from);
-            let others = others.iter().flat_map(|others| others.violations());
-            return Err(others.fold(refusal, |refusal, other| {
-                refusal.with_violation(other.pointer.clone(), "invalid_text", other.detail.clone())
-            }));
-        }
-    };
+    let has_reason = !reason.trim().is_empty();
+    match delta {
+        Ok(delta) if has_reason => Ok(Adjustment::checked(delta, reason)?),
+        Ok(_) => Err(unfit("reason", "required", "is required")),
+        Err(refusal) if has_reason => Err(refusal),
+        Err(refusal) => Err(refusal.with_violation("#/reason", "required", "is required")),
+    }
+}
+
+/// Adjusts the stock; the same form sent twice does it once.
+async fn adjust(ctx: &Ctx, id: VariantId, fields: &Fields) -> Result<(), RichError> {
+    ctx.authorize(Action::AdjustStock)?;
+    let adjustment = adjustment(fields)?;
     let adjust = AdjustStock {
         id,
         condition: &|_, _| Ok(()),
@@ -277,8 +281,10 @@ async fn save(PathParams(id): PathParams<ProductId>, posted: Posted) -> PageResu
         return done(&format!("{path}?variant={variant}"), "flash-stock-changed");
     };
     let (status, refusal) = refused_status(refusal)?;
+    let is_running = refusal.code() == "idempotency_in_flight";
     let said = Said {
         status,
+        once: is_running.then(|| fields.text("once").to_owned()),
         form: Form::refused(view.words, fields, &refusal),
     };
     // As it is now: a refusal may be about a change that was made meanwhile.
@@ -304,11 +310,21 @@ mod tests {
 
     #[test]
     fn a_number_and_a_reason_are_refused_together() {
-        let refused = number(&Fields::parse(b"delta=x").unwrap(), "delta").unwrap_err();
-        assert_eq!(refused.violations()[0].pointer, "#/delta");
+        let refused = |form: &str| {
+            let refused = adjustment(&Fields::parse(form.as_bytes()).unwrap()).unwrap_err();
+            let found = refused.violations().iter();
+            found
+                .map(|found| format!("{} {}", found.pointer, found.code))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
-            number(&Fields::parse("delta=−3".as_bytes()).unwrap(), "delta").unwrap(),
-            -3
+            refused("delta=x&reason=+"),
+            ["#/delta not_a_whole_number", "#/reason required"]
         );
+        assert_eq!(refused("delta=0&reason=a"), ["#/delta zero_pieces"]);
+        assert_eq!(refused("delta=1"), ["#/reason required"]);
+        assert_eq!(refused("delta=1&reason=a%0Ab"), ["#/reason invalid_text"]);
+        let typed = adjustment(&Fields::parse("delta=−3&reason=Broken".as_bytes()).unwrap()).unwrap();
+        assert_eq!((typed.delta(), typed.reason()), (-3, "Broken"));
     }
 }
