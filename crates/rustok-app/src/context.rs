@@ -245,7 +245,7 @@ impl PlatformCtx {
 
 /// The writer to check at the commit. A platform token must not write in a tenant; its standing is checked where it
 /// may write, in the directory.
-const fn writer(actor: &Actor) -> Writer {
+pub(crate) const fn writer(actor: &Actor) -> Writer {
     match actor {
         Actor::Anonymous => Writer::Anyone,
         Actor::Token { id, .. } | Actor::Platform { id } => Writer::Token(*id),

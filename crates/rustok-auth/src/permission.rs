@@ -110,6 +110,8 @@ actions! {
     ManageMembers = "manage_members",
     /// Admin: give and take the role of an owner. No use case requests it: it makes an owner's role more than an admin's.
     ManageOwners = "manage_owners",
+    /// Admin: read and change the name and the settings of the own tenant.
+    ManageSettings = "manage_settings",
 
     /// Platform: list, create, change, suspend and resume tenants and their hosts.
     ManageTenants = "manage_tenants",

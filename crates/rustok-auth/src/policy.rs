@@ -109,6 +109,7 @@ const TABLE: &[Row] = &[
     row(Action::ReadMembers,           [N,        N,     N,      N,     N,     N,      Y,    Y,    N,       Y]),
     row(Action::ManageMembers,         [N,        N,     N,      N,     N,     N,      Y,    Y,    N,       Y]),
     row(Action::ManageOwners,          [N,        N,     N,      N,     N,     N,      N,    Y,    N,       Y]),
+    row(Action::ManageSettings,        [N,        N,     N,      N,     N,     N,      Y,    Y,    N,       Y]),
 
     row(Action::ManageTenants,         [N,        N,     N,      N,     N,     N,      N,    N,    Y,       Y]),
     row(Action::ManageAccounts,        [N,        N,     N,      N,     N,     N,      N,    N,    N,       Y]),
@@ -266,6 +267,7 @@ mod tests {
         ("read_members", "------AO-s"),
         ("manage_members", "------AO-s"),
         ("manage_owners", "-------O-s"),
+        ("manage_settings", "------AO-s"),
         ("manage_tenants", "--------ps"),
         ("manage_accounts", "---------s"),
         ("manage_platform_tokens", "---------s"),

@@ -118,6 +118,20 @@ impl Form {
         !self.errors.is_empty() || self.problem.is_some()
     }
 
+    /// Puts the errors of single items of a list at its field, each with the item that it is about.
+    pub(crate) fn name_items(&mut self, field: &str, items: &[String]) {
+        let prefix = format!("f-{field}-");
+        for error in &mut self.errors {
+            let index = error.id.strip_prefix(&prefix).map(str::parse::<usize>);
+            if let Some(Ok(index)) = index
+                && let Some(item) = items.get(index)
+            {
+                error.message = format!("{item}: {}", error.message);
+                error.id.truncate(prefix.len() - 1);
+            }
+        }
+    }
+
     /// The value of a field.
     pub(crate) fn value(&self, name: &str) -> &str {
         self.fields.text(name)
@@ -150,6 +164,36 @@ mod tests {
         assert_eq!((fields.text("text"), fields.filled("empty")), ("a\nb c", None));
         let many = "a=1&".repeat(MAX_FIELDS + 1);
         assert!(Fields::parse(many.as_bytes()).is_none());
+    }
+
+    #[test]
+    fn an_error_of_an_item_names_it() {
+        let error = |id: &str| FieldError {
+            id: id.to_owned(),
+            message: "wrong".to_owned(),
+        };
+        let mut form = Form {
+            errors: vec![
+                error("f-list-1"),
+                error("f-list"),
+                error("f-other-0"),
+                error("f-list-9"),
+            ],
+            ..Form::default()
+        };
+        form.name_items("list", &["a".to_owned(), "b".to_owned()]);
+        let shown: Vec<_> = form
+            .errors
+            .iter()
+            .map(|e| (e.id.as_str(), e.message.as_str()))
+            .collect();
+        let expected = [
+            ("f-list", "b: wrong"),
+            ("f-list", "wrong"),
+            ("f-other-0", "wrong"),
+            ("f-list-9", "wrong"),
+        ];
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -97,6 +97,8 @@ pub(crate) enum Section {
     Content,
     /// Imports.
     Imports,
+    /// Settings.
+    Settings,
 }
 
 /// One line of the menu.
@@ -262,13 +264,22 @@ impl View {
 
     /// The part of the menu with tools.
     pub(crate) fn tools_menu(&self) -> Vec<MenuItem> {
-        self.items(&[(
-            Section::Imports,
-            "/admin/imports",
-            "upload",
-            "menu-imports",
-            Some(Action::ImportData),
-        )])
+        self.items(&[
+            (
+                Section::Imports,
+                "/admin/imports",
+                "upload",
+                "menu-imports",
+                Some(Action::ImportData),
+            ),
+            (
+                Section::Settings,
+                "/admin/settings",
+                "settings",
+                "menu-settings",
+                Some(Action::ManageSettings),
+            ),
+        ])
     }
 
     fn items(

@@ -8,7 +8,7 @@
 use rustok_auth::ids::{SessionId, TokenId, UserId};
 use rustok_auth::{Principal, Role};
 use rustok_core::ids::TenantId;
-use rustok_db::{CommitCheck, Owner, Statement, StoreError, TenantTx, Tx, Value};
+use rustok_db::{CommitCheck, Owner, PlatformTx, Statement, StoreError, TenantTx, Tx, Value};
 
 /// The actor that a transaction writes for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,6 +27,8 @@ pub enum Writer {
 }
 
 const TENANT: &str = "SELECT 1 / count(*) AS stands FROM own_tenant WHERE id = $1 AND status = 'active'";
+/// The same for a transaction on the directory, which sees the table itself.
+const SERVED: &str = "SELECT 1 / count(*) AS stands FROM tenants WHERE id = $1 AND status = 'active'";
 const TOKEN: &str =
     "SELECT 1 / count(*) AS stands FROM api_tokens WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL";
 const SESSION: &str = "SELECT 1 / count(*) AS stands FROM sessions WHERE tenant_id = $1 AND id = $2";
@@ -96,6 +98,26 @@ pub fn on_behalf_of<O: Owner>(tx: Tx<O>, writer: Writer) -> Tx<O> {
     let commit_checks = match tx.owner() {
         Some(tenant) => of_tenant(tenant, writer),
         None => of_platform(writer),
+    };
+    tx.with_commit_checks(commit_checks)
+}
+
+/// Sets the member of `tenant` that a transaction on the directory writes for: its commit checks that the tenant is active,
+/// and that the session has not ended. Tokens of tenants are not part of the directory: the caller asks for one before.
+#[must_use]
+pub fn on_behalf_of_tenant(tx: PlatformTx, tenant: TenantId, writer: Writer) -> PlatformTx {
+    let is_served = commit_check("tenants", SERVED, &[tenant.into()], || {
+        StoreError::TenantSuspended
+    });
+    let commit_checks = match writer {
+        Writer::System => Vec::new(),
+        Writer::Session(id) => vec![
+            is_served,
+            commit_check("sessions", SESSION, &[tenant.into(), id.into()], || {
+                StoreError::SessionEnded
+            }),
+        ],
+        Writer::Anyone | Writer::Token(_) | Writer::User(_) => vec![is_served],
     };
     tx.with_commit_checks(commit_checks)
 }
@@ -202,6 +224,29 @@ mod tests {
             assert_eq!(logins(&store, shop).await, ["a", "ccc", "dddd"]);
             // What was refused leaves neither a transaction nor a lock behind.
             add_authors(&store, shop, &["f"]).await;
+        }
+
+        async fn a_member_changes_the_directory_in_a_session_of_an_active_tenant_only(db) {
+            let store = open(&db).await;
+            let shop = tenant(&store, 1, "shop1").await;
+            let add = async |writer, host: &str| {
+                let tx = store.platform_write(soon()).await.unwrap();
+                let mut tx = on_behalf_of_tenant(tx, shop.tenant_id(), writer);
+                tenants::hold_directory(&mut tx).await.unwrap();
+                tenants::add_host(&mut tx, shop.tenant_id(), host, now()).await.unwrap();
+                tx.commit().await
+            };
+            let ended = Writer::Session(SessionId::from_uuid(id(8)));
+            add(Writer::Anyone, "a.example").await.unwrap();
+            assert!(matches!(add(ended, "b.example").await, Err(StoreError::SessionEnded)));
+            let mut tx = store.platform_write(soon()).await.unwrap();
+            tenants::hold_directory(&mut tx).await.unwrap();
+            tenants::set_status(&mut tx, shop.tenant_id(), TenantStatus::Suspended, now()).await.unwrap();
+            tx.commit().await.unwrap();
+            for writer in [Writer::Anyone, ended] {
+                assert!(matches!(add(writer, "c.example").await, Err(StoreError::TenantSuspended)));
+            }
+            add(Writer::System, "d.example").await.unwrap();
         }
 
         async fn a_platform_token_is_asked_for_in_the_directory(db) {

@@ -14,4 +14,5 @@ mod contract;
 mod orders;
 mod people;
 mod platform;
+mod shop;
 mod tenant_hosts;

@@ -64,7 +64,10 @@ fn taken(error: StoreError) -> RichError {
     }
 }
 
-async fn get_tenant(tx: &mut PlatformTx, identifier: &TenantIdentifier) -> Result<Tenant, RichError> {
+pub(super) async fn get_tenant(
+    tx: &mut PlatformTx,
+    identifier: &TenantIdentifier,
+) -> Result<Tenant, RichError> {
     let found = tenants::find_tenant(tx, identifier).await?;
     Ok(found.ok_or(TenantError::NotFound)?)
 }
@@ -132,11 +135,21 @@ pub async fn update(ctx: &PlatformCtx, update: UpdateTenant<'_>) -> Result<Tenan
     ctx.authorize(Action::ManageTenants)?;
     let mut tx = ctx.write().await?;
     let tenant = get_seen(&mut tx, &update.tenant).await?;
-    let edit = (update.edit)(&tenant)?.checked().map_err(TenantError::Invalid)?;
+    let edit = (update.edit)(&tenant)?;
+    save(tx, tenant, edit, ctx.services.clock.now()).await
+}
+
+/// Saves an edit of the tenant, and commits.
+pub(super) async fn save(
+    mut tx: PlatformTx,
+    tenant: Tenant,
+    edit: TenantEdit,
+    now: Timestamp,
+) -> Result<Tenant, RichError> {
+    let edit = edit.checked().map_err(TenantError::Invalid)?;
     if edit.name == tenant.name && edit.settings == tenant.settings {
         return Ok(tenant);
     }
-    let now = ctx.services.clock.now();
     tenants::update_tenant(&mut tx, tenant.id, tenant.version, &edit, now).await?;
     tx.commit().await?;
     Ok(Tenant {

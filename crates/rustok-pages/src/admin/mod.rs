@@ -8,6 +8,7 @@ mod orders;
 mod preferences;
 mod products;
 mod search;
+mod settings;
 mod sign_in;
 
 use axum::Router;
@@ -25,4 +26,5 @@ pub(crate) fn routes() -> Router<HttpState> {
         .merge(keys::routes())
         .merge(products::routes())
         .merge(imports::routes())
+        .merge(settings::routes())
 }

@@ -44,7 +44,7 @@ pub(super) fn value(operation: &str, name: &str) -> Option<Value> {
         ("list_orders", "email") => json!("nobody@example.com"),
         ("publish_node", "published_at") => json!("2031-01-02T03:04:05Z"),
         ("set_stock", "quantity") => json!(7),
-        ("create_tenant" | "update_tenant", "name") => json!("Another name"),
+        ("create_tenant" | "update_tenant" | "update_shop", "name") => json!("Another name"),
         ("create_tenant", "slug") => json!("another-slug"),
         ("create_term", "slug") => json!("a-fourth-slug"),
         ("create_author", "login") => json!("a-second-login"),

@@ -226,7 +226,10 @@ fn people(operation: &str) -> Option<Call> {
         "end_session" => in_session(Call::of("{session.id}")),
         "change_password" => in_session(Call::plain())
             .body(json!({ "current_password": password, "new_password": "another password" })),
-        "list_members" | "list_invitations" | "list_tokens" => Call::plain(),
+        "list_members" | "list_invitations" | "list_tokens" | "read_shop" => Call::plain(),
+        "update_shop" => Call::plain()
+            .any_version()
+            .body(json!({ "name": "{fresh.word}", "settings": { "default_currency": "USD" } })),
         "create_token" => Call::plain().body(json!({ "name": "A program", "role": "viewer" })),
         "revoke_token" => Call::of("{token.id}"),
         "set_member_role" => Call::of("{member.id}").body(json!({ "role": "viewer" })),

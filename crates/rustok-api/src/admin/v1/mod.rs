@@ -9,6 +9,7 @@ mod movements;
 mod nodes;
 mod products;
 mod session;
+mod shop;
 mod terms;
 mod tokens;
 mod variants;
@@ -32,6 +33,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .merge(products::routes())
         .merge(session::routes())
         .merge(terms::routes())
+        .merge(shop::routes())
         .merge(tokens::routes())
         .merge(variants::routes())
 }

@@ -1,6 +1,6 @@
 //! The platform: the directory of tenants, with a platform token.
 
-mod tenants;
+pub(crate) mod tenants;
 
 use crate::state::ApiState;
 use utoipa_axum::router::OpenApiRouter;

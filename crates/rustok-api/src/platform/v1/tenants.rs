@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 /// A shop or site.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TenantView {
+pub(crate) struct TenantView {
     id: Uuid,
     /// Names the tenant below the base domain.
     slug: String,
@@ -44,7 +44,7 @@ pub(super) struct TenantView {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = TenantSettings)]
-pub(super) struct SettingsView {
+pub(crate) struct SettingsView {
     /// ISO 4217: the currency where none is named.
     #[schema(example = "USD")]
     default_currency: String,
@@ -179,7 +179,7 @@ pub(super) struct CreateTenant {
 /// What can be changed of a tenant: a JSON merge patch (RFC 7396).
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct EditableTenant {
+pub(crate) struct EditableTenant {
     #[schema(example = "Shop 1")]
     name: String,
     settings: SettingsView,
@@ -313,17 +313,7 @@ async fn update(
     let (ctx, patch) = (command.ctx.0, command.body);
     let target = seen(&ctx, id, &if_match);
     target.if_match.required()?;
-    let edit = |tenant: &Tenant| {
-        let shown = EditableTenant {
-            name: tenant.name.clone(),
-            settings: tenant.settings.clone().into(),
-        };
-        let EditableTenant { name, settings } = merge_patch::apply(&shown, &patch)?;
-        Ok(TenantEdit {
-            name,
-            settings: settings.into(),
-        })
-    };
+    let edit = |tenant: &Tenant| patched(tenant, &patch);
     let tenant = tenants::update(
         &ctx,
         UpdateTenant {
@@ -334,6 +324,19 @@ async fn update(
     .await?;
     state.tenants().invalidate_tenant(tenant.id);
     Ok(reply::send(current(&tenant)))
+}
+
+/// The name and the settings as a patch wants them.
+pub(crate) fn patched(tenant: &Tenant, patch: &MergePatch) -> Result<TenantEdit, RichError> {
+    let shown = EditableTenant {
+        name: tenant.name.clone(),
+        settings: tenant.settings.clone().into(),
+    };
+    let EditableTenant { name, settings } = merge_patch::apply(&shown, patch)?;
+    Ok(TenantEdit {
+        name,
+        settings: settings.into(),
+    })
 }
 
 fn named(ctx: &PlatformCtx, id: Uuid) -> TenantIdentifier {
@@ -350,7 +353,7 @@ fn shown(status: StatusCode, tenant: &Tenant, location: Option<String>) -> Store
 }
 
 /// The reply with a tenant after a change.
-fn current(tenant: &Tenant) -> StoredReply {
+pub(crate) fn current(tenant: &Tenant) -> StoredReply {
     shown(StatusCode::OK, tenant, None)
 }
 
