@@ -7,7 +7,7 @@ use crate::words::{Language, Words};
 use http::{HeaderMap, header};
 use jiff::tz::TimeZone;
 use rustok_app::Ctx;
-use rustok_auth::{Action, Actor, FormToken, Member, allows};
+use rustok_auth::{Action, Actor, FormToken, Member, Role, allows, covers};
 use rustok_core::clock::Timestamp;
 use std::borrow::Cow;
 
@@ -72,6 +72,15 @@ const FLASHES: &[&str] = &[
     "flash-content-undeleted",
     "flash-content-duplicated",
     "flash-translation-deleted",
+    "flash-joined",
+    "flash-role-changed",
+    "flash-member-removed",
+    "flash-left",
+    "flash-invitation-revoked",
+    "flash-token-revoked",
+    "flash-password-changed",
+    "flash-session-ended",
+    "flash-sessions-ended",
 ];
 
 /// The first value of a cookie.
@@ -99,6 +108,8 @@ pub(crate) enum Section {
     Imports,
     /// Settings.
     Settings,
+    /// The member's own account.
+    Account,
 }
 
 /// One line of the menu.
@@ -208,6 +219,11 @@ impl View {
         self.form_token.as_ref().map_or("", FormToken::expose)
     }
 
+    /// Whether the member may give or take this role.
+    pub(crate) fn may_give(&self, role: Role) -> bool {
+        covers(&self.actor, role)
+    }
+
     /// Whether the member may do this.
     pub(crate) fn may(&self, action: Action) -> bool {
         allows(&self.actor, action)
@@ -223,6 +239,11 @@ impl View {
             (_, Some(member)) if is_own => member.name.clone(),
             _ => self.t("actor-member").into_owned(),
         }
+    }
+
+    /// Whether the page is about the member's own account.
+    pub(crate) fn is_account(&self) -> bool {
+        self.section == Section::Account
     }
 
     /// The icon with this name.

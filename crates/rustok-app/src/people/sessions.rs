@@ -282,6 +282,17 @@ pub async fn end_all_sessions(ctx: &Ctx) -> Result<(), RichError> {
     Ok(tx.commit().await?)
 }
 
+/// Ends all sessions of the member in this tenant but that of the request.
+///
+/// # Errors
+/// `forbidden` for a token, database errors.
+pub async fn end_other_sessions(ctx: &Ctx) -> Result<(), RichError> {
+    let (user, own) = own_account(ctx)?;
+    let mut tx = ctx.write().await?;
+    sessions::delete_other_sessions(&mut tx, user, own).await?;
+    Ok(tx.commit().await?)
+}
+
 /// A transaction that may end the session on whose behalf it writes: its commit does not ask for that session.
 pub(super) async fn ending(ctx: &Ctx) -> Result<TenantTx, RichError> {
     let tx = ctx

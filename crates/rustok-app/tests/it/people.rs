@@ -206,6 +206,22 @@ both_databases! {
         }
     }
 
+    async fn all_other_sessions_of_the_member_end_and_the_own_one_stays(db) {
+        let shop = Shop::open(db.url()).await;
+        let (jane, joe) = (member(&shop, "jane", Role::Viewer).await, member(&shop, "joe", Role::Owner).await);
+        let (here, there) = (in_session(&shop, &jane).await, in_session(&shop, &jane).await);
+        let joes = in_session(&shop, &joe).await;
+        people::end_other_sessions(&here).await.unwrap();
+        refused(people::read_session(&there).await, "unauthenticated");
+        for ctx in [&here, &joes] {
+            people::read_session(ctx).await.unwrap();
+        }
+        // What has ended ends no others.
+        refused(people::end_other_sessions(&there).await, "unauthenticated");
+        people::read_session(&here).await.unwrap();
+        assert!(people::end_other_sessions(&shop.ctx()).await.is_err());
+    }
+
     async fn a_password_is_changed_by_who_knows_it(db) {
         let shop = Shop::open(db.url()).await;
         let jane = member(&shop, "jane", Role::Viewer).await;

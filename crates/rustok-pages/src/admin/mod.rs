@@ -1,8 +1,10 @@
 //! The pages of the administration.
 
+mod account;
 mod content;
 mod home;
 mod imports;
+mod invitation;
 mod keys;
 mod orders;
 mod preferences;
@@ -27,4 +29,6 @@ pub(crate) fn routes() -> Router<HttpState> {
         .merge(products::routes())
         .merge(imports::routes())
         .merge(settings::routes())
+        .merge(account::routes())
+        .merge(invitation::routes())
 }

@@ -4,6 +4,8 @@
 mod cors;
 mod domains;
 mod locales;
+mod members;
+mod tokens;
 
 use crate::form::{Fields, Form};
 use crate::respond::{PageResult, done, page_with, refused_status};
@@ -43,6 +45,8 @@ fn places(view: &View, current: &str) -> Vec<Place> {
             Action::ManageSettings,
         ),
         ("/admin/settings/cors", "settings-cors", Action::ManageSettings),
+        ("/admin/settings/members", "settings-members", Action::ReadMembers),
+        ("/admin/settings/tokens", "settings-tokens", Action::ManageTokens),
     ];
     all.into_iter()
         .filter(|(.., action)| view.may(*action))
@@ -198,6 +202,8 @@ pub(super) fn routes() -> Router<HttpState> {
         .merge(cors::routes())
         .merge(domains::routes())
         .merge(locales::routes())
+        .merge(members::routes())
+        .merge(tokens::routes())
 }
 
 #[cfg(test)]

@@ -175,6 +175,21 @@ pub async fn delete_sessions(tx: &mut TenantTx, user: UserId) -> Result<u64, Sto
     tx.db.execute(SESSIONS, sql, params![tx.tenant(), user]).await
 }
 
+/// Ends all sessions of a member but one; returns how many.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_other_sessions(
+    tx: &mut TenantTx,
+    user: UserId,
+    kept: SessionId,
+) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3";
+    tx.db
+        .execute(SESSIONS, sql, params![tx.tenant(), user, kept])
+        .await
+}
+
 /// Adds a link that opens a session of a member, once.
 ///
 /// # Errors

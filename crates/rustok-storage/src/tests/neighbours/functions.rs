@@ -11,8 +11,8 @@ use crate::people::members::{
     count_members, delete_member, find_member, insert_member, list_members, lock_owners, set_role,
 };
 use crate::people::sessions::{
-    NewSession, delete_session, delete_sessions, find_session, find_session_by_id, insert_link,
-    list_sessions, open_session, take_link, touch_session,
+    NewSession, delete_other_sessions, delete_session, delete_sessions, find_session, find_session_by_id,
+    insert_link, list_sessions, open_session, take_link, touch_session,
 };
 use crate::{
     authors, customers, home, idempotency, import_references, imports, inventory, jobs, mails, nodes, orders,
@@ -376,6 +376,7 @@ async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
         "people/sessions::list_sessions" => |tx| list_sessions(tx, user);
         "people/sessions::delete_session" => |tx| delete_session(tx, user, session);
         "people/sessions::delete_sessions" => |tx| delete_sessions(tx, user);
+        "people/sessions::delete_other_sessions" => |tx| delete_other_sessions(tx, user, id(9).into());
         "people/sessions::insert_link" => |tx| insert_link(tx, user, &hash, late);
         "people/sessions::take_link" => |tx| take_link(tx, &hash, early);
     }

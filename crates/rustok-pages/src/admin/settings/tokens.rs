@@ -1,0 +1,174 @@
+//! `/admin/settings/tokens`: the tokens of programs. A secret is shown once, in the response that made it.
+
+use super::members::role_key;
+use super::{Place, places, refused};
+use crate::form::{Fields, Form};
+use crate::format::Moment;
+use crate::respond::{PageResult, done, page_with, refused_status};
+use crate::view::{Section, View};
+use crate::visit::{Posted, Visit};
+use askama::Template;
+use axum::extract::RawQuery;
+use axum::{Router, routing};
+use http::StatusCode;
+use rustok_app::tenants::{self, ApiToken, NewToken};
+use rustok_app::{Ctx, Done, IdempotencyKey};
+use rustok_auth::Role;
+use rustok_auth::ids::TokenId;
+use rustok_core::error::{ErrorKind, FieldViolation, RichError};
+use rustok_http::extract::PathParams;
+use rustok_http::state::HttpState;
+
+const PATH: &str = "/admin/settings/tokens";
+
+/// One token.
+struct Row {
+    id: String,
+    name: String,
+    role_key: &'static str,
+    made: Moment,
+}
+
+/// A role that a token can get here.
+struct RoleChoice {
+    name: &'static str,
+    key: &'static str,
+    is_chosen: bool,
+}
+
+/// A new token, shown once.
+struct Issued {
+    name: String,
+    secret: String,
+}
+
+#[derive(Template)]
+#[template(path = "admin/settings/tokens.html")]
+struct Tokens<'a> {
+    v: &'a View,
+    places: Vec<Place>,
+    form: Form,
+    tokens: Vec<Row>,
+    roles: Vec<RoleChoice>,
+    /// The token that is about to be revoked.
+    question: Option<usize>,
+    issued: Option<Issued>,
+    conflict: Option<String>,
+}
+
+/// What a request adds to the page.
+#[derive(Default)]
+struct Said {
+    form: Form,
+    question: Option<TokenId>,
+    issued: Option<Issued>,
+    conflict: Option<String>,
+}
+
+fn roles(view: &View, chosen: &str) -> Vec<RoleChoice> {
+    let given = Role::OF_TOKENS.into_iter().rev();
+    given
+        .filter(|role| view.may_give(*role))
+        .map(|role| RoleChoice {
+            name: role.as_str(),
+            key: role_key(role),
+            is_chosen: role.as_str() == chosen,
+        })
+        .collect()
+}
+
+fn row(view: &View, token: &ApiToken) -> Row {
+    Row {
+        id: token.id.to_string(),
+        name: token.name.clone(),
+        role_key: role_key(token.role),
+        made: view.formats.short(token.created_at),
+    }
+}
+
+async fn render(Visit { ctx, view, .. }: Visit, status: StatusCode, said: Said) -> PageResult {
+    let view = view.at(Section::Settings);
+    let tokens = tenants::list_valid_tokens(&ctx).await?;
+    let template = Tokens {
+        places: places(&view, PATH),
+        question: said
+            .question
+            .and_then(|id| tokens.iter().position(|token| token.id == id)),
+        tokens: tokens.iter().map(|token| row(&view, token)).collect(),
+        roles: roles(&view, said.form.fields.filled("role").unwrap_or("viewer")),
+        form: said.form,
+        issued: said.issued,
+        conflict: said.conflict,
+        v: &view,
+    };
+    page_with(status, &view, &template)
+}
+
+async fn show(visit: Visit, RawQuery(query): RawQuery) -> PageResult {
+    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let said = Said {
+        question: query.filled("revoke").and_then(|id| id.parse().ok()),
+        ..Said::default()
+    };
+    render(visit, StatusCode::OK, said).await
+}
+
+async fn create(posted: Posted) -> PageResult {
+    let Posted { visit, fields } = posted;
+    match try_create(&visit.ctx, &fields).await {
+        Ok(issued) => {
+            let said = Said {
+                issued: Some(issued),
+                ..Said::default()
+            };
+            render(visit, StatusCode::OK, said).await
+        }
+        Err(refusal) => {
+            let (status, form) = refused(&visit.view, fields, refusal)?;
+            let said = Said {
+                form,
+                ..Said::default()
+            };
+            render(visit, status, said).await
+        }
+    }
+}
+
+async fn try_create(ctx: &Ctx, fields: &Fields) -> Result<Issued, RichError> {
+    let role = fields.text("role").parse::<Role>().map_err(|unknown| {
+        let violation = FieldViolation::new("#/role", "invalid", unknown.to_string());
+        RichError::new(ErrorKind::Validation, "no such role").with_violations([violation])
+    })?;
+    let new = NewToken {
+        name: fields.text("name").to_owned(),
+        role,
+    };
+    match tenants::create_token(ctx, new, IdempotencyKey::none()).await? {
+        Done::Made((token, issued)) => Ok(Issued {
+            name: token.name,
+            secret: issued.secret.expose(),
+        }),
+        Done::Repeated(_) => Err(RichError::new(ErrorKind::Internal, "repeated without a key")),
+    }
+}
+
+async fn revoke(PathParams(id): PathParams<TokenId>, posted: Posted) -> PageResult {
+    let visit = posted.visit;
+    let refusal = match tenants::revoke_token(&visit.ctx, id).await {
+        Ok(()) => return done(PATH, "flash-token-revoked"),
+        Err(refusal) if refusal.status() == 404 => refusal,
+        Err(refusal) => refused_status(refusal)?.1,
+    };
+    let said = Said {
+        conflict: Some(visit.view.words.problem(&refusal.to_response()).into_owned()),
+        ..Said::default()
+    };
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::CONFLICT);
+    render(visit, status, said).await
+}
+
+pub(super) fn routes() -> Router<HttpState> {
+    Router::new()
+        .route(PATH, routing::get(show).post(create))
+        .route("/admin/settings/tokens/{id}/revoke", routing::post(revoke))
+}
