@@ -91,6 +91,19 @@ fn place(tenant: TenantId, id: MailId) -> Place {
     }
 }
 
+/// Refuses what needs a mail where there is none.
+///
+/// # Errors
+/// `mail_not_set_up`, `secret_key_missing`.
+pub(crate) fn check_on(services: &Services) -> Result<(), RichError> {
+    if !services.mail.is_on() {
+        return Err(RichError::new(ErrorKind::Unavailable, "no mail server is set")
+            .with_code("mail_not_set_up")
+            .with_public("This server sends no mail."));
+    }
+    services.secrets.check()
+}
+
 /// Writes a mail in the transaction of the change that it reports. Where there is no mail, it does nothing.
 ///
 /// # Errors

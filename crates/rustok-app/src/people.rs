@@ -8,6 +8,7 @@ mod invitations;
 pub mod mailbox;
 mod members;
 mod passwords;
+mod recovery;
 mod sessions;
 
 pub use accounts::{
@@ -21,6 +22,9 @@ pub use invitations::{
 pub(crate) use members::may_give;
 pub use members::{SetRole, list_members, remove_member, set_role};
 pub(crate) use passwords::Hashing;
+pub use recovery::{
+    PASSWORD_RESET_PATH, request_password_reset, request_sign_in_code, reset_password, sign_in_with_code,
+};
 pub use rustok_storage::people::accounts::Account;
 pub use rustok_storage::people::invitations::Invitation;
 pub use sessions::{

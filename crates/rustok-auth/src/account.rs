@@ -4,10 +4,13 @@
 
 use crate::ids::{SessionId, UserId};
 use crate::role::Role;
+use crate::token::{TokenHash, TokenSecret};
 use jiff::{SignedDuration, Timestamp};
 use rustok_core::error::FieldViolation;
 use rustok_text::CanonicalEmail;
 use rustok_text::plain::checked_line;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
 
 /// The maximum length of a person's name, in characters.
 pub const MAX_NAME_CHARS: usize = 200;
@@ -26,6 +29,72 @@ pub const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(10);
 pub const INVITATION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a sign-in link works.
 pub const LINK_LIFE: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long a link works that sets a new password.
+pub const RESET_LIFE: SignedDuration = SignedDuration::from_hours(1);
+/// How long a code works that signs in.
+pub const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
+/// How often a code may be entered wrongly: one chance in 200,000 to guess it.
+pub const CODE_TRIES: i64 = 5;
+/// How many links and how many codes one member gets in an hour.
+pub const MAILS_PER_HOUR: i64 = 5;
+
+/// The number of codes: six digits.
+pub const CODES: u32 = 1_000_000;
+
+/// A code that a person reads in a mail and types.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignInCode(String);
+
+/// Without the code.
+impl fmt::Debug for SignInCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignInCode(<redacted>)")
+    }
+}
+
+impl SignInCode {
+    /// The code with this number.
+    #[must_use]
+    pub fn new(number: u32) -> Self {
+        Self(format!("{:06}", number % CODES))
+    }
+
+    /// A code as typed: six digits, with spaces or a hyphen where a person puts them.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > 20 {
+            return None;
+        }
+        let typed: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+        let is_code = typed.len() == 6 && typed.bytes().all(|byte| byte.is_ascii_digit());
+        is_code.then_some(Self(typed))
+    }
+
+    /// Its six digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored of it. Without the secret of the browser that asked, nobody can try all codes.
+    #[must_use]
+    pub fn hash(&self, secret: &TokenSecret) -> TokenHash {
+        let hash = Sha256::new()
+            .chain_update("rustok: a code that signs in")
+            .chain_update(secret.expose())
+            .chain_update(&self.0);
+        TokenHash::from_bytes(hash.finalize().into())
+    }
+}
+
+/// What is stored of a device: a hash of what the browser calls itself, without versions, which change by themselves.
+#[must_use]
+pub fn device_hash(device: &str) -> TokenHash {
+    let named: String = device.chars().filter(|c| !c.is_ascii_digit()).collect();
+    let hash = Sha256::new().chain_update("rustok: a device").chain_update(named);
+    TokenHash::from_bytes(hash.finalize().into())
+}
 
 /// What a person is called, and where mail reaches them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +217,26 @@ mod tests {
                 .collect();
             assert_eq!(found, expected);
         }
+    }
+
+    #[test]
+    fn a_code_is_six_digits_and_worth_nothing_without_its_browser() {
+        use crate::token::SecretKind;
+        assert_eq!(SignInCode::new(7).as_str(), "000007");
+        for typed in ["123456", " 123 456", "123-456 "] {
+            assert_eq!(SignInCode::parse(typed).unwrap().as_str(), "123456");
+        }
+        for typed in ["", "12345", "1234567", "12345a", "\u{661}23456", &" ".repeat(30)] {
+            assert!(SignInCode::parse(typed).is_none(), "{typed}");
+        }
+        let secret = |byte| TokenSecret::from_random_bytes(SecretKind::Code, [byte; 32]);
+        let (code, other) = (SignInCode::new(1), SignInCode::new(2));
+        assert_eq!(code.hash(&secret(1)), code.hash(&secret(1)));
+        assert_ne!(code.hash(&secret(1)), code.hash(&secret(2)));
+        assert_ne!(code.hash(&secret(1)), other.hash(&secret(1)));
+        assert!(!format!("{code:?}").contains('1'));
+        assert_eq!(device_hash("Firefox/130.0"), device_hash("Firefox/131.0"));
+        assert_ne!(device_hash("Firefox/130.0"), device_hash("Chrome/130.0"));
     }
 
     #[test]

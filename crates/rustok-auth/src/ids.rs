@@ -9,4 +9,6 @@ rustok_core::ids! {
     SessionId = SessionIdKind,
     /// An invitation to become a member of a tenant.
     InvitationId = InvitationIdKind,
+    /// A proof that a member reads their mailbox.
+    ProofId = ProofIdKind,
 }

@@ -35,16 +35,22 @@ pub enum SecretKind {
     Link,
     /// `rti_`: an invitation to become a member.
     Invitation,
+    /// `rpr_`: a link that sets a new password, once.
+    Reset,
+    /// `rtc_`: what a browser has that asked for a code.
+    Code,
 }
 
 impl SecretKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Tenant,
         Self::Platform,
         Self::Order,
         Self::Session,
         Self::Link,
         Self::Invitation,
+        Self::Reset,
+        Self::Code,
     ];
 
     /// The first four characters of the text; secret scanners also search for them.
@@ -57,6 +63,8 @@ impl SecretKind {
             Self::Session => "rts_",
             Self::Link => "rsl_",
             Self::Invitation => "rti_",
+            Self::Reset => "rpr_",
+            Self::Code => "rtc_",
         }
     }
 }
@@ -142,9 +150,12 @@ impl TokenSecret {
         let secret = Self::parse(&rest[start..])?;
         match secret.kind {
             SecretKind::Tenant | SecretKind::Platform => Ok(secret),
-            SecretKind::Order | SecretKind::Session | SecretKind::Link | SecretKind::Invitation => {
-                Err(TokenParseError::Malformed)
-            }
+            SecretKind::Order
+            | SecretKind::Session
+            | SecretKind::Link
+            | SecretKind::Invitation
+            | SecretKind::Reset
+            | SecretKind::Code => Err(TokenParseError::Malformed),
         }
     }
 

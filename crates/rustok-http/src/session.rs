@@ -15,7 +15,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use rustok_app::Ctx;
 use rustok_app::people::{self, Browser, OpenedSession};
-use rustok_auth::account::SESSION_LIFE;
+use rustok_auth::account::{CODE_LIFE, SESSION_LIFE};
 use rustok_auth::{Actor, AuthError, FormToken, TokenSecret};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_text::plain::{has_control, one_line};
@@ -25,6 +25,10 @@ use std::net::IpAddr;
 const SECURE_NAME: &str = "__Host-session";
 /// On a loopback name.
 const LOOPBACK_NAME: &str = "session";
+
+/// The cookie of a browser that asked for a code: the same rules, and another name.
+const SECURE_CODE_NAME: &str = "__Host-code";
+const LOOPBACK_CODE_NAME: &str = "code";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -90,9 +94,27 @@ impl Browsing {
         Some(origin == self.origin)
     }
 
+    /// The name of the cookie of a browser that asked for a code.
+    fn code_cookie(&self) -> Option<&'static str> {
+        self.cookie.map(|name| {
+            if name == SECURE_NAME {
+                SECURE_CODE_NAME
+            } else {
+                LOOPBACK_CODE_NAME
+            }
+        })
+    }
+
     fn set(&self, value: &str, seconds: i64) -> Option<HeaderValue> {
-        let name = self.cookie?;
-        let secure = if name == SECURE_NAME { "; Secure" } else { "" };
+        self.set_named(self.cookie?, value, seconds)
+    }
+
+    fn set_named(&self, name: &str, value: &str, seconds: i64) -> Option<HeaderValue> {
+        let secure = if self.cookie == Some(SECURE_NAME) {
+            "; Secure"
+        } else {
+            ""
+        };
         let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}{secure}; HttpOnly; SameSite=Lax");
         let mut cookie = HeaderValue::try_from(cookie).ok()?;
         cookie.set_sensitive(true);
@@ -217,6 +239,8 @@ pub struct SignInCtx {
     pub ctx: Ctx,
     /// What asks for the session.
     pub browser: Browser,
+    /// What the browser got when it asked for a code.
+    pub asked_for_code: Option<TokenSecret>,
     browsing: Browsing,
 }
 
@@ -229,7 +253,11 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
         let http = HttpState::from_ref(state);
-        let ctx = context(parts, &http, Actor::Anonymous)?;
+        let origin = Origin::of(&http, parts)?.0;
+        let ctx = Ctx {
+            origin,
+            ..context(parts, &http, Actor::Anonymous)?
+        };
         let browsing = Browsing::of(&http, parts)?;
         let Some(name) = browsing.cookie else {
             return Err(tls_required());
@@ -251,9 +279,13 @@ where
             address: address.map(|address| address.to_string()),
             session: sent.map(|secret| secret.hash()),
         };
+        let code = browsing
+            .code_cookie()
+            .and_then(|name| cookie(&parts.headers, name));
         Ok(Self {
             ctx,
             browser,
+            asked_for_code: code.and_then(|value| TokenSecret::parse(value).ok()),
             browsing,
         })
     }
@@ -263,6 +295,21 @@ impl SignInCtx {
     /// Gives the session to the browser.
     pub fn give(&self, mut response: Response, opened: &OpenedSession) -> Response {
         let cookie = self.browsing.set(&opened.secret.expose(), SESSION_LIFE.as_secs());
+        if let Some(cookie) = cookie {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+impl SignInCtx {
+    /// Gives the browser what it has to show together with the code.
+    pub fn give_code_secret(&self, mut response: Response, secret: &TokenSecret) -> Response {
+        let name = self.browsing.code_cookie();
+        let cookie = name.and_then(|name| {
+            let seconds = CODE_LIFE.as_secs();
+            self.browsing.set_named(name, &secret.expose(), seconds)
+        });
         if let Some(cookie) = cookie {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }

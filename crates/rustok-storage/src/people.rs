@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod invitations;
 pub mod members;
+pub mod proofs;
 pub mod sessions;
 
 use rustok_auth::Role;

@@ -5,11 +5,16 @@ use super::{FORGOTTEN_AT_ONCE, Round, round_deadline};
 use crate::state::AppState;
 use rustok_core::error::RichError;
 use rustok_storage::mails;
-use rustok_storage::people::accounts;
+use rustok_storage::people::{accounts, proofs};
 use std::time::Duration;
 
 /// How long it can be seen that a mail was sent, and how long one is kept.
 const MAILS_KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// How long what was mailed limits what is mailed.
+const PROOFS_KEPT: Duration = Duration::from_secs(3_600);
+/// How long a device is known that is not used.
+const DEVICES_KEPT: Duration = Duration::from_secs(180 * 24 * 3_600);
 
 pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     let services = state.services();
@@ -18,7 +23,10 @@ pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     let now = services.clock.now();
     let ended = accounts::delete_ended(&mut tx, now, most).await?;
     let old = now.checked_sub(MAILS_KEPT).unwrap_or(now);
-    let deleted = ended.max(mails::delete_mails(&mut tx, old, most).await?);
+    let ended = ended.max(mails::delete_mails(&mut tx, old, most).await?);
+    let before = |time: Duration| now.checked_sub(time).unwrap_or(now);
+    let old = proofs::delete_old(&mut tx, before(PROOFS_KEPT), before(DEVICES_KEPT), most).await?;
+    let deleted = ended.max(old);
     if deleted > 0 {
         tx.commit().await?;
     }

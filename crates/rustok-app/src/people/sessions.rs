@@ -5,12 +5,14 @@
 
 use super::{own_account, sign_in_failed};
 use crate::context::{Ctx, Services};
-use rustok_auth::account::{SEEN_EVERY, SESSION_LIFE, parse_email};
+use crate::mail::{Letter, post};
+use rustok_auth::account::{SEEN_EVERY, SESSION_LIFE, device_hash, parse_email};
 use rustok_auth::ids::{SessionId, UserId};
 use rustok_auth::{Action, Actor, AuthError, Member, SecretKind, Session, TokenHash, TokenSecret};
 use rustok_core::clock::Timestamp;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
+use rustok_storage::people::proofs::note_device;
 use rustok_storage::people::sessions::NewSession;
 use rustok_storage::people::{accounts, members, sessions};
 use rustok_storage::standing::{Writer, on_behalf_of};
@@ -122,8 +124,8 @@ async fn try_exchange(ctx: &Ctx, link: &str, browser: Browser) -> Result<OpenedS
     open(ctx, tx, user, None, browser).await
 }
 
-/// Opens the session and commits.
-async fn open(
+/// Opens the session and commits. A sign-in with a device that was not seen before is reported to the member by mail.
+pub(super) async fn open(
     ctx: &Ctx,
     mut tx: TenantTx,
     user: UserId,
@@ -134,6 +136,7 @@ async fn open(
         .services
         .with_rng(|rng| TokenSecret::generate(SecretKind::Session, rng));
     let now = ctx.now();
+    let device = device_hash(&browser.device);
     let new = NewSession {
         id: ctx.id(),
         user,
@@ -151,6 +154,15 @@ async fn open(
     }
     let member = members::find_member(&mut tx, user).await?;
     let member = member.ok_or_else(|| sign_in_failed("not a member"))?;
+    if ctx.services.mail.is_on() && note_device(&mut tx, user, &device, now).await? {
+        let letter = Letter::NewDevice {
+            shop: &ctx.tenant.name,
+            device: &new.device,
+            address: new.address.as_deref(),
+            at: &now.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        };
+        post(ctx, &mut tx, &member.email, &letter).await?;
+    }
     tx.commit().await?;
     let session = OwnSession {
         id: new.id,

@@ -27,7 +27,7 @@ pub(crate) async fn shop(url: &str, keys: Keyring, mail: MailRoute) -> Shop {
 }
 
 /// The same shop in a process with other settings.
-async fn again(url: &str, shop: &Shop, keys: Keyring, mail: MailRoute) -> Shop {
+pub(crate) async fn again(url: &str, shop: &Shop, keys: Keyring, mail: MailRoute) -> Shop {
     let other = services(url, Opener::Command, &shop.clock).await;
     let other = Arc::into_inner(other).unwrap().with_secrets(keys).with_mail(mail);
     Shop {

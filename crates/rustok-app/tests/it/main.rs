@@ -11,5 +11,6 @@ mod jobs;
 mod mail;
 mod orders;
 mod people;
+mod recovery;
 mod shop;
 mod terms;

@@ -174,6 +174,9 @@ pub const ALL: &[ProblemType] = types! {
     "member_not_found" NotFound [404]
         "There is no such member."
         "List the members; one of them may have left.";
+    "reset_not_found" NotFound [404]
+        "There is no such link to set a new password."
+        "It may have been used, or be older than an hour. Ask for another one.";
     "mail_not_found" NotFound [404]
         "The mailbox of this server has no such mail."
         "List its mails. They are kept for 30 days.";
@@ -346,6 +349,9 @@ pub const ALL: &[ProblemType] = types! {
     "overloaded" Unavailable [503]
         "Too many requests wait already; nothing was changed."
         "Wait for `Retry-After` and send it again.";
+    "mail_not_set_up" Unavailable [503]
+        "This server sends no mail, and this cannot do without."
+        "The operator sets `RUSTOK_SMTP_URL` and `RUSTOK_MAIL_FROM`. A password is set by `rustok user set-password` too.";
     "secret_key_missing" Unavailable [503]
         "The server lacks the key with which it seals what is secret; nothing was changed."
         "The operator sets `RUSTOK_SECRET_KEY`, and keeps the older key in `RUSTOK_SECRET_KEY_OLD` until `rustok secrets rotate` is done.";

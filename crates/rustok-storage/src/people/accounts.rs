@@ -178,6 +178,9 @@ async fn end_sessions(tx: &mut PlatformTx, id: UserId, kept: Option<SessionId>) 
     tx.db.execute(SESSIONS, sql, params![id, kept]).await?;
     let sql = "DELETE FROM sign_in_links WHERE user_id = $1";
     tx.db.execute(LINKS, sql, params![id]).await?;
+    // What was mailed before opens nothing any more, and still counts.
+    let sql = "UPDATE mail_proofs SET expires_at = created_at WHERE user_id = $1";
+    tx.db.execute("mail_proofs", sql, params![id]).await?;
     Ok(())
 }
 

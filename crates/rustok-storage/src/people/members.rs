@@ -125,6 +125,10 @@ pub async fn set_role(
 pub async fn delete_member(tx: &mut TenantTx, user: UserId, version: i64) -> Result<(), StoreError> {
     lock(tx, user).await?;
     end_sessions(tx, user).await?;
+    for table in ["mail_proofs", "known_devices"] {
+        let sql = format!("DELETE FROM {table} WHERE tenant_id = $1 AND user_id = $2");
+        tx.db.execute(table, &sql, params![tx.tenant(), user]).await?;
+    }
     let sql = "DELETE FROM memberships WHERE tenant_id = $1 AND user_id = $2 AND version = $3";
     tx.db
         .execute_one(MEMBERSHIPS, sql, params![tx.tenant(), user, version])
@@ -132,7 +136,7 @@ pub async fn delete_member(tx: &mut TenantTx, user: UserId, version: i64) -> Res
 }
 
 /// Keeps sessions from being opened meanwhile.
-async fn lock(tx: &mut TenantTx, user: UserId) -> Result<(), StoreError> {
+pub(super) async fn lock(tx: &mut TenantTx, user: UserId) -> Result<(), StoreError> {
     if !tx.db.is_postgres() {
         return Ok(());
     }

@@ -10,6 +10,7 @@ use crate::people::invitations::{
 use crate::people::members::{
     count_members, delete_member, find_member, insert_member, list_members, lock_owners, set_role,
 };
+use crate::people::proofs::{NewProof, count_try, find_proof, insert_proof, note_device, take_proof};
 use crate::people::sessions::{
     NewSession, delete_other_sessions, delete_session, delete_sessions, find_session, find_session_by_id,
     insert_link, list_sessions, open_session, take_link, touch_session,
@@ -356,7 +357,20 @@ async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
         account_version: None,
         replaces: None,
     };
+    let proof = NewProof {
+        id: id(8).into(),
+        user,
+        hash: TokenHash::from_bytes([1; 32]),
+        code_hash: None,
+        now: late,
+        expires_at: late,
+    };
     ask! { reported, store, tenant,
+        "people/proofs::insert_proof" => |tx| insert_proof(tx, &proof, early, 1_000);
+        "people/proofs::find_proof" => |tx| find_proof(tx, &hash, false, early);
+        "people/proofs::count_try" => |tx| count_try(tx, id(ID).into(), 1_000);
+        "people/proofs::take_proof" => |tx| take_proof(tx, id(ID).into(), early);
+        "people/proofs::note_device" => |tx| note_device(tx, user, &hash, late);
         "people/invitations::insert_invitation" => |tx| insert_invitation(tx, &invitation, &hash);
         "people/invitations::list_invitations" => |tx| list_invitations(tx, early);
         "people/invitations::find_invitation" => |tx| find_invitation(tx, &hash, early);
