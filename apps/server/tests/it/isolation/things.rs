@@ -253,8 +253,14 @@ impl World {
             "/api/admin/v1/customers?limit=1",
         );
         let (found, _) = self.done(side, find).await;
-        let id = found["items"][0]["id"].as_str().unwrap().to_owned();
-        [("id".to_owned(), id), ("email".to_owned(), email)].into()
+        let path = format!(
+            "/api/admin/v1/customers/{}",
+            found["items"][0]["id"].as_str().unwrap()
+        );
+        let read = self.request(side, Some(&side.admin), Method::GET, &path);
+        let mut thing = self.done(side, read).await.1;
+        thing.insert("email".to_owned(), email);
+        thing
     }
 
     async fn import(&self, side: &Side) -> Thing {

@@ -182,6 +182,12 @@ fn status(operation: &Operation) -> &'static str {
 
 /// Where the second page of a list begins.
 async fn cursor(watched: &mut Watched, operation: &Operation) -> String {
+    if operation.id == "list_stock_movements" {
+        // A second line of the ledger.
+        let world = &watched.world;
+        world.forget(&world.ours, "pending");
+        world.thing(&world.ours, "pending").await;
+    }
     let mut call = watched.filled(operation).await;
     call.query.push(("limit".to_owned(), "1".to_owned()));
     let (_, first) = watched.send(operation, call).await;
