@@ -46,7 +46,7 @@ pub struct Sales {
 /// What a shop's people look at first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overview {
-    /// The orders that wait for somebody.
+    /// The orders that wait for a person.
     pub to_handle: ToHandle,
     /// The sales of the last days.
     pub sales: Sales,

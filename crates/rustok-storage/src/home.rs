@@ -10,7 +10,7 @@ use rustok_db::walk::{EXAMINED, EXAMINED_PLUS_ONE, Entry, indexed_by, page_of_fi
 use rustok_db::{Row, StoreError, TenantTx, params};
 use uuid::Uuid;
 
-/// The numbers of orders that wait for somebody.
+/// The numbers of orders that wait for a person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ToHandle {
     /// Orders to confirm.
@@ -21,7 +21,7 @@ pub struct ToHandle {
     pub paid: Counted,
 }
 
-/// Counts the orders that wait for somebody.
+/// Counts the orders that wait for a person.
 ///
 /// # Errors
 /// Those of the database.

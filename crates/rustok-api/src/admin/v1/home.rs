@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-/// The orders that wait for somebody: each number exact up to 1,000.
+/// The orders that wait for a person: each number exact up to 1,000.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrdersToHandle)]
 struct ToHandleView {
@@ -186,7 +186,7 @@ pub(super) struct ListLowStock {
     after: Option<String>,
 }
 
-/// Read what waits for somebody, what was sold, and what runs low.
+/// Read which orders wait for a person, what was sold, and what runs low.
 #[utoipa::path(
     get,
     path = "/home",
