@@ -19,4 +19,4 @@ CREATE INDEX nodes_author_idx ON nodes (tenant_id, author_id, id);
 
 ALTER TABLE jobs DROP CONSTRAINT jobs_kind_known;
 
-ALTER TABLE jobs ADD CONSTRAINT jobs_kind_known CHECK (kind IN ('expire_order', 'fail_import', 'send_mail', 'retire_term', 'retire_author', 'run_bulk'));
+ALTER TABLE jobs ADD CONSTRAINT jobs_kind_known CHECK (kind IN ('expire_order', 'fail_import', 'send_mail', 'retire_term', 'retire_author'));

@@ -30,7 +30,7 @@ CREATE TABLE jobs_rebuilt (
     CONSTRAINT "jobs(id)" PRIMARY KEY (tenant_id, id),
     CONSTRAINT "jobs(kind,subject_id)" UNIQUE (tenant_id, kind, subject_id),
     CONSTRAINT jobs_dead_has_no_lease CHECK (dead_at IS NULL OR lease IS NULL),
-    CONSTRAINT jobs_kind_known CHECK (kind IN ('expire_order', 'fail_import', 'send_mail', 'retire_term', 'retire_author', 'run_bulk'))
+    CONSTRAINT jobs_kind_known CHECK (kind IN ('expire_order', 'fail_import', 'send_mail', 'retire_term', 'retire_author'))
 ) STRICT;
 INSERT INTO jobs_rebuilt (tenant_id, id, kind, subject_id, due_at, lease, attempts, last_error, dead_at) SELECT tenant_id, id, kind, subject_id, due_at, lease, attempts, last_error, dead_at FROM jobs;
 DROP TABLE jobs;
