@@ -81,6 +81,8 @@ const FLASHES: &[&str] = &[
     "flash-password-changed",
     "flash-session-ended",
     "flash-sessions-ended",
+    "flash-terms-merged",
+    "flash-terms-merging",
 ];
 
 /// The first value of a cookie.
@@ -110,6 +112,8 @@ pub(crate) enum Section {
     Settings,
     /// The member's own account.
     Account,
+    /// Categories, tags and authors.
+    Terms,
 }
 
 /// One line of the menu.
@@ -274,13 +278,22 @@ impl View {
 
     /// The part of the menu about content.
     pub(crate) fn content_menu(&self) -> Vec<MenuItem> {
-        self.items(&[(
-            Section::Content,
-            "/admin/content",
-            "content",
-            "menu-content",
-            Some(Action::ReadContent),
-        )])
+        self.items(&[
+            (
+                Section::Content,
+                "/admin/content",
+                "content",
+                "menu-content",
+                Some(Action::ReadContent),
+            ),
+            (
+                Section::Terms,
+                "/admin/terms",
+                "tree",
+                "menu-terms",
+                Some(Action::ReadContent),
+            ),
+        ])
     }
 
     /// The part of the menu with tools.

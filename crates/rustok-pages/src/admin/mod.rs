@@ -12,6 +12,7 @@ mod products;
 mod search;
 mod settings;
 mod sign_in;
+mod terms;
 
 use axum::Router;
 use rustok_http::state::HttpState;
@@ -24,6 +25,7 @@ pub(crate) fn routes() -> Router<HttpState> {
         .merge(preferences::routes())
         .merge(orders::routes())
         .merge(content::routes())
+        .merge(terms::routes())
         .merge(search::routes())
         .merge(keys::routes())
         .merge(products::routes())
