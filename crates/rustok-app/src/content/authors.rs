@@ -97,8 +97,17 @@ async fn find_or_insert(tx: &mut TenantTx, ctx: &Ctx, author: Author) -> Result<
     })
 }
 
+/// Whether an import changes an author or term that is there with another name: it may be that of another site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfNamed {
+    /// It stays as it is, unless its name only stands in for the one that it has now.
+    Keep,
+    /// It gets the name of the import.
+    Overwrite,
+}
+
 /// Creates an author, or changes the display name of the one with this login; for imports. `None` keeps the name of
-/// an existing author.
+/// an existing author. The returned author has another name than the given one if that was kept.
 ///
 /// # Errors
 /// `validation_failed` for a blank login or a name that is too long, and database errors.
@@ -107,6 +116,7 @@ pub async fn upsert(
     ctx: &Ctx,
     login: &str,
     name: Option<&str>,
+    if_named: IfNamed,
 ) -> Result<Author, RichError> {
     let author = Author::new(
         ctx.id::<AuthorId>(),
@@ -115,7 +125,8 @@ pub async fn upsert(
         Source::Import,
     )?;
     let mut found = find_or_insert(tx, ctx, author.clone()).await?;
-    if name.is_some() && found.display_name != author.display_name {
+    let may_rename = if_named == IfNamed::Overwrite || found.display_name == found.login;
+    if name.is_some() && found.display_name != author.display_name && may_rename {
         found.display_name = author.display_name;
         authors::rename_author(tx, &found).await?;
     }

@@ -4,7 +4,7 @@
 //! caller decides whether an item changed at all; this module writes it.
 
 use super::addresses::{IfTaken, settle};
-use super::authors;
+use super::authors::{self, IfNamed};
 use super::change::{Change, Verb, with_removed};
 use super::create::validated;
 use super::life::free_slugs;
@@ -216,7 +216,7 @@ async fn prepare(
         }
     }
     let author = match (&node.author_login, before) {
-        (Some(login), _) => authors::upsert(tx, ctx, login, None).await?,
+        (Some(login), _) => authors::upsert(tx, ctx, login, None, IfNamed::Keep).await?,
         (None, Some(before)) => before.author.clone(),
         (None, None) => authors::resolve(tx, ctx, None).await?,
     };

@@ -2,7 +2,7 @@
 
 pub(crate) mod manage;
 
-use super::authors::below;
+use super::authors::{IfNamed, below};
 use crate::context::Ctx;
 use crate::numbers;
 use rustok_content::ids::TermId;
@@ -291,7 +291,8 @@ pub async fn ensure(
     find_or_insert(tx, ctx, term).await
 }
 
-/// Gives a term the name and parent of an import. A missing parent category is created with its slug as name, until
+/// Gives a term the name and parent of an import. One that has another name or parent stays as `if_named` says; the returned
+/// term differs from the given name then. A missing parent category is created with its slug as name, until
 /// it is imported itself. A parent that would form a cycle is ignored: the term stays where it is.
 ///
 /// # Errors
@@ -303,6 +304,7 @@ pub async fn upsert(
     slug: &str,
     name: &str,
     parent_slug: Option<&str>,
+    if_named: IfNamed,
 ) -> Result<Term, RichError> {
     let wanted = Term::new(ctx.id::<TermId>(), taxonomy, name, Some(slug), None)?;
     let mut term = find_or_insert(tx, ctx, wanted.clone()).await?;
@@ -312,8 +314,18 @@ pub async fn upsert(
         let circle = terms::list_lineage(tx, parent.id).await?.contains(&term.id);
         parent_id = if circle { term.parent_id } else { Some(parent.id) };
     }
-    if (&term.name, term.parent_id) != (&wanted.name, parent_id) {
-        (term.name, term.parent_id) = (wanted.name, parent_id);
+    let overwrites = if_named == IfNamed::Overwrite;
+    // Until it is imported itself, a parent has its slug as its name.
+    let takes_name = overwrites || term.name == term.slug.as_str();
+    let takes_parent = overwrites || term.parent_id.is_none();
+    let name = if takes_name {
+        wanted.name
+    } else {
+        term.name.clone()
+    };
+    let parent_id = if takes_parent { parent_id } else { term.parent_id };
+    if (&term.name, term.parent_id) != (&name, parent_id) {
+        (term.name, term.parent_id) = (name, parent_id);
         terms::update_term(tx, &term).await?;
     }
     Ok(term)

@@ -83,7 +83,14 @@ impl Source for &Authors {
             *attempt
         };
         let name = format!("version {}", item.version);
-        let author = content::authors::upsert(tx, ctx, &login(item.line), Some(&name)).await?;
+        let author = content::authors::upsert(
+            tx,
+            ctx,
+            &login(item.line),
+            Some(&name),
+            content::authors::IfNamed::Overwrite,
+        )
+        .await?;
         match item.act {
             Act::Succeeds => {}
             Act::Fails(kind, times) if attempt <= times => return Err(RichError::new(kind, "on purpose")),

@@ -5,8 +5,9 @@ use super::embeds::with_links;
 use super::engine::{Fault, Key, Name, Notes, Outcome, Source, Written};
 use super::paragraphs::with_paragraphs;
 use super::{ImportOptions, note_removed};
+use crate::content::authors::{self, IfNamed};
 use crate::content::import::{Existing, ImportedNode, ImportedTerm, NodeField, Publication, upsert};
-use crate::content::{authors, terms};
+use crate::content::terms;
 use crate::context::Ctx;
 use rustok_content::ids::NodeId;
 use rustok_content::{NodeKind, Taxonomy, TranslationInput};
@@ -83,13 +84,26 @@ impl Source for Nodes {
     ) -> Result<Outcome, RichError> {
         match part {
             Part::Author(author) => {
-                authors::upsert(tx, ctx, &author.login, Some(&as_html(&author.display_name))).await?;
-                Ok(Written::Aside.into())
+                let name = as_html(&author.display_name);
+                let stored = authors::upsert(tx, ctx, &author.login, Some(&name), self.if_named()).await?;
+                Ok(aside(
+                    "author",
+                    &stored.login,
+                    &stored.display_name,
+                    &author.display_name,
+                ))
             }
             Part::Term(taxonomy, term) => {
                 let parent = term.parent_slug.as_deref();
-                terms::upsert(tx, ctx, taxonomy, &term.slug, &as_html(&term.name), parent).await?;
-                Ok(Written::Aside.into())
+                let name = as_html(&term.name);
+                let stored =
+                    terms::upsert(tx, ctx, taxonomy, &term.slug, &name, parent, self.if_named()).await?;
+                Ok(aside(
+                    taxonomy.as_str(),
+                    stored.slug.as_str(),
+                    &stored.name,
+                    &term.name,
+                ))
             }
             Part::Node(post) => self.write_node(tx, ctx, known, *post).await,
         }
@@ -127,7 +141,31 @@ fn as_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
+/// The outcome for an author or term, with a note if it kept the name that it has here.
+fn aside(what: &str, id: &str, stored: &str, stated: &str) -> Outcome {
+    let mut notes = Notes::default();
+    // White space is all that storing changes of a name.
+    if !stored.split_whitespace().eq(stated.split_whitespace()) {
+        notes.tell(
+            format!("name of a {what} that is here under another, kept"),
+            format!("the {what} {id} is {stored:?} here and {stated:?} in the file; it stays (--overwrite takes the file's)"),
+        );
+    }
+    Outcome {
+        notes,
+        ..Written::Aside.into()
+    }
+}
+
 impl Nodes {
+    /// The author or term may be that of another site.
+    const fn if_named(&self) -> IfNamed {
+        match self.options.overwrite {
+            true => IfNamed::Overwrite,
+            false => IfNamed::Keep,
+        }
+    }
+
     /// The identifier with the name of the source, if one was given: it takes the place of the site's address.
     fn named(&self, external_id: &str) -> String {
         match &self.options.source_name {

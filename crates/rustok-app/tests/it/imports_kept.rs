@@ -336,6 +336,31 @@ both_databases! {
         }
     }
 
+    async fn authors_and_terms_of_another_site_keep_their_names(db) {
+        let shop = Shop::open(db.url()).await;
+        let of = |address: &str, author: &str, tag: &str| {
+            let aside = format!(
+                "<wp:author><wp:author_login>admin</wp:author_login><wp:author_display_name>{author}</wp:author_display_name></wp:author>\
+                 <wp:tag><wp:tag_slug>red</wp:tag_slug><wp:tag_name>{tag}</wp:tag_name></wp:tag>"
+            );
+            let more = "<dc:creator>admin</dc:creator><category domain=\"post_tag\" nicename=\"red\">x</category>";
+            site(address, &format!("{aside}{}", item(1, author, "x", more)))
+        };
+        wordpress(&shop, ImportOptions::default(), &of("https://a.example", "Ann &amp; co", "Red")).await;
+        let other = of("https://b.example", "Bob", "Rouge");
+        let report = wordpress(&shop, ImportOptions::default(), &other).await;
+        assert_eq!((report.created, report.notes.len()), (1, 2), "{report:?}");
+        let names = async || -> Vec<(String, String)> {
+            let all = nodes(&shop).await;
+            all.iter().map(|node| (node.author.display_name.clone(), node.terms[0].term.name.clone())).collect()
+        };
+        assert_eq!(names().await, vec![("Ann & co".to_owned(), "Red".to_owned()); 2]);
+        let again = wordpress(&shop, ImportOptions::default(), &of("https://a.example", "Ann &amp; co", "Red")).await;
+        assert_eq!(again.notes, []);
+        wordpress(&shop, OVERWRITE, &other).await;
+        assert_eq!(names().await, vec![("Bob".to_owned(), "Rouge".to_owned()); 2]);
+    }
+
     async fn tracked_without_a_quantity_is_not_sold_out(db) {
         let shop = Shop::open(db.url()).await;
         let text = "Handle,Title,Variant Inventory Tracker,Variant Inventory Policy,Variant Price,Status\n\

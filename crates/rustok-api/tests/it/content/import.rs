@@ -2,6 +2,7 @@
 
 use super::{Nodes, post, shown, texts};
 use reqwest::StatusCode;
+use rustok_app::content::authors::IfNamed;
 use rustok_app::content::import::{Existing, ImportedNode, ImportedTerm, NodeFields, Publication, upsert};
 use rustok_app::content::terms;
 use rustok_app::content::{self, NewContent, PublishNode, PutTranslation, authors};
@@ -64,9 +65,9 @@ both_databases! {
         let shop = Shop::open(db.url()).await;
         let ctx = beside(db.url(), "shop1").await;
         let mut tx = ctx.write().await.unwrap();
-        authors::upsert(&mut tx, &ctx, "jane", Some("Jane Roe")).await.unwrap();
-        terms::upsert(&mut tx, &ctx, Taxonomy::Category, "below", "Below", Some("above")).await.unwrap();
-        terms::upsert(&mut tx, &ctx, Taxonomy::Category, "above", "The one above", None).await.unwrap();
+        authors::upsert(&mut tx, &ctx, "jane", Some("Jane Roe"), IfNamed::Overwrite).await.unwrap();
+        terms::upsert(&mut tx, &ctx, Taxonomy::Category, "below", "Below", Some("above"), IfNamed::Overwrite).await.unwrap();
+        terms::upsert(&mut tx, &ctx, Taxonomy::Category, "above", "The one above", None, IfNamed::Overwrite).await.unwrap();
         tx.commit().await.unwrap();
         let date = Publication::Published(Some(at("2011-01-01T00:00:00Z")));
         let mut node = item("Tom &amp; <em>Jerry</em>", Some("Ünï 🎉 Slug"), date);
@@ -194,9 +195,9 @@ both_databases! {
         let ctx = beside(db.url(), "shop1").await;
         let mut tx = ctx.write().await.unwrap();
         for (slug, parent) in [("a", Some("b")), ("b", Some("c")), ("c", Some("a")), ("d", Some("d"))] {
-            terms::upsert(&mut tx, &ctx, Taxonomy::Category, slug, slug, parent).await.unwrap();
+            terms::upsert(&mut tx, &ctx, Taxonomy::Category, slug, slug, parent, IfNamed::Overwrite).await.unwrap();
         }
-        let again = terms::upsert(&mut tx, &ctx, Taxonomy::Category, "a", "New name", Some("b")).await.unwrap();
+        let again = terms::upsert(&mut tx, &ctx, Taxonomy::Category, "a", "New name", Some("b"), IfNamed::Overwrite).await.unwrap();
         assert_eq!(again.name, "New name");
         tx.commit().await.unwrap();
         let mut node = item("In a", None, LIVE);
