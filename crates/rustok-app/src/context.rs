@@ -6,6 +6,7 @@ use crate::counts::Counts;
 use crate::mail::MailRoute;
 use crate::people::Hashing;
 use crate::secrets::Keyring;
+use crate::tenants::TokenUse;
 use crate::work::InFlight;
 use rand::rngs::StdRng;
 use rustok_auth::{Action, Actor, Principal, authorize};
@@ -40,6 +41,7 @@ pub struct Services {
     pub mail: MailRoute,
     pub(crate) in_flight: InFlight,
     pub(crate) hashing: Hashing,
+    pub(crate) used_tokens: TokenUse,
     rng: Mutex<StdRng>,
 }
 
@@ -57,6 +59,7 @@ impl Services {
             mail: MailRoute::default(),
             in_flight: InFlight::default(),
             hashing: Hashing::default(),
+            used_tokens: TokenUse::default(),
             rng: Mutex::new(rand::make_rng()),
         }
     }

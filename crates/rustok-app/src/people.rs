@@ -19,7 +19,6 @@ pub use invitations::{
     AcceptInvitation, INVITATION_PATH, Invite, IssuedInvitation, accept, invite, list_invitations,
     revoke_invitation,
 };
-pub(crate) use members::may_give;
 pub use members::{SetRole, list_members, remove_member, set_role};
 pub(crate) use passwords::Hashing;
 pub use recovery::{

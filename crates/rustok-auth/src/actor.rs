@@ -5,6 +5,7 @@
 
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::role::Role;
+use crate::scopes::Scopes;
 use std::fmt;
 
 /// The actor of an operation.
@@ -18,6 +19,8 @@ pub enum Actor {
         id: TokenId,
         /// Its role.
         role: Role,
+        /// To what its role is limited.
+        scopes: Scopes,
     },
     /// A member of the request's tenant, in a session.
     User {
@@ -99,6 +102,7 @@ mod tests {
                 Actor::Token {
                     id,
                     role: Role::Editor,
+                    scopes: Scopes::ALL,
                 },
                 "token:018f4e6a-7b1c-7def-8abc-0123456789ab",
             ),

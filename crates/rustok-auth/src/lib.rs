@@ -10,6 +10,7 @@ pub mod password;
 pub mod permission;
 pub mod policy;
 pub mod role;
+pub mod scopes;
 pub mod token;
 
 pub use account::{Member, Person, Session};
@@ -17,6 +18,9 @@ pub use actor::{Actor, Principal};
 pub use error::AuthError;
 pub use password::{Password, PasswordError, PasswordHash};
 pub use permission::Action;
-pub use policy::{Permission, allows, authorize, covers, permission, role_allows, role_covers};
+pub use policy::{
+    Permission, allows, authorize, covers, covers_token, permission, role_allows, role_covers, token_covers,
+};
 pub use role::Role;
+pub use scopes::Scopes;
 pub use token::{FormToken, SecretKind, TokenHash, TokenParseError, TokenSecret};

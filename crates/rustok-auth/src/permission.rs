@@ -21,6 +21,12 @@ macro_rules! actions {
                     $(Self::$name => $text),+
                 }
             }
+
+            /// The action with this name.
+            #[must_use]
+            pub fn find(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|action| action.as_str() == name)
+            }
         }
     };
 }

@@ -6,6 +6,7 @@ use crate::actor::Actor;
 use crate::error::AuthError;
 use crate::permission::Action;
 use crate::role::Role;
+use crate::scopes::Scopes;
 
 /// What the policy says of an actor and an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,10 +117,21 @@ const TABLE: &[Row] = &[
     row(Action::ManagePlatformTokens,  [N,        N,     N,      N,     N,     N,      N,    N,    N,       Y]),
 ];
 
-/// What the policy says of `actor` and `action`.
+/// What the policy says of `actor` and `action`. A token may do what both its role and its scopes allow.
 #[must_use]
 pub fn permission(actor: &Actor, action: Action) -> Permission {
-    permission_in(column(actor), action)
+    match actor {
+        Actor::Token { role, scopes, .. } => token_permission(*role, *scopes, action),
+        _ => permission_in(column(actor), action),
+    }
+}
+
+fn token_permission(role: Role, scopes: Scopes, action: Action) -> Permission {
+    if scopes.contains(action) {
+        permission_in(column_of(role), action)
+    } else {
+        Permission::None
+    }
 }
 
 fn permission_in(column: usize, action: Action) -> Permission {
@@ -143,16 +155,35 @@ pub fn role_allows(role: Role, action: Action) -> bool {
 /// Whether the actor may do all that a member with this role may: only then it may give or take the role.
 #[must_use]
 pub fn covers(actor: &Actor, role: Role) -> bool {
-    column_covers(column(actor), role)
+    covers_token(actor, role, Scopes::ALL)
+}
+
+/// Whether the actor may do all that a token with this role and these scopes may: only then it may make one.
+#[must_use]
+pub fn covers_token(actor: &Actor, role: Role, scopes: Scopes) -> bool {
+    covers_all(
+        |action| permission(actor, action),
+        |action| token_permission(role, scopes, action),
+    )
+}
+
+/// Whether a token with this role and these scopes may do all that a member with `role` may.
+#[must_use]
+pub fn token_covers(own: Role, scopes: Scopes, role: Role) -> bool {
+    covers_all(
+        |action| token_permission(own, scopes, action),
+        |action| permission_in(column_of(role), action),
+    )
 }
 
 /// Whether a member with the role `own` may do all that one with `role` may.
 #[must_use]
 pub fn role_covers(own: Role, role: Role) -> bool {
-    column_covers(column_of(own), role)
+    token_covers(own, Scopes::ALL, role)
 }
 
-fn column_covers(column: usize, role: Role) -> bool {
+/// Whether `own` is at least `given` for each action that one actor can give another.
+fn covers_all(own: impl Fn(Action) -> Permission, given: impl Fn(Action) -> Permission) -> bool {
     let rank = |permission| match permission {
         Permission::None => 0,
         Permission::Own => 1,
@@ -163,7 +194,7 @@ fn column_covers(column: usize, role: Role) -> bool {
     Action::ALL
         .iter()
         .filter(is_given)
-        .all(|action| rank(permission_in(column_of(role), *action)) <= rank(permission_in(column, *action)))
+        .all(|action| rank(given(*action)) <= rank(own(*action)))
 }
 
 /// Returns an error unless `actor` may do `action`, at least on what is its own.
@@ -198,8 +229,12 @@ mod tests {
     }
 
     fn token(role: Role) -> Actor {
+        limited(role, Scopes::ALL)
+    }
+
+    fn limited(role: Role, scopes: Scopes) -> Actor {
         let id = TokenId::from_uuid(Uuid::from_u128(1));
-        Actor::Token { id, role }
+        Actor::Token { id, role, scopes }
     }
 
     const ROLES: [Role; 7] = [
@@ -341,6 +376,59 @@ mod tests {
         {
             assert_eq!(permission(&token(role), action), permission(&user(role), action));
         }
+    }
+
+    #[test]
+    fn scopes_take_rights_of_the_role_away_and_add_none() {
+        for role in ROLES {
+            for scope in Action::ALL {
+                let actor = limited(role, Scopes::of([*scope]));
+                for action in Action::ALL {
+                    let of_role = permission(&user(role), *action);
+                    let expected = if action == scope {
+                        of_role
+                    } else {
+                        Permission::None
+                    };
+                    assert_eq!(permission(&actor, *action), expected, "{role} {scope} {action}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_is_made_by_an_actor_who_may_do_all_that_it_may() {
+        let some = Scopes::of([Action::ManageTokens, Action::ReadOrders]);
+        let less = Scopes::of([Action::ReadOrders]);
+        for (actor, role, scopes, may) in [
+            (user(Role::Admin), Role::Admin, Scopes::ALL, true),
+            (user(Role::Editor), Role::Admin, Scopes::ALL, false),
+            (user(Role::Editor), Role::Admin, less, true),
+            (user(Role::Editor), Role::Admin, some, false),
+            (limited(Role::Admin, some), Role::Admin, Scopes::ALL, false),
+            (limited(Role::Admin, some), Role::Viewer, Scopes::ALL, false),
+            (limited(Role::Admin, some), Role::Admin, some, true),
+            (limited(Role::Admin, some), Role::Viewer, less, true),
+            (limited(Role::Admin, less), Role::Admin, some, false),
+            // An author's right on what is their own is less than the right on everything.
+            (
+                user(Role::Author),
+                Role::Editor,
+                Scopes::of([Action::UpdateNode]),
+                false,
+            ),
+        ] {
+            assert_eq!(
+                covers_token(&actor, role, scopes),
+                may,
+                "{actor:?} {role} {scopes:?}"
+            );
+        }
+        assert!(!covers(&limited(Role::Admin, some), Role::Viewer));
+        assert!(
+            !token_covers(Role::Admin, some, Role::Viewer)
+                && token_covers(Role::Admin, Scopes::ALL, Role::Viewer)
+        );
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "0013_imports_kept",
         "0014_people",
         "0016_mail",
+        "0018_token_rights",
         "0020_terms_merge",
         "0021_home",
     ],

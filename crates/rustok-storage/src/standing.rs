@@ -5,8 +5,9 @@
 //!
 //! The questions divide by zero where the answer is no; `rustok_db::CommitCheck` says why.
 
+use jiff::Timestamp;
 use rustok_auth::ids::{SessionId, TokenId, UserId};
-use rustok_auth::{Principal, Role};
+use rustok_auth::{Action, Principal, Role, Scopes, role_allows, token_covers};
 use rustok_core::ids::TenantId;
 use rustok_db::{CommitCheck, Owner, PlatformTx, Statement, StoreError, TenantTx, Tx, Value};
 
@@ -29,8 +30,11 @@ pub enum Writer {
 const TENANT: &str = "SELECT 1 / count(*) AS stands FROM own_tenant WHERE id = $1 AND status = 'active'";
 /// The same for a transaction on the directory, which sees the table itself.
 const SERVED: &str = "SELECT 1 / count(*) AS stands FROM tenants WHERE id = $1 AND status = 'active'";
-const TOKEN: &str =
-    "SELECT 1 / count(*) AS stands FROM api_tokens WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL";
+// A token rests while the account of the member who made it is disabled, as in `tokens::find_token`.
+const TOKEN: &str = "SELECT 1 / count(*) AS stands FROM api_tokens t \
+                     WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL AND (member_id IS NULL OR EXISTS (\
+                     SELECT 1 FROM memberships m WHERE m.tenant_id = t.tenant_id AND m.user_id = t.member_id \
+                     AND m.disabled_at IS NULL))";
 const SESSION: &str = "SELECT 1 / count(*) AS stands FROM sessions WHERE tenant_id = $1 AND id = $2";
 const MEMBER: &str = "SELECT 1 / count(*) AS stands FROM memberships \
                       WHERE tenant_id = $1 AND user_id = $2 AND disabled_at IS NULL";
@@ -122,34 +126,65 @@ pub fn on_behalf_of_tenant(tx: PlatformTx, tenant: TenantId, writer: Writer) -> 
     tx.with_commit_checks(commit_checks)
 }
 
-/// The current role of a token or a member of the tenant, for a check in the middle of a long operation.
+/// What a token or a member may do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its role.
+    pub role: Role,
+    /// To what the role is limited.
+    pub scopes: Scopes,
+}
+
+impl Standing {
+    /// Whether it may do `action`, at least on what is its own.
+    #[must_use]
+    pub fn allows(&self, action: Action) -> bool {
+        self.scopes.contains(action) && role_allows(self.role, action)
+    }
+
+    /// Whether it may do all that a member with `role` may.
+    #[must_use]
+    pub fn covers(&self, role: Role) -> bool {
+        token_covers(self.role, self.scopes, role)
+    }
+}
+
+/// The current rights of a token or a member of the tenant, for a check in the middle of a long operation.
 ///
 /// # Errors
 /// [`StoreError::TenantSuspended`], [`StoreError::TokenRevoked`] and [`StoreError::SessionEnded`].
-pub async fn find_standing(tx: &mut TenantTx, principal: Principal) -> Result<Role, StoreError> {
-    let (sql, id, gone): (_, Value<'_>, fn() -> StoreError) = match principal {
+pub async fn find_standing(
+    tx: &mut TenantTx,
+    principal: Principal,
+    now: Timestamp,
+) -> Result<Standing, StoreError> {
+    let (sql, values, gone): (_, Vec<Value<'_>>, fn() -> StoreError) = match principal {
         Principal::Token(id) => (
-            "SELECT t.status, a.role FROM own_tenant t \
-             LEFT JOIN api_tokens a ON a.tenant_id = t.id AND a.id = $2 AND a.revoked_at IS NULL WHERE t.id = $1",
-            id.into(),
+            "SELECT t.status, a.role, a.scopes FROM own_tenant t \
+             LEFT JOIN api_tokens a ON a.tenant_id = t.id AND a.id = $2 AND a.revoked_at IS NULL \
+             AND (a.expires_at IS NULL OR a.expires_at > $3) AND (a.member_id IS NULL OR EXISTS (\
+             SELECT 1 FROM memberships m WHERE m.tenant_id = a.tenant_id AND m.user_id = a.member_id \
+             AND m.disabled_at IS NULL)) WHERE t.id = $1",
+            vec![tx.tenant().into(), id.into(), now.into()],
             || StoreError::TokenRevoked,
         ),
         Principal::User(id) => (
-            "SELECT t.status, m.role FROM own_tenant t \
+            "SELECT t.status, m.role, CAST(NULL AS text) AS scopes FROM own_tenant t \
              LEFT JOIN memberships m ON m.tenant_id = t.id AND m.user_id = $2 AND m.disabled_at IS NULL \
              WHERE t.id = $1",
-            id.into(),
+            vec![tx.tenant().into(), id.into()],
             || StoreError::SessionEnded,
         ),
     };
-    let values = [tx.tenant().into(), id];
     let found = tx.db.fetch_optional("tenants", sql, &values, |row| {
         let role: Option<String> = row.get("role")?;
         let role = role.map(|role| role.parse::<Role>().map_err(|_| row.inconsistent("role", &role)));
-        Ok((row.get::<String>("status")?, role.transpose()?))
+        let scopes = Scopes::from_text(row.get::<Option<String>>("scopes")?.as_deref());
+        let standing = role.transpose()?.map(|role| Standing { role, scopes });
+        Ok((row.get::<String>("status")?, standing))
     });
     match found.await? {
-        Some((status, role)) if status == "active" => role.ok_or_else(gone),
+        Some((status, standing)) if status == "active" => standing.ok_or_else(gone),
         _ => Err(StoreError::TenantSuspended),
     }
 }
@@ -158,6 +193,7 @@ pub async fn find_standing(tx: &mut TenantTx, principal: Principal) -> Result<Ro
 mod tests {
     use super::*;
     use crate::tests::{add_authors, id, logins, now, open, soon, tenant};
+    use crate::tokens::ApiToken;
     use crate::{Store, tenants, tokens};
     use rustok_auth::{SecretKind, TokenSecret};
     use rustok_db::params;
@@ -187,12 +223,12 @@ mod tests {
             let token = TokenId::from_uuid(id(7));
             let hash = TokenSecret::from_random_bytes(SecretKind::Tenant, [1; 32]).hash();
             let mut tx = store.write(shop, soon()).await.unwrap();
-            tokens::insert_token(&mut tx, token, "x", Role::Editor, &hash, now()).await.unwrap();
+            tokens::insert_token(&mut tx, &ApiToken::new(token, "x", Role::Editor, now()), &hash).await.unwrap();
             tx.commit().await.unwrap();
             let writer = Writer::Token(token);
             written(&store, shop, writer, "a").await.unwrap();
             let mut tx = store.read(shop, soon()).await.unwrap();
-            assert_eq!(find_standing(&mut tx, Principal::Token(token)).await.unwrap(), Role::Editor);
+            assert_eq!(find_standing(&mut tx, Principal::Token(token), now()).await.unwrap().role, Role::Editor);
             drop(tx);
             // Another tenant's token is none.
             assert!(matches!(written(&store, other, writer, "a").await, Err(StoreError::TokenRevoked)));
@@ -208,7 +244,7 @@ mod tests {
                 assert!(matches!(written(&store, shop, writer, "bb").await, Err(StoreError::TenantSuspended)));
             }
             let mut tx = store.read(shop, soon()).await.unwrap();
-            assert!(matches!(find_standing(&mut tx, Principal::Token(token)).await, Err(StoreError::TenantSuspended)));
+            assert!(matches!(find_standing(&mut tx, Principal::Token(token), now()).await, Err(StoreError::TenantSuspended)));
             drop(tx);
             written(&store, shop, Writer::System, "ccc").await.unwrap();
             set_status(TenantStatus::Active).await;
@@ -219,7 +255,7 @@ mod tests {
             tx.commit().await.unwrap();
             assert!(matches!(written(&store, shop, writer, "eeeee").await, Err(StoreError::TokenRevoked)));
             let mut tx = store.read(shop, soon()).await.unwrap();
-            assert!(matches!(find_standing(&mut tx, Principal::Token(token)).await, Err(StoreError::TokenRevoked)));
+            assert!(matches!(find_standing(&mut tx, Principal::Token(token), now()).await, Err(StoreError::TokenRevoked)));
             drop(tx);
             assert_eq!(logins(&store, shop).await, ["a", "ccc", "dddd"]);
             // What was refused leaves neither a transaction nor a lock behind.

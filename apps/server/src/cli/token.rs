@@ -4,13 +4,15 @@ use super::output::{Failure, Format};
 use super::tenant::identifier;
 use super::{COMMAND_LIMIT, Flags, platform, services};
 use clap::{Args, Subcommand};
-use rustok_app::tenants::{self, IssuedToken};
-use rustok_app::{Ctx, PlatformCtx};
-use rustok_auth::Role;
+use rustok_app::tenants::{self, IssuedToken, NewToken, RotateToken};
+use rustok_app::{Ctx, IdempotencyKey, PlatformCtx};
 use rustok_auth::ids::TokenId;
+use rustok_auth::{Action, Role};
+use rustok_core::clock::Timestamp;
 use rustok_core::deadline::Deadline;
 use serde::Serialize;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 #[derive(Debug, Subcommand)]
@@ -25,6 +27,12 @@ pub(super) enum Command {
         /// What people call it
         #[arg(long, default_value = "command line")]
         name: String,
+        /// An action to which its role is limited, such as read_orders; may be given several times
+        #[arg(long = "scope", conflicts_with = "platform")]
+        scopes: Vec<String>,
+        /// When it ends by itself, such as 2030-01-01T00:00:00Z
+        #[arg(long, conflicts_with = "platform")]
+        expires_at: Option<Timestamp>,
         #[command(flatten)]
         format: Format,
     },
@@ -32,6 +40,19 @@ pub(super) enum Command {
     List {
         #[command(flatten)]
         scope: Scope,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Replace a token of a tenant by a new one with the same rights, and print its secret, once
+    Rotate {
+        /// The token's id, as `create` and `list` print it
+        id: Uuid,
+        /// The tenant's slug or id
+        #[arg(long)]
+        tenant: String,
+        /// How many hours the old one can be used beside it; 0 ends it at once
+        #[arg(long, default_value_t = 24)]
+        overlap_hours: u16,
         #[command(flatten)]
         format: Format,
     },
@@ -73,7 +94,11 @@ struct Listed {
     id: Uuid,
     name: String,
     role: String,
+    scopes: Option<Vec<&'static str>>,
     created_at: String,
+    expires_at: Option<String>,
+    used_at: Option<String>,
+    created_by: Option<String>,
     revoked_at: Option<String>,
 }
 
@@ -91,9 +116,17 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
             scope,
             role,
             name,
+            scopes,
+            expires_at,
             format,
         } => {
-            let issued = create(&platform, &scope, role, &name).await?;
+            let new = role.map(|role| NewToken {
+                name: name.clone(),
+                role,
+                scopes: (!scopes.is_empty()).then_some(scopes),
+                expires_at,
+            });
+            let issued = create(&platform, &scope, &name, new).await?;
             let created = Created {
                 id: issued.id.as_uuid(),
                 token: issued.secret.expose(),
@@ -104,11 +137,34 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
             let listed = list(&platform, &scope).await?;
             format.print(&listed, |listed| {
                 let row = |t: &Listed| {
-                    let state = t.revoked_at.as_ref().map_or("", |_| "  revoked");
+                    let state = match (&t.revoked_at, &t.expires_at) {
+                        (Some(_), _) => "  revoked".to_owned(),
+                        (None, Some(end)) => format!("  until {end}"),
+                        (None, None) => String::new(),
+                    };
                     format!("{}  {:<8}  {}  {}{state}", t.id, t.role, t.created_at, t.name)
                 };
                 listed.iter().map(row).collect::<Vec<_>>().join("\n")
             })
+        }
+        Command::Rotate {
+            id,
+            tenant,
+            overlap_hours,
+            format,
+        } => {
+            let ctx = of_tenant(&platform, &tenant).await?;
+            let rotate = RotateToken {
+                id: TokenId::from_uuid(id),
+                overlap: Duration::from_secs(3_600 * u64::from(overlap_hours)),
+            };
+            let done = tenants::rotate_token(&ctx, rotate, IdempotencyKey::none()).await?;
+            let (_, issued) = done.made()?;
+            let created = Created {
+                id: issued.id.as_uuid(),
+                token: issued.secret.expose(),
+            };
+            format.print(&created, |created| created.token.clone())
         }
         Command::Revoke { id, scope, format } => {
             match tenant(&platform, &scope).await? {
@@ -124,27 +180,34 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
 
 /// The context of the tenant that the scope names, or nothing for the platform.
 async fn tenant(platform: &PlatformCtx, scope: &Scope) -> Result<Option<Ctx>, Failure> {
-    let Some(typed) = &scope.tenant else {
-        return Ok(None);
-    };
+    match &scope.tenant {
+        Some(typed) => Ok(Some(of_tenant(platform, typed).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn of_tenant(platform: &PlatformCtx, typed: &str) -> Result<Ctx, Failure> {
     let tenant = tenants::find(platform, &identifier(platform, typed)?).await?;
     let services = Arc::clone(&platform.services);
-    Ok(Some(Ctx::system(
+    Ok(Ctx::system(
         services,
         Arc::new(tenant),
         "command-line",
         Deadline::after(COMMAND_LIMIT),
-    )))
+    ))
 }
 
 async fn create(
     platform: &PlatformCtx,
     scope: &Scope,
-    role: Option<Role>,
     name: &str,
+    new: Option<NewToken>,
 ) -> Result<IssuedToken, Failure> {
-    match (tenant(platform, scope).await?, role) {
-        (Some(ctx), Some(role)) => Ok(tenants::issue_token(&ctx, name, role).await?),
+    match (tenant(platform, scope).await?, new) {
+        (Some(ctx), Some(new)) => {
+            let done = tenants::create_token(&ctx, new, IdempotencyKey::none()).await?;
+            Ok(done.made()?.1)
+        }
         (None, None) => Ok(tenants::issue_platform_token(platform, name).await?),
         _ => Err(Failure::usage(
             "a tenant's token has a role, a platform token has none",
@@ -153,27 +216,41 @@ async fn create(
 }
 
 async fn list(platform: &PlatformCtx, scope: &Scope) -> Result<Vec<Listed>, Failure> {
+    let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
     let listed = match tenant(platform, scope).await? {
         Some(ctx) => tenants::list_tokens(&ctx)
             .await?
             .into_iter()
-            .map(|t| (t.id, t.name, t.role.as_str(), t.created_at, t.revoked_at))
-            .collect::<Vec<_>>(),
+            .map(|token| Listed {
+                id: token.id.as_uuid(),
+                name: token.name,
+                role: token.role.to_string(),
+                scopes: token
+                    .scopes
+                    .actions()
+                    .map(|actions| actions.into_iter().map(Action::as_str).collect()),
+                created_at: token.created_at.to_string(),
+                expires_at: text(token.expires_at),
+                used_at: text(token.used_at),
+                created_by: token.actor,
+                revoked_at: text(token.revoked_at),
+            })
+            .collect(),
         None => tenants::list_platform_tokens(platform)
             .await?
             .into_iter()
-            .map(|t| (t.id, t.name, "platform", t.created_at, t.revoked_at))
+            .map(|token| Listed {
+                id: token.id.as_uuid(),
+                name: token.name,
+                role: "platform".to_owned(),
+                scopes: None,
+                created_at: token.created_at.to_string(),
+                expires_at: None,
+                used_at: None,
+                created_by: None,
+                revoked_at: text(token.revoked_at),
+            })
             .collect(),
     };
-    let shown =
-        |(id, name, role, created, revoked): (TokenId, _, &str, jiff::Timestamp, Option<jiff::Timestamp>)| {
-            Listed {
-                id: id.as_uuid(),
-                name,
-                role: role.to_owned(),
-                created_at: created.to_string(),
-                revoked_at: revoked.map(|at| at.to_string()),
-            }
-        };
-    Ok(listed.into_iter().map(shown).collect())
+    Ok(listed)
 }

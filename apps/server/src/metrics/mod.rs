@@ -27,18 +27,19 @@ pub struct ServerMetrics {
     delivered: AtomicU64,
     /// How far the machine's clock is ahead of the database's, in microseconds.
     clock_ahead: AtomicI64,
-    rounds: Tally<9>,
-    failed_rounds: Tally<9>,
+    rounds: Tally<10>,
+    failed_rounds: Tally<10>,
 }
 
 /// The values of the label `worker`.
-const WORKERS: [&str; 9] = [
+const WORKERS: [&str; 10] = [
     "directory",
     "imports",
     "jobs",
     "outbox",
     "outbox_purge",
     "outbox_watch",
+    "token_use",
     "statistics",
     "idempotency",
     "people",

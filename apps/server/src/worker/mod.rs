@@ -89,6 +89,10 @@ pub fn spawn_all(state: &AppState, stop: &CancellationToken) -> Workers {
     workers.spawn(rounds(pace("people", HOURLY), async move || {
         people::round(&ending).await
     }));
+    let using = state.clone();
+    workers.spawn(rounds(pace("token_use", people::USES_EVERY), async move || {
+        people::store_uses(&using).await
+    }));
     let watching = state.clone();
     workers.spawn(rounds(
         pace("outbox_watch", outbox_watch::EVERY),

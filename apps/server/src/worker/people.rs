@@ -1,8 +1,9 @@
-//! Deletes sessions, sign-in links and invitations whose time is over, and old mails. They are refused before: this only
-//! makes room.
+//! Stores when tokens were last used, and deletes sessions, sign-in links and invitations whose time is over, and old mails.
+//! They are refused before: this only makes room.
 
 use super::{FORGOTTEN_AT_ONCE, Round, round_deadline};
 use crate::state::AppState;
+use rustok_app::tenants::store_token_use;
 use rustok_core::error::RichError;
 use rustok_storage::mails;
 use rustok_storage::people::{accounts, proofs};
@@ -15,6 +16,15 @@ const MAILS_KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
 const PROOFS_KEPT: Duration = Duration::from_secs(3_600);
 /// How long a device is known that is not used.
 const DEVICES_KEPT: Duration = Duration::from_secs(180 * 24 * 3_600);
+
+/// How often the last uses of tokens are stored.
+pub(super) const USES_EVERY: Duration = Duration::from_secs(60);
+
+/// Stores which tokens were used.
+pub(super) async fn store_uses(state: &AppState) -> Result<Round, RichError> {
+    store_token_use(state.services(), round_deadline()).await?;
+    Ok(Round::Done)
+}
 
 pub(super) async fn round(state: &AppState) -> Result<Round, RichError> {
     let services = state.services();

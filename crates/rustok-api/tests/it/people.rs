@@ -300,6 +300,26 @@ both_databases! {
         problem(read().send().await.unwrap(), 401, "unauthenticated").await;
         problem(shop.in_session(&admin, Method::DELETE, &path).send().await.unwrap(), 404, "token_not_found").await;
         assert_eq!(ok(shop.in_session(&admin, Method::GET, "/tokens"), 200).await["items"].as_array().unwrap().len(), 1);
+        // A token that is limited may do nothing else, and makes none that may.
+        let limited = json!({ "name": "Sender", "role": "admin", "scopes": ["read_orders", "manage_tokens"],
+            "expires_at": "2999-01-01T00:00:00Z" });
+        let made = ok(shop.in_session(&admin, Method::POST, "/tokens").json(&limited), 200).await;
+        assert_eq!(made["scopes"], json!(["read_orders", "manage_tokens"]));
+        let secret = made["secret"].as_str().unwrap();
+        let get = |path: &str| shop.request(Method::GET, &format!("/api/admin/v1{path}")).bearer_auth(secret);
+        ok(get("/orders"), 200).await;
+        problem(get("/nodes").send().await.unwrap(), 403, "forbidden").await;
+        let make = |body: &serde_json::Value| {
+            let request = shop.request(Method::POST, "/api/admin/v1/tokens").bearer_auth(secret);
+            request.header("idempotency-key", body.to_string()).json(body)
+        };
+        let whole = json!({ "name": "x", "role": "viewer" });
+        problem(make(&whole).send().await.unwrap(), 403, "role_above_own").await;
+        ok(make(&json!({ "name": "x", "role": "viewer", "scopes": ["read_orders"] })), 200).await;
+        let path = format!("/tokens/{}/rotate", made["id"].as_str().unwrap());
+        let rotated = ok(shop.in_session(&admin, Method::POST, &path).json(&json!({ "overlap_seconds": 0 })), 200).await;
+        assert_eq!((&rotated["name"], &rotated["scopes"]), (&made["name"], &made["scopes"]));
+        problem(get("/orders").send().await.unwrap(), 401, "unauthenticated").await;
         let editor = shop.server.open_session("shop1", "editor").await;
         problem(shop.in_session(&editor, Method::GET, "/tokens").send().await.unwrap(), 403, "forbidden").await;
     }

@@ -11,6 +11,7 @@ use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_import::RowError;
 use rustok_storage::import_references::{ImportReference, Imported};
+use rustok_storage::tokens::ApiToken;
 use rustok_storage::{DatabaseUrl, Opener, StoreConfig, TenantTx, tokens};
 use rustok_tenancy::{NewTenantInput, TenantIdentifierValidator, TenantSettings};
 use rustok_test_support::{TestDatabase, both_databases};
@@ -99,8 +100,8 @@ impl Source for &Authors {
                 let secret =
                     TokenSecret::generate(SecretKind::Tenant, &mut rand::make_rng::<rand::rngs::StdRng>());
                 for _ in 0..2 {
-                    tokens::insert_token(tx, ctx.id(), "twice", Role::Viewer, &secret.hash(), ctx.now())
-                        .await?;
+                    let token = ApiToken::new(ctx.id(), "twice", Role::Viewer, ctx.now());
+                    tokens::insert_token(tx, &token, &secret.hash()).await?;
                 }
             }
             Act::Takes(time) => {

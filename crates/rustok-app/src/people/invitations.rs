@@ -11,9 +11,7 @@ use crate::mail::{Letter, post};
 use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::account::{INVITATION_LIFE, MAX_MEMBERS, parse_email, parse_name};
 use rustok_auth::ids::{InvitationId, UserId};
-use rustok_auth::{
-    Action, Member, Person, Principal, Role, SecretKind, TokenSecret, role_allows, role_covers,
-};
+use rustok_auth::{Action, Member, Person, Principal, Role, SecretKind, TokenSecret};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_storage::people::accounts::{self, Account};
@@ -159,16 +157,16 @@ fn not_found() -> RichError {
 
 /// Refuses an invitation of a member or a token that could not make it any more. What the command line made stays valid
 /// until it is taken back.
-async fn check_inviter(tx: &mut TenantTx, invitation: &Invitation) -> Result<(), RichError> {
+async fn check_inviter(tx: &mut TenantTx, invitation: &Invitation, now: Timestamp) -> Result<(), RichError> {
     if invitation.actor.starts_with("system:") {
         return Ok(());
     }
     let inviter = Principal::of(&invitation.actor).ok_or_else(not_found)?;
-    let role = match find_standing(tx, inviter).await {
+    let standing = match find_standing(tx, inviter, now).await {
         Err(StoreError::TokenRevoked | StoreError::SessionEnded) => return Err(not_found()),
         found => found?,
     };
-    let may_invite = role_allows(role, Action::ManageMembers) && role_covers(role, invitation.role);
+    let may_invite = standing.allows(Action::ManageMembers) && standing.covers(invitation.role);
     may_invite.then_some(()).ok_or_else(not_found)
 }
 
@@ -186,7 +184,7 @@ pub async fn accept(ctx: &Ctx, accept: AcceptInvitation<'_>) -> Result<Member, R
     let mut tx = ctx.read().await?;
     let invitation = invitations::find_invitation(&mut tx, &hash, ctx.now()).await?;
     let invitation = invitation.ok_or_else(not_found)?;
-    check_inviter(tx.last(), &invitation).await?;
+    check_inviter(tx.last(), &invitation, ctx.now()).await?;
     drop(tx);
     let email = CanonicalEmail::parse(&invitation.email);
     let email = email.ok_or_else(|| RichError::new(ErrorKind::Internal, "a stored address is none"))?;
@@ -200,7 +198,7 @@ pub async fn accept(ctx: &Ctx, accept: AcceptInvitation<'_>) -> Result<Member, R
     invitations::delete_invitation(&mut tx, invitation.id)
         .await
         .map_err(taken_back)?;
-    check_inviter(&mut tx, &invitation).await?;
+    check_inviter(&mut tx, &invitation, ctx.now()).await?;
     add_member(&mut tx, &account, role, now).await?;
     tx.commit().await?;
     copy_account(ctx, account.id).await?;

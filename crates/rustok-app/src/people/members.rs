@@ -4,10 +4,11 @@ use super::sessions::ending;
 use crate::context::Ctx;
 use crate::precondition::Target;
 use rustok_auth::ids::UserId;
-use rustok_auth::{Action, Actor, AuthError, Member, Role, covers};
+use rustok_auth::{Action, Actor, AuthError, Member, Role, covers, role_allows, role_covers};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_storage::TenantTx;
 use rustok_storage::people::members;
+use rustok_storage::tokens;
 
 /// A member's next role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +29,8 @@ pub async fn list_members(ctx: &Ctx) -> Result<Vec<Member>, RichError> {
     Ok(members::list_members(tx.last()).await?)
 }
 
-/// Changes a member's role. Their sessions end: the next one has the new rights.
+/// Changes a member's role. Their sessions end: the next one has the new rights. So do the tokens that were made on their
+/// behalf, if the new role may do less.
 ///
 /// # Errors
 /// `member_not_found`, `version_conflict`, `role_above_own`, `last_owner`, authorization and database errors.
@@ -47,6 +49,9 @@ pub async fn set_role(ctx: &Ctx, set: SetRole) -> Result<Member, RichError> {
     keep_an_owner(&mut tx, &member).await?;
     let now = ctx.now();
     members::set_role(&mut tx, id, member.version, role, now).await?;
+    if !role_allows(role, Action::ManageTokens) || !role_covers(role, member.role) {
+        tokens::revoke_tokens_of(&mut tx, id, now).await?;
+    }
     tx.commit().await?;
     Ok(Member {
         role,
@@ -56,7 +61,7 @@ pub async fn set_role(ctx: &Ctx, set: SetRole) -> Result<Member, RichError> {
     })
 }
 
-/// Removes a member; every member may leave. The account remains.
+/// Removes a member; every member may leave. The account remains, the tokens that were made on their behalf end.
 ///
 /// # Errors
 /// `member_not_found`, `version_conflict`, `role_above_own`, `last_owner`, authorization and database errors.
@@ -77,6 +82,7 @@ pub async fn remove_member(ctx: &Ctx, member: Target<UserId>) -> Result<(), Rich
     }
     keep_an_owner(&mut tx, &member).await?;
     members::delete_member(&mut tx, id, member.version).await?;
+    tokens::revoke_tokens_of(&mut tx, id, ctx.now()).await?;
     Ok(tx.commit().await?)
 }
 
@@ -113,7 +119,7 @@ async fn get_member(tx: &mut TenantTx, id: UserId) -> Result<Member, RichError> 
 }
 
 /// Refuses to give or take a role that may do more than the actor's own.
-pub(crate) fn may_give(ctx: &Ctx, role: Role) -> Result<(), RichError> {
+pub(super) fn may_give(ctx: &Ctx, role: Role) -> Result<(), RichError> {
     if covers(&ctx.actor, role) {
         return Ok(());
     }

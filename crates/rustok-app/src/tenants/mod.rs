@@ -2,6 +2,8 @@
 
 mod directory;
 mod own;
+mod make_token;
+mod token_use;
 mod tokens;
 
 pub use directory::{
@@ -9,9 +11,11 @@ pub use directory::{
     update,
 };
 pub use own::{UpdateOwnSettings, read_own, update_own_settings};
+pub use make_token::{MAX_OVERLAP, NewToken, RotateToken, create_token, rotate_token};
 pub use rustok_storage::tokens::ApiToken;
+pub(crate) use token_use::TokenUse;
+pub use token_use::store_token_use;
 pub use tokens::{
-    IssuedToken, NewToken, authenticate, authenticate_platform, check_standing, create_token,
-    issue_platform_token, issue_token, list_platform_tokens, list_tokens, list_valid_tokens,
-    revoke_platform_token, revoke_token,
+    IssuedToken, authenticate, authenticate_platform, check_standing, issue_platform_token, issue_token,
+    list_platform_tokens, list_tokens, list_valid_tokens, revoke_platform_token, revoke_token,
 };

@@ -1,16 +1,14 @@
 //! Tokens: the secret is shown once and stored as a hash; a token is looked up within its tenant only.
 
 use crate::context::{Ctx, PlatformCtx, Services};
-use crate::people::may_give;
-use crate::work::{Begun, Done, IdempotencyKey};
 use rustok_auth::ids::TokenId;
-use rustok_auth::{Action, Actor, AuthError, Principal, Role, SecretKind, TokenSecret, role_allows};
+use rustok_auth::{Action, Actor, AuthError, Principal, Role, SecretKind, TokenSecret};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_storage::StoreError;
 use rustok_storage::standing;
 use rustok_storage::tenants::{self, PlatformToken};
-use rustok_storage::tokens::{self, ApiToken, MAX_TOKENS};
+use rustok_storage::tokens::{self, ApiToken};
 use rustok_tenancy::Tenant;
 use rustok_text::plain::{TextFault, checked_line};
 
@@ -27,7 +25,7 @@ pub struct IssuedToken {
 const MAX_NAME_CHARS: usize = 200;
 
 /// The name of a token in its stored form.
-fn checked_name(name: &str) -> Result<String, RichError> {
+pub(super) fn checked_name(name: &str) -> Result<String, RichError> {
     let (name, faults) = checked_line(name, MAX_NAME_CHARS);
     if faults.is_empty() {
         return Ok(name);
@@ -38,7 +36,7 @@ fn checked_name(name: &str) -> Result<String, RichError> {
         .with_violations(faults.into_iter().map(violation)))
 }
 
-fn fresh(services: &Services, kind: SecretKind) -> IssuedToken {
+pub(super) fn fresh(services: &Services, kind: SecretKind) -> IssuedToken {
     let secret = services.with_rng(|rng| TokenSecret::generate(kind, rng));
     IssuedToken {
         id: services.ids.next(),
@@ -56,62 +54,13 @@ pub async fn issue_token(ctx: &Ctx, name: &str, role: Role) -> Result<IssuedToke
     check_role(role)?;
     let issued = fresh(&ctx.services, SecretKind::Tenant);
     let mut tx = ctx.write().await?;
-    tokens::insert_token(&mut tx, issued.id, &name, role, &issued.secret.hash(), ctx.now()).await?;
+    let token = ApiToken {
+        actor: Some(ctx.actor.to_string()),
+        ..ApiToken::new(issued.id, &name, role, ctx.now())
+    };
+    tokens::insert_token(&mut tx, &token, &issued.secret.hash()).await?;
     tx.commit().await?;
     Ok(issued)
-}
-
-/// The fields of a new token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewToken {
-    /// What people call it.
-    pub name: String,
-    /// Its role.
-    pub role: Role,
-}
-
-/// Issues a token for a tenant on behalf of one of its people. Nobody gives a role above their own.
-///
-/// # Errors
-/// `validation_failed` at `#/name` and `#/role`, `role_above_own`, `too_many_tokens`, authorization and database errors.
-pub async fn create_token(
-    ctx: &Ctx,
-    new: NewToken,
-    key: IdempotencyKey<'_, (ApiToken, IssuedToken)>,
-) -> Result<Done<(ApiToken, IssuedToken)>, RichError> {
-    ctx.authorize(Action::ManageTokens)?;
-    check_role(new.role)?;
-    may_give(ctx, new.role)?;
-    let name = checked_name(&new.name)?;
-    let mut work = match ctx.begin(key).await? {
-        Begun::Fresh(work) => work,
-        Begun::Repeated(reply) => return Ok(Done::Repeated(reply)),
-    };
-    if tokens::list_valid_tokens(&mut work.tx).await?.len() >= MAX_TOKENS {
-        return Err(RichError::new(ErrorKind::Conflict, "too many tokens")
-            .with_code("too_many_tokens")
-            .with_public(format!(
-                "There are {MAX_TOKENS} tokens, which is the most. Revoke some."
-            )));
-    }
-    let (issued, now) = (fresh(&ctx.services, SecretKind::Tenant), ctx.now());
-    tokens::insert_token(
-        &mut work.tx,
-        issued.id,
-        &name,
-        new.role,
-        &issued.secret.hash(),
-        now,
-    )
-    .await?;
-    let token = ApiToken {
-        id: issued.id,
-        name,
-        role: new.role,
-        created_at: now,
-        revoked_at: None,
-    };
-    work.finish((token, issued)).await
 }
 
 /// The tokens of a tenant that can be used, without their secrets.
@@ -121,11 +70,13 @@ pub async fn create_token(
 pub async fn list_valid_tokens(ctx: &Ctx) -> Result<Vec<ApiToken>, RichError> {
     ctx.authorize(Action::ManageTokens)?;
     let mut tx = ctx.read().await?;
-    Ok(tokens::list_valid_tokens(tx.last()).await?)
+    let (mut listed, now) = (tokens::list_valid_tokens(tx.last()).await?, ctx.now());
+    listed.retain(|token| token.expires_at.is_none_or(|end| now < end));
+    Ok(listed)
 }
 
 /// Refuses a role that tokens do not have.
-fn check_role(role: Role) -> Result<(), RichError> {
+pub(super) fn check_role(role: Role) -> Result<(), RichError> {
     if Role::OF_TOKENS.contains(&role) {
         return Ok(());
     }
@@ -158,11 +109,15 @@ pub async fn revoke_token(ctx: &Ctx, id: TokenId) -> Result<(), RichError> {
 
 fn unknown_token(error: StoreError) -> RichError {
     match error {
-        StoreError::Stale { .. } => RichError::new(ErrorKind::NotFound, "no such token")
-            .with_code("token_not_found")
-            .with_public("There is no such token, or it was revoked before."),
+        StoreError::Stale { .. } => no_such_token(),
         other => other.into(),
     }
+}
+
+pub(super) fn no_such_token() -> RichError {
+    RichError::new(ErrorKind::NotFound, "no such token")
+        .with_code("token_not_found")
+        .with_public("There is no such token, or it was revoked before.")
 }
 
 /// Issues a platform token.
@@ -217,10 +172,15 @@ pub async fn authenticate(
         return Err(AuthError::Unauthenticated.into());
     }
     let mut tx = services.store.read(tenant.handle(), deadline).await?;
-    let found = tokens::find_token(tx.last(), &secret.hash()).await?;
-    found
-        .map(|(id, role)| Actor::Token { id, role })
-        .ok_or_else(|| AuthError::UnknownToken.into())
+    let now = services.clock.now();
+    let found = tokens::find_token(tx.last(), &secret.hash(), now).await?;
+    let token = found.ok_or(AuthError::UnknownToken)?;
+    services.used_tokens.note(tenant.id, &token, now);
+    Ok(Actor::Token {
+        id: token.id,
+        role: token.role,
+        scopes: token.scopes,
+    })
 }
 
 /// Checks again, during a long operation, that the sender may still do `action`: since the request arrived, the token may
@@ -236,8 +196,8 @@ pub async fn check_standing(ctx: &Ctx, action: Action) -> Result<(), RichError> 
         (None, Actor::User { id, .. }) => Principal::User(*id),
         _ => return Ok(()),
     };
-    let role = standing::find_standing(ctx.read().await?.last(), sender).await?;
-    if !role_allows(role, action) {
+    let standing = standing::find_standing(ctx.read().await?.last(), sender, ctx.now()).await?;
+    if !standing.allows(action) {
         return Err(AuthError::Forbidden { action }.into());
     }
     Ok(())

@@ -119,7 +119,7 @@ both_databases! {
         let shop = Shop::open(db.url()).await;
         let import = sent(&shop.ctx()).await;
         let id = Uuid::from_u128(1).into();
-        for actor in [Actor::Anonymous, Actor::Token { id, role: Role::Viewer }, Actor::Platform { id }] {
+        for actor in [Actor::Anonymous, Actor::Token { id, role: Role::Viewer, scopes: rustok_auth::Scopes::ALL }, Actor::Platform { id }] {
             let ctx = Ctx { actor, ..shop.ctx() };
             let refused = [
                 jobs::check_room(&ctx, 9).await.unwrap_err(),

@@ -14,3 +14,4 @@ mod people;
 mod recovery;
 mod shop;
 mod terms;
+mod tokens;

@@ -40,7 +40,7 @@ async fn sign_in(ctx: &Ctx, email: &str, password: &str) -> Result<OpenedSession
 }
 
 /// A member with a password.
-async fn member(shop: &Shop, name: &str, role: Role) -> Member {
+pub(crate) async fn member(shop: &Shop, name: &str, role: Role) -> Member {
     let email = format!("{name}@example.com");
     let account = people::create_account(&shop.platform(), &email, name, Some(PASSWORD))
         .await
@@ -53,21 +53,21 @@ async fn actor(shop: &Shop, secret: &TokenSecret) -> Result<Actor, RichError> {
 }
 
 /// The context of a member in a new session.
-async fn in_session(shop: &Shop, member: &Member) -> Ctx {
+pub(crate) async fn in_session(shop: &Shop, member: &Member) -> Ctx {
     let opened = sign_in(&shop.visitor(), &member.email, PASSWORD).await.unwrap();
     let actor = actor(shop, &opened.secret).await.unwrap();
     Ctx { actor, ..shop.ctx() }
 }
 
 #[track_caller]
-fn refused<T: std::fmt::Debug>(answer: Result<T, RichError>, code: &str) {
+pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<T, RichError>, code: &str) {
     let error = answer.unwrap_err();
     assert_eq!(error.code(), code, "{error:?}");
 }
 
 /// `validation_failed`, with these violations.
 #[track_caller]
-fn invalid<T: std::fmt::Debug>(answer: Result<T, RichError>, expected: &[&str]) {
+pub(crate) fn invalid<T: std::fmt::Debug>(answer: Result<T, RichError>, expected: &[&str]) {
     let error = answer.unwrap_err();
     let found: Vec<_> = error
         .violations()

@@ -146,6 +146,21 @@ pub(super) async fn lock(tx: &mut TenantTx, user: UserId) -> Result<(), StoreErr
     held.await.map(drop)
 }
 
+/// Keeps a member from being removed or given another role before the commit.
+///
+/// # Errors
+/// Those of the database.
+pub async fn hold_member(tx: &mut TenantTx, user: UserId) -> Result<(), StoreError> {
+    // SQLite has a single writer.
+    if !tx.db.is_postgres() {
+        return Ok(());
+    }
+    let sql = "SELECT user_id FROM memberships WHERE tenant_id = $1 AND user_id = $2 FOR SHARE";
+    let values = params![tx.tenant(), user];
+    let held = tx.db.fetch_optional(MEMBERSHIPS, sql, values, |_| Ok(()));
+    held.await.map(drop)
+}
+
 async fn end_sessions(tx: &mut TenantTx, user: UserId) -> Result<(), StoreError> {
     let values = params![tx.tenant(), user];
     let sql = "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2";

@@ -1,10 +1,11 @@
 //! The tenant directory and the tokens.
 
 use super::*;
-use crate::tokens;
+use crate::tokens::{self, ApiToken};
 use rustok_auth::ids::TokenId;
 use rustok_auth::{Role, TokenHash};
 use rustok_core::page::Limit;
+use rustok_db::TenantTx;
 use rustok_tenancy::{Tenant, TenantIdentifier, TenantStatus};
 use rustok_test_support::{all_pages, both_databases};
 
@@ -30,6 +31,12 @@ async fn changes(store: &Store, since: i64) -> (i64, Option<Vec<TenantId>>) {
 
 fn token_id(number: u128) -> TokenId {
     TokenId::from_uuid(id(number))
+}
+
+/// Which token a secret is, and its role.
+async fn found(tx: &mut TenantTx, hash: &TokenHash) -> Option<(TokenId, Role)> {
+    let found = tokens::find_token(tx, hash, now()).await.unwrap();
+    found.map(|token| (token.id, token.role))
 }
 
 both_databases! {
@@ -234,21 +241,21 @@ both_databases! {
         let (one, two) = (tenant(&store, 1, "shop1").await, tenant(&store, 2, "shop2").await);
         let (hash, shared) = (TokenHash::from_bytes([1; 32]), TokenHash::from_bytes([2; 32]));
         let mut tx = store.write(one, soon()).await.unwrap();
-        tokens::insert_token(&mut tx, token_id(1), "ci", Role::Editor, &hash, now()).await.unwrap();
-        tokens::insert_token(&mut tx, token_id(2), "", Role::Viewer, &shared, now()).await.unwrap();
+        tokens::insert_token(&mut tx, &ApiToken::new(token_id(1), "ci", Role::Editor, now()), &hash).await.unwrap();
+        tokens::insert_token(&mut tx, &ApiToken::new(token_id(2), "", Role::Viewer, now()), &shared).await.unwrap();
         tx.commit().await.unwrap();
         // The same secret and the same id in another tenant are no clash: it would tell about a neighbour.
         let mut tx = store.write(two, soon()).await.unwrap();
-        tokens::insert_token(&mut tx, token_id(2), "", Role::Admin, &shared, now()).await.unwrap();
+        tokens::insert_token(&mut tx, &ApiToken::new(token_id(2), "", Role::Admin, now()), &shared).await.unwrap();
         tx.commit().await.unwrap();
 
         let mut tx = store.read(one, soon()).await.unwrap();
-        assert_eq!(tokens::find_token(&mut tx, &hash).await.unwrap(), Some((token_id(1), Role::Editor)));
-        assert_eq!(tokens::find_token(&mut tx, &shared).await.unwrap(), Some((token_id(2), Role::Viewer)));
+        assert_eq!(found(&mut tx, &hash).await, Some((token_id(1), Role::Editor)));
+        assert_eq!(found(&mut tx, &shared).await, Some((token_id(2), Role::Viewer)));
         drop(tx);
         let mut tx = store.read(two, soon()).await.unwrap();
-        assert_eq!(tokens::find_token(&mut tx, &hash).await.unwrap(), None);
-        assert_eq!(tokens::find_token(&mut tx, &shared).await.unwrap(), Some((token_id(2), Role::Admin)));
+        assert_eq!(found(&mut tx, &hash).await, None);
+        assert_eq!(found(&mut tx, &shared).await, Some((token_id(2), Role::Admin)));
         let listed = tokens::list_tokens(&mut tx).await.unwrap();
         assert_eq!(listed.iter().map(|token| token.id).collect::<Vec<_>>(), [token_id(2)]);
         drop(tx);
@@ -263,9 +270,9 @@ both_databases! {
         let shop = tenant(&store, 1, "shop1").await;
         let hash = TokenHash::from_bytes([1; 32]);
         let mut tx = store.write(shop, soon()).await.unwrap();
-        tokens::insert_token(&mut tx, token_id(1), "ci", Role::Admin, &hash, now()).await.unwrap();
+        tokens::insert_token(&mut tx, &ApiToken::new(token_id(1), "ci", Role::Admin, now()), &hash).await.unwrap();
         tokens::revoke_token(&mut tx, token_id(1), now()).await.unwrap();
-        assert_eq!(tokens::find_token(&mut tx, &hash).await.unwrap(), None);
+        assert_eq!(found(&mut tx, &hash).await, None);
         assert_eq!(tokens::list_tokens(&mut tx).await.unwrap()[0].revoked_at, Some(now()));
         tx.commit().await.unwrap();
 
@@ -273,7 +280,7 @@ both_databases! {
         assert!(tokens::revoke_token(&mut tx, token_id(1), now()).await.is_err());
         drop(tx);
         let mut tx = store.write(shop, soon()).await.unwrap();
-        let error = tokens::insert_token(&mut tx, token_id(2), "", Role::Admin, &hash, now()).await.unwrap_err();
+        let error = tokens::insert_token(&mut tx, &ApiToken::new(token_id(2), "", Role::Admin, now()), &hash).await.unwrap_err();
         assert!(error.is_taken("api_tokens(hash)"), "{error:?}");
     }
 

@@ -14,13 +14,14 @@ use std::path::Path;
 
 /// What writes a whole aggregate of the caller's, or only locks: the walk over the API document tries these, with each
 /// wall alone too (`apps/server/tests/it/isolation`).
-const OVER_HTTP: [&str; 8] = [
+const OVER_HTTP: [&str; 9] = [
     "idempotency::insert_record",
     "idempotency::unclaim",
     "nodes/save::save",
     "nodes/slugs::lock",
     "orders/change::save_change",
     "orders/place::insert_order",
+    "people/members::hold_member",
     "products/write::insert_product",
     "products/write::update_product",
 ];

@@ -170,13 +170,13 @@ both_databases! {
         let mut tx = store.write(shop, soon()).await.unwrap();
         assert_eq!(list_members(&mut tx).await.unwrap()[0].disabled_at, Some(now()));
         assert_eq!(lock_owners(&mut tx).await.unwrap(), []);
-        let standing = find_standing(&mut tx, Principal::User(jane.id)).await;
+        let standing = find_standing(&mut tx, Principal::User(jane.id), now()).await;
         assert!(matches!(standing, Err(StoreError::SessionEnded)), "{standing:?}");
         drop(tx);
         set(None).await;
         assert!(opened(&store, shop, &new(jane.id, 2)).await);
         let mut tx = store.read(shop, soon()).await.unwrap();
-        assert_eq!(find_standing(&mut tx, Principal::User(jane.id)).await.unwrap(), Role::Owner);
+        assert_eq!(find_standing(&mut tx, Principal::User(jane.id), now()).await.unwrap().role, Role::Owner);
     }
 
     async fn another_role_and_a_removal_end_the_sessions_of_the_member(db) {

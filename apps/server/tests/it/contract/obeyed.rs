@@ -50,6 +50,9 @@ pub(super) fn value(operation: &str, name: &str) -> Option<Value> {
         ("create_author", "login") => json!("a-second-login"),
         ("change_author", "login") => json!("a-third-login"),
         ("create_token", "role") => json!("editor"),
+        ("create_token", "scopes") => json!(["read_orders"]),
+        ("create_token", "expires_at") => json!("2031-01-02T03:04:05Z"),
+        ("rotate_token", "overlap_seconds") => json!(3_600),
         ("sign_in" | "create_invitation", "email") => json!("other@example.com"),
         _ => return by_name(name),
     };

@@ -232,6 +232,7 @@ fn people(operation: &str) -> Option<Call> {
             .body(json!({ "name": "{fresh.word}", "settings": { "default_currency": "USD" } })),
         "create_token" => Call::plain().body(json!({ "name": "A program", "role": "viewer" })),
         "revoke_token" => Call::of("{token.id}"),
+        "rotate_token" => Call::of("{token.id}").body(json!({ "overlap_seconds": 60 })),
         "set_member_role" => Call::of("{member.id}").body(json!({ "role": "viewer" })),
         "remove_member" => Call::of("{member.id}"),
         "create_invitation" => Call::plain().body(json!({ "email": "{fresh.email}", "role": "viewer" })),

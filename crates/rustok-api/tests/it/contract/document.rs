@@ -326,6 +326,7 @@ fn body(operation: &Operation) -> String {
         "create_tenant" => json!({ "slug": "another", "name": "Another" }),
         "create_product" => json!({ "title": "More tea" }),
         "create_invitation" => json!({ "email": "a@b.c", "role": "viewer" }),
+        "rotate_token" => json!({ "overlap_seconds": 60 }),
         "create_token" => json!({ "name": "A program", "role": "viewer" }),
         "set_member_role" => json!({ "role": "viewer" }),
         "change_password" => json!({ "current_password": "x", "new_password": "another password" }),

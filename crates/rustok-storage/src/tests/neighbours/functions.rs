@@ -15,6 +15,7 @@ use crate::people::sessions::{
     NewSession, delete_other_sessions, delete_session, delete_sessions, find_session, find_session_by_id,
     insert_link, list_sessions, open_session, take_link, touch_session,
 };
+use crate::tokens::ApiToken;
 use crate::{
     authors, customers, home, idempotency, import_references, imports, inventory, jobs, mails, nodes, orders,
     products, reservations, standing, terms, tokens,
@@ -221,7 +222,7 @@ async fn shop(store: &Store, tenant: TenantHandle) -> Reported {
             products::delete_product(tx, product, 1, now(), &event(tenant)).await?;
             products::find_deleted_product(tx, product).await
         };
-        "standing::find_standing" => |tx| standing::find_standing(tx, Principal::Token(id(ID).into()));
+        "standing::find_standing" => |tx| standing::find_standing(tx, Principal::Token(id(ID).into()), Timestamp::UNIX_EPOCH);
         "products/page::list_products" => |tx| products::list_products(tx, &filter, None, limit);
         "products/write::find_taken_handles" => |tx| products::find_taken_handles(tx, &[handle], None);
         "products/write::lock_product" => |tx| products::lock_product(tx, product);
@@ -314,8 +315,13 @@ async fn others(store: &Store, tenant: TenantHandle) -> Reported {
         "idempotency::delete_records_before" => |tx| idempotency::delete_records_before(tx, now(), 9);
         "import_references::list_references" => |tx| import_references::list_references(tx, imported, &[WORD]);
         "import_references::save_references" => |tx| import_references::save_references(tx, imported, &[change], now());
-        "tokens::insert_token" => |tx| tokens::insert_token(tx, id(8).into(), "x", Role::Admin, &hash, now());
-        "tokens::find_token" => |tx| tokens::find_token(tx, &hash);
+        "tokens::insert_token" => |tx| tokens::insert_token(tx, &ApiToken::new(id(8).into(), "x", Role::Admin, now()), &hash);
+        "tokens::find_token" => |tx| tokens::find_token(tx, &hash, long_ago);
+        "tokens::find_token_by_id" => |tx| tokens::find_token_by_id(tx, id(ID).into());
+        "tokens::revoke_tokens_of" => |tx| tokens::revoke_tokens_of(tx, id(ID).into(), now());
+        "tokens::revoke_expired_tokens" => |tx| tokens::revoke_expired_tokens(tx, now());
+        "tokens::expire_token" => |tx| tokens::expire_token(tx, id(ID).into(), now());
+        "tokens::touch_token" => |tx| tokens::touch_token(tx, id(ID).into(), now());
         "tokens::list_tokens" => |tx| tokens::list_tokens(tx);
         "tokens::list_valid_tokens" => |tx| tokens::list_valid_tokens(tx);
         "tokens::revoke_token" => |tx| tokens::revoke_token(tx, id(ID).into(), now());

@@ -10,7 +10,9 @@ pub(super) const WORD: &str = "kanarek-2";
 pub(super) const ID: u128 = 7;
 
 /// Columns that are filled although they may be empty: by them things are found.
-const FILLED: [&str; 7] = [
+const FILLED: [&str; 9] = [
+    "expires_at",
+    "member_id",
     "lease",
     "sealed_body",
     "finished_at",
