@@ -125,7 +125,7 @@ pub struct Config {
     /// Requests a minute from one client address (of IPv6 its /64), saved up for a minute; 0 is no limit. Nothing limits
     /// the loopback address.
     pub rate_limit_address_per_minute: u32,
-    /// Requests a minute with one token, saved up for a minute; 0 is no limit.
+    /// Requests a minute with one token or in one session, saved up for a minute; 0 is no limit.
     pub rate_limit_token_per_minute: u32,
     /// Requests a minute for one tenant, from all clients together, saved up for a minute; 0 is no limit.
     pub rate_limit_tenant_per_minute: u32,

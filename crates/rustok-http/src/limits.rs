@@ -18,6 +18,7 @@ pub(crate) use refusals::UnloggedCount;
 
 use crate::middleware::client;
 use crate::middleware::forwarded::FORWARDED;
+use crate::session;
 use crate::settings::HttpSettings;
 use crate::surface::Surface;
 use axum::body::HttpBody as _;
@@ -37,6 +38,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Limits {
     address: Rate,
     token: Rate,
+    session: Rate,
     tenant: Rate,
     sign_in: Rate,
     sign_in_address: Rate,
@@ -76,6 +78,7 @@ impl Limits {
         Self {
             address: Rate::per_minute("address", settings.rate_limit_address_per_minute),
             token: Rate::per_minute("token", settings.rate_limit_token_per_minute),
+            session: Rate::per_minute("session", settings.rate_limit_token_per_minute),
             tenant: Rate::per_minute("tenant", settings.rate_limit_tenant_per_minute),
             sign_in: Rate::per_minute("sign_in", settings.rate_limit_sign_in_per_minute),
             sign_in_address: Rate::per_minute(
@@ -166,14 +169,17 @@ impl Limits {
         }
     }
 
-    /// Counts a request for its token, whether or not the token is valid.
+    /// Counts a request for its token or, without one, for its session, whether or not either is valid.
     ///
     /// # Errors
     /// `rate_limited`.
     pub fn admit_token(&self, request: &Request) -> Result<Admission, Refusal> {
         match request.headers().get(header::AUTHORIZATION) {
             Some(token) => self.token.admit(token.as_bytes()),
-            None => Ok(Admission::default()),
+            None => match session::sent(request.headers()) {
+                Some(secret) => self.session.admit(secret),
+                None => Ok(Admission::default()),
+            },
         }
     }
 
@@ -212,11 +218,12 @@ impl Limits {
 
     /// How many requests each limit has refused.
     #[must_use]
-    pub fn refusals(&self) -> [(&'static str, u64); 11] {
+    pub fn refusals(&self) -> [(&'static str, u64); 12] {
         let [requests, uploads, files] = self.gates();
         [
             ("address", self.address.refused()),
             ("token", self.token.refused()),
+            ("session", self.session.refused()),
             ("tenant", self.tenant.refused()),
             ("sign_in", self.sign_in.refused()),
             ("sign_in_address", self.sign_in_address.refused()),
@@ -246,6 +253,39 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_has_as_many_requests_as_a_token() {
+        let limits = Limits::new(&HttpSettings {
+            rate_limit_token_per_minute: 3,
+            ..HttpSettings::default()
+        });
+        let admitted = |fields: &[(&'static str, &str)], tries: u32| {
+            (0..tries)
+                .filter(|_| {
+                    let mut request = Request::default();
+                    for (name, value) in fields {
+                        request.headers_mut().append(*name, value.parse().unwrap());
+                    }
+                    limits.admit_token(&request).is_ok()
+                })
+                .count()
+        };
+        assert_eq!(admitted(&[("cookie", "a=b; session=one")], 5), 3);
+        assert_eq!(
+            admitted(&[("cookie", "__Host-session=one")], 1),
+            0,
+            "the same secret"
+        );
+        assert_eq!(admitted(&[("cookie", "session=two")], 5), 3);
+        assert_eq!(admitted(&[("cookie", "a=b")], 9), 9);
+        // A token comes first, as it does for the actor.
+        assert_eq!(
+            admitted(&[("cookie", "session=one"), ("authorization", "Bearer x")], 5),
+            3
+        );
+        assert_eq!(limits.refusals()[1..3], [("token", 2), ("session", 5)]);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn attempts_on_an_account_lock_out_nobody_elsewhere() {

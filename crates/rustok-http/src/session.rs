@@ -154,6 +154,14 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     }
 }
 
+/// The secret of a session as it is sent, valid or not.
+pub(crate) fn sent(headers: &HeaderMap) -> Option<&str> {
+    if !headers.contains_key(header::COOKIE) {
+        return None;
+    }
+    cookie(headers, SECURE_NAME).or_else(|| cookie(headers, LOOPBACK_NAME))
+}
+
 /// The actor of the session that a request without a token sends along.
 ///
 /// # Errors

@@ -53,7 +53,7 @@ pub struct HttpSettings {
     pub max_requests_waiting: usize,
     /// Requests per minute of one client address; 0 means no limit.
     pub rate_limit_address_per_minute: u32,
-    /// Requests per minute with one token; 0 means no limit.
+    /// Requests per minute with one token or in one session; 0 means no limit.
     pub rate_limit_token_per_minute: u32,
     /// Requests per minute for one tenant; 0 means no limit.
     pub rate_limit_tenant_per_minute: u32,

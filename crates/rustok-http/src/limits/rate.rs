@@ -116,6 +116,7 @@ impl Counting {
         let whose = match self.name {
             "address" => "from one address",
             "token" => "with one token",
+            "session" => "in one session",
             "sign_in" => "to sign in to one account",
             "sign_in_address" => "to sign in from one address",
             _ => "for one tenant",
