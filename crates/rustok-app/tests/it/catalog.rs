@@ -8,6 +8,7 @@ use rustok_commerce::inventory::Adjustment;
 use rustok_commerce::price::MoneyInput;
 use rustok_commerce::product::{ImageInput, Product, ProductStatus};
 use rustok_core::error::RichError;
+use rustok_core::page::Limit;
 use rustok_test_support::both_databases;
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ both_databases! {
         assert_eq!(adjusted.unwrap().made().unwrap().variant.available, Some(4));
         shop.clock.advance(Duration::from_secs(1));
         let order = shop.place(&[(variants[0], 2)]).await.unwrap();
-        let lines = catalog::movements(&shop.ctx(), variants[0]).await.unwrap();
+        let lines = catalog::list_movements(&shop.ctx(), variants[0], None, Limit::default()).await.unwrap().items;
         let told: Vec<_> = lines.iter().map(|line| (line.delta, line.reason.as_str(), line.note.as_deref(), line.order_id)).collect();
         assert_eq!(
             told,
@@ -89,7 +90,7 @@ both_databases! {
                 (7, "set", None, None),
             ]
         );
-        let refused = catalog::movements(&Ctx { actor: Actor::Anonymous, ..shop.ctx() }, variants[0]).await;
+        let refused = catalog::list_movements(&Ctx { actor: Actor::Anonymous, ..shop.ctx() }, variants[0], None, Limit::default()).await;
         assert_eq!(refused.unwrap_err().code(), "unauthenticated");
     }
 

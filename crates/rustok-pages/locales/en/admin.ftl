@@ -788,3 +788,12 @@ problem-author-not-found = There is no such author. It may have been merged or d
 problem-author-exists = Another author has this login. Merge the two, or take another login.
 problem-author-in-use = There are articles or pages of this author, deleted ones perhaps. Merge it into another author instead.
 field-not-allowed = This is not possible here: choose another one.
+
+## Tokens that end
+token-life = Ends
+token-life-open = Never, until it is revoked
+token-life-30 = In 30 days
+token-life-90 = In 90 days
+token-life-365 = In a year
+token-used-at = Last used
+token-ends-at = Ends

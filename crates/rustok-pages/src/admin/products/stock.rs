@@ -129,7 +129,11 @@ async fn render(
         return Err(RichError::new(ErrorKind::Internal, "a product without variants"));
     };
     let changes = match view.may(Action::ReadHistory) {
-        true => Some(catalog::list_movements(ctx, variant.id, None, shown()).await?.items),
+        true => Some(
+            catalog::list_movements(ctx, variant.id, None, shown())
+                .await?
+                .items,
+        ),
         false => None,
     };
     let line = |of: &Variant| Line {

@@ -15,9 +15,11 @@ use rustok_app::tenants::{self, ApiToken, NewToken};
 use rustok_app::{Ctx, Done, IdempotencyKey};
 use rustok_auth::Role;
 use rustok_auth::ids::TokenId;
+use rustok_core::clock::Timestamp;
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_http::extract::PathParams;
 use rustok_http::state::HttpState;
+use std::time::Duration;
 
 const PATH: &str = "/admin/settings/tokens";
 
@@ -27,6 +29,8 @@ struct Row {
     name: String,
     role_key: &'static str,
     made: Moment,
+    ends: Option<Moment>,
+    used: Option<Moment>,
 }
 
 /// A role that a token can get here.
@@ -50,6 +54,7 @@ struct Tokens<'a> {
     form: Form,
     tokens: Vec<Row>,
     roles: Vec<RoleChoice>,
+    lives: [(&'static str, &'static str); 4],
     /// The token that is about to be revoked.
     question: Option<usize>,
     issued: Option<Issued>,
@@ -57,6 +62,14 @@ struct Tokens<'a> {
 }
 
 /// What a request adds to the page.
+/// The days that a token can live, with the key of the choice.
+const LIVES: [(&str, &str); 4] = [
+    ("", "token-life-open"),
+    ("30", "token-life-30"),
+    ("90", "token-life-90"),
+    ("365", "token-life-365"),
+];
+
 #[derive(Default)]
 struct Said {
     form: Form,
@@ -83,6 +96,8 @@ fn row(view: &View, token: &ApiToken) -> Row {
         name: token.name.clone(),
         role_key: role_key(token.role),
         made: view.formats.short(token.created_at),
+        ends: token.expires_at.map(|at| view.formats.short(at)),
+        used: token.used_at.map(|at| view.formats.short(at)),
     }
 }
 
@@ -96,6 +111,7 @@ async fn render(Visit { ctx, view, .. }: Visit, status: StatusCode, said: Said) 
             .and_then(|id| tokens.iter().position(|token| token.id == id)),
         tokens: tokens.iter().map(|token| row(&view, token)).collect(),
         roles: roles(&view, said.form.fields.filled("role").unwrap_or("viewer")),
+        lives: LIVES,
         form: said.form,
         issued: said.issued,
         conflict: said.conflict,
@@ -134,6 +150,22 @@ async fn create(posted: Posted) -> PageResult {
     }
 }
 
+/// The end of a token that lives for one of the offered numbers of days; none for an empty choice.
+fn end_of(ctx: &Ctx, days: &str) -> Result<Option<Timestamp>, RichError> {
+    if days.is_empty() {
+        return Ok(None);
+    }
+    let offered = LIVES.into_iter().find(|(offered, _)| *offered == days);
+    let hours = offered
+        .and_then(|(days, _)| days.parse::<u64>().ok())
+        .map(|days| days * 24);
+    let end = hours.and_then(|hours| ctx.now().checked_add(Duration::from_secs(hours * 3_600)).ok());
+    end.map(Some).ok_or_else(|| {
+        let violation = FieldViolation::new("#/expires_at", "invalid", "must be one of the choices");
+        RichError::new(ErrorKind::Validation, "no such life").with_violations([violation])
+    })
+}
+
 async fn try_create(ctx: &Ctx, fields: &Fields) -> Result<Issued, RichError> {
     let role = fields.text("role").parse::<Role>().map_err(|unknown| {
         let violation = FieldViolation::new("#/role", "invalid", unknown.to_string());
@@ -142,6 +174,8 @@ async fn try_create(ctx: &Ctx, fields: &Fields) -> Result<Issued, RichError> {
     let new = NewToken {
         name: fields.text("name").to_owned(),
         role,
+        scopes: None,
+        expires_at: end_of(ctx, fields.text("expires_at"))?,
     };
     match tenants::create_token(ctx, new, IdempotencyKey::none()).await? {
         Done::Made((token, issued)) => Ok(Issued {
