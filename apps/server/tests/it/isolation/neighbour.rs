@@ -53,7 +53,16 @@ fn tenant_operations(world: &World) -> impl Iterator<Item = &Operation> {
 /// Both tenants have two of everything that lists show, and one of everything that is named.
 pub(crate) async fn prepare(world: &World) {
     for side in [&world.ours, &world.theirs] {
-        for kind in ["published", "product", "pending", "import"] {
+        for kind in [
+            "published",
+            "product",
+            "pending",
+            "import",
+            "term",
+            "author",
+            "low_stock",
+            "customer",
+        ] {
             world.thing(side, kind).await;
             world.forget(side, kind);
         }
