@@ -160,8 +160,8 @@ pub async fn find_customers(
         })
         .collect();
     let sql = format!(
-        "SELECT c.id, c.email, c.created_at, s.currency, s.orders, s.spent, s.last_at FROM customers c LEFT JOIN ( \
-           SELECT n.customer_id, n.currency, count(*) AS orders, max(n.created_at) AS last_at, CAST(sum(CASE WHEN \
+        "SELECT c.id, c.email, c.created_at, s.currency, s.placed, s.spent, s.last_at FROM customers c LEFT JOIN ( \
+           SELECT n.customer_id, n.currency, count(*) AS placed, max(n.created_at) AS last_at, CAST(sum(CASE WHEN \
            n.status IN ('paid', 'shipped', 'delivered') THEN n.total_minor ELSE 0 END) AS bigint) AS spent \
            FROM ({}) n GROUP BY n.customer_id, n.currency) s ON s.customer_id = c.id \
          WHERE c.tenant_id = $1 AND c.id IN ({}) ORDER BY c.id, s.currency",
@@ -215,7 +215,7 @@ fn part(row: &Row<'_>) -> Result<(Customer, i64, Option<Money>), StoreError> {
     };
     Ok((
         customer,
-        row.get::<Option<i64>>("orders")?.unwrap_or_default(),
+        row.get::<Option<i64>>("placed")?.unwrap_or_default(),
         spent,
     ))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Statements that may: how each begins, and why it is no harm.
-const MAY: [(&str, &str); 8] = [
+const MAY: [(&str, &str); 9] = [
     (
         "SELECT t.id, t.slug, t.name, t.status, t.settings, t.created_at, t.updated_at, t.version FROM tenants t WHERE $1::uuid IS NULL",
         "a page of the whole directory, in the order of its key and no further than the page",
@@ -40,6 +40,10 @@ const MAY: [(&str, &str); 8] = [
     (
         "SELECT count(*) AS members FROM memberships WHERE tenant_id = $1",
         "a tenant has at most 500 members, and this statement is how",
+    ),
+    (
+        "SELECT * FROM (SELECT 'order' AS kind, o.id, CAST(o.number AS text) AS title",
+        "each of its three parts follows an index in its order and stops after ten rows, which are sorted together",
     ),
 ];
 
