@@ -44,7 +44,7 @@ struct Beside {
 /// Another member's change since the form was opened.
 struct Conflict {
     key: &'static str,
-    by: Cow<'static, str>,
+    by: String,
     at: Moment,
 }
 
@@ -141,19 +141,6 @@ pub(super) async fn subject(ctx: &Ctx, id: NodeId, locale: Option<Locale>) -> Re
             content::get(ctx, id, None).await.map(Subject::NoText)
         }
         Err(error) => Err(error),
-    }
-}
-
-/// The name of an actor of a history or a revision.
-pub(super) fn actor_name(ctx: &Ctx, view: &View, actor: &str) -> Cow<'static, str> {
-    match actor.split(':').next() {
-        _ if actor == ctx.actor.to_string() => match &view.member {
-            Some(member) => member.name.clone().into(),
-            None => view.t("actor-member"),
-        },
-        Some("token") => view.t("actor-token"),
-        Some("system") => view.t("actor-system"),
-        _ => view.t("actor-member"),
     }
 }
 
@@ -295,7 +282,7 @@ pub(super) fn render(
                 true => "content-conflict-else",
                 false => "content-conflict-text",
             },
-            by: actor_name(&ctx, &view, &detail.shown.actor),
+            by: view.actor_name(&detail.shown.actor),
             at: view.formats.short(detail.shown.created_at),
         }
     });

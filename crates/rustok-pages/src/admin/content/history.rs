@@ -1,6 +1,5 @@
 //! `/admin/content/{id}/history`: what happened to a node, deleted or not.
 
-use super::edit::actor_name;
 use crate::form::Fields;
 use crate::format::Moment;
 use crate::parts::Icon;
@@ -10,7 +9,6 @@ use crate::visit::Visit;
 use askama::Template;
 use axum::extract::RawQuery;
 use axum::{Router, routing};
-use rustok_app::Ctx;
 use rustok_app::content::{self, NodeHistoryEntry};
 use rustok_content::ids::NodeId;
 use rustok_core::page::Limit;
@@ -40,7 +38,7 @@ struct History<'a> {
     newer: Option<String>,
 }
 
-fn past_step(ctx: &Ctx, view: &View, step: NodeHistoryEntry) -> PastStep {
+fn past_step(view: &View, step: NodeHistoryEntry) -> PastStep {
     let (icon, key) = match step.transition.as_str() {
         "create" => ("plus", "node-step-create"),
         "update" => ("edit", "node-step-update"),
@@ -58,7 +56,7 @@ fn past_step(ctx: &Ctx, view: &View, step: NodeHistoryEntry) -> PastStep {
         key,
         reason: step.reason,
         at: view.formats.short(step.at),
-        actor: actor_name(ctx, view, &step.actor).into_owned(),
+        actor: view.actor_name(&step.actor),
         version: step.version.to_string(),
     }
 }
@@ -99,7 +97,7 @@ async fn show(visit: Visit, PathParams(id): PathParams<NodeId>, RawQuery(query):
             .items
             .into_iter()
             .rev()
-            .map(|step| past_step(&ctx, &view, step))
+            .map(|step| past_step(&view, step))
             .collect(),
         v: &view,
     };
