@@ -16,8 +16,10 @@ export function send(url, method, path, headers = {}, body = undefined) {
 }
 
 export class Things {
-  constructor(server) {
+  /// `word` is what people wrote into each field, where it is given.
+  constructor(server, word = undefined) {
     this.server = server;
+    this.word = word;
     this.made = new Map();
     this.number = 0;
   }
@@ -54,10 +56,13 @@ export class Things {
 
   async product(state = "active", more = {}) {
     const variants = [
-      { sku: `TEA-${Date.now()}-${this.number}`, options: ["Small"], price: { amount: "5.50", currency: "USD" }, available: 100_000 },
+      { sku: `TEA-${Date.now()}-${this.number}${this.word ?? ""}`, options: [this.word ?? "Small"], price: { amount: "5.50", currency: "USD" }, available: 100_000 },
       { sku: `TEB-${Date.now()}-${this.number}`, options: ["Large"], price: { amount: "9.90", currency: "USD" }, available: 3 },
     ];
-    return this.admin("POST", "/products", { title: `Green tea ${this.number}`, status: state, options: [{ name: "Size" }], variants, ...more });
+    return this.admin("POST", "/products", {
+      title: `Green tea ${this.number} ${this.word ?? ""}`, status: state, options: [{ name: this.word ?? "Size" }], variants,
+      ...(this.word && { description_html: this.word, vendor: this.word, type: this.word }), ...more,
+    });
   }
 
   async order(state = "pending", email = `buyer${this.number}@example.com`) {
@@ -66,8 +71,9 @@ export class Things {
     const order = await this.api("POST", "/api/store/v1/orders", { email, currency: "USD", lines });
     const steps = { pending: [], cancelled: ["cancel"], confirmed: ["confirm"], paid: ["confirm", "pay"], shipped: ["confirm", "pay", "ship"], delivered: ["confirm", "pay", "ship", "deliver"] };
     const bodies = {
-      cancel: { reason: "changed their mind" }, confirm: {}, pay: { payment_id: `pay-${order.id}`, method: "card" },
-      ship: { tracking: "1Z999", carrier: "DHL" }, deliver: {},
+      cancel: { reason: this.word ?? "changed their mind" }, confirm: {},
+      pay: { payment_id: `pay-${order.id}${this.word ?? ""}`, method: this.word ?? "card" },
+      ship: { tracking: this.word ?? "1Z999", carrier: this.word ?? "DHL" }, deliver: { ...(this.word && { signature: this.word }) },
     };
     for (const step of steps[state]) await this.admin("POST", `/orders/${order.id}/${step}`, bodies[step]);
     return this.admin("GET", `/orders/${order.id}`);
@@ -75,7 +81,8 @@ export class Things {
 
   async node(state = "draft", more = {}) {
     const node = await this.admin("POST", "/nodes", {
-      kind: "post", locale: "en", title: `How to brew ${this.number}`, excerpt: "In short", body: "# Water\n\nHot, not boiling.", format: "markdown", ...more,
+      kind: "post", locale: "en", title: `How to brew ${this.number} ${this.word ?? ""}`, excerpt: this.word ?? "In short",
+      body: this.word ?? "# Water\n\nHot, not boiling.", format: "markdown", ...more,
     });
     if (state === "published") await this.admin("POST", `/nodes/${node.id}/publish`, {});
     return this.admin("GET", `/nodes/${node.id}`);

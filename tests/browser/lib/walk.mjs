@@ -6,7 +6,7 @@ export async function look(person, address, way) {
   const { page } = person;
   await page.setViewportSize({ width: 390, height: 844 });
   await page.emulateMedia({ colorScheme: way.scheme });
-  const answer = await page.goto(address, { waitUntil: "networkidle" });
+  const answer = await page.goto(address, { waitUntil: "load" });
   // No language of the pages is written from the right yet: their texts are turned round.
   if (way.isRightToLeft) await page.evaluate(() => document.documentElement.setAttribute("dir", "rtl"));
   const wide = await page.evaluate(() => {
