@@ -42,6 +42,17 @@ export class Server {
     });
   }
 
+  /// Restarts it with other settings, on the same port, and does this; what it logged meanwhile.
+  async restart(settings, during) {
+    await this.end();
+    fs.truncateSync(path.join(this.folder, "log"));
+    const { port } = new URL(this.url);
+    Object.assign(this.env, settings, { RUSTOK_LISTEN: `127.0.0.1:${port}` });
+    await this.serve();
+    await during();
+    return this.logged();
+  }
+
   logged() {
     return fs.readFileSync(path.join(this.folder, "log"), "utf8");
   }
@@ -61,12 +72,16 @@ export class Server {
     return email;
   }
 
-  /// Stops it as a service manager does; fails when it does not end well, or has logged an error.
-  async stop() {
+  async end() {
     this.process.removeAllListeners("exit");
     const ended = this.process.exitCode === null && once(this.process, "exit");
     this.process.kill("SIGTERM");
     if (ended) await ended;
+  }
+
+  /// Stops it as a service manager does; fails when it does not end well, or has logged an error.
+  async stop() {
+    await this.end();
     const log = this.logged();
     fs.rmSync(this.folder, { recursive: true, force: true });
     if (this.process.exitCode !== 0 || /\bERROR\b/.test(log)) throw new Error(`the program ended with ${this.process.exitCode}:\n${log}`);
