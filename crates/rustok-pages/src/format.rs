@@ -282,7 +282,11 @@ mod tests {
             // Midnight has passed in the shop already.
             ("2026-11-28T23:30:00Z", "Today, 00:30", "Сегодня, 00:30"),
             ("2026-11-27T17:51:00Z", "27 Nov, 18:51", "27 нояб., 18:51"),
-            ("2025-07-01T10:00:00Z", "1 Jul 2025, 12:00", "1 июл. 2025, 12:00"),
+            (
+                "2025-07-01T10:00:00Z",
+                "1 Jul 2025, 12:00",
+                "1 июл. 2025 г., 12:00",
+            ),
         ] {
             assert_eq!(formats(Language::English, now).short(at(time)).shown, english);
             assert_eq!(formats(Language::Russian, now).short(at(time)).shown, russian);
@@ -296,5 +300,46 @@ mod tests {
         let long = formats(Language::Russian, now).long(at("2026-05-03T10:00:00Z"));
         assert_eq!(long.shown, "3 мая 2026 г., 12:00");
         assert_eq!(long.machine, "2026-05-03T12:00:00+02:00");
+    }
+
+    /// What is shown in each language of an amount in every currency, and of times over a year, in two zones.
+    #[test]
+    #[ignore = "prints what scripts/compare-intl compares"]
+    fn print_for_comparison() {
+        let letters = || 'A'..='Z';
+        let codes =
+            letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| format!("{a}{b}{c}"))));
+        let languages = Language::ALL.map(|language| (language, language.tag()));
+        for currency in codes.filter_map(|code| Currency::parse(&code).ok()) {
+            for amount in ["0", "1", "1234", "-9876543"] {
+                let money = Money::parse(amount, currency).unwrap();
+                for (language, tag) in languages {
+                    println!(
+                        "money\t{tag}\t{}\t{amount}\t{}",
+                        currency.code(),
+                        money_in(language, money)
+                    );
+                }
+            }
+        }
+        for zone in ["UTC", "Asia/Kolkata"] {
+            for day in 0..366 {
+                let at = "2027-12-31T21:37:00Z".parse::<Timestamp>().unwrap()
+                    - jiff::SignedDuration::from_hours(25 * day);
+                for (language, tag) in languages {
+                    let formats = |now: &str| {
+                        let zone = TimeZone::get(zone).unwrap();
+                        Formats::new(language.words(), zone, now.parse().unwrap())
+                    };
+                    let near = formats("2027-12-31T23:59:00Z").short(at).shown;
+                    let far = formats("2040-01-01T00:00:00Z");
+                    println!(
+                        "time\t{tag}\t{zone}\t{at}\t{near}\t{}\t{}",
+                        far.short(at).shown,
+                        far.long(at).shown
+                    );
+                }
+            }
+        }
     }
 }

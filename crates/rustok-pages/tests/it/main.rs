@@ -13,3 +13,4 @@ mod html;
 mod roles;
 mod routes;
 mod site;
+mod words;

@@ -26,10 +26,17 @@ pub(crate) struct Site {
     /// What an operator can do.
     pub(crate) operator: Ctx,
     number: AtomicU32,
+    /// What people wrote into every field.
+    word: &'static str,
 }
 
 impl Site {
     pub(crate) async fn open(db: &TestDatabase) -> Self {
+        Self::written(db, "Green tea").await
+    }
+
+    /// A shop in whose texts this stands.
+    pub(crate) async fn written(db: &TestDatabase, word: &'static str) -> Self {
         let mut shop = Shop::open(db.url()).await;
         // A redirect is an answer here.
         shop.client = Client::builder().redirect(Policy::none()).build().unwrap();
@@ -38,6 +45,7 @@ impl Site {
             shop,
             operator,
             number: AtomicU32::new(0),
+            word,
         };
         site.member(OWNER, "owner").await;
         site
@@ -50,7 +58,7 @@ impl Site {
 
     /// A member with the password of all.
     pub(crate) async fn member(&self, email: &str, role: &str) {
-        let account = people::create_account(&self.platform(), email, "Jane Roe", Some(PASSWORD)).await;
+        let account = people::create_account(&self.platform(), email, self.word, Some(PASSWORD)).await;
         let granted = people::grant(&self.operator, &account.unwrap(), role.parse().unwrap()).await;
         drop(granted.unwrap());
     }
@@ -69,6 +77,14 @@ impl Site {
     pub(crate) fn get(&self, session: Option<&str>, path: &str) -> RequestBuilder {
         let request = self.shop.request(Method::GET, path);
         with(request, session).header("sec-fetch-site", "same-origin")
+    }
+
+    /// A page in Russian, which must be shown.
+    pub(crate) async fn russian(&self, session: Option<&str>, path: &str) -> String {
+        let request = self.get(session, path).header("cookie", "language=ru");
+        let (status, html) = read(request).await;
+        assert_eq!(status, 200, "{path}: {html}");
+        html
     }
 
     /// A form that a browser sends from a page of this shop.
@@ -158,10 +174,10 @@ impl Site {
     }
 
     async fn product(&self) -> Value {
-        let sku = self.fresh();
+        let (sku, word) = (self.fresh(), self.word);
         let price = json!({ "amount": "5.50", "currency": "USD" });
-        let body = json!({ "title": "Green tea", "status": "active", "options": [{ "name": "Size" }],
-            "variants": [{ "sku": sku, "options": ["Small"], "price": price, "available": 1000 }] });
+        let body = json!({ "title": word, "description_html": word, "vendor": word, "type": word, "status": "active",
+            "options": [{ "name": word }], "variants": [{ "sku": format!("{word}{sku}"), "options": [word], "price": price, "available": 1000 }] });
         ok(self.shop.admin(Method::POST, "/products").json(&body), 201).await
     }
 
@@ -186,9 +202,11 @@ impl Site {
         };
         for step in steps {
             let body = match *step {
-                "pay" => json!({ "method": "card", "payment_id": self.fresh() }),
-                "ship" => json!({ "carrier": "DHL", "tracking": "1Z9" }),
-                "cancel" => json!({ "reason": "twice" }),
+                "pay" => {
+                    json!({ "method": self.word, "payment_id": format!("{}{}", self.word, self.fresh()) })
+                }
+                "ship" => json!({ "carrier": self.word, "tracking": self.word }),
+                "cancel" => json!({ "reason": self.word }),
                 _ => json!({}),
             };
             let path = format!("/orders/{}/{step}", rustok_test_app::id(&order));
