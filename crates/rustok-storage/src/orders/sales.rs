@@ -1,5 +1,5 @@
 //! What was ordered per day and currency: written with each order that is placed or cancelled, so that it is their sum to
-//! the cent (docs/adr/0043).
+//! the cent (docs/adr/0042).
 //!
 //! Each row has a slot, that of the order's number. An order that is being placed has the slot of its number to itself, so
 //! that it waits for no other one here.

@@ -140,8 +140,7 @@ const LANDED: &[(&str, &str)] = &[
         include_str!("landed/0010_variant_hs_code.sql"),
     ),
     ("0014_people", include_str!("landed/0014_people.sql")),
-    ("0016_mail", include_str!("landed/0016_mail.sql")),
-    ("0018_token_rights", include_str!("landed/0018_token_rights.sql")),
+    ("0018_home", include_str!("landed/0018_home.sql")),
 ];
 
 /// Runs statements with the words of the files in `landed` in the SQL of a database, behind the store's back.

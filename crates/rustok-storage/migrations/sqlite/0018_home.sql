@@ -1,10 +1,10 @@
--- Made from schema/0021_home.sql by `cargo run -p xtask -- schema`: change that file.
+-- Made from schema/0018_home.sql by `cargo run -p xtask -- schema`: change that file.
 
 -- placed_on: the day of the placement in the tenant's time zone as it then was, in days since 1970-01-01; NULL for orders of
 -- older servers, which are in no total.
 ALTER TABLE orders ADD COLUMN placed_on INTEGER;
 
--- What was ordered per day and currency, without cancelled orders (docs/adr/0043). slot: that of the order's number, so that
+-- What was ordered per day and currency, without cancelled orders (docs/adr/0042). slot: that of the order's number, so that
 -- orders that are placed at once write different rows.
 CREATE TABLE sales_days (
     tenant_id BLOB NOT NULL CONSTRAINT sales_days_tenant_id_fkey REFERENCES tenants (id),

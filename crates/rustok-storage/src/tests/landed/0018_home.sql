@@ -1,4 +1,4 @@
--- Rows in every table of the schema that ends with 0014_people. $1 to $9 are ids, $now is a time, $hash 32 bytes, $net 16.
+-- Rows in every table of the schema that ends with 0018_home. $1 to $9 are ids, $now is a time, $hash 32 bytes, $net 16.
 
 INSERT INTO tenants (id, slug, name, status, settings, created_at, updated_at, version, directory_version)
     VALUES ($7, 'shop1', 'Shop', 'active', '{}', $now, $now, 1, 1);
@@ -87,3 +87,10 @@ INSERT INTO sessions (tenant_id, id, user_id, hash, host, device, address, creat
 INSERT INTO sign_in_links (tenant_id, hash, user_id, expires_at) VALUES ($7, $hash, $1, $now);
 INSERT INTO invitations (tenant_id, id, email, role, hash, actor, created_at, expires_at)
     VALUES ($7, $1, 'joe@example.com', 'viewer', $hash, 'user:x', $now, $now);
+INSERT INTO mails (tenant_id, id, kind, recipient, language, state, sealed_body, created_at, ended_at) VALUES
+    ($7, $1, 'invitation', 'joe@example.com', 'en', 'kept', $hash, $now, NULL),
+    ($7, $2, 'new_device', 'jane@example.com', 'ru', 'sent', NULL, $now, $now);
+INSERT INTO mail_proofs (tenant_id, id, purpose, user_id, hash, code_hash, tries, created_at, expires_at)
+    VALUES ($7, $1, 'sign_in_code', $1, $hash, $hash, 1, $now, $now);
+INSERT INTO known_devices (tenant_id, user_id, hash, seen_at) VALUES ($7, $1, $hash, $now);
+INSERT INTO sales_days (tenant_id, currency, day, slot, orders, total_minor) VALUES ($7, 'USD', 20000, 1, 2, 300);

@@ -1,4 +1,4 @@
--- Made from schema/0020_terms_merge.sql by `cargo run -p xtask -- schema`: change that file.
+-- Made from schema/0017_terms_merge.sql by `cargo run -p xtask -- schema`: change that file.
 
 -- retired_at: since when a term is being deleted, or merged into another one (merged_into). Its slug and its folded name
 -- are given up, so that nothing finds it by them; nodes and categories that have it lose it in parts.

@@ -2,7 +2,7 @@
 -- older servers, which are in no total.
 ALTER TABLE orders ADD COLUMN placed_on int;
 
--- What was ordered per day and currency, without cancelled orders (docs/adr/0043). slot: that of the order's number, so that
+-- What was ordered per day and currency, without cancelled orders (docs/adr/0042). slot: that of the order's number, so that
 -- orders that are placed at once write different rows.
 CREATE TENANT TABLE sales_days (
     tenant_id uuid NOT NULL REFERENCES tenants (id),

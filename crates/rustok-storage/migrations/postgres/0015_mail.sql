@@ -1,4 +1,4 @@
--- Made from schema/0016_mail.sql by `cargo run -p xtask -- schema`: change that file.
+-- Made from schema/0015_mail.sql by `cargo run -p xtask -- schema`: change that file.
 
 -- Mails to people, what proves that a person reads a mailbox, and the devices that no mail is needed for.
 
