@@ -22,7 +22,7 @@ pub use invitations::{
 pub use members::{SetRole, list_members, remove_member, set_role};
 pub(crate) use passwords::Hashing;
 pub use recovery::{
-    PASSWORD_RESET_PATH, request_password_reset, request_sign_in_code, reset_password, sign_in_with_code,
+    PASSWORD_RESET_PATH, request_password_reset, request_sign_in_code, reset_password, sign_in_by_code,
 };
 pub use rustok_storage::people::accounts::Account;
 pub use rustok_storage::people::invitations::Invitation;

@@ -9,7 +9,8 @@ use rustok_commerce::ids::CustomerId;
 use rustok_core::money::{Currency, Money};
 use rustok_core::page::{Limit, ListKey, Page};
 use rustok_db::walk::Walk;
-use rustok_db::{Row, StoreError, TenantTx, Value, pad, params, placeholders};
+use rustok_db::{Row, Statement, StoreError, TenantTx, Value, pad, params, placeholders};
+use rustok_tenancy::TenantId;
 use rustok_text::CanonicalEmail;
 use rustok_text::plain::folded;
 use rustok_text::words::Query;
@@ -39,20 +40,25 @@ pub async fn upsert_customer(
             |row| row.get("id"),
         )
         .await?;
-    let found: CustomerId =
-        found.ok_or_else(|| StoreError::inconsistent(CUSTOMERS, "id", "an upsert answered no row"))?;
-    let words = folded(email.as_str());
-    let is_postgres = tx.db.is_postgres();
-    let words = search::write(
-        tx.tenant(),
+    found.ok_or_else(|| StoreError::inconsistent(CUSTOMERS, "id", "an upsert answered no row"))
+}
+
+/// The statements that let a new customer be found by the words of the address.
+pub(crate) fn write_words<'a>(
+    tenant: TenantId,
+    id: CustomerId,
+    email: &str,
+    is_postgres: bool,
+) -> Vec<Statement<'a>> {
+    let words = folded(email);
+    search::write(
+        tenant,
         Kind::Customer,
-        found.as_uuid(),
+        id.as_uuid(),
         "",
         ("", &words),
         is_postgres,
-    );
-    tx.db.execute_all(&words).await?;
-    Ok(found)
+    )
 }
 
 /// A customer with what their newest orders say.

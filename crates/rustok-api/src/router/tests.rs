@@ -243,7 +243,7 @@ fn a_patch_demands_nothing_and_every_member_may_be_null() {
         }
         patches += 1;
     }
-    assert_eq!(patches, 4);
+    assert_eq!(patches, 5);
     // The schema for creation is unchanged, and an object within a patch is a patch.
     assert_eq!(schema("ProductFields")["properties"]["tags"]["type"], "array");
     let settings = &schema("EditableTenantPatch")["properties"]["settings"]["oneOf"][1]["$ref"];

@@ -115,6 +115,7 @@ struct BuiltOrder {
     order: AnyOrder,
     limit: Option<PendingLimit>,
     is_first: bool,
+    is_new_customer: bool,
 }
 
 /// The order to save: priced, with its stock checked and its buyer known. All checks come before the buyer's record
@@ -147,6 +148,7 @@ async fn build_order(ctx: &Ctx, tx: &mut TenantTx, request: &OrderRequest) -> Re
         order: Order::place(placement, now).into(),
         limit,
         is_first: shelf.is_first_order,
+        is_new_customer: shelf.customer.is_none(),
     })
 }
 
@@ -205,6 +207,7 @@ async fn save(
         order,
         limit,
         is_first,
+        is_new_customer,
     } = built;
     let columns = OrderColumns::from(order);
     let due_at = columns.expires_at.unwrap_or(columns.created_at);
@@ -220,6 +223,7 @@ async fn save(
         expiry: &expiry,
         limit: *limit,
         is_first: *is_first,
+        is_new_customer: *is_new_customer,
     };
     insert_order(tx, &new).await
 }

@@ -132,6 +132,10 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(refused(), 5);
+        // Those who run have begun before the first of them ends.
+        while most.load(Ordering::SeqCst) < 2 && begun.elapsed() < Duration::from_secs(10) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         open.add_permits(1);
         let mut done = 0;
         for run in runs {

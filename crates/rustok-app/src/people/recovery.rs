@@ -172,7 +172,7 @@ async fn send_code(ctx: &Ctx, email: &str, secret: &TokenSecret) -> Result<(), R
 ///
 /// # Errors
 /// `sign_in_failed`, whatever is wrong; database errors.
-pub async fn sign_in_with_code(
+pub async fn sign_in_by_code(
     ctx: &Ctx,
     secret: Option<&TokenSecret>,
     code: &str,

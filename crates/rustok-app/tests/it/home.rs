@@ -121,6 +121,7 @@ both_databases! {
         let nobody = customers::get(&ctx, rustok_commerce::ids::CustomerId::from_uuid(uuid::Uuid::nil())).await;
         assert_eq!(nobody.unwrap_err().code(), "customer_not_found");
         let [counted] = shop.product(&[("B", Some(5))]).await.try_into().unwrap();
+        shop.clock.advance(Duration::from_secs(1));
         place(&visitor, "jane.roe@example.com", &[(counted, 2)]).await.unwrap();
         let lines = catalog::list_movements(&ctx, counted, None, Limit::default()).await.unwrap().items;
         let seen: Vec<_> = lines.iter().map(|line| (line.delta, line.reason.as_str(), line.order_id.is_some())).collect();

@@ -91,6 +91,9 @@ pub const ALL: &[ProblemType] = types! {
     "body_too_deep" Validation [400]
         "The JSON of the body is nested deeper than this server reads."
         "Send only documented members; none of them is nested deeply.";
+    "too_many_products" Validation [400]
+        "A page asked to change more products at once than one step takes, or did not say how."
+        "Choose at most 50 products and one step.";
     "too_many_values" Validation [400]
         "The body holds more values than any documented one."
         "Send only documented members; split long lists over several requests.";
@@ -301,6 +304,9 @@ pub const ALL: &[ProblemType] = types! {
     "insufficient_stock" BusinessRule [409]
         "There are fewer pieces than wanted."
         "`variant_id` names the variant, `available` how many there are, `requested` how many were wanted.";
+    "stock_changed" Conflict [412]
+        "The stock of a variant was changed after the form showed it."
+        "Look at the stock as it is now, and set it again.";
     "too_many_pending_pieces" BusinessRule [409]
         "Orders of this buyer that are not confirmed hold as many pieces as they may."
         "Confirm or cancel them, or wait until they expire; then order again.";

@@ -15,6 +15,7 @@
 
 use super::ORDERS;
 use super::{history, sales};
+use crate::customers::write_words;
 use crate::jobs::insert_job;
 use crate::outbox::insert_event;
 use crate::reservations::{BUYER_INDEX, Movement, Mover, NETWORK_INDEX, held_pieces};
@@ -49,6 +50,8 @@ pub struct NewOrder<'a> {
     pub limit: Option<PendingLimit>,
     /// Whether the tenant's order numbers must be created first; that they exist already is no fault.
     pub is_first: bool,
+    /// Whether it is the first order of its buyer, who can then be searched for.
+    pub is_new_customer: bool,
 }
 
 /// A limit of the pieces of tracked stock that pending orders of one buyer, or of one network, may hold.
@@ -100,6 +103,10 @@ pub async fn insert_order(tx: &mut TenantTx, new: &NewOrder<'_>) -> Result<Order
     writes.push(insert_event(tenant, new.event));
     writes.push(insert_job(tenant, new.expiry));
     writes.push(sales::add(tenant, order.id));
+    if new.is_new_customer {
+        let is_postgres = tx.db.is_postgres();
+        writes.extend(write_words(tenant, order.customer_id, order.email, is_postgres));
+    }
     writes.extend(mover.take(new.taken));
     let number = "SELECT number FROM orders WHERE tenant_id = $1 AND id = $2";
     let number = Statement::one(ORDERS, number, &[tenant.into(), order.id.into()]);

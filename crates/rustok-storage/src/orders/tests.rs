@@ -194,6 +194,7 @@ async fn insert(tx: &mut TenantTx, order: OrderColumns<'_>) -> Result<OrderNumbe
         expiry: &expiry,
         limit: None,
         is_first: true,
+        is_new_customer: true,
     };
     insert_order(tx, &new).await
 }

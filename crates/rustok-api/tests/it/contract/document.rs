@@ -306,6 +306,17 @@ fn provocations(shop: &Shop, operation: &Operation, things: &Things) -> Vec<Requ
 /// Operations on what is made and ended, and has no version.
 const NEVER_CHANGED: [&str; 3] = ["end_session", "revoke_invitation", "revoke_token"];
 
+/// Operations on a thing that has no version: the last change stays.
+const WITHOUT_VERSION: [&str; 7] = [
+    "change_author",
+    "change_term",
+    "delete_author",
+    "delete_term",
+    "merge_author",
+    "merge_term",
+    "rotate_token",
+];
+
 /// Operations on the only thing of its kind, which no parameter names.
 const OF_THE_ONLY_ONE: [&str; 1] = ["update_shop"];
 
@@ -330,6 +341,10 @@ fn body(operation: &Operation) -> String {
         "create_token" => json!({ "name": "A program", "role": "viewer" }),
         "set_member_role" => json!({ "role": "viewer" }),
         "change_password" => json!({ "current_password": "x", "new_password": "another password" }),
+        "create_author" | "change_author" => json!({ "login": "another-author" }),
+        "create_term" => json!({ "taxonomy": "tag", "name": "Another" }),
+        "change_term" => json!({ "name": "Another", "slug": "another" }),
+        "merge_author" | "merge_term" => json!({ "into": "018f3b1c-0000-7000-8000-000000000001" }),
         "create_node" => json!({ "kind": "post", "title": "More" }),
         "place_order" => {
             json!({ "email": "a@b.c", "currency": "USD", "lines": [{ "sku": "none", "quantity": 1 }] })
@@ -405,7 +420,10 @@ fn every_operation_documents_what_its_sort_can_answer() {
         let names_one = !operation.parameters("path").is_empty() || OF_THE_ONLY_ONE.contains(&&*operation.id);
         assert_eq!(
             operation.takes("If-Match"),
-            is_write && names_one && !NEVER_CHANGED.contains(&&*operation.id),
+            is_write
+                && names_one
+                && !NEVER_CHANGED.contains(&&*operation.id)
+                && !WITHOUT_VERSION.contains(&&*operation.id),
             "{}",
             operation.id
         );
