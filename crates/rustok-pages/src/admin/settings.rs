@@ -149,7 +149,11 @@ fn typed(fields: &Fields, edit: &mut TenantEdit) -> Result<(), RichError> {
             Ok(typed) => *number(&mut edit.settings) = typed,
             Err(_) => {
                 let pointer = format!("#/{}", name.replacen('-', "/", 1));
-                found.push(FieldViolation::new(pointer, "not_a_number", "must be a number"));
+                found.push(FieldViolation::new(
+                    pointer,
+                    "not_a_whole_number",
+                    "must be a whole number",
+                ));
             }
         }
     }
@@ -163,7 +167,7 @@ fn typed(fields: &Fields, edit: &mut TenantEdit) -> Result<(), RichError> {
     if let Err(more) = edit.clone().checked() {
         found.extend(more);
     }
-    Err(RichError::new(ErrorKind::Validation, "not a number").with_violations(found))
+    Err(RichError::new(ErrorKind::Validation, "not a whole number").with_violations(found))
 }
 
 fn render(view: View, tenant: &Tenant, status: StatusCode, form: Form) -> PageResult {
