@@ -7,6 +7,8 @@ use crate::view::{SCHEMES, Section, View};
 use crate::visit::{Posted, Visit};
 use crate::words::Language;
 use askama::Template;
+use axum::extract::State;
+use axum::response::IntoResponse as _;
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::people::{self, ChangePassword};
@@ -110,8 +112,13 @@ async fn show(visit: Visit) -> PageResult {
     render(visit, StatusCode::OK, Form::default()).await
 }
 
-async fn change_password(posted: Posted) -> PageResult {
+async fn change_password(State(http): State<HttpState>, posted: Posted) -> PageResult {
     let Posted { visit, fields } = posted;
+    // A guess of the present password, as one at the sign-in.
+    let account = visit.ctx.actor.to_string();
+    if let Err(refused) = http.limits().admit_sign_in(&account, None) {
+        return Ok(refused.into_response());
+    }
     let change = ChangePassword {
         current: fields.text("current_password"),
         new: fields.text("new_password"),

@@ -6,7 +6,8 @@ use crate::view::{Reader, View};
 use crate::visit::{OpenForm, see_other};
 use crate::words::Language;
 use askama::Template;
-use axum::extract::RawQuery;
+use axum::extract::{RawQuery, State};
+use axum::response::IntoResponse as _;
 use axum::{Router, routing};
 use http::{HeaderMap, StatusCode};
 use rustok_app::people::{self, AcceptInvitation, SignIn};
@@ -39,7 +40,16 @@ async fn show(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderMap) -
     page(&view, &template(&view, form))
 }
 
-async fn accept(asked: SignInCtx, headers: HeaderMap, OpenForm(fields): OpenForm) -> PageResult {
+async fn accept(
+    State(http): State<HttpState>,
+    asked: SignInCtx,
+    headers: HeaderMap,
+    OpenForm(fields): OpenForm,
+) -> PageResult {
+    let limits = http.limits();
+    if let Err(refused) = limits.admit_sign_in(fields.text("invitation"), asked.browser.address.as_deref()) {
+        return Ok(refused.into_response());
+    }
     let accepted = AcceptInvitation {
         invitation: fields.text("invitation"),
         name: fields.text("name"),

@@ -104,7 +104,16 @@ async fn show_link(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderM
     page(&view, &template)
 }
 
-async fn use_link(asked: SignInCtx, headers: HeaderMap, OpenForm(fields): OpenForm) -> PageResult {
+async fn use_link(
+    State(http): State<HttpState>,
+    asked: SignInCtx,
+    headers: HeaderMap,
+    OpenForm(fields): OpenForm,
+) -> PageResult {
+    let limits = http.limits();
+    if let Err(refused) = limits.admit_sign_in(fields.text("link"), asked.browser.address.as_deref()) {
+        return Ok(refused.into_response());
+    }
     match people::exchange_link(&asked.ctx, fields.text("link"), asked.browser.clone()).await {
         Ok(opened) => Ok(asked.give(see_other("/admin"), &opened)),
         Err(refusal) => {

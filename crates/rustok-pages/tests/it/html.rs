@@ -87,26 +87,39 @@ fn get<'a>(attributes: &'a [(String, String)], name: &str) -> Option<&'a str> {
     found.next().map(|(_, value)| value.as_str())
 }
 
-/// All forms of a page. Buttons with an address of their own are forms too; of radio buttons and boxes the chosen ones
-/// count.
+/// All forms of a page. Buttons with an address of their own are forms too, and so are parts of a page that are asked for
+/// with what is typed; of radio buttons and boxes the chosen ones count.
 pub(crate) fn forms(html: &str) -> Vec<Form> {
     let mut found: Vec<Form> = Vec::new();
+    let mut ids: Vec<String> = Vec::new();
     let mut buttons = Vec::new();
-    let mut select = String::new();
+    let mut select = None;
     let mut area = None;
     let mut is_inside = false;
     for piece in pieces(html) {
         let Piece::Tag(name, attributes) = piece else {
-            if let (Piece::Text(text), Some(name), Some(form)) = (piece, area.take(), found.last_mut()) {
+            if let (Piece::Text(text), Some((at, name))) = (piece, area.take()) {
+                let form: &mut Form = &mut found[at];
                 form.fields.push((name, text));
             }
             continue;
         };
         let value = || get(&attributes, "value").unwrap_or_default().to_owned();
         let called = get(&attributes, "name").map(str::to_owned);
-        match (name.as_str(), found.last_mut()) {
+        // The form that a field belongs to: one that it names, or the one around it.
+        let of = match get(&attributes, "form") {
+            Some(id) => ids.iter().position(|known| known == id),
+            None => is_inside.then(|| found.len() - 1),
+        };
+        if let (Some(at), Some(action)) = (of, get(&attributes, "hx-post")) {
+            let mut part = found[at].clone();
+            action.clone_into(&mut part.action);
+            buttons.push((at, part));
+        }
+        match (name.as_str(), of) {
             ("form", _) => {
                 is_inside = true;
+                ids.push(get(&attributes, "id").unwrap_or_default().to_owned());
                 let action = get(&attributes, "action").unwrap_or_default().to_owned();
                 found.push(Form {
                     action,
@@ -114,31 +127,38 @@ pub(crate) fn forms(html: &str) -> Vec<Form> {
                 });
             }
             ("/form", _) => is_inside = false,
-            ("button", Some(form)) if is_inside => {
+            ("button", Some(at)) => {
                 if let Some(action) = get(&attributes, "formaction") {
-                    let mut form = form.clone();
+                    let mut form = found[at].clone();
                     action.clone_into(&mut form.action);
                     form.fields.extend(called.map(|name| (name, value())));
-                    buttons.push((found.len() - 1, form));
+                    buttons.push((at, form));
                 }
             }
-            ("input", Some(form)) if is_inside => {
+            ("input", Some(at)) => {
                 let kind = get(&attributes, "type").unwrap_or("text");
                 let is_sent = !matches!(kind, "checkbox" | "radio") || get(&attributes, "checked").is_some();
                 if is_sent && kind != "file" && get(&attributes, "disabled").is_none() {
-                    form.fields.extend(called.map(|name| (name, value())));
+                    found[at].fields.extend(called.map(|name| (name, value())));
                 }
             }
-            ("select", _) => select = called.unwrap_or_default(),
-            ("option", Some(form)) if is_inside => {
-                let is_first = form.fields.iter().all(|(name, _)| *name != select);
-                if is_first || get(&attributes, "selected").is_some() {
-                    form.fields.retain(|(name, _)| *name != select);
-                    form.fields.push((select.clone(), value()));
+            ("select", of) => select = of.zip(called),
+            ("option", _) => {
+                if let Some((at, select)) = &select {
+                    let form = &mut found[*at];
+                    let is_first = form.fields.iter().all(|(name, _)| name != select);
+                    if is_first || get(&attributes, "selected").is_some() {
+                        form.fields.retain(|(name, _)| name != select);
+                        form.fields.push((select.clone(), value()));
+                    }
                 }
             }
-            ("textarea", _) if is_inside => area = called,
-            ("/textarea", Some(form)) => form.fields.extend(area.take().map(|name| (name, String::new()))),
+            ("textarea", of) => area = of.zip(called),
+            ("/textarea", _) => {
+                if let Some((at, name)) = area.take() {
+                    found[at].fields.push((name, String::new()));
+                }
+            }
             _ => {}
         }
     }
@@ -156,9 +176,9 @@ pub(crate) fn forms(html: &str) -> Vec<Form> {
 
 #[test]
 fn a_form_is_read_as_a_browser_reads_it() {
-    let html = r#"<form method="post" action="/a"><input name="x" value="&#34;1&#34;"><input type="checkbox" name="no" value="1">
+    let html = r#"<form id="f" method="post" action="/a"><input name="x" value="&#34;1&#34;"><input type="checkbox" name="no" value="1">
         <input type="checkbox" name="yes" value="1" checked><select name="s"><option value="a">A</option><option value="b" selected>B</option></select>
-        <textarea name="t">two &amp; three</textarea><textarea name="u"></textarea><button formaction="/b" name="do" value="it">B</button></form><input name="outside">"#;
+        <textarea name="t">two &amp; three</textarea><textarea name="u"></textarea><button formaction="/b" name="do" value="it">B</button></form><input name="outside"><input name="far" value="1" form="f">"#;
     let found = forms(html);
     let fields = |form: &Form| {
         let pairs: Vec<_> = form
@@ -168,7 +188,7 @@ fn a_form_is_read_as_a_browser_reads_it() {
             .collect();
         pairs.join("&")
     };
-    assert_eq!(fields(&found[0]), "x=\"1\"&yes=1&s=b&t=two & three&u=");
+    assert_eq!(fields(&found[0]), "x=\"1\"&yes=1&s=b&t=two & three&u=&far=1");
     assert_eq!(
         (
             found[1].action.as_str(),

@@ -35,8 +35,27 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Whether it shows a page, rather than taking a form, giving a file or leading elsewhere.
     pub(crate) fn is_page(&self) -> bool {
+        self.is_read() && self.owner_gets() == 200 && !self.path.ends_with(".csv")
+    }
+
+    /// Whether a link leads to it.
+    pub(crate) fn is_read(&self) -> bool {
         self.method == Method::GET
+    }
+
+    /// What it answers to an owner.
+    pub(crate) const fn owner_gets(&self) -> u16 {
+        match self.answers {
+            Answers::Everyone(status) | Answers::Members([status, ..]) => status,
+        }
+    }
+
+    /// Whether its path names a thing of the tenant that an owner of another tenant does not find.
+    pub(crate) fn is_of_tenant(&self) -> bool {
+        let path = self.path.split('?').next().unwrap_or_default();
+        path.contains('{') && !self.is_open() && self.kind() != Some("session")
     }
 
     /// Whether nobody needs a session for it.
@@ -90,6 +109,12 @@ fn route(line: &'static str) -> Route {
     }
 }
 
+/// The text of a constant of a source.
+fn named<'a>(source: &'a str, name: &str) -> &'a str {
+    let (_, value) = source.split_once(&format!("const {name}: &str = \"")).unwrap();
+    value.split('"').next().unwrap_or_default()
+}
+
 /// The routes that the sources of the program declare: a method and a path with `{name}` for each parameter.
 fn declared(folder: &Path, into: &mut BTreeSet<(String, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -100,8 +125,11 @@ fn declared(folder: &Path, into: &mut BTreeSet<(String, String)>) {
         }
         let text = fs::read_to_string(&path).unwrap();
         for call in text.split(".route(").skip(1) {
-            let (_, rest) = call.split_once('"').unwrap();
-            let (address, handlers) = rest.split_once('"').unwrap();
+            let (address, handlers) = call.split_once(',').unwrap();
+            let address = match address.trim().strip_prefix('"') {
+                Some(address) => address.trim_end_matches('"'),
+                None => named(&text, address),
+            };
             let end = handlers.find(".route(").unwrap_or(handlers.len());
             let end = handlers[..end].find([';', '}']).unwrap_or(end);
             for method in ["get", "post"] {

@@ -4,13 +4,16 @@ use crate::html::{self, Form};
 use crate::routes::{Route, routes};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
-use rustok_app::people;
+use rustok_app::people::{self, Browser};
 use rustok_app::{Ctx, PlatformCtx};
+use rustok_auth::ids::UserId;
+use rustok_auth::{Actor, Role};
 use rustok_core::deadline::Deadline;
-use rustok_test_app::{Operator, Shop, header, ok};
+use rustok_test_app::{Shop, header, ok};
 use rustok_test_support::TestDatabase;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The address of the owner who has a password, and the password.
@@ -28,6 +31,10 @@ pub(crate) struct Site {
     number: AtomicU32,
     /// What people wrote into every field.
     word: &'static str,
+    /// The owner of the first session of one.
+    owner: OnceLock<UserId>,
+    /// The one import of the shop: only few may wait, and nothing here runs them.
+    import: OnceLock<Thing>,
 }
 
 impl Site {
@@ -46,6 +53,8 @@ impl Site {
             operator,
             number: AtomicU32::new(0),
             word,
+            owner: OnceLock::new(),
+            import: OnceLock::new(),
         };
         site.member(OWNER, "owner").await;
         site
@@ -65,7 +74,33 @@ impl Site {
 
     /// The session of a new member.
     pub(crate) async fn session(&self, role: &str) -> String {
-        self.shop.server.open_session("shop1", role).await
+        let email = format!("{role}-{}@shop1.example", self.fresh());
+        let user = self.account(&email, role).await;
+        if role == "owner" {
+            let _ = self.owner.set(user);
+        }
+        self.open_session(user).await
+    }
+
+    /// A new member without a password.
+    async fn account(&self, email: &str, role: &str) -> UserId {
+        let account = people::create_account(&self.platform(), email, self.word, None).await;
+        let granted = people::grant(&self.operator, &account.unwrap(), role.parse().unwrap()).await;
+        granted.unwrap().user_id
+    }
+
+    async fn open_session(&self, user: UserId) -> String {
+        let link = people::issue_link(&self.operator, user).await.unwrap().expose();
+        let visitor = Ctx {
+            actor: Actor::Anonymous,
+            ..self.operator.clone()
+        };
+        let browser = Browser {
+            host: "shop1.localhost".to_owned(),
+            ..Browser::default()
+        };
+        let opened = people::exchange_link(&visitor, &link, browser).await;
+        opened.unwrap().secret.expose()
     }
 
     /// A word that was not used before.
@@ -106,9 +141,13 @@ impl Site {
         path: &str,
         fields: &[(String, String)],
     ) -> RequestBuilder {
+        let (kind, body) = match path {
+            "/admin/imports/new" => ("multipart/form-data; boundary=part", with_file(fields)),
+            _ => ("application/x-www-form-urlencoded", encoded(fields)),
+        };
         let request = with(self.shop.request(Method::POST, path), session)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(encoded(fields));
+            .header("content-type", kind)
+            .body(body);
         from.iter()
             .fold(request, |request, (name, value)| request.header(*name, *value))
     }
@@ -151,7 +190,10 @@ impl Site {
             if let (200, Some(mut form)) = (status, form) {
                 for (name, value) in &route.typed {
                     form.fields.retain(|(known, _)| known != name);
-                    let value = value.replace("{fresh}", &self.fresh());
+                    let mut value = value.replace("{fresh}", &self.fresh());
+                    for (name, of_thing) in thing {
+                        value = value.replace(&format!("{{{name}}}"), of_thing);
+                    }
                     form.fields.push(((*name).to_owned(), value));
                 }
                 return form;
@@ -168,7 +210,26 @@ impl Site {
         let (name, state) = kind.split_once('.').unwrap_or((kind, ""));
         match name {
             "order" => self.order(state).await,
-            "product" => named(&self.product().await),
+            "product" => self.product_thing(state).await,
+            "node" => self.node(state).await,
+            "term" => self.pair("/terms", |slug, word| json!({ "taxonomy": "category", "slug": slug, "name": format!("{word} {slug}") })).await,
+            "author" => self.pair("/authors", |login, word| json!({ "login": login, "name": word })).await,
+            "import" => self.import().await,
+            "member" => {
+                let id = self.account(&format!("{}@shop1.example", self.fresh()), "viewer").await;
+                Thing::from([("id", id.to_string())])
+            }
+            "invitation" => {
+                let body = json!({ "email": format!("{}@example.com", self.fresh()), "role": "viewer" });
+                let made = ok(self.shop.admin(Method::POST, "/invitations").json(&body), 200).await;
+                let secret = made["secret"].as_str().unwrap().to_owned();
+                Thing::from([("id", rustok_test_app::id(&made).to_owned()), ("secret", secret)])
+            }
+            "token" => {
+                let body = json!({ "name": self.word, "role": "viewer" });
+                named(&ok(self.shop.admin(Method::POST, "/tokens").json(&body), 200).await)
+            }
+            "session" => self.other_session().await,
             _ => panic!("no test makes a {kind}: write how into site.rs"),
         }
     }
@@ -179,6 +240,107 @@ impl Site {
         let body = json!({ "title": word, "description_html": word, "vendor": word, "type": word, "status": "active",
             "options": [{ "name": word }], "variants": [{ "sku": format!("{word}{sku}"), "options": [word], "price": price, "available": 1000 }] });
         ok(self.shop.admin(Method::POST, "/products").json(&body), 201).await
+    }
+
+    async fn product_thing(&self, state: &str) -> Thing {
+        let thing = named(&self.product().await);
+        if state == "deleted" {
+            let path = format!("/products/{}", thing["id"]);
+            self.delete(&path).await;
+        }
+        thing
+    }
+
+    async fn delete(&self, path: &str) {
+        let response = self.shop.admin(Method::DELETE, path).send().await.unwrap();
+        assert_eq!(response.status(), 204, "{path}");
+    }
+
+    async fn node(&self, state: &str) -> Thing {
+        let text = json!({ "title": self.word, "body": self.word, "excerpt": self.word });
+        let mut body = json!({ "kind": "post", "locale": "en", "format": "markdown" });
+        body.as_object_mut()
+            .unwrap()
+            .extend(text.as_object().unwrap().clone());
+        let node = ok(self.shop.admin(Method::POST, "/nodes").json(&body), 201).await;
+        let thing = named(&node);
+        let path = format!("/nodes/{}", thing["id"]);
+        let steps: &[&str] = match state {
+            "published" => &["publish"],
+            "archived" => &["publish", "archive"],
+            _ => &[],
+        };
+        for step in steps {
+            let reason = if *step == "archive" {
+                json!({ "reason": self.word })
+            } else {
+                json!({})
+            };
+            let request = self
+                .shop
+                .admin(Method::POST, &format!("{path}/{step}"))
+                .json(&reason);
+            drop(ok(request, 200).await);
+        }
+        match state {
+            "two" => {
+                let request = self
+                    .shop
+                    .admin(Method::PUT, &format!("{path}/translations/ru"))
+                    .json(&text);
+                drop(ok(request, 201).await);
+            }
+            "deleted" => self.delete(&path).await,
+            _ => {}
+        }
+        thing
+    }
+
+    /// Two things of one kind: one that can become the other.
+    async fn pair(&self, path: &str, body: impl Fn(&str, &str) -> Value) -> Thing {
+        let mut thing = Thing::new();
+        for name in ["id", "other"] {
+            let body = body(&self.fresh(), self.word);
+            let made = ok(self.shop.admin(Method::POST, path).json(&body), 201).await;
+            thing.insert(name, rustok_test_app::id(&made).to_owned());
+        }
+        thing
+    }
+
+    async fn import(&self) -> Thing {
+        if let Some(import) = self.import.get() {
+            return import.clone();
+        }
+        let fields = [("source", "shopify"), ("dry_run", "true")];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let request = self.shop.admin(Method::POST, "/imports");
+        let request = request.header("content-type", "multipart/form-data; boundary=part");
+        let import = named(&ok(request.body(with_file(&fields)), 202).await);
+        self.import.get_or_init(|| import).clone()
+    }
+
+    /// One more session of the owner whose session was opened first.
+    async fn other_session(&self) -> Thing {
+        let user = *self.owner.get().unwrap();
+        let before = self.sessions_of(user).await;
+        drop(self.open_session(user).await);
+        let now = self.sessions_of(user).await;
+        let new = now.into_iter().find(|id| !before.contains(id));
+        Thing::from([("id", new.unwrap())])
+    }
+
+    async fn sessions_of(&self, user: UserId) -> Vec<String> {
+        let session = self.operator.id();
+        let ctx = Ctx {
+            actor: Actor::User {
+                id: user,
+                session,
+                role: Role::Owner,
+            },
+            ..self.operator.clone()
+        };
+        let listed = people::list_sessions(&ctx).await.unwrap();
+        listed.iter().map(|session| session.id.to_string()).collect()
     }
 
     async fn order(&self, state: &str) -> Thing {
@@ -237,6 +399,19 @@ fn encoded(fields: &[(String, String)]) -> String {
     body.finish()
 }
 
+/// As browsers encode a form with a file. The form of the page begins with its token, which is looked at before the file.
+fn with_file(fields: &[(String, String)]) -> String {
+    let mut body = String::new();
+    let (token, others): (Vec<_>, Vec<_>) = fields.iter().partition(|(name, _)| name == "form_token");
+    for (name, value) in token.into_iter().chain(others) {
+        body.push_str(&format!(
+            "--part\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        ));
+    }
+    body.push_str("--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"1.csv\"\r\n\r\nHandle,Title\r\n1,2\r\n--part--\r\n");
+    body
+}
+
 /// The token that a form carries.
 pub(crate) fn token_in(fields: &[(String, String)]) -> Option<String> {
     let mut tokens = fields.iter().filter(|(name, _)| name == "form_token");
@@ -281,7 +456,8 @@ pub(crate) fn is_guarded(response: &Response) {
     ] {
         assert_eq!(header(response, name), value, "{what}: {name}");
     }
-    if response.status().as_u16() != 303 {
+    let is_file = response.status() == 200 && response.url().path().ends_with(".csv");
+    if response.status().as_u16() != 303 && !is_file {
         assert_eq!(
             header(response, "content-type"),
             "text/html; charset=utf-8",

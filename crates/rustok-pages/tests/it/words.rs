@@ -8,8 +8,37 @@ use rustok_test_support::both_databases;
 /// What people write who want more than a text.
 const CANARY: &str = "tea \"'><img src=x onerror=alert(1)></textarea></title><script>";
 
-/// Latin words that are no English: names, and what is written on keys.
-const NAMES: [&str; 7] = ["RusToK", "English", "API", "JSON", "Ctrl", "Esc", "Enter"];
+/// Latin words that are no English: names, also of languages and formats, and what is written on keys.
+const NAMES: [&str; 28] = [
+    "RusToK",
+    "English",
+    "Deutsch",
+    "Shopify",
+    "WordPress",
+    "API",
+    "JSON",
+    "HTML",
+    "Markdown",
+    "CSV",
+    "XML",
+    "WXR",
+    "ZIP",
+    "gzip",
+    "UTC",
+    "USD",
+    "Ctrl",
+    "Alt",
+    "Shift",
+    "Esc",
+    "Enter",
+    "en",
+    "ru",
+    "de",
+    "pt",
+    "BR",
+    "test",
+    "SKU",
+];
 
 /// The session of the owner whose name is the word of the shop.
 async fn owner(site: &Site) -> String {
