@@ -33,7 +33,9 @@ pub struct DaySales {
 pub struct Sales {
     /// The last [`DAYS`] days, the oldest first, today included.
     pub days: Vec<DaySales>,
-    /// The orders of these days.
+    /// As many days before, the oldest first.
+    pub days_before: Vec<DaySales>,
+    /// The orders of the last days.
     pub orders: i64,
     /// Their sum.
     pub total: Money,
@@ -85,18 +87,18 @@ pub async fn overview(ctx: &Ctx) -> Result<Overview, RichError> {
 /// The sales up to today, from the rows of the days that have any.
 fn sales(today: i64, currency: Currency, found: &[SalesDay]) -> Sales {
     let money = |minor: i64| Money::from_minor(minor, currency);
-    let (mut days, mut now, mut before) =
-        (Vec::with_capacity(DAYS), SalesSum::default(), SalesSum::default());
+    let (mut days, mut days_before) = (Vec::with_capacity(DAYS), Vec::with_capacity(DAYS));
+    let (mut now, mut before) = (SalesSum::default(), SalesSum::default());
     let middle = today - number_of(DAYS);
     for number in today - number_of(2 * DAYS) + 1..=today {
         let of_day = found.iter().find(|found| found.day == number);
         let (orders, minor) = of_day.map_or((0, 0), |found| (found.orders, found.total_minor));
-        if number <= middle {
-            before.add(orders, minor);
-            continue;
-        }
-        now.add(orders, minor);
-        days.push(DaySales {
+        let (sum, part) = match number <= middle {
+            true => (&mut before, &mut days_before),
+            false => (&mut now, &mut days),
+        };
+        sum.add(orders, minor);
+        part.push(DaySales {
             day: day_of(number),
             orders,
             total: money(minor),
@@ -104,6 +106,7 @@ fn sales(today: i64, currency: Currency, found: &[SalesDay]) -> Sales {
     }
     Sales {
         days,
+        days_before,
         orders: now.orders,
         total: money(now.minor),
         orders_before: before.orders,
@@ -160,10 +163,17 @@ mod tests {
         let sales = sales(today, Currency::parse("USD").unwrap(), &found);
         assert_eq!((sales.days.len(), sales.orders, sales.orders_before), (30, 2, 2));
         assert_eq!((sales.total.minor(), sales.total_before.minor()), (229, 289));
-        let ends = [&sales.days[0], &sales.days[29]].map(|day| (day.day.to_string(), day.total.minor()));
+        let shown = |day: &DaySales| (day.day.to_string(), day.total.minor());
+        let ends = [&sales.days[0], &sales.days[29]].map(shown);
         assert_eq!(
             ends,
             [("2024-09-05".to_owned(), 129), ("2024-10-04".to_owned(), 100)]
+        );
+        let ends_before = [&sales.days_before[0], &sales.days_before[29]].map(shown);
+        assert_eq!(sales.days_before.len(), 30);
+        assert_eq!(
+            ends_before,
+            [("2024-08-06".to_owned(), 159), ("2024-09-04".to_owned(), 130)]
         );
     }
 }

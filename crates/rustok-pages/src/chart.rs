@@ -43,7 +43,10 @@ pub(crate) struct Chart {
 impl Chart {
     /// Draws `now`, an amount and what to say of it for each day, and `before`, as many amounts.
     pub(crate) fn of(now: Vec<(i64, String)>, before: &[i64]) -> Self {
-        let amounts = now.iter().map(|(amount, _)| *amount).chain(before.iter().copied());
+        let amounts = now
+            .iter()
+            .map(|(amount, _)| *amount)
+            .chain(before.iter().copied());
         let most = amounts.max().unwrap_or(0).max(1);
         let count = i64::try_from(now.len().max(1)).unwrap_or(WIDTH);
         let step = (WIDTH / count).max(1);
@@ -54,10 +57,9 @@ impl Chart {
             width,
             title,
         });
-        let points = before
-            .iter()
-            .zip(0..)
-            .map(|(amount, index)| format!("{},{}", step * index + step / 2, tenths(height_of(*amount, most))));
+        let points = before.iter().zip(0..).map(|(amount, index)| {
+            format!("{},{}", step * index + step / 2, tenths(height_of(*amount, most)))
+        });
         Self {
             bars: bars.collect(),
             before: points.collect::<Vec<_>>().join(" "),
@@ -87,7 +89,12 @@ mod tests {
         let heights: Vec<_> = chart.bars.iter().map(Bar::height).collect();
         assert_eq!(heights, ["0.0", "57.6", "115.2"]);
         assert_eq!(chart.before, "100,4.8 300,120.0 500,120.0");
-        assert!(chart.bars.iter().all(|bar| bar.x >= 0 && bar.x + bar.width <= WIDTH));
+        assert!(
+            chart
+                .bars
+                .iter()
+                .all(|bar| bar.x >= 0 && bar.x + bar.width <= WIDTH)
+        );
         let empty = Chart::of(Vec::new(), &[]);
         assert!(empty.bars.is_empty() && empty.before.is_empty());
         let huge = Chart::of(vec![(i64::MAX, String::new())], &[i64::MIN]);

@@ -4,7 +4,7 @@
 
 use crate::words::{Language, Words};
 use jiff::tz::TimeZone;
-use rustok_core::clock::Timestamp;
+use rustok_core::clock::{Date, Timestamp};
 use rustok_core::money::Money;
 use std::fmt;
 
@@ -28,6 +28,16 @@ const MONTHS_SHORT: [&str; 12] = [
     "month-short-10",
     "month-short-11",
     "month-short-12",
+];
+
+const WEEKDAYS: [&str; 7] = [
+    "weekday-1",
+    "weekday-2",
+    "weekday-3",
+    "weekday-4",
+    "weekday-5",
+    "weekday-6",
+    "weekday-7",
 ];
 
 /// A time for a page: the text that is shown, and the one that programs read.
@@ -101,6 +111,36 @@ impl Formats {
             ("year", &year),
         ];
         self.moment(at, self.words.with("time-long", &texts).into_owned())
+    }
+
+    /// A day in short, without its year.
+    pub(crate) fn day(&self, day: Date) -> String {
+        let month = self.words.t(month_of(&MONTHS_SHORT, day.month()));
+        let number = day.day().to_string();
+        let texts = [("day", number.as_str()), ("month", &month)];
+        self.words.with("day-short", &texts).into_owned()
+    }
+
+    /// Today with its weekday, without its year.
+    pub(crate) fn today(&self) -> String {
+        let today = self.now.to_zoned(self.zone.clone());
+        let month = self.words.t(month_of(&MONTHS, today.month()));
+        let weekday = usize::try_from(today.weekday().to_monday_zero_offset()).unwrap_or(0);
+        let weekday = self
+            .words
+            .t(WEEKDAYS.get(weekday).copied().unwrap_or(WEEKDAYS[0]));
+        let number = today.day().to_string();
+        let texts = [
+            ("weekday", &*weekday),
+            ("day", number.as_str()),
+            ("month", &month),
+        ];
+        self.words.with("day-long", &texts).into_owned()
+    }
+
+    /// The hour of now, from 0 to 23.
+    pub(crate) fn hour(&self) -> i8 {
+        self.now.to_zoned(self.zone.clone()).hour()
     }
 
     fn moment(&self, at: Timestamp, shown: String) -> Moment {
@@ -297,6 +337,15 @@ mod tests {
         assert_eq!(berlin.read(&typed.0, &typed.1), Some(at("2026-07-01T06:00:00Z")));
         assert_eq!(berlin.read("2026-13-01", "08:00"), None);
         assert_eq!(berlin.zone_name(), "Europe/Berlin");
+        // It is the next day in the shop.
+        for (language, today) in [
+            (Language::English, "Monday, 30 November"),
+            (Language::Russian, "Понедельник, 30 ноября"),
+        ] {
+            let formats = formats(language, "2026-11-29T23:30:00Z");
+            assert_eq!((formats.today().as_str(), formats.hour()), (today, 0));
+        }
+        assert_eq!(berlin.day(Date::constant(2026, 11, 7)), "7 Nov");
         let long = formats(Language::Russian, now).long(at("2026-05-03T10:00:00Z"));
         assert_eq!(long.shown, "3 мая 2026 г., 12:00");
         assert_eq!(long.machine, "2026-05-03T12:00:00+02:00");

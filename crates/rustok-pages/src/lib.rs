@@ -6,6 +6,7 @@
 
 mod admin;
 mod assets;
+mod chart;
 mod form;
 mod format;
 mod parts;

@@ -8,7 +8,7 @@ use http::{HeaderMap, header};
 use jiff::tz::TimeZone;
 use rustok_app::Ctx;
 use rustok_auth::{Action, Actor, FormToken, Member, Role, allows, covers};
-use rustok_core::clock::Timestamp;
+use rustok_core::clock::{Timestamp, find_time_zone};
 use std::borrow::Cow;
 
 /// The cookie with the language that a person chose.
@@ -350,6 +350,6 @@ impl View {
 }
 
 /// The time zone of the shop.
-fn zone_of(_ctx: &Ctx) -> TimeZone {
-    TimeZone::UTC
+fn zone_of(ctx: &Ctx) -> TimeZone {
+    find_time_zone(&ctx.tenant.settings.time_zone).unwrap_or(TimeZone::UTC)
 }

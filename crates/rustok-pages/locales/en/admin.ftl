@@ -903,3 +903,52 @@ problem-invitation-not-found = There is no such invitation. It was accepted or t
 problem-token-not-found = This token was revoked before.
 problem-too-many-tokens = There are as many tokens as one shop can have. Revoke some.
 problem-session-not-found = This session ended before.
+## The first page
+home-morning = Good morning, { $name }
+home-afternoon = Good afternoon, { $name }
+home-evening = Good evening, { $name }
+home-new-article = New article
+home-new-product = New product
+home-orders-wait = { $n ->
+    [0] No order waits for you.
+    [one] One order waits for you.
+   *[other] { $n } orders wait for you.
+}
+home-orders-many = More than { $count } orders wait for you.
+home-stock-low = Some products run low.
+home-sales = Sales
+home-average = Average order
+home-today = Today
+home-last-days = Last 30 days
+home-days-before = 30 days before
+home-more = ↑ { $percent }% more
+home-less = ↓ { $percent }% less
+home-same = As much as before
+home-chart = Sales per day in the last 30 days, between { $least } and { $most }. The 30 days before as a dashed line.
+home-numbers = Sales per day in numbers
+home-day = Day
+home-to-handle = Orders to handle
+home-all-orders = All orders
+home-no-orders = All orders are handled.
+home-aside = Stock and activity
+home-low = Low on stock
+home-left = { $n } left
+home-sold-out = Sold out
+home-nothing-low = Nothing runs low.
+home-lately = Lately
+home-nothing-lately = Nothing has happened yet.
+home-saved = Saved
+day-short = { $day } { $month }
+day-long = { $weekday }, { $day } { $month }
+weekday-1 = Monday
+weekday-2 = Tuesday
+weekday-3 = Wednesday
+weekday-4 = Thursday
+weekday-5 = Friday
+weekday-6 = Saturday
+weekday-7 = Sunday
+settings-time-zone = Time zone
+settings-time-zone-hint = By its name in the IANA database, such as Europe/Stockholm. Days and times are shown in it.
+settings-low-stock = Low stock
+settings-low-stock-hint = A variant with so many pieces or fewer is shown on the first page, at most 99.
+field-invalid-time-zone = There is no such time zone. Write it like Europe/Stockholm.

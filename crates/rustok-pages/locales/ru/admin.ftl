@@ -920,3 +920,53 @@ problem-invitation-not-found = Такого приглашения нет. Ег�
 problem-token-not-found = Этот токен уже отозван.
 problem-too-many-tokens = Токенов уже столько, сколько может быть у магазина. Отзовите лишние.
 problem-session-not-found = Этот сеанс уже завершён.
+## Первая страница
+home-morning = Доброе утро, { $name }
+home-afternoon = Добрый день, { $name }
+home-evening = Добрый вечер, { $name }
+home-new-article = Новая статья
+home-new-product = Новый товар
+home-orders-wait = { $n ->
+    [0] Заказов, ждущих вас, нет.
+    [one] Вас ждёт { $n } заказ.
+    [few] Вас ждут { $n } заказа.
+   *[other] Вас ждут { $n } заказов.
+}
+home-orders-many = Вас ждут больше { $count } заказов.
+home-stock-low = Некоторые товары заканчиваются.
+home-sales = Продажи
+home-average = Средний заказ
+home-today = Сегодня
+home-last-days = Последние 30 дней
+home-days-before = 30 дней до них
+home-more = ↑ на { $percent } % больше
+home-less = ↓ на { $percent } % меньше
+home-same = Столько же
+home-chart = Продажи по дням за последние 30 дней, от { $least } до { $most }. Пунктир — предыдущие 30 дней.
+home-numbers = Продажи по дням в числах
+home-day = День
+home-to-handle = Заказы в работе
+home-all-orders = Все заказы
+home-no-orders = Все заказы обработаны.
+home-aside = Остатки и события
+home-low = Заканчивается
+home-left = Осталось { $n }
+home-sold-out = Нет в наличии
+home-nothing-low = Всего хватает.
+home-lately = Недавно
+home-nothing-lately = Пока ничего не произошло.
+home-saved = Сохранён
+day-short = { $day } { $month }
+day-long = { $weekday }, { $day } { $month }
+weekday-1 = Понедельник
+weekday-2 = Вторник
+weekday-3 = Среда
+weekday-4 = Четверг
+weekday-5 = Пятница
+weekday-6 = Суббота
+weekday-7 = Воскресенье
+settings-time-zone = Часовой пояс
+settings-time-zone-hint = Имя из базы IANA, например Europe/Moscow. В нём показаны дни и время.
+settings-low-stock = Мало на складе
+settings-low-stock-hint = Вариант, которого осталось столько или меньше, показан на первой странице. Не больше 99.
+field-invalid-time-zone = Такого часового пояса нет. Пишите как Europe/Moscow.

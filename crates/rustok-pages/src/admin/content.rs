@@ -2,7 +2,7 @@
 
 mod edit;
 mod fields;
-mod history;
+pub(super) mod history;
 mod life;
 mod locales;
 mod preview;

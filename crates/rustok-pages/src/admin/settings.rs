@@ -109,7 +109,7 @@ struct General<'a> {
 type Number = fn(&mut TenantSettings) -> &mut u32;
 
 /// The numbers of the form, by the name of the field.
-const NUMBERS: [(&str, Number); 3] = [
+const NUMBERS: [(&str, Number); 4] = [
     ("settings-pending_order_ttl_minutes", |settings| {
         &mut settings.pending_order_ttl_minutes
     }),
@@ -118,6 +118,9 @@ const NUMBERS: [(&str, Number); 3] = [
     }),
     ("settings-max_pending_pieces", |settings| {
         &mut settings.max_pending_pieces
+    }),
+    ("settings-low_stock_threshold", |settings| {
+        &mut settings.low_stock_threshold
     }),
 ];
 
@@ -137,6 +140,11 @@ fn shown(tenant: &Tenant) -> Fields {
         (
             "settings-max_pending_pieces",
             settings.max_pending_pieces.to_string(),
+        ),
+        ("settings-time_zone", settings.time_zone.clone()),
+        (
+            "settings-low_stock_threshold",
+            settings.low_stock_threshold.to_string(),
         ),
     ])
 }
@@ -160,6 +168,8 @@ fn typed(fields: &Fields, edit: &mut TenantEdit) -> Result<(), RichError> {
     fields.text("name").clone_into(&mut edit.name);
     let currency = fields.text("settings-default_currency").trim();
     currency.clone_into(&mut edit.settings.default_currency);
+    let zone = fields.text("settings-time_zone").trim();
+    zone.clone_into(&mut edit.settings.time_zone);
     if found.is_empty() {
         return Ok(());
     }
@@ -222,6 +232,8 @@ mod tests {
             ("settings-pending_order_ttl_minutes", "soon".to_owned()),
             ("settings-confirmed_order_ttl_minutes", " 60 ".to_owned()),
             ("settings-max_pending_pieces", "-1".to_owned()),
+            ("settings-low_stock_threshold", " 7 ".to_owned()),
+            ("settings-time_zone", "Europe/Nowhere".to_owned()),
         ]);
         let mut edit = TenantEdit {
             name: "Shop".to_owned(),
@@ -235,9 +247,11 @@ mod tests {
                 "#/settings/pending_order_ttl_minutes",
                 "#/settings/max_pending_pieces",
                 "#/name",
-                "#/settings/default_currency"
+                "#/settings/default_currency",
+                "#/settings/time_zone"
             ]
         );
+        assert_eq!(edit.settings.low_stock_threshold, 7);
         assert_eq!(edit.settings.confirmed_order_ttl_minutes, 60);
     }
 }

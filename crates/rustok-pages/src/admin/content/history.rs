@@ -38,8 +38,9 @@ struct History<'a> {
     newer: Option<String>,
 }
 
-fn past_step(view: &View, step: NodeHistoryEntry) -> PastStep {
-    let (icon, key) = match step.transition.as_str() {
+/// The icon of a step, and the key of its words.
+pub(in crate::admin) fn step_words(transition: &str) -> (&'static str, &'static str) {
+    match transition {
         "create" => ("plus", "node-step-create"),
         "update" => ("edit", "node-step-update"),
         "remove_translation" => ("globe", "node-step-remove-translation"),
@@ -50,7 +51,11 @@ fn past_step(view: &View, step: NodeHistoryEntry) -> PastStep {
         "delete" => ("trash", "node-step-delete"),
         "undelete" => ("undo", "node-step-undelete"),
         _ => ("info", "node-step-import"),
-    };
+    }
+}
+
+fn past_step(view: &View, step: NodeHistoryEntry) -> PastStep {
+    let (icon, key) = step_words(&step.transition);
     PastStep {
         icon: Icon(icon),
         key,
