@@ -6,7 +6,8 @@ import path from "node:path";
 export function pages() {
   const text = fs.readFileSync(path.join(process.env.REPOSITORY, "crates/rustok-pages/tests/routes.txt"), "utf8");
   const rows = text.split("\n").filter((line) => line.trim() && !line.startsWith("#")).map((line) => line.split(/\s+/));
-  return rows.filter(([method]) => method === "GET")
+  const isPage = ([method, path, , status]) => method === "GET" && status === "200" && !path.endsWith(".csv");
+  return rows.filter(isPage)
     .map(([, path, thing, ...answers]) => ({ path, thing: thing === "-" ? null : thing, isOpen: !/^\d+$/.test(answers[1] ?? "") }));
 }
 

@@ -49,9 +49,43 @@ export class Things {
     const [name, state] = kind.split(".");
     this.number += 1;
     if (name === "order") return this.order(state);
-    if (name === "product") return this.product(state);
-    if (name === "node") return this.node(state);
+    const { number } = this;
+    const word = this.word ?? "";
+    switch (name) {
+      case "product": return this.product(state);
+      case "node": return this.node(state);
+      case "term": return this.admin("POST", "/terms", { taxonomy: "category", slug: `teas-${Date.now()}-${number}`, name: `Teas ${number} ${word}` });
+      case "author": return this.admin("POST", "/authors", { login: `jane-${Date.now()}-${number}`, name: `Jane ${number} ${word}` });
+      case "token": return this.admin("POST", "/tokens", { name: this.word ?? "Warehouse", role: "viewer" });
+      case "import": return this.import();
+      case "invitation": return this.invitation();
+      case "member": {
+        const { secret } = await this.invitation();
+        const member = await this.api("PUT", "/api/admin/v1/session/invitation", { invitation: secret, name: `Jim ${word}`, password: "correct horse battery" });
+        return { id: member.user_id ?? member.id, ...member };
+      }
+    }
     throw new Error(`lib/things.mjs makes no ${kind}: write how`);
+  }
+
+  invitation() {
+    return this.admin("POST", "/invitations", { email: `invited-${Date.now()}-${this.number}@example.com`, role: "viewer" });
+  }
+
+  /// A trial of a file with a wrong price; returns when it has ended.
+  async import() {
+    const fields = { source: "shopify", dry_run: "true" };
+    const parts = Object.entries(fields).map(([name, value]) => `--part\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`);
+    const file = `--part\r\nContent-Disposition: form-data; name="file"; filename="teas.csv"\r\n\r\nHandle,Title,Variant Price\ntea,Tea,dear\n\r\n--part--\r\n`;
+    const headers = { authorization: `Bearer ${this.server.token}`, "content-type": "multipart/form-data; boundary=part" };
+    const { status, text } = await send(this.server.url, "POST", "/api/admin/v1/imports", headers, parts.join("") + file);
+    if (status !== 202) throw new Error(`import: ${status} ${text}`);
+    let made = JSON.parse(text);
+    for (let tries = 0; ["queued", "pending", "running"].includes(made.status) && tries < 100; tries++) {
+      await new Promise((after) => setTimeout(after, 100));
+      made = await this.admin("GET", `/imports/${made.id}`);
+    }
+    return made;
   }
 
   async product(state = "active", more = {}) {
@@ -59,10 +93,13 @@ export class Things {
       { sku: `TEA-${Date.now()}-${this.number}${this.word ?? ""}`, options: [this.word ?? "Small"], price: { amount: "5.50", currency: "USD" }, available: 100_000 },
       { sku: `TEB-${Date.now()}-${this.number}`, options: ["Large"], price: { amount: "9.90", currency: "USD" }, available: 3 },
     ];
-    return this.admin("POST", "/products", {
-      title: `Green tea ${this.number} ${this.word ?? ""}`, status: state, options: [{ name: this.word ?? "Size" }], variants,
+    const isDeleted = state === "deleted";
+    const product = await this.admin("POST", "/products", {
+      title: `Green tea ${this.number} ${this.word ?? ""}`, status: isDeleted ? "active" : state, options: [{ name: this.word ?? "Size" }], variants,
       ...(this.word && { description_html: this.word, vendor: this.word, type: this.word }), ...more,
     });
+    if (isDeleted) await this.admin("DELETE", `/products/${product.id}`);
+    return product;
   }
 
   async order(state = "pending", email = `buyer${this.number}@example.com`) {
@@ -84,7 +121,14 @@ export class Things {
       kind: "post", locale: "en", title: `How to brew ${this.number} ${this.word ?? ""}`, excerpt: this.word ?? "In short",
       body: this.word ?? "# Water\n\nHot, not boiling.", format: "markdown", ...more,
     });
-    if (state === "published") await this.admin("POST", `/nodes/${node.id}/publish`, {});
+    const path = `/nodes/${node.id}`;
+    if (state === "published" || state === "archived") await this.admin("POST", `${path}/publish`, {});
+    if (state === "archived") await this.admin("POST", `${path}/archive`, { reason: this.word ?? "Out of date" });
+    if (state === "two") await this.admin("PUT", `${path}/translations/ru`, { title: `Как заваривать ${this.word ?? ""}`, body: this.word ?? "Горячей водой", format: "markdown" });
+    if (state === "deleted") {
+      await this.admin("DELETE", path);
+      return node;
+    }
     return this.admin("GET", `/nodes/${node.id}`);
   }
 }

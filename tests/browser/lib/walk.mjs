@@ -17,7 +17,7 @@ export async function look(person, address, way) {
   });
   const found = (await violations(page)).map((violation) => `axe ${violation}`);
   if (wide.length > 0) found.push(`wider than 390 px: ${wide.join(" | ")}`);
-  const titles = await page.evaluate(() => ({ title: document.title, headings: document.querySelectorAll("h1").length, lang: document.documentElement.lang }));
+  const titles = await page.evaluate(() => ({ title: document.title, headings: document.querySelectorAll("h1:not(.prose h1)").length, lang: document.documentElement.lang }));
   if (!titles.title.includes(" · ")) found.push(`its title is ${titles.title}`);
   if (titles.headings !== 1) found.push(`it has ${titles.headings} headings of the first level`);
   if (!way.language.startsWith(titles.lang)) found.push(`its language is ${titles.lang}`);

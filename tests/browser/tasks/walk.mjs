@@ -6,7 +6,7 @@ import path from "node:path";
 import { addressOf, nameOf, pages, WAYS } from "../lib/routes.mjs";
 import { look } from "../lib/walk.mjs";
 
-export default ({ test, visit, things, everything }) => {
+export default ({ test, visit, things, everything, context }) => {
   // One place further with each page that is added, so that over time every page is seen in every way.
   const listed = pages();
   const waysOf = (index) => everything ? WAYS : [WAYS[(index + listed.length) % WAYS.length]];
@@ -45,5 +45,26 @@ export default ({ test, visit, things, everything }) => {
     for (const what of [/^axe label: /, /^wider than 390 px: /, /^policy: script-src/, /^policy: style-src/, /^console error: /, /^its title/, /^it has 0 headings/]) {
       assert.ok(found.some((text) => what.test(text)), `${what} in ${found.join("\n")}`);
     }
+  });
+
+  test("each link of each page leads to a page", async () => {
+    const { page } = await visit();
+    const from = new Map();
+    for (const listed of pages()) {
+      const address = await addressOf(listed, things);
+      await page.goto(address);
+      const links = await page.evaluate(() => [...document.querySelectorAll("a[href], [hx-get], form[method=get]")]
+        .map((e) => e.href ?? new URL(e.getAttribute("hx-get") ?? e.action, location).href));
+      for (const link of links.map((link) => link.split("#")[0])) {
+        if (link.startsWith(context.server.url) && !from.has(link)) from.set(link, address);
+      }
+    }
+    const broken = [];
+    for (const [link, address] of from) {
+      const status = await page.evaluate((link) => fetch(link).then((answer) => answer.status), link);
+      if (status !== 200) broken.push(`${status} ${link} on ${address}`);
+    }
+    assert.equal(broken.join("\n"), "");
+    assert.ok(from.size > 50, `only ${from.size} links`);
   });
 };
