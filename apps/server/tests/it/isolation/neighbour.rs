@@ -61,6 +61,8 @@ pub(crate) async fn prepare(world: &World) {
             "term",
             "author",
             "low_stock",
+            // No operation names one, so both are made here.
+            "low_stock",
             "customer",
         ] {
             world.thing(side, kind).await;
