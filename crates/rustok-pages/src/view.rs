@@ -114,6 +114,8 @@ pub(crate) enum Section {
     Account,
     /// Categories, tags and authors.
     Terms,
+    /// Customers.
+    Customers,
 }
 
 /// One line of the menu.
@@ -272,6 +274,13 @@ impl View {
                 "products",
                 "menu-products",
                 Some(Action::ReadCatalog),
+            ),
+            (
+                Section::Customers,
+                "/admin/customers",
+                "customers",
+                "menu-customers",
+                Some(Action::ReadOrders),
             ),
         ])
     }

@@ -952,3 +952,16 @@ settings-time-zone-hint = By its name in the IANA database, such as Europe/Stock
 settings-low-stock = Low stock
 settings-low-stock-hint = A variant with so many pieces or fewer is shown on the first page, at most 99.
 field-invalid-time-zone = There is no such time zone. Write it like Europe/Stockholm.
+
+## Customers
+menu-customers = Customers
+customers-search = Words of an address
+customers-caption = Customers, newest first
+customers-last = Last order
+customers-spent = Spent
+customers-none = No customers yet
+customers-none-text = Who buys something appears here by itself.
+customers-no-match = No customer matches
+customers-since = Customer since
+customers-contact = Contact
+problem-customer-not-found = There is no such customer.

@@ -970,3 +970,16 @@ settings-time-zone-hint = Имя из базы IANA, например Europe/Mos
 settings-low-stock = Мало на складе
 settings-low-stock-hint = Вариант, которого осталось столько или меньше, показан на первой странице. Не больше 99.
 field-invalid-time-zone = Такого часового пояса нет. Пишите как Europe/Moscow.
+
+## Покупатели
+menu-customers = Покупатели
+customers-search = Слова адреса
+customers-caption = Покупатели, сначала новые
+customers-last = Последний заказ
+customers-spent = Потрачено
+customers-none = Покупателей пока нет
+customers-none-text = Тот, кто что-нибудь купит, появится здесь сам.
+customers-no-match = Ни один покупатель не подходит
+customers-since = Покупает с
+customers-contact = Связь
+problem-customer-not-found = Такого покупателя нет.

@@ -11,11 +11,11 @@ use rustok_http::state::HttpState;
 #[template(path = "admin/keys.html")]
 struct Keys<'a> {
     v: &'a View,
-    keys: [(&'static str, &'static str); 13],
+    keys: [(&'static str, &'static str); 14],
 }
 
 /// The key of the name of each act, and what to press.
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 14] = [
     ("search", "Ctrl K"),
     ("keys-search-list", "/"),
     ("keys-rows", "j k"),
@@ -26,6 +26,7 @@ const KEYS: [(&str, &str); 13] = [
     ("menu-home", "g h"),
     ("menu-orders", "g o"),
     ("menu-products", "g p"),
+    ("menu-customers", "g c"),
     ("menu-content", "g a"),
     ("menu-settings", "g s"),
     ("keys-this-page", "?"),

@@ -2,6 +2,7 @@
 
 mod account;
 mod content;
+mod customers;
 mod home;
 mod imports;
 mod invitation;
@@ -24,6 +25,7 @@ pub(crate) fn routes() -> Router<HttpState> {
         .merge(sign_in::routes())
         .merge(preferences::routes())
         .merge(orders::routes())
+        .merge(customers::routes())
         .merge(content::routes())
         .merge(terms::routes())
         .merge(search::routes())

@@ -7,7 +7,7 @@ use crate::parts::{Icon, Pill};
 use crate::respond::{PageResult, done, page_with, refused_status};
 use crate::seen;
 use crate::view::{Section, View};
-use crate::visit::{Posted, Visit, query_value};
+use crate::visit::{Posted, Visit};
 use askama::Template;
 use axum::extract::{Path, RawQuery};
 use axum::{Router, routing};
@@ -108,7 +108,7 @@ struct OrderPage<'a> {
     refund: Option<&'a str>,
     fulfilment: Option<Fulfilment>,
     email: &'a str,
-    email_query: String,
+    customer: String,
     history: Vec<PastStep>,
 }
 
@@ -290,7 +290,7 @@ async fn render(visit: Visit, id: OrderId, status: StatusCode, said: Said) -> Pa
             signature: fulfilment.signature.map(str::to_owned),
         }),
         email: columns.email,
-        email_query: query_value(columns.email),
+        customer: columns.customer_id.to_string(),
         history: history
             .into_iter()
             .rev()
