@@ -13,13 +13,12 @@ use http::HeaderMap;
 use rustok_app::Ctx;
 use rustok_app::catalog::{self, ProductFilter};
 use rustok_app::content::{self, NodeFilter, Part};
-use rustok_app::orders::{self, OrderFilter};
+use rustok_app::orders;
 use rustok_auth::Action;
 use rustok_commerce::OrderColumns;
 use rustok_core::error::RichError;
 use rustok_core::page::Limit;
 use rustok_http::state::HttpState;
-use rustok_text::CanonicalEmail;
 use rustok_text::words::Query;
 
 /// Things of one kind that are shown at most.
@@ -123,18 +122,8 @@ fn limit() -> Limit {
 }
 
 async fn found_orders(ctx: &Ctx, view: &View, wanted: &str) -> Result<Vec<Found>, RichError> {
-    let number = wanted.parse().ok();
-    let email = CanonicalEmail::parse(wanted);
-    if number.is_none() && email.is_none() {
-        return Ok(Vec::new());
-    }
-    let filter = OrderFilter {
-        number,
-        email,
-        ..OrderFilter::default()
-    };
-    let orders = orders::list(ctx, &filter, None, limit()).await?;
-    let found = orders.items.iter().map(|order| {
+    let orders = orders::search(ctx, wanted, limit()).await?;
+    let found = orders.iter().map(|order| {
         let columns = OrderColumns::from(order);
         let number = super::orders::number_of(columns.number);
         let state = view.t(Pill::of_order(columns.status).key);
