@@ -50,6 +50,7 @@ async fn poison(ctx: &Ctx, order: &AnyOrder) {
         expiry: &expiry,
         limit: None,
         is_first: false,
+        is_new_customer: false,
     };
     let mut tx = ctx.write().await.unwrap();
     insert_order(&mut tx, &new).await.unwrap();
