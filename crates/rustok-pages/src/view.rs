@@ -7,6 +7,7 @@ use crate::words::{Language, Words};
 use http::{HeaderMap, header};
 use jiff::tz::TimeZone;
 use rustok_app::Ctx;
+use rustok_app::mail::MailRoute;
 use rustok_auth::{Action, Actor, FormToken, Member, Role, allows, covers};
 use rustok_core::clock::{Timestamp, find_time_zone};
 use std::borrow::Cow;
@@ -83,6 +84,8 @@ const FLASHES: &[&str] = &[
     "flash-sessions-ended",
     "flash-terms-merged",
     "flash-terms-merging",
+    "flash-reset-sent",
+    "flash-password-reset",
 ];
 
 /// The first value of a cookie.
@@ -116,6 +119,8 @@ pub(crate) enum Section {
     Terms,
     /// Customers.
     Customers,
+    /// The mails that this server keeps.
+    Mailbox,
 }
 
 /// One line of the menu.
@@ -150,6 +155,7 @@ pub(crate) struct View {
     actor: Actor,
     form_token: Option<FormToken>,
     section: Section,
+    has_mailbox: bool,
 }
 
 impl View {
@@ -159,6 +165,7 @@ impl View {
             form_token: Some(form_token),
             member: Some(member),
             actor: ctx.actor,
+            has_mailbox: matches!(ctx.services.mail, MailRoute::Mailbox),
             ..Self::of_stranger(ctx, reader)
         }
     }
@@ -175,6 +182,7 @@ impl View {
             actor: Actor::Anonymous,
             form_token: None,
             section: Section::Home,
+            has_mailbox: false,
         }
     }
 
@@ -190,6 +198,7 @@ impl View {
             actor: Actor::Anonymous,
             form_token: None,
             section: Section::Home,
+            has_mailbox: false,
         }
     }
 
@@ -307,7 +316,14 @@ impl View {
 
     /// The part of the menu with tools.
     pub(crate) fn tools_menu(&self) -> Vec<MenuItem> {
-        self.items(&[
+        let mailbox = (
+            Section::Mailbox,
+            "/admin/mailbox",
+            "mail",
+            "menu-mailbox",
+            Some(Action::ManageMembers),
+        );
+        let all = [
             (
                 Section::Imports,
                 "/admin/imports",
@@ -322,7 +338,9 @@ impl View {
                 "menu-settings",
                 Some(Action::ManageSettings),
             ),
-        ])
+            mailbox,
+        ];
+        self.items(if self.has_mailbox { &all } else { &all[..2] })
     }
 
     fn items(

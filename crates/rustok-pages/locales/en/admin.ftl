@@ -964,3 +964,37 @@ customers-no-match = No customer matches
 customers-since = Customer since
 customers-contact = Contact
 problem-customer-not-found = There is no such customer.
+
+## Without a password
+reset-title = Forgot your password?
+reset-text = Type your address: you get a link that sets a new password.
+reset-send = Send the link
+reset-no-mail = This server sends no mail. The owner of this shop can send you a link to sign in.
+reset-ends-sessions = You are signed out everywhere, and sign in with the new password.
+reset-save = Set the password
+flash-reset-sent = If a member of this shop has this address, a link is on its way. It works for one hour.
+flash-password-reset = Your new password is set. Sign in with it.
+problem-reset-not-found = This link was used already, or it is too old. Ask for a new one.
+problem-mail-not-set-up = This server sends no mail.
+code-title = Sign in with a code
+code-text = Type your address: you get a code that signs you in here.
+code-send = Send the code
+code-enter = Enter your code
+code-sent = If a member of this shop has the address, a code is on its way. It works for ten minutes, in this browser.
+code-label = Code from the mail
+code-wrong = This code is wrong, was used, or is too old. After five attempts ask for a new one.
+code-again = Send another code
+sign-in-by-code = Send me a code by e-mail
+sign-in-by-password = Sign in with a password
+
+## Mailbox
+menu-mailbox = Mailbox
+mailbox-text = No mail server is set: the mails of this shop stay here.
+mailbox-none = No mails yet
+mailbox-none-text = Invitations, links and codes appear here.
+mailbox-caption = Mails, newest first
+mailbox-subject = Subject
+mailbox-to = To
+mailbox-written = Written
+problem-mail-not-found = There is no such mail.
+problem-mailbox-not-found = This server keeps no mails: a mail server takes them.

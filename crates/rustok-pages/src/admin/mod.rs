@@ -7,9 +7,11 @@ mod home;
 mod imports;
 mod invitation;
 mod keys;
+mod mailbox;
 mod orders;
 mod preferences;
 mod products;
+mod recovery;
 mod search;
 mod settings;
 mod sign_in;
@@ -35,4 +37,6 @@ pub(crate) fn routes() -> Router<HttpState> {
         .merge(settings::routes())
         .merge(account::routes())
         .merge(invitation::routes())
+        .merge(recovery::routes())
+        .merge(mailbox::routes())
 }

@@ -1,6 +1,7 @@
 //! `/admin/sign-in` and `/admin/sign-out`: by a password, or by a link that works once.
 
 use super::preferences::own_path;
+use super::recovery::with_next;
 use crate::form::{Fields, Form};
 use crate::respond::{PageResult, done, page, page_with};
 use crate::view::{Reader, View};
@@ -22,6 +23,7 @@ struct SignInPage<'a> {
     v: &'a View,
     form: Form,
     languages: [Language; 2],
+    code_path: Option<String>,
 }
 
 #[derive(Template)]
@@ -31,8 +33,14 @@ struct LinkPage<'a> {
     form: Form,
 }
 
+/// The page that sends a code, if mails are sent.
+fn code_path(asked: &SignInCtx, next: &str) -> Option<String> {
+    let has_mail = asked.ctx.services.mail.is_on();
+    has_mail.then(|| with_next("/admin/sign-in/code", next))
+}
+
 /// Parameters of a query, as typed.
-fn parameters(query: Option<String>) -> Fields {
+pub(super) fn parameters(query: Option<String>) -> Fields {
     Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default()
 }
 
@@ -41,8 +49,9 @@ async fn show(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderMap) -
     let next = own_path(parameters(query).text("next")).to_owned();
     let template = SignInPage {
         v: &view,
-        form: Form::new(Fields::of([("next", next)])),
+        form: Form::new(Fields::of([("next", next.clone())])),
         languages: Language::ALL,
+        code_path: code_path(&asked, &next),
     };
     page(&view, &template)
 }
@@ -75,6 +84,7 @@ async fn sign_in(
                 form: Form::refused(view.words, shown, &refusal),
                 v: &view,
                 languages: Language::ALL,
+                code_path: code_path(&asked, fields.text("next")),
             };
             page_with(status, &view, &template)
         }
@@ -85,7 +95,7 @@ async fn sign_in(
 ///
 /// # Errors
 /// The refusal, if it is not about what was typed.
-fn shown_again(refusal: RichError) -> Result<(StatusCode, RichError), RichError> {
+pub(super) fn shown_again(refusal: RichError) -> Result<(StatusCode, RichError), RichError> {
     match refusal.kind() {
         ErrorKind::Unauthenticated => Ok((StatusCode::UNAUTHORIZED, refusal)),
         ErrorKind::Validation => Ok((StatusCode::UNPROCESSABLE_ENTITY, refusal)),

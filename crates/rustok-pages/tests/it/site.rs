@@ -212,6 +212,7 @@ impl Site {
             "order" => self.order(state).await,
             "product" => self.product_thing(state).await,
             "node" => self.node(state).await,
+            "customer" => self.customer().await,
             "term" => self.pair("/terms", |slug, word| json!({ "taxonomy": "category", "slug": slug, "name": format!("{word} {slug}") })).await,
             "author" => self.pair("/authors", |login, word| json!({ "login": login, "name": word })).await,
             "import" => self.import().await,
@@ -232,6 +233,12 @@ impl Site {
             "session" => self.other_session().await,
             _ => panic!("no test makes a {kind}: write how into site.rs"),
         }
+    }
+
+    async fn customer(&self) -> Thing {
+        drop(self.order("pending").await);
+        let found = ok(self.shop.admin(Method::GET, "/customers"), 200).await;
+        named(&found["items"][0])
     }
 
     async fn product(&self) -> Value {
