@@ -40,7 +40,11 @@ export class Visitor {
       if (/^Failed to load resource: the server responded with a status of 4\d\d/.test(message.text()) && at === page.url()) return;
       this.noticed.push(`console ${message.type()}: ${message.text()} (${at})`);
     });
-    page.on("pageerror", (error) => this.noticed.push(`error: ${error.message}`));
+    page.on("pageerror", (error) => {
+      // The browser leaves out an animation between two pages when it is late.
+      if (/^Transition was (aborted|skipped)/.test(error.message)) return;
+      this.noticed.push(`error: ${error.message}`);
+    });
     page.on("requestfailed", (request) => {
       // What a person left behind by going on.
       if (request.failure()?.errorText !== "net::ERR_ABORTED") this.noticed.push(`request ${request.url()}: ${request.failure()?.errorText}`);

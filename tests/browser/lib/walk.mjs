@@ -13,7 +13,7 @@ export async function look(person, address, way) {
     const root = document.documentElement;
     if (root.scrollWidth <= root.clientWidth) return [];
     const beyond = (e) => { const { left, right, width } = e.getBoundingClientRect(); return width > 0 && (right > root.clientWidth + 1 || left < -1); };
-    return [...document.querySelectorAll("main *, header *")].filter(beyond).slice(0, 3).map((e) => e.outerHTML.slice(0, 120));
+    return [...document.querySelectorAll("main *, header *")].filter(beyond).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)).concat("its texts").slice(0, 3);
   });
   const found = (await violations(page)).map((violation) => `axe ${violation}`);
   if (wide.length > 0) found.push(`wider than 390 px: ${wide.join(" | ")}`);

@@ -6,7 +6,7 @@ const flash = (page, text) => page.getByRole("status").getByText(text).first().w
 
 /// Whether readers find the article in this language; its title.
 async function published(things, locale, slug) {
-  const node = await things.api("GET", `/api/store/v1/nodes/${slug}?locale=${locale}`, undefined, [200, 404]);
+  const node = await things.api("GET", `/api/store/v1/nodes/${encodeURIComponent(slug)}?locale=${locale}`, undefined, [200, 404]);
   return node.title;
 }
 

@@ -15,7 +15,8 @@ export default ({ test, visit, things }) => {
     await page.goto("/admin/products");
     await page.getByRole("searchbox").fill("wool hat");
     await page.locator(".tools button").click();
-    await page.getByRole("link", { name: "Wool hat" }).first().click();
+    await page.locator(`#rows a[href$="${product.id}"]`).click();
+    await page.waitForURL(`**/admin/products/${product.id}`);
     await page.getByLabel("Vendor").fill("Northern");
     const price = page.locator("[name=variant-price]").first();
     await price.fill("6,2.00");

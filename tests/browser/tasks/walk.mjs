@@ -37,7 +37,7 @@ export default ({ test, visit, things, everything, context }) => {
 
   test("the walk sees what is wrong with a page", async () => {
     const person = await visit({ storage: null });
-    const body = `<!doctype html><html lang="en"><title>x</title><main><input><pre>${"wide ".repeat(200)}</pre><script>1</script></main>`;
+    const body = `<!doctype html><html lang="en"><title>x</title><main style="color: red"><input><pre>${"wide ".repeat(200)}</pre><script>1</script></main>`;
     await person.page.route("**/broken", (route) => route.fulfill({
       status: 200, contentType: "text/html", body, headers: { "content-security-policy": "default-src 'self'" },
     }));
