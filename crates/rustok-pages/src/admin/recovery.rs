@@ -14,7 +14,6 @@ use axum::response::IntoResponse as _;
 use axum::{Router, routing};
 use http::{HeaderMap, StatusCode};
 use rustok_app::people;
-use rustok_auth::TokenSecret;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_http::session::SignInCtx;
 use rustok_http::state::HttpState;
@@ -175,12 +174,12 @@ async fn enter_code(
     OpenForm(fields): OpenForm,
 ) -> PageResult {
     let secret = asked.asked_for_code.as_ref();
-    let named = secret.map(TokenSecret::expose).unwrap_or_default();
-    if let Err(refused) = http
-        .limits()
-        .admit_sign_in(&named, asked.browser.address.as_deref())
-    {
-        return Ok(refused.into_response());
+    // Without the secret there is no code to guess.
+    if let Some(secret) = secret {
+        let address = asked.browser.address.as_deref();
+        if let Err(refused) = http.limits().admit_sign_in(&secret.expose(), address) {
+            return Ok(refused.into_response());
+        }
     }
     let (code, browser) = (fields.text("code").trim(), asked.browser.clone());
     match people::sign_in_by_code(&asked.ctx, secret, code, browser).await {
