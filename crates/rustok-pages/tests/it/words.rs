@@ -9,7 +9,7 @@ use rustok_test_support::both_databases;
 const CANARY: &str = "tea \"'><img src=x onerror=alert(1)></textarea></title><script>";
 
 /// Latin words that are no English: names, also of languages and formats, and what is written on keys.
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 29] = [
     "RusToK",
     "English",
     "Deutsch",
@@ -25,6 +25,7 @@ const NAMES: [&str; 28] = [
     "ZIP",
     "gzip",
     "UTC",
+    "IANA",
     "USD",
     "Ctrl",
     "Alt",
