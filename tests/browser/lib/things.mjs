@@ -56,6 +56,7 @@ export class Things {
       case "node": return this.node(state);
       case "term": return this.admin("POST", "/terms", { taxonomy: "category", slug: `teas-${Date.now()}-${number}`, name: `Teas ${number} ${word}` });
       case "author": return this.admin("POST", "/authors", { login: `jane-${Date.now()}-${number}`, name: `Jane ${number} ${word}` });
+      case "customer": await this.order("pending"); return (await this.admin("GET", "/customers")).items[0];
       case "token": return this.admin("POST", "/tokens", { name: this.word ?? "Warehouse", role: "viewer" });
       case "import": return this.import();
       case "invitation": return this.invitation();
