@@ -280,7 +280,7 @@ mod tests {
         let raw = Connection::open(db.path()).unwrap();
         raw.execute_batch(
             "PRAGMA foreign_keys = OFF; \
-             INSERT INTO authors VALUES (x'00000000000000000000000000000001', x'00', 'x', 'x', 0)",
+             INSERT INTO authors (tenant_id, id, login, display_name, created_at) VALUES (x'00000000000000000000000000000001', x'00', 'x', 'x', 0)",
         )
         .unwrap();
         let damage = store.find_damage(soon()).await.unwrap();

@@ -304,7 +304,7 @@ async fn the_platform_cannot_touch_tenant_data() {
         let sql = "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
                    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attname = 'tenant_id' \
                    AND c.relname NOT IN ('tenant_hosts', 'outbox', 'jobs', 'deliveries', 'memberships', 'sessions', \
-                   'sign_in_links', 'invitations')";
+                   'sign_in_links', 'invitations', 'mails', 'mail_proofs', 'known_devices')";
         let tables = client.query(sql, &[]).await.unwrap();
         drop(client);
         assert!(tables.len() > 20);
@@ -322,6 +322,10 @@ async fn the_platform_cannot_touch_tenant_data() {
             "UPDATE sessions SET host = host",
             "INSERT INTO sign_in_links SELECT * FROM sign_in_links",
             "UPDATE invitations SET role = role",
+            "INSERT INTO mails SELECT * FROM mails",
+            "INSERT INTO mail_proofs SELECT * FROM mail_proofs",
+            "INSERT INTO known_devices SELECT * FROM known_devices",
+            "UPDATE known_devices SET seen_at = seen_at",
         ] {
             assert_denied(platform(&world.store).await.db.execute("x", sql, &[]).await);
         }

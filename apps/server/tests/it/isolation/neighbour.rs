@@ -8,7 +8,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Headers that differ between two answers of the same meaning: the time, and the length of an echoed path.
@@ -321,7 +320,8 @@ fn unlike(value: &str) -> String {
 async fn their_cursor(world: &World, operation: &Operation) -> Option<String> {
     let side = &world.theirs;
     let call = call(&operation.id).unwrap();
-    let mut filled = world.fill(operation, &call, &BTreeMap::new());
+    let values = world.values(side, &call).await;
+    let mut filled = world.fill(operation, &call, &values);
     filled.query.push(("limit".to_owned(), "1".to_owned()));
     let answer = world
         .send(side, world.fitting(side, operation), operation, &filled)

@@ -201,6 +201,11 @@ impl World {
                 made.pointer(at).unwrap().as_str().unwrap().to_owned(),
             );
         }
+        // Its ledger has a second line.
+        let adjusted = json!({ "delta": 1, "reason": word });
+        let path = format!("/variants/{}/stock/adjust", thing["variant"]);
+        self.done(side, self.admin(side, Method::POST, &path, &adjusted))
+            .await;
         thing
     }
 

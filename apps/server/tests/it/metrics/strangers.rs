@@ -62,7 +62,8 @@ both_databases! {
         let new: Vec<_> = after.difference(&before).collect();
         println!("{} series before, {} after", before.len(), after.len());
         assert!(new.len() < 20, "{new:#?}");
-        assert!(after.len() <= 2_000, "{}", after.len());
+        // Some 12 for each operation of the document.
+        assert!(after.len() <= 2_500, "{}", after.len());
         let catalogue = catalogue();
         for (name, family) in &seen.families {
             family.samples.iter().for_each(|sample| catalogue[name].check(name, sample));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Statements that may: how each begins, and why it is no harm.
-const MAY: [(&str, &str); 9] = [
+const MAY: [(&str, &str); 10] = [
     (
         "SELECT t.id, t.slug, t.name, t.status, t.settings, t.created_at, t.updated_at, t.version FROM tenants t WHERE $1::uuid IS NULL",
         "a page of the whole directory, in the order of its key and no further than the page",
@@ -18,8 +18,13 @@ const MAY: [(&str, &str); 9] = [
         "a command that shows all of a few",
     ),
     (
-        "SELECT id, name, role, created_at, revoked_at FROM api_tokens WHERE tenant_id = $1 ORDER BY id",
+        "SELECT id, name, role, scopes, created_at, expires_at, used_at, revoked_at, actor, member_id FROM api_tokens \
+         WHERE tenant_id = $1 ORDER BY id",
         "a command that shows all of a few",
+    ),
+    (
+        "UPDATE api_tokens SET revoked_at = expires_at WHERE tenant_id = $1 AND revoked_at IS NULL AND expires_at <= $2",
+        "a tenant has at most 500 tokens that are valid",
     ),
     (
         "SELECT tenant_id, host FROM tenant_hosts WHERE tenant_id IN",

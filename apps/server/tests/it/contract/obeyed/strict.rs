@@ -239,7 +239,11 @@ async fn every_form(wall: Wall) {
             .into_iter()
             .filter(|input| !is_refused(operation, input) && !operation.takes_file)
             .collect();
-        walk.try_pairs(operation, &paired).await;
+        // Of the one shop every change stays, so each answer shows all that was set before. Its fields are those of
+        // `update_tenant`, which is tried on a new tenant each time.
+        if operation.id != "update_shop" {
+            walk.try_pairs(operation, &paired).await;
+        }
     }
     assert!(walk.faults.is_empty(), "{}", walk.faults.join("\n"));
 }
