@@ -191,6 +191,10 @@ async fn tagged(world: &World, operation: &Operation, call: &Call, header: &str)
     };
     let kind = thing.split_once('.').unwrap().0;
     let tag = world.thing(&world.theirs, kind).await["etag"].clone();
+    if tag.is_empty() {
+        // A thing without versions, such as a customer.
+        return Vec::new();
+    }
     let unknown = format!("{}.0123456789abcdef\"", tag.split('.').next().unwrap());
     let mut calls = Vec::new();
     for tag in [&tag, &unknown] {
