@@ -14,7 +14,7 @@ use rustok_core::clock::{Clock, Timestamp};
 use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
 use rustok_core::ids::Ids;
-use rustok_events::{Event, Topic};
+use rustok_events::{Event, Job, JobKind, Topic};
 use rustok_storage::standing::{Writer, on_behalf_of};
 use rustok_storage::{PlatformTx, Store, TenantTx};
 use rustok_tenancy::{Tenant, TenantIdentifierValidator};
@@ -162,6 +162,17 @@ impl Ctx {
     #[must_use]
     pub fn id<T: From<Uuid>>(&self) -> T {
         self.services.ids.next()
+    }
+
+    /// A job of this tenant.
+    pub(crate) fn job(&self, kind: JobKind, subject_id: Uuid, due_at: Timestamp) -> Job {
+        Job {
+            id: self.id(),
+            tenant_id: self.tenant.id,
+            kind,
+            subject_id,
+            due_at,
+        }
     }
 
     /// Starts a read-only transaction on the tenant's data.

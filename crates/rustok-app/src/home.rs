@@ -63,7 +63,15 @@ pub struct Overview {
 /// # Errors
 /// Authorization and database errors.
 pub async fn overview(ctx: &Ctx) -> Result<Overview, RichError> {
-    ctx.authorize(Action::ReadOrders)?;
+    // All that it shows: a token may be limited to some of it.
+    for action in [
+        Action::ReadOrders,
+        Action::ReadCatalog,
+        Action::ReadContent,
+        Action::ReadHistory,
+    ] {
+        ctx.authorize(action)?;
+    }
     let settings = &ctx.tenant.settings;
     let currency = settings.currency().map_err(|error| {
         RichError::new(ErrorKind::Internal, "the tenant's currency is not one").with_source(error)

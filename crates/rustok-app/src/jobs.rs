@@ -12,7 +12,9 @@ use rustok_core::deadline::Deadline;
 use rustok_core::error::RichError;
 use rustok_events::lease::LEASE;
 use rustok_events::{ClaimedJob, JobKind, Lease};
-use rustok_storage::jobs;
+use rustok_storage::{StoreError, TenantTx, jobs};
+use rustok_tenancy::TenantHandle;
+use std::pin::Pin;
 use std::time::Duration;
 
 /// Time limit per job.
@@ -89,6 +91,46 @@ async fn run_one(ctx: &PlatformCtx, shops: &mut Shops, job: &ClaimedJob) -> Resu
         JobKind::RetireAuthor => authors::manage::retire_rest(ctx, job).await,
         JobKind::SendMail => mail::deliver(ctx, job).await,
     }
+}
+
+/// One part of a long job: whether it was the last one.
+pub(crate) type Part<'a> = Pin<Box<dyn Future<Output = Result<bool, StoreError>> + Send + 'a>>;
+
+/// How many parts of a long job one claim does.
+const PARTS: usize = 20;
+
+/// Does a job whose work is done in parts, each in its own transaction: as many as one claim may do. `part` returns whether
+/// that was the last one; the job is then finished in the same transaction. Otherwise the rest is due at once.
+pub(crate) async fn run_in_parts(
+    ctx: &PlatformCtx,
+    job: &ClaimedJob,
+    part: impl for<'a> Fn(&'a mut TenantTx) -> Part<'a>,
+) -> Result<bool, RichError> {
+    let tenant = TenantHandle::for_due_work(job.job.tenant_id);
+    // Each transaction has the time of a job: what is committed must not count as a failure of the claim.
+    let begin = || {
+        let deadline = Deadline::after(JOB_LIMIT).min(ctx.deadline);
+        ctx.services.store.write(tenant, deadline)
+    };
+    let until = Deadline::after(JOB_LIMIT);
+    for _ in 0..PARTS {
+        let mut tx = begin().await?;
+        let is_last = part(&mut tx).await?;
+        if is_last {
+            jobs::finish(&mut tx, job).await?;
+        }
+        tx.commit().await?;
+        if is_last {
+            return Ok(true);
+        }
+        if until.is_expired() {
+            break;
+        }
+    }
+    let mut tx = begin().await?;
+    jobs::reschedule(&mut tx, job, ctx.services.clock.now()).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 async fn claim(ctx: &PlatformCtx, kinds: &[JobKind], limit: i64) -> Result<Vec<ClaimedJob>, RichError> {

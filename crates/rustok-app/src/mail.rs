@@ -15,8 +15,8 @@ use rustok_auth::Action;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::TenantId;
-use rustok_events::ClaimedJob;
 use rustok_events::ids::MailId;
+use rustok_events::{ClaimedJob, JobKind};
 use rustok_storage::mails::{self, NewMail, StoredMail};
 use rustok_storage::{TenantTx, jobs};
 use rustok_tenancy::TenantHandle;
@@ -133,7 +133,7 @@ pub(crate) async fn post(
     match services.mail {
         MailRoute::Mailbox => mails::insert_kept(tx, &mail).await?,
         _ => {
-            let job = mails::job_of(&mail, ctx.tenant.id, ctx.id());
+            let job = ctx.job(JobKind::SendMail, mail.id.as_uuid(), mail.now);
             mails::insert_waiting(tx, &mail, &job).await?;
         }
     }

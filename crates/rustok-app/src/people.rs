@@ -28,7 +28,7 @@ pub use rustok_storage::people::accounts::Account;
 pub use rustok_storage::people::invitations::Invitation;
 pub use sessions::{
     Browser, OpenedSession, OwnSession, SignIn, authenticate_session, end_all_sessions, end_other_sessions,
-    end_session, exchange_link, list_sessions, read_session, sign_in, sign_out,
+    end_session, exchange_link, list_sessions, read_member, read_session, sign_in, sign_out,
 };
 
 use crate::context::Ctx;

@@ -43,6 +43,16 @@ impl Limit {
             .ok_or(PageError::Limit)
     }
 
+    /// A page of this size, or of the nearest size that a page may have: for sizes that code gives.
+    #[must_use]
+    pub const fn nearest(limit: u8) -> Self {
+        match limit {
+            0 => Self(1),
+            1..=Self::MAX => Self(limit),
+            _ => Self(Self::MAX),
+        }
+    }
+
     /// The number.
     #[must_use]
     pub const fn get(self) -> usize {

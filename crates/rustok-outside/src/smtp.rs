@@ -1,7 +1,7 @@
 //! Mail by SMTP (RFC 5321), with TLS by rustls.
 //!
-//! A mail that the server refuses for good (5yz) is an error of the kind `Validation`, which no retry helps; every other
-//! failure is the server's, and the mail waits.
+//! A mail that the server refuses for good (5yz) is an error of the kind `Validation`, which no retry helps. Every other
+//! failure, a login that is refused too, is the server's, and the mail waits.
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
@@ -135,9 +135,16 @@ impl Smtp {
     }
 }
 
+/// Whether a refusal is about this server and not about the mail: commands that the mail server does not know (RFC 5321,
+/// 4.2.4), TLS or a login that it asks for, and a login that is wrong (RFC 4954, 6). The mail then waits.
+fn is_of_all_mails(code: u16) -> bool {
+    matches!(code, 500..=504 | 530 | 534 | 535 | 538)
+}
+
 /// What a failure of lettre means for the mail.
 fn failure(error: lettre::transport::smtp::Error) -> RichError {
-    let kind = if error.is_permanent() {
+    let of_all = error.status().is_some_and(|code| is_of_all_mails(code.into()));
+    let kind = if error.is_permanent() && !of_all {
         ErrorKind::Validation
     } else if error.is_timeout() {
         ErrorKind::Timeout

@@ -122,6 +122,15 @@ async fn what_is_refused_for_good_differs_from_what_may_be_taken_later() {
         sessions.recv().await.is_some() && sessions.recv().await.is_some(),
         "two attempts"
     );
+    // What is about this server and not about the mail: another try may help, and the mail is kept until then.
+    for refusal in ["530 log in first", "535 wrong login", "502 no such command"] {
+        let (address, _sessions) = server(refusal).await;
+        let waits = smtp(&address)
+            .send(&mail("jane@example.com"), soon())
+            .await
+            .unwrap_err();
+        assert_eq!(waits.kind(), ErrorKind::ExternalService, "{refusal}: {waits:?}");
+    }
     // Nobody listens.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

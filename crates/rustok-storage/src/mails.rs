@@ -6,7 +6,7 @@ use rustok_core::ids::TenantId;
 use rustok_core::page::{Limit, Page};
 use rustok_db::{PlatformTx, Row, StoreError, TenantTx, params};
 use rustok_events::ids::MailId;
-use rustok_events::{Job, JobKind, MailKind};
+use rustok_events::{Job, MailKind};
 
 const TABLE: &str = "mails";
 
@@ -188,16 +188,4 @@ pub async fn replace_sealed(tx: &mut PlatformTx, old: &SealedBody, new: &[u8]) -
     let sql = "UPDATE mails SET sealed_body = $4 WHERE tenant_id = $1 AND id = $2 AND sealed_body = $3";
     let values = params![old.tenant, old.id, old.sealed.as_slice(), new];
     Ok(tx.db.execute(TABLE, sql, values).await? > 0)
-}
-
-/// The job that sends a mail.
-#[must_use]
-pub fn job_of(mail: &NewMail, tenant: TenantId, id: rustok_events::ids::JobId) -> Job {
-    Job {
-        id,
-        tenant_id: tenant,
-        kind: JobKind::SendMail,
-        subject_id: mail.id.as_uuid(),
-        due_at: mail.now,
-    }
 }

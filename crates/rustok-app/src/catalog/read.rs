@@ -64,10 +64,7 @@ pub async fn get(ctx: &Ctx, id: ProductId) -> Result<Product, RichError> {
 pub async fn get_many(ctx: &Ctx, ids: &[ProductId]) -> Result<Vec<Product>, RichError> {
     ctx.authorize(Action::ReadCatalog)?;
     let mut tx = ctx.read().await?;
-    let mut found = products::find_products(tx.last(), ids).await?;
-    // Deleted ones are found too.
-    found.retain(|product| product.deleted_at.is_none());
-    Ok(found)
+    Ok(products::find_products(tx.last(), ids).await?)
 }
 
 /// A page of products in any status, newest first.

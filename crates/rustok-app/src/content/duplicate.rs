@@ -22,6 +22,7 @@ use rustok_storage::nodes::NodeDetail;
 /// `node_not_found`, `validation_failed` for a text that an editor may not write, authorization and database errors.
 pub async fn duplicate(ctx: &Ctx, id: NodeId) -> Result<NodeDetail, RichError> {
     ctx.authorize(Action::CreateNode)?;
+    ctx.authorize(Action::ReadContent)?;
     let (node, mut texts) = read(ctx, id).await?;
     // The original comes first: the copy is written in the same locale first.
     let is_original = |text: &Checked| {

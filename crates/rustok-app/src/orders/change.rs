@@ -1,6 +1,6 @@
 //! Transitions: load the order, apply the typed transition, save by compare-and-swap.
 
-use super::{after_minutes, expiry_of, load, movements, order_event};
+use super::{after_minutes, load, movements, order_event};
 use crate::context::Ctx;
 use crate::precondition::Target;
 use crate::work::{Begun, Done, IdempotencyKey};
@@ -9,7 +9,7 @@ use rustok_commerce::ids::OrderId;
 use rustok_commerce::{AnyOrder, CommerceError, OrderStatus, order_machine};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
-use rustok_events::Topic;
+use rustok_events::{JobKind, Topic};
 use rustok_storage::orders::{OrderChange, PAYMENT_REFERENCE, REFUND_REFERENCE, save_change};
 use rustok_storage::{StoreError, TenantTx};
 
@@ -240,7 +240,7 @@ pub(super) async fn save(
     };
     let expiry = after
         .expires_at()
-        .map(|due_at| expiry_of(ctx, after.id(), due_at));
+        .map(|due_at| ctx.job(JobKind::ExpireOrder, after.id().as_uuid(), due_at));
     let change = OrderChange {
         from,
         transition: transition.name,

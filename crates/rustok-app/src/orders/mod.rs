@@ -21,7 +21,7 @@ use rustok_commerce::inventory::stock_moves;
 use rustok_commerce::{AnyOrder, CommerceError, OrderLine};
 use rustok_core::clock::Timestamp;
 use rustok_core::error::RichError;
-use rustok_events::{Event, Job, JobKind, Topic};
+use rustok_events::{Event, Topic};
 use rustok_storage::TenantTx;
 use rustok_storage::orders::find_order;
 use rustok_storage::reservations::Movement;
@@ -54,15 +54,4 @@ fn order_event(ctx: &Ctx, topic: Topic, order: &AnyOrder) -> Event {
 fn after_minutes(now: Timestamp, minutes: u32) -> Timestamp {
     now.checked_add(Duration::from_secs(u64::from(minutes) * 60))
         .unwrap_or(Timestamp::MAX)
-}
-
-/// The job that expires an order.
-fn expiry_of(ctx: &Ctx, order: OrderId, due_at: Timestamp) -> Job {
-    Job {
-        id: ctx.id(),
-        tenant_id: ctx.tenant.id,
-        kind: JobKind::ExpireOrder,
-        subject_id: order.as_uuid(),
-        due_at,
-    }
 }

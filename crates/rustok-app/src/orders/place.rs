@@ -1,6 +1,6 @@
 //! Places orders: prices and stock from the database, all or nothing.
 
-use super::{after_minutes, basket, expiry_of, movements, order_event};
+use super::{after_minutes, basket, movements, order_event};
 use crate::context::Ctx;
 use crate::work::{Begun, Done, IdempotencyKey, StoredReply, TenantWork};
 use rustok_auth::{Action, SecretKind, TokenSecret};
@@ -12,7 +12,7 @@ use rustok_commerce::{
 use rustok_core::clock::{day_in, day_number};
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_core::money::Money;
-use rustok_events::Topic;
+use rustok_events::{JobKind, Topic};
 use rustok_storage::customers::upsert_customer;
 use rustok_storage::orders::{NewOrder, ORDERS, PendingLimit, insert_order};
 use rustok_storage::reservations::{Buyer, STOCK_LEVELS, Shelf, read_shelf};
@@ -211,7 +211,7 @@ async fn save(
     } = built;
     let columns = OrderColumns::from(order);
     let due_at = columns.expires_at.unwrap_or(columns.created_at);
-    let expiry = expiry_of(ctx, columns.id, due_at);
+    let expiry = ctx.job(JobKind::ExpireOrder, columns.id.as_uuid(), due_at);
     let new = NewOrder {
         order: columns,
         secret_hash: &secret.hash(),

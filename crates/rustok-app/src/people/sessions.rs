@@ -221,6 +221,16 @@ async fn touch(
     tx.commit().await
 }
 
+/// The member whose session the request has.
+///
+/// # Errors
+/// `forbidden` for a token, database errors.
+pub async fn read_member(ctx: &Ctx) -> Result<Member, RichError> {
+    let (user, _) = own_account(ctx)?;
+    let member = members::find_member(ctx.read().await?.last(), user).await?;
+    Ok(member.ok_or(AuthError::UnknownSession)?)
+}
+
 /// The session of the request, and its member.
 ///
 /// # Errors

@@ -44,13 +44,14 @@ pub async fn change_author(tx: &mut TenantTx, author: &Author) -> Result<bool, S
     }
 }
 
-/// Deletes an author; false if there is none, or a node names it.
+/// Deletes an author; false if there is none, a node names it, or another author is still being merged into it.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn delete_author(tx: &mut TenantTx, id: AuthorId) -> Result<bool, StoreError> {
     let sql = "DELETE FROM authors WHERE tenant_id = $1 AND id = $2 AND NOT EXISTS \
-               (SELECT 1 FROM nodes n WHERE n.tenant_id = $1 AND n.author_id = $2)";
+               (SELECT 1 FROM nodes n WHERE n.tenant_id = $1 AND n.author_id = $2) AND NOT EXISTS \
+               (SELECT 1 FROM authors a WHERE a.tenant_id = $1 AND a.merged_into = $2)";
     Ok(tx.db.execute(TABLE, sql, params![tx.tenant(), id]).await? == 1)
 }
 

@@ -93,7 +93,8 @@ pub async fn list_products(
 /// # Errors
 /// Database errors.
 pub async fn find_products(tx: &mut TenantTx, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
-    let found = find_all(tx, ids).await?;
+    let mut found = find_all(tx, ids).await?;
+    found.retain(|found| found.product.deleted_at.is_none());
     complete(tx, found, Lifecycle::InUse).await
 }
 

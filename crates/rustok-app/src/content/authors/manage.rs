@@ -1,21 +1,19 @@
 //! Authors as people put them in order: lists, new names, merging and deleting.
 
-use crate::content::terms::manage::{PARTS, invalid, job};
+use crate::content::terms::manage::invalid;
 use crate::context::{Ctx, PlatformCtx};
-use crate::jobs::JOB_LIMIT;
+use crate::jobs::run_in_parts;
 use crate::work::{Begun, Done, IdempotencyKey, refuse};
 use rustok_auth::Action;
 use rustok_content::Author;
 use rustok_content::ids::AuthorId;
 use rustok_content::translation::Source;
-use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::page::{Limit, Page};
 use rustok_events::{ClaimedJob, JobKind};
 use rustok_storage::authors::{self as rows, list, retire};
 use rustok_storage::counted::Counted;
 use rustok_storage::{TenantTx, jobs};
-use rustok_tenancy::TenantHandle;
 use rustok_text::plain::folded;
 
 pub use rustok_storage::authors::list::ListedAuthor;
@@ -127,7 +125,7 @@ pub async fn merge_author(
     retire::retire_author(tx, id, into, ctx.now()).await?;
     let is_pending = !retire::move_some(tx, id).await?;
     if is_pending {
-        jobs::schedule(tx, &job(ctx, JobKind::RetireAuthor, id.as_uuid())).await?;
+        jobs::schedule(tx, &ctx.job(JobKind::RetireAuthor, id.as_uuid(), ctx.now())).await?;
     }
     let author = list::find_listed(tx, into).await?.ok_or_else(not_found)?;
     work.finish(MergedAuthor { author, is_pending }).await
@@ -166,24 +164,10 @@ pub async fn delete_author(ctx: &Ctx, id: AuthorId) -> Result<(), RichError> {
     Ok(tx.commit().await?)
 }
 
-/// The rest of a merge: as many parts as one claim may do, each in its own transaction. Returns whether it did any.
+/// The rest of a merge, as far as one claim may do it. Returns whether it did any.
 pub(crate) async fn retire_rest(ctx: &PlatformCtx, job: &ClaimedJob) -> Result<bool, RichError> {
     let id = AuthorId::from_uuid(job.job.subject_id);
-    let deadline = Deadline::after(JOB_LIMIT).min(ctx.deadline);
-    let tenant = TenantHandle::for_due_work(job.job.tenant_id);
-    for _ in 0..PARTS {
-        let mut tx = ctx.services.store.write(tenant, deadline).await?;
-        if retire::move_some(&mut tx, id).await? {
-            jobs::finish(&mut tx, job).await?;
-            tx.commit().await?;
-            return Ok(true);
-        }
-        tx.commit().await?;
-    }
-    let mut tx = ctx.services.store.write(tenant, deadline).await?;
-    jobs::reschedule(&mut tx, job, ctx.services.clock.now()).await?;
-    tx.commit().await?;
-    Ok(true)
+    run_in_parts(ctx, job, |tx| Box::pin(retire::move_some(tx, id))).await
 }
 
 fn checked(id: AuthorId, names: &AuthorNames) -> Result<Author, RichError> {

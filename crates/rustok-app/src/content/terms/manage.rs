@@ -5,22 +5,18 @@
 
 use super::{Found, TermRef, check_one, find, is_named, make};
 use crate::context::{Ctx, PlatformCtx};
-use crate::jobs::JOB_LIMIT;
+use crate::jobs::run_in_parts;
 use crate::work::{Begun, Done, IdempotencyKey, refuse};
 use rustok_auth::Action;
 use rustok_content::ids::TermId;
 use rustok_content::{ContentError, FieldError, Taxonomy, Term};
-use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::page::{Limit, Page};
-use rustok_events::ids::JobId;
-use rustok_events::{ClaimedJob, Job, JobKind};
+use rustok_events::{ClaimedJob, JobKind};
 use rustok_storage::counted::Counted;
 use rustok_storage::terms::{self as rows, list, retire};
 use rustok_storage::{TenantTx, jobs};
-use rustok_tenancy::TenantHandle;
 use rustok_text::Slug;
-use uuid::Uuid;
 
 pub use rustok_storage::terms::list::{ListedTerm, TermFilter, TermPlace};
 
@@ -273,42 +269,14 @@ async fn retire(ctx: &Ctx, tx: &mut TenantTx, id: TermId, into: Option<TermId>) 
     if retire::move_some(tx, id).await? {
         return Ok(false);
     }
-    jobs::schedule(tx, &job(ctx, JobKind::RetireTerm, id.as_uuid())).await?;
+    jobs::schedule(tx, &ctx.job(JobKind::RetireTerm, id.as_uuid(), ctx.now())).await?;
     Ok(true)
 }
 
-/// A job that is due at once.
-pub(in crate::content) fn job(ctx: &Ctx, kind: JobKind, subject_id: Uuid) -> Job {
-    Job {
-        id: ctx.id::<JobId>(),
-        tenant_id: ctx.tenant.id,
-        kind,
-        subject_id,
-        due_at: ctx.now(),
-    }
-}
-
-/// How many parts of a retirement one claim of its job does.
-pub(in crate::content) const PARTS: usize = 20;
-
-/// The rest of a retirement: as many parts as one claim may do, each in its own transaction. Returns whether it did any.
+/// The rest of a retirement, as far as one claim may do it. Returns whether it did any.
 pub(crate) async fn retire_rest(ctx: &PlatformCtx, job: &ClaimedJob) -> Result<bool, RichError> {
     let id = TermId::from_uuid(job.job.subject_id);
-    let deadline = Deadline::after(JOB_LIMIT).min(ctx.deadline);
-    let tenant = TenantHandle::for_due_work(job.job.tenant_id);
-    for _ in 0..PARTS {
-        let mut tx = ctx.services.store.write(tenant, deadline).await?;
-        if retire::move_some(&mut tx, id).await? {
-            jobs::finish(&mut tx, job).await?;
-            tx.commit().await?;
-            return Ok(true);
-        }
-        tx.commit().await?;
-    }
-    let mut tx = ctx.services.store.write(tenant, deadline).await?;
-    jobs::reschedule(&mut tx, job, ctx.services.clock.now()).await?;
-    tx.commit().await?;
-    Ok(true)
+    run_in_parts(ctx, job, |tx| Box::pin(retire::move_some(tx, id))).await
 }
 
 fn not_found() -> RichError {

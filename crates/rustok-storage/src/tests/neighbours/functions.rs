@@ -413,7 +413,13 @@ async fn of_mails(store: &Store, tenant: TenantHandle) -> Reported {
         sealed_body: vec![1],
         now: now(),
     };
-    let job = mails::job_of(&mail, tenant.tenant_id(), id(8).into());
+    let job = Job {
+        id: id(8).into(),
+        tenant_id: tenant.tenant_id(),
+        kind: JobKind::SendMail,
+        subject_id: mail.id.as_uuid(),
+        due_at: mail.now,
+    };
     ask! { reported, store, tenant,
         "mails::insert_waiting" => |tx| mails::insert_waiting(tx, &mail, &job);
         "mails::insert_kept" => |tx| mails::insert_kept(tx, &mail);
