@@ -44,6 +44,8 @@ pub struct Browsing {
     host: String,
     /// What `Origin` says on pages of this host.
     origin: String,
+    /// The path prefix below which clients reach the server.
+    prefix: Option<String>,
 }
 
 impl Browsing {
@@ -71,7 +73,15 @@ impl Browsing {
             },
             host,
             origin: format!("{scheme}://{authority}"),
+            prefix: external.prefix().map(str::to_owned),
         })
+    }
+
+    /// The beginning of links to this host, for mails. It is the host of the tenant, not that of the whole server: a link
+    /// leads where its secret works.
+    fn link(&self) -> Option<String> {
+        let prefix = self.prefix.as_deref().unwrap_or_default();
+        is_plain(&self.origin).then(|| format!("{}{prefix}", self.origin))
     }
 
     /// Whether a page of this host made the request; `None` when the client does not say, as no browser does with a
@@ -167,14 +177,14 @@ pub(crate) fn sent(headers: &HeaderMap) -> Option<&str> {
 /// # Errors
 /// `unauthenticated`, `cross_site_request`, database errors.
 pub(crate) async fn authenticate(parts: &Parts, http: &HttpState, ctx: &Ctx) -> Result<Actor, RichError> {
-    Ok(authenticate_with_token(parts, http, ctx).await?.0)
+    Ok(authenticate_with_secret(parts, http, ctx).await?.0)
 }
 
-async fn authenticate_with_token(
+async fn authenticate_with_secret(
     parts: &Parts,
     http: &HttpState,
     ctx: &Ctx,
-) -> Result<(Actor, FormToken), RichError> {
+) -> Result<(Actor, TokenSecret), RichError> {
     if !parts.headers.contains_key(header::COOKIE) {
         return Err(AuthError::Unauthenticated.into());
     }
@@ -193,7 +203,7 @@ async fn authenticate_with_token(
         ctx.deadline,
     )
     .await?;
-    Ok((actor, secret.form_token()))
+    Ok((actor, secret))
 }
 
 /// A request of a page: authenticated by the session of a member, never by a token.
@@ -215,9 +225,12 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
         let http = HttpState::from_ref(state);
         let mut ctx = context(parts, &http, Actor::Anonymous)?;
-        let (actor, form_token) = authenticate_with_token(parts, &http, &ctx).await?;
+        let (actor, secret) = authenticate_with_secret(parts, &http, &ctx).await?;
         ctx.actor = actor;
-        Ok(Self { ctx, form_token })
+        Ok(Self {
+            ctx,
+            form_token: secret.form_token(),
+        })
     }
 }
 
@@ -261,12 +274,11 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
         let http = HttpState::from_ref(state);
-        let origin = Origin::of(&http, parts)?.0;
+        let browsing = Browsing::of(&http, parts)?;
         let ctx = Ctx {
-            origin,
+            origin: browsing.link(),
             ..context(parts, &http, Actor::Anonymous)?
         };
-        let browsing = Browsing::of(&http, parts)?;
         let Some(name) = browsing.cookie else {
             return Err(tls_required());
         };
@@ -308,9 +320,7 @@ impl SignInCtx {
         }
         response
     }
-}
 
-impl SignInCtx {
     /// Gives the browser what it has to show together with the code.
     pub fn give_code_secret(&self, mut response: Response, secret: &TokenSecret) -> Response {
         let name = self.browsing.code_cookie();
@@ -332,12 +342,7 @@ pub struct Origin(pub Option<String>);
 
 impl Origin {
     fn of(http: &HttpState, parts: &Parts) -> Result<Self, RichError> {
-        let settings = http.settings();
-        let external = ExternalUrl::of_head(settings, &parts.extensions, &parts.headers)?;
-        // The host of the tenant, not that of the whole server: a link leads where its secret works.
-        let prefix = external.prefix().unwrap_or_default();
-        let origin = Browsing::of(http, parts)?.origin;
-        Ok(Self(is_plain(&origin).then(|| format!("{origin}{prefix}"))))
+        Ok(Self(Browsing::of(http, parts)?.link()))
     }
 }
 

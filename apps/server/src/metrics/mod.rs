@@ -27,12 +27,12 @@ pub struct ServerMetrics {
     delivered: AtomicU64,
     /// How far the machine's clock is ahead of the database's, in microseconds.
     clock_ahead: AtomicI64,
-    rounds: Tally<10>,
-    failed_rounds: Tally<10>,
+    rounds: Tally<11>,
+    failed_rounds: Tally<11>,
 }
 
 /// The values of the label `worker`.
-const WORKERS: [&str; 10] = [
+const WORKERS: [&str; 11] = [
     "directory",
     "imports",
     "jobs",
@@ -43,6 +43,7 @@ const WORKERS: [&str; 10] = [
     "statistics",
     "idempotency",
     "people",
+    "mail",
 ];
 
 impl ServerMetrics {
