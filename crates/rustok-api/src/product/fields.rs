@@ -21,7 +21,7 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields, default)]
 pub struct ProductFields {
     /// 1 to 255 characters. Required for a new product.
-    #[schema(example = "Green tea")]
+    #[schema(example = "Green tea", required = true)]
     title: String,
     /// Lower-case letters, digits and hyphens; made from the title if missing.
     handle: Option<String>,

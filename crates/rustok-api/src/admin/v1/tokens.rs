@@ -184,7 +184,7 @@ async fn create(command: Command<AdminCtx, TokenFields>) -> Result<Response, Ric
     tag = "people",
     security(("tenant_token" = [])),
     params(("id" = Uuid, Path)),
-    request_body = RotateFields,
+    request_body = Option<RotateFields>,
     responses((status = 200, body = IssuedTokenView)),
     extensions(("x-problems" = json!(["token_not_found", "role_above_own", "too_many_tokens"])))
 )]
