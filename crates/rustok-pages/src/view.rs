@@ -154,7 +154,7 @@ pub(crate) struct View {
     /// The actor, whose rights decide what is offered.
     actor: Actor,
     form_token: Option<FormToken>,
-    section: Section,
+    section: Option<Section>,
     has_mailbox: bool,
 }
 
@@ -181,7 +181,7 @@ impl View {
             member: None,
             actor: Actor::Anonymous,
             form_token: None,
-            section: Section::Home,
+            section: None,
             has_mailbox: false,
         }
     }
@@ -197,7 +197,7 @@ impl View {
             member: None,
             actor: Actor::Anonymous,
             form_token: None,
-            section: Section::Home,
+            section: None,
             has_mailbox: false,
         }
     }
@@ -205,7 +205,7 @@ impl View {
     /// The same page in this place of the menu.
     #[must_use]
     pub(crate) const fn at(mut self, section: Section) -> Self {
-        self.section = section;
+        self.section = Some(section);
         self
     }
 
@@ -258,7 +258,7 @@ impl View {
 
     /// Whether the page is about the member's own account.
     pub(crate) fn is_account(&self) -> bool {
-        self.section == Section::Account
+        self.section == Some(Section::Account)
     }
 
     /// The icon with this name.
@@ -355,7 +355,7 @@ impl View {
                 path,
                 icon: Icon(icon),
                 key,
-                is_current: self.section == *section,
+                is_current: self.section == Some(*section),
             })
             .collect()
     }

@@ -13,6 +13,7 @@ use rustok_core::error::{ErrorKind, RichError};
 use rustok_http::imports::upload::{ImportUpload, PageUpload};
 use rustok_http::session::{MemberCtx, form_expired};
 use rustok_http::state::HttpState;
+use std::convert::Infallible;
 
 /// What may not stand in the value of a query parameter.
 const QUERY_VALUE: &AsciiSet = &CONTROLS
@@ -30,6 +31,27 @@ const QUERY_VALUE: &AsciiSet = &CONTROLS
 /// A text as the value of a query parameter.
 pub(crate) fn query_value(text: &str) -> String {
     utf8_percent_encode(text, QUERY_VALUE).to_string()
+}
+
+/// The address of a page of a list: those of the parameters that have a value.
+pub(crate) fn parameters(of: &[(&str, &str)]) -> String {
+    let filled = of.iter().filter(|(_, value)| !value.is_empty());
+    let pairs: Vec<_> = filled
+        .map(|(name, value)| format!("{name}={}", query_value(value)))
+        .collect();
+    pairs.join("&")
+}
+
+/// The parameters of a query, as typed. What is no query has none.
+pub(crate) struct Asked(pub(crate) Fields);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self(Fields::parse(query.as_bytes()).unwrap_or_default()))
+    }
 }
 
 /// A request of a member for a page.
@@ -87,9 +109,9 @@ where
         }
         Err(error) => return Err(error.into()),
     };
-    let session = people::read_session(&ctx).await?;
+    let member = people::read_member(&ctx).await?;
     let reader = Reader::of(&parts.headers);
-    let view = View::of_member(&ctx, reader, session.member, form_token.clone());
+    let view = View::of_member(&ctx, reader, member, form_token.clone());
     Ok((Visit { ctx, view }, form_token))
 }
 
@@ -148,8 +170,8 @@ where
             fields,
             received,
         } = PageUpload::from_request(request, state).await?;
-        let session = people::read_session(&ctx).await?;
-        let view = View::of_member(&ctx, reader, session.member, form_token);
+        let member = people::read_member(&ctx).await?;
+        let view = View::of_member(&ctx, reader, member, form_token);
         Ok(Self {
             visit: Visit { ctx, view },
             fields: Fields::read(fields),

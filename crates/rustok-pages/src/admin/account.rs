@@ -12,8 +12,8 @@ use axum::response::IntoResponse as _;
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::people::{self, ChangePassword};
-use rustok_auth::Session;
 use rustok_auth::ids::SessionId;
+use rustok_auth::{Actor, Session};
 use rustok_http::extract::PathParams;
 use rustok_http::state::HttpState;
 
@@ -72,7 +72,7 @@ fn device(agent: &str) -> String {
     }
 }
 
-fn row(view: &View, own: SessionId, session: &Session) -> Row {
+fn row(view: &View, own: Option<SessionId>, session: &Session) -> Row {
     let known = device(&session.device);
     Row {
         id: session.id.to_string(),
@@ -84,23 +84,27 @@ fn row(view: &View, own: SessionId, session: &Session) -> Row {
         host: session.host.clone(),
         opened: view.formats.short(session.created_at),
         seen: view.formats.short(session.seen_at),
-        is_own: session.id == own,
+        is_own: own == Some(session.id),
     }
 }
 
 async fn render(Visit { ctx, view, .. }: Visit, status: StatusCode, form: Form) -> PageResult {
     let view = view.at(Section::Account);
-    let own = people::read_session(&ctx).await?;
+    let own = match ctx.actor {
+        Actor::User { session, .. } => Some(session),
+        _ => None,
+    };
+    let member = view.member.clone();
+    let (name, email) = member
+        .map(|member| (member.name, member.email))
+        .unwrap_or_default();
     let sessions = people::list_sessions(&ctx).await?;
     let template = Account {
-        name: own.member.name,
-        email: own.member.email,
+        name,
+        email,
         form,
         has_others: sessions.len() > 1,
-        sessions: sessions
-            .iter()
-            .map(|session| row(&view, own.id, session))
-            .collect(),
+        sessions: sessions.iter().map(|session| row(&view, own, session)).collect(),
         languages: Language::ALL,
         schemes: [(SCHEMES[0], "scheme-light"), (SCHEMES[1], "scheme-dark")],
         v: &view,

@@ -12,15 +12,13 @@ use crate::form::Fields;
 use crate::parts::Pill;
 use crate::respond::{PageResult, page};
 use crate::view::{Section, View};
-use crate::visit::{Visit, query_value};
+use crate::visit::{Asked, Visit, parameters};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use rustok_app::content::{self, ListedText, NodeDetail, NodeFilter, Part};
-use rustok_app::{Precondition, Saved};
 use rustok_auth::Action;
 use rustok_content::ids::NodeId;
-use rustok_content::{AnyContentNode, NodeKind, NodeStatus};
+use rustok_content::{NodeKind, NodeStatus};
 use rustok_core::clock::Timestamp;
 use rustok_core::page::{Cursor, Limit, ListKey};
 use rustok_http::state::HttpState;
@@ -30,7 +28,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 /// Rows on one page.
-const PAGE: i64 = 50;
+const PAGE: Limit = Limit::nearest(50);
 /// The longest text that is searched for, in characters, as in the API.
 const MAX_QUERY: usize = 200;
 /// The kinds that the pages offer; a node of another one keeps it.
@@ -132,19 +130,15 @@ impl<'a> Wanted<'a> {
         let kind = self.kind.as_ref().map_or("", NodeKind::as_str);
         let locale = self.locale.map(|locale| locale.to_string()).unwrap_or_default();
         let days = self.days.map_or("", |(days, _)| days);
-        let parts = [
+        let parts = parameters(&[
             ("status", self.status),
             ("kind", kind),
             ("locale", &locale),
             ("changed", days),
             ("q", &self.query),
             ("after", after.unwrap_or_default()),
-        ];
-        let parts = parts.into_iter().filter(|(_, value)| !value.is_empty());
-        let parts: Vec<_> = parts
-            .map(|(name, value)| format!("{name}={}", query_value(value)))
-            .collect();
-        format!("/admin/content?{}", parts.join("&"))
+        ]);
+        format!("/admin/content?{parts}")
     }
 }
 
@@ -188,23 +182,6 @@ fn kinds(view: &View, current: &str) -> Vec<Choice> {
     KINDS.into_iter().chain(own).map(choice).collect()
 }
 
-/// The version that a form was made for, as its hidden field carries it.
-fn seen_of(node: &AnyContentNode) -> String {
-    let saved = Saved::from(node);
-    format!("{}-{}", saved.version, saved.at_micros)
-}
-
-/// The condition that the node is as the form showed it. What was sent in another form matches nothing.
-fn condition(fields: &Fields) -> Precondition {
-    let seen = fields.text("seen").split_once('-').and_then(|(version, at)| {
-        Some(Saved {
-            version: version.parse().ok()?,
-            at_micros: at.parse().ok()?,
-        })
-    });
-    Precondition::OneOf(seen.into_iter().collect())
-}
-
 fn row(view: &View, listed: &[Locale], now: Timestamp, detail: NodeDetail<ListedText>) -> Row {
     let node = detail.node.any();
     let written = || detail.translations.iter().filter(|state| !state.is_removed);
@@ -237,17 +214,15 @@ fn row(view: &View, listed: &[Locale], now: Timestamp, detail: NodeDetail<Listed
     }
 }
 
-async fn list(Visit { ctx, view }: Visit, RawQuery(query): RawQuery) -> PageResult {
+async fn list(Visit { ctx, view }: Visit, Asked(fields): Asked) -> PageResult {
     let view = view.at(Section::Content);
-    let fields = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let wanted = Wanted::read(&fields);
     let filter = wanted.filter(ctx.now());
     let after = fields
         .filled("after")
         .and_then(|after| Cursor::decode::<ListKey<NodeId>>(after).ok())
         .filter(|key| matches!(key, ListKey::Timed(..)) == filter.by_change());
-    let limit = Limit::new(PAGE).unwrap_or_default();
-    let found = content::list(&ctx, &filter, wanted.locale, Part::Summary, after, limit).await?;
+    let found = content::list(&ctx, &filter, wanted.locale, Part::Summary, after, PAGE).await?;
     let listed = content::locales::listed_locales(&ctx);
     let undo = fields.filled("undo").filter(|id| id.parse::<NodeId>().is_ok());
     let locale_choice = |locale: &Locale| Choice {

@@ -1,14 +1,12 @@
 //! `/admin/customers`: the buyers of the shop's orders, and one of them.
 
 use super::orders::number_of;
-use crate::form::Fields;
 use crate::format::Moment;
 use crate::parts::Pill;
 use crate::respond::{PageResult, page};
 use crate::view::{Section, View};
-use crate::visit::{Visit, query_value};
+use crate::visit::{Asked, Visit, parameters, query_value};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use rustok_app::customers::{self, Counted, Customer};
 use rustok_app::orders::{self, OrderFilter};
@@ -21,7 +19,7 @@ use rustok_text::CanonicalEmail;
 use rustok_text::words::Query;
 
 /// Customers, or orders of one of them, on one page.
-const PAGE: i64 = 50;
+const PAGE: Limit = Limit::nearest(50);
 /// The longest text that is searched for, in characters, as in the API.
 const MAX_QUERY: usize = 200;
 
@@ -100,32 +98,23 @@ fn order(view: &View, order: &AnyOrder) -> Order {
     }
 }
 
-fn limit() -> Limit {
-    Limit::new(PAGE).unwrap_or_default()
-}
-
 /// The address of a page of the list.
 fn address(wanted: &str, after: Option<&str>) -> String {
-    let mut parts = Vec::new();
-    if !wanted.is_empty() {
-        parts.push(format!("q={}", query_value(wanted)));
-    }
-    parts.extend(after.map(|after| format!("after={}", query_value(after))));
+    let parts = parameters(&[("q", wanted), ("after", after.unwrap_or_default())]);
     match parts.is_empty() {
         true => "/admin/customers".to_owned(),
-        false => format!("/admin/customers?{}", parts.join("&")),
+        false => format!("/admin/customers?{parts}"),
     }
 }
 
-async fn list(Visit { ctx, view }: Visit, RawQuery(query): RawQuery) -> PageResult {
+async fn list(Visit { ctx, view }: Visit, Asked(query): Asked) -> PageResult {
     let view = view.at(Section::Customers);
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let wanted: String = query.text("q").trim().chars().take(MAX_QUERY).collect();
     let after = query
         .filled("after")
         .and_then(|after| Cursor::decode::<CustomerId>(after).ok());
     let words = (!wanted.is_empty()).then(|| Query::of(&wanted));
-    let found = customers::list(&ctx, words.as_ref(), after, limit()).await?;
+    let found = customers::list(&ctx, words.as_ref(), after, PAGE).await?;
     let template = Customers {
         customers: found.items.iter().map(|customer| row(&view, customer)).collect(),
         has_more: found.next_cursor.is_some(),
@@ -150,7 +139,7 @@ async fn show(visit: Visit, PathParams(id): PathParams<CustomerId>) -> PageResul
         ..OrderFilter::default()
     };
     let orders = match filter.email {
-        Some(_) => orders::list(&ctx, &filter, None, limit()).await?,
+        Some(_) => orders::list(&ctx, &filter, None, PAGE).await?,
         None => Page {
             items: Vec::new(),
             next_cursor: None,

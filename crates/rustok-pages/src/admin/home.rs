@@ -22,7 +22,7 @@ use rustok_http::state::HttpState;
 use std::borrow::Cow;
 
 /// Orders that are shown at most.
-const SHOWN: usize = 5;
+const SHOWN: Limit = Limit::nearest(5);
 /// Days from one name under the chart to the next.
 const NAMED_DAYS: usize = 7;
 
@@ -234,7 +234,6 @@ fn waiting(view: &View, order: &AnyOrder) -> Waiting {
 
 /// The newest orders that wait for a person.
 async fn orders_to_handle(ctx: &Ctx, found: ToHandle) -> Result<Vec<AnyOrder>, RichError> {
-    let limit = i64::try_from(SHOWN).ok().and_then(|shown| Limit::new(shown).ok());
     let mut all = Vec::new();
     for (status, counted) in [
         (OrderStatus::Pending, found.pending),
@@ -246,12 +245,12 @@ async fn orders_to_handle(ctx: &Ctx, found: ToHandle) -> Result<Vec<AnyOrder>, R
                 status: Some(status),
                 ..OrderFilter::default()
             };
-            let orders = orders::list(ctx, &filter, None, limit.unwrap_or_default()).await?;
+            let orders = orders::list(ctx, &filter, None, SHOWN).await?;
             all.extend(orders.items);
         }
     }
     all.sort_by_key(|order| std::cmp::Reverse(OrderColumns::from(order).created_at));
-    all.truncate(SHOWN);
+    all.truncate(SHOWN.get());
     Ok(all)
 }
 

@@ -3,14 +3,12 @@
 mod new;
 mod one;
 
-use crate::form::Fields;
 use crate::format::Moment;
 use crate::parts::Pill;
 use crate::respond::{PageResult, page};
 use crate::view::{Section, View};
-use crate::visit::{Visit, query_value};
+use crate::visit::{Asked, Visit, query_value};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use rustok_app::import::jobs::{self, Import, ImportStatus};
 use rustok_app::import::{ImportCounts, ImportSource};
@@ -19,7 +17,7 @@ use rustok_events::ids::ImportId;
 use rustok_http::state::HttpState;
 
 /// Imports on one page.
-const PAGE: i64 = 50;
+const PAGE: Limit = Limit::nearest(50);
 
 /// One row.
 struct Row {
@@ -99,14 +97,12 @@ fn row(view: &View, import: &Import) -> Row {
     }
 }
 
-async fn list(Visit { ctx, view, .. }: Visit, RawQuery(query): RawQuery) -> PageResult {
+async fn list(Visit { ctx, view, .. }: Visit, Asked(query): Asked) -> PageResult {
     let view = view.at(Section::Imports);
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let after = query
         .filled("after")
         .and_then(|after| Cursor::decode::<ImportId>(after).ok());
-    let limit = Limit::new(PAGE).unwrap_or_default();
-    let found = jobs::list(&ctx, after, limit).await?;
+    let found = jobs::list(&ctx, after, PAGE).await?;
     let address = |after: &str| format!("/admin/imports?after={}", query_value(after));
     let template = Imports {
         is_open: found.items.iter().any(|import| !import.status.is_final()),

@@ -3,10 +3,10 @@
 use crate::form::{Fields, Form};
 use crate::respond::{PageResult, done, page, page_with};
 use crate::view::{Reader, View};
-use crate::visit::{OpenForm, see_other};
+use crate::visit::{Asked, OpenForm, see_other};
 use crate::words::Language;
 use askama::Template;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::IntoResponse as _;
 use axum::{Router, routing};
 use http::{HeaderMap, StatusCode};
@@ -32,9 +32,8 @@ fn template(view: &View, form: Form) -> InvitationPage<'_> {
     }
 }
 
-async fn show(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderMap) -> PageResult {
+async fn show(asked: SignInCtx, Asked(query): Asked, headers: HeaderMap) -> PageResult {
     let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let invitation = query.text("invitation").to_owned();
     let form = Form::new(Fields::of([("invitation", invitation)]));
     page(&view, &template(&view, form))

@@ -1,12 +1,10 @@
 //! `/admin/mailbox`: the mails of a shop that no mail server takes.
 
-use super::sign_in::parameters;
 use crate::format::Moment;
 use crate::respond::{PageResult, page};
 use crate::view::{Section, View};
-use crate::visit::{Visit, query_value};
+use crate::visit::{Asked, Visit, query_value};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use rustok_app::people::mailbox;
 use rustok_core::page::{Cursor, Limit};
@@ -15,7 +13,7 @@ use rustok_http::extract::PathParams;
 use rustok_http::state::HttpState;
 
 /// Mails on one page.
-const PAGE: i64 = 50;
+const PAGE: Limit = Limit::nearest(50);
 
 struct Row {
     id: String,
@@ -63,13 +61,12 @@ fn paragraphs(text: &str) -> Vec<Vec<Line<'_>>> {
     parts.map(|part| part.lines().map(line).collect()).collect()
 }
 
-async fn list(Visit { ctx, view }: Visit, RawQuery(query): RawQuery) -> PageResult {
+async fn list(Visit { ctx, view }: Visit, Asked(query): Asked) -> PageResult {
     let view = view.at(Section::Mailbox);
-    let query = parameters(query);
     let after = query
         .filled("after")
         .and_then(|after| Cursor::decode::<MailId>(after).ok());
-    let found = mailbox::list(&ctx, after, Limit::new(PAGE).unwrap_or_default()).await?;
+    let found = mailbox::list(&ctx, after, PAGE).await?;
     let row = |mail: mailbox::KeptMail| Row {
         id: mail.id.to_string(),
         subject: mail.words.subject,

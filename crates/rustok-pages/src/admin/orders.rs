@@ -2,13 +2,11 @@
 
 mod one;
 
-use crate::form::Fields;
 use crate::parts::Pill;
 use crate::respond::{PageResult, page};
 use crate::view::{Section, View};
-use crate::visit::{Visit, query_value};
+use crate::visit::{Asked, Visit, parameters};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use rustok_app::orders::{self, OrderFilter, OrderPlace};
 use rustok_commerce::{AnyOrder, OrderColumns, OrderNumber, OrderStatus};
@@ -18,7 +16,7 @@ use rustok_text::CanonicalEmail;
 use std::borrow::Cow;
 
 /// Orders on one page.
-const PAGE: i64 = 50;
+const PAGE: Limit = Limit::nearest(50);
 /// The longest text that is searched for, in characters, as in the API.
 const MAX_QUERY: usize = 200;
 
@@ -106,9 +104,8 @@ fn pieces_of(order: OrderColumns<'_>) -> usize {
     usize::try_from(pieces).unwrap_or(0)
 }
 
-async fn list(Visit { ctx, view, .. }: Visit, RawQuery(query): RawQuery) -> PageResult {
+async fn list(Visit { ctx, view, .. }: Visit, Asked(query): Asked) -> PageResult {
     let view = view.at(Section::Orders);
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let status: Option<OrderStatus> = query.filled("status").and_then(|status| status.parse().ok());
     let wanted = query.filled("q");
     let wanted: Option<String> = wanted.map(|wanted| wanted.chars().take(MAX_QUERY).collect());
@@ -129,22 +126,16 @@ async fn list(Visit { ctx, view, .. }: Visit, RawQuery(query): RawQuery) -> Page
     };
     let found = match words {
         Some(words) => Page {
-            items: orders::search(&ctx, words, limit()).await?,
+            items: orders::search(&ctx, words, PAGE).await?,
             next_cursor: None,
         },
-        None => orders::list(&ctx, &filter, after, limit()).await?,
+        None => orders::list(&ctx, &filter, after, PAGE).await?,
     };
     let (status, wanted) = (status.map_or("", OrderStatus::as_str), wanted.unwrap_or_default());
     let address = |after: Option<&str>| {
-        let mut parts = Vec::new();
-        if !status.is_empty() {
-            parts.push(format!("status={status}"));
-        }
-        if !wanted.is_empty() {
-            parts.push(format!("q={}", query_value(wanted)));
-        }
-        parts.extend(after.map(|after| format!("after={}", query_value(after))));
-        format!("/admin/orders?{}", parts.join("&"))
+        let after = after.unwrap_or_default();
+        let parts = parameters(&[("status", status), ("q", wanted), ("after", after)]);
+        format!("/admin/orders?{parts}")
     };
     let template = Orders {
         tabs: tabs(status),
@@ -158,11 +149,6 @@ async fn list(Visit { ctx, view, .. }: Visit, RawQuery(query): RawQuery) -> Page
         v: &view,
     };
     page(&view, &template)
-}
-
-/// The number of rows of a page.
-fn limit() -> Limit {
-    Limit::new(PAGE).unwrap_or_default()
 }
 
 pub(super) fn routes() -> Router<HttpState> {

@@ -5,13 +5,11 @@ mod change;
 mod edit;
 mod stock;
 
-use crate::form::Fields;
 use crate::parts::Pill;
 use crate::respond::{PageResult, page};
 use crate::view::{Section, View};
-use crate::visit::{Visit, query_value};
+use crate::visit::{Asked, Visit, parameters};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use rustok_app::catalog::{self, ProductFilter};
 use rustok_auth::Action;
@@ -24,7 +22,7 @@ use rustok_text::plain::folded;
 use rustok_text::words::Query;
 
 /// Products on one page, and the most that are changed at once.
-const PAGE: u8 = 50;
+const PAGE: Limit = Limit::nearest(50);
 /// The longest text that is searched for, in characters.
 const MAX_SEARCH_CHARS: usize = 200;
 /// The view of products that were deleted.
@@ -83,20 +81,15 @@ struct Wanted<'a> {
 impl Wanted<'_> {
     /// The address of this list, without the page.
     fn address(&self, after: Option<&str>) -> String {
-        let parts = [
+        let parts = parameters(&[
             ("status", self.status),
             ("q", self.query),
             ("vendor", self.vendor),
             ("after", after.unwrap_or_default()),
-        ];
-        let parts: Vec<String> = parts
-            .into_iter()
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| format!("{name}={}", query_value(value)))
-            .collect();
+        ]);
         match parts.is_empty() {
             true => "/admin/products".to_owned(),
-            false => format!("/admin/products?{}", parts.join("&")),
+            false => format!("/admin/products?{parts}"),
         }
     }
 
@@ -226,9 +219,8 @@ fn chips(view: &View, wanted: &Wanted<'_>) -> Vec<Chip> {
     chips
 }
 
-async fn list(Visit { ctx, view, .. }: Visit, RawQuery(query): RawQuery) -> PageResult {
+async fn list(Visit { ctx, view, .. }: Visit, Asked(query): Asked) -> PageResult {
     let view = view.at(Section::Products);
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let is_view = |status: &&str| TABS.iter().any(|(known, _)| known == status);
     let wanted = Wanted {
         status: query.filled("status").filter(is_view).unwrap_or_default(),
@@ -239,7 +231,7 @@ async fn list(Visit { ctx, view, .. }: Visit, RawQuery(query): RawQuery) -> Page
         .filled("after")
         .and_then(|after| Cursor::decode::<ListKey<ProductId>>(after).ok());
     let undo: Option<ProductId> = query.filled("undo").and_then(|id| id.parse().ok());
-    let found = catalog::list(&ctx, &wanted.filter(), after, limit()).await?;
+    let found = catalog::list(&ctx, &wanted.filter(), after, PAGE).await?;
     let offers = Offers::of(&view);
     let template = Products {
         tabs: wanted.tabs(),
@@ -259,11 +251,6 @@ async fn list(Visit { ctx, view, .. }: Visit, RawQuery(query): RawQuery) -> Page
         v: &view,
     };
     page(&view, &template)
-}
-
-/// The number of rows of a page.
-fn limit() -> Limit {
-    Limit::new(PAGE.into()).unwrap_or_default()
 }
 
 pub(super) fn routes() -> Router<HttpState> {

@@ -3,13 +3,13 @@
 //! What is said after an address was typed is the same for every address.
 
 use super::preferences::own_path;
-use super::sign_in::{parameters, shown_again};
+use super::sign_in::shown_again;
 use crate::form::{Fields, Form};
 use crate::respond::{PageResult, done, page, page_with, refused_status};
 use crate::view::{Reader, View};
-use crate::visit::{OpenForm, query_value, see_other};
+use crate::visit::{Asked, OpenForm, query_value, see_other};
 use askama::Template;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::IntoResponse as _;
 use axum::{Router, routing};
 use http::{HeaderMap, StatusCode};
@@ -74,9 +74,8 @@ fn stranger(asked: &SignInCtx, headers: &HeaderMap) -> View {
     View::of_stranger(&asked.ctx, Reader::of(headers))
 }
 
-async fn show_reset(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderMap) -> PageResult {
+async fn show_reset(asked: SignInCtx, Asked(query): Asked, headers: HeaderMap) -> PageResult {
     let view = stranger(&asked, &headers);
-    let query = parameters(query);
     match query.filled("reset") {
         Some(reset) => {
             let form = Form::new(Fields::of([("reset", reset.to_owned())]));
@@ -124,9 +123,9 @@ async fn reset(
     page_with(status, &view, &NewPasswordPage { v: &view, form })
 }
 
-async fn show_code(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderMap) -> PageResult {
+async fn show_code(asked: SignInCtx, Asked(query): Asked, headers: HeaderMap) -> PageResult {
     let view = stranger(&asked, &headers);
-    let next = own_path(parameters(query).text("next")).to_owned();
+    let next = own_path(query.text("next")).to_owned();
     let form = Form::new(Fields::of([("next", next)]));
     page(&view, &ask_code(&view, asked.ctx.services.mail.is_on(), form))
 }
@@ -161,9 +160,9 @@ fn code_page(view: &View, form: Form) -> CodePage<'_> {
     }
 }
 
-async fn show_entry(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderMap) -> PageResult {
+async fn show_entry(asked: SignInCtx, Asked(query): Asked, headers: HeaderMap) -> PageResult {
     let view = stranger(&asked, &headers);
-    let next = own_path(parameters(query).text("next")).to_owned();
+    let next = own_path(query.text("next")).to_owned();
     page(&view, &code_page(&view, Form::new(Fields::of([("next", next)]))))
 }
 

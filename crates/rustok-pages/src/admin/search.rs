@@ -1,13 +1,11 @@
 //! `/admin/search`: finds orders, products and articles by what is typed, and goes to any screen. With JavaScript it opens
 //! over the page that is shown (Ctrl K) and shows what it finds while one types.
 
-use crate::form::Fields;
 use crate::parts::{Icon, Pill};
 use crate::respond::{PageResult, page};
 use crate::view::View;
-use crate::visit::Visit;
+use crate::visit::{Asked, Visit};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use http::HeaderMap;
 use rustok_app::Ctx;
@@ -22,7 +20,7 @@ use rustok_http::state::HttpState;
 use rustok_text::words::Query;
 
 /// Things of one kind that are shown at most.
-const SHOWN: i64 = 5;
+const SHOWN: Limit = Limit::nearest(5);
 /// The longest text that is searched for, in characters, as in the API.
 const MAX_QUERY: usize = 200;
 
@@ -55,8 +53,7 @@ struct FoundPart<'a> {
     groups: Vec<Group>,
 }
 
-async fn show(Visit { ctx, view }: Visit, headers: HeaderMap, RawQuery(query): RawQuery) -> PageResult {
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+async fn show(Visit { ctx, view }: Visit, headers: HeaderMap, Asked(query): Asked) -> PageResult {
     let wanted: String = query.text("q").trim().chars().take(MAX_QUERY).collect();
     let mut groups = Vec::new();
     if !wanted.is_empty() {
@@ -117,12 +114,8 @@ fn screens(view: &View, wanted: &str) -> Vec<Found> {
         .collect()
 }
 
-fn limit() -> Limit {
-    Limit::new(SHOWN).unwrap_or_default()
-}
-
 async fn found_orders(ctx: &Ctx, view: &View, wanted: &str) -> Result<Vec<Found>, RichError> {
-    let orders = orders::search(ctx, wanted, limit()).await?;
+    let orders = orders::search(ctx, wanted, SHOWN).await?;
     let found = orders.iter().map(|order| {
         let columns = OrderColumns::from(order);
         let number = super::orders::number_of(columns.number);
@@ -142,7 +135,7 @@ async fn found_products(ctx: &Ctx, wanted: &str) -> Result<Vec<Found>, RichError
         query: Some(Query::of(wanted)),
         ..ProductFilter::default()
     };
-    let products = catalog::list(ctx, &filter, None, limit()).await?;
+    let products = catalog::list(ctx, &filter, None, SHOWN).await?;
     let found = products.items.into_iter().map(|product| Found {
         icon: Icon("products"),
         path: format!("/admin/products/{}", product.id),
@@ -157,7 +150,7 @@ async fn found_nodes(ctx: &Ctx, wanted: &str) -> Result<Vec<Found>, RichError> {
         query: Some(Query::of(wanted)),
         ..NodeFilter::default()
     };
-    let nodes = content::list(ctx, &filter, None, Part::Summary, None, limit()).await?;
+    let nodes = content::list(ctx, &filter, None, Part::Summary, None, SHOWN).await?;
     let found = nodes.items.into_iter().map(|node| Found {
         icon: Icon("content"),
         path: format!("/admin/content/{}", node.node.any().id()),

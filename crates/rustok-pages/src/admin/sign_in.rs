@@ -5,10 +5,10 @@ use super::recovery::with_next;
 use crate::form::{Fields, Form};
 use crate::respond::{PageResult, done, page, page_with};
 use crate::view::{Reader, View};
-use crate::visit::{OpenForm, Posted, see_other};
+use crate::visit::{Asked, OpenForm, Posted, see_other};
 use crate::words::Language;
 use askama::Template;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Router, routing};
 use http::{HeaderMap, StatusCode};
@@ -39,14 +39,9 @@ fn code_path(asked: &SignInCtx, next: &str) -> Option<String> {
     has_mail.then(|| with_next("/admin/sign-in/code", next))
 }
 
-/// Parameters of a query, as typed.
-pub(super) fn parameters(query: Option<String>) -> Fields {
-    Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default()
-}
-
-async fn show(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderMap) -> PageResult {
+async fn show(asked: SignInCtx, Asked(query): Asked, headers: HeaderMap) -> PageResult {
     let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
-    let next = own_path(parameters(query).text("next")).to_owned();
+    let next = own_path(query.text("next")).to_owned();
     let template = SignInPage {
         v: &view,
         form: Form::new(Fields::of([("next", next.clone())])),
@@ -104,9 +99,9 @@ pub(super) fn shown_again(refusal: RichError) -> Result<(StatusCode, RichError),
 }
 
 /// Shows a button: what only follows a link, such as a scanner of mails, does not use it up.
-async fn show_link(asked: SignInCtx, RawQuery(query): RawQuery, headers: HeaderMap) -> PageResult {
+async fn show_link(asked: SignInCtx, Asked(query): Asked, headers: HeaderMap) -> PageResult {
     let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
-    let link = parameters(query).text("link").to_owned();
+    let link = query.text("link").to_owned();
     let template = LinkPage {
         v: &view,
         form: Form::new(Fields::of([("link", link)])),

@@ -4,24 +4,25 @@ mod author;
 mod term;
 
 use crate::form::{Fields, Form};
-use crate::respond::{PageResult, page, page_with};
+use crate::respond::{PageResult, page};
 use crate::view::{Section, View};
-use crate::visit::{Visit, query_value};
+use crate::visit::{Asked, Visit, parameters};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
-use http::StatusCode;
 use rustok_app::content::{self, Counted, ListedTerm, TermFilter, TermPlace};
 use rustok_auth::Action;
 use rustok_content::Taxonomy;
 use rustok_content::ids::AuthorId;
+use rustok_core::error::RichError;
 use rustok_core::page::{Cursor, Limit};
 use rustok_http::state::HttpState;
 use rustok_text::plain::folded;
 use std::borrow::Cow;
 
 /// Rows on one page.
-const PAGE: i64 = 50;
+const PAGE: Limit = Limit::nearest(50);
+/// The most things that a field offers to choose from.
+const OFFERED: Limit = Limit::nearest(Limit::MAX);
 /// The longest beginning of a name that is searched for, in characters, as in the API.
 const MAX_PREFIX: usize = 200;
 
@@ -150,18 +151,46 @@ struct Said {
 
 impl Said {
     /// What the address says.
-    fn of(query: Option<String>) -> Self {
-        let query = query_of(query);
+    fn of(query: &Fields) -> Self {
         Self {
             open: query.text("do").to_owned(),
-            query: prefix_of(&query),
+            query: prefix_of(query),
             ..Self::default()
         }
     }
 }
 
-fn query_of(query: Option<String>) -> Fields {
-    Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default()
+impl Said {
+    /// Why the names were refused, with what was typed.
+    fn refused(view: &View, fields: Fields, refusal: &RichError) -> Self {
+        Self {
+            form: Some(Form::refused(view.words, fields, refusal)),
+            ..Self::default()
+        }
+    }
+
+    /// Why a merge was refused; `None` if nothing was chosen to merge into.
+    fn unmerged(view: &View, refusal: Option<&RichError>) -> Self {
+        let error = match refusal {
+            None => Some(view.t("terms-into-missing").into_owned()),
+            Some(refusal) => {
+                let form = Form::refused(view.words, Fields::default(), refusal);
+                form.error("into").map(str::to_owned).or(form.problem)
+            }
+        };
+        Self {
+            into_error: error,
+            ..Self::default()
+        }
+    }
+}
+
+/// The message after a merge.
+const fn merged_flash(is_pending: bool) -> &'static str {
+    match is_pending {
+        true => "flash-terms-merging",
+        false => "flash-terms-merged",
+    }
 }
 
 fn prefix_of(query: &Fields) -> String {
@@ -206,30 +235,18 @@ struct Found {
 
 fn show(view: &View, kind: Kind, query: &str, found: Found) -> PageResult {
     let taxonomy = if kind == Kind::Tag { "tag" } else { "" };
+    let path = match kind {
+        Kind::Author => "/admin/authors",
+        Kind::Category | Kind::Tag => "/admin/terms",
+    };
     let address = |after: Option<&str>| {
-        let parts = [
-            ("taxonomy", taxonomy),
-            ("q", query),
-            ("after", after.unwrap_or_default()),
-        ];
-        let parts = parts.into_iter().filter(|(_, value)| !value.is_empty());
-        let parts: Vec<_> = parts
-            .map(|(name, value)| format!("{name}={}", query_value(value)))
-            .collect();
-        let path = if kind == Kind::Author {
-            "/admin/authors"
-        } else {
-            "/admin/terms"
-        };
-        format!("{path}?{}", parts.join("&"))
+        let after = after.unwrap_or_default();
+        let parts = parameters(&[("taxonomy", taxonomy), ("q", query), ("after", after)]);
+        format!("{path}?{parts}")
     };
     let template = Terms {
         tabs: tabs(kind),
-        path: if kind == Kind::Author {
-            "/admin/authors"
-        } else {
-            "/admin/terms"
-        },
+        path,
         taxonomy,
         new_path: kind.new_path(),
         new_key: kind.new_key(),
@@ -251,9 +268,8 @@ fn show(view: &View, kind: Kind, query: &str, found: Found) -> PageResult {
     page(view, &template)
 }
 
-async fn list_terms(Visit { ctx, view }: Visit, RawQuery(query): RawQuery) -> PageResult {
+async fn list_terms(Visit { ctx, view }: Visit, Asked(query): Asked) -> PageResult {
     let view = view.at(Section::Terms);
-    let query = query_of(query);
     let taxonomy = Taxonomy::find(query.text("taxonomy")).unwrap_or(Taxonomy::Category);
     let prefix = prefix_of(&query);
     let after = query
@@ -263,7 +279,7 @@ async fn list_terms(Visit { ctx, view }: Visit, RawQuery(query): RawQuery) -> Pa
         taxonomy: Some(taxonomy),
         prefix: (!prefix.is_empty()).then(|| folded(&prefix)),
     };
-    let found = content::list_terms(&ctx, &filter, after.as_ref(), limit()).await?;
+    let found = content::list_terms(&ctx, &filter, after.as_ref(), PAGE).await?;
     let found = Found {
         rows: found.items.into_iter().map(row).collect(),
         next: found.next_cursor,
@@ -272,15 +288,14 @@ async fn list_terms(Visit { ctx, view }: Visit, RawQuery(query): RawQuery) -> Pa
     show(&view, Kind::of(taxonomy), &prefix, found)
 }
 
-async fn list_authors(Visit { ctx, view }: Visit, RawQuery(query): RawQuery) -> PageResult {
+async fn list_authors(Visit { ctx, view }: Visit, Asked(query): Asked) -> PageResult {
     let view = view.at(Section::Terms);
-    let query = query_of(query);
     let prefix = prefix_of(&query);
     let after = query
         .filled("after")
         .and_then(|after| Cursor::decode::<AuthorId>(after).ok());
     let wanted = Some(prefix.as_str()).filter(|prefix| !prefix.is_empty());
-    let found = content::list_authors(&ctx, wanted, after, limit()).await?;
+    let found = content::list_authors(&ctx, wanted, after, PAGE).await?;
     let rows = found.items.into_iter().map(|listed| Row {
         path: format!("/admin/authors/{}", listed.author.id),
         name: listed.author.display_name,
@@ -294,20 +309,6 @@ async fn list_authors(Visit { ctx, view }: Visit, RawQuery(query): RawQuery) -> 
         is_later_page: after.is_some(),
     };
     show(&view, Kind::Author, &prefix, found)
-}
-
-/// The page of one thing, with the status of what was done to it.
-fn show_one(view: &View, status: StatusCode, one: &One<'_>) -> PageResult {
-    page_with(status, view, one)
-}
-
-fn limit() -> Limit {
-    Limit::new(PAGE).unwrap_or_default()
-}
-
-/// The most things that a field offers to choose from.
-fn offered() -> Limit {
-    Limit::new(i64::from(Limit::MAX)).unwrap_or_default()
 }
 
 pub(super) fn routes() -> Router<HttpState> {

@@ -1,6 +1,6 @@
 //! The pages as browsers get them: over HTTP, on both databases, served by the test's own process.
 //!
-//! Each test walks all routes of `../routes.txt`, which holds every route of the program: none can be forgotten. What needs
+//! Each test but those of `forms` walks all routes of `../routes.txt`, which holds every route of the program: none can be forgotten. What needs
 //! a browser is in `tests/browser` of the repository.
 #![expect(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod forms;
 mod html;
 mod roles;
 mod routes;

@@ -1,16 +1,16 @@
 //! `/admin/content/new` and `/admin/content/{id}`: the editor.
 
 use super::preview::preview;
-use super::{Choice, fields, kinds, locales, seen_of};
+use super::{Choice, fields, kinds, locales};
 use crate::assets;
 use crate::form::{Fields, Form};
 use crate::format::Moment;
 use crate::parts::Pill;
 use crate::respond::{PageResult, page_with};
+use crate::seen;
 use crate::view::{Section, View};
-use crate::visit::Visit;
+use crate::visit::{Asked, Visit};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::Ctx;
@@ -291,7 +291,7 @@ pub(super) fn render(
     let (tabs, addable) = tabs(&ctx, detail, locale);
     let id = detail.map(|detail| detail.node.any().id().to_string());
     let member = view.member.as_ref().map(|member| member.user_id.to_string());
-    let current_seen = detail.map(|detail| seen_of(detail.node.any()));
+    let current_seen = detail.map(|detail| seen::text(detail.node.any().into()));
     let template = Editor {
         script: assets::EDITOR_JS,
         heading: match (&id, kind.as_str()) {
@@ -317,7 +317,9 @@ pub(super) fn render(
             id.unwrap_or_else(|| format!("new-{kind}"))
         ),
         is_unsaved,
-        is_fresh: matches!(subject, Subject::NoText(_)),
+        // A new text stays one while its form is shown again, even if the language has got one meanwhile: the form has no
+        // fields of the node.
+        is_fresh: matches!(subject, Subject::NoText(_)) || form.fields.filled("fresh").is_some(),
         is_html: fields::format(&form.fields) == BodyFormat::Html,
         open: said.open.as_deref().unwrap_or_default(),
         dialog: said.dialog,
@@ -340,18 +342,13 @@ pub(super) fn render(
     page_with(status, &view, &template)
 }
 
-fn query_of(query: Option<String>) -> Fields {
-    Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default()
-}
-
 /// The locale that a query names.
 fn locale_of(query: &Fields) -> Option<Locale> {
     query.filled("locale").and_then(|tag| Locale::parse(tag).ok())
 }
 
-async fn new(visit: Visit, RawQuery(query): RawQuery) -> PageResult {
+async fn new(visit: Visit, Asked(query): Asked) -> PageResult {
     visit.ctx.authorize(Action::CreateNode)?;
-    let query = query_of(query);
     let default = content::locales::default_locale(&visit.ctx)?;
     let locale = locale_of(&query).unwrap_or(default);
     let kind = query.filled("kind").unwrap_or("post");
@@ -362,8 +359,7 @@ async fn new(visit: Visit, RawQuery(query): RawQuery) -> PageResult {
     render(visit, StatusCode::OK, &Subject::New, locale, said)
 }
 
-async fn show(visit: Visit, PathParams(id): PathParams<NodeId>, RawQuery(query): RawQuery) -> PageResult {
-    let query = query_of(query);
+async fn show(visit: Visit, PathParams(id): PathParams<NodeId>, Asked(query): Asked) -> PageResult {
     let wanted = locale_of(&query);
     let subject = subject(&visit.ctx, id, wanted).await?;
     let locale = match &subject {

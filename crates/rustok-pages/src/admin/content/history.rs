@@ -1,13 +1,11 @@
 //! `/admin/content/{id}/history`: what happened to a node, deleted or not.
 
-use crate::form::Fields;
 use crate::format::Moment;
 use crate::parts::Icon;
 use crate::respond::{PageResult, page};
 use crate::view::{Section, View};
-use crate::visit::Visit;
+use crate::visit::{Asked, Visit};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use rustok_app::content::{self, NodeHistoryEntry};
 use rustok_content::ids::NodeId;
@@ -74,10 +72,9 @@ fn start(named: Option<i64>, version: Option<i64>) -> i64 {
         .max(0)
 }
 
-async fn show(visit: Visit, PathParams(id): PathParams<NodeId>, RawQuery(query): RawQuery) -> PageResult {
+async fn show(visit: Visit, PathParams(id): PathParams<NodeId>, Asked(query): Asked) -> PageResult {
     let Visit { ctx, view } = visit;
     let view = view.at(Section::Content);
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     // A deleted node has a history and no page of its own.
     let detail = match content::get(&ctx, id, None).await {
         Ok(detail) => Some(detail),

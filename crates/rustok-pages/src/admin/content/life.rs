@@ -1,25 +1,25 @@
 //! The steps of the life of a node, each by its form, and the copy of a node.
 
-use super::condition;
 use super::edit::{Said, Subject, render, subject};
 use crate::form::Form;
 use crate::respond::{PageResult, done, refused_status};
+use crate::seen;
 use crate::visit::{Posted, see_other};
-use axum::extract::Path;
 use axum::{Router, routing};
 use rustok_app::content::{self, ArchiveNode};
 use rustok_app::{IdempotencyKey, Target};
 use rustok_content::ids::NodeId;
-use rustok_core::error::{ErrorKind, RichError};
+use rustok_http::extract::PathParams;
+use rustok_http::problem::route_not_found;
 use rustok_http::state::HttpState;
 use rustok_text::Locale;
 
 /// A step by its form. What is refused is shown on the node as it is now, with what was typed.
-async fn step(Path((id, name)): Path<(NodeId, String)>, posted: Posted) -> PageResult {
+async fn step(PathParams((id, name)): PathParams<(NodeId, String)>, posted: Posted) -> PageResult {
     let Posted { visit, fields } = posted;
     let target = Target {
         id,
-        if_match: condition(&fields),
+        if_match: seen::condition(&fields),
     };
     let ctx = &visit.ctx;
     let no_key = IdempotencyKey::none();
@@ -61,9 +61,9 @@ async fn step(Path((id, name)): Path<(NodeId, String)>, posted: Posted) -> PageR
             Some(locale) => content::delete_translation(ctx, target, locale)
                 .await
                 .map(|_| done(&path, "flash-translation-deleted")),
-            None => return Err(no_such_step()),
+            None => return Err(route_not_found().await),
         },
-        _ => return Err(no_such_step()),
+        _ => return Err(route_not_found().await),
     };
     let refusal = match changed {
         Ok(response) => return response,
@@ -75,9 +75,11 @@ async fn step(Path((id, name)): Path<(NodeId, String)>, posted: Posted) -> PageR
         Subject::Text(detail) | Subject::NoText(detail) => detail.shown.locale,
         Subject::New => content::locales::default_locale(ctx)?,
     };
-    let said = match refusal.violations().is_empty() {
+    // Only the step that asks for something has a dialog with fields.
+    let said = match refusal.violations().is_empty() || name != "archive" {
         true => Said {
             blocked: Some(visit.view.words.problem(&refusal.to_response()).into_owned()),
+            dialog: Form::new(fields),
             ..Said::default()
         },
         false => Said {
@@ -87,12 +89,6 @@ async fn step(Path((id, name)): Path<(NodeId, String)>, posted: Posted) -> PageR
         },
     };
     render(visit, status, &subject, locale.unwrap_or(shown), said)
-}
-
-fn no_such_step() -> RichError {
-    RichError::new(ErrorKind::NotFound, "no such step of a node")
-        .with_code("route_not_found")
-        .with_public("There is nothing under this address.")
 }
 
 pub(super) fn routes() -> Router<HttpState> {

@@ -1,9 +1,10 @@
 //! The forms of the editor: create, save, save and publish.
 
 use super::edit::{Said, Subject, render, subject};
-use super::{condition, fields, seen_of};
+use super::fields;
 use crate::form::{Fields, Form};
 use crate::respond::{PageResult, done};
+use crate::seen;
 use crate::visit::{Posted, Visit};
 use axum::{Router, routing};
 use http::StatusCode;
@@ -140,7 +141,7 @@ async fn save(PathParams(id): PathParams<NodeId>, posted: Posted) -> PageResult 
 async fn write(ctx: &Ctx, id: NodeId, locale: Locale, fields: &Fields) -> Result<NodeDetail, RichError> {
     let node = Target {
         id,
-        if_match: condition(fields),
+        if_match: seen::condition(fields),
     };
     if fields.filled("fresh").is_some() {
         let text = fields::text(fields, None);
@@ -193,7 +194,7 @@ async fn finish(
     // The text is saved by now, so the form counts for the version that the save made.
     let form = fields::refused(&visit.view, fields, &refusal);
     let said = Said {
-        seen: Some(seen_of(node)),
+        seen: Some(seen::text(node.into())),
         form: Some(form),
         ..Said::default()
     };

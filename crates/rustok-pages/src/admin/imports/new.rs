@@ -3,9 +3,9 @@
 use crate::form::{Fields, Form};
 use crate::respond::{PageResult, page_with};
 use crate::view::{Section, View};
-use crate::visit::{PostedUpload, Visit, see_other};
+use crate::visit::{Asked, PostedUpload, Visit, see_other};
 use askama::Template;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::Ctx;
@@ -57,10 +57,9 @@ fn render(http: &HttpState, ctx: &Ctx, view: View, status: StatusCode, form: For
 async fn show(
     State(http): State<HttpState>,
     Visit { ctx, view, .. }: Visit,
-    RawQuery(query): RawQuery,
+    Asked(query): Asked,
 ) -> PageResult {
     ctx.authorize(Action::ImportData)?;
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let form = Form::new(fresh(&ctx, &query));
     render(&http, &ctx, view, StatusCode::OK, form)
 }

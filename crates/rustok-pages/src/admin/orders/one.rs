@@ -1,15 +1,14 @@
 //! `/admin/orders/{id}`: an order, with the transitions that its status allows.
 
 use super::{number_of, pieces_of};
-use crate::form::{Fields, Form};
+use crate::form::Form;
 use crate::format::Moment;
 use crate::parts::{Icon, Pill};
 use crate::respond::{PageResult, done, page_with, refused_status};
 use crate::seen;
 use crate::view::{Section, View};
-use crate::visit::{Posted, Visit};
+use crate::visit::{Asked, Posted, Visit};
 use askama::Template;
-use axum::extract::{Path, RawQuery};
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::orders::{self, CancelOrder, DeliverOrder, OrderHistory, PayOrder, ShipOrder};
@@ -17,8 +16,8 @@ use rustok_app::{IdempotencyKey, Saved, Target};
 use rustok_auth::Action;
 use rustok_commerce::ids::OrderId;
 use rustok_commerce::{AnyOrder, OrderColumns, OrderStatus};
-use rustok_core::error::{ErrorKind, RichError};
 use rustok_http::extract::PathParams;
+use rustok_http::problem::route_not_found;
 use rustok_http::state::HttpState;
 use std::borrow::Cow;
 
@@ -301,8 +300,7 @@ async fn render(visit: Visit, id: OrderId, status: StatusCode, said: Said) -> Pa
     page_with(status, &view, &template)
 }
 
-async fn show(visit: Visit, PathParams(id): PathParams<OrderId>, RawQuery(query): RawQuery) -> PageResult {
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+async fn show(visit: Visit, PathParams(id): PathParams<OrderId>, Asked(query): Asked) -> PageResult {
     let said = Said {
         open: query.filled("do").map(str::to_owned),
         ..Said::default()
@@ -311,7 +309,7 @@ async fn show(visit: Visit, PathParams(id): PathParams<OrderId>, RawQuery(query)
 }
 
 /// A transition by its form. What is refused is shown on the order as it is now, with what was typed.
-async fn change(Path((id, name)): Path<(OrderId, String)>, posted: Posted) -> PageResult {
+async fn change(PathParams((id, name)): PathParams<(OrderId, String)>, posted: Posted) -> PageResult {
     let Posted { visit, fields } = posted;
     let target = Target {
         id,
@@ -359,7 +357,7 @@ async fn change(Path((id, name)): Path<(OrderId, String)>, posted: Posted) -> Pa
             };
             (orders::cancel(ctx, cancel, no_key).await, "flash-order-cancelled")
         }
-        _ => return Err(no_such_transition()),
+        _ => return Err(route_not_found().await),
     };
     let refusal = match changed {
         Ok(_) => return done(&format!("/admin/orders/{id}"), flash),
@@ -367,20 +365,20 @@ async fn change(Path((id, name)): Path<(OrderId, String)>, posted: Posted) -> Pa
     };
     let (status, refusal) = refused_status(refusal)?;
     let words = visit.view.words;
-    let form = Form::refused(words, fields, &refusal);
-    let is_about_the_order = matches!(refusal.status(), 409 | 412);
-    let said = Said {
-        conflict: is_about_the_order.then(|| form.problem.clone().unwrap_or_default()),
-        open: (!is_about_the_order).then_some(name),
-        form: if is_about_the_order { Form::default() } else { form },
+    let is_about_the_order = matches!(refusal.status(), 409 | 412) && refusal.violations().is_empty();
+    let said = match is_about_the_order {
+        true => Said {
+            conflict: Some(words.problem(&refusal.to_response()).into_owned()),
+            form: Form::new(fields),
+            open: None,
+        },
+        false => Said {
+            form: Form::refused(words, fields, &refusal),
+            open: Some(name),
+            conflict: None,
+        },
     };
     render(visit, id, status, said).await
-}
-
-fn no_such_transition() -> RichError {
-    RichError::new(ErrorKind::NotFound, "no such transition of an order")
-        .with_code("route_not_found")
-        .with_public("There is nothing under this address.")
 }
 
 pub(super) fn routes() -> Router<HttpState> {

@@ -133,7 +133,7 @@ fn chosen(fields: &Fields) -> Option<Vec<ProductId>> {
         if !ids.contains(&id) {
             ids.push(id);
         }
-        if ids.len() > usize::from(PAGE) {
+        if ids.len() > PAGE.get() {
             return None;
         }
     }

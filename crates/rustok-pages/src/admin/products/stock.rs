@@ -10,9 +10,8 @@ use crate::parts::Icon;
 use crate::respond::{PageResult, done, page_with, refused_status};
 use crate::typed;
 use crate::view::{Section, View};
-use crate::visit::{Posted, Visit, see_other};
+use crate::visit::{Asked, Posted, Visit, see_other};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::catalog::{self, AdjustStock, SetStock, StockMovement, VariantOfProduct};
@@ -29,9 +28,7 @@ use rustok_http::state::HttpState;
 use uuid::Uuid;
 
 /// The lines of the ledger that are shown.
-fn shown() -> Limit {
-    Limit::new(50).unwrap_or_default()
-}
+const SHOWN: Limit = Limit::nearest(50);
 
 /// A variant in the list.
 struct Line {
@@ -129,11 +126,7 @@ async fn render(
         return Err(RichError::new(ErrorKind::Internal, "a product without variants"));
     };
     let changes = match view.may(Action::ReadHistory) {
-        true => Some(
-            catalog::list_movements(ctx, variant.id, None, shown())
-                .await?
-                .items,
-        ),
+        true => Some(catalog::list_movements(ctx, variant.id, None, SHOWN).await?.items),
         false => None,
     };
     let line = |of: &Variant| Line {
@@ -177,9 +170,8 @@ struct Said {
 async fn show(
     Visit { ctx, view, .. }: Visit,
     PathParams(id): PathParams<ProductId>,
-    RawQuery(query): RawQuery,
+    Asked(query): Asked,
 ) -> PageResult {
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let chosen = query.filled("variant").and_then(|id| id.parse().ok());
     let product = catalog::get(&ctx, id).await?;
     let said = Said {

@@ -6,13 +6,12 @@ use crate::format::Moment;
 use crate::respond::{PageResult, done, page_with};
 use crate::seen;
 use crate::view::{Section, View};
-use crate::visit::{Posted, Visit};
+use crate::visit::{Asked, Posted, Visit};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::people::{self, Invitation, Invite, IssuedInvitation, SetRole};
-use rustok_app::{Ctx, Done, IdempotencyKey, Saved, Target};
+use rustok_app::{Ctx, IdempotencyKey, Saved, Target};
 use rustok_auth::ids::{InvitationId, UserId};
 use rustok_auth::{Action, Actor, Member, Role};
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
@@ -191,8 +190,7 @@ async fn render(Visit { ctx, view, .. }: Visit, status: StatusCode, said: Said) 
     page_with(status, &view, &template)
 }
 
-async fn show(visit: Visit, RawQuery(query): RawQuery) -> PageResult {
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+async fn show(visit: Visit, Asked(query): Asked) -> PageResult {
     let asked = |name: &str| query.filled(name).and_then(|id| id.parse().ok());
     let question = match (asked("role"), asked("remove")) {
         (Some(id), _) => Some((id, false)),
@@ -294,10 +292,7 @@ async fn try_invite(ctx: &Ctx, fields: &Fields) -> Result<IssuedInvitation, Rich
         email: fields.text("email").trim().to_owned(),
         role: typed_role(fields.text("role"))?,
     };
-    match people::invite(ctx, invite, IdempotencyKey::none()).await? {
-        Done::Made(issued) => Ok(issued),
-        Done::Repeated(_) => Err(RichError::new(ErrorKind::Internal, "repeated without a key")),
-    }
+    people::invite(ctx, invite, IdempotencyKey::none()).await?.made()
 }
 
 async fn revoke(PathParams(id): PathParams<InvitationId>, posted: Posted) -> PageResult {

@@ -6,13 +6,12 @@ use crate::form::{Fields, Form};
 use crate::format::Moment;
 use crate::respond::{PageResult, done, page_with, refused_status};
 use crate::view::{Section, View};
-use crate::visit::{Posted, Visit};
+use crate::visit::{Asked, Posted, Visit};
 use askama::Template;
-use axum::extract::RawQuery;
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::tenants::{self, ApiToken, NewToken};
-use rustok_app::{Ctx, Done, IdempotencyKey};
+use rustok_app::{Ctx, IdempotencyKey};
 use rustok_auth::Role;
 use rustok_auth::ids::TokenId;
 use rustok_core::clock::Timestamp;
@@ -61,7 +60,6 @@ struct Tokens<'a> {
     conflict: Option<String>,
 }
 
-/// What a request adds to the page.
 /// The days that a token can live, with the key of the choice.
 const LIVES: [(&str, &str); 4] = [
     ("", "token-life-open"),
@@ -70,6 +68,7 @@ const LIVES: [(&str, &str); 4] = [
     ("365", "token-life-365"),
 ];
 
+/// What a request adds to the page.
 #[derive(Default)]
 struct Said {
     form: Form,
@@ -120,8 +119,7 @@ async fn render(Visit { ctx, view, .. }: Visit, status: StatusCode, said: Said) 
     page_with(status, &view, &template)
 }
 
-async fn show(visit: Visit, RawQuery(query): RawQuery) -> PageResult {
-    let query = Fields::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+async fn show(visit: Visit, Asked(query): Asked) -> PageResult {
     let said = Said {
         question: query.filled("revoke").and_then(|id| id.parse().ok()),
         ..Said::default()
@@ -177,13 +175,13 @@ async fn try_create(ctx: &Ctx, fields: &Fields) -> Result<Issued, RichError> {
         scopes: None,
         expires_at: end_of(ctx, fields.text("expires_at"))?,
     };
-    match tenants::create_token(ctx, new, IdempotencyKey::none()).await? {
-        Done::Made((token, issued)) => Ok(Issued {
-            name: token.name,
-            secret: issued.secret.expose(),
-        }),
-        Done::Repeated(_) => Err(RichError::new(ErrorKind::Internal, "repeated without a key")),
-    }
+    let (token, issued) = tenants::create_token(ctx, new, IdempotencyKey::none())
+        .await?
+        .made()?;
+    Ok(Issued {
+        name: token.name,
+        secret: issued.secret.expose(),
+    })
 }
 
 async fn revoke(PathParams(id): PathParams<TokenId>, posted: Posted) -> PageResult {

@@ -1,19 +1,18 @@
 //! `/admin/authors/{id}`: an author: login and name, the merge into another one, the end.
 
-use super::{Kind, One, Said, Target, count_of, offered, show_one};
+use super::{Kind, OFFERED, One, Said, Target, count_of, merged_flash};
 use crate::form::{Fields, Form};
-use crate::respond::{PageResult, done, refused_status};
+use crate::respond::{PageResult, done, page_with, refused_status};
 use crate::view::Section;
-use crate::visit::{Posted, Visit};
-use axum::extract::{Path, RawQuery};
+use crate::visit::{Asked, Posted, Visit};
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::IdempotencyKey;
 use rustok_app::content::{self, AuthorNames, ListedAuthor};
 use rustok_auth::Action;
 use rustok_content::ids::AuthorId;
-use rustok_core::error::{ErrorKind, RichError};
 use rustok_http::extract::PathParams;
+use rustok_http::problem::route_not_found;
 use rustok_http::state::HttpState;
 
 /// The page of an author, or of a new one.
@@ -23,7 +22,7 @@ async fn render(visit: Visit, status: StatusCode, listed: Option<ListedAuthor>, 
     let id = listed.as_ref().map(|listed| listed.author.id);
     let prefix = Some(said.query.as_str()).filter(|prefix| !prefix.is_empty());
     let targets = match listed {
-        Some(_) => content::list_authors(&ctx, prefix, None, offered()).await?.items,
+        Some(_) => content::list_authors(&ctx, prefix, None, OFFERED).await?.items,
         None => Vec::new(),
     };
     let stored = listed.as_ref().map_or_else(Fields::default, |listed| {
@@ -65,7 +64,7 @@ async fn render(visit: Visit, status: StatusCode, listed: Option<ListedAuthor>, 
         parents: Vec::new(),
         v: &view,
     };
-    show_one(&view, status, &one)
+    page_with(status, &view, &one)
 }
 
 fn names(fields: &Fields) -> AuthorNames {
@@ -86,17 +85,14 @@ async fn create(Posted { visit, fields }: Posted) -> PageResult {
         Ok(_) => done(Kind::Author.list_path(), "flash-created"),
         Err(refusal) => {
             let (status, refusal) = refused_status(refusal)?;
-            let said = Said {
-                form: Some(Form::refused(visit.view.words, fields, &refusal)),
-                ..Said::default()
-            };
+            let said = Said::refused(&visit.view, fields, &refusal);
             render(visit, status, None, said).await
         }
     }
 }
 
-async fn show(visit: Visit, PathParams(id): PathParams<AuthorId>, RawQuery(query): RawQuery) -> PageResult {
-    again(visit, id, StatusCode::OK, Said::of(query)).await
+async fn show(visit: Visit, PathParams(id): PathParams<AuthorId>, Asked(query): Asked) -> PageResult {
+    again(visit, id, StatusCode::OK, Said::of(&query)).await
 }
 
 async fn change(PathParams(id): PathParams<AuthorId>, Posted { visit, fields }: Posted) -> PageResult {
@@ -105,10 +101,7 @@ async fn change(PathParams(id): PathParams<AuthorId>, Posted { visit, fields }: 
         Err(refusal) => refusal,
     };
     let (status, refusal) = refused_status(refusal)?;
-    let said = Said {
-        form: Some(Form::refused(visit.view.words, fields, &refusal)),
-        ..Said::default()
-    };
+    let said = Said::refused(&visit.view, fields, &refusal);
     again(visit, id, status, said).await
 }
 
@@ -118,7 +111,10 @@ async fn again(visit: Visit, id: AuthorId, status: StatusCode, said: Said) -> Pa
     render(visit, status, Some(listed), said).await
 }
 
-async fn step(Path((id, name)): Path<(AuthorId, String)>, Posted { visit, fields }: Posted) -> PageResult {
+async fn step(
+    PathParams((id, name)): PathParams<(AuthorId, String)>,
+    Posted { visit, fields }: Posted,
+) -> PageResult {
     match name.as_str() {
         "delete" => {
             let refusal = match content::delete_author(&visit.ctx, id).await {
@@ -133,37 +129,25 @@ async fn step(Path((id, name)): Path<(AuthorId, String)>, Posted { visit, fields
             again(visit, id, status, said).await
         }
         "merge" => merge(visit, id, &fields).await,
-        _ => Err(RichError::new(ErrorKind::NotFound, "no such step of an author")
-            .with_code("route_not_found")
-            .with_public("There is nothing under this address.")),
+        _ => Err(route_not_found().await),
     }
 }
 
 async fn merge(visit: Visit, id: AuthorId, fields: &Fields) -> PageResult {
     let Ok(into) = fields.text("into").parse::<AuthorId>() else {
-        let said = Said {
-            into_error: Some(visit.view.t("terms-into-missing").into_owned()),
-            ..Said::default()
-        };
+        let said = Said::unmerged(&visit.view, None);
         return again(visit, id, StatusCode::UNPROCESSABLE_ENTITY, said).await;
     };
     let merged = content::merge_author(&visit.ctx, id, into, IdempotencyKey::none()).await;
     let refusal = match merged.and_then(rustok_app::Done::made) {
         Ok(merged) => {
-            let flash = match merged.is_pending {
-                true => "flash-terms-merging",
-                false => "flash-terms-merged",
-            };
+            let flash = merged_flash(merged.is_pending);
             return done(&format!("/admin/authors/{into}"), flash);
         }
         Err(refusal) => refusal,
     };
     let (status, refusal) = refused_status(refusal)?;
-    let form = Form::refused(visit.view.words, Fields::default(), &refusal);
-    let said = Said {
-        into_error: form.error("into").map(str::to_owned).or(form.problem),
-        ..Said::default()
-    };
+    let said = Said::unmerged(&visit.view, Some(&refusal));
     again(visit, id, status, said).await
 }
 

@@ -1,11 +1,10 @@
 //! `/admin/terms/{id}`: a category or tag: its name and place, its merge into another one, its end.
 
-use super::{Kind, One, Said, Target, count_of, offered, query_of, show_one};
+use super::{Kind, OFFERED, One, Said, Target, count_of, merged_flash};
 use crate::form::{Fields, Form};
-use crate::respond::{PageResult, done, refused_status};
+use crate::respond::{PageResult, done, page_with, refused_status};
 use crate::view::Section;
-use crate::visit::{Posted, Visit};
-use axum::extract::{Path, RawQuery};
+use crate::visit::{Asked, Posted, Visit};
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::content::{self, ChangeTerm, ListedTerm, TermFilter, TermRef};
@@ -13,8 +12,9 @@ use rustok_app::{Ctx, IdempotencyKey};
 use rustok_auth::Action;
 use rustok_content::Taxonomy;
 use rustok_content::ids::TermId;
-use rustok_core::error::{ErrorKind, RichError};
+use rustok_core::error::RichError;
 use rustok_http::extract::PathParams;
+use rustok_http::problem::route_not_found;
 use rustok_http::state::HttpState;
 use rustok_text::plain::folded;
 
@@ -24,7 +24,7 @@ async fn offers(ctx: &Ctx, taxonomy: Taxonomy, prefix: &str) -> Result<Vec<Liste
         taxonomy: Some(taxonomy),
         prefix: (!prefix.is_empty()).then(|| folded(prefix)),
     };
-    Ok(content::list_terms(ctx, &filter, None, offered()).await?.items)
+    Ok(content::list_terms(ctx, &filter, None, OFFERED).await?.items)
 }
 
 /// The page of a term, or of a new one.
@@ -93,12 +93,12 @@ async fn render(
             .collect(),
         v: &view,
     };
-    show_one(&view, status, &one)
+    page_with(status, &view, &one)
 }
 
-async fn new(visit: Visit, RawQuery(query): RawQuery) -> PageResult {
+async fn new(visit: Visit, Asked(query): Asked) -> PageResult {
     visit.ctx.authorize(Action::ManageTerms)?;
-    let taxonomy = Taxonomy::find(query_of(query).text("taxonomy")).unwrap_or(Taxonomy::Category);
+    let taxonomy = Taxonomy::find(query.text("taxonomy")).unwrap_or(Taxonomy::Category);
     render(visit, StatusCode::OK, taxonomy, None, Said::default()).await
 }
 
@@ -115,19 +115,16 @@ async fn create(Posted { visit, fields }: Posted) -> PageResult {
         Ok(_) => done(Kind::of(taxonomy).list_path(), "flash-created"),
         Err(refusal) => {
             let (status, refusal) = refused_status(refusal)?;
-            let said = Said {
-                form: Some(Form::refused(visit.view.words, fields, &refusal)),
-                ..Said::default()
-            };
+            let said = Said::refused(&visit.view, fields, &refusal);
             render(visit, status, taxonomy, None, said).await
         }
     }
 }
 
-async fn show(visit: Visit, PathParams(id): PathParams<TermId>, RawQuery(query): RawQuery) -> PageResult {
+async fn show(visit: Visit, PathParams(id): PathParams<TermId>, Asked(query): Asked) -> PageResult {
     let listed = content::get_term(&visit.ctx, id).await?;
     let taxonomy = listed.term.taxonomy;
-    render(visit, StatusCode::OK, taxonomy, Some(listed), Said::of(query)).await
+    render(visit, StatusCode::OK, taxonomy, Some(listed), Said::of(&query)).await
 }
 
 async fn change(PathParams(id): PathParams<TermId>, Posted { visit, fields }: Posted) -> PageResult {
@@ -142,10 +139,7 @@ async fn change(PathParams(id): PathParams<TermId>, Posted { visit, fields }: Po
         Err(refusal) => refusal,
     };
     let (status, refusal) = refused_status(refusal)?;
-    let said = Said {
-        form: Some(Form::refused(visit.view.words, fields, &refusal)),
-        ..Said::default()
-    };
+    let said = Said::refused(&visit.view, fields, &refusal);
     again(visit, id, status, said).await
 }
 
@@ -156,7 +150,10 @@ async fn again(visit: Visit, id: TermId, status: StatusCode, said: Said) -> Page
     render(visit, status, taxonomy, Some(listed), said).await
 }
 
-async fn step(Path((id, name)): Path<(TermId, String)>, Posted { visit, fields }: Posted) -> PageResult {
+async fn step(
+    PathParams((id, name)): PathParams<(TermId, String)>,
+    Posted { visit, fields }: Posted,
+) -> PageResult {
     match name.as_str() {
         "delete" => {
             let taxonomy = content::get_term(&visit.ctx, id).await?.term.taxonomy;
@@ -164,37 +161,25 @@ async fn step(Path((id, name)): Path<(TermId, String)>, Posted { visit, fields }
             done(Kind::of(taxonomy).list_path(), "flash-deleted")
         }
         "merge" => merge(visit, id, &fields).await,
-        _ => Err(RichError::new(ErrorKind::NotFound, "no such step of a term")
-            .with_code("route_not_found")
-            .with_public("There is nothing under this address.")),
+        _ => Err(route_not_found().await),
     }
 }
 
 async fn merge(visit: Visit, id: TermId, fields: &Fields) -> PageResult {
     let Ok(into) = fields.text("into").parse::<TermId>() else {
-        let said = Said {
-            into_error: Some(visit.view.t("terms-into-missing").into_owned()),
-            ..Said::default()
-        };
+        let said = Said::unmerged(&visit.view, None);
         return again(visit, id, StatusCode::UNPROCESSABLE_ENTITY, said).await;
     };
     let merged = content::merge_term(&visit.ctx, id, into, IdempotencyKey::none()).await;
     let refusal = match merged.and_then(rustok_app::Done::made) {
         Ok(merged) => {
-            let flash = match merged.is_pending {
-                true => "flash-terms-merging",
-                false => "flash-terms-merged",
-            };
+            let flash = merged_flash(merged.is_pending);
             return done(&format!("/admin/terms/{into}"), flash);
         }
         Err(refusal) => refusal,
     };
     let (status, refusal) = refused_status(refusal)?;
-    let form = Form::refused(visit.view.words, Fields::default(), &refusal);
-    let said = Said {
-        into_error: form.error("into").map(str::to_owned).or(form.problem),
-        ..Said::default()
-    };
+    let said = Said::unmerged(&visit.view, Some(&refusal));
     again(visit, id, status, said).await
 }
 
