@@ -11,6 +11,7 @@ pub mod permission;
 pub mod policy;
 pub mod role;
 pub mod scopes;
+pub mod second_factor;
 pub mod token;
 
 pub use account::{Member, Person, Session};
