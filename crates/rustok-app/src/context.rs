@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rustok_auth::{Action, Actor, Principal, authorize};
 use rustok_core::clock::{Clock, Timestamp};
 use rustok_core::deadline::Deadline;
-use rustok_core::error::RichError;
+use rustok_core::error::{ErrorKind, RichError};
 use rustok_core::ids::Ids;
 use rustok_events::{Event, Job, JobKind, Topic};
 use rustok_storage::standing::{Writer, on_behalf_of};
@@ -117,6 +117,9 @@ pub struct Ctx {
     /// The URL by which the client reaches the tenant, without a slash at its end, for links in mails; `None` where none
     /// is to be written.
     pub origin: Option<String>,
+    /// Whether the tenant asks its members for a second factor, and the account of this one has none: nothing is allowed but
+    /// what belongs to the own account.
+    pub lacks_second_factor: bool,
     /// On whose behalf this process works if the actor is the process itself, such as the sender of a file.
     pub sender: Option<Principal>,
 }
@@ -139,6 +142,7 @@ impl Ctx {
             network: None,
             use_case: UseCase::default(),
             origin: None,
+            lacks_second_factor: false,
             sender: None,
         }
     }
@@ -146,10 +150,14 @@ impl Ctx {
     /// Checks that the policy allows this action to the actor.
     ///
     /// # Errors
-    /// `unauthenticated` or `forbidden`.
+    /// `unauthenticated`, `forbidden` or `second_factor_missing`.
     pub fn authorize(&self, action: Action) -> Result<(), RichError> {
         self.use_case.begin(action);
-        Ok(authorize(&self.actor, action)?)
+        authorize(&self.actor, action)?;
+        if self.lacks_second_factor && action != Action::ManageOwnAccount {
+            return Err(second_factor_missing());
+        }
+        Ok(())
     }
 
     /// The current time.
@@ -215,6 +223,12 @@ impl Ctx {
             traceparent: self.traceparent.clone(),
         }
     }
+}
+
+fn second_factor_missing() -> RichError {
+    RichError::new(ErrorKind::Forbidden, "the tenant asks for a second factor")
+        .with_code("second_factor_missing")
+        .with_public("This shop or site asks its members for a second factor. Turn it on in your account.")
 }
 
 /// The context of a use case on the tenant directory.

@@ -6,7 +6,7 @@
 
 mod letter;
 
-pub use letter::{Letter, Words};
+pub use letter::{Letter, SecondFactorChange, Words};
 
 use crate::context::{Ctx, PlatformCtx, Services};
 use crate::jobs::JOB_LIMIT;

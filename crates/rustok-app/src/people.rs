@@ -9,6 +9,7 @@ pub mod mailbox;
 mod members;
 mod passwords;
 mod recovery;
+mod second_factor;
 mod sessions;
 
 pub use accounts::{
@@ -26,9 +27,14 @@ pub use recovery::{
 };
 pub use rustok_storage::people::accounts::Account;
 pub use rustok_storage::people::invitations::Invitation;
+pub use second_factor::{
+    Confirmation, Enrolment, PendingSignIn, SignedIn, begin_second_factor, confirm_second_factor,
+    finish_sign_in, new_recovery_codes, reset_second_factor, seal_seeds_again, turn_off_second_factor,
+};
 pub use sessions::{
-    Browser, OpenedSession, OwnSession, SignIn, authenticate_session, end_all_sessions, end_other_sessions,
-    end_session, exchange_link, list_sessions, read_member, read_session, sign_in, sign_out,
+    AuthenticatedSession, Browser, OpenedSession, OwnSession, SignIn, authenticate_session, end_all_sessions,
+    end_other_sessions, end_session, exchange_link, list_sessions, read_member, read_session, sign_in,
+    sign_out,
 };
 
 use crate::context::Ctx;

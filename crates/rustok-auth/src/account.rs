@@ -157,6 +157,8 @@ pub struct Member {
     pub updated_at: Timestamp,
     /// Since when the account cannot be used, if it cannot.
     pub disabled_at: Option<Timestamp>,
+    /// Since when the account has a second factor, if it has one.
+    pub second_factor_at: Option<Timestamp>,
     /// Grows with each change of the role.
     pub version: i64,
 }

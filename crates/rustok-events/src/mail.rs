@@ -20,6 +20,8 @@ pub enum MailKind {
     SignInCode,
     /// A session was opened on a device that was not seen before.
     NewDevice,
+    /// The second factor of an account was turned on or off, or a recovery code was used.
+    SecondFactor,
 }
 
 impl MailKind {
@@ -29,6 +31,7 @@ impl MailKind {
         Self::PasswordReset,
         Self::SignInCode,
         Self::NewDevice,
+        Self::SecondFactor,
     ];
 
     /// The stable name in the database.
@@ -39,6 +42,7 @@ impl MailKind {
             Self::PasswordReset => "password_reset",
             Self::SignInCode => "sign_in_code",
             Self::NewDevice => "new_device",
+            Self::SecondFactor => "second_factor",
         }
     }
 }
@@ -64,7 +68,13 @@ mod tests {
 
     #[test]
     fn names_are_stable() {
-        let names = ["invitation", "password_reset", "sign_in_code", "new_device"];
+        let names = [
+            "invitation",
+            "password_reset",
+            "sign_in_code",
+            "new_device",
+            "second_factor",
+        ];
         for (kind, name) in MailKind::ALL.iter().zip(names) {
             assert_eq!(kind.to_string(), name);
             assert_eq!(name.parse(), Ok(*kind));

@@ -14,8 +14,9 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use rustok_app::Ctx;
-use rustok_app::people::{self, Browser, OpenedSession};
+use rustok_app::people::{self, AuthenticatedSession, Browser, OpenedSession, PendingSignIn};
 use rustok_auth::account::{CODE_LIFE, SESSION_LIFE};
+use rustok_auth::second_factor::PENDING_LIFE;
 use rustok_auth::{Actor, AuthError, FormToken, TokenSecret};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_text::plain::{has_control, one_line};
@@ -29,6 +30,9 @@ const LOOPBACK_NAME: &str = "session";
 /// The cookie of a browser that asked for a code: the same rules, and another name.
 const SECURE_CODE_NAME: &str = "__Host-code";
 const LOOPBACK_CODE_NAME: &str = "code";
+/// The cookie of a sign-in that waits for the second factor.
+const SECURE_PENDING_NAME: &str = "__Host-second";
+const LOOPBACK_PENDING_NAME: &str = "second";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -115,6 +119,17 @@ impl Browsing {
         })
     }
 
+    /// The name of the cookie of a sign-in that waits for the second factor.
+    fn pending_cookie(&self) -> Option<&'static str> {
+        self.cookie.map(|name| {
+            if name == SECURE_NAME {
+                SECURE_PENDING_NAME
+            } else {
+                LOOPBACK_PENDING_NAME
+            }
+        })
+    }
+
     fn set(&self, value: &str, seconds: i64) -> Option<HeaderValue> {
         self.set_named(self.cookie?, value, seconds)
     }
@@ -172,11 +187,15 @@ pub(crate) fn sent(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, SECURE_NAME).or_else(|| cookie(headers, LOOPBACK_NAME))
 }
 
-/// The actor of the session that a request without a token sends along.
+/// The session that a request without a token sends along.
 ///
 /// # Errors
 /// `unauthenticated`, `cross_site_request`, database errors.
-pub(crate) async fn authenticate(parts: &Parts, http: &HttpState, ctx: &Ctx) -> Result<Actor, RichError> {
+pub(crate) async fn authenticate(
+    parts: &Parts,
+    http: &HttpState,
+    ctx: &Ctx,
+) -> Result<AuthenticatedSession, RichError> {
     Ok(authenticate_with_secret(parts, http, ctx).await?.0)
 }
 
@@ -184,7 +203,7 @@ async fn authenticate_with_secret(
     parts: &Parts,
     http: &HttpState,
     ctx: &Ctx,
-) -> Result<(Actor, TokenSecret), RichError> {
+) -> Result<(AuthenticatedSession, TokenSecret), RichError> {
     if !parts.headers.contains_key(header::COOKIE) {
         return Err(AuthError::Unauthenticated.into());
     }
@@ -195,7 +214,7 @@ async fn authenticate_with_secret(
         return Err(cross_site());
     }
     let secret = TokenSecret::parse(secret).map_err(|_| AuthError::UnknownSession)?;
-    let actor = people::authenticate_session(
+    let session = people::authenticate_session(
         http.services(),
         &ctx.tenant,
         &secret,
@@ -203,7 +222,7 @@ async fn authenticate_with_secret(
         ctx.deadline,
     )
     .await?;
-    Ok((actor, secret))
+    Ok((session, secret))
 }
 
 /// A request of a page: authenticated by the session of a member, never by a token.
@@ -225,8 +244,9 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RichError> {
         let http = HttpState::from_ref(state);
         let mut ctx = context(parts, &http, Actor::Anonymous)?;
-        let (actor, secret) = authenticate_with_secret(parts, &http, &ctx).await?;
-        ctx.actor = actor;
+        let (session, secret) = authenticate_with_secret(parts, &http, &ctx).await?;
+        ctx.actor = session.actor;
+        ctx.lacks_second_factor = session.lacks_second_factor;
         Ok(Self {
             ctx,
             form_token: secret.form_token(),
@@ -262,6 +282,8 @@ pub struct SignInCtx {
     pub browser: Browser,
     /// What the browser got when it asked for a code.
     pub asked_for_code: Option<TokenSecret>,
+    /// What the browser got for a right password, link or code of a mail.
+    pub pending: Option<String>,
     browsing: Browsing,
 }
 
@@ -302,9 +324,13 @@ where
         let code = browsing
             .code_cookie()
             .and_then(|name| cookie(&parts.headers, name));
+        let pending = browsing
+            .pending_cookie()
+            .and_then(|name| cookie(&parts.headers, name));
         Ok(Self {
             ctx,
             browser,
+            pending: pending.map(str::to_owned),
             asked_for_code: code.and_then(|value| TokenSecret::parse(value).ok()),
             browsing,
         })
@@ -315,6 +341,19 @@ impl SignInCtx {
     /// Gives the session to the browser.
     pub fn give(&self, mut response: Response, opened: &OpenedSession) -> Response {
         let cookie = self.browsing.set(&opened.secret.expose(), SESSION_LIFE.as_secs());
+        if let Some(cookie) = cookie {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// Gives the browser what it has to show together with the second factor.
+    pub fn give_pending(&self, mut response: Response, pending: &PendingSignIn) -> Response {
+        let name = self.browsing.pending_cookie();
+        let cookie = name.and_then(|name| {
+            let seconds = PENDING_LIFE.as_secs();
+            self.browsing.set_named(name, pending.expose(), seconds)
+        });
         if let Some(cookie) = cookie {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }

@@ -80,6 +80,7 @@ const FLASHES: &[&str] = &[
     "flash-invitation-revoked",
     "flash-token-revoked",
     "flash-password-changed",
+    "flash-second-off",
     "flash-session-ended",
     "flash-sessions-ended",
     "flash-terms-merged",

@@ -15,6 +15,11 @@ use rustok_http::session::{MemberCtx, form_expired};
 use rustok_http::state::HttpState;
 use std::convert::Infallible;
 
+/// The pages of the own account.
+const ACCOUNT_PATH: &str = "/admin/account";
+/// The page that turns the second factor on and off.
+pub(crate) const SECOND_FACTOR_PATH: &str = "/admin/account/second-factor";
+
 /// What may not stand in the value of a query parameter.
 const QUERY_VALUE: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -109,6 +114,10 @@ where
         }
         Err(error) => return Err(error.into()),
     };
+    // Nothing but the own account is open to a member who lacks the second factor that the shop asks for.
+    if ctx.lacks_second_factor && parts.method.is_safe() && !parts.uri.path().starts_with(ACCOUNT_PATH) {
+        return Err(Refusal::SignIn(see_other(SECOND_FACTOR_PATH)));
+    }
     let member = people::read_member(&ctx).await?;
     let reader = Reader::of(&parts.headers);
     let view = View::of_member(&ctx, reader, member, form_token.clone());

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod invitations;
 pub mod members;
 pub mod proofs;
+pub mod second_factors;
 pub mod sessions;
 
 use rustok_auth::Role;

@@ -38,6 +38,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "0016_token_rights",
         "0017_terms_merge",
         "0018_home",
+        "0019_second_factor",
     ],
     tables: &[
         "api_tokens",
@@ -74,6 +75,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         "refunds",
         "sales_days",
         "search_terms",
+        "second_factors",
         "sessions",
         "sign_in_links",
         "stock_levels",

@@ -54,6 +54,8 @@ pub struct TenantSettings {
     pub time_zone: String,
     /// Stock of this many pieces or fewer is low, 0 to 99. Default 5.
     pub low_stock_threshold: u32,
+    /// Whether every member needs a second factor. Default false.
+    pub require_second_factor: bool,
 }
 
 impl Default for TenantSettings {
@@ -68,6 +70,7 @@ impl Default for TenantSettings {
             max_pending_pieces: 1_000,
             time_zone: "UTC".to_owned(),
             low_stock_threshold: 5,
+            require_second_factor: false,
         }
     }
 }
@@ -334,6 +337,7 @@ mod tests {
             max_pending_pieces: 0,
             time_zone: "Europe/Stockholm".into(),
             low_stock_threshold: 99,
+            require_second_factor: true,
         };
         let checked = settings.checked("#/settings").unwrap();
         assert_eq!(checked.default_locale, "pt-BR");
@@ -369,6 +373,7 @@ mod tests {
             max_pending_pieces: u32::MAX,
             time_zone: "Europe/Nowhere".into(),
             low_stock_threshold: 100,
+            require_second_factor: true,
         };
         let found = settings.checked("#/settings").unwrap_err();
         let reported: Vec<_> = found.iter().map(|v| (v.pointer.as_str(), &*v.code)).collect();

@@ -7,6 +7,7 @@ use crate::server::{Operator, Server};
 use axum::Router;
 use rustok_api::router;
 use rustok_api::state::{ApiState, RENDERED_BYTES};
+use rustok_app::secrets::{Keyring, SecretKey};
 use rustok_app::{IdempotencyKey, Services, tenants};
 use rustok_core::clock::{Clock, ManualClock};
 use rustok_events::Event;
@@ -183,5 +184,6 @@ pub async fn services(
         Some(clock) => clock,
         None => clock_of(&store).await,
     };
-    Arc::new(Services::new(store, clock, validator))
+    let secrets = Keyring::new(SecretKey::new([7; 32]), []);
+    Arc::new(Services::new(store, clock, validator).with_secrets(secrets))
 }

@@ -116,6 +116,10 @@ pub(crate) async fn open_session(services: &Arc<Services>, slug: &str, role: &st
         actor: Actor::Anonymous,
         ..ctx
     };
-    let opened = people::exchange_link(&visitor, &link, browser).await.unwrap();
+    let opened = people::exchange_link(&visitor, &link, browser)
+        .await
+        .unwrap()
+        .opened()
+        .unwrap();
     opened.secret.expose()
 }

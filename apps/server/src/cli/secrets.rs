@@ -3,8 +3,8 @@
 use super::output::{Failure, Format, line};
 use super::{Flags, platform, services};
 use clap::Subcommand;
-use rustok_app::mail;
 use rustok_app::secrets::SecretKey;
+use rustok_app::{mail, people};
 use serde::Serialize;
 
 #[derive(Debug, Subcommand)]
@@ -26,7 +26,8 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
         Command::Rotate(format) => {
             let platform = platform(&services(flags).await?);
             let rotated = Rotated {
-                sealed_again: mail::seal_again(&platform).await?,
+                sealed_again: mail::seal_again(&platform).await?
+                    + people::seal_seeds_again(&platform).await?,
             };
             format.print(&rotated, |rotated| {
                 format!("{} records are sealed under the new key", rotated.sealed_again)

@@ -76,6 +76,8 @@ pub(super) enum Command {
     Disable(Named),
     /// Enable an account that was disabled
     Enable(Named),
+    /// Turn off the second factor of an account whose owner lost it, after making sure that it is the owner who asks
+    ResetSecondFactor(Named),
     /// Print the secret of a link that signs a member in, once, within an hour
     Link {
         /// The account's e-mail address
@@ -106,6 +108,7 @@ struct ShownAccount {
     disabled_at: Option<String>,
     /// When the operator vouched for it; without, it was made by accepting an invitation.
     vouched_at: Option<String>,
+    second_factor_at: Option<String>,
 }
 
 impl From<Account> for ShownAccount {
@@ -118,6 +121,7 @@ impl From<Account> for ShownAccount {
             created_at: account.created_at.to_string(),
             disabled_at: account.disabled_at.map(|at| at.to_string()),
             vouched_at: account.vouched_at.map(|at| at.to_string()),
+            second_factor_at: account.second_factor_at.map(|at| at.to_string()),
         }
     }
 }
@@ -215,6 +219,9 @@ pub(super) async fn run(flags: &Flags, command: Command) -> Result<(), Failure> 
             account(people::disable(&platform, &email).await?, format)
         }
         Command::Enable(Named { email, format }) => account(people::enable(&platform, &email).await?, format),
+        Command::ResetSecondFactor(Named { email, format }) => {
+            account(people::reset_second_factor(&platform, &email).await?, format)
+        }
         Command::Link {
             email,
             tenant,

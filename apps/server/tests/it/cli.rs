@@ -377,6 +377,7 @@ async fn accounts_are_created_listed_disabled_and_given_passwords() {
     for (wrong, code) in [
         (&["user", "set-password", email][..], 1),
         (&["user", "disable", "nobody@example.com"], 1),
+        (&["user", "reset-second-factor", email], 1),
         (&["user", "create", email, "--name", "Jane"], 1),
         (
             &[

@@ -1,15 +1,17 @@
 //! Members over HTTP: sign-in, the cookie and where it is believed, and the rules between members.
 
 use reqwest::{Method, RequestBuilder, Response};
-use rustok_app::PlatformCtx;
-use rustok_app::people::{self, SetRole};
-use rustok_auth::Role;
+use rustok_app::people::{self, Confirmation, SetRole};
+use rustok_app::{Ctx, PlatformCtx, tenants};
 use rustok_auth::ids::UserId;
+use rustok_auth::second_factor::{Seed, step};
+use rustok_auth::{Role, TokenSecret};
 use rustok_core::deadline::Deadline;
 use rustok_http::settings::HttpSettings;
 use rustok_test_app::{Operator, Setup, Shop, errors, header, ok, problem};
 use rustok_test_support::both_databases;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const PASSWORD: &str = "correct horse";
 const EMAIL: &str = "jane@example.com";
@@ -49,7 +51,63 @@ async fn signed_in(shop: &Shop) -> String {
     cookie(&sign_in(shop, EMAIL, PASSWORD).send().await.unwrap())
 }
 
+/// Turns the second factor of a member on; returns the recovery codes.
+async fn second_factor(shop: &Shop, session: &str) -> Vec<String> {
+    let services = shop.server.services();
+    let platform = PlatformCtx::system(services.clone(), "test", Deadline::never());
+    let slug = services.validator.slug("shop1").unwrap();
+    let tenant = tenants::find(&platform, &slug).await.unwrap();
+    let tenant = Arc::new(tenant);
+    let secret = TokenSecret::parse(session).unwrap();
+    let host = "shop1.localhost";
+    let found = people::authenticate_session(services, &tenant, &secret, host, Deadline::never());
+    let ctx = Ctx {
+        actor: found.await.unwrap().actor,
+        ..Ctx::system(services.clone(), tenant, "test", Deadline::never())
+    };
+    let begun = people::begin_second_factor(&ctx, PASSWORD).await.unwrap();
+    let code = Seed::of_key(&begun.key).unwrap().code(step(ctx.now()));
+    match people::confirm_second_factor(&ctx, code.as_str()).await.unwrap() {
+        Confirmation::On(codes) => codes,
+        Confirmation::Wrong(_) => panic!("a wrong code"),
+    }
+}
+
 both_databases! {
+    async fn a_second_factor_is_asked_for(db) {
+        let shop = Shop::open(db.url()).await;
+        member(&shop, "editor").await;
+        let session = signed_in(&shop).await;
+        let codes = second_factor(&shop, &session).await;
+        let with_code = |code: &str| {
+            let body = json!({ "email": EMAIL, "password": PASSWORD, "code": code });
+            shop.request(Method::PUT, "/api/admin/v1/session").json(&body)
+        };
+        let missing = problem(sign_in(&shop, EMAIL, PASSWORD).send().await.unwrap(), 401, "second_factor_required").await;
+        assert_eq!(missing["status"], 401);
+        problem(sign_in(&shop, EMAIL, "another").send().await.unwrap(), 401, "sign_in_failed").await;
+        problem(with_code("000000").send().await.unwrap(), 401, "sign_in_failed").await;
+        let opened = with_code(&codes[0]).send().await.unwrap();
+        assert_eq!(opened.status(), 200);
+        assert!(cookie(&opened).starts_with("rts_"));
+        problem(with_code(&codes[0]).send().await.unwrap(), 401, "sign_in_failed").await;
+        // A link too, which is used up by a request without the code.
+        let ctx = rustok_test_app::beside(db.url(), "shop1").await;
+        let platform = PlatformCtx::system(ctx.services.clone(), "test", Deadline::never());
+        people::set_password(&platform, EMAIL, PASSWORD).await.unwrap();
+        let user = people::find_account(&platform, EMAIL).await.unwrap().id;
+        for (code, status, problem) in [(None, 401, "second_factor_required"), (Some(&codes[1]), 200, "")] {
+            let link = people::issue_link(&ctx, user).await.unwrap().expose();
+            let exchange = shop.request(Method::PUT, "/api/admin/v1/session/link");
+            let body = match code {
+                Some(code) => json!({ "link": link, "code": code }),
+                None => json!({ "link": link }),
+            };
+            let response = exchange.json(&body).send().await.unwrap();
+            assert_eq!(response.status(), status, "{problem}");
+        }
+    }
+
     async fn a_person_is_invited_signs_in_works_and_signs_out(db) {
         let shop = Shop::open(db.url()).await;
         let made = member(&shop, "editor").await;

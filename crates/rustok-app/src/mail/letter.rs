@@ -40,6 +40,26 @@ pub enum Letter<'a> {
         /// When, in UTC.
         at: &'a str,
     },
+    /// The second factor of the account changed.
+    SecondFactor {
+        /// The shop or site where that was done.
+        shop: &'a str,
+        /// What was done.
+        change: SecondFactorChange,
+        /// When, in UTC.
+        at: &'a str,
+    },
+}
+
+/// What was done with the second factor of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondFactorChange {
+    /// It was turned on.
+    On,
+    /// It was turned off.
+    Off,
+    /// A recovery code was used; so many are left.
+    Recovered(usize),
 }
 
 /// Subject and text of a mail.
@@ -78,6 +98,7 @@ impl Letter<'_> {
             Self::PasswordReset { .. } => MailKind::PasswordReset,
             Self::SignInCode { .. } => MailKind::SignInCode,
             Self::NewDevice { .. } => MailKind::NewDevice,
+            Self::SecondFactor { .. } => MailKind::SecondFactor,
         }
     }
 
@@ -143,6 +164,30 @@ impl Letter<'_> {
                     ),
                 )
             }
+            Self::SecondFactor { shop, change, at } => {
+                let shop = one_line(shop);
+                let (subject, done) = match change {
+                    SecondFactorChange::On => (
+                        "Second factor turned on",
+                        "The second factor of your account was turned on".to_owned(),
+                    ),
+                    SecondFactorChange::Off => (
+                        "Second factor turned off",
+                        "The second factor of your account was turned off".to_owned(),
+                    ),
+                    SecondFactorChange::Recovered(left) => (
+                        "Recovery code used",
+                        format!("A recovery code of your account was used, and {left} are left"),
+                    ),
+                };
+                (
+                    format!("{subject}: {shop}"),
+                    format!(
+                        "{done}.\n\nShop: {shop}\nTime: {at}\n\n\
+                         If that was not you, set a new password, end all sessions and tell the operator.\n"
+                    ),
+                )
+            }
         }
     }
 
@@ -195,6 +240,30 @@ impl Letter<'_> {
                     ),
                 )
             }
+            Self::SecondFactor { shop, change, at } => {
+                let shop = one_line(shop);
+                let (subject, done) = match change {
+                    SecondFactorChange::On => (
+                        "Двухэтапный вход включён",
+                        "Для вашей учётной записи включён двухэтапный вход".to_owned(),
+                    ),
+                    SecondFactorChange::Off => (
+                        "Двухэтапный вход отключён",
+                        "Для вашей учётной записи отключён двухэтапный вход".to_owned(),
+                    ),
+                    SecondFactorChange::Recovered(left) => (
+                        "Использован резервный код",
+                        format!("Использован резервный код вашей учётной записи. Осталось кодов: {left}"),
+                    ),
+                };
+                (
+                    format!("{subject}: «{shop}»"),
+                    format!(
+                        "{done}.\n\nМагазин: «{shop}»\nВремя: {at}\n\n\
+                         Если это были не вы, задайте новый пароль, завершите все сеансы и сообщите оператору сервера.\n"
+                    ),
+                )
+            }
         }
     }
 }
@@ -235,7 +304,7 @@ mod tests {
     const SHOP: &str = "Tea & <b>\nX: y";
     const LINK: &str = "https://shop.example/admin/password?reset=rtr_1&x=2";
 
-    fn letters() -> [Letter<'static>; 4] {
+    fn letters() -> [Letter<'static>; 5] {
         [
             Letter::Invitation {
                 shop: SHOP,
@@ -253,6 +322,11 @@ mod tests {
                 shop: SHOP,
                 device: "<i>",
                 address: None,
+                at: "2026-01-02",
+            },
+            Letter::SecondFactor {
+                shop: SHOP,
+                change: SecondFactorChange::Recovered(9),
                 at: "2026-01-02",
             },
         ]

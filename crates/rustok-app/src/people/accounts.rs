@@ -40,20 +40,26 @@ pub async fn change_password(ctx: &Ctx, change: ChangePassword<'_>) -> Result<()
     drop(tx);
     let account = account.ok_or(AuthError::UnknownSession)?;
     let new = new_password("#/new_password", change.new, &account.email)?;
+    check_current(ctx, &account, change.current).await?;
+    let hash = ctx.services.hash_password(new).await?;
+    let mut tx = ctx.services.store.platform_write(ctx.deadline).await?;
+    accounts::set_password(&mut tx, user, &hash, Some(account.version), Some(session)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Refuses who does not know the present password.
+pub(super) async fn check_current(ctx: &Ctx, account: &Account, typed: &str) -> Result<(), RichError> {
     // Who came by a link may have no password yet, and says so by an empty one.
-    let has_none = account.password_hash.is_none() && change.current.is_empty();
+    let has_none = account.password_hash.is_none() && typed.is_empty();
     let hash = account.password_hash.clone();
-    if !ctx.services.is_password(hash, change.current).await? && !has_none {
+    if !ctx.services.is_password(hash, typed).await? && !has_none {
         return Err(invalid(FieldViolation::new(
             "#/current_password",
             "wrong_password",
             "is not the current password",
         )));
     }
-    let hash = ctx.services.hash_password(new).await?;
-    let mut tx = ctx.services.store.platform_write(ctx.deadline).await?;
-    accounts::set_password(&mut tx, user, &hash, Some(account.version), Some(session)).await?;
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
 /// A new password by the rules.
@@ -97,6 +103,7 @@ pub async fn create_account(
         created_at: now,
         disabled_at: None,
         vouched_at: Some(now),
+        second_factor_at: None,
         version: 1,
     })
 }
@@ -246,6 +253,7 @@ pub async fn grant(ctx: &Ctx, account: &Account, role: Role) -> Result<Member, R
         created_at: now,
         updated_at: now,
         disabled_at: None,
+        second_factor_at: account.second_factor_at,
         version: 1,
     })
 }

@@ -210,6 +210,7 @@ pub async fn accept(ctx: &Ctx, accept: AcceptInvitation<'_>) -> Result<Member, R
         created_at: now,
         updated_at: now,
         disabled_at: account.disabled_at,
+        second_factor_at: account.second_factor_at,
         version: 1,
     })
 }
@@ -262,6 +263,7 @@ async fn account_of(
         created_at: now,
         disabled_at: None,
         vouched_at: None,
+        second_factor_at: None,
         version: 1,
     })
 }

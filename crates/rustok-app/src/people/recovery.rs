@@ -4,7 +4,8 @@
 //! address. Mails are limited by recipient, attempts by code; a person who signs in otherwise is never held up.
 
 use super::accounts::new_password;
-use super::sessions::{Browser, OpenedSession, open};
+use super::second_factor::SignedIn;
+use super::sessions::{Browser, Proven, count, open};
 use super::sign_in_failed;
 use crate::context::Ctx;
 use crate::mail::{Letter, check_on, post};
@@ -177,14 +178,14 @@ pub async fn sign_in_by_code(
     secret: Option<&TokenSecret>,
     code: &str,
     browser: Browser,
-) -> Result<OpenedSession, RichError> {
+) -> Result<SignedIn, RichError> {
     ctx.authorize(Action::SignIn)?;
     let started = ctx.now();
     let opened = try_code(ctx, secret, code, browser).await;
     if opened.is_err() {
         in_step(ctx, started).await;
     }
-    ctx.services.counts.sign_in(&opened);
+    count(ctx, &opened);
     opened
 }
 
@@ -193,7 +194,7 @@ async fn try_code(
     secret: Option<&TokenSecret>,
     code: &str,
     browser: Browser,
-) -> Result<OpenedSession, RichError> {
+) -> Result<SignedIn, RichError> {
     let secret = secret.filter(|secret| secret.kind() == SecretKind::Code);
     let secret = secret.ok_or_else(|| sign_in_failed("a browser that asked for no code"))?;
     let code = SignInCode::parse(code).ok_or_else(|| sign_in_failed("not a code"))?;
@@ -210,5 +211,5 @@ async fn try_code(
     if !proofs::take_proof(&mut tx, proof.id, ctx.now()).await? {
         return Err(sign_in_failed("a code that was used"));
     }
-    open(ctx, tx, proof.user, None, browser).await
+    open(ctx, tx, Proven::first(proof.user, None), browser).await
 }

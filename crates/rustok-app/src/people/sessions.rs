@@ -3,9 +3,10 @@
 //! A session is looked up by its hash in the tenant of the request, each time: what ends one takes effect at once in every
 //! process. A response must never show whether an address has an account.
 
+use super::second_factor::{SignedIn, Taken, pend, report};
 use super::{own_account, sign_in_failed};
 use crate::context::{Ctx, Services};
-use crate::mail::{Letter, post};
+use crate::mail::{Letter, SecondFactorChange, post};
 use rustok_auth::account::{SEEN_EVERY, SESSION_LIFE, device_hash, parse_email};
 use rustok_auth::ids::{SessionId, UserId};
 use rustok_auth::{Action, Actor, AuthError, Member, SecretKind, Session, TokenHash, TokenSecret};
@@ -13,7 +14,7 @@ use rustok_core::clock::Timestamp;
 use rustok_core::deadline::Deadline;
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_storage::people::proofs::note_device;
-use rustok_storage::people::sessions::NewSession;
+use rustok_storage::people::sessions::{FoundSession, NewSession};
 use rustok_storage::people::{accounts, members, sessions};
 use rustok_storage::standing::{Writer, on_behalf_of};
 use rustok_storage::{StoreError, TenantTx};
@@ -79,14 +80,21 @@ pub struct OwnSession {
 ///
 /// # Errors
 /// `sign_in_failed`, whatever is wrong; `overloaded`; database errors.
-pub async fn sign_in(ctx: &Ctx, sign_in: SignIn<'_>) -> Result<OpenedSession, RichError> {
+pub async fn sign_in(ctx: &Ctx, sign_in: SignIn<'_>) -> Result<SignedIn, RichError> {
     ctx.authorize(Action::SignIn)?;
-    let opened = try_sign_in(ctx, sign_in).await;
-    ctx.services.counts.sign_in(&opened);
-    opened
+    let signed_in = try_sign_in(ctx, sign_in).await;
+    count(ctx, &signed_in);
+    signed_in
 }
 
-async fn try_sign_in(ctx: &Ctx, sign_in: SignIn<'_>) -> Result<OpenedSession, RichError> {
+/// Counts an attempt that has ended; one that waits for the second factor has not.
+pub(super) fn count(ctx: &Ctx, signed_in: &Result<SignedIn, RichError>) {
+    if !matches!(signed_in, Ok(SignedIn::Pending(_))) {
+        ctx.services.counts.sign_in(signed_in);
+    }
+}
+
+async fn try_sign_in(ctx: &Ctx, sign_in: SignIn<'_>) -> Result<SignedIn, RichError> {
     let account = match parse_email(sign_in.email) {
         Ok(email) => {
             let mut tx = ctx.services.store.platform_read(ctx.deadline).await?;
@@ -100,38 +108,64 @@ async fn try_sign_in(ctx: &Ctx, sign_in: SignIn<'_>) -> Result<OpenedSession, Ri
     let account = account.filter(|account| is_password && account.disabled_at.is_none());
     let account = account.ok_or_else(|| sign_in_failed("no such account, or another password"))?;
     let tx = ctx.write().await?;
-    open(ctx, tx, account.id, Some(account.version), sign_in.browser).await
+    let proven = Proven::first(account.id, Some(account.version));
+    open(ctx, tx, proven, sign_in.browser).await
 }
 
 /// Opens a session of the member for whom the link was made. It works once.
 ///
 /// # Errors
 /// `sign_in_failed`, database errors.
-pub async fn exchange_link(ctx: &Ctx, link: &str, browser: Browser) -> Result<OpenedSession, RichError> {
+pub async fn exchange_link(ctx: &Ctx, link: &str, browser: Browser) -> Result<SignedIn, RichError> {
     ctx.authorize(Action::SignIn)?;
-    let opened = try_exchange(ctx, link, browser).await;
-    ctx.services.counts.sign_in(&opened);
-    opened
+    let signed_in = try_exchange(ctx, link, browser).await;
+    count(ctx, &signed_in);
+    signed_in
 }
 
-async fn try_exchange(ctx: &Ctx, link: &str, browser: Browser) -> Result<OpenedSession, RichError> {
+async fn try_exchange(ctx: &Ctx, link: &str, browser: Browser) -> Result<SignedIn, RichError> {
     let secret = TokenSecret::parse(link).ok();
     let secret = secret.filter(|secret| secret.kind() == SecretKind::Link);
     let secret = secret.ok_or_else(|| sign_in_failed("not a link"))?;
     let mut tx = ctx.write().await?;
     let user = sessions::take_link(&mut tx, &secret.hash(), ctx.now()).await?;
     let user = user.ok_or_else(|| sign_in_failed("no such link"))?;
-    open(ctx, tx, user, None, browser).await
+    open(ctx, tx, Proven::first(user, None), browser).await
 }
 
-/// Opens the session and commits. A sign-in with a device that was not seen before is reported to the member by mail.
+/// What a person has shown.
+pub(super) struct Proven {
+    pub(super) user: UserId,
+    /// The version of the account then.
+    pub(super) account_version: Option<i64>,
+    /// The second factor, if it was shown.
+    pub(super) second: Option<Taken>,
+}
+
+impl Proven {
+    /// A password, a link or a code of a mail.
+    pub(super) const fn first(user: UserId, account_version: Option<i64>) -> Self {
+        Self {
+            user,
+            account_version,
+            second: None,
+        }
+    }
+}
+
+/// Opens the session and commits; or commits what was used up, if the second factor is still to be shown. A sign-in with a
+/// device that was not seen before, or with a recovery code, is reported to the member by mail.
 pub(super) async fn open(
     ctx: &Ctx,
     mut tx: TenantTx,
-    user: UserId,
-    account_version: Option<i64>,
+    proven: Proven,
     browser: Browser,
-) -> Result<OpenedSession, RichError> {
+) -> Result<SignedIn, RichError> {
+    let Proven {
+        user,
+        account_version,
+        second,
+    } = proven;
     let secret = ctx
         .services
         .with_rng(|rng| TokenSecret::generate(SecretKind::Session, rng));
@@ -147,10 +181,23 @@ pub(super) async fn open(
         now,
         expires_at: now.checked_add(SESSION_LIFE).unwrap_or(Timestamp::MAX),
         account_version,
+        second_factor: second.is_some(),
         replaces: browser.session,
     };
     if !sessions::open_session(&mut tx, &new).await? {
-        return Err(sign_in_failed("not a member, or the account changed"));
+        let member = members::find_member(&mut tx, user).await?;
+        let waits = member.filter(|member| {
+            second.is_none() && member.disabled_at.is_none() && member.second_factor_at.is_some()
+        });
+        if waits.is_none() {
+            return Err(sign_in_failed("not a member, or the account changed"));
+        }
+        tx.commit().await?;
+        let version = match account_version {
+            Some(version) => version,
+            None => version(ctx, user).await?,
+        };
+        return pend(ctx, user, version, &new.host);
     }
     let member = members::find_member(&mut tx, user).await?;
     let member = member.ok_or_else(|| sign_in_failed("not a member"))?;
@@ -163,13 +210,33 @@ pub(super) async fn open(
         };
         post(ctx, &mut tx, &member.email, &letter).await?;
     }
+    if let Some(Taken::Recovery { left }) = second {
+        report(ctx, &mut tx, &member.email, SecondFactorChange::Recovered(left)).await?;
+    }
     tx.commit().await?;
     let session = OwnSession {
         id: new.id,
         member,
         expires_at: new.expires_at,
     };
-    Ok(OpenedSession { secret, session })
+    Ok(SignedIn::Opened(Box::new(OpenedSession { secret, session })))
+}
+
+/// The version of an account.
+async fn version(ctx: &Ctx, user: UserId) -> Result<i64, RichError> {
+    let mut tx = ctx.services.store.platform_read(ctx.deadline).await?;
+    let account = accounts::find_account_by_id(tx.last(), user).await?;
+    let account = account.ok_or_else(|| sign_in_failed("no such account"))?;
+    Ok(account.version)
+}
+
+/// A session as it was authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuthenticatedSession {
+    /// The member.
+    pub actor: Actor,
+    /// Whether the tenant asks for a second factor that the account does not have.
+    pub lacks_second_factor: bool,
 }
 
 /// How long storing the last use of a session may hold up a request.
@@ -185,7 +252,7 @@ pub async fn authenticate_session(
     secret: &TokenSecret,
     host: &str,
     deadline: Deadline,
-) -> Result<Actor, RichError> {
+) -> Result<AuthenticatedSession, RichError> {
     if secret.kind() != SecretKind::Session {
         return Err(AuthError::UnknownSession.into());
     }
@@ -193,8 +260,12 @@ pub async fn authenticate_session(
     let found = sessions::find_session(tx.last(), &secret.hash()).await?;
     drop(tx);
     let now = services.clock.now();
-    let found = found.filter(|(session, _)| session.is_valid(now) && session.host == host);
-    let (session, role) = found.ok_or(AuthError::UnknownSession)?;
+    let found = found.filter(|found| found.session.is_valid(now) && found.session.host == host);
+    let FoundSession {
+        session,
+        role,
+        has_second_factor,
+    } = found.ok_or(AuthError::UnknownSession)?;
     let is_due = session.seen_at.saturating_add(SEEN_EVERY);
     if is_due.is_ok_and(|due| due <= now)
         && let Err(error) = touch(services, tenant, session.id, now).await
@@ -202,10 +273,13 @@ pub async fn authenticate_session(
         // The session is valid all the same; a later request tries again.
         tracing::debug!(%error, "the last use of a session was not stored");
     }
-    Ok(Actor::User {
-        id: session.user_id,
-        session: session.id,
-        role,
+    Ok(AuthenticatedSession {
+        actor: Actor::User {
+            id: session.user_id,
+            session: session.id,
+            role,
+        },
+        lacks_second_factor: tenant.settings.require_second_factor && !has_second_factor,
     })
 }
 

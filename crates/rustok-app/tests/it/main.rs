@@ -12,6 +12,7 @@ mod mail;
 mod orders;
 mod people;
 mod recovery;
+mod second_factor;
 mod shop;
 mod terms;
 mod tokens;

@@ -36,7 +36,8 @@ async fn sign_in(ctx: &Ctx, email: &str, password: &str) -> Result<OpenedSession
             browser,
         },
     )
-    .await
+    .await?
+    .opened()
 }
 
 /// A member with a password.
@@ -49,7 +50,8 @@ pub(crate) async fn member(shop: &Shop, name: &str, role: Role) -> Member {
 }
 
 async fn actor(shop: &Shop, secret: &TokenSecret) -> Result<Actor, RichError> {
-    people::authenticate_session(&shop.services, &shop.tenant, secret, HOST, crate::shop::soon()).await
+    let found = people::authenticate_session(&shop.services, &shop.tenant, secret, HOST, crate::shop::soon());
+    Ok(found.await?.actor)
 }
 
 /// The context of a member in a new session.
@@ -251,7 +253,7 @@ both_databases! {
         refused(people::grant(&shop.ctx(), &jane, Role::Owner).await, "already_member");
         let link = async || people::issue_link(&shop.ctx(), jane.id).await.unwrap().expose();
         let first = link().await;
-        let opened = people::exchange_link(&shop.visitor(), &first, browser()).await.unwrap();
+        let opened = people::exchange_link(&shop.visitor(), &first, browser()).await.unwrap().opened().unwrap();
         refused(people::exchange_link(&shop.visitor(), &first, browser()).await, "sign_in_failed");
         let late = link().await;
         shop.clock.advance(HOUR);

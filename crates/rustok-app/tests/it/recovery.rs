@@ -49,7 +49,8 @@ async fn sign_in(ctx: &Ctx, password: &str, device: &str) -> Result<OpenedSessio
             browser,
         },
     )
-    .await
+    .await?
+    .opened()
 }
 
 /// The texts of the mails of a kind, the newest first.
@@ -70,7 +71,9 @@ async fn mailed(shop: &Shop, kind: MailKind, before: &str) -> String {
 }
 
 async fn enter(ctx: &Ctx, secret: &TokenSecret, code: &str) -> Result<OpenedSession, RichError> {
-    people::sign_in_by_code(ctx, Some(secret), code, browser("x")).await
+    people::sign_in_by_code(ctx, Some(secret), code, browser("x"))
+        .await?
+        .opened()
 }
 
 #[track_caller]

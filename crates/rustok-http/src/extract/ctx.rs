@@ -51,12 +51,17 @@ where
         let http = HttpState::from_ref(state);
         let secret = find_bearer(parts)?;
         let mut ctx = context(parts, &http, Actor::Anonymous)?;
-        ctx.actor = match secret {
+        match secret {
             Some(secret) => {
-                tenants::authenticate(http.services(), &ctx.tenant, &secret, ctx.deadline).await?
+                ctx.actor =
+                    tenants::authenticate(http.services(), &ctx.tenant, &secret, ctx.deadline).await?;
             }
-            None => session::authenticate(parts, &http, &ctx).await?,
-        };
+            None => {
+                let session = session::authenticate(parts, &http, &ctx).await?;
+                ctx.actor = session.actor;
+                ctx.lacks_second_factor = session.lacks_second_factor;
+            }
+        }
         Ok(Self(ctx))
     }
 }
@@ -100,6 +105,7 @@ pub(crate) fn context(parts: &Parts, http: &HttpState, actor: Actor) -> Result<C
         network: (!parts.method.is_safe()).then(|| network(parts, http)).flatten(),
         use_case: UseCase::default(),
         origin: None,
+        lacks_second_factor: false,
         sender: None,
     })
 }

@@ -159,6 +159,18 @@ pub const ALL: &[ProblemType] = types! {
     "sign_in_failed" Unauthenticated [401]
         "The address or the password is wrong, or the account cannot sign in here."
         "Check both, and that the account is a member of this very shop or site. A link works once, and not for long.";
+    "second_factor_required" Unauthenticated [401]
+        "The password, link or code is right, and the account has a second factor."
+        "Send it again with `code`: six digits of the app, or a recovery code. A link works once: ask for another one.";
+    "second_factor_missing" Forbidden [403]
+        "The shop or site asks its members for a second factor, and the account of this session has none."
+        "Turn it on in the administration, under the own account.";
+    "second_factor_on" Conflict [409]
+        "The account has a second factor already."
+        "Turn it off first, with a code of it.";
+    "second_factor_off" Conflict [409]
+        "The account has no second factor, or the turning on of it was begun too long ago."
+        "Begin to turn it on.";
     "tls_required" Forbidden [403]
         "The server was reached over plain HTTP, where others can read a password."
         "Use the https URL. The operator sets `RUSTOK_BASE_URL`, or `RUSTOK_TRUSTED_PROXIES` for the proxy that has the TLS.";

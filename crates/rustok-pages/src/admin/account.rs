@@ -36,6 +36,7 @@ struct Account<'a> {
     v: &'a View,
     name: String,
     email: String,
+    has_second: bool,
     form: Form,
     sessions: Vec<Row>,
     has_others: bool,
@@ -95,6 +96,9 @@ async fn render(Visit { ctx, view, .. }: Visit, status: StatusCode, form: Form) 
         _ => None,
     };
     let member = view.member.clone();
+    let has_second = member
+        .as_ref()
+        .is_some_and(|member| member.second_factor_at.is_some());
     let (name, email) = member
         .map(|member| (member.name, member.email))
         .unwrap_or_default();
@@ -102,6 +106,7 @@ async fn render(Visit { ctx, view, .. }: Visit, status: StatusCode, form: Form) 
     let template = Account {
         name,
         email,
+        has_second,
         form,
         has_others: sessions.len() > 1,
         sessions: sessions.iter().map(|session| row(&view, own, session)).collect(),

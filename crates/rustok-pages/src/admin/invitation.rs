@@ -1,9 +1,10 @@
 //! `/admin/invitation`: an invited person becomes a member, and is signed in.
 
+use super::sign_in::next_step;
 use crate::form::{Fields, Form};
 use crate::respond::{PageResult, done, page, page_with};
 use crate::view::{Reader, View};
-use crate::visit::{Asked, OpenForm, see_other};
+use crate::visit::{Asked, OpenForm};
 use crate::words::Language;
 use askama::Template;
 use axum::extract::State;
@@ -62,7 +63,7 @@ async fn accept(
                 browser: asked.browser.clone(),
             };
             return match people::sign_in(&asked.ctx, sign_in).await {
-                Ok(opened) => Ok(asked.give(see_other("/admin"), &opened)),
+                Ok(signed_in) => Ok(next_step(&asked, signed_in, "/admin")),
                 // They are a member all the same, and can sign in by themselves.
                 Err(_) => done("/admin/sign-in", "flash-joined"),
             };

@@ -13,6 +13,7 @@ mod preferences;
 mod products;
 mod recovery;
 mod search;
+mod second_factor;
 mod settings;
 mod sign_in;
 mod terms;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> Router<HttpState> {
         .merge(imports::routes())
         .merge(settings::routes())
         .merge(account::routes())
+        .merge(second_factor::routes())
         .merge(invitation::routes())
         .merge(recovery::routes())
         .merge(mailbox::routes())

@@ -3,7 +3,7 @@
 //! What is said after an address was typed is the same for every address.
 
 use super::preferences::own_path;
-use super::sign_in::shown_again;
+use super::sign_in::{next_step, shown_again};
 use crate::form::{Fields, Form};
 use crate::respond::{PageResult, done, page, page_with, refused_status};
 use crate::view::{Reader, View};
@@ -182,7 +182,7 @@ async fn enter_code(
     }
     let (code, browser) = (fields.text("code").trim(), asked.browser.clone());
     match people::sign_in_by_code(&asked.ctx, secret, code, browser).await {
-        Ok(opened) => Ok(asked.give(see_other(own_path(fields.text("next"))), &opened)),
+        Ok(signed_in) => Ok(next_step(&asked, signed_in, fields.text("next"))),
         Err(refusal) => refused_code(&stranger(&asked, &headers), &fields, refusal),
     }
 }

@@ -1,4 +1,5 @@
-//! `/admin/sign-in` and `/admin/sign-out`: by a password, or by a link that works once.
+//! `/admin/sign-in` and `/admin/sign-out`: by a password, or by a link that works once, and then by the second factor of an
+//! account that has one.
 
 use super::preferences::own_path;
 use super::recovery::with_next;
@@ -12,7 +13,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Router, routing};
 use http::{HeaderMap, StatusCode};
-use rustok_app::people::{self, SignIn};
+use rustok_app::people::{self, PendingSignIn, SignIn, SignedIn};
 use rustok_core::error::{ErrorKind, RichError};
 use rustok_http::session::{EndedSession, SignInCtx};
 use rustok_http::state::HttpState;
@@ -29,6 +30,13 @@ struct SignInPage<'a> {
 #[derive(Template)]
 #[template(path = "admin/sign_in_link.html")]
 struct LinkPage<'a> {
+    v: &'a View,
+    form: Form,
+}
+
+#[derive(Template)]
+#[template(path = "admin/sign_in_second.html")]
+struct SecondPage<'a> {
     v: &'a View,
     form: Form,
 }
@@ -67,7 +75,7 @@ async fn sign_in(
         browser: asked.browser.clone(),
     };
     match people::sign_in(&asked.ctx, sign_in).await {
-        Ok(opened) => Ok(asked.give(see_other(own_path(fields.text("next"))), &opened)),
+        Ok(signed_in) => Ok(next_step(&asked, signed_in, fields.text("next"))),
         Err(refusal) => {
             let (status, refusal) = shown_again(refusal)?;
             let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
@@ -84,6 +92,54 @@ async fn sign_in(
             page_with(status, &view, &template)
         }
     }
+}
+
+/// After a right password, link or code of a mail: the page that was asked for, or that of the second factor.
+pub(super) fn next_step(asked: &SignInCtx, signed_in: SignedIn, next: &str) -> Response {
+    match signed_in {
+        SignedIn::Opened(opened) => asked.give(see_other(own_path(next)), &opened),
+        SignedIn::Pending(pending) => {
+            let to = see_other(&with_next("/admin/sign-in/second", next));
+            asked.give_pending(to, &pending)
+        }
+    }
+}
+
+async fn show_second(asked: SignInCtx, Asked(query): Asked, headers: HeaderMap) -> PageResult {
+    let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
+    let next = own_path(query.text("next")).to_owned();
+    let form = Form::new(Fields::of([("next", next)]));
+    page(&view, &SecondPage { v: &view, form })
+}
+
+async fn enter_second(
+    State(http): State<HttpState>,
+    asked: SignInCtx,
+    headers: HeaderMap,
+    OpenForm(fields): OpenForm,
+) -> PageResult {
+    let sent = asked.pending.as_deref().unwrap_or_default();
+    let refusal = match PendingSignIn::open(&asked.ctx, sent, &asked.browser.host) {
+        Ok(pending) => {
+            let account = format!("second factor of {}", pending.user);
+            let address = asked.browser.address.as_deref();
+            if let Err(refused) = http.limits().admit_sign_in(&account, address) {
+                return Ok(refused.into_response());
+            }
+            let (code, browser) = (fields.text("code"), asked.browser.clone());
+            match people::finish_sign_in(&asked.ctx, &pending, code, browser).await {
+                Ok(opened) => return Ok(asked.give(see_other(own_path(fields.text("next"))), &opened)),
+                Err(refusal) => refusal,
+            }
+        }
+        Err(refusal) => refusal,
+    };
+    let (status, refusal) = shown_again(refusal)?;
+    let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
+    let kept = Fields::of([("next", own_path(fields.text("next")).to_owned())]);
+    let mut form = Form::refused(view.words, kept, &refusal);
+    form.problem = Some(view.t("second-wrong").into_owned());
+    page_with(status, &view, &SecondPage { v: &view, form })
 }
 
 /// The status of the page that is shown again, with what is wrong.
@@ -120,7 +176,7 @@ async fn use_link(
         return Ok(refused.into_response());
     }
     match people::exchange_link(&asked.ctx, fields.text("link"), asked.browser.clone()).await {
-        Ok(opened) => Ok(asked.give(see_other("/admin"), &opened)),
+        Ok(signed_in) => Ok(next_step(&asked, signed_in, "/admin")),
         Err(refusal) => {
             let (status, refusal) = shown_again(refusal)?;
             let view = View::of_stranger(&asked.ctx, Reader::of(&headers));
@@ -139,6 +195,10 @@ async fn sign_out(ended: EndedSession, posted: Posted) -> Result<Response, crate
 pub(super) fn routes() -> Router<HttpState> {
     Router::new()
         .route("/admin/sign-in", routing::get(show).post(sign_in))
+        .route(
+            "/admin/sign-in/second",
+            routing::get(show_second).post(enter_second),
+        )
         .route("/admin/sign-in/link", routing::get(show_link).post(use_link))
         .route("/admin/sign-out", routing::post(sign_out))
 }

@@ -13,5 +13,6 @@ mod forms;
 mod html;
 mod roles;
 mod routes;
+mod second_factor;
 mod site;
 mod words;

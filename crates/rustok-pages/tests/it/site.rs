@@ -100,7 +100,7 @@ impl Site {
             ..Browser::default()
         };
         let opened = people::exchange_link(&visitor, &link, browser).await;
-        opened.unwrap().secret.expose()
+        opened.unwrap().opened().unwrap().secret.expose()
     }
 
     /// A word that was not used before.

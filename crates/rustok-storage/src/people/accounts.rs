@@ -25,11 +25,14 @@ pub struct Account {
     pub disabled_at: Option<Timestamp>,
     /// When the operator said that the account is that person's; `None` for one that was made by accepting an invitation.
     pub vouched_at: Option<Timestamp>,
+    /// Since when it has a second factor, if it has one.
+    pub second_factor_at: Option<Timestamp>,
     /// Grows with each change.
     pub version: i64,
 }
 
-const COLUMNS: &str = "id, email, name, password_hash, created_at, disabled_at, vouched_at, version";
+const COLUMNS: &str =
+    "id, email, name, password_hash, created_at, disabled_at, vouched_at, second_factor_at, version";
 
 fn decode(row: &Row<'_>) -> Result<Account, StoreError> {
     Ok(Account {
@@ -42,6 +45,7 @@ fn decode(row: &Row<'_>) -> Result<Account, StoreError> {
         created_at: row.get("created_at")?,
         disabled_at: row.get("disabled_at")?,
         vouched_at: row.get("vouched_at")?,
+        second_factor_at: row.get("second_factor_at")?,
         version: row.get("version")?,
     })
 }
@@ -169,7 +173,7 @@ pub async fn set_disabled(
 /// Those of the database.
 pub async fn copy_to_memberships(tx: &mut PlatformTx, id: UserId) -> Result<(), StoreError> {
     let sql = "UPDATE memberships SET email = u.email, name = u.name, disabled_at = u.disabled_at, \
-               account_version = u.version FROM users u WHERE u.id = memberships.user_id AND u.id = $1";
+               second_factor_at = u.second_factor_at, account_version = u.version FROM users u WHERE u.id = memberships.user_id AND u.id = $1";
     tx.db.execute(MEMBERSHIPS, sql, params![id]).await.map(drop)
 }
 

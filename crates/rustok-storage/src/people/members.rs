@@ -8,7 +8,8 @@ use rustok_auth::ids::UserId;
 use rustok_auth::{Member, Role};
 use rustok_db::{Row, StoreError, TenantTx, params};
 
-const COLUMNS: &str = "user_id, email, name, role, created_at, updated_at, disabled_at, version";
+const COLUMNS: &str =
+    "user_id, email, name, role, created_at, updated_at, disabled_at, second_factor_at, version";
 
 fn decode(row: &Row<'_>) -> Result<Member, StoreError> {
     Ok(Member {
@@ -19,6 +20,7 @@ fn decode(row: &Row<'_>) -> Result<Member, StoreError> {
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
         disabled_at: row.get("disabled_at")?,
+        second_factor_at: row.get("second_factor_at")?,
         version: row.get("version")?,
     })
 }
@@ -46,7 +48,8 @@ pub async fn insert_member(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO memberships (tenant_id, user_id, email, name, role, created_at, updated_at, \
-               disabled_at, account_version, version) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, 1)";
+               disabled_at, second_factor_at, account_version, version) \
+               VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, 1)";
     let values = params![
         tx.tenant(),
         account.id,
@@ -55,6 +58,7 @@ pub async fn insert_member(
         role.as_str(),
         now,
         account.disabled_at,
+        account.second_factor_at,
         account.version
     ];
     tx.db.execute_one(MEMBERSHIPS, sql, values).await

@@ -43,11 +43,14 @@ pub struct NewSession {
     pub expires_at: Timestamp,
     /// The version of the account whose password was checked: the session is not opened if it changed meanwhile.
     pub account_version: Option<i64>,
+    /// Whether the second factor was shown, for an account that has one.
+    pub second_factor: bool,
     /// The session that the same browser had before: it ends.
     pub replaces: Option<TokenHash>,
 }
 
-/// Opens a session of a member whose account can be used; says whether it did. The member's oldest sessions end, above
+/// Opens a session of a member whose account can be used; says whether it did. Without the second factor it opens none of an
+/// account that has one. The member's oldest sessions end, above
 /// [`MAX_SESSIONS`].
 ///
 /// # Errors
@@ -64,7 +67,8 @@ pub async fn open_session(tx: &mut TenantTx, new: &NewSession) -> Result<bool, S
         "INSERT INTO sessions (tenant_id, id, user_id, hash, host, device, address, created_at, seen_at, expires_at) \
          SELECT m.tenant_id, $2::uuid, m.user_id, $4::bytea, $5::text, $6::text, $7::text, $8::timestamptz, \
          $8::timestamptz, $9::timestamptz FROM memberships m WHERE m.tenant_id = $1 AND m.user_id = $3 \
-         AND m.disabled_at IS NULL AND ($10::bigint IS NULL OR m.account_version = $10::bigint){lock}"
+         AND m.disabled_at IS NULL AND ($10::bigint IS NULL OR m.account_version = $10::bigint) \
+         AND ($11::bool OR m.second_factor_at IS NULL){lock}"
     );
     let values = params![
         tx.tenant(),
@@ -76,7 +80,8 @@ pub async fn open_session(tx: &mut TenantTx, new: &NewSession) -> Result<bool, S
         new.address.as_deref(),
         new.now,
         new.expires_at,
-        new.account_version
+        new.account_version,
+        new.second_factor
     ]
     .to_vec();
     if tx.db.execute(SESSIONS, &sql, &values).await? == 0 {
@@ -96,22 +101,37 @@ pub async fn open_session(tx: &mut TenantTx, new: &NewSession) -> Result<bool, S
     Ok(true)
 }
 
-/// The session with this hash, whether or not it is still valid, and the role of its member.
+/// A session as it is looked up for a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSession {
+    /// The session, whether or not it is still valid.
+    pub session: Session,
+    /// The role of its member.
+    pub role: Role,
+    /// Whether the account has a second factor.
+    pub has_second_factor: bool,
+}
+
+/// The session with this hash, and what its member is.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_session(
-    tx: &mut TenantTx,
-    hash: &TokenHash,
-) -> Result<Option<(Session, Role)>, StoreError> {
+pub async fn find_session(tx: &mut TenantTx, hash: &TokenHash) -> Result<Option<FoundSession>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS}, m.role FROM sessions s \
+        "SELECT {COLUMNS}, m.role, m.second_factor_at FROM sessions s \
          JOIN memberships m ON m.tenant_id = s.tenant_id AND m.user_id = s.user_id \
          WHERE s.tenant_id = $1 AND s.hash = $2"
     );
     let values = params![tx.tenant(), hash.as_bytes()];
     tx.db
-        .fetch_optional(SESSIONS, &sql, values, |row| Ok((decode(row)?, role(row)?)))
+        .fetch_optional(SESSIONS, &sql, values, |row| {
+            let since: Option<Timestamp> = row.get("second_factor_at")?;
+            Ok(FoundSession {
+                session: decode(row)?,
+                role: role(row)?,
+                has_second_factor: since.is_some(),
+            })
+        })
         .await
 }
 

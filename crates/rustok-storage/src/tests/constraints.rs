@@ -294,6 +294,13 @@ both_databases! {
         drop(tx);
         let mut tx = store.platform_write(soon()).await.unwrap();
         tx.db.execute_one("users", user, params![id(1), now()]).await.unwrap();
+        let begun = crate::people::second_factors::begin_second_factor(&mut tx, id(1).into(), &[1], now()).await;
+        assert!(begun.unwrap());
+        let below = tx.db.execute("second_factors", "UPDATE second_factors SET tries = -1", &[]).await;
+        assert!(matches!(below, Err(StoreError::Refused { .. })), "{below:?}");
+        drop(tx);
+        let mut tx = store.platform_write(soon()).await.unwrap();
+        tx.db.execute_one("users", user, params![id(1), now()]).await.unwrap();
         tx.commit().await.unwrap();
         let mut tx = store.write(shop, soon()).await.unwrap();
         for sql in [

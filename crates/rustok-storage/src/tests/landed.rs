@@ -141,6 +141,10 @@ const LANDED: &[(&str, &str)] = &[
     ),
     ("0014_people", include_str!("landed/0014_people.sql")),
     ("0018_home", include_str!("landed/0018_home.sql")),
+    (
+        "0019_second_factor",
+        include_str!("landed/0019_second_factor.sql"),
+    ),
 ];
 
 /// Runs statements with the words of the files in `landed` in the SQL of a database, behind the store's back.

@@ -66,6 +66,7 @@ fn new(user: UserId, number: u8) -> NewSession {
         now,
         expires_at: now.checked_add(SESSION_LIFE).unwrap(),
         account_version: None,
+        second_factor: false,
         replaces: None,
     }
 }
@@ -83,7 +84,7 @@ async fn role_in(store: &Store, shop: TenantHandle, number: u8) -> Option<Role> 
     find_session(&mut tx, &hash(number))
         .await
         .unwrap()
-        .map(|(_, role)| role)
+        .map(|found| found.role)
 }
 
 both_databases! {
@@ -101,7 +102,7 @@ both_databases! {
         assert!(opened(&store, two, &new(jane.id, 1)).await, "the same id and secret are no clash");
         assert_eq!(role_in(&store, two, 1).await, Some(Role::Viewer));
         let mut tx = store.read(one, soon()).await.unwrap();
-        let (session, _) = find_session(&mut tx, &hash(1)).await.unwrap().unwrap();
+        let session = find_session(&mut tx, &hash(1)).await.unwrap().unwrap().session;
         assert_eq!((session.user_id, &*session.host, &*session.device), (jane.id, "shop1.localhost", "Browser"));
         assert!(session.is_valid(now()) && session.address.as_deref() == Some("192.0.2.1"));
     }

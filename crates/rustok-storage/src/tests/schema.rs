@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Client, NoTls};
 
 /// Tables without tenant data: the whole list.
-const PLATFORM: [&str; 7] = [
+const PLATFORM: [&str; 8] = [
     "directory_version",
     "platform_idempotency_records",
     "platform_tokens",
     "schema_migrations",
+    "second_factors",
     "tenant_hosts",
     "tenants",
     "users",

@@ -236,6 +236,7 @@ async fn a_tenant_cannot_touch_the_platform() {
             "tenant_hosts",
             "platform_tokens",
             "users",
+            "second_factors",
             "directory_version",
             "platform_idempotency_records",
             "schema_migrations",

@@ -53,6 +53,7 @@ pub(super) fn value(operation: &str, name: &str) -> Option<Value> {
         ("create_token", "scopes") => json!(["read_orders"]),
         ("create_token", "expires_at") => json!("2031-01-02T03:04:05Z"),
         ("rotate_token", "overlap_seconds") => json!(3_600),
+        ("sign_in" | "exchange_sign_in_link", "code") => json!("123456"),
         ("sign_in" | "create_invitation", "email") => json!("other@example.com"),
         _ => return by_name(name),
     };
@@ -106,6 +107,7 @@ fn by_name(name: &str) -> Option<Value> {
         "max_pending_pieces" => json!(9),
         "time_zone" => json!("Europe/Stockholm"),
         "low_stock_threshold" => json!(7),
+        "require_second_factor" => json!(true),
         "delta" => json!(5),
         "host" => json!("another.example"),
         "hosts" => json!(["another.example"]),
@@ -221,6 +223,9 @@ const SEEN_ELSEWHERE: &[(&str, &str, &str)] = &[
     // The next sign-in needs it.
     ("accept_invitation", "/password", "people of rustok-api"),
     ("change_password", "/new_password", "people of rustok-api"),
+    // An account without a second factor needs none.
+    ("sign_in", "/code", "people of rustok-api"),
+    ("exchange_sign_in_link", "/code", "people of rustok-api"),
     // It stands in the ledger of the stock.
     ("adjust_stock", "/reason", "catalog::stock of rustok-api"),
 ];

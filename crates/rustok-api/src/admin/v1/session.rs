@@ -8,10 +8,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 use rustok_app::StoredReply;
-use rustok_app::people::{self, AcceptInvitation, ChangePassword, OpenedSession, OwnSession, SignIn};
+use rustok_app::people::{
+    self, AcceptInvitation, ChangePassword, OpenedSession, OwnSession, SignIn, SignedIn,
+};
 use rustok_auth::Session;
 use rustok_auth::ids::SessionId;
-use rustok_core::error::RichError;
+use rustok_auth::second_factor::SecondCode;
+use rustok_core::error::{ErrorKind, FieldViolation, RichError};
 use rustok_http::extract::{AdminCtx, Command, Empty, PathParams};
 use rustok_http::reply;
 use rustok_http::session::{EndedSession, SignInCtx};
@@ -31,6 +34,9 @@ pub(super) struct SignInFields {
     /// As typed.
     #[schema(format = Password)]
     password: String,
+    /// Of the account's second factor, if it has one: six digits of the app, or a recovery code.
+    #[schema(example = "123456")]
+    code: Option<String>,
 }
 
 /// A link that opens a session.
@@ -40,6 +46,10 @@ pub(super) struct SignInFields {
 pub(super) struct LinkFields {
     /// `rsl_` and 43 characters; it works once.
     link: String,
+    /// Of the account's second factor, if it has one: six digits of the app, or a recovery code. The link is used up even if it is
+    /// missing or wrong.
+    #[schema(example = "123456")]
+    code: Option<String>,
 }
 
 /// What an invited person says of themselves.
@@ -134,6 +144,29 @@ fn shown(session: &OwnSession) -> StoredReply {
     reply::stored(StatusCode::OK, &view, (&session.member).into(), None)
 }
 
+/// Refuses what can be no code, before anything is used up.
+fn check_code(code: Option<&str>) -> Result<(), RichError> {
+    if code.is_none_or(|code| SecondCode::parse(code).is_some()) {
+        return Ok(());
+    }
+    let violation = FieldViolation::new("#/code", "invalid", "is neither six digits nor a recovery code");
+    Err(RichError::new(ErrorKind::Validation, "not a code").with_violations([violation]))
+}
+
+/// The session, once the second factor of an account that has one was shown too.
+async fn finished(
+    asked: &SignInCtx,
+    signed_in: SignedIn,
+    code: Option<&str>,
+) -> Result<OpenedSession, RichError> {
+    match (signed_in, code) {
+        (SignedIn::Pending(pending), Some(code)) => {
+            people::finish_sign_in(&asked.ctx, &pending, code, asked.browser.clone()).await
+        }
+        (signed_in, _) => signed_in.opened(),
+    }
+}
+
 fn opened(asked: &SignInCtx, opened: &OpenedSession) -> Response {
     asked.give(reply::send(shown(&opened.session)), opened)
 }
@@ -147,7 +180,7 @@ fn opened(asked: &SignInCtx, opened: &OpenedSession) -> Response {
     tag = "people",
     request_body = SignInFields,
     responses((status = 200, body = OwnSessionView)),
-    extensions(("x-problems" = json!(["sign_in_failed", "tls_required"])))
+    extensions(("x-problems" = json!(["sign_in_failed", "second_factor_required", "tls_required"])))
 )]
 async fn sign_in(
     State(state): State<ApiState>,
@@ -164,7 +197,10 @@ async fn sign_in(
         password: &fields.password,
         browser: asked.browser.clone(),
     };
-    let mut response = opened(&asked, &people::sign_in(&asked.ctx, sign_in).await?);
+    check_code(fields.code.as_deref())?;
+    let signed_in = people::sign_in(&asked.ctx, sign_in).await?;
+    let session = finished(&asked, signed_in, fields.code.as_deref()).await?;
+    let mut response = opened(&asked, &session);
     admission.write_headers(&mut response);
     Ok(response)
 }
@@ -177,11 +213,14 @@ async fn sign_in(
     tag = "people",
     request_body = LinkFields,
     responses((status = 200, body = OwnSessionView)),
-    extensions(("x-problems" = json!(["sign_in_failed", "tls_required"])))
+    extensions(("x-problems" = json!(["sign_in_failed", "second_factor_required", "tls_required"])))
 )]
 async fn exchange_link(command: Command<SignInCtx, LinkFields>) -> Result<Response, RichError> {
     let asked = command.ctx;
-    let session = people::exchange_link(&asked.ctx, &command.body.link, asked.browser.clone()).await?;
+    let fields = command.body;
+    check_code(fields.code.as_deref())?;
+    let signed_in = people::exchange_link(&asked.ctx, &fields.link, asked.browser.clone()).await?;
+    let session = finished(&asked, signed_in, fields.code.as_deref()).await?;
     Ok(opened(&asked, &session))
 }
 

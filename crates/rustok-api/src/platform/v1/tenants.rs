@@ -76,6 +76,9 @@ pub(crate) struct SettingsView {
     /// Stock of this many pieces or fewer is low, 0 to 99.
     #[schema(example = 5)]
     low_stock_threshold: u32,
+    /// Whether every member needs a second factor. A session of a member without one may turn it on, and nothing else.
+    #[schema(example = false)]
+    require_second_factor: bool,
 }
 
 impl Default for SettingsView {
@@ -96,6 +99,7 @@ impl From<TenantSettings> for SettingsView {
             max_pending_pieces,
             time_zone,
             low_stock_threshold,
+            require_second_factor,
         } = settings;
         Self {
             default_currency,
@@ -107,6 +111,7 @@ impl From<TenantSettings> for SettingsView {
             max_pending_pieces,
             time_zone,
             low_stock_threshold,
+            require_second_factor,
         }
     }
 }
@@ -123,6 +128,7 @@ impl From<SettingsView> for TenantSettings {
             max_pending_pieces,
             time_zone,
             low_stock_threshold,
+            require_second_factor,
         } = settings;
         Self {
             default_currency,
@@ -134,6 +140,7 @@ impl From<SettingsView> for TenantSettings {
             max_pending_pieces,
             time_zone,
             low_stock_threshold,
+            require_second_factor,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `/admin/settings/members`: who works here, and in which role; invitations, whose link is shown once.
 
-use super::{Place, places, refused};
+use super::{Place, places, refused, save};
 use crate::form::{Fields, Form};
 use crate::format::Moment;
 use crate::respond::{PageResult, done, page_with};
@@ -8,10 +8,11 @@ use crate::seen;
 use crate::view::{Section, View};
 use crate::visit::{Asked, Posted, Visit};
 use askama::Template;
+use axum::extract::State;
 use axum::{Router, routing};
 use http::StatusCode;
 use rustok_app::people::{self, Invitation, Invite, IssuedInvitation, SetRole};
-use rustok_app::{Ctx, IdempotencyKey, Saved, Target};
+use rustok_app::{Ctx, IdempotencyKey, Saved, Target, tenants};
 use rustok_auth::ids::{InvitationId, UserId};
 use rustok_auth::{Action, Actor, Member, Role};
 use rustok_core::error::{ErrorKind, FieldViolation, RichError};
@@ -37,6 +38,7 @@ struct Row {
     role_key: &'static str,
     is_self: bool,
     is_disabled: bool,
+    has_second: bool,
     since: Moment,
     may_change: bool,
 }
@@ -79,6 +81,8 @@ struct Members<'a> {
     issued: Option<Issued>,
     roles: Vec<RoleChoice>,
     may_invite: bool,
+    /// Whether a second factor is asked for, and the version of the shop that says so; `None` for who may not change it.
+    second: Option<(bool, String)>,
     conflict: Option<String>,
 }
 
@@ -142,6 +146,7 @@ fn row(view: &View, ctx: &Ctx, member: &Member) -> Row {
         role_key: role_key(member.role),
         is_self: is_self(ctx, member),
         is_disabled: member.disabled_at.is_some(),
+        has_second: member.second_factor_at.is_some(),
         since: view.formats.short(member.created_at),
         may_change: view.may(Action::ManageMembers) && view.may_give(member.role),
     }
@@ -172,7 +177,18 @@ async fn render(Visit { ctx, view, .. }: Visit, status: StatusCode, said: Said) 
             roles: roles(&view, member.role.as_str()),
         })
     });
+    let second = match view.may(Action::ManageSettings) {
+        true => {
+            let tenant = tenants::read_own(&ctx).await?;
+            Some((
+                tenant.settings.require_second_factor,
+                seen::text(Saved::from(&tenant)),
+            ))
+        }
+        false => None,
+    };
     let template = Members {
+        second,
         places: places(&view, PATH),
         members: members.iter().map(|member| row(&view, &ctx, member)).collect(),
         invitations: invitations
@@ -302,9 +318,24 @@ async fn revoke(PathParams(id): PathParams<InvitationId>, posted: Posted) -> Pag
     }
 }
 
+/// Whether every member needs a second factor.
+async fn require_second(State(http): State<HttpState>, posted: Posted) -> PageResult {
+    let Posted { visit, fields } = posted;
+    let is_required = fields.text("require_second_factor") == "true";
+    let saved = save(&http, &visit.ctx, &fields, |edit| {
+        edit.settings.require_second_factor = is_required;
+        Ok(())
+    });
+    match saved.await {
+        Ok(_) => done(PATH, "flash-saved"),
+        Err(refusal) => refused_change(visit, refusal).await,
+    }
+}
+
 pub(super) fn routes() -> Router<HttpState> {
     Router::new()
         .route(PATH, routing::get(show).post(invite))
+        .route("/admin/settings/second-factor", routing::post(require_second))
         .route("/admin/settings/members/{id}/role", routing::post(set_role))
         .route("/admin/settings/members/{id}/remove", routing::post(remove))
         .route("/admin/settings/invitations/{id}/revoke", routing::post(revoke))

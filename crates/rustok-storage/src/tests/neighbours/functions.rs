@@ -341,6 +341,7 @@ async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
         created_at: early,
         disabled_at: None,
         vouched_at: None,
+        second_factor_at: None,
         version: 1,
     };
     let invitation = Invitation {
@@ -361,6 +362,7 @@ async fn of_people(store: &Store, tenant: TenantHandle) -> Reported {
         now: late,
         expires_at: late,
         account_version: None,
+        second_factor: false,
         replaces: None,
     };
     let proof = NewProof {

@@ -2,7 +2,7 @@
 
 use crate::isolation::world::World;
 use reqwest::Method;
-use rustok_test_app::{Directory, Shop, node, ok, order_of, place, product};
+use rustok_test_app::{Directory, Operator, Shop, node, ok, order_of, place, product};
 use rustok_test_support::both_databases;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -119,6 +119,12 @@ impl Furnished {
                 let low = ok(self.shop.admin(Method::GET, "/stock/low"), 200).await;
                 json!(low["items"].as_array().unwrap().len())
             }
+            "require_second_factor" => {
+                let session = self.shop.server.open_session("shop1", "owner").await;
+                let request = self.shop.request(Method::GET, "/api/admin/v1/orders");
+                let request = request.header("cookie", format!("session={session}"));
+                json!(request.send().await.unwrap().status().as_u16())
+            }
             _ => panic!("{setting}: write here how its effect is seen"),
         }
     }
@@ -143,6 +149,7 @@ both_databases! {
             ("confirmed_order_ttl_minutes", [(json!(9), json!(9)), (json!(0), Value::Null)]),
             ("time_zone", [(json!("Pacific/Kiritimati"), json!(true)), (json!("Etc/GMT+12"), json!(false))]),
             ("low_stock_threshold", [(json!(50), json!(1)), (json!(0), json!(0))]),
+            ("require_second_factor", [(json!(true), json!(403)), (json!(false), json!(200))]),
             ("max_pending_pieces", [(json!(1), json!(422)), (json!(0), json!(201))]),
         ];
         for (setting, values) in &cases {

@@ -55,6 +55,7 @@ const NULL_IS_DEFAULT: &[(&str, &str)] = &[
     ("update_tenant", "/settings/max_pending_pieces"),
     ("update_tenant", "/settings/time_zone"),
     ("update_tenant", "/settings/low_stock_threshold"),
+    ("update_tenant", "/settings/require_second_factor"),
     ("update_shop", "/settings/default_currency"),
     ("update_shop", "/settings/default_locale"),
     ("update_shop", "/settings/pending_order_ttl_minutes"),
@@ -62,6 +63,7 @@ const NULL_IS_DEFAULT: &[(&str, &str)] = &[
     ("update_shop", "/settings/max_pending_pieces"),
     ("update_shop", "/settings/time_zone"),
     ("update_shop", "/settings/low_stock_threshold"),
+    ("update_shop", "/settings/require_second_factor"),
 ];
 
 /// An answer whose addresses are made from titles, without the numbers that make them different.
